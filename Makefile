@@ -1,0 +1,32 @@
+# `make run` and `make test` each work on a fresh clone with nothing but Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench clean
+
+.venv/run: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/dev: pyproject.toml .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+run: .venv/run  ## one real pass over this host: status table and dashboard file
+	@scripts/demo
+
+test: .venv/dev
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/dev
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_house.py
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv out dist build

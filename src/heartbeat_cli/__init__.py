@@ -1,0 +1,3 @@
+"""heartbeat: one pass over a self-hosted system, started by cron, and gone again."""
+
+__version__ = "0.1.0"

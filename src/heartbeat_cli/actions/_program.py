@@ -1,0 +1,54 @@
+"""What `script` and `command` share: run a program as a recovery step and say what it came to."""
+
+import errno
+from collections.abc import Mapping, Sequence
+
+from heartbeat_cli import process
+from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.outcome import Outcome, Result
+
+OUTPUT = 4_000  # characters: an error stands at the end of what a program prints
+
+
+def run(
+    argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, str], cwd: str | None
+) -> Outcome:
+    """What it started in the background lives on, if it ended by itself: that may be the very agent that was
+    to be started. At the deadline everything of it is killed."""
+    try:
+        finished = process.run(
+            argv,
+            timeout=timeout,
+            env=process.minimal_env(env),
+            cwd=cwd,
+            max_output=OUTPUT * 4,
+            keep_tail=True,
+            leave_children=True,
+        )
+    except ValueError:
+        return Outcome("failed", f"cannot run {label}: its arguments or environment hold a NUL character")
+    except OSError as error:
+        return _not_started(label, error)
+    output = "\n".join(text for text in (finished.stdout.strip(), finished.stderr.strip()) if text)[-OUTPUT:]
+    if finished.timed_out:
+        return Outcome("failed", f"{label} did not finish within {timeout:g} s and was killed", output)
+    if finished.code == 0:
+        return Outcome("done", f"{label} ended with exit code 0", output)
+    return Outcome("failed", f"{label} {_end(finished)}", output)
+
+
+def _end(finished: process.Finished) -> str:
+    code = finished.code or 0
+    words = finished.stderr.strip().splitlines() or finished.stdout.strip().splitlines()
+    last = plain.one_line(words[-1], 200) if words else ""
+    end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"{end}: {last}" if last else end
+
+
+def _not_started(label: str, error: OSError) -> Outcome:
+    reason = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENOEXEC:
+        reason = "it has no #! line, so the system does not know how to run it"
+    where = f" ({error.filename})" if error.filename else ""
+    result: Result = "denied" if error.errno in (errno.EACCES, errno.EPERM) else "failed"
+    return Outcome(result, f"cannot run {label}: {reason}{where}")

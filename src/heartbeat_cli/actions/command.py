@@ -1,0 +1,43 @@
+"""command: run a program of your own as a recovery step.
+
+Started without a shell, from a small environment (none of heartbeat's own secrets); exit code 0 is `done`,
+all else `failed`. What it starts in the background lives on once it has ended; let such a child write its
+output to a file, not to the pipe it inherits. At the timeout everything of it is killed.
+
+    [components.main.recovery]
+    ladder = [{ action = "command", command = ["/usr/bin/supervisorctl", "restart", "main"] }]
+"""
+
+from typing import NamedTuple
+
+from heartbeat_cli.actions import _program
+from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.outcome import Outcome
+
+_NOTHING: dict[str, str] = {}
+
+
+class Settings(NamedTuple):
+    """What to run.
+
+    command: the program and its arguments, as a list; no shell reads it
+    cwd: folder to run it in; default: where heartbeat runs
+    env: environment variables for it, besides PATH, HOME, USER, TZ and LC_ALL=C.UTF-8
+    """
+
+    command: tuple[str, ...]
+    cwd: str | None = None
+    env: dict[str, str] = _NOTHING
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    if not settings.command or not settings.command[0]:
+        return [
+            ("command", 'is empty; expected a program and its arguments, as ["/usr/bin/thing", "restart"]')
+        ]
+    return []
+
+
+def run(settings: Settings, *, timeout: float) -> Outcome:
+    label = plain.one_line(settings.command[0].rpartition("/")[2], 60)
+    return _program.run(settings.command, label=label, timeout=timeout, env=settings.env, cwd=settings.cwd)

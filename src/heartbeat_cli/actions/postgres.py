@@ -1,0 +1,115 @@
+"""`postgres`: heal a running PostgreSQL from the inside, where a restart would end everybody's work.
+
+A rung of a recovery ladder. `reload` has the server read its configuration again (harmless, and the cure
+for a bad `pg_hba.conf` or limit that was corrected on disk). `terminate_idle` ends sessions that sit idle
+inside a transaction; `terminate_blockers` ends sessions that keep others waiting for a lock and wait for
+none themselves.
+
+Rights: EXECUTE on `pg_reload_conf()` for reload; `pg_signal_backend` and `pg_read_all_stats` for the
+others, which never touch a superuser's session unless they run as one. Example:
+
+    recovery = [{ action = "postgres", do = "terminate_blockers", dsn = "env:APP_DSN", older_than = 120.0 }]
+"""
+
+import time
+from typing import Literal, NamedTuple
+
+from heartbeat_cli import libpq
+from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.plain import duration
+
+_SHARE = 0.95
+
+# A session this role may not end is counted, not tried: one refusal would undo the whole statement.
+_TERMINATE = """,
+old AS (
+  SELECT pid, format('pid %%s, role %%s, application %%s', pid, usename, application_name) AS who,
+    me.rolsuper OR (NOT owner.rolsuper AND (pg_has_role(owner.oid, 'USAGE')
+                                            OR pg_has_role('pg_signal_backend', 'USAGE'))) AS allowed
+  FROM chosen JOIN pg_roles owner ON owner.oid = chosen.usesysid
+  JOIN pg_roles me ON me.rolname = current_user
+)
+SELECT who, allowed, CASE WHEN allowed THEN pg_terminate_backend(pid) END FROM old ORDER BY who
+"""
+_CLIENTS = "SELECT * FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+_IDLE = f"""
+WITH chosen AS (
+  SELECT * FROM ({_CLIENTS}) client
+  WHERE state LIKE 'idle in transaction%%' AND clock_timestamp() - state_change > make_interval(secs => %s)
+){_TERMINATE}"""  # noqa: S608 (both parts are constants)
+_BLOCKERS = f"""
+WITH waiting AS (
+  SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE NOT l.granted GROUP BY l.pid
+  HAVING clock_timestamp() - coalesce(min((to_jsonb(l)->>'waitstart')::timestamptz), min(a.query_start))
+         > make_interval(secs => %s)
+), chosen AS (
+  SELECT * FROM ({_CLIENTS}) client
+  WHERE pid IN (SELECT unnest(pg_blocking_pids(waiting.pid)) FROM waiting)
+    AND pid NOT IN (SELECT l.pid FROM pg_locks l WHERE NOT l.granted AND l.pid IS NOT NULL)
+){_TERMINATE}"""  # noqa: S608 (both parts are constants)
+
+
+class Settings(NamedTuple):
+    """Keys of a `postgres` rung.
+
+    dsn: PostgreSQL connection string; best as `env:NAME` or `file:PATH`
+    do: reload (read the configuration again), terminate_idle (end sessions idle in a transaction) or
+        terminate_blockers (end sessions others wait for)
+    older_than: seconds a session must have been idle in its transaction, or have kept another waiting
+    """
+
+    dsn: str
+    do: Literal["reload", "terminate_idle", "terminate_blockers"] = "reload"
+    older_than: float = 300.0
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    if settings.older_than < 0:
+        return [("older_than", f"expected 0 or more seconds, got {settings.older_than:g}")]
+    return []
+
+
+def run(settings: Settings, *, timeout: float) -> Outcome:
+    deadline = time.monotonic() + timeout * _SHARE
+    try:
+        with libpq.connect(settings.dsn, deadline=deadline) as session:
+            if settings.do == "reload":
+                return _reload(session, deadline)
+            return _terminate(session, settings, deadline)
+    except libpq.Trouble as trouble:
+        denied = trouble.code == libpq.INSUFFICIENT_PRIVILEGE
+        return Outcome("denied" if denied else "failed", trouble.text)
+
+
+def _reload(session: libpq.Session, deadline: float) -> Outcome:
+    signalled = session.bounded_rows("SELECT pg_reload_conf()", deadline=deadline)[0][0]
+    if signalled:
+        return Outcome("done", f"{session.where} reloads its configuration")
+    return Outcome("failed", f"{session.where} could not signal its postmaster to reload")
+
+
+def _terminate(session: libpq.Session, settings: Settings, deadline: float) -> Outcome:
+    statement = _IDLE if settings.do == "terminate_idle" else _BLOCKERS
+    rows = session.bounded_rows(statement, (settings.older_than,), deadline=deadline)
+    age = duration(settings.older_than)
+    which = (
+        f"idle in a transaction for over {age}"
+        if settings.do == "terminate_idle"
+        else f"blocking for over {age}"
+    )
+    if not rows:
+        return Outcome("refused", f"no session this role may see is {which}: nothing to end")
+    ended = [who for who, _, signalled in rows if signalled]
+    forbidden = [who for who, allowed, _ in rows if not allowed]
+    output = "\n".join(
+        [f"ended: {who}" for who in ended] + [f"not allowed to end: {who}" for who in forbidden]
+    )
+    if ended:
+        rest = f", {len(rows) - len(ended)} left" if len(ended) < len(rows) else ""
+        return Outcome("done", f"ended {len(ended)} of {len(rows)} sessions {which}{rest}", output)
+    if forbidden:
+        return Outcome(
+            "denied", f"may not end the {len(forbidden)} sessions {which}: needs pg_signal_backend", output
+        )
+    return Outcome("failed", f"the {len(rows)} sessions {which} could not be signalled", output)

@@ -1,0 +1,78 @@
+"""script: run a script out of the one folder that `[recovery] scripts` names, as `restart_main.sh`.
+
+The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
+executable file; it and the folder must belong to root or to the user heartbeat runs as, and be writable for no
+stranger. Otherwise the step is `refused`, and the reason says what to change. Started without a shell or
+arguments, from a small environment; exit code 0 is `done`. What it starts in the background lives on once it
+has ended; let such a child write its output to a file, not to the pipe it inherits.
+
+    [recovery]
+    scripts = "/etc/heartbeat/scripts"
+
+    [components.main.recovery]
+    ladder = [{ action = "script", name = "restart_main.sh" }]
+"""
+
+import os
+import re
+import stat
+from typing import NamedTuple
+
+from heartbeat_cli.actions import _program
+from heartbeat_cli.domain.outcome import Outcome
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
+
+
+class Settings(NamedTuple):
+    """Which script.
+
+    name: file name in the folder, without any path
+    folder: folder of the scripts; default: `scripts` of `[recovery]`
+    """
+
+    name: str
+    folder: str | None = None
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    if _NAME.fullmatch(settings.name):
+        return []
+    return [("name", f"expected a bare file name as restart_main.sh, got {settings.name[:60]!r}")]
+
+
+def run(settings: Settings, *, timeout: float) -> Outcome:
+    if not _NAME.fullmatch(settings.name):
+        return Outcome("refused", "the script's name is not a bare file name")
+    if not settings.folder:
+        return Outcome("refused", f"no folder for {settings.name}: set scripts in [recovery]")
+    folder = os.path.abspath(settings.folder)
+    path = os.path.join(folder, settings.name)
+    try:
+        reason = refusal(folder, path)
+    except FileNotFoundError as error:
+        return Outcome("refused", f"no such script: {error.filename}")
+    except OSError as error:
+        return Outcome("denied", f"cannot look at {path}: {(error.strerror or str(error)).lower()}")
+    if reason is not None:
+        return Outcome("refused", reason)
+    return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
+
+
+def refusal(folder: str, path: str) -> str | None:
+    """Why `path` must not be run, None when it may. Who may write the folder could swap the file."""
+    home, script = os.stat(folder), os.lstat(path)
+    if not stat.S_ISDIR(home.st_mode):
+        return f"{folder} is not a folder"
+    if not stat.S_ISREG(script.st_mode):
+        return f"{path} is not a regular file (links are not followed)"
+    for place, status in ((folder, home), (path, script)):
+        if status.st_uid not in (0, os.geteuid()):
+            return (
+                f"{place} belongs to user id {status.st_uid}; it must belong to root or to heartbeat's user"
+            )
+        if status.st_mode & stat.S_IWOTH:
+            return f"{place} is writable for everybody; run chmod o-w on it"
+    if not os.access(path, os.X_OK):
+        return f"{path} is not executable; run chmod +x on it"
+    return None

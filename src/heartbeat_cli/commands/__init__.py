@@ -1,0 +1,1 @@
+"""One file a verb: click only. Parse, call the passes, print."""

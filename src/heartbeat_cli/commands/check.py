@@ -1,0 +1,61 @@
+"""`heartbeat check`: one look at what is due."""
+
+from typing import Any
+
+import click
+
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+
+
+@click.command("check")
+@click.option("--component", "names", multiple=True, metavar="ID|KIND|GLOB", help="Look at these, due or not; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Look at every component, due or not.")
+@format_option("table", "json", "nagios")
+@dry_run_option
+@pass_app
+def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_run: bool) -> int:
+    """Look once at every component that is due, and store what was seen.
+
+    A component is due when its interval has passed since its last look. Exit code 0 when all that was looked at
+    answers well, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
+
+    \b
+    Example:
+      heartbeat check --component db
+      heartbeat check --component agent --format json
+    """
+    from heartbeat_cli.passes import check
+    from heartbeat_cli.store import states
+    from heartbeat_cli.views import rows
+
+    wanted = list(app.config.components) if everything else app.components(names) if names else None
+    with app.working_store() as db:
+        seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
+        known = states.states(db)
+    made = [
+        rows.check_row(app.config.components[id_], reading, seen.started, known.get(id_))
+        for id_, reading in seen.readings.items()
+    ]
+    return show(app, made, form)
+
+
+def show(app: App, made: list[dict[str, Any]], form: str) -> int:
+    """Print check rows and return the exit code that goes with them."""
+    from heartbeat_cli.views.rows import well
+
+    if form == "nagios":
+        from heartbeat_cli.views import nagios
+
+        line, code = nagios.check_line(made)
+        click.echo(line)
+        return code
+    if form == "json":
+        print_json(made)
+    elif made:
+        from heartbeat_cli.views import tables
+
+        text = tables.check_table(made, app.config.heartbeat.locale)
+        click.echo(tables.colored(text, app.config.heartbeat.locale))
+    else:
+        click.echo("Nothing is due." if app.config.components else "No components are configured.", err=True)
+    return 0 if all(well(row) for row in made) else 1

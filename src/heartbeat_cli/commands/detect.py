@@ -1,0 +1,29 @@
+"""`heartbeat detect`: what the heartbeats not yet seen mean."""
+
+import click
+
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+
+
+@click.command("detect")
+@format_option("table", "json")
+@dry_run_option
+@pass_app
+def command(app: App, form: str, dry_run: bool) -> int:
+    """Consume the heartbeats not yet seen: move counters and states, open and close incidents, raise alerts.
+
+    A component is healthy, suspect (failing, below its fail_threshold), in fault, or recovering (good again, below its
+    recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
+    """
+    from heartbeat_cli.passes import deliver, detect
+
+    with app.working_store() as db:
+        verdicts = detect.detect(db, app.config, app.now(), dry_run=dry_run)
+        if not dry_run:
+            deliver.deliver(db, app.config)
+    if form == "json":
+        print_json([verdict._asdict() for verdict in verdicts])
+    else:
+        for one in verdicts:
+            click.echo(f"{one.component}: {one.decision}: {one.reason}")
+    return 0

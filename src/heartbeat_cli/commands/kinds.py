@@ -1,0 +1,26 @@
+"""`heartbeat kinds`: what each kind of component, action and channel takes."""
+
+import click
+
+from heartbeat_cli.commands._app import format_option, print_json
+
+
+@click.command("kinds")
+@click.argument("names", nargs=-1, metavar="[KIND]...")
+@format_option("table", "json")
+def command(names: tuple[str, ...], form: str) -> None:
+    """Show every key that each kind takes: its type, default and meaning. Made from the program itself, never stale."""
+    from heartbeat_cli import kinds_help
+    from heartbeat_cli.errors import UsageError
+    from heartbeat_cli.settings import nearest
+
+    pages = kinds_help.pages()
+    known = [page.kind for page in pages]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown kind {name!r}{nearest(name, known)}")
+    chosen = [page for page in pages if not names or page.kind in names]
+    if form == "json":
+        print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])
+    else:
+        click.echo("\n\n".join(kinds_help.text(page) for page in chosen))

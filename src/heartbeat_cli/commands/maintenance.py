@@ -1,0 +1,20 @@
+"""`heartbeat maintenance`: neither messages nor recovery for a while."""
+
+import click
+
+from heartbeat_cli.commands import _quiet
+from heartbeat_cli.commands._app import App, pass_app
+
+
+@click.command("maintenance")
+@click.argument("target", required=False, metavar="[ID|KIND|GLOB]")
+@click.option("--for", "minutes", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Minutes.")
+@click.option("--reason", default="no reason given", show_default=True, help="Why; shown wherever the maintenance is.")
+@click.option("--end", "ends", metavar="ID", help="End this maintenance now.")
+@pass_app
+def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
+    """Neither messages nor recovery for some components for a while; without arguments, list what is planned.
+
+    Looking and recording go on.
+    """
+    _quiet.steer(app, "maintenance", target, minutes, reason, ends)

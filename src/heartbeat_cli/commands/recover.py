@@ -1,0 +1,49 @@
+"""`heartbeat recover`: the due recovery steps, proven by the same check."""
+
+import click
+
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+from heartbeat_cli.errors import UsageError
+
+
+@click.command("recover")
+@click.option("--component", "names", multiple=True, metavar="ID|KIND|GLOB", help="Only these; repeatable.")
+@click.option("--force", is_flag=True, help="A person's word: run the next step now (wants --component).")
+@format_option("table", "json")
+@dry_run_option
+@pass_app
+def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: bool) -> int:
+    """Run the recovery steps that are due for open incidents, and prove them by the same check.
+
+    Each component has a ladder of steps; a step that does not heal it is followed by the next one. Naming a component
+    whose recovery is `ask` is the word it waits for. Exit code 1 when a recovery failed.
+
+    \b
+    Example:
+      heartbeat recover --dry-run
+      heartbeat recover --component gateway --force
+    """
+    from heartbeat_cli.passes import recover
+
+    if force and not names:
+        raise UsageError("--force wants --component: say what to recover")
+    wanted = app.components(names) if names else None
+    with app.working_store() as db:
+        steps = recover.recover(db, app.config, wanted=wanted, forced=force, dry_run=dry_run)
+    if form == "json":
+        print_json([step._asdict() for step in steps])
+    else:
+        for one in steps:
+            click.echo(line(one))
+    return 1 if any(one.failed for one in steps) else 0
+
+
+def line(step: object) -> str:
+    """One recovery step as a line."""
+    from heartbeat_cli.passes.recover import Step
+
+    assert isinstance(step, Step)
+    proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
+    action = f" {step.action}" if step.action else ""
+    outcome = f" {step.outcome}" if step.outcome else ""
+    return f"{step.component}: {step.decision}{action}{outcome}: {step.reason}{proof}"

@@ -1,0 +1,60 @@
+"""`heartbeat status`: where every component stands."""
+
+import time
+
+import click
+
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
+
+
+@click.command("status")
+@click.option("--component", "names", multiple=True, metavar="ID|KIND|GLOB", help="Only these; repeatable.")
+@click.option("--watch", is_flag=True, help="Show it again every two seconds until interrupted.")
+@format_option("table", "json", "nagios")
+@pass_app
+def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
+    """Show every component's state as stored, without looking anew.
+
+    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never looked at). Exit code 1
+    when some are not healthy; with --format nagios 0, 1, 2 or 3 as plugins do.
+    """
+    from heartbeat_cli.views import nagios, rows
+
+    wanted = app.components(names) if names else list(app.config.components)
+    while True:
+        made = status_rows(app, wanted)
+        if watch:
+            click.clear()
+        if form == "nagios":
+            text, code = nagios.status_line(made)
+            click.echo(text)
+        else:
+            _show(app, made, form)
+            code = 0 if all(rows.well(row) for row in made) else 1
+        if not watch:
+            return code
+        time.sleep(2)
+
+
+def status_rows(app: App, wanted: list[str]) -> list[dict[str, object]]:
+    """The status rows of some components, from the store."""
+    from heartbeat_cli.store import passes, states
+    from heartbeat_cli.views import rows
+
+    with app.store() as db:
+        known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
+    now = app.now()
+    return [
+        rows.status_row(app.config.components[id_], known.get(id_), last.get(id_), now, incidents.get(id_))
+        for id_ in wanted
+    ]
+
+
+def _show(app: App, made: list[dict[str, object]], form: str) -> None:
+    if form == "json":
+        print_json(made)
+        return
+    from heartbeat_cli.views import tables
+
+    text = tables.status_table(made, app.config.heartbeat.locale)
+    click.echo(tables.colored(text, app.config.heartbeat.locale))

@@ -1,0 +1,52 @@
+"""`heartbeat strategy`: how eagerly to look."""
+
+import click
+
+from heartbeat_cli.commands._app import App, pass_app, print_json
+from heartbeat_cli.errors import UsageError
+
+
+@click.group("strategy", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Show or set how eagerly components are looked at: aggressive, normal or conservative.
+
+    A component's own interval and timeout win over the strategy. What is set here is remembered in the store and
+    wins over the configuration file.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(show)
+
+
+@command.command("show")
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", help="How to print.")
+@pass_app
+def show(app: App, form: str = "table") -> None:
+    """Show the strategy in force and the known ones."""
+    from heartbeat_cli.domain.strategy import STRATEGIES
+    from heartbeat_cli.passes import check
+
+    with app.store() as db:
+        current = check.strategy(db, app.config)
+    if form == "json":
+        print_json({"strategy": current.name, "interval": current.interval, "timeout": current.timeout})
+        return
+    for one in STRATEGIES.values():
+        mark = "*" if one.name == current.name else " "
+        click.echo(f"{mark} {one.name:<13} every {one.interval:g} s, timeout {one.timeout:g} s")
+
+
+@command.command("set")
+@click.argument("name")
+@pass_app
+def set_(app: App, name: str) -> None:
+    """Switch to the strategy NAME and remember it. `heartbeat crontab --install` makes cron follow."""
+    from heartbeat_cli.domain.strategy import STRATEGIES
+    from heartbeat_cli.store import preferences
+
+    if name not in STRATEGIES:
+        raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
+    with app.store() as db:
+        preferences.put(db, "strategy", name)
+    one = STRATEGIES[name]
+    click.echo(f"strategy {name}: every {one.interval:g} s, timeout {one.timeout:g} s (crontab: `heartbeat crontab --install`)")

@@ -1,0 +1,124 @@
+"""Open one TCP connection under one deadline: name lookup included, all addresses tried, the first wins."""
+
+import errno
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import Any
+
+from heartbeat_cli.errors import Unobservable
+
+_STAGGER_SECONDS = 0.25  # RFC 8305: how long one address has to itself
+_OWN_TROUBLE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EPERM)
+
+Address = tuple[int, Any]  # a family, and what the socket module takes as an address of it
+
+
+class DialError(Exception):
+    """No connection, with the reason in plain words."""
+
+
+def dial(host: str, port: int, timeout: float) -> socket.socket:
+    """A connected, non-blocking socket. Raises DialError, or Unobservable for this host's own trouble."""
+    deadline = time.monotonic() + timeout
+    refused: list[str] = []
+    link = _race(in_turn(_lookup(host, port, timeout)), deadline, refused)
+    if link is not None:
+        return link
+    if not refused or time.monotonic() >= deadline:
+        raise DialError(f"no connection to {host}:{port} within {timeout:g} s")
+    raise DialError(f"no connection to {host}:{port}: {', '.join(dict.fromkeys(refused))}")
+
+
+def _lookup(host: str, port: int, timeout: float) -> list[Address]:
+    """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread of its own."""
+    found: list[Address] = []
+    trouble: list[str] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend((answer[0], answer[4]) for answer in answers)
+        except OSError as error:
+            trouble.append(str(error.strerror or error).lower())
+        except UnicodeError:
+            trouble.append("not a host name")
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if trouble:
+        raise DialError(f"cannot find host {host}: {trouble[0]}")
+    if thread.is_alive() or not found:
+        raise DialError(f"cannot find host {host}: no answer from the name service within {timeout:g} s")
+    return found
+
+
+def in_turn(addresses: Iterable[Address]) -> list[Address]:
+    """Alternate the families, beginning with the one the system prefers; each address once."""
+    known = list(dict.fromkeys(addresses))
+    first = [entry for entry in known if entry[0] == known[0][0]]
+    other = [entry for entry in known if entry[0] != known[0][0]]
+    return [entry for pair in zip_longest(first, other) for entry in pair if entry is not None]
+
+
+def _race(waiting: list[Address], deadline: float, refused: list[str]) -> socket.socket | None:
+    """The first connection that comes up; every other attempt is closed, its reason kept in `refused`."""
+    winner: socket.socket | None = None
+    next_start = 0.0
+    with selectors.DefaultSelector() as selector:
+        try:
+            while winner is None and (waiting or selector.get_map()):
+                now = time.monotonic()
+                if now >= deadline:
+                    break
+                if waiting and (now >= next_start or not selector.get_map()):
+                    next_start = now + _STAGGER_SECONDS
+                    _start(waiting.pop(0), selector, refused)
+                    continue
+                for key, _ in selector.select(min(deadline, next_start if waiting else deadline) - now):
+                    winner = winner or _settle(key, selector, refused)
+        finally:
+            for key in list(selector.get_map().values()):
+                key.data.close()
+    return winner
+
+
+def _start(address: Address, selector: selectors.BaseSelector, refused: list[str]) -> None:
+    """Begin one attempt. What fails at once is refused at once."""
+    link = None
+    try:
+        link = socket.socket(address[0], socket.SOCK_STREAM)
+        link.setblocking(False)
+        code = link.connect_ex(address[1])
+    except OSError as error:
+        code = error.errno or errno.EIO
+    if link is not None and code in (0, errno.EINPROGRESS):
+        selector.register(link, selectors.EVENT_WRITE, link)
+        return
+    if link is not None:
+        link.close()
+    if code in _OWN_TROUBLE:
+        raise Unobservable(f"cannot open a connection from this host: {_words(code)}")
+    refused.append(_words(code))
+
+
+def _settle(
+    key: selectors.SelectorKey, selector: selectors.BaseSelector, refused: list[str]
+) -> socket.socket | None:
+    link: socket.socket = key.data
+    selector.unregister(link)
+    code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code == 0:
+        return link
+    link.close()
+    refused.append(_words(code))
+    return None
+
+
+def _words(code: int) -> str:
+    return os.strerror(code).lower()

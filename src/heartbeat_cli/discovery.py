@@ -1,0 +1,3 @@
+"""stub"""
+def default_tables() -> dict[str, object]:
+    return {"recovery": {"mode": "off"}, "components": {"host": {"kind": "host"}}}

@@ -1,0 +1,51 @@
+"""Something to tell: what it is called, how grave it is, and what it is about."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.fault_detection import Event
+
+SLOW = "slow: "  # how the engine words an answer that came too late; an alert is then named after it
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+class Alert(NamedTuple):
+    """One thing to tell. `id` follows from what happened, so telling the same thing twice is impossible;
+    `details` is JSON-able: started, cause, evidence, attempts."""
+
+    id: str
+    type: str
+    severity: Severity
+    title: str
+    component: str
+    at: float
+    incident: str | None
+    reason: str
+    details: Mapping[str, Any] = _EMPTY
+
+
+def incident_id(component: str, started: float) -> str:
+    """An incident is its component and the moment of its first failing heartbeat."""
+    return f"{component}@{round(started * 1000)}"
+
+
+def alert_type(component: Component, event: Event) -> str | None:
+    """The name of the alert an event is worth, or None when nobody needs to hear of it."""
+    if event.name in ("opened", "released"):
+        return f"{component.kind}_down"
+    if event.name == "ended" and event.held_by is None:
+        return "recovered"
+    if event.name == "degraded":
+        return f"{component.kind}_{'slow' if event.cause.startswith(SLOW) else 'degraded'}"
+    if event.name == "degraded_ended":
+        return "degraded_ended"
+    return None
+
+
+def alert_severity(component: Component, kind: str) -> Severity:
+    """Down and recovered weigh what the component weighs; slowness and its end are low."""
+    if kind.endswith(("_slow", "_degraded")) or kind == "degraded_ended":
+        return "low"
+    return component.severity

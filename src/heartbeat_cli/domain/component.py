@@ -1,0 +1,128 @@
+"""A thing that is watched, as configured: its kind's own settings and what every kind has in common."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli.domain.strategy import Strategy
+
+Severity = Literal["low", "medium", "high", "severe"]
+Mode = Literal["off", "ask", "on"]
+
+
+class Common(NamedTuple):
+    """Keys that every kind of component takes.
+
+    name: what people call it; default: the id
+    interval: seconds between two looks; default: the strategy's (15, 30 or 60)
+    timeout: seconds one look may take; default: the strategy's (3, 5 or 10)
+    fail_threshold: consecutive failing looks that make a fault
+    recovery_threshold: consecutive good looks that end it
+    slow_after: seconds from which a good answer counts as degraded; default: never
+    retries: how often a look that got no answer is tried again inside its timeout
+    depends_on: ids of components this one needs; while one of them is in fault, this one is neither
+        alerted on nor restarted
+    severity: severity of its down alert; default: the kind's
+    channels: ids of the channels that hear of it; default: all
+    observer: name (or glob) of the hosts that watch it
+    """
+
+    name: str | None = None
+    interval: float | None = None
+    timeout: float | None = None
+    fail_threshold: int = 3
+    recovery_threshold: int = 2
+    slow_after: float | None = None
+    retries: int = 1
+    depends_on: tuple[str, ...] = ()
+    severity: Severity | None = None
+    channels: tuple[str, ...] | None = None
+    observer: str = "*"
+
+
+class Rung(NamedTuple):
+    """One step of a ladder: an action and its typed settings."""
+
+    action: str
+    settings: Any
+
+
+class Plan(NamedTuple):
+    """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), and the ladder."""
+
+    mode: Mode = "off"
+    ladder: tuple[Rung, ...] = ()
+
+
+class Component(NamedTuple):
+    """`settings` is the kind's own frozen settings; `common` what every kind has."""
+
+    id: str
+    kind: str
+    settings: Any
+    common: Common = Common()
+    plan: Plan = Plan()
+    default_severity: Severity = "high"
+
+    @property
+    def name(self) -> str:
+        return self.common.name or self.id
+
+    @property
+    def severity(self) -> Severity:
+        return self.common.severity or self.default_severity
+
+    def interval(self, strategy: Strategy) -> float:
+        return self.common.interval or strategy.interval
+
+    def timeout(self, strategy: Strategy) -> float:
+        return self.common.timeout or strategy.timeout
+
+
+def topological(components: Mapping[str, Component]) -> list[str]:
+    """Ids, parents before children, otherwise in the given order. Raises ValueError naming a cycle."""
+    order: list[str] = []
+    done: set[str] = set()
+    for start in components:
+        _visit(start, components, done, order, [])
+    return order
+
+
+def _visit(
+    node: str, components: Mapping[str, Component], done: set[str], order: list[str], path: list[str]
+) -> None:
+    if node in done:
+        return
+    if node in path:
+        raise ValueError(" → ".join([*path[path.index(node) :], node]))
+    path.append(node)
+    for parent in components[node].common.depends_on:
+        _visit(parent, components, done, order, path)
+    path.pop()
+    done.add(node)
+    order.append(node)
+
+
+def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
+    """Everything `component` depends on, nearest first, each once."""
+    found: list[str] = []
+    queue = list(components[component].common.depends_on)
+    while queue:
+        parent = queue.pop(0)
+        if parent not in found and parent in components:
+            found.append(parent)
+            queue.extend(components[parent].common.depends_on)
+    return found
+
+
+def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
+    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
+    from fnmatch import fnmatchcase
+
+    chosen: set[str] = set()
+    missed = []
+    for name in names:
+        hits = {c.id for c in components.values() if name in (c.id, c.kind) or fnmatchcase(c.id, name)}
+        chosen |= hits
+        if not hits:
+            missed.append(name)
+    return [id_ for id_ in components if id_ in chosen], missed

@@ -1,0 +1,56 @@
+"""One HTTP exchange as data: what a monitor asks for and what `wire.py` brings back."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+FaultKind = Literal[
+    "timeout", "dns", "connect", "tls", "reset", "redirects", "too_large", "protocol", "forbidden", "other"
+]
+
+_EMPTY: Mapping[str, float] = {}
+
+
+class Request(NamedTuple):
+    """An exchange to make. The total deadline comes from the look, not from here.
+
+    `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed;
+    `max_body` bytes kept of the answer: more is cut and `Response.truncated` set, without waiting for the rest.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    unix_socket: str | None = None
+    verify_tls: bool = True
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    redirects: int = 5
+    max_body: int = 65_536
+    max_headers: int = 65_536
+
+
+class Fault(NamedTuple):
+    """Why there is no complete answer: a kind to decide on and a plain line to show."""
+
+    kind: FaultKind
+    text: str
+
+
+class Response(NamedTuple):
+    """What came back. With `fault` set, the other fields hold what arrived before it (status 0: nothing).
+
+    `phases` are seconds since the start: `dns`, `connect`, `tls`, `first_byte`, `total` (those that happened).
+    `certificate_expires` is seconds since the epoch. Header names are lower-case.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+    elapsed: float = 0.0
+    phases: Mapping[str, float] = _EMPTY
+    certificate_expires: float | None = None
+    url: str = ""
+    fault: Fault | None = None

@@ -1,0 +1,152 @@
+"""The state machine of a component: (policy, state, observation) → (state, events). Pure; time comes in from outside.
+
+    healthy ──failure──▶ suspect ──fail_threshold in a row──▶ fault ──success──▶ recovering
+       ▲                    │                                   ▲                   │  │
+       └──────success───────┘                                   └──────failure──────┘  │
+       └──────────────────────────recovery_threshold in a row──────────────────────────┘
+
+`unhealthy` and `error` are failures, `healthy` and `degraded` successes, `unknown` is neither and changes nothing.
+A failure while something the component depends on is itself not well is held: it opens an incident nobody is told of,
+and becomes the component's own only when it goes on for `fail_threshold` more looks after the cause is gone.
+"""
+
+from typing import Literal, NamedTuple
+
+from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
+
+StateName = Literal["healthy", "suspect", "fault", "recovering"]
+EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended"]
+
+
+class Policy(NamedTuple):
+    """How many consecutive looks make a fault and how many end it."""
+
+    fail_threshold: int = 3
+    recovery_threshold: int = 2
+
+
+class Observation(NamedTuple):
+    """One heartbeat as detection sees it; `at` in seconds since the epoch."""
+
+    at: float
+    status: Status
+    error: str | None = None
+
+
+class Parent(NamedTuple):
+    """What stands between a failing component and its own guilt: the ancestor, and whether it is already in fault
+    (else it is only suspect, and judgement waits)."""
+
+    id: str
+    in_fault: bool
+
+
+class State(NamedTuple):
+    """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
+    the threshold, so that a component that stays well needs no new row."""
+
+    since: float
+    state: StateName = "healthy"
+    fail_count: int = 0
+    success_count: int = 0
+    flapping: bool = False
+    failing_since: float | None = None
+    degraded_count: int = 0
+    degraded: bool = False
+    held_by: str | None = None
+    grace_looks: int = 0
+    history: str = ""
+
+
+class Event(NamedTuple):
+    """Something worth recording; `started` is the first failing look, `reason` one line for a person."""
+
+    name: EventName
+    at: float
+    started: float
+    reason: str
+    cause: str = ""
+    held_by: str | None = None
+
+
+def step(
+    policy: Policy, state: State, seen: Observation, parent: Parent | None = None
+) -> tuple[State, tuple[Event, ...]]:
+    """The state after one more heartbeat, and what that means."""
+    if seen.status in FAILURES:
+        return _failed(policy, state, seen, parent)
+    if seen.status in SUCCESSES:
+        state, events = _succeeded(policy, state, seen)
+        state, more = _graded(policy, state, seen)
+        return state, events + more
+    return state, ()
+
+
+def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | None) -> tuple[State, tuple[Event, ...]]:
+    state = state._replace(
+        fail_count=state.fail_count + 1,
+        success_count=0,
+        degraded_count=0,
+        failing_since=seen.at if state.failing_since is None else state.failing_since,
+    )
+    if state.state == "healthy":
+        state = state._replace(state="suspect", since=seen.at)
+    elif state.state == "recovering":
+        state = state._replace(state="fault", since=seen.at)
+    if state.state == "fault":
+        return _still_failing(policy, state, seen, parent)
+    if state.fail_count < policy.fail_threshold or (parent and not parent.in_fault):
+        return state, ()
+    state = state._replace(state="fault", since=seen.at, held_by=parent.id if parent else None, grace_looks=0)
+    return state, (_event("held" if parent else "opened", policy, state, seen),)
+
+
+def _still_failing(
+    policy: Policy, state: State, seen: Observation, parent: Parent | None
+) -> tuple[State, tuple[Event, ...]]:
+    if state.held_by is None:
+        return state, ()
+    if parent:
+        return state._replace(grace_looks=0), ()
+    state = state._replace(grace_looks=state.grace_looks + 1)
+    if state.grace_looks < policy.fail_threshold:
+        return state, ()
+    released = _event("released", policy, state, seen)
+    return state._replace(held_by=None, grace_looks=0), (released,)
+
+
+def _succeeded(policy: Policy, state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
+    if state.state == "healthy":
+        return state, ()
+    if state.state == "suspect":
+        return state._replace(state="healthy", fail_count=0, since=seen.at, failing_since=None), ()
+    good = state.success_count + 1
+    if good < policy.recovery_threshold:
+        since = state.since if state.state == "recovering" else seen.at
+        return state._replace(state="recovering", fail_count=0, success_count=good, since=since), ()
+    ended = _event("ended", policy, state._replace(success_count=good), seen)
+    return State(since=seen.at, degraded=state.degraded, history=state.history), (ended,)
+
+
+def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
+    """Answers, but too slow or with a warning: its own counter, its own low alert."""
+    if (seen.status == "degraded") == state.degraded:
+        return state._replace(degraded_count=0), ()
+    count = state.degraded_count + 1
+    if count < (policy.recovery_threshold if state.degraded else policy.fail_threshold):
+        return state._replace(degraded_count=count), ()
+    state = state._replace(degraded=not state.degraded, degraded_count=0)
+    name: EventName = "degraded" if state.degraded else "degraded_ended"
+    reason = f"{count} {'degraded' if state.degraded else 'good'} looks in a row"
+    return state, (Event(name, seen.at, seen.at, reason, seen.error or ""),)
+
+
+def _event(name: EventName, policy: Policy, state: State, seen: Observation) -> Event:
+    started = seen.at if state.failing_since is None else state.failing_since
+    reasons = {
+        "opened": f"{state.fail_count} failing looks in a row (threshold {policy.fail_threshold})",
+        "held": f"held: {state.held_by}, which it depends on, is in fault",
+        "released": f"still failing {state.grace_looks} looks after {state.held_by} was well again",
+        "ended": f"{state.success_count} good looks in a row (threshold {policy.recovery_threshold})",
+    }
+    return Event(name, seen.at, started, reasons[name], seen.error or "", state.held_by)

@@ -1,0 +1,70 @@
+"""What recovery does next for one incident: a pure decision with a reason, from the ladder and what was tried."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from heartbeat_cli.domain.component import Plan
+
+Move = Literal["run", "wait", "exhausted", "off", "ask", "nothing", "held"]
+
+
+class Tried(NamedTuple):
+    """One attempt as the decision needs it; times in epoch seconds."""
+
+    rung: int
+    outcome: str
+    verify_until: float | None
+    verified: float | None
+
+
+class Circumstances(NamedTuple):
+    """What may forbid an action just now: the component's state, its last status, the parent whose fault it is, and
+    a maintenance in force (its reason)."""
+
+    state: str
+    last_status: str
+    held_by: str | None = None
+    maintenance: str | None = None
+
+
+class Decision(NamedTuple):
+    """What to do, by which rung (an index into the ladder), and why, in one line."""
+
+    move: Move
+    reason: str
+    rung: int = 0
+
+
+def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, forced: bool = False) -> Decision:
+    """The next step. `forced` is a person's word: it overrides mode and waiting, never an empty ladder."""
+    if not plan.ladder:
+        return Decision("nothing", "no recovery steps are configured for it")
+    if not forced and (held := _held(plan, around)):
+        return held
+    if not tried:
+        return Decision("run", f"first step of {len(plan.ladder)}")
+    last = tried[-1]
+    if not forced and last.verify_until is not None and now < last.verify_until and last.outcome in ("done", "running"):
+        return Decision("wait", f"step {last.rung + 1} was taken; it has {last.verify_until - now:.0f} s left to come up")
+    following = last.rung + 1
+    if following < len(plan.ladder):
+        return Decision("run", f"step {last.rung + 1} did not heal it ({last.outcome})", following)
+    if forced:
+        return Decision("run", "from the first step again, as asked")
+    return Decision("exhausted", f"all {len(plan.ladder)} steps were tried")
+
+
+def _held(plan: Plan, around: Circumstances) -> Decision | None:
+    if around.held_by:
+        return Decision("held", f"held: {around.held_by}, which it depends on, is in fault")
+    if around.maintenance is not None:
+        return Decision("held", f"held: maintenance ({around.maintenance})")
+    if plan.mode == "off":
+        return Decision("off", "recovery is off for it")
+    if around.state != "fault":
+        return Decision("wait", "it answers again; waiting for it to stay well")
+    if around.last_status == "unknown":
+        return Decision("held", "held: the last look could not be made, so it may be well")
+    if plan.mode == "ask":
+        return Decision("ask", "waits for a person: heartbeat recover --component ID")
+    return None

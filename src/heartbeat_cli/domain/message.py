@@ -1,0 +1,20 @@
+"""What a channel is handed: one finished message, worded and redacted, safe text and safe HTML."""
+
+from typing import NamedTuple
+
+from heartbeat_cli.domain.component import Severity
+
+
+class Message(NamedTuple):
+    """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident.
+    `text` is plain; `html` holds only the tags Telegram and mail share (b, i, code, pre, a) with all else escaped."""
+
+    id: str
+    type: str
+    severity: Severity
+    title: str
+    text: str
+    html: str
+    component: str
+    at: float
+    thread: str | None = None

@@ -1,0 +1,46 @@
+"""Plain words for figures and foreign text, fit for one error line or one piece of evidence."""
+
+EVIDENCE = 2_000
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Foreign text as one printable line: anything that would break the line becomes a space."""
+    words = "".join(char if char.isprintable() else " " for char in text[: limit * 4]).split()
+    line = " ".join(words)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def bounded(text: str, limit: int = EVIDENCE) -> str:
+    """Foreign text of several lines, without the control characters that would steer a terminal."""
+    kept = "".join(char for char in text[:limit] if char.isprintable() or char in "\n\t")
+    return kept if len(text) <= limit else kept[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `7 min`, `2 h 5 min`, `3 d 4 h`: the two biggest units."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s".replace(".0 s", " s")
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 60 * 24:
+        return _two(minutes // 60, "h", minutes % 60, "min")
+    hours = minutes // 60
+    return _two(hours // 24, "d", hours % 24, "h")
+
+
+def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
+    return f"{big} {big_unit} {small} {small_unit}" if small else f"{big} {big_unit}"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as disks are sold and as `df -H` shows them: `1.2 GB`."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} TB"

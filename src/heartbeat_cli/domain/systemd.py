@@ -1,0 +1,114 @@
+"""systemd's command line as values: how `systemctl` is asked and what its answer says. Shared by the service
+monitor and the systemd action; neither a process nor a clock is touched here."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from heartbeat_cli.domain.plain import one_line
+
+Properties = Mapping[str, str]
+
+_UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*")
+_SUFFIX = re.compile(r"\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$")
+_LONGEST = 255
+_DENIED = (
+    "interactive authentication required",
+    "access denied",
+    "permission denied",
+    "not permitted",
+    "password is required",  # sudo -n
+    "a terminal is required",  # sudo without -n
+    "is not allowed to",  # sudo
+    "not in the sudoers",
+)
+
+
+def problems(unit: str, systemctl: Sequence[str]) -> list[tuple[str, str]]:
+    """What is wrong with a unit name (a glob, a path, an option in disguise) or with a systemctl prefix."""
+    found = []
+    if not _UNIT.fullmatch(unit):
+        found.append(("unit", f"{unit!r} is no unit name: letters, digits, : _ . @ \\ and, not first, -"))
+    elif len(full_name(unit)) > _LONGEST:
+        found.append(("unit", f"a unit name has at most {_LONGEST} characters"))
+    if not systemctl or not all(systemctl):
+        found.append(("systemctl", 'expected a program and its arguments, as ["sudo", "-n", "systemctl"]'))
+    return found
+
+
+def full_name(unit: str) -> str:
+    """`nginx` means `nginx.service`, as systemctl itself reads it."""
+    return unit if _SUFFIX.search(unit) else f"{unit}.service"
+
+
+def command(systemctl: Sequence[str], user: bool, *words: str) -> list[str]:
+    """The argument list; nothing in it may ask a person, page or colour."""
+    return [*systemctl, *(["--user"] if user else []), "--no-ask-password", "--no-pager", *words]
+
+
+def extra_env(environ: Mapping[str, str], uid: int) -> dict[str, str]:
+    """What systemctl (and a `docker exec` in front of it) needs besides a minimal environment: cron sets no
+    XDG_RUNTIME_DIR, without which `--user` finds no manager."""
+    extra = {name: value for name, value in environ.items() if name.startswith("DOCKER_")}
+    extra["XDG_RUNTIME_DIR"] = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    return extra | {"SYSTEMD_COLORS": "0"}
+
+
+def blocks(text: str) -> list[dict[str, str]]:
+    """The output of `systemctl show`: one block of `Key=value` lines a unit, an empty line between them."""
+    found: list[dict[str, str]] = []
+    for block in text.split("\n\n"):
+        pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
+        if properties := {key: value for key, _, value in pairs}:
+            found.append(properties)
+    return found
+
+
+def block_of(unit: str, found: Sequence[Properties]) -> Properties | None:
+    """The block that speaks of `unit`, by any of its names: an alias answers with another Id."""
+    name = full_name(unit)
+    for properties in found:
+        if name == properties.get("Id") or name in properties.get("Names", "").split():
+            return properties
+    return None
+
+
+def denied(stderr: str) -> bool:
+    """Whether an error means that the right to do it is missing."""
+    return any(words in stderr.lower() for words in _DENIED)
+
+
+def complaint(code: int | None, stderr: str) -> str:
+    """Why systemctl failed, in one line."""
+    if code is None:
+        return "systemctl did not answer in time"
+    return one_line(stderr) or f"systemctl ended with exit {code} and said nothing"
+
+
+def starting(properties: Properties) -> bool:
+    """A start in progress, as opposed to the pause between two crashes."""
+    return properties.get("ActiveState") == "activating" and not waiting_to_restart(properties)
+
+
+def waiting_to_restart(properties: Properties) -> bool:
+    return properties.get("SubState", "").startswith("auto-restart")
+
+
+def number(properties: Properties, name: str) -> int | None:
+    """A figure, None where this systemd or this unit has none (`[not set]`, or all bits set)."""
+    text = properties.get(name, "")
+    return int(text) if text.isdecimal() and int(text) < 2**63 else None
+
+
+def summary(properties: Properties) -> str:
+    """One line of evidence: everything that tells a person what systemd knows."""
+    keys = (
+        "LoadState",
+        "UnitFileState",
+        "ActiveState",
+        "SubState",
+        "Result",
+        "ExecMainStatus",
+        "NRestarts",
+        "InvocationID",
+    )
+    return one_line(", ".join(f"{key}={properties[key]}" for key in keys if properties.get(key)))

@@ -1,0 +1,206 @@
+"""Look at many components at once, each under its own deadline, all under the pass's.
+
+Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that nobody
+waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends without it.
+A look that got no answer is tried again inside its timeout; an answer, however bad, is an answer.
+"""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.domain.alert import SLOW
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.result import Look, Reading, unknown
+from heartbeat_cli.errors import Unobservable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from heartbeat_cli.wire import Exchange
+
+_THREADS = 64
+_SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
+_BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
+
+
+class Asked(NamedTuple):
+    """One component to look at, and the circumstances."""
+
+    component: Component
+    look: Look
+
+
+def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
+    """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept."""
+    asked = list(asked)
+    exchanges: list[Asked] = []
+    jobs: list[_Job] = []
+    batches: dict[str, list[Asked]] = {}
+    for one in asked:
+        module = plugins.load("monitors", one.component.kind)
+        if hasattr(module, "request"):
+            exchanges.append(one)
+        elif hasattr(module, "probe_all"):
+            batches.setdefault(one.component.kind, []).append(one)
+        else:
+            jobs.append(_Job((one,), module, _call))
+    jobs += [_Job(tuple(group), plugins.load("monitors", kind), _batch) for kind, group in batches.items()]
+    threads = _Threads(jobs, deadline)
+    readings = _exchange_all(exchanges, deadline) if exchanges else {}
+    readings.update(threads.collect())
+    return {one.component.id: judge(one.component, readings[one.component.id]) for one in asked}
+
+
+def judge(component: Component, reading: Reading) -> Reading:
+    """A good answer that came later than the component's `slow_after` is degraded."""
+    limit = component.common.slow_after
+    took = reading.response_time
+    if reading.status != "healthy" or limit is None or took is None or took <= limit:
+        return reading
+    return reading._replace(status="degraded", error=f"{SLOW}{took:.2f} s (limit {limit:g} s)")
+
+
+def _guarded(look: Look, call: Callable[[], Reading]) -> Reading:
+    """One look, whatever the monitor does: not being able to look is `unknown`, and so is a fault of our own."""
+    try:
+        return call()
+    except Unobservable as reason:
+        return unknown(one_line(str(reason)), look.memory)
+    except Exception as error:  # a bug in one monitor must not stop the pass; the reading says it is ours
+        return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
+
+
+def _pause(attempt: int) -> float:
+    return random.uniform(*_BACK_OFF) * 2.0 ** (attempt - 1)  # noqa: S311 - jitter, not a secret
+
+
+def _retried(reading: Reading, attempt: int) -> Reading:
+    """A reading that needed more than one try says so."""
+    return reading if attempt == 1 else reading._replace(attempts=attempt)
+
+
+# --- exchanges ---------------------------------------------------------------------------------------------------
+
+
+class _Progress(NamedTuple):
+    asked: Asked
+    module: "ModuleType"
+    attempt: int
+    ends: float
+
+
+def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
+    from heartbeat_cli import wire
+
+    readings: dict[str, Reading] = {}
+    progress: dict[str, _Progress] = {}
+    first: list[Exchange] = []
+    for one in asked:
+        id_, module = one.component.id, plugins.load("monitors", one.component.kind)
+        ends = min(time.monotonic() + one.look.timeout, deadline)
+        progress[id_] = _Progress(one, module, 1, ends)
+        try:
+            first.append(wire.Exchange(id_, module.request(one.component.settings, one.look), one.look.timeout))
+        except Exception as error:
+            readings[id_] = _guarded(one.look, lambda error=error: _raise(error))  # type: ignore[misc]
+
+    def done(exchange: "Exchange", response: Any) -> "Exchange | None":
+        state = progress[exchange.key]
+        look, settings = state.asked.look, state.asked.component.settings
+        reading = _guarded(look, lambda: state.module.read(settings, response, look))
+        again = _try_again(state, reading)
+        if again is None:
+            readings[exchange.key] = _retried(reading, state.attempt)
+            return None
+        progress[exchange.key] = state._replace(attempt=state.attempt + 1)
+        return exchange._replace(not_before=again, timeout=state.ends - again)
+
+    wire.drive(first, deadline=deadline, done=done)
+    return readings
+
+
+def _raise(error: Exception) -> Reading:
+    raise error
+
+
+def _try_again(state: _Progress, reading: Reading) -> float | None:
+    """When to try again (monotonic), or None when the answer stands."""
+    if reading.status != "error" or state.attempt > state.asked.component.common.retries:
+        return None
+    moment = time.monotonic() + _pause(state.attempt)
+    return moment if moment < state.ends - 0.05 else None
+
+
+# --- calls and batches -------------------------------------------------------------------------------------------
+
+
+class _Job(NamedTuple):
+    asked: tuple[Asked, ...]
+    module: "ModuleType"
+    run: "Callable[[_Job], list[Reading]]"
+
+
+def _call(job: _Job) -> list[Reading]:
+    """One component, with the tries its timeout has room for."""
+    (one,) = job.asked
+    ends = time.monotonic() + one.look.timeout
+    attempt = 1
+    while True:
+        look = one.look._replace(timeout=max(0.05, ends - time.monotonic()))
+        reading = _guarded(look, lambda look=look: job.module.probe(one.component.settings, look))  # type: ignore[misc]
+        again = _try_again(_Progress(one, job.module, attempt, ends), reading)
+        if again is None:
+            return [_retried(reading, attempt)]
+        time.sleep(max(0.0, again - time.monotonic()))
+        attempt += 1
+
+
+def _batch(job: _Job) -> list[Reading]:
+    """Every component of a kind that answers for many at once."""
+    pairs = [(one.component.settings, one.look) for one in job.asked]
+    try:
+        readings = list(job.module.probe_all(pairs))
+    except Exception as error:
+        return [_guarded(one.look, lambda: _raise(error)) for one in job.asked]
+    return readings
+
+
+class _Threads:
+    """Daemon threads that work jobs off; what is not back in time is given up."""
+
+    def __init__(self, jobs: list[_Job], deadline: float) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._back: queue.SimpleQueue[Mapping[str, Reading]] = queue.SimpleQueue()
+        self._asked = [one for job in jobs for one in job.asked]
+        longest = max((one.look.timeout for one in self._asked), default=0.0)
+        self._deadline = min(deadline, time.monotonic() + longest + _SLACK)
+        count = min(_THREADS, len(jobs))
+        for job in [*jobs, *[None] * count]:
+            self._jobs.put(job)
+        for _ in range(count):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            readings = job.run(job)
+            ids = [one.component.id for one in job.asked]
+            self._back.put(dict(zip(ids, readings, strict=False)))
+
+    def collect(self) -> dict[str, Reading]:
+        readings: dict[str, Reading] = {}
+        while len(readings) < len(self._asked):
+            try:
+                readings.update(self._back.get(timeout=max(0.0, self._deadline - time.monotonic())))
+            except queue.Empty:
+                break
+        for one in self._asked:
+            if one.component.id not in readings:
+                text = f"the look did not end within {duration(one.look.timeout)}; heartbeat went on without it"
+                readings[one.component.id] = unknown(text, one.look.memory)
+        return readings

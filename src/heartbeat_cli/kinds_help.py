@@ -1,0 +1,46 @@
+"""The manual of every kind, made from its module: docstring, settings class, default ladder."""
+
+import inspect
+import textwrap
+from typing import NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config import SECTIONS
+from heartbeat_cli.domain.component import Common
+from heartbeat_cli.settings import Field, describe
+
+_ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
+
+
+class Page(NamedTuple):
+    """What one kind takes: `room` says what it is a kind of, `about` is its module's docstring."""
+
+    kind: str
+    room: str
+    about: str
+    keys: list[Field]
+
+
+def pages() -> list[Page]:
+    """A page for each kind, for what every component takes, and for each section of the file."""
+    found = []
+    for room, what in _ROOMS.items():
+        for kind in plugins.kinds(room):
+            module = plugins.load(room, kind)
+            found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings)))
+    found.append(Page("common", "component", "Keys that every component takes, besides `kind` and `recovery`.", describe(Common)))
+    for name, cls in SECTIONS.items():
+        found.append(Page(f"[{name}]", "section", "", describe(cls)))
+    return found
+
+
+def text(page: Page) -> str:
+    """A page for a terminal."""
+    lines = [f"{page.kind} ({page.room})", ""]
+    lines += [f"  {line}".rstrip() for line in page.about.splitlines()]
+    lines += [""] if page.about else []
+    for key in page.keys:
+        default = "required" if key.default is None else f"default {key.default}"
+        lines.append(f"  {key.key}: {key.expects}, {default}")
+        lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
+    return "\n".join(lines)

@@ -1,0 +1,242 @@
+"""Talk to a PostgreSQL server under a deadline that nothing can overrun: connect, ask, hang up.
+
+The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
+libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
+accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
+poll(2) until a monotonic deadline. Only a name that the resolver is slow to answer blocks past it.
+
+Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
+"""
+
+import os
+import random
+import re
+import select
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from heartbeat_cli.domain.plain import duration, one_line
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+TroubleKind = Literal["connect", "timeout", "login", "answered"]
+INSUFFICIENT_PRIVILEGE = "42501"
+
+# While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
+_ATTEMPT = re.compile(r"connection to server (?:at|on socket) .*? failed: ")
+_SEVERITY = re.compile(r"\S{2,20}:  ")  # two blanks: only what the server itself said has them
+_QUOTED = re.compile(r'"[^"]*"|«[^»]*»|»[^«]*«')  # names: a database may well be called authentik
+_LOGIN_HERE = re.compile(
+    r"no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
+    r"|service|could not match",
+    re.I,
+)
+_LOGIN_THERE = re.compile(
+    r"pg_hba\.conf|certificate|not permitted to log ?in|permission denied for database"
+    r"|unsupported startup parameter|no such (?:user|database)"
+    r"|authenti|autenti|인증|認証|认证|認證|驗證|подлинности|автентифік|ავთენტიფიკაცია"
+    r"|does not exist|existiert nicht|no existe|n'existe pas|non esiste|存在しません|不存在|없음"
+    r"|не существует|не існує|finns inte|existerar inte|არ არსებობს",
+    re.I,
+)
+# Sent ahead of a statement in the same message: one transaction, so nothing stays behind in a session that a
+# pooler hands on. A start-up option would be refused by most poolers.
+_BOUNDS = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = %s; SET LOCAL lock_timeout = %s; "
+
+
+class Trouble(Exception):
+    """Why there is no result. `connect`: no connection, or it broke. `timeout`: the deadline came first.
+    `login`: a server is there, but this DSN does not get in. `answered`: the server answered with an error.
+    `code` is the SQLSTATE where the server gave one."""
+
+    def __init__(self, kind: TroubleKind, text: str, code: str | None = None) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.code = code
+
+
+def driver() -> ModuleType:
+    """psycopg2, imported at two thirds of its cost while this is the only thread.
+
+    Its C part imports `ssl`, uses nothing of it and only means to have Python's locks installed for an
+    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that.
+    """
+    import threading
+
+    if "psycopg2" in sys.modules or "ssl" in sys.modules or threading.active_count() > 1:
+        import psycopg2
+
+        return psycopg2
+    sys.modules["ssl"] = ModuleType("ssl")
+    try:
+        import psycopg2
+    finally:
+        del sys.modules["ssl"]
+    return psycopg2
+
+
+class Session:
+    """One connection; a context manager that hangs up without waiting for the server."""
+
+    def __init__(self, connection: "Connection", where: str, secrets: Sequence[str]) -> None:
+        self._connection = connection
+        self.where = where
+        self._secrets = secrets
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def rows(
+        self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float
+    ) -> Any:
+        """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
+        begun = time.monotonic()
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                if not _wait(self._connection, deadline):
+                    raise Trouble(
+                        "timeout", f"{self.where} took longer than {duration(deadline - begun)} for a query"
+                    )
+                return cursor.fetchall()
+        except UnicodeDecodeError as error:
+            raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
+        except driver().Error as error:
+            raise self._trouble(error) from None
+
+    def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float) -> Any:
+        """`rows` of one statement, read-only, that the server itself gives up shortly before the deadline."""
+        milliseconds = max(1, int((deadline - time.monotonic()) * 900))
+        return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
+
+    def _trouble(self, error: Any) -> Trouble:
+        if error.pgcode is None:
+            said = _scrubbed(_last_words(str(error))[0], self._secrets)
+            return Trouble("connect", f"the connection to {self.where} broke: {said}")
+        said = _scrubbed(error.diag.message_primary or str(error), self._secrets)
+        return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
+
+
+def connect(dsn: str, *, deadline: float) -> Session:
+    """A session with the first host of the DSN that takes it; each gets an even share of the time left."""
+    targets = _targets(_parsed(dsn))
+    troubles: list[Trouble] = []
+    for number, target in enumerate(targets):
+        now = time.monotonic()
+        try:
+            return _connect_one(target, now + (deadline - now) / (len(targets) - number))
+        except Trouble as trouble:
+            troubles.append(trouble)
+            if trouble.kind == "login":
+                break
+    for kind in ("login", "answered", "connect"):
+        if found := [trouble for trouble in troubles if trouble.kind == kind]:
+            break
+    texts = dict.fromkeys(trouble.text for trouble in troubles)
+    raise Trouble((found or troubles)[0].kind, "; ".join(texts))
+
+
+def _connect_one(target: dict[str, str], deadline: float) -> Session:
+    psycopg2 = driver()
+    where = _where(target)
+    secrets = [target.get("password", ""), os.environ.get("PGPASSWORD", "")]
+    secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
+    begun = time.monotonic()
+    connection = None
+    try:
+        connection = psycopg2.connect(**target, async_=True)
+        if _wait(connection, deadline):
+            return Session(connection, where, secrets)
+        trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
+    except psycopg2.Error as error:
+        trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
+    if connection is not None:
+        connection.close()
+    raise trouble
+
+
+def _wait(connection: "Connection", deadline: float) -> bool:
+    """Drive libpq until it is done; False when the deadline came first."""
+    while state := connection.poll():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        waiter = select.poll()
+        waiter.register(connection.fileno(), select.POLLIN if state == 1 else select.POLLOUT)
+        waiter.poll(left * 1000)
+    return True
+
+
+def _refusal(message: str, where: str) -> Trouble:
+    """A failed connect as a trouble. libpq reports every address and TLS try; the last answer counts."""
+    text, answered = _last_words(message)
+    if (_LOGIN_THERE if answered else _LOGIN_HERE).search(_QUOTED.sub("", text)):
+        return Trouble("login", f"{where} does not let heartbeat in: {text}")
+    if answered:
+        return Trouble("answered", f"{where} takes no connection: {text}")
+    return Trouble("connect", f"no connection to {where}: {text}")
+
+
+def _last_words(message: str) -> tuple[str, bool]:
+    """The telling part of a libpq message on one line, and whether the server itself said it."""
+    tries = [part for part in _ATTEMPT.split(message) if part.strip()] or ["no reason given"]
+    said = [part for part in tries if _SEVERITY.match(part)]
+    lines = [line for line in (said or tries)[-1].splitlines() if not line.startswith("\t")]
+    return one_line(_SEVERITY.sub("", " ".join(lines), count=1 if said else 0)), bool(said)
+
+
+def _parsed(dsn: str) -> dict[str, str]:
+    """The DSN by keyword. Its parts are never echoed: a misread one may hold half of a password."""
+    psycopg2 = driver()
+    try:
+        params: dict[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        raise Trouble("login", "the dsn is not a PostgreSQL connection string") from None
+    ports = params.get("port", "").replace(",", "")
+    misread = "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", ""))
+    if misread or not (ports.isdigit() or ports == ""):
+        raise Trouble("login", "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F")
+    params.setdefault("fallback_application_name", "heartbeat")
+    params.setdefault("client_encoding", "UTF8")
+    return params
+
+
+def _targets(params: dict[str, str]) -> list[dict[str, str]]:
+    """One set of parameters a host: libpq left alone would wait for a dead first host until the deadline."""
+    lists = {key: params[key].split(",") for key in ("host", "hostaddr", "port") if params.get(key)}
+    count = max(len(lists.get("host", ())), len(lists.get("hostaddr", ())))
+    if count < 2 or any(len(values) not in (1, count) for values in lists.values()):
+        return [params]
+    hosts = [
+        params | {key: values[number % len(values)] for key, values in lists.items()}
+        for number in range(count)
+    ]
+    if params.get("load_balance_hosts") == "random":
+        random.shuffle(hosts)
+    if params.get("target_session_attrs") == "prefer-standby":
+        wanted = ("standby", "any")
+        return [host | {"target_session_attrs": attrs} for attrs in wanted for host in hosts]
+    return hosts
+
+
+def _where(target: Mapping[str, str]) -> str:
+    host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
+    if not host or host.startswith(("/", "@")):
+        return "the local PostgreSQL socket"
+    return f"{host}:{target.get('port') or os.environ.get('PGPORT') or '5432'}"
+
+
+def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text if keep_lines else one_line(text)

@@ -1,0 +1,282 @@
+"""Kind `agent`: an AI agent (or anything else) with an HTTP health address.
+
+`engine.py` sends what `request` builds and gives what came back to `read`. The look is judged in this order:
+  error      nothing complete came back: refused, timed out, reset, TLS trouble, redirects without end …
+  unhealthy  the status code is not in `accept`, or the body says so or does not hold what it must
+  degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
+  unknown    heartbeat could not look: its own CA file is unreadable, the URL unusable, the pattern too slow
+
+With `expect = "auto"` a body like {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
+other body leaves the judgement to the status code. Prefer `json` or `contains` to `regex`: a pattern is
+searched in the first 8,192 characters only and given up after half a second, so no answer hangs the pass.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli.domain import health_body
+from heartbeat_cli.domain.exchange import Request, Response
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
+from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.errors import Unobservable
+
+_DAY = 86_400.0
+_CODES = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
+_NAMES = {
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    408: "Request Timeout", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
+    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+}  # fmt: skip
+
+LADDER: tuple[Mapping[str, str], ...] = (
+    {"action": "systemd", "unit": "openclaw-{id}.service"},
+    {"action": "script", "name": "restart_{id}.sh"},
+)
+
+
+class Settings(NamedTuple):
+    """
+    url: health address, http:// or https://, e.g. http://localhost:8000/health
+    method: HTTP method of the request (default GET)
+    headers: extra request headers as a table; withheld from other hosts when a redirect leads there
+    body: request body as text (default: none); sent as JSON when it begins with { or [
+    accept: status codes that are fine: single (204), classes (2xx) or ranges (200-299); default 2xx
+    expect: how the body is judged: auto (health words, else by status code), json, contains, regex, none
+    json_path: for json: where the value stands, dotted, with list positions: status or checks.0.state
+    equals: for json: the value it must have, as text (ok, true, 3); unset: judged by the health words
+    contains: for contains: text that must occur in the body
+    pattern: for regex: Python regular expression that must match somewhere in the first 8192 characters
+    verify_tls: check the server's certificate and name (default true)
+    ca_file: PEM file of the authorities to trust instead of the system's (default: the system's)
+    cert_file: PEM file of a client certificate to present (default: none)
+    key_file: PEM file of the client certificate's key (default: in cert_file)
+    certificate_warn_days: degraded when the certificate ends in fewer days (default 14; 0: when it has ended)
+    redirects: how many redirects are followed (default 5; 0: the redirect itself is the answer)
+    max_body: bytes of the body that are read (default 65536); more is cut and not waited for
+    """
+
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default; never changed
+    body: str | None = None
+    accept: tuple[str, ...] = ("2xx",)
+    expect: Literal["auto", "json", "contains", "regex", "none"] = "auto"
+    json_path: str | None = None
+    equals: str | None = None
+    contains: str | None = None
+    pattern: str | None = None
+    verify_tls: bool = True
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    certificate_warn_days: int = 14
+    redirects: int = 5
+    max_body: int = 65_536
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    """What is wrong with the settings, as (key, text)."""
+    found = [("url", text) for text in _url_problems(settings.url)]
+    if not re.fullmatch(r"[A-Za-z]+", settings.method):
+        found.append(("method", f"{settings.method!r} is not an HTTP method like GET"))
+    for name, value in settings.headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value):
+            found.append(("headers", f"{name!r}: a name is one word, and a value has no line breaks"))
+    if not settings.accept:
+        found.append(("accept", "is empty; expected status codes like 200, 2xx or 200-299"))
+    for code in settings.accept:
+        if not _span(code):
+            found.append(("accept", f"{code!r} is not a status code; expected 200, 2xx or 200-299"))
+    for key in ("certificate_warn_days", "redirects", "max_body"):
+        if getattr(settings, key) < 0:
+            found.append((key, "must not be negative"))
+    return found + _rule_problems(settings)
+
+
+def _url_problems(url: str) -> list[str]:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return [f"is not a URL: {error}"]
+    if parts.scheme not in ("http", "https") or not host:
+        return [f"{url!r} is not an address like http://localhost:8000/health"]
+    if any(sign <= " " or sign == "\x7f" for sign in url):
+        return ["must not contain spaces or control characters"]
+    return []
+
+
+def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
+    """The rule's own key must be there, and the keys of other rules would silently do nothing."""
+    found: list[tuple[str, str]] = []
+    needed = {"json": "json_path", "contains": "contains", "regex": "pattern"}
+    for rule, key in needed.items():
+        given = getattr(settings, key)
+        if settings.expect == rule and not given:
+            found.append((key, f'is needed with expect = "{rule}"'))
+        elif settings.expect != rule and given is not None:
+            found.append((key, f'works only with expect = "{rule}"'))
+    if settings.equals is not None and settings.expect != "json":
+        found.append(("equals", 'works only with expect = "json"'))
+    if settings.json_path and (wrong := health_body.path_problem(settings.json_path)):
+        found.append(("json_path", wrong))
+    try:
+        re.compile(settings.pattern or "")
+    except (re.error, RecursionError, OverflowError) as error:
+        found.append(("pattern", f"is not a regular expression: {error}"))
+    return found
+
+
+def request(settings: Settings, look: Look) -> Request:
+    """The exchange to make."""
+    headers = tuple(settings.headers.items())
+    if settings.body is not None and "content-type" not in {name.lower() for name, _ in headers}:
+        kind = "application/json" if settings.body.lstrip()[:1] in ("{", "[") else "text/plain; charset=utf-8"
+        headers += (("Content-Type", kind),)
+    return Request(
+        url=settings.url,
+        method=settings.method.upper(),
+        headers=headers,
+        body=None if settings.body is None else settings.body.encode(),
+        verify_tls=settings.verify_tls,
+        ca_file=settings.ca_file,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+        redirects=settings.redirects,
+        max_body=settings.max_body,
+    )
+
+
+class _Verdict(NamedTuple):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    why: str | None = None
+
+
+def read(settings: Settings, response: Response, look: Look) -> Reading:
+    """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
+    metrics, evidence = _metrics(response, look), _evidence(response)
+    fault = response.fault
+    if fault is not None and fault.kind in ("forbidden", "other"):
+        raise Unobservable(fault.text)
+    if fault is not None:
+        return Reading("error", None, fault.text, metrics, evidence)
+    text = response.body.decode("utf-8-sig", "replace")
+    verdict = _judge(settings, response, text)
+    verdict = _with_certificate(verdict, settings, response, look)
+    return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence)
+
+
+def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
+    if not _accepted(response.status, settings.accept):
+        name = _NAMES.get(response.status)
+        line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
+        why = health_body.explanation(health_body.parse(text))
+        return _Verdict("unhealthy", f"{line}: {why}" if why else line)
+    if settings.expect == "auto":
+        return _judge_auto(text)
+    if settings.expect == "json":
+        return _judge_json(settings, response, text)
+    if settings.expect == "contains" and (settings.contains or "") not in text:
+        return _Verdict("unhealthy", f"the answer does not contain {_quoted(settings.contains)}")
+    if settings.expect == "regex" and not _matches(settings.pattern or "", text):
+        return _Verdict("unhealthy", f"the answer does not match {_quoted(settings.pattern)}")
+    return _Verdict("healthy")
+
+
+def _judge_auto(text: str) -> _Verdict:
+    verdict = health_body.understand(health_body.parse(text))
+    if verdict.opinion in (None, "healthy"):
+        return _Verdict("healthy")
+    said = f"it says: {one_line(verdict.said)}"
+    return _Verdict(verdict.opinion, f"{said} ({verdict.why})" if verdict.why else said)
+
+
+def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
+    document = health_body.parse(text)
+    if document is health_body.MISSING:
+        cut = f" (cut at max_body, {settings.max_body} bytes)" if response.truncated else ""
+        return _Verdict("unhealthy", f"the answer is not JSON{cut}")
+    path = settings.json_path or ""
+    value: Any = health_body.at_path(document, path)
+    if value is health_body.MISSING:
+        return _Verdict("unhealthy", f"the answer has nothing at {path}")
+    shown = _quoted(health_body.as_text(value))
+    if settings.equals is not None:
+        fits = health_body.as_text(value) == settings.equals
+        return (
+            _Verdict("healthy")
+            if fits
+            else _Verdict("unhealthy", f"{path} is {shown}, expected {_quoted(settings.equals)}")
+        )
+    opinion = health_body.judge_word(value) or "unhealthy"
+    return _Verdict(opinion, None if opinion == "healthy" else f"{path} is {shown}")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    from heartbeat_cli.bounded_search import TooSlow, found
+
+    try:
+        return found(pattern, text)
+    except TooSlow:
+        raise Unobservable(
+            "the pattern takes too long on this answer; use a simpler one, or contains"
+        ) from None
+
+
+def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, look: Look) -> _Verdict:
+    days = _days_left(response, look)
+    if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
+        return verdict
+    when = f"ends in {days:.1f} days" if days >= 0 else f"ended {-days:.1f} days ago"
+    line = f"TLS certificate {when}"
+    return _Verdict("degraded", f"{verdict.why}; {line}" if verdict.why else line)
+
+
+def _days_left(response: Response, look: Look) -> float | None:
+    expires = response.certificate_expires
+    return None if expires is None else (expires - look.now) / _DAY
+
+
+def _accepted(status: int, accept: tuple[str, ...]) -> bool:
+    return any(status in span for code in accept if (span := _span(code)))
+
+
+def _span(code: str) -> range:
+    """The status codes that `204`, `2xx` or `200-299` stands for; empty for anything else."""
+    match = _CODES.fullmatch(code.strip())
+    if match is None:
+        return range(0)
+    hundred, low, high = match.groups()
+    if hundred:
+        return range(int(hundred) * 100, int(hundred) * 100 + 100)
+    return range(int(low), int(high or low) + 1)
+
+
+def _metrics(response: Response, look: Look) -> tuple[Metric, ...]:
+    """Each phase's own share of the time, and the days the certificate has left."""
+    metrics, since = [], 0.0
+    for phase in ("dns", "connect", "tls", "first_byte"):
+        moment = response.phases.get(phase)
+        if moment is not None:
+            metrics.append(Metric(f"{phase}_seconds", max(0.0, moment - since), metadata={"unit": "s"}))
+            since = moment
+    days = _days_left(response, look)
+    if days is not None:
+        metrics.append(Metric("certificate_days_left", days, metadata={"unit": "d"}))
+    return tuple(metrics)
+
+
+def _evidence(response: Response) -> dict[str, str]:
+    phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in response.phases.items())
+    head = f"HTTP {response.status}" if response.status else "no HTTP answer"
+    evidence = {"http": f"{head} from {one_line(response.url)} ({phases})"}
+    if response.body:
+        evidence["body"] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
+    return evidence
+
+
+def _quoted(text: str | None) -> str:
+    return f'"{one_line(text or "", 80)}"'

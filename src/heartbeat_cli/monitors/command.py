@@ -1,0 +1,116 @@
+"""command: any Nagios plugin, or any program of your own that ends with an exit code.
+
+Call shape. The program is started without a shell, from a small environment, in a process group that is
+killed as a whole when `timeout` comes. Exit codes are those of plugins: 0 healthy, 1 degraded, 2 unhealthy,
+3 unknown (the plugin could not look). Every other code, a signal, and a program that cannot be started are
+`unknown`: they tell of the check, not of what it checks. A program that does not finish in time is an
+`error`, as in Nagios: what makes a check hang is nearly always the thing it checks, and `unknown` would stay
+silent for ever. With `exit_codes = "plain"`, for programs that are no plugins, every code but 0 is unhealthy.
+
+The first line up to `|` is the error, the performance data after it become metrics in base units.
+
+    [components.mailq]
+    kind = "command"
+    command = ["/usr/lib/nagios/plugins/check_mailq", "-w", "50", "-c", "200"]
+"""
+
+import time
+from typing import Literal, NamedTuple
+
+from heartbeat_cli import process
+from heartbeat_cli.domain import perfdata, plain
+from heartbeat_cli.domain.result import Look, Reading, Status
+from heartbeat_cli.errors import Unobservable
+
+_STATUS: dict[int, Status] = {0: "healthy", 1: "degraded", 2: "unhealthy"}
+_NOTHING: dict[str, str] = {}
+_CANNOT_RUN = (126, 127)  # what a shell or env(1) in between says for "not executable" and "not found"
+
+
+class Settings(NamedTuple):
+    """What to run and how to understand it.
+
+    command: the program and its arguments, as a list; no shell reads it
+    env: environment variables for it, besides PATH, HOME, USER, TZ and LC_ALL=C.UTF-8
+    cwd: folder to run it in; default: where heartbeat runs
+    exit_codes: `nagios` (0 healthy, 1 degraded, 2 unhealthy, 3 unknown) or `plain` (0 healthy,
+        any other unhealthy)
+    """
+
+    command: tuple[str, ...]
+    env: dict[str, str] = _NOTHING
+    cwd: str | None = None
+    exit_codes: Literal["nagios", "plain"] = "nagios"
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    if not settings.command or not settings.command[0]:
+        return [
+            ("command", 'is empty; expected a program and its arguments, as ["/path/to/check", "-w", "5"]')
+        ]
+    return []
+
+
+def probe(settings: Settings, look: Look) -> Reading:
+    started = time.monotonic()
+    try:
+        finished = process.run(
+            settings.command, timeout=look.timeout, env=process.minimal_env(settings.env), cwd=settings.cwd
+        )
+    except (OSError, ValueError) as error:
+        raise Unobservable(f"cannot run {_program(settings)}: {_reason(error)}") from None
+    return judge(settings, look, finished, time.monotonic() - started)
+
+
+def judge(settings: Settings, look: Look, finished: process.Finished, elapsed: float) -> Reading:
+    """What a run of the program says. Raises Unobservable when it says nothing about its target."""
+    output = perfdata.parse_output(finished.stdout)
+    evidence = {
+        label: plain.bounded(text)
+        for label, text in (("output", output.details), ("stderr", finished.stderr.strip()))
+        if text
+    }
+    if finished.timed_out:
+        line = f"{_program(settings)} did not finish within {look.timeout:g} s"
+        return Reading("error", error=line, evidence=evidence)
+    status = _status(settings, finished)
+    return Reading(
+        status,
+        elapsed,
+        None if status == "healthy" else _line(output, finished),
+        perfdata.to_metrics(output.figures),
+        {} if status == "healthy" else evidence,
+    )
+
+
+def _status(settings: Settings, finished: process.Finished) -> Status:
+    code = finished.code or 0
+    line = _line(perfdata.parse_output(finished.stdout), finished)
+    if code in _CANNOT_RUN:
+        raise Unobservable(f"cannot run {_program(settings)}: {line}")
+    if code < 0:
+        raise Unobservable(f"{_program(settings)} was ended by signal {-code}")
+    if code == 0 or settings.exit_codes == "plain":
+        return "healthy" if code == 0 else "unhealthy"
+    if code not in _STATUS:
+        raise Unobservable(line if code == 3 else f"{_program(settings)} ended with exit code {code}: {line}")
+    return _STATUS[code]
+
+
+def _line(output: perfdata.Output, finished: process.Finished) -> str:
+    """The plugin's own words: its first line, else the last of its stderr, else that it said nothing."""
+    errors = finished.stderr.strip().splitlines()
+    said = plain.one_line(output.summary) or plain.one_line(errors[-1] if errors else "")
+    return said or f"exit code {finished.code} without a word"
+
+
+def _program(settings: Settings) -> str:
+    """Only the name: arguments may hold a password."""
+    return plain.one_line(settings.command[0].rpartition("/")[2], 60)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return "the command or its environment holds a NUL character"
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}"

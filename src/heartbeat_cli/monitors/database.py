@@ -1,0 +1,207 @@
+"""`database`: a PostgreSQL server, asked as its users ask it: log in, `SELECT 1`, then its own figures.
+
+Shape: Call. healthy: it let us in and answered. degraded: it answered, and a warning limit is reached
+(connections, a transaction left open, locks, replication lag, transaction ids). unhealthy: a server is
+there and says no (too many connections, starting up, shutting down). error: nothing answered in time, or
+the connection broke. unknown: this DSN does not get in (password, pg_hba.conf, no such database):
+heartbeat's own trouble, never a reason to restart.
+
+Grant the role `pg_monitor`; with less it sees only its own sessions and says so. Works on a standby,
+through a pooler and with several hosts in the DSN. The figures are an extra: without them a database that
+answers is healthy.
+Example:
+
+    [components.db]
+    kind = "database"
+    dsn = "env:APP_DSN"
+    container = "openclaw-postgres"
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from heartbeat_cli import libpq
+from heartbeat_cli.domain import postgres_health
+from heartbeat_cli.domain.postgres_health import Figures, Limits
+from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.errors import Unobservable
+
+LADDER: tuple[Mapping[str, str], ...] = (
+    {"action": "postgres", "do": "reload", "dsn": "{dsn}"},
+    {"action": "docker", "container": "{container}"},
+    {"action": "script", "name": "restart_{id}.sh"},
+)
+
+_SHARE = 0.95  # of the look's time: the rest is for hanging up and for the way back to the engine
+_SIZE_TIMEOUT = 2.0
+_SIZE_EVERY = 300.0  # it stats every file of the database; nobody needs that every 15 s
+
+_FIGURES = """
+WITH seen AS (
+  SELECT pid, usename, application_name, state, backend_type, query_start,
+         extract(epoch FROM clock_timestamp() - xact_start)::float8 AS open_for,
+         extract(epoch FROM clock_timestamp() - state_change)::float8 AS still_for
+  FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+), client AS (
+  SELECT *, format('pid %%s, role %%s, application %%s', pid, usename, application_name) AS who
+  FROM seen WHERE backend_type = 'client backend'
+), idle AS (
+  SELECT * FROM client WHERE state LIKE 'idle in transaction%%'
+), waiting AS (  -- waitstart came with PostgreSQL 14; before, the query's start is the best there is
+  SELECT l.pid, extract(epoch FROM clock_timestamp() - coalesce(
+           min((to_jsonb(l)->>'waitstart')::timestamptz), min(s.query_start)))::float8 AS waited
+  FROM pg_locks l LEFT JOIN seen s ON s.pid = l.pid
+  WHERE NOT l.granted
+    AND coalesce(s.backend_type, 'client backend') IN ('client backend', 'parallel worker')
+  GROUP BY l.pid
+), counted AS (
+  SELECT sum(numbackends) AS backends, sum(deadlocks) AS deadlocks,
+         sum(blks_hit) AS hit, sum(blks_read) AS missed
+  FROM pg_stat_database
+)
+SELECT current_user::text,
+  pg_has_role('pg_read_all_stats', 'USAGE'),
+  CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN (SELECT count(*) + 1 FROM client)
+       ELSE counted.backends END::float8,
+  current_setting('max_connections')::float8,
+  (SELECT count(*) FROM client WHERE state = 'active')::float8,
+  (SELECT max(open_for) FROM client),
+  (SELECT who FROM client WHERE open_for IS NOT NULL ORDER BY open_for DESC LIMIT 1),
+  (SELECT count(*) FROM idle)::float8,
+  (SELECT max(still_for) FROM idle),
+  (SELECT who FROM idle ORDER BY still_for DESC LIMIT 1),
+  (SELECT count(*) FROM waiting)::float8,
+  (SELECT count(*) FROM waiting WHERE waited >= %s)::float8,
+  (SELECT max(waited) FROM waiting),
+  (SELECT string_agg(DISTINCT blocker::text, ', ')
+   FROM waiting, unnest(pg_blocking_pids(waiting.pid)) AS blocker),
+  CASE WHEN NOT pg_is_in_recovery() THEN
+         (SELECT extract(epoch FROM max(coalesce(replay_lag, '0'))) FROM pg_stat_replication
+          WHERE state = 'streaming')
+       WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver)
+         THEN 0
+       ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8,
+  counted.deadlocks::float8,
+  (counted.hit / nullif(counted.hit + counted.missed, 0))::float8,
+  (SELECT max(age(datfrozenxid)) FROM pg_database)::float8
+FROM counted
+"""
+
+
+class Settings(NamedTuple):
+    """Keys of a `database` component. Every limit makes the status degraded and is switched off by 0.
+
+    dsn: PostgreSQL connection string (URL or keywords, several hosts allowed), best as `env:NAME`
+    container: Docker container the server runs in, for the restart rung of the default ladder
+    connections_warn_percent: percent of `max_connections` in use
+    connections_critical_percent: the same, but unhealthy (a failure) instead of degraded; off unless set
+    longest_transaction_warn: seconds the oldest transaction is open
+    idle_in_transaction_warn: seconds a session has been idle inside a transaction
+    blocked_warn: sessions that wait for a lock longer than `blocked_warn_seconds`
+    blocked_warn_seconds: seconds of waiting for a lock that count as blocked
+    replication_lag_warn: seconds a standby is behind (asked on the standby itself or on its primary)
+    xid_age_warn_percent: percent of the 2^31 transaction ids used before wraparound protection stops writes
+    details: read the server's figures too; false does the login and `SELECT 1` only
+    """
+
+    dsn: str
+    container: str | None = None
+    connections_warn_percent: float = 85.0
+    connections_critical_percent: float = 0.0
+    longest_transaction_warn: float = 3600.0
+    idle_in_transaction_warn: float = 600.0
+    blocked_warn: int = 1
+    blocked_warn_seconds: float = 60.0
+    replication_lag_warn: float = 300.0
+    xid_age_warn_percent: float = 70.0
+    details: bool = True
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    found = []
+    if not settings.dsn.strip():
+        found.append(
+            ("dsn", 'expected a connection string such as "postgresql://user@host/database", got nothing')
+        )
+    scheme, _, rest = settings.dsn.partition("://")
+    if rest and scheme not in ("postgresql", "postgres"):
+        found.append(("dsn", "expected a URL that starts with postgresql://"))
+    if rest.partition("?")[0].count("@") > 1 or "@" in rest.partition("?")[0].partition("/")[2]:
+        found.append(("dsn", "cannot be read: in a password, write @ as %40, / as %2F and ? as %3F"))
+    for key in Limits._fields:
+        value = getattr(settings, key)
+        if value < 0 or (key.endswith("_percent") and value > 100):
+            expected = "0 to 100" if key.endswith("_percent") else "0 or more"
+            found.append((key, f"expected {expected} (0 switches it off), got {value:g}"))
+    return found
+
+
+def probe(settings: Settings, look: Look) -> Reading:
+    """Connect and ask; the time of both is the response time. libpq's loading is not the database's time."""
+    deadline = time.monotonic() + look.timeout * _SHARE
+    libpq.driver()
+    begun = time.monotonic()
+    try:
+        with libpq.connect(settings.dsn, deadline=deadline) as session:
+            asked = time.monotonic()
+            session.rows("SELECT 1", deadline=deadline)
+            answered = time.monotonic()
+            good = Reading(
+                "healthy",
+                answered - begun,
+                metrics=(Metric("query_seconds", answered - asked),),
+                memory=look.memory,
+            )
+            return _with_details(good, session, settings, look, deadline) if settings.details else good
+    except libpq.Trouble as trouble:
+        if trouble.kind == "login":
+            raise Unobservable(trouble.text) from None
+        if trouble.kind == "answered":
+            return Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=look.memory)
+        return Reading("error", None, trouble.text, memory=look.memory)
+
+
+def _with_details(
+    good: Reading, session: libpq.Session, settings: Settings, look: Look, deadline: float
+) -> Reading:
+    """The reading with what the server tells about itself, or with a note on why that is missing."""
+    limits = Limits(*(getattr(settings, key) for key in Limits._fields))
+    try:
+        rows = session.bounded_rows(_FIGURES, (limits.blocked_warn_seconds,), deadline=deadline)
+    except libpq.Trouble as trouble:
+        return good._replace(evidence={"figures missing": _excuse(trouble)})
+    figures = Figures(*rows[0])
+    status, error = postgres_health.judge(figures, limits)
+    evidence = postgres_health.evidence(figures)
+    size, memory = _size(session, look, deadline, evidence)
+    return good._replace(
+        status=status,
+        error=error,
+        metrics=good.metrics + postgres_health.metrics(figures) + size,
+        evidence=evidence,
+        memory=memory,
+    )
+
+
+def _size(
+    session: libpq.Session, look: Look, deadline: float, evidence: dict[str, str]
+) -> tuple[tuple[Metric, ...], Mapping[str, Any]]:
+    """The database's size, measured every five minutes; one too big to measure is not tried more often."""
+    at, size = look.memory.get("size_at"), look.memory.get("size")
+    if not isinstance(at, int | float) or not 0 <= look.now - at < _SIZE_EVERY:
+        at, size = look.now, None
+        try:
+            within = min(deadline, time.monotonic() + _SIZE_TIMEOUT)
+            size = session.bounded_rows("SELECT pg_database_size(current_database())", deadline=within)[0][0]
+        except libpq.Trouble as trouble:
+            evidence["size missing"] = _excuse(trouble)
+    known = (Metric("size_bytes", float(size)),) if isinstance(size, int | float) else ()
+    return known, {"size_at": at, "size": size}
+
+
+def _excuse(trouble: libpq.Trouble) -> str:
+    """Figures that are late or not allowed are only missing; a server that goes away is the news itself."""
+    if trouble.kind == "connect" or (trouble.code or "").startswith("57P"):
+        raise trouble
+    return trouble.text

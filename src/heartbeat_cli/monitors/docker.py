@@ -1,0 +1,207 @@
+"""`docker`: one container, or the Docker daemon itself, looked at over the Engine API.
+
+healthy    running, and its health check (if it has one) passes or is in its start period; a container that
+           ended with exit 0 where `exited_ok` is set; for `daemon`: it describes itself
+unhealthy  stopped, paused, dead, restarting, failing its health check, restarted by Docker since the last
+           look (a crash loop), or no container of that name; for `daemon`: it answers with an error
+error      for `daemon` only: nothing answers
+unknown    Docker does not answer, hangs, forbids or talks nonsense: that is the daemon, not this container;
+           or the health check could not be run, or has not spoken since the container was unhealthy
+
+Watch the daemon as a component of its own and let the containers depend on it. `$DOCKER_HOST`,
+`$DOCKER_TLS_VERIFY` and `$DOCKER_CERT_PATH` are read when the request is made, as docker does.
+
+    [components.gateway]
+    kind = "docker"
+    container = "openclaw-gateway"
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from heartbeat_cli.domain import docker_host
+from heartbeat_cli.domain.container import Verdict, health_log, judge, started_at
+from heartbeat_cli.domain.docker_host import AUTO, find
+from heartbeat_cli.domain.exchange import Fault, Request, Response
+from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.errors import Unobservable
+
+_MAX_BODY = 1_048_576  # labels, environment and five health outputs of 4 kB each stand in an inspect
+_COUNTS = ("Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images")
+
+LADDER: tuple[Mapping[str, str], ...] = (
+    {"action": "docker", "container": "{container}", "host": "{host}"},
+    {"action": "script", "name": "restart_{id}.sh"},
+)
+
+
+class Settings(NamedTuple):
+    """Either `container` or `daemon`.
+
+    container: name (or id) of the container to watch
+    daemon: true: the Docker daemon itself is the component
+    host: unix:///path or tcp://host:port; default "auto": $DOCKER_HOST, else unix:///var/run/docker.sock
+    restart_limit: automatic restarts since the last look that count as a crash loop; 0: never
+    exited_ok: true: a container that has ended with exit 0 is well (a job that runs and goes)
+    """
+
+    container: str | None = None
+    daemon: bool = False
+    host: str = AUTO
+    restart_limit: int = 1
+    exited_ok: bool = False
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    # For a daemon only the host is to be judged; any good name stands in for the container's.
+    found = docker_host.problems(settings.container or "none", settings.host)
+    if bool(settings.container) == settings.daemon:
+        found.append(("container", "expected exactly one of container = NAME and daemon = true"))
+    if settings.restart_limit < 0:
+        found.append(("restart_limit", "expected 0 (never) or more"))
+    return found
+
+
+def request(settings: Settings, look: Look) -> Request:
+    try:
+        engine = find(settings.host, os.environ)
+    except ValueError as error:
+        raise Unobservable(f"cannot reach Docker at {error}") from None
+    path = "/info" if settings.daemon else f"/containers/{quote(settings.container or '', safe='')}/json"
+    return Request(
+        engine.url + path,
+        unix_socket=engine.socket,
+        verify_tls=engine.verify_tls,
+        ca_file=engine.ca_file,
+        cert_file=engine.cert_file,
+        key_file=engine.key_file,
+        redirects=0,
+        max_body=_MAX_BODY,
+    )
+
+
+def read(settings: Settings, response: Response, look: Look) -> Reading:
+    return _read_daemon(response, look) if settings.daemon else _read_container(settings, response, look)
+
+
+def _read_container(settings: Settings, response: Response, look: Look) -> Reading:
+    """Whatever keeps Docker from answering is not the container's fault, so nothing of it may restart it."""
+    if response.fault:
+        raise Unobservable(_fault_words(response.fault))
+    answer = _json(response)
+    if response.status == 404 and "no such container" in _message(answer).lower():
+        # Docker has looked and there is none: for whoever needs it an outage, or a typo to be told about.
+        error = f"no container named {settings.container}"
+        return Reading("unhealthy", response.elapsed, error, memory=look.memory)
+    if response.status != 200:
+        raise Unobservable(f"Docker answered {response.status}: {_message(answer) or 'no reason given'}")
+    state = answer.get("State")
+    if not isinstance(state, Mapping):
+        raise Unobservable("Docker's answer says nothing about the state of the container")
+    return _judge(settings, answer, state, response.elapsed, look)
+
+
+def _judge(
+    settings: Settings, answer: Mapping[str, Any], state: Mapping[str, Any], elapsed: float, look: Look
+) -> Reading:
+    restarts = _whole(answer.get("RestartCount"))
+    verdict = judge(state, exited_ok=settings.exited_ok, ailing=look.memory.get("ailing") is True)
+    since = _restarts_since(answer.get("Id"), restarts, look.memory)
+    if 0 < settings.restart_limit <= since and verdict.status != "unhealthy":
+        times = "1 restart" if since == 1 else f"{since} restarts"
+        verdict = Verdict("unhealthy", f"crash loop: {times} since the last look", verdict.ailing)
+    log = health_log(state)
+    return Reading(
+        verdict.status,
+        elapsed,
+        verdict.error,
+        _metrics(state, restarts, look.now),
+        {"container": _summary(state, restarts)} | ({"health log": log} if log else {}),
+        {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
+    )
+
+
+def _restarts_since(id_: object, restarts: int, memory: Mapping[str, Any]) -> int:
+    """A new container of the same name and a start by hand count from zero again: then nothing is known."""
+    before = memory.get("restarts")
+    if memory.get("id") != id_ or isinstance(before, bool) or not isinstance(before, int):
+        return 0
+    return max(0, restarts - before)
+
+
+def _metrics(state: Mapping[str, Any], restarts: int, now: float) -> tuple[Metric, ...]:
+    found = [Metric("restart_count", restarts, "counter")]
+    started = started_at(state)
+    if state.get("Status") == "running":
+        if started is not None and now >= started:
+            found.append(Metric("uptime_seconds", now - started))
+    else:
+        found.append(Metric("exit_code", _whole(state.get("ExitCode"))))
+    health = state.get("Health")
+    if isinstance(health, Mapping):
+        found.append(Metric("health_failing_streak", _whole(health.get("FailingStreak"))))
+    return tuple(found)
+
+
+def _summary(state: Mapping[str, Any], restarts: int) -> str:
+    keys = ("Status", "ExitCode", "OOMKilled", "Error", "StartedAt", "FinishedAt")
+    facts = [f"{key} {state[key]}" for key in keys if state.get(key) not in (None, "")]
+    return bounded(", ".join([*facts, f"RestartCount {restarts}"]))
+
+
+def _read_daemon(response: Response, look: Look) -> Reading:
+    if response.fault:
+        if response.fault.kind in ("forbidden", "other"):
+            raise Unobservable(_fault_words(response.fault))
+        return Reading("error", None, _fault_words(response.fault))
+    if 401 <= response.status <= 403:
+        raise Unobservable(f"Docker answered {response.status}: {_message(_json(response))}")
+    if response.status != 200:
+        text = one_line(response.body.decode("utf-8", "replace"), 200)
+        return Reading("unhealthy", response.elapsed, f"the Docker daemon answered {response.status}: {text}")
+    answer = _json(response)
+    if "ServerVersion" not in answer and "Containers" not in answer:
+        raise Unobservable("what answers there is not a Docker daemon")
+    counts = tuple(
+        Metric(re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower(), _whole(answer[name]))
+        for name in _COUNTS
+        if name in answer
+    )
+    version = {"docker": one_line(f"version {answer.get('ServerVersion')}, {answer.get('OperatingSystem')}")}
+    return Reading("healthy", response.elapsed, metrics=counts, evidence=version)
+
+
+def _fault_words(fault: Fault) -> str:
+    if fault.kind == "forbidden":
+        return f"not allowed to talk to Docker: {one_line(fault.text)} (is the user in the group docker?)"
+    if fault.kind == "timeout":
+        return f"Docker did not answer in time: {one_line(fault.text)}"
+    return f"Docker cannot be reached: {one_line(fault.text)}"
+
+
+def _json(response: Response) -> Mapping[str, Any]:
+    if response.truncated:
+        raise Unobservable(f"Docker's answer is longer than {_MAX_BODY} bytes")
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        text = one_line(response.body[:200].decode("utf-8", "replace"), 80)
+        raise Unobservable(
+            f"Docker answered {response.status} with something that is not JSON: {text}"
+        ) from None
+    if not isinstance(answer, Mapping):
+        raise Unobservable(f"Docker answered {response.status} with something that is not an object")
+    return answer
+
+
+def _message(answer: Mapping[str, Any]) -> str:
+    return one_line(str(answer.get("message") or ""))
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

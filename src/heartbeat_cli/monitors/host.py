@@ -1,0 +1,262 @@
+"""host: the machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
+
+Call shape. Levels are read now; CPU and traffic are means since the last look (no pause to measure them), so
+the first look after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
+`degraded`, above a critical one `unhealthy`. A CPU at its limit only degrades by default: being busy is no
+fault.
+
+Disks: every real, local, writable filesystem, once. Network mounts are left out, because asking one whose
+server is gone can hang; list them in `mounts` to watch them all the same. While CPU, load or memory is over a
+limit, the five biggest processes are given as evidence.
+
+    [components.host]
+    kind = "host"
+    disk_critical = 97
+    mounts = ["/", "/srv/nas"]          # default: found by itself
+"""
+
+import threading
+import time
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from heartbeat_cli import mounts, procfs, rates
+from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.result import Look, Metric, Reading, Status
+from heartbeat_cli.errors import Unobservable
+
+_EVIDENCE_SECONDS = 1.0
+_DISKS_SHARE = 0.6  # of the timeout: for network mounts to answer
+
+
+class Settings(NamedTuple):
+    """Limits, in percent where nothing else is said; 0 turns one off.
+
+    cpu_warn: CPU busy, of all CPUs together, mean since the last look
+    cpu_critical: the same, unhealthy from there
+    load_warn: 5-minute load average per CPU
+    load_critical: the same, unhealthy from there
+    memory_warn: memory that is not available to programs (caches count as available)
+    memory_critical: the same, unhealthy from there
+    swap_warn: swap used
+    swap_critical: the same, unhealthy from there
+    disk_warn: space used of each filesystem, as df shows it
+    disk_critical: the same, unhealthy from there
+    inodes_warn: inodes used of each filesystem
+    inodes_critical: the same, unhealthy from there
+    oom_warn: degraded when the kernel has killed a process for want of memory since the last look
+    mounts: mount points to watch, network ones too; default: every real local filesystem
+    ignore_mounts: mount points (globs) to leave out of those found by itself, as "/media/*"
+    """
+
+    cpu_warn: float | None = 90
+    cpu_critical: float | None = None
+    load_warn: float | None = 2
+    load_critical: float | None = None
+    memory_warn: float | None = 90
+    memory_critical: float | None = 97
+    swap_warn: float | None = 80
+    swap_critical: float | None = None
+    disk_warn: float | None = 85
+    disk_critical: float | None = 95
+    inodes_warn: float | None = 85
+    inodes_critical: float | None = 95
+    oom_warn: bool = True
+    mounts: tuple[str, ...] = ()
+    ignore_mounts: tuple[str, ...] = ()
+
+
+class Finding(NamedTuple):
+    """Something over its limit; `about` is what it is about, for the evidence."""
+
+    critical: bool
+    text: str
+    about: str = ""
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    found = []
+    for name in ("cpu", "load", "memory", "swap", "disk", "inodes"):
+        warn, critical = getattr(settings, f"{name}_warn"), getattr(settings, f"{name}_critical")
+        for key, limit in ((f"{name}_warn", warn), (f"{name}_critical", critical)):
+            if limit is not None and (limit < 0 or (limit > 100 and name != "load")):
+                expected = "0 (off) or more" if name == "load" else "0 (off) to 100 percent"
+                found.append((key, f"expected {expected}, got {limit:g}"))
+        if warn and critical and warn > critical:
+            found.append((f"{name}_warn", f"is above {name}_critical ({warn:g} > {critical:g})"))
+    found += [("mounts", f"expected absolute paths, got {p!r}") for p in settings.mounts if p[:1] != "/"]
+    return found
+
+
+def probe(settings: Settings, look: Look) -> Reading:
+    started = time.monotonic()
+    try:
+        snapshot, table = procfs.take(), mounts.read()
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise Unobservable(f"cannot read this host's counters: {plain.one_line(str(error))}") from None
+    past = rates.recall(look.memory)
+    since = rates.between(past, snapshot) if past else None
+    disks, findings = _disks(settings, table, started + look.timeout * _DISKS_SHARE)
+    elapsed = time.monotonic() - started
+    findings = sorted(judge(settings, snapshot, since) + findings, key=lambda finding: not finding.critical)
+    return Reading(
+        _status(findings),
+        elapsed,
+        "; ".join(finding.text for finding in findings) or None,
+        (*_metrics(snapshot, since), *disks),
+        _evidence(findings, min(_EVIDENCE_SECONDS, look.timeout * 0.2)),
+        look.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
+    )
+
+
+def _status(findings: list[Finding]) -> Status:
+    if any(finding.critical for finding in findings):
+        return "unhealthy"
+    return "degraded" if findings else "healthy"
+
+
+def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -> list[Finding]:
+    """Hold the levels and rates to the limits; filesystems have a place of their own."""
+    s = settings
+    found: list[Finding | None] = []
+    if since is not None and since.cpu_percent is not None:
+        text = f"CPU {since.cpu_percent:.0f} % busy"
+        found.append(_over(since.cpu_percent, s.cpu_warn, s.cpu_critical, text, " %", about="cpu"))
+    each = now.load[1] / now.cpus
+    text = f"load {now.load[1]:.1f} on {now.cpus} CPUs, {each:.1f} each"
+    found.append(_over(each, s.load_warn, s.load_critical, text, "", about="cpu"))
+    used = _memory_percent(now)
+    rest = f", {plain.size(now.memory_available)} available"
+    found.append(
+        _over(used, s.memory_warn, s.memory_critical, f"memory {used:.0f} % used", " %", rest, "memory")
+    )
+    if (swap := _swap_percent(now)) is not None:
+        found.append(_over(swap, s.swap_warn, s.swap_critical, f"swap {swap:.0f} % used", " %", "", "memory"))
+    if since is not None and since.oom_kills > 0 and s.oom_warn:
+        text = f"the kernel killed {since.oom_kills:.0f} process(es) for want of memory"
+        found.append(Finding(False, text, "memory"))
+    return [finding for finding in found if finding is not None]
+
+
+def _over(
+    value: float,
+    warn: float | None,
+    critical: float | None,
+    text: str,
+    unit: str,
+    rest: str = "",
+    about: str = "",
+) -> Finding | None:
+    for limit, is_critical in ((critical, True), (warn, False)):
+        if limit and value >= limit:
+            return Finding(is_critical, f"{text} (limit {limit:g}{unit}){rest}", about)
+    return None
+
+
+def _memory_percent(now: procfs.Snapshot) -> float:
+    return 100 * (1 - now.memory_available / now.memory_total) if now.memory_total else 0.0
+
+
+def _swap_percent(now: procfs.Snapshot) -> float | None:
+    return 100 * (1 - now.swap_free / now.swap_total) if now.swap_total else None
+
+
+def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
+    figures = {
+        "load1": now.load[0],
+        "load5": now.load[1],
+        "load15": now.load[2],
+        "memory_used_percent": _memory_percent(now),
+        "memory_available_bytes": now.memory_available,
+        "swap_used_percent": _swap_percent(now),
+        "uptime_seconds": now.uptime,
+    }
+    if since is not None:
+        figures |= {
+            "cpu_percent": since.cpu_percent,
+            "network_receive_bytes_per_second": since.received,
+            "network_transmit_bytes_per_second": since.transmitted,
+            "disk_read_bytes_per_second": since.read,
+            "disk_write_bytes_per_second": since.written,
+        }
+    return [Metric(name, value) for name, value in figures.items() if value is not None]
+
+
+def _disks(
+    settings: Settings, table: list[mounts.Mount], deadline: float
+) -> tuple[list[Metric], list[Finding]]:
+    """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
+    chosen, findings = _chosen(settings, table)
+    answers: dict[str, mounts.Usage | OSError | None] = {}
+    threads = []
+    for mount in chosen:
+        if mount.remote:
+            threads.append(threading.Thread(target=_ask, args=(mount.point, answers), daemon=True))
+            threads[-1].start()
+        else:
+            _ask(mount.point, answers)
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    metrics: list[Metric] = []
+    for mount in chosen:
+        shown = plain.one_line(mount.point, 100)
+        if mount.point not in answers:
+            findings.append(Finding(True, f"disk {shown} does not answer"))
+        elif isinstance(answer := answers[mount.point], OSError):
+            reason = (answer.strerror or str(answer)).lower()
+            # What only root may enter can still be well; heartbeat had better be told to leave it out.
+            findings.append(Finding(not isinstance(answer, PermissionError), f"disk {shown}: {reason}"))
+        elif answer is not None:
+            metrics += _disk_metrics(shown, answer)
+            findings += _judge_disk(settings, shown, answer)
+    return metrics, findings
+
+
+def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.Mount], list[Finding]]:
+    """The mounts to watch; one that was asked for and is not mounted is as bad as a full one."""
+    if not settings.mounts:
+        found = mounts.worth_watching(table)
+        ignored = settings.ignore_mounts
+        return [m for m in found if not any(fnmatchcase(m.point, glob) for glob in ignored)], []
+    mounted = {mount.point: mount for mount in table}
+    wanted = [point.rstrip("/") or "/" for point in settings.mounts]
+    missing = [Finding(True, f"{point} is not mounted") for point in wanted if point not in mounted]
+    return [mounted[point] for point in dict.fromkeys(wanted) if point in mounted], missing
+
+
+def _ask(point: str, answers: dict[str, mounts.Usage | OSError | None]) -> None:
+    try:
+        answers[point] = mounts.usage(point)
+    except OSError as error:
+        answers[point] = error
+
+
+def _disk_metrics(point: str, usage: mounts.Usage) -> list[Metric]:
+    where = {"mount": point}
+    found = [
+        Metric("disk_used_percent", usage.used_percent, metadata=where),
+        Metric("disk_free_bytes", usage.free, metadata=where),
+    ]
+    if usage.inodes_used_percent is not None:
+        found.append(Metric("inodes_used_percent", usage.inodes_used_percent, metadata=where))
+    return found
+
+
+def _judge_disk(settings: Settings, point: str, usage: mounts.Usage) -> list[Finding]:
+    s, used, inodes = settings, usage.used_percent, usage.inodes_used_percent
+    rest = f", {plain.size(usage.free)} free"
+    found = [_over(used, s.disk_warn, s.disk_critical, f"disk {point} {used:.0f} % full", " %", rest)]
+    if inodes is not None:
+        text = f"disk {point} {inodes:.0f} % of inodes used"
+        found.append(_over(inodes, s.inodes_warn, s.inodes_critical, text, " %"))
+    return [finding for finding in found if finding is not None]
+
+
+def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
+    """Who uses what there is too little of. Only a host in trouble pays for psutil."""
+    wanted = sorted({finding.about for finding in findings if finding.about})
+    if not wanted:
+        return {}
+    from heartbeat_cli.portable import biggest
+
+    return {f"biggest processes by {by}": biggest(by, seconds / len(wanted)) for by in wanted}

@@ -1,0 +1,174 @@
+"""push: something that reports its own life: a cron job, a backup, an agent behind a firewall.
+
+Call shape, without any I/O: the store hands over the beats that `heartbeat beat ID` recorded. Healthy as long
+as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive until it
+has run longer than `max_runtime` (default: `period` + `grace`). A beat `--fail`, or one with an exit code
+other than 0, is unhealthy until a later success. Before the first beat ever it is unknown, then late.
+
+    [components.backup]
+    kind = "push"
+    period = 86400
+    grace = 3600
+    max_runtime = 7200
+
+    0 3 * * * heartbeat beat backup --start; /usr/local/bin/backup; heartbeat beat backup --exit-code $?
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.errors import Unobservable
+
+WANTS_BEATS = True
+
+_FINISHED = ("success", "fail")
+
+
+class Settings(NamedTuple):
+    """When a beat is expected.
+
+    period: seconds between two beats, as expected; a daily job has 86400
+    grace: seconds a beat may be late before that is a failure
+    max_runtime: seconds one run may take from its start beat to its end; default: period + grace
+    """
+
+    period: float
+    grace: float = 60
+    max_runtime: float | None = None
+
+
+class Beat(NamedTuple):
+    """One recorded beat; `at` is epoch seconds, never later than the look."""
+
+    at: float
+    event: str
+    exit_code: int | None = None
+    message: str = ""
+    rid: str | None = None
+
+
+class Run(NamedTuple):
+    """What the beats amount to: the last finished run, its duration, and the oldest run still going on."""
+
+    finish: Beat | None
+    seconds: float | None
+    running: Beat | None
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    found = []
+    if settings.period <= 0:
+        found.append(("period", f"must be above 0 seconds, got {settings.period:g}"))
+    if settings.grace < 0:
+        found.append(("grace", f"must be 0 seconds or more, got {settings.grace:g}"))
+    if settings.max_runtime is not None and settings.max_runtime <= 0:
+        found.append(("max_runtime", f"must be above 0 seconds, got {settings.max_runtime:g}"))
+    return found
+
+
+def probe(settings: Settings, look: Look) -> Reading:
+    beats, seen = _beats(look)
+    run = follow(beats)
+    memory = {"future": seen} if seen else {}
+    if not beats:
+        return _silent(settings, look)
+    metrics = [Metric("beat_age_seconds", look.now - beats[-1].at)]
+    if run.seconds is not None:
+        metrics.append(Metric("run_seconds", run.seconds))
+    reading = Reading("healthy", run.seconds, metrics=tuple(metrics), memory=memory)
+    trouble = _overdue(settings, run, look.now)
+    if run.finish is not None and _failed(run.finish):
+        line = f"{_failure(run.finish)}, {duration(look.now - run.finish.at)} ago"
+        return reading._replace(status="unhealthy", error=f"{line}; {trouble}" if trouble else line)
+    return reading._replace(status="error", error=trouble) if trouble else reading
+
+
+def follow(beats: list[Beat]) -> Run:
+    """Pair starts with their ends: by `rid` where given, else an end closes the latest start before it."""
+    finish: Beat | None = None
+    seconds: float | None = None
+    open_starts: list[Beat] = []
+    for beat in beats:
+        if beat.event == "start":
+            open_starts.append(beat)
+            continue
+        finish, seconds = beat, None
+        own = [index for index, start in enumerate(open_starts) if start.rid == beat.rid]
+        if own:
+            seconds = max(0.0, beat.at - open_starts[own[-1]].at)
+            # A run that started before a finished one, and never ended, was killed: it is over, too.
+            del open_starts[: own[-1] + 1]
+        elif beat.rid is None:
+            open_starts.clear()
+    return Run(finish, seconds, open_starts[0] if open_starts else None)
+
+
+def _overdue(settings: Settings, run: Run, now: float) -> str | None:
+    if run.running is not None:
+        limit = settings.max_runtime or settings.period + settings.grace
+        age = now - run.running.at
+        return f"running for {duration(age)}, may take {duration(limit)}" if age > limit else None
+    if run.finish is None or (age := now - run.finish.at) <= settings.period + settings.grace:
+        return None
+    return f"last beat {duration(age)} ago, {_expected(settings)}"
+
+
+def _silent(settings: Settings, look: Look) -> Reading:
+    """Never a beat so far: unknown at first, then as late as any other."""
+    registered = _number(look.memory.get("registered"))
+    if registered is None or look.now - registered <= settings.period + settings.grace:
+        raise Unobservable(f"no beat yet, {_expected(settings)}")
+    waited = duration(look.now - registered)
+    return Reading("error", error=f"no beat since it was set up {waited} ago, {_expected(settings)}")
+
+
+def _expected(settings: Settings) -> str:
+    grace = f" (+{duration(settings.grace)} grace)" if settings.grace else ""
+    return f"expected every {duration(settings.period)}{grace}"
+
+
+def _failed(beat: Beat) -> bool:
+    return beat.event == "fail" or beat.exit_code not in (None, 0)
+
+
+def _failure(beat: Beat) -> str:
+    code = f" with exit code {beat.exit_code}" if beat.exit_code not in (None, 0) else ""
+    message = one_line(beat.message)
+    return f"last run failed{code}" + (f": {message}" if message else "")
+
+
+def _beats(look: Look) -> tuple[list[Beat], dict[str, float]]:
+    """The beats by age, and what to remember of one from the future (the clock was put back since).
+
+    Such a beat is as old as the time since it was first noticed: it can neither be late at once nor stay
+    fresh until the clock has caught up.
+    """
+    raw = look.memory.get("beats")
+    found = [beat for item in raw if (beat := _beat(item))] if isinstance(raw, list) else []
+    newest = max((beat.at for beat in found), default=0.0)
+    if newest <= look.now:
+        return found, {}
+    before = look.memory.get("future")
+    noticed = (
+        _number(before.get("noticed")) if isinstance(before, Mapping) and before.get("at") == newest else None
+    )
+    noticed = look.now if noticed is None or noticed > look.now else noticed
+    clamped = [beat._replace(at=noticed) if beat.at > look.now else beat for beat in found]
+    return sorted(clamped, key=lambda beat: beat.at), {"at": newest, "noticed": noticed}
+
+
+def _beat(item: Any) -> Beat | None:
+    if not isinstance(item, Mapping):
+        return None
+    at, event, code = _number(item.get("at")), item.get("event"), item.get("exit_code")
+    if at is None or event not in ("start", *_FINISHED):
+        return None
+    code = code if isinstance(code, int) else None
+    rid = item.get("rid")
+    return Beat(at, event, code, str(item.get("message") or ""), None if rid is None else str(rid))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,226 @@
+"""`service`: systemd units. Batch shape: one `systemctl show` for all units that are asked the same way.
+
+healthy    active or reloading; a oneshot that has run (`RemainAfterExit`) or is running; with `inactive_ok`
+           also one that rests after a good end
+degraded   still starting; active without any process left; running although its unit file is masked, broken
+           or gone
+unhealthy  failed, inactive, stopping, waiting for its automatic restart, restarted by systemd since the last
+           look (a crash loop), masked, or no such unit
+unknown    systemctl cannot be run or does not answer, or there is no service manager to ask
+
+A unit that does not exist is `unhealthy`, not `unknown`: systemd has answered, whoever needs the unit goes
+without, and a typo in the configuration must be heard of instead of staying silent. Restarting it is refused.
+
+    [components.web]
+    kind = "service"
+    unit = "nginx.service"
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli import process
+from heartbeat_cli.domain import systemd
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.result import Look, Metric, Reading, Status, unknown
+
+_PROPERTIES = (
+    "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
+    "UnitFileState,MemoryCurrent,TriggeredBy"
+)
+_MAX_OUTPUT = 2_000_000
+_EXITED = "1"  # ExecMainCode is the CLD_ code of waitid: 1 exited, 2 killed, 3 dumped core
+
+LADDER: tuple[Mapping[str, str], ...] = (
+    {"action": "systemd", "unit": "{unit}", "user": "{user}", "systemctl": "{systemctl}"},
+    {"action": "script", "name": "restart_{id}.sh"},
+)
+
+
+class Settings(NamedTuple):
+    """Which unit, and how systemctl is called.
+
+    unit: the unit, as "nginx" or "backup.timer"
+    user: true: a unit of the user heartbeat runs as (systemctl --user)
+    systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"] or
+        ["docker", "exec", "box", "systemctl"]
+    inactive_ok: true: resting after a good end is well (a job that a timer or socket starts)
+    restart_limit: automatic restarts since the last look that count as a crash loop; 0: never, and waiting
+        for a restart after a good end is well too (Restart=always used as a timer)
+    """
+
+    unit: str
+    user: bool = False
+    systemctl: tuple[str, ...] = ("systemctl",)
+    inactive_ok: bool = False
+    restart_limit: int = 1
+
+
+class _Verdict(NamedTuple):
+    status: Status
+    error: str | None = None
+
+
+class _Answer(NamedTuple):
+    """What one systemctl call said: the blocks, or why there are none for some units."""
+
+    blocks: Sequence[systemd.Properties]
+    complaint: str
+    elapsed: float
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    found = systemd.problems(settings.unit, settings.systemctl)
+    if settings.restart_limit < 0:
+        found.append(("restart_limit", "expected 0 (never) or more"))
+    return found
+
+
+def probe_all(asked: Sequence[tuple[Settings, Look]]) -> list[Reading]:
+    groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, Look]]] = {}
+    for settings, look in asked:
+        groups.setdefault((settings.systemctl, settings.user), []).append((settings, look))
+    answers = dict(zip(groups, _ask_all(list(groups.values())), strict=True))
+    return [_reading(settings, look, answers[settings.systemctl, settings.user]) for settings, look in asked]
+
+
+def _ask_all(groups: list[list[tuple[Settings, Look]]]) -> list[_Answer]:
+    """Groups are asked side by side, so that a service manager that hangs takes no time from another."""
+    if len(groups) <= 1:
+        return [_ask(group) for group in groups]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(groups)) as pool:
+        return list(pool.map(_ask, groups))
+
+
+def _ask(group: list[tuple[Settings, Look]]) -> _Answer:
+    first = group[0][0]
+    units = dict.fromkeys(settings.unit for settings, _ in group)
+    words = ("show", f"--property={_PROPERTIES}", "--", *units)
+    started = time.monotonic()
+    try:
+        finished = process.run(
+            systemd.command(first.systemctl, first.user, *words),
+            timeout=min(look.timeout for _, look in group),
+            env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
+            max_output=_MAX_OUTPUT,
+        )
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return _Answer((), f"cannot run {one_line(first.systemctl[0], 80)}: {reason}", 0.0)
+    elapsed = time.monotonic() - started
+    if finished.code == 0:
+        return _Answer(systemd.blocks(finished.stdout), "systemctl said nothing about it", elapsed)
+    # Only whole blocks count: the last one may have been cut where systemctl gave up.
+    whole = finished.stdout.rpartition("\n\n")[0]
+    return _Answer(systemd.blocks(whole), systemd.complaint(finished.code, finished.stderr), elapsed)
+
+
+def _reading(settings: Settings, look: Look, answer: _Answer) -> Reading:
+    properties = systemd.block_of(settings.unit, answer.blocks)
+    if properties is None:
+        return unknown(f"cannot ask systemd: {answer.complaint}", look.memory)
+    restarts = systemd.number(properties, "NRestarts")
+    verdict = _judge(settings, properties, _restarts_since(restarts, look.memory))
+    metrics = []
+    if restarts is not None:
+        metrics.append(Metric("restarts", restarts, "counter"))
+    if (memory := systemd.number(properties, "MemoryCurrent")) is not None:
+        metrics.append(Metric("memory_bytes", memory))
+    return Reading(
+        verdict.status,
+        answer.elapsed,
+        verdict.error,
+        tuple(metrics),
+        {"systemd": systemd.summary(properties)},
+        {} if restarts is None else {"restarts": restarts},
+    )
+
+
+def _restarts_since(restarts: int | None, memory: Mapping[str, Any]) -> int:
+    """A start by hand and a reboot set the counter back: a figure below the last one is no difference."""
+    before = memory.get("restarts")
+    if restarts is None or isinstance(before, bool) or not isinstance(before, int):
+        return 0
+    return max(0, restarts - before)
+
+
+def _judge(settings: Settings, properties: systemd.Properties, restarts: int) -> _Verdict:
+    load = properties.get("LoadState", "")
+    if load not in ("loaded", ""):
+        return _not_loaded(settings, load, properties)
+    if 0 < settings.restart_limit <= restarts:
+        times = "1 restart" if restarts == 1 else f"{restarts} restarts"
+        return _Verdict("unhealthy", f"crash loop: {times} since the last look{_ending(properties)}")
+    return _by_state(settings, properties)
+
+
+def _not_loaded(settings: Settings, load: str, properties: systemd.Properties) -> _Verdict:
+    words = {
+        "not-found": f"no such unit: {systemd.full_name(settings.unit)}",
+        "masked": "masked: it cannot be started until it is unmasked",
+    }.get(load, f"its unit file cannot be used ({one_line(load, 40)}); see systemctl status")
+    if properties.get("ActiveState") in ("active", "reloading", "refreshing"):
+        return _Verdict("degraded", f"running, but would not start again: {words}")
+    return _Verdict("unhealthy", words)
+
+
+def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
+    active, oneshot = properties.get("ActiveState", ""), properties.get("Type") == "oneshot"
+    if active == "active":
+        return _active(properties, oneshot)
+    if active in ("reloading", "refreshing"):
+        return _Verdict("healthy")
+    if active == "activating":
+        return _activating(settings, properties, oneshot)
+    if active == "deactivating":
+        # A short stop is far below the fail threshold; one that hangs serves nobody and must be heard of.
+        return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
+    if active == "failed":
+        return _Verdict(
+            "unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}"
+        )
+    if active == "inactive":
+        return _inactive(settings, properties)
+    if active == "maintenance":
+        return _Verdict("unhealthy", "held for maintenance by systemd")
+    return _Verdict(
+        "unknown", f"systemd reports a state that heartbeat does not know: {one_line(active, 60)}"
+    )
+
+
+def _active(properties: systemd.Properties, oneshot: bool) -> _Verdict:
+    if properties.get("SubState") == "exited" and not oneshot:
+        return _Verdict("degraded", "active, but none of its processes is left (RemainAfterExit)")
+    return _Verdict("healthy")
+
+
+def _activating(settings: Settings, properties: systemd.Properties, oneshot: bool) -> _Verdict:
+    if systemd.waiting_to_restart(properties):
+        result = properties.get("Result") or "no result"
+        if settings.restart_limit == 0 and result == "success":
+            return _Verdict("healthy")
+        return _Verdict("unhealthy", f"crash loop: waiting to be restarted, {result}{_ending(properties)}")
+    if oneshot:
+        return _Verdict("healthy")
+    return _Verdict("degraded", f"still starting ({properties.get('SubState')})")
+
+
+def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
+    if settings.inactive_ok and properties.get("Result", "success") in ("success", ""):
+        return _Verdict("healthy")
+    hint = ""
+    if trigger := one_line(properties.get("TriggeredBy", ""), 80):
+        hint = f"; {trigger} starts it: set inactive_ok = true if it may rest in between"
+    return _Verdict("unhealthy", f"inactive: not running{_ending(properties)}{hint}")
+
+
+def _ending(properties: systemd.Properties) -> str:
+    """How the main process ended, where it did and it tells something."""
+    status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")
+    if status in ("", "0") or code in ("", "0"):
+        return ""
+    return f" (exit {status})" if code == _EXITED else f" (killed by signal {status})"

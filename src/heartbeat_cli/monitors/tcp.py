@@ -1,0 +1,190 @@
+r"""tcp: does something listen, and does it speak as expected? Mail, SSH, Redis, a TLS port, its certificate.
+
+Call shape. One deadline (`timeout`) covers name lookup, connecting to every address the name has (both
+families in turn, a new one every 250 ms, the first to answer wins), the TLS handshake and the banner: one
+that drips bytes cannot stretch it. No connection, no TLS or no word is an `error`; a wrong banner or a
+certificate that does not hold is `unhealthy`; one that ends within `certificate_warn_days` is `degraded`.
+
+    [components.redis]
+    kind = "tcp"
+    host = "localhost"
+    port = 6379
+    send = "PING\r\n"
+    banner = "+PONG"
+"""
+
+import socket
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from heartbeat_cli.dial import DialError, dial
+from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.result import Look, Metric, Reading, Status
+from heartbeat_cli.errors import Unobservable
+
+if TYPE_CHECKING:
+    import ssl
+
+_QUIET_SECONDS = 1.0  # a whole line, and then silence: nothing more will come
+_BANNER_BYTES = 1024
+_DAY = 86_400
+
+
+class Settings(NamedTuple):
+    r"""Where to connect and what to expect there.
+
+    host: name or address
+    port: port number
+    tls: speak TLS from the first byte
+    verify_tls: check the certificate: chain, name and dates; without it its end is not seen either
+    server_name: name to ask for and to find in the certificate; default: host
+    ca_file: PEM file of the authority to trust instead of the system's
+    send: text to send once connected, with \r\n where the protocol wants line ends
+    banner: text that must stand in the first 1024 bytes of the answer; default: no answer is waited for
+    certificate_warn_days: days before the certificate's end from which it is degraded; 0 turns it off
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+    verify_tls: bool = True
+    server_name: str | None = None
+    ca_file: str | None = None
+    send: str | None = None
+    banner: str | None = None
+    certificate_warn_days: float = 14
+
+
+class _Ended(Exception):
+    """The talk ended early: what that makes of the component, and why."""
+
+    def __init__(self, status: Status, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    found = []
+    if not settings.host.strip():
+        found.append(("host", "is empty; expected a name or an address"))
+    if not 1 <= settings.port <= 65_535:
+        found.append(("port", f"expected 1 to 65535, got {settings.port}"))
+    if not settings.tls and (settings.server_name or settings.ca_file):
+        found.append(("tls", "server_name and ca_file have no meaning without tls = true"))
+    if settings.banner is not None and not 0 < len(settings.banner.encode()) <= _BANNER_BYTES:
+        found.append(("banner", f"expected 1 to {_BANNER_BYTES} bytes of text"))
+    return found
+
+
+def probe(settings: Settings, look: Look) -> Reading:
+    started = time.monotonic()
+    metrics: list[Metric] = []
+    try:
+        with dial(settings.host, settings.port, look.timeout) as link:
+            metrics.append(Metric("connect_seconds", time.monotonic() - started))
+            warning = _talk(settings, look, link, started, metrics)
+    except DialError as error:
+        return Reading("error", error=plain.one_line(str(error)))
+    except _Ended as ended:
+        answered = time.monotonic() - started if ended.status == "unhealthy" else None
+        return Reading(ended.status, answered, str(ended), tuple(metrics))
+    elapsed = time.monotonic() - started
+    return Reading("degraded" if warning else "healthy", elapsed, warning, tuple(metrics))
+
+
+def _talk(
+    settings: Settings, look: Look, link: socket.socket, started: float, metrics: list[Metric]
+) -> str | None:
+    """Everything after the connection; returns a warning about the certificate, if there is one."""
+    deadline = started + look.timeout
+    if not settings.tls:
+        _converse(settings, look, link, deadline)
+        return None
+    before = time.monotonic()
+    with _secured(settings, link) as secured:
+        seconds = _handshake(secured, look, deadline)
+        metrics.append(Metric("tls_seconds", time.monotonic() - before))
+        if seconds is not None:
+            metrics.append(Metric("certificate_expires_in_seconds", seconds))
+        _converse(settings, look, secured, deadline)
+    if seconds is None or seconds > settings.certificate_warn_days * _DAY:
+        return None
+    return f"certificate ends in {plain.duration(seconds)} (limit {settings.certificate_warn_days:g} d)"
+
+
+def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None
+    if not settings.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(
+            link, server_hostname=settings.server_name or settings.host, do_handshake_on_connect=False
+        )
+    except (OSError, ValueError) as error:
+        raise _Ended("error", f"connected, but no TLS: {plain.one_line(str(error))}") from None
+
+
+def _handshake(secured: "ssl.SSLSocket", look: Look, deadline: float) -> float | None:
+    """Shake hands; seconds until the certificate ends, if it was checked."""
+    import ssl
+
+    secured.settimeout(_left(deadline))
+    try:
+        secured.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        raise _Ended("unhealthy", f"certificate not accepted: {error.verify_message}") from None
+    except TimeoutError:
+        raise _Ended("error", f"connected, but no TLS handshake within {look.timeout:g} s") from None
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or "the connection was closed"
+        raise _Ended("error", f"connected, but no TLS: {str(reason).lower().replace('_', ' ')}") from None
+    ends = (secured.getpeercert() or {}).get("notAfter")
+    return ssl.cert_time_to_seconds(ends) - look.now if isinstance(ends, str) else None
+
+
+def _converse(settings: Settings, look: Look, link: socket.socket, deadline: float) -> None:
+    """Say what is to be said and wait for the banner; returns when all is as expected."""
+    try:
+        if settings.send is not None:
+            link.settimeout(_left(deadline))
+            link.sendall(settings.send.encode())
+        if settings.banner is None:
+            return
+        heard = _listen(settings.banner.encode(), link, deadline)
+    except TimeoutError:
+        raise _Ended("error", f"connected, but it took no data within {look.timeout:g} s") from None
+    except OSError as error:
+        raise _Ended("error", f"connected, then: {(error.strerror or str(error)).lower()}") from None
+    if settings.banner.encode() in heard:
+        return
+    wanted = plain.one_line(repr(settings.banner), 60)
+    if heard:
+        said = plain.one_line(repr(heard.decode("utf-8", "replace")), 100)
+        raise _Ended("unhealthy", f"answered {said}, expected {wanted}")
+    raise _Ended("error", f"connected, but said nothing, expected {wanted}")
+
+
+def _listen(banner: bytes, link: socket.socket, deadline: float) -> bytes:
+    """What it says, up to the banner, 1 KB, its end, a silence after a whole line, or the deadline."""
+    heard = b""
+    while banner not in heard and len(heard) < _BANNER_BYTES and time.monotonic() < deadline:
+        left = _left(deadline)
+        link.settimeout(min(left, _QUIET_SECONDS) if heard.endswith(b"\n") else left)
+        try:
+            chunk = link.recv(_BANNER_BYTES - len(heard))
+        except TimeoutError:
+            break
+        if not chunk:
+            break
+        heard += chunk
+    return heard
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())

@@ -1,0 +1,1 @@
+"""One function a pass (check, detect, recover, deliver, report) over explicit collaborators."""

@@ -1,0 +1,66 @@
+"""The fourth room: hand what waits in the outbox to its channels, and keep how that went."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config import Channel, Config
+from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.redact import redact
+from heartbeat_cli.store import alerts
+from heartbeat_cli.store.alerts import Notification
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.views import messages
+
+_TIMEOUT = 10.0  # one send
+_LEASE = 120.0  # longer than a pass can take, so that nobody else sends what this one is sending
+_BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
+
+
+class Delivered(NamedTuple):
+    """How one notification went; `error` is None when it was taken."""
+
+    alert: str
+    channel: str
+    error: str | None
+
+
+def deliver(db: Database, config: Config, clock: Callable[[], float] = time.time) -> list[Delivered]:
+    """Send what is due. One channel's trouble is its own: the rest goes out."""
+    owner = f"{config.observer}/{os.getpid()}"
+    results = []
+    for one in alerts.claim(db, owner, clock(), _LEASE, config.channels):
+        error = send(config.channels[one.channel], messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets))
+        if error is None:
+            alerts.mark_sent(db, one.id, clock())
+        else:
+            alerts.mark_failed(db, one.id, _said(error, config), _next_try(one, error, clock()))
+        results.append(Delivered(one.alert.id, one.channel, None if error is None else _said(error, config)))
+    return results
+
+
+def send(channel: Channel, message: Message) -> DeliveryError | None:
+    """Hand one message to one channel; whatever goes wrong comes back as a DeliveryError."""
+    module: Any = plugins.load("channels", channel.kind)
+    try:
+        module.send(channel.settings, message, timeout=_TIMEOUT)
+    except DeliveryError as error:
+        return error
+    except Exception as error:  # a bug in one channel must not stop the others; the message stays in the outbox
+        return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)
+    return None
+
+
+def _said(error: DeliveryError, config: Config) -> str:
+    return one_line(redact(str(error), config.secrets))
+
+
+def _next_try(one: Notification, error: DeliveryError, now: float) -> float | None:
+    if not error.retryable:
+        return None
+    first, most = _BACK_OFF
+    return now + max(min(most, first * 2.0 ** min(one.attempts, 20)), error.retry_after or 0.0)

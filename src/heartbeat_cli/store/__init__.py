@@ -1,0 +1,1 @@
+"""All SQL over our tables, for PostgreSQL and SQLite alike."""

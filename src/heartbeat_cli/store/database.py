@@ -1,0 +1,198 @@
+"""One small interface over PostgreSQL and SQLite: the same SQL, the same times, the same errors.
+
+SQL is written once with `?` for values. Times are seconds since the epoch in Python, `timestamptz` in PostgreSQL and
+REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is taught as the identity.
+Statements never hold a literal `?` or `%`.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.redact import redact
+
+Row = tuple[Any, ...]
+_MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
+
+
+class Database:
+    """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it."""
+
+    dialect: str
+    begin: str
+    where: str
+
+    def __init__(self, connection: Any, errors: type[Exception]) -> None:
+        self._connection = connection
+        self._errors = errors
+        self._open = False
+        self.statements = 0
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement and return what it gives."""
+        cursor = self._execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run one statement and return how many rows it touched."""
+        return int(self._execute(sql, params).rowcount)
+
+    def insert(self, head: str, row: str, rows: Sequence[Row], tail: str = "") -> None:
+        """Insert many rows with few statements: `head` up to VALUES, `row` one row's `(?, to_timestamp(?))`, `tail`
+        an ON CONFLICT clause."""
+        if not rows:
+            return
+        step = max(1, _MAX_VALUES // len(rows[0]))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            self._execute(f"{head} VALUES {', '.join([row] * len(part))} {tail}", [v for one in part for v in one])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is kept together or not at all; nested use joins the outer one."""
+        if self._open:
+            yield
+            return
+        self._execute(self.begin, ())
+        self._open = True
+        try:
+            yield
+            self._execute("COMMIT", ())
+        except BaseException:
+            self._rollback()
+            raise
+        finally:
+            self._open = False
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, sql: str, params: Sequence[Any]) -> Any:
+        self.statements += 1
+        return self._guard(lambda: self._cursor(sql, params))
+
+    def _guard(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except self._errors as error:
+            raise self._store_error(error) from error
+
+    def _store_error(self, error: Exception) -> StoreError:
+        text = " ".join(str(error).split()) or type(error).__name__
+        return StoreError(f"store {self.where}: {redact(text)}")
+
+    def _rollback(self) -> None:
+        try:
+            self._execute("ROLLBACK", ())
+        except StoreError:
+            return  # the connection is gone, and the transaction with it
+
+    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+        raise NotImplementedError
+
+
+class SQLite(Database):
+    """SQLite in a file of mode 0600. WAL lets readers (`status`) and the one writer work at once."""
+
+    dialect = "sqlite"
+    begin = "BEGIN IMMEDIATE"
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        import sqlite3
+
+        self.where = str(path)
+        try:
+            _prepare_file(path)
+            connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+            connection.create_function("to_timestamp", 1, lambda at: at, deterministic=True)
+            super().__init__(connection, sqlite3.Error)
+            self._cursor("PRAGMA journal_mode=WAL", ())
+            self._cursor("PRAGMA foreign_keys=OFF", ())
+        except OSError as error:
+            raise StoreError(f"store {path}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"store {path}: {error}") from error
+
+    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+        return self._connection.execute(sql, params)
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+class Postgres(Database):
+    """PostgreSQL through libpq, every wait bounded on this side too: a server that is stopped with its sockets open
+    would otherwise hold the pass for ever."""
+
+    dialect = "postgres"
+    begin = "BEGIN"
+
+    def __init__(self, dsn: str, timeout: float) -> None:
+        import psycopg2
+        import psycopg2.extensions
+
+        self.where = redact(dsn)
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
+        psycopg2.extensions.set_wait_callback(self._wait)
+        milliseconds = max(100, int(timeout * 1000))
+        options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c TimeZone=UTC"
+        try:
+            connection = psycopg2.connect(dsn, application_name="heartbeat", options=options)
+        except psycopg2.Error as error:
+            raise StoreError(f"store {self.where}: {' '.join(redact(str(error)).split())}") from error
+        connection.autocommit = True  # transactions are begun and ended in words, as in SQLite
+        psycopg2.extensions.register_type(_epoch_type(), connection)
+        super().__init__(connection, psycopg2.Error)
+        self._sql: dict[str, str] = {}
+
+    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+        self._deadline = time.monotonic() + self._timeout
+        text = self._sql.setdefault(sql, sql.replace("?", "%s"))
+        cursor = self._connection.cursor()
+        cursor.execute(text, params or None)
+        return cursor
+
+    def _guard(self, call: Callable[[], Any]) -> Any:
+        self._deadline = time.monotonic() + self._timeout
+        return super()._guard(call)
+
+    def _wait(self, connection: Any) -> None:
+        """libpq's own waiting with a deadline: psycopg2 calls this instead of blocking in the C library."""
+        import select
+
+        import psycopg2
+        from psycopg2.extensions import POLL_OK, POLL_READ
+
+        while (state := connection.poll()) != POLL_OK:
+            left = self._deadline - time.monotonic()
+            reads, writes = ([connection], []) if state == POLL_READ else ([], [connection])
+            if left <= 0 or not any(select.select(reads, writes, [], left)):
+                connection.close()
+                raise psycopg2.OperationalError(f"no answer within {self._timeout:g} s")
+
+
+def _epoch_type() -> Any:
+    """Read `timestamptz` as seconds since the epoch."""
+    from datetime import datetime
+
+    from psycopg2.extensions import new_type
+
+    def cast(text: str | None, _: Any) -> float | None:
+        return None if text is None else datetime.fromisoformat(text).timestamp()
+
+    return new_type((1184,), "EPOCH", cast)
+
+
+def connect(url: str, timeout: float) -> Database:
+    """Open the store at `url`. Raises StoreError with one plain line when that cannot be done in `timeout` seconds."""
+    if url.startswith("sqlite:///"):
+        return SQLite(Path(url.removeprefix("sqlite:///")).expanduser(), timeout)
+    return Postgres(url, timeout)

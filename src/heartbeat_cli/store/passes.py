@@ -1,0 +1,166 @@
+"""Passes and their heartbeats: written whole, read once by detection.
+
+A pass row and its heartbeats share a transaction; `detect` marks the pass in the transaction that moves the counters.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.fault_detection import Observation
+from heartbeat_cli.domain.result import STATUSES, Reading
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.partitions import insert_by_day
+
+_NUMBER = {status: number for number, status in enumerate(STATUSES)}
+
+
+class LastLook(NamedTuple):
+    """What the last look of this observer at a component left behind."""
+
+    at: float
+    status: str
+    response_time: float | None
+    error: str | None
+    evidence: Mapping[str, str]
+    memory: Mapping[str, Any]
+
+
+class Pass(NamedTuple):
+    """One pass as written: `id` is unique over all observers, `started` and `finished` epoch seconds."""
+
+    id: str
+    observer: str
+    started: float
+    finished: float
+
+
+class Waiting(NamedTuple):
+    """A pass that detection has not consumed, with its heartbeats in the order they were looked at."""
+
+    key: int
+    started: float
+    heartbeats: list[tuple[str, Observation]]
+
+
+def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
+    """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
+    with db.transaction():
+        keys = _component_keys(db, readings, components, done.started)
+        rows = db.rows(
+            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks)"
+            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
+            (done.id, done.observer, done.started, done.finished, len(readings)),
+        )
+        if not rows:
+            return  # already kept: the answer to the first try was lost, not the pass
+        _insert_heartbeats(db, rows[0][0], done.started, readings, keys)
+        _insert_metrics(db, done.started, readings, keys)
+        _remember(db, done, readings)
+
+
+def _component_keys(
+    db: Database, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
+) -> dict[str, int]:
+    keys = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    missing = [(id_, components[id_].kind, now) for id_ in readings if id_ not in keys]
+    if missing:
+        db.insert(
+            "INSERT INTO heartbeat_components (id, kind, registered)",
+            "(?, ?, to_timestamp(?))",
+            missing,
+            "ON CONFLICT (id) DO NOTHING",
+        )
+        keys = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    return keys
+
+
+def _insert_heartbeats(
+    db: Database, pass_key: int, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]
+) -> None:
+    rows = [
+        (at, pass_key, keys[id_], microseconds(one.response_time), _NUMBER[one.status], one.attempts, one.error)
+        for id_, one in readings.items()
+    ]
+    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error)"
+    insert_by_day(db, "heartbeat_log", at, head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
+    rows = [
+        (at, keys[id_], json.dumps([[m.name, m.value, m.type, dict(m.metadata)] for m in one.metrics]))
+        for id_, one in readings.items()
+        if one.metrics
+    ]
+    head = "INSERT INTO heartbeat_samples (at, component, samples)"
+    insert_by_day(db, "heartbeat_samples", at, head, "(to_timestamp(?), ?, ?)", rows)
+
+
+def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
+    rows = [
+        (done.observer, id_, done.started, one.status, one.response_time, one.error)
+        + (json.dumps(dict(one.evidence)), json.dumps(dict(one.memory)))
+        for id_, one in readings.items()
+    ]
+    db.insert(
+        "INSERT INTO heartbeat_looks (observer, component, at, status, response_time, error, evidence, memory)",
+        "(?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
+        rows,
+        "ON CONFLICT (observer, component) DO UPDATE SET at = excluded.at, status = excluded.status,"
+        " response_time = excluded.response_time, error = excluded.error, evidence = excluded.evidence,"
+        " memory = excluded.memory",
+    )
+
+
+def microseconds(seconds: float | None) -> int | None:
+    """A response time as it is stored; 35 minutes at most, which is what the column holds."""
+    return None if seconds is None else min(round(seconds * 1_000_000), 2_147_483_647)
+
+
+def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
+    """The last look at each component: by this observer, or the newest by any."""
+    rows = db.rows(
+        "SELECT component, at, status, response_time, error, evidence, memory FROM heartbeat_looks"
+        + (" WHERE observer = ?" if observer else " ORDER BY at"),
+        (observer,) if observer else (),
+    )
+    return {
+        component: LastLook(at, status, response, error, json.loads(evidence), json.loads(memory))
+        for component, at, status, response, error, evidence, memory in rows
+    }
+
+
+def waiting(db: Database, observer: str) -> list[Waiting]:
+    """The passes of this observer that detection has not seen, oldest first. Inside a transaction they stay ours."""
+    lock = " FOR UPDATE" if db.dialect == "postgres" else ""
+    passes = db.rows(
+        "SELECT key, started FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key" + lock,
+        (observer,),
+    )
+    return [Waiting(key, started, _heartbeats(db, key, started)) for key, started in passes]
+
+
+def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:
+    # All heartbeats of a pass bear its start: the time bound lets both stores find them without a scan.
+    rows = db.rows(
+        "SELECT c.id, l.at, l.status, l.error FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component"
+        " WHERE l.pass = ? AND l.at = to_timestamp(?)",
+        (pass_key, started),
+    )
+    return [(id_, Observation(at, STATUSES[status], error)) for id_, at, status, error in rows]
+
+
+def mark_detected(db: Database, keys: Sequence[int], now: float) -> None:
+    """These passes have been consumed."""
+    for key in keys:
+        db.run("UPDATE heartbeat_passes SET detected = to_timestamp(?) WHERE key = ?", (now, key))
+
+
+def last_pass(db: Database, observer: str) -> Pass | None:
+    """The newest pass of an observer."""
+    rows = db.rows(
+        "SELECT id, observer, started, finished FROM heartbeat_passes WHERE observer = ? ORDER BY key DESC LIMIT 1",
+        (observer,),
+    )
+    return Pass(*rows[0]) if rows else None

@@ -1,0 +1,58 @@
+"""Recovery attempts: every one recorded before it starts, so that a killed process leaves a trace of what it did."""
+
+from typing import NamedTuple
+
+from heartbeat_cli.store.database import Database
+
+_ATTEMPT = (
+    "id, incident, component, rung, action, requested_by, observer, started, finished, outcome, detail, output,"
+    " verify_until, verified"
+)
+_TIMES = {"started", "finished", "verify_until", "verified"}
+
+
+class Attempt(NamedTuple):
+    """One execution of one rung. `outcome` is running, done, failed, denied or refused; `verified` is when the same
+    check passed again; until `verify_until` a component that came up slowly is still given time."""
+
+    id: str
+    incident: str | None
+    component: str
+    rung: int
+    action: str
+    requested_by: str
+    observer: str
+    started: float
+    finished: float | None = None
+    outcome: str = "running"
+    detail: str = ""
+    output: str = ""
+    verify_until: float | None = None
+    verified: float | None = None
+
+
+def save(db: Database, attempt: Attempt) -> None:
+    """Write an attempt, new or changed."""
+    columns = _ATTEMPT.split(", ")
+    marks = ", ".join("to_timestamp(?)" if column in _TIMES else "?" for column in columns)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    db.run(
+        f"INSERT INTO heartbeat_recoveries ({_ATTEMPT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
+        attempt,
+    )
+
+
+def of_incident(db: Database, incident: str) -> list[Attempt]:
+    """The attempts made for an incident, oldest first."""
+    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE incident = ? ORDER BY started, id", (incident,))
+    return [Attempt(*row) for row in rows]
+
+
+def between(db: Database, start: float, end: float) -> list[Attempt]:
+    """The attempts started in a span of time, oldest first."""
+    rows = db.rows(
+        f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        " ORDER BY started, id",
+        (start, end),
+    )
+    return [Attempt(*row) for row in rows]

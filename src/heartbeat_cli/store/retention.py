@@ -1,0 +1,30 @@
+"""Forgetting: what is older than the configuration wants to keep."""
+
+from heartbeat_cli.config import Retention
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.partitions import drop_before
+
+_DAY = 86_400.0
+
+
+def prune(db: Database, keep: Retention, now: float) -> dict[str, int]:
+    """Drop what has had its time; returns rows (or day partitions) dropped by table. Open incidents stay."""
+    heartbeats, metrics, incidents = (
+        now - days * _DAY for days in (keep.heartbeats_days, keep.metrics_days, keep.incidents_days)
+    )
+    with db.transaction():
+        gone = {
+            "heartbeat_log": drop_before(db, "heartbeat_log", heartbeats),
+            "heartbeat_samples": drop_before(db, "heartbeat_samples", metrics),
+            "heartbeat_passes": _delete(db, "heartbeat_passes", "started", heartbeats, "AND detected IS NOT NULL"),
+            "heartbeat_outbox": _delete(db, "heartbeat_outbox", "created", incidents, "AND state <> 'waiting'"),
+            "heartbeat_alert_rows": _delete(db, "heartbeat_alert_rows", "alert_time", incidents),
+            "heartbeat_recoveries": _delete(db, "heartbeat_recoveries", "started", incidents),
+            "heartbeat_incidents": _delete(db, "heartbeat_incidents", "started", incidents, "AND ended IS NOT NULL"),
+            "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),
+        }
+    return gone
+
+
+def _delete(db: Database, table: str, column: str, before: float, also: str = "") -> int:
+    return db.run(f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {also}", (before,))

@@ -1,0 +1,135 @@
+"""The tables, as numbered migrations that are applied once, however many first starts come together.
+
+Types differ between the stores in four words only (`{time}`, `{key}`, `{json}`, `{shown}`). Rows that grow with every
+look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views over them.
+"""
+
+from heartbeat_cli.domain.result import STATUSES
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.store.database import Database
+
+_LOCK = 7_230_114  # any number of our own: the advisory lock that makes two first starts take turns
+
+_CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
+
+_TABLES = (
+    "CREATE TABLE heartbeat_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE heartbeat_components (key {key}, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, registered {time} NOT NULL)",
+    """CREATE TABLE heartbeat_passes (key {key}, id TEXT NOT NULL UNIQUE, observer TEXT NOT NULL,
+        started {time} NOT NULL, finished {time} NOT NULL, detected {time}, looks INTEGER NOT NULL)""",
+    "CREATE INDEX heartbeat_passes_waiting ON heartbeat_passes (key) WHERE detected IS NULL",
+    """CREATE TABLE heartbeat_looks (observer TEXT NOT NULL, component TEXT NOT NULL, at {time} NOT NULL,
+        status TEXT NOT NULL, response_time DOUBLE PRECISION, error TEXT, evidence TEXT NOT NULL, memory TEXT NOT NULL,
+        PRIMARY KEY (observer, component))""",
+    """CREATE TABLE heartbeat_log (at {time} NOT NULL, pass INTEGER NOT NULL, component INTEGER NOT NULL,
+        response_us INTEGER, status SMALLINT NOT NULL, attempts SMALLINT NOT NULL, error TEXT){partitioned}""",
+    """CREATE TABLE heartbeat_samples (at {time} NOT NULL, component INTEGER NOT NULL, samples {json} NOT NULL){partitioned}""",
+    """CREATE TABLE heartbeat_state (component TEXT PRIMARY KEY, state TEXT NOT NULL, fail_count INTEGER NOT NULL,
+        success_count INTEGER NOT NULL, flapping BOOLEAN NOT NULL, since {time} NOT NULL, failing_since {time},
+        degraded_count INTEGER NOT NULL, degraded BOOLEAN NOT NULL, held_by TEXT, grace_looks INTEGER NOT NULL,
+        history TEXT NOT NULL)""",
+    """CREATE TABLE heartbeat_incidents (id TEXT PRIMARY KEY, component TEXT NOT NULL, kind TEXT NOT NULL,
+        severity TEXT NOT NULL, cause TEXT NOT NULL, started {time} NOT NULL, declared {time} NOT NULL, ended {time},
+        held_by TEXT, acked {time}, acked_by TEXT, recovery TEXT NOT NULL)""",
+    "CREATE INDEX heartbeat_incidents_open ON heartbeat_incidents (component) WHERE ended IS NULL",
+    "CREATE INDEX heartbeat_incidents_started ON heartbeat_incidents (started)",
+    """CREATE TABLE heartbeat_alert_rows (alert_id TEXT PRIMARY KEY, alert_type TEXT NOT NULL, severity TEXT NOT NULL,
+        title TEXT NOT NULL, component TEXT NOT NULL, alert_time {time} NOT NULL, incident TEXT, reason TEXT NOT NULL,
+        details TEXT NOT NULL)""",
+    "CREATE INDEX heartbeat_alert_rows_time ON heartbeat_alert_rows (alert_time)",
+    """CREATE TABLE heartbeat_outbox (id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, channel TEXT NOT NULL,
+        state TEXT NOT NULL, created {time} NOT NULL, attempts INTEGER NOT NULL, next_try {time} NOT NULL,
+        lease_until {time}, lease_by TEXT, sent {time}, last_error TEXT)""",
+    "CREATE INDEX heartbeat_outbox_waiting ON heartbeat_outbox (next_try) WHERE state = 'waiting'",
+    """CREATE TABLE heartbeat_recoveries (id TEXT PRIMARY KEY, incident TEXT, component TEXT NOT NULL,
+        rung INTEGER NOT NULL, action TEXT NOT NULL, requested_by TEXT NOT NULL, observer TEXT NOT NULL,
+        started {time} NOT NULL, finished {time}, outcome TEXT NOT NULL, detail TEXT NOT NULL, output TEXT NOT NULL,
+        verify_until {time}, verified {time})""",
+    "CREATE INDEX heartbeat_recoveries_component ON heartbeat_recoveries (component, started)",
+    """CREATE TABLE heartbeat_beats (key {key}, component TEXT NOT NULL, at {time} NOT NULL, event TEXT NOT NULL,
+        exit_code INTEGER, message TEXT, rid TEXT)""",
+    "CREATE INDEX heartbeat_beats_component ON heartbeat_beats (component, key)",
+    """CREATE TABLE heartbeat_silences (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL,
+        starts {time} NOT NULL, ends {time} NOT NULL, reason TEXT NOT NULL, created_by TEXT NOT NULL)""",
+    f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
+        l.response_us / 1000000.0 AS response_time, l.error AS error, {{shown:l.at}} AS timestamp, c.kind AS kind,
+        p.observer AS observer, p.id AS pass, l.attempts AS attempts
+        FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component JOIN heartbeat_passes p ON p.key = l.pass""",
+    """CREATE VIEW heartbeat_alerts AS SELECT alert_id, alert_type, severity, title, component,
+        {shown:alert_time} AS alert_time, incident, reason, details FROM heartbeat_alert_rows""",
+)
+
+_SQLITE = (
+    "CREATE INDEX heartbeat_log_at ON heartbeat_log (at)",
+    "CREATE INDEX heartbeat_samples_at ON heartbeat_samples (at)",
+    """CREATE VIEW system_metrics AS SELECT json_extract(m.value, '$[0]') AS metric_name,
+        json_extract(m.value, '$[1]') AS metric_value, json_extract(m.value, '$[2]') AS metric_type, c.id AS component,
+        {shown:s.at} AS timestamp, json_extract(m.value, '$[3]') AS metadata
+        FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component, json_each(s.samples) m""",
+)
+
+_POSTGRES = (
+    "CREATE INDEX heartbeat_log_at ON heartbeat_log USING brin (at) WITH (autosummarize = on)",
+    "CREATE INDEX heartbeat_samples_at ON heartbeat_samples USING brin (at) WITH (autosummarize = on)",
+    """CREATE VIEW system_metrics AS SELECT m.value ->> 0 AS metric_name, (m.value ->> 1)::double precision AS metric_value,
+        m.value ->> 2 AS metric_type, c.id AS component, s.at AS timestamp, m.value -> 3 AS metadata
+        FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component,
+        LATERAL jsonb_array_elements(s.samples) m""",
+)
+
+MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
+    {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
+)
+
+_WORDS = {
+    "sqlite": {"time": "REAL", "key": "INTEGER PRIMARY KEY AUTOINCREMENT", "json": "TEXT", "partitioned": ""},
+    "postgres": {
+        "time": "TIMESTAMPTZ",
+        "key": "INTEGER GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+        "json": "JSONB",
+        "partitioned": " PARTITION BY RANGE (at)",
+    },
+}
+_SHOWN = {"sqlite": "strftime('%Y-%m-%dT%H:%M:%f+00:00', {0}, 'unixepoch')", "postgres": "{0}"}
+
+
+def migrate(db: Database) -> None:
+    """Bring the store to this version's tables. Raises StoreError when it belongs to a newer heartbeat."""
+    try:
+        version = _version(db)
+    except StoreError:
+        version = -1
+    if version != len(MIGRATIONS):
+        _apply(db)
+
+
+def _apply(db: Database) -> None:
+    with db.transaction():
+        if db.dialect == "postgres":
+            db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+        db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")
+        version = _version(db)
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"store {db.where}: made by a newer heartbeat (schema {version}, this one knows {len(MIGRATIONS)}); upgrade this host"
+            )
+        for migration in MIGRATIONS[version:]:
+            for statement in migration[db.dialect]:
+                db.run(_worded(statement, db.dialect))
+        db.run("DELETE FROM heartbeat_schema")
+        db.run("INSERT INTO heartbeat_schema VALUES (?)", (len(MIGRATIONS),))
+
+
+def _version(db: Database) -> int:
+    rows = db.rows("SELECT version FROM heartbeat_schema")
+    return int(rows[0][0]) if rows else 0
+
+
+def _worded(statement: str, dialect: str) -> str:
+    for word, meaning in _WORDS[dialect].items():
+        statement = statement.replace("{" + word + "}", meaning)
+    while "{shown:" in statement:
+        head, _, rest = statement.partition("{shown:")
+        column, _, tail = rest.partition("}")
+        statement = head + _SHOWN[dialect].format(column) + tail
+    return statement

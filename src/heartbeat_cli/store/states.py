@@ -1,0 +1,79 @@
+"""Component states (the fail counters that live between runs) and incidents."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.store.database import Database
+
+_STATE = (
+    "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
+    " grace_looks, history"
+)
+_INCIDENT = "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery"
+
+
+class Incident(NamedTuple):
+    """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
+    `recovery` is what healing has come to: `` (nothing yet), `running`, `healed` or `failed`."""
+
+    id: str
+    component: str
+    kind: str
+    severity: str
+    cause: str
+    started: float
+    declared: float
+    ended: float | None = None
+    held_by: str | None = None
+    acked: float | None = None
+    acked_by: str | None = None
+    recovery: str = ""
+
+
+def states(db: Database) -> dict[str, State]:
+    """Every component's state; one that was never looked at has none."""
+    found = {}
+    for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state"):
+        state = State(*values)
+        found[component] = state._replace(flapping=bool(state.flapping), degraded=bool(state.degraded))
+    return found
+
+
+def save_states(db: Database, changed: Mapping[str, State]) -> None:
+    """Write the states that changed."""
+    db.insert(
+        f"INSERT INTO heartbeat_state (component, {_STATE})",
+        "(?, to_timestamp(?), ?, ?, ?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
+        [(component, *state) for component, state in changed.items()],
+        "ON CONFLICT (component) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in _STATE.split(", ")),
+    )
+
+
+def open_incidents(db: Database) -> dict[str, Incident]:
+    """The open incident of each component that has one."""
+    rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")
+    return {row[1]: Incident(*row) for row in rows}
+
+
+def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
+    """Incidents that touch a span of time, oldest first."""
+    rows = db.rows(
+        f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
+        " AND (ended IS NULL OR ended >= to_timestamp(?)) ORDER BY started, id",
+        (end, start),
+    )
+    return [Incident(*row) for row in rows]
+
+
+def save_incident(db: Database, incident: Incident) -> None:
+    """Write an incident, new or changed."""
+    times = {"started", "declared", "ended", "acked"}
+    columns = _INCIDENT.split(", ")
+    marks = ", ".join("to_timestamp(?)" if column in times else "?" for column in columns)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    db.run(
+        f"INSERT INTO heartbeat_incidents ({_INCIDENT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
+        incident,
+    )

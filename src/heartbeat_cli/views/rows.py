@@ -1,0 +1,70 @@
+"""Components as rows: the values that `check` and `status` print, for a table, JSON or a Nagios line."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.redact import redact
+
+Row = dict[str, Any]
+
+
+def iso(at: float | None) -> str | None:
+    """A moment as ISO 8601 in UTC."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def check_row(component: Component, reading: Reading, at: float, state: State | None) -> Row:
+    """One heartbeat as `check --format json` gives it."""
+    return {
+        "component": component.id,
+        "kind": component.kind,
+        "name": component.name,
+        "status": reading.status,
+        "response_time": None if reading.response_time is None else round(reading.response_time, 6),
+        "error": None if reading.error is None else redact(reading.error),
+        "timestamp": iso(at),
+        "fail_count": state.fail_count if state else 0,
+        "attempts": reading.attempts,
+        "metrics": [
+            {"metric_name": m.name, "metric_value": m.value, "metric_type": m.type, "metadata": dict(m.metadata)}
+            for m in reading.metrics
+        ],
+    }
+
+
+def status_row(component: Component, state: State | None, last: Any, now: float, incident: Any = None) -> Row:
+    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any."""
+    return {
+        "component": component.id,
+        "kind": component.kind,
+        "name": component.name,
+        "state": state.state if state else "unknown",
+        "status": last.status if last else "unknown",
+        "since": iso(state.since) if state else None,
+        "fail_count": state.fail_count if state else 0,
+        "success_count": state.success_count if state else 0,
+        "flapping": bool(state and state.flapping),
+        "response_time": last.response_time if last else None,
+        "error": redact(last.error) if last and last.error else None,
+        "last_look": iso(last.at) if last else None,
+        "age": round(max(0.0, now - last.at), 3) if last else None,
+        "incident": incident.id if incident else None,
+        "held_by": state.held_by if state else None,
+    }
+
+
+def well(row: Mapping[str, Any]) -> bool:
+    """Whether a check or status row is good news."""
+    return row.get("state", "healthy") == "healthy" and row["status"] in ("healthy", "degraded")
+
+
+def took(seconds: float | None) -> str:
+    """A response time as a person reads it."""
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else duration(seconds)

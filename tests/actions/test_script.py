@@ -1,0 +1,140 @@
+"""Real scripts in a real folder; what is not clean is refused before anything runs."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.actions import script
+from heartbeat_cli.domain.outcome import Outcome
+from tests.parts import lacking
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "scripts"
+    made.mkdir(mode=0o755)
+    return made
+
+
+def put(folder: Path, name: str, text: str, mode: int = 0o755) -> Path:
+    path = folder / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def run(folder: Path | None, name: str = "restart_main.sh", timeout: float = 10.0) -> Outcome:
+    return script.run(script.Settings(name, None if folder is None else str(folder)), timeout=timeout)
+
+
+def test_a_script_that_succeeds(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\necho restarted $#; pwd\n")
+    outcome = run(folder)
+    assert outcome == (
+        "done",
+        "restart_main.sh ended with exit code 0",
+        f"restarted 0\n{os.path.realpath(folder)}",
+    )
+
+
+def test_a_script_that_fails_tells_its_last_word(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\necho trying\necho 'no such unit' >&2\nexit 5\n")
+    outcome = run(folder)
+    assert outcome == (
+        "failed",
+        "restart_main.sh ended with exit code 5: no such unit",
+        "trying\nno such unit",
+    )
+
+
+def test_a_script_that_does_not_end_is_killed(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\necho begun\nsleep 60\n")
+    started = time.monotonic()
+    outcome = run(folder, timeout=0.5)
+    assert outcome == ("failed", "restart_main.sh did not finish within 0.5 s and was killed", "begun")
+    assert time.monotonic() - started < 5.5
+
+
+def test_what_it_starts_lives_on(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\nsleep 60 >/dev/null 2>&1 &\necho $!\n")
+    outcome = run(folder)
+    assert outcome.result == "done"
+    os.kill(int(outcome.output), signal.SIGKILL)
+
+
+def test_the_end_of_a_long_output_is_kept(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\nyes | head -c 200000\necho the end\n")
+    outcome = run(folder)
+    assert len(outcome.output) <= 4000
+    assert outcome.output.endswith("the end")
+
+
+def test_no_secret_of_ours_is_handed_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_TOKEN", "hidden")
+    put(folder, "restart_main.sh", "#!/bin/sh\nenv\n")
+    assert "hidden" not in run(folder).output
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.sh", "a/b", "/bin/sh", ".hidden", "", "a b", "x;y", "-rf", "a\n", "a" * 200, "..", "$(id)"]
+)
+def test_only_bare_file_names(folder: Path, name: str) -> None:
+    assert run(folder, name).result == "refused"
+    assert [key for key, _ in script.problems(script.Settings(name))] == ["name"]
+    assert script.problems(script.Settings("restart_main.sh")) == []
+
+
+def test_what_is_missing(folder: Path) -> None:
+    assert run(folder) == ("refused", f"no such script: {folder}/restart_main.sh", "")
+    assert run(None).detail == "no folder for restart_main.sh: set scripts in [recovery]"
+    assert run(folder / "none").result == "refused"
+
+
+def test_a_script_that_must_not_run_does_not(folder: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    text = f"#!/bin/sh\ntouch {proof}\n"
+    put(folder, "open.sh", text, 0o757)
+    put(folder, "plain.sh", text, 0o644)
+    put(tmp_path, "real.sh", text)
+    (folder / "link.sh").symlink_to(tmp_path / "real.sh")
+    (folder / "folder.sh").mkdir()
+    os.mkfifo(folder / "pipe.sh")
+    for name, words in {
+        "open.sh": "writable for everybody",
+        "plain.sh": "not executable; run chmod +x on it",
+        "link.sh": "not a regular file",
+        "folder.sh": "not a regular file",
+        "pipe.sh": "not a regular file",
+    }.items():
+        outcome = run(folder, name)
+        assert (outcome.result, words in outcome.detail) == ("refused", True), name
+    put(folder, "good.sh", text)
+    folder.chmod(0o777)
+    assert "writable for everybody" in run(folder, "good.sh").detail
+    assert not proof.exists()
+    folder.chmod(0o755)
+    assert run(folder, "good.sh").result == "done"
+    assert proof.exists()
+
+
+def test_the_owner_must_be_root_or_us(folder: Path) -> None:
+    if os.geteuid() != 0:
+        lacking("root, since only root can give a file away")
+    path = put(folder, "restart_main.sh", "#!/bin/sh\n")
+    os.chown(path, 12345, -1)
+    outcome = run(folder)
+    assert outcome.result == "refused"
+    assert "belongs to user id 12345" in outcome.detail
+    os.chown(path, 0, -1)
+    os.chown(folder, 12345, -1)
+    assert run(folder).result == "refused"
+
+
+def test_a_script_without_an_interpreter_line(folder: Path) -> None:
+    put(folder, "restart_main.sh", "echo hello\n")
+    outcome = run(folder)
+    assert outcome.result == "failed"
+    assert "it has no #! line" in outcome.detail

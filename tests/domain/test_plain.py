@@ -1,0 +1,30 @@
+import pytest
+
+from heartbeat_cli.domain import plain
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (-3, "0 s"), (1.54, "1.5 s"), (45, "45 s"), (59.9, "60 s"), (60, "1 min"), (420, "7 min"),
+     (7500, "2 h 5 min"), (7200, "2 h"), (100_000, "1 d 3 h")],
+)  # fmt: skip
+def test_duration(seconds: float, words: str) -> None:
+    assert plain.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(12, "12 B"), (1500, "1.5 kB"), (1.2e9, "1.2 GB"), (5e12, "5.0 TB"), (5e15, "5000.0 TB")],
+)
+def test_size(count: float, words: str) -> None:
+    assert plain.size(count) == words
+
+
+def test_one_line_has_no_line_break_no_escape_and_an_end() -> None:
+    assert plain.one_line("a\r\nb\x1b[31m\tc\u2028d ") == "a b [31m c d"
+    assert plain.one_line("x" * 1000, 10) == "x" * 9 + "…"
+
+
+def test_bounded_keeps_lines_and_drops_what_steers_a_terminal() -> None:
+    assert plain.bounded("a\nb\x07\x1b]0;c") == "a\nb]0;c"
+    assert len(plain.bounded("x" * 5000)) == plain.EVIDENCE

@@ -1,0 +1,308 @@
+"""The agent monitor over the real wire: what a server answers → what the reading says."""
+
+import json
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_cli import bounded_search
+from heartbeat_cli.domain.exchange import Fault, Response
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import agent
+from heartbeat_cli.wire import Exchange, drive
+from tests.parts import hostile
+from tests.parts.http import Answer, Server, certificate, healthy_server
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with healthy_server() as running:
+        yield running
+
+
+def look_at(url: str, timeout: float = 5.0, now: float = NOW, **keys: Any) -> Reading:
+    settings = agent.Settings(url, **keys)
+    look = Look("main", timeout, now)
+    responses: list[Response] = []
+    drive(
+        [Exchange("main", agent.request(settings, look), timeout)],
+        deadline=time.monotonic() + timeout + 2,
+        done=lambda _, response: responses.append(response),
+    )
+    return agent.read(settings, responses[0], look)
+
+
+def says(body: object, status: int = 200) -> Answer:
+    return Answer(status, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def test_a_story_of_one_agent(server: Server) -> None:
+    """Up, then warning, then failing, then gone: the same look tells each."""
+    reading = look_at(server.url + "/health")
+    assert (reading.status, reading.error) == ("healthy", None)
+    assert reading.response_time is not None and 0 < reading.response_time < 5
+    assert server.seen[0].path == "/health"
+
+    server.answer = says({"status": "warn", "output": "queue is long"})
+    reading = look_at(server.url)
+    assert (reading.status, reading.error) == ("degraded", "it says: status warn (queue is long)")
+
+    server.answer = says({"status": "fail", "output": "model not loaded"}, 503)
+    reading = look_at(server.url)
+    assert (reading.status, reading.error) == ("unhealthy", "HTTP 503 Service Unavailable: model not loaded")
+    assert reading.response_time is not None
+    assert reading.evidence["http"].startswith(f"HTTP 503 from {server.url}")
+    assert "model not loaded" in reading.evidence["body"]
+
+
+def test_nobody_there() -> None:
+    port = hostile.unused_port()
+    reading = look_at(f"http://127.0.0.1:{port}/health")
+    assert (reading.status, reading.response_time) == ("error", None)
+    assert reading.error == f"connection refused by 127.0.0.1:{port}"
+    assert reading.evidence["http"].startswith("no HTTP answer")
+
+
+def test_a_wedged_agent_is_an_error_in_time() -> None:
+    with hostile.hostile_server(hostile.silent) as mute:
+        reading = look_at(mute.url, timeout=0.5)
+        assert (reading.status, (reading.error or "")[:21]) == ("error", "no answer within 0.5 ")
+
+
+def test_an_endless_answer_is_judged_by_what_was_read() -> None:
+    with hostile.hostile_server(hostile.endless_body) as spring:
+        assert look_at(spring.url, max_body=1000).status == "healthy"
+        reading = look_at(spring.url, max_body=1000, expect="json", json_path="a")
+        assert reading.error == "the answer is not JSON (cut at max_body, 1000 bytes)"
+        assert len(reading.evidence["body"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "accept", "fine"),
+    [
+        (200, ("2xx",), True),
+        (204, ("200",), False),
+        (204, ("200", "204"), True),
+        (299, ("200-299",), True),
+        (300, ("200-299",), False),
+        (404, ("2XX", "4xx"), True),
+        (503, ("2xx",), False),
+    ],
+)
+def test_accepted_codes(server: Server, status: int, accept: tuple[str, ...], fine: bool) -> None:
+    server.answer = Answer(status, b"")
+    reading = look_at(server.url, accept=accept, expect="none", redirects=0)
+    assert reading.status == ("healthy" if fine else "unhealthy")
+    assert fine or (reading.error or "").startswith(f"HTTP {status}")
+
+
+JSON = {"status": "UP", "checks": [{"state": "down"}], "n": 3, "on": True}
+RULES: list[tuple[dict[str, Any], object, str, str | None]] = [
+    ({}, b"<html>hello</html>", "healthy", None),
+    ({}, b"", "healthy", None),
+    ({}, b'\xef\xbb\xbf{"status": "DOWN"}', "unhealthy", "it says: status DOWN"),
+    ({}, {"version": 7}, "healthy", None),
+    ({}, {"ok": False, "error": "no model"}, "unhealthy", "it says: ok false (no model)"),
+    ({"expect": "none"}, {"status": "fail"}, "healthy", None),
+    ({"expect": "json", "json_path": "status"}, JSON, "healthy", None),
+    ({"expect": "json", "json_path": "checks.0.state"}, JSON, "unhealthy", 'checks.0.state is "down"'),
+    ({"expect": "json", "json_path": "n", "equals": "3"}, JSON, "healthy", None),
+    ({"expect": "json", "json_path": "on", "equals": "true"}, JSON, "healthy", None),
+    ({"expect": "json", "json_path": "n", "equals": "4"}, JSON, "unhealthy", 'n is "3", expected "4"'),
+    ({"expect": "json", "json_path": "n"}, JSON, "unhealthy", 'n is "3"'),
+    ({"expect": "json", "json_path": "x.y"}, JSON, "unhealthy", "the answer has nothing at x.y"),
+    ({"expect": "json", "json_path": "x"}, b"OK", "unhealthy", "the answer is not JSON"),
+    ({"expect": "json", "json_path": "status"}, {"status": "warn"}, "degraded", 'status is "warn"'),
+    ({"expect": "contains", "contains": "ready"}, b"I am ready.", "healthy", None),
+    ({"expect": "contains", "contains": "r.y"}, b"ready", "unhealthy", 'the answer does not contain "r.y"'),
+    ({"expect": "regex", "pattern": "^workers: [1-9]"}, b"workers: 4", "healthy", None),
+    (
+        {"expect": "regex", "pattern": "^w: [1-9]"},
+        b"w: 0",
+        "unhealthy",
+        'the answer does not match "^w: [1-9]"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "body", "status", "error"), RULES, ids=range(len(RULES)))
+def test_body_rules(
+    server: Server, keys: dict[str, Any], body: object, status: str, error: str | None
+) -> None:
+    server.answer = says(body)
+    reading = look_at(server.url, **keys)
+    assert (reading.status, reading.error) == (status, error)
+
+
+def test_what_goes_out(server: Server) -> None:
+    look_at(server.url, method="post", body='{"q": "ping"}', headers={"X-Key": "k"})
+    look_at(server.url, method="POST", body="ping")
+    look_at(server.url, method="POST", body="ping", headers={"content-type": "text/x"})
+    first, second, third = server.seen
+    assert (first.method, first.body, first.headers["x-key"]) == ("POST", b'{"q": "ping"}', "k")
+    assert first.headers["content-type"] == "application/json"
+    assert second.headers["content-type"] == "text/plain; charset=utf-8"
+    assert third.headers["content-type"] == "text/x"
+
+
+def test_metrics_are_each_phase_of_its_own() -> None:
+    phases = {"dns": 0.1, "connect": 0.3, "tls": 0.6, "first_byte": 1.0, "total": 1.1}
+    response = Response(200, phases=phases, elapsed=1.1, certificate_expires=NOW + 30 * 86_400)
+    reading = agent.read(agent.Settings("https://h/"), response, Look("main", 5.0, NOW))
+    figures = {metric.name: round(metric.value, 6) for metric in reading.metrics}
+    assert figures == {
+        "dns_seconds": 0.1,
+        "connect_seconds": 0.2,
+        "tls_seconds": 0.3,
+        "first_byte_seconds": 0.4,
+        "certificate_days_left": 30.0,
+    }
+    assert (reading.status, reading.response_time) == ("healthy", 1.1)
+
+
+def test_a_certificate_near_its_end(tmp_path: Path) -> None:
+    own = certificate(tmp_path, days=10.5)
+    with healthy_server(certificate=own) as server:
+        reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
+        assert (reading.status, reading.error) == ("degraded", "TLS certificate ends in 10.5 days")
+        assert (
+            look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status
+            == "healthy"
+        )
+        assert (
+            look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=0).status
+            == "healthy"
+        )
+        server.answer = says({"status": "warn"})
+        reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
+        assert reading.error == "it says: status warn; TLS certificate ends in 10.5 days"
+        server.answer = says({"status": "fail"})
+        assert look_at(server.url, now=time.time(), ca_file=str(own.cert)).error == "it says: status fail"
+        server.answer = says({"status": "ok"})
+        reading = look_at(
+            server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0
+        )
+        assert reading.error == "TLS certificate ended 1.5 days ago"
+        reading = look_at(server.url, now=time.time())
+        assert (reading.status, reading.error) == ("error", "TLS certificate is self-signed and not trusted")
+
+
+def test_own_trouble_is_unobservable(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(Unobservable, match="cannot read the CA file"):
+        look_at("https://127.0.0.1:1/", ca_file=str(tmp_path / "none.pem"))
+    with pytest.raises(Unobservable, match="not an http or https address"):
+        look_at("gopher://127.0.0.1/")
+    late = Response(0, fault=Fault("other", "not asked: the pass had no time left"))
+    with pytest.raises(Unobservable, match="no time left"):
+        agent.read(agent.Settings(server.url), late, Look("main", 5.0, NOW))
+
+
+def test_evidence_is_bounded_and_harmless(server: Server) -> None:
+    server.answer = Answer(500, b"\0\x1b[2J" + b"\xff\xc3" * 50_000)
+    reading = look_at(server.url)
+    assert len(reading.evidence["body"]) <= 2_000
+    assert "\0" not in reading.evidence["body"] and "\x1b" not in reading.evidence["body"]
+
+
+def test_a_pattern_without_end_does_not_hang_the_pass(server: Server) -> None:
+    server.answer = Answer(200, b"a" * 60 + b"!")
+    began = time.monotonic()
+    with pytest.raises(Unobservable, match="the pattern takes too long"):
+        look_at(server.url, expect="regex", pattern="(a+)+$")
+    assert time.monotonic() - began < 5
+
+
+def test_a_pattern_without_end_in_another_thread() -> None:
+    outcome: list[str] = []
+
+    def search() -> None:
+        assert bounded_search.found("b+", "a\0bb")
+        assert not bounded_search.found("-x", "bb")
+        try:
+            bounded_search.found("(a+)+$", "a" * 60 + "!")
+        except bounded_search.TooSlow:
+            outcome.append("too slow")
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    thread.join(15)
+    assert outcome == ["too slow"]
+
+
+def test_the_search_gives_back_a_timer_it_found() -> None:
+    rung: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert bounded_search.found("b", "ab")
+        assert not bounded_search.found("b", "a" * bounded_search.LONGEST_TEXT + "b")
+        time.sleep(0.4)
+        assert rung == [signal.SIGALRM]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"url": "https://[::1]:8443/health?a=b"},
+    {"accept": ("200", "2xx", "200-299")},
+    {"expect": "json", "json_path": "checks.0.state", "equals": "up"},
+    {"expect": "contains", "contains": "ok"},
+    {"expect": "regex", "pattern": "^ok$"},
+    {"headers": {"X-Key": "ü"}},
+]
+
+
+@pytest.mark.parametrize("keys", GOOD, ids=range(len(GOOD)))
+def test_good_settings(keys: dict[str, Any]) -> None:
+    assert agent.problems(agent.Settings(**{"url": "http://localhost:8000/health", **keys})) == []
+
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"url": "localhost:8000/health"}, "url", "is not an address like http://localhost:8000/health"),
+    ({"url": "ftp://h/"}, "url", "is not an address like"),
+    ({"url": "http:///health"}, "url", "is not an address like"),
+    ({"url": "http://h:99999/"}, "url", "is not a URL: "),
+    ({"url": "http://h/a b"}, "url", "must not contain spaces"),
+    ({"method": "GET /"}, "method", "is not an HTTP method like GET"),
+    ({"headers": {"X-A": "1\r\nX-B: 2"}}, "headers", "a value has no line breaks"),
+    ({"headers": {"X A": "1"}}, "headers", "a name is one word"),
+    ({"accept": ()}, "accept", "is empty"),
+    ({"accept": ("2xx", "ok")}, "accept", "'ok' is not a status code; expected 200, 2xx or 200-299"),
+    ({"accept": ("299-200",)}, "accept", "'299-200' is not a status code"),
+    ({"expect": "json"}, "json_path", 'is needed with expect = "json"'),
+    ({"expect": "json", "json_path": "a..b"}, "json_path", "has an empty step"),
+    ({"expect": "contains"}, "contains", 'is needed with expect = "contains"'),
+    ({"expect": "regex"}, "pattern", 'is needed with expect = "regex"'),
+    ({"expect": "regex", "pattern": "("}, "pattern", "is not a regular expression: "),
+    ({"pattern": "x"}, "pattern", 'works only with expect = "regex"'),
+    ({"equals": "x"}, "equals", 'works only with expect = "json"'),
+    ({"redirects": -1}, "redirects", "must not be negative"),
+]
+
+
+@pytest.mark.parametrize(("keys", "key", "text"), BAD, ids=range(len(BAD)))
+def test_bad_settings(keys: dict[str, Any], key: str, text: str) -> None:
+    ((found_key, found_text),) = agent.problems(agent.Settings(**{"url": "http://h/", **keys}))
+    assert found_key == key
+    assert text in found_text
+
+
+def test_every_setting_has_its_help_line() -> None:
+    documented = re.findall(r"^    (\w+): ", agent.Settings.__doc__ or "", re.MULTILINE)
+    assert documented == list(agent.Settings._fields)
+
+
+def test_the_ladder_is_the_designed_one() -> None:
+    assert [rung["action"] for rung in agent.LADDER] == ["systemd", "script"]
+    assert agent.LADDER[0]["unit"] == "openclaw-{id}.service"

@@ -1,0 +1,287 @@
+"""The `database` monitor against real servers: well, warned, ill-treated, gone."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from heartbeat_cli import libpq
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import database as monitor
+from heartbeat_cli.monitors.database import Settings
+from tests.parts.postgres import Server, impostor, refusal, session
+
+SLACK = 3.0
+SECRET = "s3cret-w0rd"
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Server]:
+    """A small server with an ordinary role that has no special rights; passwords are asked for."""
+    settings = {"max_connections": "8", "superuser_reserved_connections": "2"}
+    with Server(auth="scram-sha-256", settings=settings) as server:
+        server.execute(f"CREATE ROLE app LOGIN PASSWORD '{SECRET}'")
+        yield server
+
+
+def look(dsn: str, *, timeout: float = 5.0, memory: dict[str, Any] | None = None, **limits: Any) -> Reading:
+    begun = time.monotonic()
+    try:
+        return monitor.probe(Settings(dsn, **limits), Look("db", timeout, NOW, memory or {}))
+    finally:
+        assert time.monotonic() - begun < timeout + SLACK
+
+
+def app(server: Server) -> str:
+    return server.dsn(user="app", password=SECRET)
+
+
+def values(reading: Reading) -> dict[str, float]:
+    return {metric.name: metric.value for metric in reading.metrics}
+
+
+def test_a_healthy_server_tells_its_figures(database: str) -> None:
+    found = look(database)
+    assert (found.status, found.error, found.evidence) == ("healthy", None, {})
+    assert found.response_time is not None and 0 < found.response_time < 5
+    figures = values(found)
+    assert set(figures) >= {
+        *("query_seconds", "connections_used", "connections_max", "connections_used_percent", "size_bytes"),
+        *("active_connections", "longest_transaction_seconds", "idle_in_transaction", "xid_age", "deadlocks"),
+        *("idle_in_transaction_seconds", "blocked_locks", "cache_hit_ratio"),
+    }
+    assert figures["connections_used"] >= 1
+    assert figures["connections_used_percent"] == pytest.approx(
+        100 * figures["connections_used"] / figures["connections_max"]
+    )
+    assert figures["size_bytes"] > 1_000_000
+    assert figures["query_seconds"] < found.response_time
+
+
+def test_without_details_it_only_logs_in_and_asks(database: str) -> None:
+    found = look(database, details=False)
+    assert (found.status, set(values(found))) == ("healthy", {"query_seconds"})
+
+
+def test_a_session_idle_in_its_transaction(own: Server) -> None:
+    with session(own.admin_dsn() + " application_name=sleeper", "SELECT 1"):
+        time.sleep(0.3)
+        found = look(own.admin_dsn(), idle_in_transaction_warn=0.2)
+        assert found.status == "degraded"
+        assert found.error is not None and "a session is idle in a transaction for 0." in found.error
+        assert values(found)["idle_in_transaction"] == 1
+        assert values(found)["idle_in_transaction_seconds"] >= 0.2
+        assert "application sleeper" in found.evidence["idle in transaction"]
+        assert look(own.admin_dsn()).status == "healthy"
+        assert look(own.admin_dsn(), longest_transaction_warn=0.2).status == "degraded"
+
+
+@contextmanager
+def blocked(dsn: str, *, held: Any) -> Iterator[None]:
+    """A second session that waits for the lock the first one holds."""
+
+    def wait() -> None:
+        with session(dsn, "LOCK TABLE kept"):
+            return
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    try:
+        yield
+    finally:
+        held.rollback()
+        waiter.join(10)
+
+
+def test_a_session_blocked_by_another(own: Server) -> None:
+    dsn = own.admin_dsn()
+    own.execute("CREATE TABLE kept (n int)")
+    with session(dsn, "LOCK TABLE kept") as holder:
+        with blocked(dsn, held=holder):
+            time.sleep(0.5)
+            found = look(dsn, blocked_warn_seconds=0.2)
+            patient = look(dsn)
+        assert found.status == "degraded"
+        assert found.error is not None
+        assert found.error.startswith("1 session waits for a lock longer than 0.2 s, the longest for ")
+        assert values(found)["blocked_locks"] == 1
+        assert found.evidence["blocking sessions (pid)"] == str(holder.info.backend_pid)
+        assert (patient.status, values(patient)["blocked_locks"]) == ("healthy", 1)
+
+
+def test_a_role_without_pg_monitor_sees_less_and_says_so(own: Server) -> None:
+    with session(own.admin_dsn(), "SELECT 1"):
+        found = look(app(own))
+    assert (found.status, found.error) == ("healthy", None)
+    assert "GRANT pg_monitor TO app" in found.evidence["limited view"]
+    assert values(found)["connections_used"] >= 2
+    assert values(found)["idle_in_transaction"] == 0
+
+
+def test_figures_that_are_forbidden_are_only_missing(own: Server) -> None:
+    own.execute("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")
+    try:
+        found = look(app(own))
+    finally:
+        own.execute("GRANT SELECT ON pg_stat_activity TO PUBLIC")
+    assert (found.status, set(values(found))) == ("healthy", {"query_seconds"})
+    assert "permission denied for view pg_stat_activity" in found.evidence["figures missing"]
+
+
+def test_figures_that_are_late_are_only_missing(own: Server) -> None:
+    with session(own.admin_dsn(), "LOCK TABLE pg_catalog.pg_locks IN ACCESS EXCLUSIVE MODE"):
+        found = look(app(own), timeout=1.0)
+    assert (found.status, found.error, set(values(found))) == ("healthy", None, {"query_seconds"})
+    assert "timeout" in found.evidence["figures missing"]
+
+
+def test_connections_run_short_and_then_out(own: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(session(app(own)))
+        found = look(app(own), connections_warn_percent=75.0)
+        assert (found.status, found.error) == ("degraded", "6 of 8 connections used (limit 75 %)")
+        critical = look(app(own), connections_critical_percent=75.0)
+        assert (critical.status, critical.error) == ("unhealthy", "6 of 8 connections used (limit 75 %)")
+        held.enter_context(session(app(own)))
+        full = look(app(own))
+        assert full.status == "unhealthy"
+        assert full.error is not None and "connection slots are reserved" in full.error
+        for _ in range(2):
+            held.enter_context(session(own.admin_dsn()))
+        overfull = look(app(own))
+        assert overfull.status == "unhealthy"
+        assert overfull.error is not None and overfull.error.endswith("sorry, too many clients already")
+
+
+@pytest.mark.parametrize(
+    ("password", "dbname", "said"),
+    [
+        ("wrong", "postgres", "password authentication failed"),
+        (SECRET, "nowhere", 'database "nowhere" does not'),
+    ],
+)
+def test_credentials_that_do_not_fit_are_our_own_trouble(
+    own: Server, password: str, dbname: str, said: str
+) -> None:
+    with pytest.raises(Unobservable, match=said) as caught:
+        look(own.dsn(user="app", password=password, dbname=dbname))
+    assert SECRET not in str(caught.value)
+
+
+def test_a_paused_server_is_left_in_time(own: Server) -> None:
+    own.pause()
+    try:
+        found = look(app(own), timeout=0.8)
+    finally:
+        own.resume()
+    assert (found.status, found.response_time) == ("error", None)
+    assert found.error is not None and "did not answer within" in found.error
+
+
+def test_a_port_that_accepts_and_hangs_is_left_in_time() -> None:
+    with impostor() as port:
+        assert look(f"host=127.0.0.1 port={port}", timeout=0.6).status == "error"
+
+
+def test_a_server_that_is_starting_up_answers_so() -> None:
+    with impostor(refusal("57P03", "FATAL", "the database system is starting up")) as port:
+        found = look(f"host=127.0.0.1 port={port} sslmode=disable", memory={"size_at": NOW, "size": 7})
+    assert (found.status, found.error) == (
+        "unhealthy",
+        f"127.0.0.1:{port} takes no connection: the database system is starting up",
+    )
+    assert found.memory == {"size_at": NOW, "size": 7}
+
+
+def test_killed_and_back_again_and_as_a_standby() -> None:
+    with Server() as server:
+        server.kill()
+        gone = look(server.dsn())
+        assert (gone.status, gone.error) == (
+            "error",
+            f"no connection to 127.0.0.1:{server.port}: Connection refused",
+        )
+        server.start()
+        assert look(server.dsn()).status == "healthy"
+        server.stop()
+        (server.data / "standby.signal").touch()
+        server.start()
+        standby = look(server.dsn())
+        assert (standby.status, standby.evidence) == ("healthy", {})
+        server.stop()
+        server.configure(hot_standby="off")
+        server.start()
+        closed = look(server.dsn())
+        assert closed.status == "unhealthy"
+        assert closed.error is not None and "the database system is not accepting connections" in closed.error
+
+
+def test_a_standby_that_falls_behind() -> None:
+    with Server() as primary:
+        primary.execute("CREATE TABLE kept (n int)")
+        standby = primary.standby()
+        try:
+            primary.execute("INSERT INTO kept VALUES (0)")
+            ends = time.monotonic() + 10
+            while "replication_lag_seconds" not in values(look(standby.dsn())) and time.monotonic() < ends:
+                time.sleep(0.05)
+            standby.execute("SELECT pg_wal_replay_pause()")
+            primary.execute("INSERT INTO kept VALUES (1)")
+            time.sleep(0.5)
+            found = look(standby.dsn(), replication_lag_warn=0.3)
+            assert found.status == "degraded"
+            assert found.error is not None and found.error.startswith("replication is ")
+            assert values(found)["replication_lag_seconds"] >= 0.3
+            assert "replication_lag_seconds" in values(look(primary.dsn()))
+        finally:
+            standby.destroy()
+
+
+def test_the_size_is_measured_every_five_minutes(database: str) -> None:
+    kept = look(database, memory={"size_at": NOW - 100, "size": 7})
+    assert (values(kept)["size_bytes"], kept.memory) == (7, {"size_at": NOW - 100, "size": 7})
+    unknown = look(database, memory={"size_at": NOW - 100, "size": None})
+    assert "size_bytes" not in values(unknown)
+
+
+@pytest.mark.parametrize("at", [NOW - 301, NOW + 50, "yesterday", None, float("nan")])
+def test_a_stale_or_strange_memory_is_measured_anew(database: str, at: object) -> None:
+    found = look(database, memory={"size_at": at, "size": "big"})
+    assert values(found)["size_bytes"] > 1_000_000
+    assert found.memory["size_at"] == NOW
+
+
+def test_the_pooler_behind_it_keeps_nothing_of_the_look(database: str) -> None:
+    """A look must not leave settings in the session; only a transaction of its own may have them."""
+    with libpq.connect(database, deadline=time.monotonic() + 5) as kept:
+        kept.bounded_rows(monitor._FIGURES, (60.0,), deadline=time.monotonic() + 5)
+        shown = "SELECT current_setting('lock_timeout'), current_setting('transaction_read_only')"
+        assert kept.rows(shown, deadline=time.monotonic() + 5) == [("0", "off")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (Settings(" "), "dsn"),
+        (Settings("mysql://app@h/db"), "dsn"),
+        (Settings("postgresql://app:p@ss@h/db"), "dsn"),
+        (Settings("postgresql://app:p/ss@h/db"), "dsn"),
+        (Settings("dbname=x", connections_warn_percent=101.0), "connections_warn_percent"),
+        (Settings("dbname=x", blocked_warn=-1), "blocked_warn"),
+    ],
+)
+def test_settings_that_cannot_be_meant(settings: Settings, key: str) -> None:
+    assert [found for found, _ in monitor.problems(settings)] == [key]
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://a:b@h1,h2:5433/db?options=-c%20x=1", "host=h user=a@b password=c@d", "service=main"]
+)
+def test_settings_that_are_fine(dsn: str) -> None:
+    assert monitor.problems(Settings(dsn)) == []

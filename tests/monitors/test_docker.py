@@ -1,0 +1,249 @@
+"""The docker monitor against a real Docker Engine, over the real wire."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_cli import wire
+from heartbeat_cli.domain.exchange import Request, Response
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import docker as monitor
+from heartbeat_cli.monitors.docker import Settings
+from tests.parts.docker import RunContainer, docker, inspect, unique, wait_for
+
+
+def exchange(request: Request, timeout: float) -> Response:
+    answers: list[Response] = []
+
+    def done(_: wire.Exchange, response: Response) -> None:
+        answers.append(response)
+
+    deadline = time.monotonic() + timeout + 1
+    wire.drive([wire.Exchange("it", request, timeout)], deadline=deadline, done=done)
+    return answers[0]
+
+
+def look(settings: Settings, memory: dict[str, Any] | None = None, timeout: float = 5) -> Reading:
+    circumstances = Look("it", timeout, time.time(), memory or {})
+    return monitor.read(settings, exchange(monitor.request(settings, circumstances), timeout), circumstances)
+
+
+def metrics(reading: Reading) -> dict[str, float]:
+    return {metric.name: metric.value for metric in reading.metrics}
+
+
+def health(name: str) -> str:
+    return str(inspect(name)["State"]["Health"]["Status"])
+
+
+# --- real containers
+
+
+def test_a_running_container_is_healthy(run_container: RunContainer) -> None:
+    reading = look(Settings(run_container()))
+    assert (reading.status, reading.error) == ("healthy", None)
+    assert reading.response_time is not None and reading.response_time > 0
+    assert metrics(reading)["restart_count"] == 0
+    assert 0 <= metrics(reading)["uptime_seconds"] < 60
+    assert reading.evidence["container"].startswith("Status running")
+
+
+def test_killed_stopped_and_paused(run_container: RunContainer) -> None:
+    killed, ended, paused = run_container(), run_container(command=("sh", "-c", "exit 3")), run_container()
+    docker("kill", killed)
+    docker("pause", paused)
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "the end of the container")
+
+    reading = look(Settings(killed))
+    assert (reading.status, reading.error) == ("unhealthy", "not running: ended by SIGKILL (exit 137)")
+    assert metrics(reading)["exit_code"] == 137
+    assert look(Settings(ended)).error == "not running: exit 3"
+    reading = look(Settings(paused))
+    assert reading.status == "unhealthy"
+    assert reading.error == "paused: its processes are frozen (docker unpause lets them go on)"
+
+
+def test_created_but_never_started(run_container: RunContainer) -> None:
+    name = unique("created")
+    run_container()
+    docker("create", "--name", name, "heartbeat-test-busybox")
+    try:
+        assert look(Settings(name)).error == "was created but never started"
+    finally:
+        docker("rm", name)
+
+
+def test_exit_0_is_well_only_where_it_is_said_so(run_container: RunContainer) -> None:
+    job, failing = run_container(command=("true",)), run_container(command=("false",))
+    wait_for(lambda: inspect(job)["State"]["Status"] == "exited", "the end of the job")
+    wait_for(lambda: inspect(failing)["State"]["Status"] == "exited", "the end of the failing job")
+    assert look(Settings(job)).status == "unhealthy"
+    assert look(Settings(job, exited_ok=True)).status == "healthy"
+    assert look(Settings(failing, exited_ok=True)).error == "not running: exit 1"
+
+
+def test_a_failing_health_check_and_its_output(run_container: RunContainer) -> None:
+    command = "--health-cmd=echo disk is full; false"
+    name = run_container(command, "--health-interval=1s", "--health-retries=2")
+    first = look(Settings(name))
+    assert first.status == "healthy", "a container in its start has done nothing wrong"
+    wait_for(lambda: health(name) == "unhealthy", "unhealthy")
+
+    reading = look(Settings(name), dict(first.memory))
+    assert reading.status == "unhealthy"
+    assert reading.error is not None and reading.error.startswith("health check failed ")
+    assert reading.error.endswith(" times in a row: disk is full")
+    assert reading.evidence["health log"].startswith("exit 1 at ")
+    assert metrics(reading)["health_failing_streak"] >= 2
+    assert reading.memory["ailing"] is True
+
+
+def test_a_start_period_is_healthy_but_proves_nothing_after_unhealthy(run_container: RunContainer) -> None:
+    name = run_container("--health-cmd=false", "--health-interval=1s", "--health-start-period=60s")
+    wait_for(lambda: inspect(name)["State"]["Health"]["Log"], "the first health check")
+    assert look(Settings(name)).status == "healthy"
+    reading = look(Settings(name), {"ailing": True})
+    assert reading.status == "unknown"
+    assert reading.error == "started again; its health check has not passed yet"
+    assert reading.memory["ailing"] is True
+
+
+def test_a_passing_health_check_ends_the_ailing(run_container: RunContainer) -> None:
+    name = run_container("--health-cmd=true", "--health-interval=1s")
+    wait_for(lambda: health(name) == "healthy", "healthy")
+    reading = look(Settings(name), {"ailing": True})
+    assert (reading.status, reading.memory["ailing"]) == ("healthy", False)
+
+
+def test_a_health_check_that_hangs_is_unhealthy_one_that_cannot_run_is_unknown(
+    run_container: RunContainer,
+) -> None:
+    options = ("--health-interval=1s", "--health-timeout=1s", "--health-retries=1")
+    hangs = run_container("--health-cmd=sleep 30", *options)
+    broken = run_container("--health-cmd=true", *options)
+    docker("exec", broken, "rm", "/bin/sh")
+    wait_for(lambda: health(hangs) == "unhealthy" and health(broken) == "unhealthy", "both unhealthy")
+
+    reading = look(Settings(hangs))
+    assert reading.status == "unhealthy"
+    assert "Health check exceeded timeout" in (reading.error or "")
+    reading = look(Settings(broken))
+    assert reading.status == "unknown"
+    assert (reading.error or "").startswith("its health check could not be run: ")
+
+
+def test_a_crash_loop_is_not_up(run_container: RunContainer) -> None:
+    name = run_container("--restart=always", command=("sh", "-c", "sleep 0.3; exit 7"))
+    before = look(Settings(name)).memory
+    seen = before["restarts"]
+    wait_for(lambda: inspect(name)["RestartCount"] >= seen + 2, "two restarts")
+
+    reading = look(Settings(name), dict(before))
+    assert reading.status == "unhealthy"
+    assert (reading.error or "").startswith("crash loop: ")
+    assert metrics(reading)["restart_count"] >= seen + 2
+
+
+def test_a_container_made_anew_starts_its_count_anew(run_container: RunContainer) -> None:
+    name = run_container()
+    memory = dict(look(Settings(name)).memory) | {"restarts": -5}
+    assert (look(Settings(name), memory).error or "") == "crash loop: 5 restarts since the last look"
+    docker("rm", "--force", name)
+    run_container(name=name)
+    assert look(Settings(name), memory).status == "healthy"
+
+
+def test_no_such_container_is_an_outage(run_container: RunContainer) -> None:
+    run_container()
+    reading = look(Settings("heartbeat-test-nobody"))
+    assert (reading.status, reading.error) == ("unhealthy", "no container named heartbeat-test-nobody")
+
+
+def test_the_daemon_itself(run_container: RunContainer) -> None:
+    run_container()
+    reading = look(Settings(daemon=True))
+    assert (reading.status, reading.error) == ("healthy", None)
+    assert metrics(reading)["containers_running"] >= 1
+    assert reading.evidence["docker"].startswith("version ")
+
+
+# --- a daemon that is not well
+
+
+@pytest.fixture
+def silent_socket(tmp_path: Path) -> Iterator[str]:
+    """Takes connections and never says a word, as a Docker that hangs does."""
+    path = str(tmp_path / "silent.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        yield f"unix://{path}"
+
+
+@pytest.fixture
+def closing_socket(tmp_path: Path) -> Iterator[str]:
+    """Answers every request with bytes that are not HTTP."""
+    path = str(tmp_path / "closing.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(4096)
+                    peer.sendall(b"\x15\x03\x01 nonsense\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"unix://{path}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_no_daemon(tmp_path: Path) -> None:
+    host = f"unix://{tmp_path}/none.sock"
+    with pytest.raises(Unobservable, match=r"^Docker cannot be reached: no socket at .*none\.sock$"):
+        look(Settings("web", host=host))
+    reading = look(Settings(daemon=True, host=host))
+    assert reading.status == "error"
+    assert (reading.error or "").startswith("Docker cannot be reached: no socket at ")
+
+
+def test_a_daemon_that_hangs(silent_socket: str) -> None:
+    with pytest.raises(Unobservable, match=r"^Docker did not answer in time: "):
+        look(Settings("web", host=silent_socket), timeout=0.5)
+    assert look(Settings(daemon=True, host=silent_socket), timeout=0.5).status == "error"
+
+
+def test_a_daemon_that_talks_nonsense(closing_socket: str) -> None:
+    with pytest.raises(Unobservable, match=r"^Docker cannot be reached: "):
+        look(Settings("web", host=closing_socket))
+
+
+def test_docker_host_is_read_when_the_request_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    circumstances = Look("it", 5, 0)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
+    assert monitor.request(Settings("web"), circumstances).unix_socket == "/run/user/1000/docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", "tcp://box:2376")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", "/certs")
+    request = monitor.request(Settings("a/../b"), circumstances)
+    assert request.url == "https://box:2376/containers/a%2F..%2Fb/json"
+    assert (request.ca_file, request.cert_file, request.key_file) == (
+        "/certs/ca.pem",
+        "/certs/cert.pem",
+        "/certs/key.pem",
+    )
+    assert request.verify_tls
+    monkeypatch.setenv("DOCKER_HOST", "ssh://root@box")
+    with pytest.raises(Unobservable, match=r"ssh:// is not supported"):
+        monitor.request(Settings("web"), circumstances)

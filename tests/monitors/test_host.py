@@ -1,0 +1,193 @@
+"""The real machine under real and absurd limits; levels that this machine does not have are made up."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from heartbeat_cli import mounts
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.monitors import host
+from heartbeat_cli.procfs import Snapshot
+from heartbeat_cli.rates import Rates
+from tests.parts import lacking
+
+CALM = Snapshot("b", 1e5, 4, (0, 0), (1, 1, 1), 16e9, 8e9, 4e9, 4e9, {}, {})
+IDLE = Rates(5.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+OFF = host.Settings(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+
+
+def probe(settings: host.Settings, memory: dict[str, object] | None = None) -> Reading:
+    return host.probe(settings, Look("host", 5.0, time.time(), memory or {}))
+
+
+def values(reading: Reading) -> dict[str, float]:
+    return {metric.name: metric.value for metric in reading.metrics}
+
+
+def texts(settings: host.Settings, now: Snapshot, since: Rates | None = IDLE) -> list[tuple[bool, str]]:
+    return [finding[:2] for finding in host.judge(settings, now, since)]
+
+
+def test_the_first_look_has_levels_and_no_rates() -> None:
+    reading = probe(OFF)
+    assert (reading.status, reading.error, reading.evidence) == ("healthy", None, {})
+    found = values(reading)
+    assert found["uptime_seconds"] > 0
+    assert 0 < found["memory_used_percent"] < 100
+    assert {"load1", "load5", "load15", "memory_available_bytes"} <= set(found)
+    assert not {"cpu_percent", "disk_read_bytes_per_second"} & set(found)
+    root = [metric for metric in reading.metrics if metric.metadata.get("mount") == "/"]
+    assert {metric.name for metric in root} >= {"disk_used_percent", "disk_free_bytes"}
+
+
+def test_the_second_look_has_rates_from_what_the_first_left() -> None:
+    memory = json.loads(json.dumps(probe(OFF).memory))
+    end = time.monotonic() + 1.1
+    while time.monotonic() < end:
+        time.sleep(0.1)
+    again = probe(OFF, memory)
+    found = values(again)
+    assert 0 <= found["cpu_percent"] <= 100
+    names = ("network_receive", "network_transmit", "disk_read", "disk_write")
+    assert all(found[f"{name}_bytes_per_second"] >= 0 for name in names)
+    at_once = probe(OFF, dict(again.memory))
+    assert "cpu_percent" not in values(at_once)
+    assert at_once.memory == again.memory
+
+
+@pytest.mark.parametrize("memory", [{"boot": []}, {"uptime": None}, {"cpu": "x", "network": 3}])
+def test_garbage_in_memory_is_a_first_look(memory: dict[str, object]) -> None:
+    assert "cpu_percent" not in values(probe(OFF, memory))
+
+
+def test_a_calm_machine_is_well() -> None:
+    assert texts(host.Settings(), CALM) == []
+    assert texts(host.Settings(), CALM, None) == []
+
+
+def test_a_busy_cpu_degrades_and_only_fails_when_asked_to() -> None:
+    busy = IDLE._replace(cpu_percent=95.0)
+    assert texts(host.Settings(), CALM, busy) == [(False, "CPU 95 % busy (limit 90 %)")]
+    assert texts(host.Settings(cpu_critical=94), CALM, busy) == [(True, "CPU 95 % busy (limit 94 %)")]
+    assert texts(host.Settings(cpu_warn=None), CALM, busy) == []
+    assert texts(host.Settings(cpu_warn=0), CALM, busy) == []
+
+
+def test_load_is_per_cpu() -> None:
+    assert texts(host.Settings(), CALM._replace(load=(99, 7.9, 1))) == []
+    assert texts(host.Settings(), CALM._replace(load=(0, 12.3, 1))) == [
+        (False, "load 12.3 on 4 CPUs, 3.1 each (limit 2)")
+    ]
+
+
+def test_memory_counts_what_is_available() -> None:
+    low = CALM._replace(memory_available=1e9)
+    assert texts(host.Settings(), low) == [(False, "memory 94 % used (limit 90 %), 1.0 GB available")]
+    none = CALM._replace(memory_available=0.16e9)
+    assert texts(host.Settings(), none) == [(True, "memory 99 % used (limit 97 %), 160.0 MB available")]
+
+
+def test_swap_and_killed_processes() -> None:
+    assert texts(host.Settings(), CALM._replace(swap_free=0.4e9)) == [(False, "swap 90 % used (limit 80 %)")]
+    assert texts(host.Settings(), CALM._replace(swap_total=0, swap_free=0)) == []
+    killed = IDLE._replace(oom_kills=2.0)
+    assert texts(host.Settings(), CALM, killed) == [
+        (False, "the kernel killed 2 process(es) for want of memory")
+    ]
+    assert texts(host.Settings(oom_warn=False), CALM, killed) == []
+
+
+def test_a_full_disk_names_mount_limit_and_room() -> None:
+    usage = mounts.Usage(96.4, 1.2e9, 12.0)
+    assert host._judge_disk(host.Settings(), "/", usage) == [
+        (True, "disk / 96 % full (limit 95 %), 1.2 GB free", "")
+    ]
+    assert host._judge_disk(host.Settings(), "/", mounts.Usage(90.0, 1.2e9, 99.0)) == [
+        (False, "disk / 90 % full (limit 85 %), 1.2 GB free", ""),
+        (True, "disk / 99 % of inodes used (limit 95 %)", ""),
+    ]
+    assert host._judge_disk(host.Settings(), "/", mounts.Usage(10.0, 1.2e9, None)) == []
+
+
+def test_the_real_root_over_an_absurd_limit() -> None:
+    used = values(probe(OFF._replace(mounts=("/",))))["disk_used_percent"]
+    limit = max(0.001, used / 2)
+    warned = probe(OFF._replace(disk_warn=limit, mounts=("/",)))
+    failed = probe(OFF._replace(disk_critical=limit, mounts=("/",)))
+    assert (warned.status, failed.status) == ("degraded", "unhealthy")
+    assert (failed.error or "").startswith(f"disk / {used:.0f} % full (limit ")
+
+
+def test_the_worst_comes_first_and_processes_are_evidence() -> None:
+    reading = probe(OFF._replace(memory_warn=0.001, load_warn=0.0, mounts=("/", "/no/such")))
+    assert reading.status == "unhealthy"
+    assert (reading.error or "").startswith("/no/such is not mounted; memory ")
+    assert list(reading.evidence) == ["biggest processes by memory"]
+    assert "(pid " in reading.evidence["biggest processes by memory"]
+
+
+def test_mounts_are_those_asked_for_or_those_not_ignored() -> None:
+    def watched(settings: host.Settings) -> set[str]:
+        return {m.metadata["mount"] for m in probe(settings).metrics if m.name == "disk_used_percent"}
+
+    assert "/" in watched(OFF)
+    assert watched(OFF._replace(ignore_mounts=("/*",))) == set()
+    assert watched(OFF._replace(mounts=("/", "/dev/shm/"))) == {"/", "/dev/shm"}
+
+
+def test_a_network_mount_that_hangs_is_a_finding_within_the_deadline() -> None:
+    """A file system in user space whose server never answers, mounted for real."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        lacking("root and /dev/fuse, to mount a file system that hangs")
+    with hanging_mount() as point:
+        started = time.monotonic()
+        reading = host.probe(OFF._replace(mounts=(point,)), Look("host", 2.0, time.time()))
+        assert time.monotonic() - started < 2 + 5
+        assert (reading.status, reading.error) == ("unhealthy", f"disk {point} does not answer")
+        assert point not in {metric.metadata.get("mount") for metric in probe(OFF).metrics}
+
+
+class hanging_mount:
+    """FUSE over /dev/fuse, with nobody reading the requests."""
+
+    def __enter__(self) -> str:
+        import ctypes
+        import tempfile
+
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._point = tempfile.mkdtemp(prefix="heartbeat-fuse-")
+        self._device = os.open("/dev/fuse", os.O_RDWR)
+        options = f"fd={self._device},rootmode=40000,user_id=0,group_id=0".encode()
+        if self._libc.mount(b"nobody", self._point.encode(), b"fuse.test", 0, options) != 0:
+            os.close(self._device)
+            os.rmdir(self._point)
+            lacking(f"the right to mount: {os.strerror(ctypes.get_errno())}")
+        return self._point
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._device)  # aborts the connection: whoever hangs gets an error
+        self._libc.umount2(self._point.encode(), 2)
+        os.rmdir(self._point)
+
+
+def test_an_ordinary_look_never_imports_psutil() -> None:
+    code = (
+        "import sys; from heartbeat_cli.monitors import host; from heartbeat_cli.domain.result import Look;"
+        f"host.probe(host.Settings(*{tuple(OFF)!r}), Look('h', 5, 0)); print('psutil' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_problems() -> None:
+    assert host.problems(host.Settings()) == []
+    wrong = host.Settings(
+        cpu_warn=120, disk_warn=96, disk_critical=95, load_warn=150, swap_warn=-1, mounts=("srv",)
+    )
+    assert [key for key, _ in host.problems(wrong)] == ["cpu_warn", "swap_warn", "disk_warn", "mounts"]

