@@ -20,6 +20,8 @@ TABLE = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 37 27 0:39 / /var/lib/docker/overlay2/7f/merged rw - overlay overlay rw,lowerdir=/l
 38 27 0:60 /@home /home rw - btrfs /dev/vdd rw,subvol=/@home
 39 27 0:60 /@ /opt rw - btrfs /dev/vdd rw,subvol=/@
+41 27 254:48 /inner /z rw - ext4 /dev/vde rw
+42 27 254:48 / /srv/whole rw - ext4 /dev/vde rw
 40 27 8:1 / /boot/efi rw - vfat /dev/vda15 rw
 broken line
 """
@@ -27,7 +29,7 @@ broken line
 
 def test_real_local_writable_filesystems_each_once() -> None:
     found = mounts.worth_watching(mounts.parse(TABLE))
-    assert [mount.point for mount in found] == ["/", "/a", "/boot/efi", "/opt"]
+    assert [mount.point for mount in found] == ["/", "/a", "/boot/efi", "/opt", "/srv/whole"]
 
 
 def test_a_container_has_its_overlay_as_root() -> None:

@@ -1,4 +1,4 @@
-"""The root command: verbs are found by file name and imported only when used; errors become one line and an exit code."""
+"""The root command: verbs are found by file name and imported when used; errors become a line and an exit code."""
 
 import os
 import sys

@@ -4,93 +4,17 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli import ladders, plugins
-from heartbeat_cli.domain.component import Common, Component, topological
+from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.errors import ConfigError, UsageError
+from heartbeat_cli.sections import SECTIONS, Dashboard, Heartbeat, Recovery, Report, Retention
 from heartbeat_cli.settings import Problems, build, check, nearest
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
-
-
-class Heartbeat(NamedTuple):
-    """Keys of `[heartbeat]`.
-
-    store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
-    timezone: zone that days and shown times are cut by; default: this host's
-    locale: language of messages and reports
-    strategy: how eagerly to look until `heartbeat strategy set` says otherwise: aggressive every 15 s with
-        3 s timeout, normal 30 s and 5 s, conservative 60 s and 10 s
-    observer: name of this host in the store; default: its host name
-    state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
-    store_timeout: seconds the store may take to answer one statement
-    """
-
-    store: str | None = None
-    timezone: str | None = None
-    locale: Literal["en", "zh-HK"] = "en"
-    strategy: str = "normal"
-    observer: str | None = None
-    state_dir: str | None = None
-    store_timeout: float = 3.0
-
-
-class Recovery(NamedTuple):
-    """Keys of `[recovery]`.
-
-    mode: what components do that do not say it themselves: on (restart by itself), ask (tell, and wait for
-        `heartbeat recover --component ID`), off
-    scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script rungs
-    timeout: seconds one rung may take
-    verify_wait: seconds to wait within one pass for the component to be well again after a rung
-    startup_grace: seconds a restarted component may take to come up before the next rung is tried
-    """
-
-    mode: Literal["off", "ask", "on"] = "on"
-    scripts: str | None = None
-    timeout: float = 30.0
-    verify_wait: float = 8.0
-    startup_grace: float = 60.0
-
-
-class Retention(NamedTuple):
-    """Keys of `[retention]`.
-
-    heartbeats_days: days that single heartbeats are kept
-    metrics_days: days that metrics are kept
-    incidents_days: days that incidents, alerts and recovery attempts are kept
-    """
-
-    heartbeats_days: int = 90
-    metrics_days: int = 30
-    incidents_days: int = 730
-
-
-class Report(NamedTuple):
-    """Keys of `[report]`.
-
-    target: availability aimed at, in percent
-    channels: ids of the channels that `report --send` uses; default: all
-    """
-
-    target: float = 99.9
-    channels: tuple[str, ...] | None = None
-
-
-class Dashboard(NamedTuple):
-    """Keys of `[dashboard]`.
-
-    file: where `heartbeat run` writes the page; default: nowhere
-    title: heading of the page
-    interval: seconds after which `run` writes the page anew even when nothing changed
-    """
-
-    file: str | None = None
-    title: str = "heartbeat"
-    interval: float = 60.0
 
 
 class Channel(NamedTuple):
@@ -99,15 +23,6 @@ class Channel(NamedTuple):
     id: str
     kind: str
     settings: Any
-
-
-SECTIONS = {
-    "heartbeat": Heartbeat,
-    "recovery": Recovery,
-    "retention": Retention,
-    "report": Report,
-    "dashboard": Dashboard,
-}
 
 
 class Config(NamedTuple):
@@ -152,7 +67,11 @@ def find(explicit: str | None) -> Path | None:
             raise UsageError(f"{named}: no such file ({origin}); `heartbeat init -o {named}` writes one")
         return path
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (Path("heartbeat.toml"), home / "heartbeat/heartbeat.toml", Path("/etc/heartbeat/heartbeat.toml")):
+    for path in (
+        Path("heartbeat.toml"),
+        home / "heartbeat/heartbeat.toml",
+        Path("/etc/heartbeat/heartbeat.toml"),
+    ):
         if path.is_file():
             return path
     return None
@@ -233,7 +152,10 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.timezone is not None and not _zone_exists(section.timezone):
         problems.add("heartbeat.timezone", f"no such time zone: {section.timezone!r} (as in Asia/Hong_Kong, UTC)")
     if section.strategy not in STRATEGIES:
-        problems.add("heartbeat.strategy", f"unknown strategy {section.strategy!r}{nearest(section.strategy, STRATEGIES)}")
+        problems.add(
+            "heartbeat.strategy",
+            f"unknown strategy {section.strategy!r}{nearest(section.strategy, STRATEGIES)}",
+        )
     if section.store and not section.store.startswith(("postgresql://", "postgres://", "sqlite:///")):
         problems.add("heartbeat.store", "expected postgresql://… or sqlite:///path")
     if section.store_timeout <= 0:
@@ -311,7 +233,7 @@ def _component(id_: str, table: Any, recovery: Recovery, problems: Problems) -> 
         return None
     scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
     plan = ladders.plan(table.get("recovery", recovery.mode), getattr(module, "LADDER", ()), scope, problems)
-    severity = getattr(module, "SEVERITY", "high")
+    severity: Severity = getattr(module, "SEVERITY", "high")
     return Component(id_, table["kind"], settings, common, plan, severity)
 
 
@@ -342,5 +264,8 @@ def _check_references(
 def _valid_id(id_: str, where: str, problems: Problems) -> bool:
     if _ID.fullmatch(id_):
         return True
-    problems.add(where, "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit")
+    problems.add(
+        where,
+        "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit",
+    )
     return False

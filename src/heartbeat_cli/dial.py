@@ -107,9 +107,7 @@ def _start(address: Address, selector: selectors.BaseSelector, refused: list[str
     refused.append(_words(code))
 
 
-def _settle(
-    key: selectors.SelectorKey, selector: selectors.BaseSelector, refused: list[str]
-) -> socket.socket | None:
+def _settle(key: selectors.SelectorKey, selector: selectors.BaseSelector, refused: list[str]) -> socket.socket | None:
     link: socket.socket = key.data
     selector.unregister(link)
     code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -1,3 +1,5 @@
 """stub"""
+
+
 def default_tables() -> dict[str, object]:
     return {"recovery": {"mode": "off"}, "components": {"host": {"kind": "host"}}}

@@ -1,7 +1,8 @@
 """Look at many components at once, each under its own deadline, all under the pass's.
 
-Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that nobody
-waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends without it.
+Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
+nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
+without it.
 A look that got no answer is tried again inside its timeout; an answer, however bad, is an answer.
 """
 
@@ -66,14 +67,19 @@ def judge(component: Component, reading: Reading) -> Reading:
     return reading._replace(status="degraded", error=f"{SLOW}{took:.2f} s (limit {limit:g} s)")
 
 
-def _guarded(look: Look, call: Callable[[], Reading]) -> Reading:
-    """One look, whatever the monitor does: not being able to look is `unknown`, and so is a fault of our own."""
+def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
+    """One look, whatever the monitor does."""
     try:
-        return call()
-    except Unobservable as reason:
-        return unknown(one_line(str(reason)), look.memory)
-    except Exception as error:  # a bug in one monitor must not stop the pass; the reading says it is ours
-        return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
+        return call(*values)
+    except Exception as error:
+        return _could_not_look(look, error)
+
+
+def _could_not_look(look: Look, error: Exception) -> Reading:
+    """Not being able to look is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
+    if isinstance(error, Unobservable):
+        return unknown(one_line(str(error)), look.memory)
+    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
 
 
 def _pause(attempt: int) -> float:
@@ -93,6 +99,7 @@ class _Progress(NamedTuple):
     module: "ModuleType"
     attempt: int
     ends: float
+    before: Reading | None = None
 
 
 def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
@@ -108,25 +115,24 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
         try:
             first.append(wire.Exchange(id_, module.request(one.component.settings, one.look), one.look.timeout))
         except Exception as error:
-            readings[id_] = _guarded(one.look, lambda error=error: _raise(error))  # type: ignore[misc]
+            readings[id_] = _could_not_look(one.look, error)
 
     def done(exchange: "Exchange", response: Any) -> "Exchange | None":
         state = progress[exchange.key]
         look, settings = state.asked.look, state.asked.component.settings
-        reading = _guarded(look, lambda: state.module.read(settings, response, look))
+        reading = _guarded(look, state.module.read, settings, response, look)
+        if state.before is not None and response.fault == wire.NOT_ASKED:
+            readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
+            return None
         again = _try_again(state, reading)
         if again is None:
             readings[exchange.key] = _retried(reading, state.attempt)
             return None
-        progress[exchange.key] = state._replace(attempt=state.attempt + 1)
+        progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=reading)
         return exchange._replace(not_before=again, timeout=state.ends - again)
 
     wire.drive(first, deadline=deadline, done=done)
     return readings
-
-
-def _raise(error: Exception) -> Reading:
-    raise error
 
 
 def _try_again(state: _Progress, reading: Reading) -> float | None:
@@ -153,7 +159,7 @@ def _call(job: _Job) -> list[Reading]:
     attempt = 1
     while True:
         look = one.look._replace(timeout=max(0.05, ends - time.monotonic()))
-        reading = _guarded(look, lambda look=look: job.module.probe(one.component.settings, look))  # type: ignore[misc]
+        reading = _guarded(look, job.module.probe, one.component.settings, look)
         again = _try_again(_Progress(one, job.module, attempt, ends), reading)
         if again is None:
             return [_retried(reading, attempt)]
@@ -167,7 +173,7 @@ def _batch(job: _Job) -> list[Reading]:
     try:
         readings = list(job.module.probe_all(pairs))
     except Exception as error:
-        return [_guarded(one.look, lambda: _raise(error)) for one in job.asked]
+        return [_could_not_look(one.look, error) for one in job.asked]
     return readings
 
 

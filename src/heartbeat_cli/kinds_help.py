@@ -5,8 +5,8 @@ import textwrap
 from typing import NamedTuple
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import SECTIONS
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import Field, describe
 
 _ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
@@ -28,7 +28,14 @@ def pages() -> list[Page]:
         for kind in plugins.kinds(room):
             module = plugins.load(room, kind)
             found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings)))
-    found.append(Page("common", "component", "Keys that every component takes, besides `kind` and `recovery`.", describe(Common)))
+    found.append(
+        Page(
+            "common",
+            "component",
+            "Keys that every component takes, besides `kind` and `recovery`.",
+            describe(Common),
+        )
+    )
     for name, cls in SECTIONS.items():
         found.append(Page(f"[{name}]", "section", "", describe(cls)))
     return found

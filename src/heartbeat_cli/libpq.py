@@ -9,7 +9,6 @@ Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain lin
 """
 
 import os
-import random
 import re
 import select
 import sys
@@ -27,21 +26,20 @@ TroubleKind = Literal["connect", "timeout", "login", "answered"]
 INSUFFICIENT_PRIVILEGE = "42501"
 
 # While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
-_ATTEMPT = re.compile(r"connection to server (?:at|on socket) .*? failed: ")
-_SEVERITY = re.compile(r"\S{2,20}:  ")  # two blanks: only what the server itself said has them
-_QUOTED = re.compile(r'"[^"]*"|«[^»]*»|»[^«]*«')  # names: a database may well be called authentik
-_LOGIN_HERE = re.compile(
+# Kept uncompiled: only a failure needs them, and every tick would pay.
+_ATTEMPT = r"connection to server (?:at|on socket) .*? failed: "
+_SEVERITY = r"\S{2,20}:  "  # two blanks: only what the server itself said has them
+_QUOTED = r'"[^"]*"|«[^»]*»|»[^«]*«'  # names: a database may well be called authentik
+_LOGIN_HERE = (
     r"no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
-    r"|service|could not match",
-    re.I,
+    r"|service|could not match"
 )
-_LOGIN_THERE = re.compile(
+_LOGIN_THERE = (
     r"pg_hba\.conf|certificate|not permitted to log ?in|permission denied for database"
     r"|unsupported startup parameter|no such (?:user|database)"
     r"|authenti|autenti|인증|認証|认证|認證|驗證|подлинности|автентифік|ავთენტიფიკაცია"
     r"|does not exist|existiert nicht|no existe|n'existe pas|non esiste|存在しません|不存在|없음"
-    r"|не существует|не існує|finns inte|existerar inte|არ არსებობს",
-    re.I,
+    r"|не существует|не існує|finns inte|existerar inte|არ არსებობს"
 )
 # Sent ahead of a statement in the same message: one transaction, so nothing stays behind in a session that a
 # pooler hands on. A start-up option would be refused by most poolers.
@@ -96,18 +94,14 @@ class Session:
     ) -> None:
         self._connection.close()
 
-    def rows(
-        self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float
-    ) -> Any:
+    def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
         begun = time.monotonic()
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, values)
                 if not _wait(self._connection, deadline):
-                    raise Trouble(
-                        "timeout", f"{self.where} took longer than {duration(deadline - begun)} for a query"
-                    )
+                    raise Trouble("timeout", f"{self.where} took longer than {duration(deadline - begun)} for a query")
                 return cursor.fetchall()
         except UnicodeDecodeError as error:
             raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
@@ -180,7 +174,7 @@ def _wait(connection: "Connection", deadline: float) -> bool:
 def _refusal(message: str, where: str) -> Trouble:
     """A failed connect as a trouble. libpq reports every address and TLS try; the last answer counts."""
     text, answered = _last_words(message)
-    if (_LOGIN_THERE if answered else _LOGIN_HERE).search(_QUOTED.sub("", text)):
+    if re.search(_LOGIN_THERE if answered else _LOGIN_HERE, re.sub(_QUOTED, "", text), re.I):
         return Trouble("login", f"{where} does not let heartbeat in: {text}")
     if answered:
         return Trouble("answered", f"{where} takes no connection: {text}")
@@ -189,10 +183,10 @@ def _refusal(message: str, where: str) -> Trouble:
 
 def _last_words(message: str) -> tuple[str, bool]:
     """The telling part of a libpq message on one line, and whether the server itself said it."""
-    tries = [part for part in _ATTEMPT.split(message) if part.strip()] or ["no reason given"]
-    said = [part for part in tries if _SEVERITY.match(part)]
+    tries = [part for part in re.split(_ATTEMPT, message) if part.strip()] or ["no reason given"]
+    said = [part for part in tries if re.match(_SEVERITY, part)]
     lines = [line for line in (said or tries)[-1].splitlines() if not line.startswith("\t")]
-    return one_line(_SEVERITY.sub("", " ".join(lines), count=1 if said else 0)), bool(said)
+    return one_line(re.sub(_SEVERITY, "", " ".join(lines), count=1)), bool(said)
 
 
 def _parsed(dsn: str) -> dict[str, str]:
@@ -217,11 +211,10 @@ def _targets(params: dict[str, str]) -> list[dict[str, str]]:
     count = max(len(lists.get("host", ())), len(lists.get("hostaddr", ())))
     if count < 2 or any(len(values) not in (1, count) for values in lists.values()):
         return [params]
-    hosts = [
-        params | {key: values[number % len(values)] for key, values in lists.items()}
-        for number in range(count)
-    ]
+    hosts = [params | {key: values[number % len(values)] for key, values in lists.items()} for number in range(count)]
     if params.get("load_balance_hosts") == "random":
+        import random
+
         random.shuffle(hosts)
     if params.get("target_session_attrs") == "prefer-standby":
         wanted = ("standby", "any")

@@ -40,5 +40,7 @@ def _take(handle: int, path: Path, until: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= until:
                 holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                raise Busy(f"another heartbeat is running (process {holder}, lock {path}); try again in a moment") from None
+                raise Busy(
+                    f"another heartbeat is running (process {holder}, lock {path}); try again in a moment"
+                ) from None
             time.sleep(0.05)

@@ -31,11 +31,7 @@ def take() -> Snapshot:
         float(swap.total),
         float(swap.free),
         {name: (float(n.bytes_recv), float(n.bytes_sent)) for name, n in network.items() if name[:2] != "lo"},
-        {
-            name: (float(d.read_bytes), float(d.write_bytes))
-            for name, d in disks.items()
-            if not is_part(name, disks)
-        },
+        {name: (float(d.read_bytes), float(d.write_bytes)) for name, d in disks.items() if not is_part(name, disks)},
     )
 
 

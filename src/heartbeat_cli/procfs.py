@@ -110,10 +110,7 @@ def parse_disks(text: str) -> dict[str, tuple[float, float]]:
     """Bytes read and written per whole disk."""
     rows = {words[2]: words for line in text.splitlines() if len(words := line.split()) >= 10}
     whole = [name for name in rows if not _VIRTUAL_DISK.fullmatch(name) and not is_part(name, rows)]
-    return {
-        name: (float(rows[name][5]) * _SECTOR, float(rows[name][9]) * _SECTOR)
-        for name in whole[:_MOST_DEVICES]
-    }
+    return {name: (float(rows[name][5]) * _SECTOR, float(rows[name][9]) * _SECTOR) for name in whole[:_MOST_DEVICES]}
 
 
 def is_part(name: str, names: Mapping[str, object]) -> bool:

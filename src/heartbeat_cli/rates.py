@@ -81,9 +81,7 @@ def between(past: Past, now: Snapshot) -> Rates | None:
         return None
     received, transmitted = _grown(past.network, now.network)
     read, written = _grown(past.disks, now.disks)
-    kills = (
-        0.0 if past.oom_kills is None or now.oom_kills is None else max(0.0, now.oom_kills - past.oom_kills)
-    )
+    kills = 0.0 if past.oom_kills is None or now.oom_kills is None else max(0.0, now.oom_kills - past.oom_kills)
     return Rates(
         _cpu_percent(past, now),
         received / seconds,

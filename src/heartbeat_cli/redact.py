@@ -5,7 +5,10 @@ from collections.abc import Iterable
 
 BLOT = "•••"
 _USERINFO = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)(?P<secret>[^\s@/]+)(?=@)", re.I)
-_ASSIGNED = re.compile(r"(?P<head>\b(?:password|passwd|secret|token|api_?key|sslpassword)\s*[=:]\s*)(?P<secret>'[^']*'|[^\s&;,'\"]+)", re.I)
+_ASSIGNED = re.compile(
+    r"(?P<head>\b(?:password|passwd|secret|token|api_?key|sslpassword)\s*[=:]\s*)(?P<secret>'[^']*'|[^\s&;,'\"]+)",
+    re.I,
+)
 _BEARER = re.compile(r"(?P<head>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/=-]{8,})", re.I)
 _BOT = re.compile(r"(?P<head>/bot)(?P<secret>\d+:[A-Za-z0-9_-]+)")
 _PATTERNS = (_USERINFO, _ASSIGNED, _BEARER, _BOT)

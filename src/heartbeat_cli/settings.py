@@ -14,8 +14,14 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from heartbeat_cli.redact import secret_parts
 
 _SECRET_KEY = re.compile(r"token|password|secret|authorization|api_?key", re.I)
-_HELP_LINE = re.compile(r"^\s+(\w+): (.*)$")
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
+_HELP_LINE = re.compile(r"^\s*(\w+): (.*)$")
+_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "nothing",
+}
 
 
 class Problems:

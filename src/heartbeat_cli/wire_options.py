@@ -126,9 +126,7 @@ def _system_bundle() -> str | None:
 
 def _header_lines(request: Request) -> list[bytes]:
     """libcurl drops a header written as `Name:`; `Name;` is how it is told to send an empty one."""
-    lines = [
-        (f"{name}: {value}" if value.strip() else f"{name};").encode() for name, value in request.headers
-    ]
+    lines = [(f"{name}: {value}" if value.strip() else f"{name};").encode() for name, value in request.headers]
     given = {name.lower() for name, _ in request.headers}
     if "content-type" not in given:
         lines.append(b"Content-Type:")  # libcurl would call any body a web form

@@ -180,19 +180,14 @@ class Transfer:
         """The soonest end of any certificate in the chain: an expired link breaks it as the leaf does."""
         chain = self.curl.getinfo_raw(pycurl.INFO_CERTINFO)
         ends = [
-            parse_expiry(value.decode("latin-1"))
-            for link in chain
-            for name, value in link
-            if name == b"Expire date"
+            parse_expiry(value.decode("latin-1")) for link in chain for name, value in link if name == b"Expire date"
         ]
         return min((end for end in ends if end is not None), default=None)
 
 
 def redirected(fault: Fault) -> Fault:
     """An address that cannot be asked is our own trouble, unless the target sent us there."""
-    return (
-        Fault("redirects", f"redirected to a bad address: {fault.text}") if fault.kind == "other" else fault
-    )
+    return Fault("redirects", f"redirected to a bad address: {fault.text}") if fault.kind == "other" else fault
 
 
 def no_answer(request: Request, fault: Fault) -> Response:

@@ -12,7 +12,8 @@ import pytest
 from heartbeat_cli.actions import postgres as action
 from heartbeat_cli.actions.postgres import Settings
 from heartbeat_cli.domain.outcome import Outcome
-from tests.parts.postgres import Server, free_port, impostor, session
+from tests.parts.postgres import Server, free_port, session
+from tests.parts.postgres_impostor import impostor
 
 Do = Literal["reload", "terminate_idle", "terminate_blockers"]
 

@@ -62,7 +62,11 @@ def test_what_it_starts_lives_on(folder: Path) -> None:
     put(folder, "restart_main.sh", "#!/bin/sh\nsleep 60 >/dev/null 2>&1 &\necho $!\n")
     outcome = run(folder)
     assert outcome.result == "done"
-    os.kill(int(outcome.output), signal.SIGKILL)
+    try:
+        time.sleep(0.1)
+        assert Path(f"/proc/{outcome.output}/stat").read_text().split()[2] == "S"
+    finally:
+        os.kill(int(outcome.output), signal.SIGKILL)
 
 
 def test_the_end_of_a_long_output_is_kept(folder: Path) -> None:

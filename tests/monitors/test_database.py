@@ -13,7 +13,8 @@ from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import database as monitor
 from heartbeat_cli.monitors.database import Settings
-from tests.parts.postgres import Server, impostor, refusal, session
+from tests.parts.postgres import Server, session
+from tests.parts.postgres_impostor import impostor, refusal
 
 SLACK = 3.0
 SECRET = "s3cret-w0rd"
@@ -166,9 +167,7 @@ def test_connections_run_short_and_then_out(own: Server) -> None:
         (SECRET, "nowhere", 'database "nowhere" does not'),
     ],
 )
-def test_credentials_that_do_not_fit_are_our_own_trouble(
-    own: Server, password: str, dbname: str, said: str
-) -> None:
+def test_credentials_that_do_not_fit_are_our_own_trouble(own: Server, password: str, dbname: str, said: str) -> None:
     with pytest.raises(Unobservable, match=said) as caught:
         look(own.dsn(user="app", password=password, dbname=dbname))
     assert SECRET not in str(caught.value)

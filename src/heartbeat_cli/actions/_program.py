@@ -10,9 +10,7 @@ from heartbeat_cli.domain.outcome import Outcome, Result
 OUTPUT = 4_000  # characters: an error stands at the end of what a program prints
 
 
-def run(
-    argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, str], cwd: str | None
-) -> Outcome:
+def run(argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, str], cwd: str | None) -> Outcome:
     """What it started in the background lives on, if it ended by itself: that may be the very agent that was
     to be started. At the deadline everything of it is killed."""
     try:

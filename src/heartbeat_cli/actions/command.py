@@ -32,9 +32,7 @@ class Settings(NamedTuple):
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
     if not settings.command or not settings.command[0]:
-        return [
-            ("command", 'is empty; expected a program and its arguments, as ["/usr/bin/thing", "restart"]')
-        ]
+        return [("command", 'is empty; expected a program and its arguments, as ["/usr/bin/thing", "restart"]')]
     return []
 
 

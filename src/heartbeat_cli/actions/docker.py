@@ -134,9 +134,7 @@ def _left(deadline: float) -> float:
     return max(_LEAST_SECONDS, deadline - time.monotonic())
 
 
-def _proof(
-    container: str, step: Step, before: Mapping[str, Any], after: Mapping[str, Any], timed_out: bool
-) -> Outcome:
+def _proof(container: str, step: Step, before: Mapping[str, Any], after: Mapping[str, Any], timed_out: bool) -> Outcome:
     status, started = after.get("Status"), after.get("StartedAt")
     if step == "unpause":
         if status == "running":

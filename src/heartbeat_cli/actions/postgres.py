@@ -93,23 +93,15 @@ def _terminate(session: libpq.Session, settings: Settings, deadline: float) -> O
     statement = _IDLE if settings.do == "terminate_idle" else _BLOCKERS
     rows = session.bounded_rows(statement, (settings.older_than,), deadline=deadline)
     age = duration(settings.older_than)
-    which = (
-        f"idle in a transaction for over {age}"
-        if settings.do == "terminate_idle"
-        else f"blocking for over {age}"
-    )
+    which = f"idle in a transaction for over {age}" if settings.do == "terminate_idle" else f"blocking for over {age}"
     if not rows:
         return Outcome("refused", f"no session this role may see is {which}: nothing to end")
     ended = [who for who, _, signalled in rows if signalled]
     forbidden = [who for who, allowed, _ in rows if not allowed]
-    output = "\n".join(
-        [f"ended: {who}" for who in ended] + [f"not allowed to end: {who}" for who in forbidden]
-    )
+    output = "\n".join([f"ended: {who}" for who in ended] + [f"not allowed to end: {who}" for who in forbidden])
     if ended:
         rest = f", {len(rows) - len(ended)} left" if len(ended) < len(rows) else ""
         return Outcome("done", f"ended {len(ended)} of {len(rows)} sessions {which}{rest}", output)
     if forbidden:
-        return Outcome(
-            "denied", f"may not end the {len(forbidden)} sessions {which}: needs pg_signal_backend", output
-        )
+        return Outcome("denied", f"may not end the {len(forbidden)} sessions {which}: needs pg_signal_backend", output)
     return Outcome("failed", f"the {len(rows)} sessions {which} could not be signalled", output)

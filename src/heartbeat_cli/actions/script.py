@@ -1,8 +1,8 @@
 """script: run a script out of the one folder that `[recovery] scripts` names, as `restart_main.sh`.
 
 The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
-executable file; it and the folder must belong to root or to the user heartbeat runs as, and be writable for no
-stranger. Otherwise the step is `refused`, and the reason says what to change. Started without a shell or
+executable file; it and the folder must belong to root or to the user heartbeat runs as, and be writable for
+no stranger. Otherwise the step is `refused`, and the reason says what to change. Started without a shell or
 arguments, from a small environment; exit code 0 is `done`. What it starts in the background lives on once it
 has ended; let such a child write its output to a file, not to the pipe it inherits.
 
@@ -68,9 +68,7 @@ def refusal(folder: str, path: str) -> str | None:
         return f"{path} is not a regular file (links are not followed)"
     for place, status in ((folder, home), (path, script)):
         if status.st_uid not in (0, os.geteuid()):
-            return (
-                f"{place} belongs to user id {status.st_uid}; it must belong to root or to heartbeat's user"
-            )
+            return f"{place} belongs to user id {status.st_uid}; it must belong to root or to heartbeat's user"
         if status.st_mode & stat.S_IWOTH:
             return f"{place} is writable for everybody; run chmod o-w on it"
     if not os.access(path, os.X_OK):

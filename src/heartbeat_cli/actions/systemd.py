@@ -106,9 +106,7 @@ def _show(settings: Settings, seconds: float) -> systemd.Properties:
     finished = _call(settings, seconds, "show", f"--property={_PROPERTIES}", "--", settings.unit)
     found = systemd.block_of(settings.unit, systemd.blocks(finished.stdout)) if finished.code == 0 else None
     if found is None:
-        why = (
-            systemd.complaint(finished.code, finished.stderr) if finished.code != 0 else "no answer about it"
-        )
+        why = systemd.complaint(finished.code, finished.stderr) if finished.code != 0 else "no answer about it"
         raise _Failed(_bad(settings, systemd.denied(finished.stderr), why))
     return found
 
@@ -124,9 +122,7 @@ def _call(settings: Settings, seconds: float, *words: str) -> process.Finished:
         raise _Failed(_bad(settings, True, f"cannot run {settings.systemctl[0]}: {error.strerror}")) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise _Failed(
-            _bad(settings, False, f"cannot run {one_line(settings.systemctl[0], 80)}: {reason}")
-        ) from None
+        raise _Failed(_bad(settings, False, f"cannot run {one_line(settings.systemctl[0], 80)}: {reason}")) from None
 
 
 def _bad(settings: Settings, denied: bool, why: str) -> Outcome:

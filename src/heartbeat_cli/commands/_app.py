@@ -75,7 +75,12 @@ pass_app = click.make_pass_decorator(App)
 def format_option(*choices: str) -> Callable[[Any], Any]:
     """The `--format` option with the formats a verb has, the first being the default."""
     return click.option(
-        "--format", "form", type=click.Choice(choices), default=choices[0], show_default=True, help="How to print."
+        "--format",
+        "form",
+        type=click.Choice(choices),
+        default=choices[0],
+        show_default=True,
+        help="How to print.",
     )
 
 

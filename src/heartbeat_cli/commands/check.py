@@ -8,7 +8,13 @@ from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass
 
 
 @click.command("check")
-@click.option("--component", "names", multiple=True, metavar="ID|KIND|GLOB", help="Look at these, due or not; repeatable.")
+@click.option(
+    "--component",
+    "names",
+    multiple=True,
+    metavar="ID|KIND|GLOB",
+    help="Look at these, due or not; repeatable.",
+)
 @click.option("--all", "everything", is_flag=True, help="Look at every component, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option

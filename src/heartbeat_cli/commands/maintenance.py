@@ -8,7 +8,14 @@ from heartbeat_cli.commands._app import App, pass_app
 
 @click.command("maintenance")
 @click.argument("target", required=False, metavar="[ID|KIND|GLOB]")
-@click.option("--for", "minutes", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Minutes.")
+@click.option(
+    "--for",
+    "minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Minutes.",
+)
 @click.option("--reason", default="no reason given", show_default=True, help="Why; shown wherever the maintenance is.")
 @click.option("--end", "ends", metavar="ID", help="End this maintenance now.")
 @pass_app

@@ -1,9 +1,14 @@
 """`heartbeat recover`: the due recovery steps, proven by the same check."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
 from heartbeat_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.recover import Step
 
 
 @click.command("recover")
@@ -38,11 +43,8 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
     return 1 if any(one.failed for one in steps) else 0
 
 
-def line(step: object) -> str:
+def line(step: "Step") -> str:
     """One recovery step as a line."""
-    from heartbeat_cli.passes.recover import Step
-
-    assert isinstance(step, Step)
     proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
     action = f" {step.action}" if step.action else ""
     outcome = f" {step.outcome}" if step.outcome else ""

@@ -49,4 +49,6 @@ def set_(app: App, name: str) -> None:
     with app.store() as db:
         preferences.put(db, "strategy", name)
     one = STRATEGIES[name]
-    click.echo(f"strategy {name}: every {one.interval:g} s, timeout {one.timeout:g} s (crontab: `heartbeat crontab --install`)")
+    click.echo(
+        f"strategy {name}: every {one.interval:g} s, timeout {one.timeout:g} s (crontab: `heartbeat crontab --install`)"
+    )

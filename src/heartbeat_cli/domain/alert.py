@@ -26,9 +26,15 @@ class Alert(NamedTuple):
     details: Mapping[str, Any] = _EMPTY
 
 
-def incident_id(component: str, started: float) -> str:
-    """An incident is its component and the moment of its first failing heartbeat."""
-    return f"{component}@{round(started * 1000)}"
+class Sent(NamedTuple):
+    """How a notification stands: `state` is waiting, sent or failed."""
+
+    alert_id: str
+    channel: str
+    state: str
+    attempts: int
+    sent: float | None
+    last_error: str | None
 
 
 def alert_type(component: Component, event: Event) -> str | None:

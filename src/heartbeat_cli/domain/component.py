@@ -87,9 +87,7 @@ def topological(components: Mapping[str, Component]) -> list[str]:
     return order
 
 
-def _visit(
-    node: str, components: Mapping[str, Component], done: set[str], order: list[str], path: list[str]
-) -> None:
+def _visit(node: str, components: Mapping[str, Component], done: set[str], order: list[str], path: list[str]) -> None:
     if node in done:
         return
     if node in path:

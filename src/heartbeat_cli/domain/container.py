@@ -39,9 +39,7 @@ def judge(state: Mapping[str, Any], *, exited_ok: bool, ailing: bool) -> Verdict
         return Verdict("unhealthy", f"not running: {exit_words(state)}", ailing)
     if isinstance(status, str) and status in _RESTING:
         return Verdict("unhealthy", _RESTING[status], ailing)
-    return Verdict(
-        "unknown", f"Docker reports a state that heartbeat does not know: {one_line(str(status), 60)}"
-    )
+    return Verdict("unknown", f"Docker reports a state that heartbeat does not know: {one_line(str(status), 60)}")
 
 
 def _health(health: Mapping[str, Any], ailing: bool) -> Verdict:

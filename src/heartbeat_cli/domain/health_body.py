@@ -12,13 +12,9 @@ from heartbeat_cli.domain.plain import one_line
 Opinion = Literal["healthy", "degraded", "unhealthy"]
 
 _WORDS: dict[str, Opinion] = {
-    **dict.fromkeys(
-        ("ok", "okay", "up", "pass", "passing", "healthy", "alive", "ready", "live", "true"), "healthy"
-    ),
+    **dict.fromkeys(("ok", "okay", "up", "pass", "passing", "healthy", "alive", "ready", "live", "true"), "healthy"),
     **dict.fromkeys(("warn", "warning", "degraded"), "degraded"),
-    **dict.fromkeys(
-        ("fail", "failed", "failing", "down", "out_of_service", "unhealthy", "error"), "unhealthy"
-    ),
+    **dict.fromkeys(("fail", "failed", "failing", "down", "out_of_service", "unhealthy", "error"), "unhealthy"),
     **dict.fromkeys(("critical", "false"), "unhealthy"),
 }
 _STATUS_KEYS = ("status", "state", "health")
@@ -56,9 +52,7 @@ def understand(value: Any) -> Verdict:
             return Verdict(opinion, f"{key} {as_text(value[key])}", explanation(value))
     for key in _FLAG_KEYS:
         if isinstance(value.get(key), bool):
-            return Verdict(
-                "healthy" if value[key] else "unhealthy", f"{key} {as_text(value[key])}", explanation(value)
-            )
+            return Verdict("healthy" if value[key] else "unhealthy", f"{key} {as_text(value[key])}", explanation(value))
     return Verdict(None, why=explanation(value))
 
 

@@ -45,7 +45,9 @@ def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float
         return Decision("run", f"first step of {len(plan.ladder)}")
     last = tried[-1]
     if not forced and last.verify_until is not None and now < last.verify_until and last.outcome in ("done", "running"):
-        return Decision("wait", f"step {last.rung + 1} was taken; it has {last.verify_until - now:.0f} s left to come up")
+        return Decision(
+            "wait", f"step {last.rung + 1} was taken; it has {last.verify_until - now:.0f} s left to come up"
+        )
     following = last.rung + 1
     if following < len(plan.ladder):
         return Decision("run", f"step {last.rung + 1} did not heal it ({last.outcome})", following)

@@ -127,11 +127,7 @@ def from_metric(metric: Metric) -> Perf:
     """One of our figures as a plugin prints it: `disk_used_percent` of mount `/` is `disk_used_percent_/`."""
     words = [value for key, value in sorted(metric.metadata.items()) if key not in ("unit", "label")]
     uom = next(
-        (
-            u
-            for end, u in (("_seconds", "s"), ("_bytes", "B"), ("_percent", "%"))
-            if metric.name.endswith(end)
-        ),
+        (u for end, u in (("_seconds", "s"), ("_bytes", "B"), ("_percent", "%")) if metric.name.endswith(end)),
         "",
     )
     return Perf("_".join([metric.name, *words]), metric.value, "c" if metric.type == "counter" else uom)

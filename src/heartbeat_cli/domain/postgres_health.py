@@ -74,9 +74,7 @@ def metrics(figures: Figures) -> tuple[Metric, ...]:
 
 def judge(figures: Figures, limits: Limits) -> tuple[Status, str | None]:
     """The status the figures deserve and the line that says why (None when nothing is to be said)."""
-    lines = [
-        line for line in (*_session_warnings(figures, limits), *_server_warnings(figures, limits)) if line
-    ]
+    lines = [line for line in (*_session_warnings(figures, limits), *_server_warnings(figures, limits)) if line]
     if not lines:
         return "healthy", None
     critical = _above(connections_percent(figures), limits.connections_critical_percent)
@@ -100,9 +98,7 @@ def evidence(figures: Figures) -> dict[str, str]:
 def _session_warnings(figures: Figures, limits: Limits) -> list[str | None]:
     return [
         _connections(figures, limits),
-        _too_long(
-            figures.longest_transaction, limits.longest_transaction_warn, "a transaction is open for {}"
-        ),
+        _too_long(figures.longest_transaction, limits.longest_transaction_warn, "a transaction is open for {}"),
         _too_long(
             figures.idle_in_transaction_longest,
             limits.idle_in_transaction_warn,

@@ -221,9 +221,7 @@ def _matches(pattern: str, text: str) -> bool:
     try:
         return found(pattern, text)
     except TooSlow:
-        raise Unobservable(
-            "the pattern takes too long on this answer; use a simpler one, or contains"
-        ) from None
+        raise Unobservable("the pattern takes too long on this answer; use a simpler one, or contains") from None
 
 
 def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, look: Look) -> _Verdict:

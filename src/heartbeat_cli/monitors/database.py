@@ -121,9 +121,7 @@ class Settings(NamedTuple):
 def problems(settings: Settings) -> list[tuple[str, str]]:
     found = []
     if not settings.dsn.strip():
-        found.append(
-            ("dsn", 'expected a connection string such as "postgresql://user@host/database", got nothing')
-        )
+        found.append(("dsn", 'expected a connection string such as "postgresql://user@host/database", got nothing'))
     scheme, _, rest = settings.dsn.partition("://")
     if rest and scheme not in ("postgresql", "postgres"):
         found.append(("dsn", "expected a URL that starts with postgresql://"))
@@ -162,9 +160,7 @@ def probe(settings: Settings, look: Look) -> Reading:
         return Reading("error", None, trouble.text, memory=look.memory)
 
 
-def _with_details(
-    good: Reading, session: libpq.Session, settings: Settings, look: Look, deadline: float
-) -> Reading:
+def _with_details(good: Reading, session: libpq.Session, settings: Settings, look: Look, deadline: float) -> Reading:
     """The reading with what the server tells about itself, or with a note on why that is missing."""
     limits = Limits(*(getattr(settings, key) for key in Limits._fields))
     try:

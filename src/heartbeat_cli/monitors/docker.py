@@ -191,9 +191,7 @@ def _json(response: Response) -> Mapping[str, Any]:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
         text = one_line(response.body[:200].decode("utf-8", "replace"), 80)
-        raise Unobservable(
-            f"Docker answered {response.status} with something that is not JSON: {text}"
-        ) from None
+        raise Unobservable(f"Docker answered {response.status} with something that is not JSON: {text}") from None
     if not isinstance(answer, Mapping):
         raise Unobservable(f"Docker answered {response.status} with something that is not an object")
     return answer

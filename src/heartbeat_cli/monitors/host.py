@@ -127,9 +127,7 @@ def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -
     found.append(_over(each, s.load_warn, s.load_critical, text, "", about="cpu"))
     used = _memory_percent(now)
     rest = f", {plain.size(now.memory_available)} available"
-    found.append(
-        _over(used, s.memory_warn, s.memory_critical, f"memory {used:.0f} % used", " %", rest, "memory")
-    )
+    found.append(_over(used, s.memory_warn, s.memory_critical, f"memory {used:.0f} % used", " %", rest, "memory"))
     if (swap := _swap_percent(now)) is not None:
         found.append(_over(swap, s.swap_warn, s.swap_critical, f"swap {swap:.0f} % used", " %", "", "memory"))
     if since is not None and since.oom_kills > 0 and s.oom_warn:
@@ -182,9 +180,7 @@ def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
     return [Metric(name, value) for name, value in figures.items() if value is not None]
 
 
-def _disks(
-    settings: Settings, table: list[mounts.Mount], deadline: float
-) -> tuple[list[Metric], list[Finding]]:
+def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tuple[list[Metric], list[Finding]]:
     """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
     chosen, findings = _chosen(settings, table)
     answers: dict[str, mounts.Usage | OSError | None] = {}

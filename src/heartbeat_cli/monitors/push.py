@@ -151,9 +151,7 @@ def _beats(look: Look) -> tuple[list[Beat], dict[str, float]]:
     if newest <= look.now:
         return found, {}
     before = look.memory.get("future")
-    noticed = (
-        _number(before.get("noticed")) if isinstance(before, Mapping) and before.get("at") == newest else None
-    )
+    noticed = _number(before.get("noticed")) if isinstance(before, Mapping) and before.get("at") == newest else None
     noticed = look.now if noticed is None or noticed > look.now else noticed
     clamped = [beat._replace(at=noticed) if beat.at > look.now else beat for beat in found]
     return sorted(clamped, key=lambda beat: beat.at), {"at": newest, "noticed": noticed}

@@ -180,16 +180,12 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
         # A short stop is far below the fail threshold; one that hangs serves nobody and must be heard of.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
     if active == "failed":
-        return _Verdict(
-            "unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}"
-        )
+        return _Verdict("unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}")
     if active == "inactive":
         return _inactive(settings, properties)
     if active == "maintenance":
         return _Verdict("unhealthy", "held for maintenance by systemd")
-    return _Verdict(
-        "unknown", f"systemd reports a state that heartbeat does not know: {one_line(active, 60)}"
-    )
+    return _Verdict("unknown", f"systemd reports a state that heartbeat does not know: {one_line(active, 60)}")
 
 
 def _active(properties: systemd.Properties, oneshot: bool) -> _Verdict:

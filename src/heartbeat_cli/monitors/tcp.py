@@ -92,9 +92,7 @@ def probe(settings: Settings, look: Look) -> Reading:
     return Reading("degraded" if warning else "healthy", elapsed, warning, tuple(metrics))
 
 
-def _talk(
-    settings: Settings, look: Look, link: socket.socket, started: float, metrics: list[Metric]
-) -> str | None:
+def _talk(settings: Settings, look: Look, link: socket.socket, started: float, metrics: list[Metric]) -> str | None:
     """Everything after the connection; returns a warning about the certificate, if there is one."""
     deadline = started + look.timeout
     if not settings.tls:

@@ -41,7 +41,12 @@ def check(
     readings = look(asked)
     if readings and not dry_run:
         finished = max(time.time(), now)
-        passes.save(db, Pass(pass_id(config.observer, now), config.observer, now, finished), readings, config.components)
+        passes.save(
+            db,
+            Pass(pass_id(config.observer, now), config.observer, now, finished),
+            readings,
+            config.components,
+        )
     return Checked(now, readings)
 
 

@@ -18,7 +18,10 @@ from heartbeat_cli.views import messages
 
 _TIMEOUT = 10.0  # one send
 _LEASE = 120.0  # longer than a pass can take, so that nobody else sends what this one is sending
-_BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
+_BACK_OFF = (
+    15.0,
+    1_800.0,
+)  # seconds until the next try: doubled each time, from the first to at most the second
 
 
 class Delivered(NamedTuple):
@@ -34,7 +37,10 @@ def deliver(db: Database, config: Config, clock: Callable[[], float] = time.time
     owner = f"{config.observer}/{os.getpid()}"
     results = []
     for one in alerts.claim(db, owner, clock(), _LEASE, config.channels):
-        error = send(config.channels[one.channel], messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets))
+        error = send(
+            config.channels[one.channel],
+            messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets),
+        )
         if error is None:
             alerts.mark_sent(db, one.id, clock())
         else:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type, incident_id
-from heartbeat_cli.domain.component import Component, ancestors, topological
-from heartbeat_cli.domain.fault_detection import Event, Observation, Parent, Policy, State, step
-from heartbeat_cli.domain.result import FAILURES
+from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
+from heartbeat_cli.domain.blame import advance
+from heartbeat_cli.domain.component import Component, topological
+from heartbeat_cli.domain.fault_detection import Event, Observation
+from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.store import alerts, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.states import Incident
 from heartbeat_cli.views import wording
 
 
@@ -60,25 +60,14 @@ class _Room:
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
 
     def _in_order(self, heartbeats: list[tuple[str, Observation]]) -> list[tuple[str, Observation]]:
-        """Parents before children, so that a child sees its parent's newest state; what is no longer configured is left out."""
+        """Parents before children, so that a child sees its parent's newest state; strangers are left out."""
         seen = dict(heartbeats)
         return [(id_, seen[id_]) for id_ in topological(self.config.components) if id_ in seen]
 
     def _take(self, component: Component, seen: Observation) -> None:
-        state = self.states.get(component.id) or State(since=seen.at)
-        parent = self._parent(component) if seen.status in FAILURES else None
-        policy = Policy(component.common.fail_threshold, component.common.recovery_threshold)
-        self.states[component.id], events = step(policy, state, seen, parent)
+        self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
             self._tell(component, event)
-
-    def _parent(self, component: Component) -> Parent | None:
-        """The nearest ancestor in fault, else one that is only suspect."""
-        chain = [(id_, self.states[id_]) for id_ in ancestors(component.id, self.config.components) if id_ in self.states]
-        for id_, state in chain:
-            if state.state in ("fault", "recovering"):
-                return Parent(id_, in_fault=True)
-        return next((Parent(id_, in_fault=False) for id_, state in chain if state.state == "suspect"), None)
 
     def _tell(self, component: Component, event: Event) -> None:
         incident = self._incident(component, event)

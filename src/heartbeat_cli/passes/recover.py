@@ -8,6 +8,7 @@ from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import Component, Rung, topological
+from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Tried, decide
 from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import one_line
@@ -16,8 +17,6 @@ from heartbeat_cli.passes import check
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store import alerts, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.recoveries import Attempt
-from heartbeat_cli.store.states import Incident
 from heartbeat_cli.views import wording
 
 _POLL = 0.4  # seconds between two looks while waiting for a restarted component
@@ -69,7 +68,13 @@ class _Room:
         forced = self.forced
         while True:
             tried = recoveries.of_incident(self.db, incident.id) if incident else []
-            decision = decide(component.plan, [_tried(a) for a in tried], self._around(component, incident), self.clock(), forced)
+            decision = decide(
+                component.plan,
+                [_tried(a) for a in tried],
+                self._around(component, incident),
+                self.clock(),
+                forced,
+            )
             if decision.move == "exhausted" and incident is not None:
                 return [*steps, self._exhausted(component, incident, decision, tried)]
             if decision.move != "run":
@@ -146,7 +151,12 @@ class _Room:
         if not self.dry and incident.recovery != "failed":
             with self.db.transaction():
                 states.save_incident(self.db, incident._replace(recovery="failed"))
-                alerts.add(self.db, self._failed_alert(component, incident, decision, tried), self._channels(component), self.clock())
+                alerts.add(
+                    self.db,
+                    self._failed_alert(component, incident, decision, tried),
+                    self._channels(component),
+                    self.clock(),
+                )
         return Step(component.id, "exhausted", decision.reason, failed=True)
 
     def _failed_alert(

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.domain.alert import Alert, Sent
+from heartbeat_cli.store.database import Database, Row
 
 _ALERT = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
 
@@ -18,17 +18,6 @@ class Notification(NamedTuple):
     channel: str
     attempts: int
     created: float
-
-
-class Sent(NamedTuple):
-    """How a notification stands: `state` is waiting, sent or failed."""
-
-    alert_id: str
-    channel: str
-    state: str
-    attempts: int
-    sent: float | None
-    last_error: str | None
 
 
 def add(db: Database, alert: Alert, channels: Iterable[str], now: float) -> bool:
@@ -123,5 +112,5 @@ def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
     ]
 
 
-def _alert(row: tuple[object, ...]) -> Alert:
-    return Alert(*row[:8], json.loads(str(row[8])))  # type: ignore[arg-type]
+def _alert(row: Row) -> Alert:
+    return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]))

@@ -185,8 +185,8 @@ def _epoch_type() -> Any:
 
     from psycopg2.extensions import new_type
 
-    def cast(text: str | None, _: Any) -> float | None:
-        return None if text is None else datetime.fromisoformat(text).timestamp()
+    def cast(text: str | bytes | None, _: Any) -> float | None:
+        return None if text is None else datetime.fromisoformat(str(text)).timestamp()
 
     return new_type((1184,), "EPOCH", cast)
 

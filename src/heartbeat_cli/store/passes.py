@@ -63,7 +63,7 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
 def _component_keys(
     db: Database, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> dict[str, int]:
-    keys = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    keys: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     missing = [(id_, components[id_].kind, now) for id_ in readings if id_ not in keys]
     if missing:
         db.insert(
@@ -80,7 +80,15 @@ def _insert_heartbeats(
     db: Database, pass_key: int, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]
 ) -> None:
     rows = [
-        (at, pass_key, keys[id_], microseconds(one.response_time), _NUMBER[one.status], one.attempts, one.error)
+        (
+            at,
+            pass_key,
+            keys[id_],
+            microseconds(one.response_time),
+            _NUMBER[one.status],
+            one.attempts,
+            one.error,
+        )
         for id_, one in readings.items()
     ]
     head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error)"
@@ -99,8 +107,10 @@ def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], ke
 
 def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
     rows = [
-        (done.observer, id_, done.started, one.status, one.response_time, one.error)
-        + (json.dumps(dict(one.evidence)), json.dumps(dict(one.memory)))
+        (
+            *(done.observer, id_, done.started, one.status, one.response_time, one.error),
+            *(json.dumps(dict(one.evidence)), json.dumps(dict(one.memory))),
+        )
         for id_, one in readings.items()
     ]
     db.insert(

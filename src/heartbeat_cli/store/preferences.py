@@ -10,6 +10,7 @@ def get(db: Database, name: str) -> str | None:
 
 def put(db: Database, name: str, value: str) -> None:
     db.run(
-        "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, value),
     )

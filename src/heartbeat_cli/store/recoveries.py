@@ -1,7 +1,6 @@
 """Recovery attempts: every one recorded before it starts, so that a killed process leaves a trace of what it did."""
 
-from typing import NamedTuple
-
+from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.database import Database
 
 _ATTEMPT = (
@@ -9,26 +8,6 @@ _ATTEMPT = (
     " verify_until, verified"
 )
 _TIMES = {"started", "finished", "verify_until", "verified"}
-
-
-class Attempt(NamedTuple):
-    """One execution of one rung. `outcome` is running, done, failed, denied or refused; `verified` is when the same
-    check passed again; until `verify_until` a component that came up slowly is still given time."""
-
-    id: str
-    incident: str | None
-    component: str
-    rung: int
-    action: str
-    requested_by: str
-    observer: str
-    started: float
-    finished: float | None = None
-    outcome: str = "running"
-    detail: str = ""
-    output: str = ""
-    verify_until: float | None = None
-    verified: float | None = None
 
 
 def save(db: Database, attempt: Attempt) -> None:

@@ -1,6 +1,6 @@
 """Forgetting: what is older than the configuration wants to keep."""
 
-from heartbeat_cli.config import Retention
+from heartbeat_cli.sections import Retention
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.partitions import drop_before
 

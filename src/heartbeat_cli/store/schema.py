@@ -1,7 +1,7 @@
 """The tables, as numbered migrations that are applied once, however many first starts come together.
 
-Types differ between the stores in four words only (`{time}`, `{key}`, `{json}`, `{shown}`). Rows that grow with every
-look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views over them.
+Types differ between the stores in few words only (`{time}`, `{key}`, `{json}`, `{shown}`). Rows that grow with every
+look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
 """
 
 from heartbeat_cli.domain.result import STATUSES
@@ -14,7 +14,8 @@ _CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(S
 
 _TABLES = (
     "CREATE TABLE heartbeat_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE heartbeat_components (key {key}, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, registered {time} NOT NULL)",
+    """CREATE TABLE heartbeat_components (key {key}, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+        registered {time} NOT NULL)""",
     """CREATE TABLE heartbeat_passes (key {key}, id TEXT NOT NULL UNIQUE, observer TEXT NOT NULL,
         started {time} NOT NULL, finished {time} NOT NULL, detected {time}, looks INTEGER NOT NULL)""",
     "CREATE INDEX heartbeat_passes_waiting ON heartbeat_passes (key) WHERE detected IS NULL",
@@ -23,7 +24,8 @@ _TABLES = (
         PRIMARY KEY (observer, component))""",
     """CREATE TABLE heartbeat_log (at {time} NOT NULL, pass INTEGER NOT NULL, component INTEGER NOT NULL,
         response_us INTEGER, status SMALLINT NOT NULL, attempts SMALLINT NOT NULL, error TEXT){partitioned}""",
-    """CREATE TABLE heartbeat_samples (at {time} NOT NULL, component INTEGER NOT NULL, samples {json} NOT NULL){partitioned}""",
+    """CREATE TABLE heartbeat_samples (at {time} NOT NULL, component INTEGER NOT NULL,
+        samples {json} NOT NULL){partitioned}""",
     """CREATE TABLE heartbeat_state (component TEXT PRIMARY KEY, state TEXT NOT NULL, fail_count INTEGER NOT NULL,
         success_count INTEGER NOT NULL, flapping BOOLEAN NOT NULL, since {time} NOT NULL, failing_since {time},
         degraded_count INTEGER NOT NULL, degraded BOOLEAN NOT NULL, held_by TEXT, grace_looks INTEGER NOT NULL,
@@ -54,7 +56,8 @@ _TABLES = (
     f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
         l.response_us / 1000000.0 AS response_time, l.error AS error, {{shown:l.at}} AS timestamp, c.kind AS kind,
         p.observer AS observer, p.id AS pass, l.attempts AS attempts
-        FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component JOIN heartbeat_passes p ON p.key = l.pass""",
+        FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
+        JOIN heartbeat_passes p ON p.key = l.pass""",
     """CREATE VIEW heartbeat_alerts AS SELECT alert_id, alert_type, severity, title, component,
         {shown:alert_time} AS alert_time, incident, reason, details FROM heartbeat_alert_rows""",
 )
@@ -71,15 +74,14 @@ _SQLITE = (
 _POSTGRES = (
     "CREATE INDEX heartbeat_log_at ON heartbeat_log USING brin (at) WITH (autosummarize = on)",
     "CREATE INDEX heartbeat_samples_at ON heartbeat_samples USING brin (at) WITH (autosummarize = on)",
-    """CREATE VIEW system_metrics AS SELECT m.value ->> 0 AS metric_name, (m.value ->> 1)::double precision AS metric_value,
-        m.value ->> 2 AS metric_type, c.id AS component, s.at AS timestamp, m.value -> 3 AS metadata
+    """CREATE VIEW system_metrics AS SELECT m.value ->> 0 AS metric_name,
+        (m.value ->> 1)::double precision AS metric_value, m.value ->> 2 AS metric_type,
+        c.id AS component, s.at AS timestamp, m.value -> 3 AS metadata
         FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component,
         LATERAL jsonb_array_elements(s.samples) m""",
 )
 
-MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
-    {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
-)
+MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = ({"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},)
 
 _WORDS = {
     "sqlite": {"time": "REAL", "key": "INTEGER PRIMARY KEY AUTOINCREMENT", "json": "TEXT", "partitioned": ""},
@@ -111,7 +113,8 @@ def _apply(db: Database) -> None:
         version = _version(db)
         if version > len(MIGRATIONS):
             raise StoreError(
-                f"store {db.where}: made by a newer heartbeat (schema {version}, this one knows {len(MIGRATIONS)}); upgrade this host"
+                f"store {db.where}: made by a newer heartbeat (schema {version}, this one knows {len(MIGRATIONS)});"
+                " upgrade heartbeat on this host"
             )
         for migration in MIGRATIONS[version:]:
             for statement in migration[db.dialect]:

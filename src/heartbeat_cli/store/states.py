@@ -1,9 +1,9 @@
 """Component states (the fail counters that live between runs) and incidents."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.store.database import Database
 
 _STATE = (
@@ -11,24 +11,6 @@ _STATE = (
     " grace_looks, history"
 )
 _INCIDENT = "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery"
-
-
-class Incident(NamedTuple):
-    """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
-    `recovery` is what healing has come to: `` (nothing yet), `running`, `healed` or `failed`."""
-
-    id: str
-    component: str
-    kind: str
-    severity: str
-    cause: str
-    started: float
-    declared: float
-    ended: float | None = None
-    held_by: str | None = None
-    acked: float | None = None
-    acked_by: str | None = None
-    recovery: str = ""
 
 
 def states(db: Database) -> dict[str, State]:

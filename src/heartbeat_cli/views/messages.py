@@ -40,6 +40,8 @@ def trial(channel: str, locale: str, now: float) -> Message:
 
 
 def _sections(alert: Alert, locale: str, timezone: str) -> list[Section]:
+    if "text" in alert.details:
+        return [("", str(alert.details["text"]).splitlines())]
     kind = str(alert.details.get("kind", ""))
     down = alert.type.endswith("_down") or alert.type == "recovery_failed"
     topic = "slow" if alert.type.endswith("_slow") else kind if down else ""
@@ -70,7 +72,9 @@ def _facts(alert: Alert, locale: str, timezone: str) -> list[str]:
 
 def _tried(alert: Alert, locale: str) -> list[str]:
     tried = alert.details.get("attempts") or []
-    return [f"{n}. {action}: {word(outcome, locale)} - {detail}" for n, (action, outcome, detail) in enumerate(tried, 1)]
+    return [
+        f"{n}. {action}: {word(outcome, locale)} - {detail}" for n, (action, outcome, detail) in enumerate(tried, 1)
+    ]
 
 
 def _evidence(alert: Alert) -> list[str]:

@@ -29,7 +29,11 @@ def status_line(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
 
 def _line(rows: Sequence[Mapping[str, Any]], codes: Sequence[int], done: str) -> tuple[str, int]:
     code = next((grave for grave in _GRAVEST if grave in codes), UNKNOWN)
-    bad = [f"{row['component']}: {one_line(row['error'] or row['status'], 80)}" for row, c in zip(rows, codes, strict=True) if c]
+    bad = [
+        f"{row['component']}: {one_line(row['error'] or row['status'], 80)}"
+        for row, c in zip(rows, codes, strict=True)
+        if c
+    ]
     text = "; ".join(bad[:5]) + (f"; and {len(bad) - 5} more" if len(bad) > 5 else "")
     if not bad:
         text = f"{len(rows)} components {done}, all healthy" if rows else "no components"

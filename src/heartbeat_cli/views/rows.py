@@ -31,7 +31,12 @@ def check_row(component: Component, reading: Reading, at: float, state: State | 
         "fail_count": state.fail_count if state else 0,
         "attempts": reading.attempts,
         "metrics": [
-            {"metric_name": m.name, "metric_value": m.value, "metric_type": m.type, "metadata": dict(m.metadata)}
+            {
+                "metric_name": m.name,
+                "metric_value": m.value,
+                "metric_type": m.type,
+                "metadata": dict(m.metadata),
+            }
             for m in reading.metrics
         ],
     }

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.config import SECTIONS, Config
+from heartbeat_cli.config import Config
 from heartbeat_cli.redact import redact
+from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import key_of
 
 _Tree = dict[str, Any]

@@ -8,7 +8,13 @@ from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import word
 
-_COLORS = {"healthy": "green", "degraded": "yellow", "suspect": "yellow", "recovering": "cyan", "unknown": "magenta"}
+_COLORS = {
+    "healthy": "green",
+    "degraded": "yellow",
+    "suspect": "yellow",
+    "recovering": "cyan",
+    "unknown": "magenta",
+}
 _WORD = re.compile(r"\S+")
 
 
@@ -63,7 +69,6 @@ def _state(row: Mapping[str, Any], locale: str) -> str:
     if row["fail_count"]:
         text += f" ({row['fail_count']})"
     return f"{text} {word('held_by', locale)} {row['held_by']}" if row["held_by"] else text
-
 
 
 def colored(text: str, locale: str) -> str:

@@ -1,0 +1,25 @@
+"""Whose fault it is: between a failing component and its own guilt stands whatever it depends on."""
+
+from collections.abc import Mapping
+
+from heartbeat_cli.domain.component import Component, ancestors
+from heartbeat_cli.domain.fault_detection import Event, Observation, Parent, Policy, State, step
+from heartbeat_cli.domain.result import FAILURES
+
+
+def parent_of(component: Component, states: Mapping[str, State], components: Mapping[str, Component]) -> Parent | None:
+    """The nearest ancestor in fault, else one that is only suspect, else nobody."""
+    chain = [(id_, states[id_]) for id_ in ancestors(component.id, components) if id_ in states]
+    for id_, state in chain:
+        if state.state in ("fault", "recovering"):
+            return Parent(id_, in_fault=True)
+    return next((Parent(id_, in_fault=False) for id_, state in chain if state.state == "suspect"), None)
+
+
+def advance(
+    component: Component, seen: Observation, states: Mapping[str, State], components: Mapping[str, Component]
+) -> tuple[State, tuple[Event, ...]]:
+    """One more heartbeat of a component, judged among all the others: its new state and the events."""
+    state = states.get(component.id) or State(since=seen.at)
+    parent = parent_of(component, states, components) if seen.status in FAILURES else None
+    return step(Policy(component.common.fail_threshold, component.common.recovery_threshold), state, seen, parent)

@@ -1,0 +1,46 @@
+"""One fault from its first failing heartbeat to its end, and the attempts to heal it."""
+
+from typing import NamedTuple
+
+
+class Incident(NamedTuple):
+    """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
+    `recovery` is what healing has come to: `` (nothing yet), `running`, `healed` or `failed`."""
+
+    id: str
+    component: str
+    kind: str
+    severity: str
+    cause: str
+    started: float
+    declared: float
+    ended: float | None = None
+    held_by: str | None = None
+    acked: float | None = None
+    acked_by: str | None = None
+    recovery: str = ""
+
+
+class Attempt(NamedTuple):
+    """One execution of one rung. `outcome` is running, done, failed, denied or refused; `verified` is when the same
+    check passed again; until `verify_until` a component that came up slowly is still given time."""
+
+    id: str
+    incident: str | None
+    component: str
+    rung: int
+    action: str
+    requested_by: str
+    observer: str
+    started: float
+    finished: float | None = None
+    outcome: str = "running"
+    detail: str = ""
+    output: str = ""
+    verify_until: float | None = None
+    verified: float | None = None
+
+
+def incident_id(component: str, started: float) -> str:
+    """An incident is its component and the moment of its first failing heartbeat."""
+    return f"{component}@{round(started * 1000)}"

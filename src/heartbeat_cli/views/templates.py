@@ -1,0 +1,77 @@
+"""Where pages come from: the folder `templates/`, file by file replaceable by a folder of the user's own.
+
+    render("dashboard.html.j2", {...}, own)    a finished page; `own` is what `[heartbeat] templates` names
+    source("dashboard.css", own)               a file as it is
+
+In a checkout the folder stands beside `src/`, in an installed wheel inside the package. Whatever a template shows is
+escaped (`autoescape` is always on); a name it uses and is not given is an error, not an empty spot.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli.errors import HeartbeatError
+
+_PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
+
+
+def render(name: str, values: Mapping[str, Any], own: str | None = None) -> str:
+    """The template `name` filled with `values`. Raises HeartbeatError naming the file when it cannot be."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_folders(own)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateSyntaxError as error:
+        raise HeartbeatError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        raise HeartbeatError(f"template {error.name} is missing in {_shown(own)}") from error
+    except Exception as error:  # a template of the user's own can fail in every way that a program can
+        path = find(name, own)
+        raise HeartbeatError(f"template {path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
+
+
+def source(name: str, own: str | None = None) -> str:
+    """The text of the file `name`. Raises HeartbeatError when it cannot be read."""
+    path = find(name, own)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise HeartbeatError(f"template {path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise HeartbeatError(f"template {path}: is not UTF-8 text (byte {error.start})") from error
+
+
+def find(name: str, own: str | None = None) -> Path:
+    """The file that `name` stands for: the user's own where there is one."""
+    for folder in _folders(own):
+        if (folder / name).is_file():
+            return folder / name
+    raise HeartbeatError(f"template {name} is missing in {_shown(own)}")
+
+
+def _folders(own: str | None) -> list[Path]:
+    packaged = next((place for place in _PLACES if place.is_dir()), _PLACES[0])
+    return [Path(own).expanduser(), packaged] if own else [packaged]
+
+
+def _shown(own: str | None) -> str:
+    return " and ".join(str(folder) for folder in _folders(own))
+
+
+def _line(error: Exception, path: Path) -> str:
+    """The line of the template that failed: jinja2 puts it into the traceback."""
+    found, trace = "?", error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            found = str(trace.tb_lineno)
+        trace = trace.tb_next
+    return found
