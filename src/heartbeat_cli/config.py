@@ -158,6 +158,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         )
     if section.store and not section.store.startswith(("postgresql://", "postgres://", "sqlite:///")):
         problems.add("heartbeat.store", "expected postgresql://… or sqlite:///path")
+    if section.templates is not None and not Path(section.templates).expanduser().is_dir():
+        problems.add("heartbeat.templates", f"no such folder: {section.templates!r}")
     if section.store_timeout <= 0:
         problems.add("heartbeat.store_timeout", "expected more than 0 seconds")
 

@@ -13,7 +13,7 @@ import re
 import select
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ from heartbeat_cli.domain.plain import duration, one_line
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
 
 TroubleKind = Literal["connect", "timeout", "login", "answered"]
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -92,21 +93,40 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.close()
 
     def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
-        begun = time.monotonic()
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                if not _wait(self._connection, deadline):
-                    raise Trouble("timeout", f"{self.where} took longer than {duration(deadline - begun)} for a query")
-                return cursor.fetchall()
+            return self.execute(sql, values, deadline=deadline).fetchall()
         except UnicodeDecodeError as error:
             raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
         except driver().Error as error:
             raise self._trouble(error) from None
+
+    def execute(
+        self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float
+    ) -> "Cursor":
+        """Run `sql` and return the cursor that holds the last statement's result."""
+        begun = time.monotonic()
+        try:
+            cursor = self._connection.cursor()
+            cursor.execute(sql, values)
+            if not _wait(self._connection, deadline):
+                text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
+                raise Trouble("timeout", text)
+        except driver().Error as error:
+            raise self._trouble(error) from None
+        return cursor
+
+    def read_as(self, oid: int, name: str, cast: Callable[[Any, Any], Any]) -> None:
+        """Read values of a type (by its oid) through `cast` in this session."""
+        extensions = driver().extensions
+        extensions.register_type(extensions.new_type((oid,), name, cast), self._connection)
+
+    def close(self) -> None:
+        """Hang up without waiting for the server."""
+        self._connection.close()
 
     def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float) -> Any:
         """`rows` of one statement, read-only, that the server itself gives up shortly before the deadline."""

@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,11 +62,8 @@ def binaries() -> Path | None:
     return next((folder for folder in folders if _runs(folder / "initdb") and _runs(folder / "postgres")), None)
 
 
-def _version(folder: Path) -> float:
-    try:
-        return float(folder.parent.name)
-    except ValueError:
-        return 0.0
+def _version(folder: Path) -> int:
+    return int(folder.parent.name) if folder.parent.name.isdigit() else 0
 
 
 def _runs(program: Path) -> bool:
@@ -157,12 +154,10 @@ class Server:
         """The status line of postmaster.pid says when logins are taken."""
         ends = time.monotonic() + 30
         while self._process is not None and self._process.poll() is None and time.monotonic() < ends:
-            try:
+            with suppress(OSError, IndexError):
                 lines = (self.data / "postmaster.pid").read_text().splitlines()
                 if lines[0] == str(self._process.pid) and lines[7].strip() in ("ready", "standby"):
                     return
-            except (OSError, IndexError):
-                pass
             time.sleep(0.02)
         raise AssertionError(f"PostgreSQL did not start:\n{(self.home / 'log').read_text()}")
 

@@ -7,7 +7,7 @@ Statements never hold a literal `?` or `%`.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,8 @@ class Database:
 
     def _execute(self, sql: str, params: Sequence[Any]) -> Any:
         self.statements += 1
-        return self._guard(lambda: self._cursor(sql, params))
-
-    def _guard(self, call: Callable[[], Any]) -> Any:
         try:
-            return call()
+            return self._cursor(sql, params)
         except self._errors as error:
             raise self._store_error(error) from error
 
@@ -128,67 +125,39 @@ def _prepare_file(path: Path) -> None:
 
 
 class Postgres(Database):
-    """PostgreSQL through libpq, every wait bounded on this side too: a server that is stopped with its sockets open
-    would otherwise hold the pass for ever."""
+    """PostgreSQL, every wait bounded on this side too: a server that is stopped with its sockets open would otherwise
+    hold the pass for ever. Inside a transaction the server gives up by itself a little earlier."""
 
     dialect = "postgres"
-    begin = "BEGIN"
 
     def __init__(self, dsn: str, timeout: float) -> None:
-        import psycopg2
-        import psycopg2.extensions
+        from heartbeat_cli import libpq
 
         self.where = redact(dsn)
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
-        psycopg2.extensions.set_wait_callback(self._wait)
-        milliseconds = max(100, int(timeout * 1000))
-        options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c TimeZone=UTC"
+        milliseconds = max(1, int(timeout * 900))
+        self.begin = f"BEGIN; SET LOCAL statement_timeout = {milliseconds}; SET LOCAL lock_timeout = {milliseconds}"
         try:
-            connection = psycopg2.connect(dsn, application_name="heartbeat", options=options)
-        except psycopg2.Error as error:
-            raise StoreError(f"store {self.where}: {' '.join(redact(str(error)).split())}") from error
-        connection.autocommit = True  # transactions are begun and ended in words, as in SQLite
-        psycopg2.extensions.register_type(_epoch_type(), connection)
-        super().__init__(connection, psycopg2.Error)
+            session = libpq.connect(dsn, deadline=time.monotonic() + timeout)
+        except libpq.Trouble as trouble:
+            raise StoreError(f"store {self.where}: {trouble.text}") from trouble
+        session.read_as(_TIMESTAMPTZ, "EPOCH", _epoch)
+        super().__init__(session, libpq.Trouble)
         self._sql: dict[str, str] = {}
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
-        self._deadline = time.monotonic() + self._timeout
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
-        cursor = self._connection.cursor()
-        cursor.execute(text, params or None)
-        return cursor
-
-    def _guard(self, call: Callable[[], Any]) -> Any:
-        self._deadline = time.monotonic() + self._timeout
-        return super()._guard(call)
-
-    def _wait(self, connection: Any) -> None:
-        """libpq's own waiting with a deadline: psycopg2 calls this instead of blocking in the C library."""
-        import select
-
-        import psycopg2
-        from psycopg2.extensions import POLL_OK, POLL_READ
-
-        while (state := connection.poll()) != POLL_OK:
-            left = self._deadline - time.monotonic()
-            reads, writes = ([connection], []) if state == POLL_READ else ([], [connection])
-            if left <= 0 or not any(select.select(reads, writes, [], left)):
-                connection.close()
-                raise psycopg2.OperationalError(f"no answer within {self._timeout:g} s")
+        return self._connection.execute(text, params or None, deadline=time.monotonic() + self._timeout)
 
 
-def _epoch_type() -> Any:
-    """Read `timestamptz` as seconds since the epoch."""
+_TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat
+
+
+def _epoch(text: Any, _: Any) -> float | None:
+    """`timestamptz` as seconds since the epoch."""
     from datetime import datetime
 
-    from psycopg2.extensions import new_type
-
-    def cast(text: str | bytes | None, _: Any) -> float | None:
-        return None if text is None else datetime.fromisoformat(str(text)).timestamp()
-
-    return new_type((1184,), "EPOCH", cast)
+    return None if text is None else datetime.fromisoformat(text).timestamp()
 
 
 def connect(url: str, timeout: float) -> Database:

@@ -1,0 +1,103 @@
+"""`heartbeat crontab`: what cron must start, printed or installed."""
+
+from pathlib import Path
+
+import click
+
+from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.errors import HeartbeatError, StoreError, UsageError
+
+
+@click.command("crontab")
+@click.option("--install", is_flag=True, help="Put the lines into your crontab, in place of older ones.")
+@click.option("--remove", is_flag=True, help="Take the lines out of your crontab.")
+@click.option(
+    "--jitter",
+    type=click.FloatRange(0, 59),
+    default=0.0,
+    metavar="SECONDS",
+    help="Start up to so many seconds late, each host by its own share, to spare what several hosts look at.",
+)
+@pass_app
+def command(app: App, install: bool, remove: bool, jitter: float) -> None:
+    """Print the crontab lines for the strategy in force, sub-minute ones included.
+
+    cron starts `heartbeat run` as often as the strategy, or the shortest interval of a component, asks for. The lines
+    stand between `# heartbeat begin` and `# heartbeat end`; whatever else your crontab holds stays as it is.
+
+    \b
+    Example:
+      heartbeat strategy set aggressive && heartbeat crontab --install
+    """
+    from heartbeat_cli import cron
+
+    if install and remove:
+        raise UsageError("--install and --remove exclude each other")
+    if remove:
+        _change(cron.read(), None)
+        return
+    lines = _lines(app, jitter)
+    for name in cron.wanted_variables(app.config.tables):
+        say(f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead")
+    if install:
+        _change(cron.read(), lines)
+    else:
+        click.echo(lines, nl=False)
+
+
+def _lines(app: App, jitter: float) -> str:
+    from heartbeat_cli import cron
+    from heartbeat_cli.domain import crontab
+
+    every = wanted_tick(app)
+    try:
+        return crontab.block(
+            cron.job(app.config, config_path()), every, crontab.offset(app.config.observer, jitter, every)
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def wanted_tick(app: App) -> int:
+    """Seconds between two starts that the strategy in force and this host's components ask for."""
+    from fnmatch import fnmatchcase
+
+    from heartbeat_cli.domain import crontab
+    from heartbeat_cli.domain.strategy import STRATEGIES
+    from heartbeat_cli.passes import check
+
+    config = app.config
+    try:
+        with app.store() as db:
+            pace = check.strategy(db, config)
+    except StoreError as error:
+        pace = STRATEGIES[config.heartbeat.strategy]
+        say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
+    mine = [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
+    return crontab.tick(pace.interval, [one.interval(pace) for one in mine])
+
+
+def config_path() -> Path | None:
+    """The configuration file in use."""
+    from heartbeat_cli import config
+
+    return config.find(click.get_current_context().find_root().params.get("config"))
+
+
+def _change(old: bytes, lines: str | None) -> None:
+    """Install the merged crontab, if it differs."""
+    from heartbeat_cli import cron
+    from heartbeat_cli.domain import crontab
+
+    try:
+        new = crontab.merged(old, lines)
+    except ValueError as error:
+        raise HeartbeatError(f"your crontab holds {error}; mend it with `crontab -e` first") from error
+    if new == old:
+        say("crontab: nothing to change")
+        return
+    cron.write(new)
+    if lines is None:
+        say("crontab: heartbeat's lines are taken out")
+    else:
+        say(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")

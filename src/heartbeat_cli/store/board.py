@@ -1,0 +1,148 @@
+"""Everything the dashboard needs, in a dozen statements whose cost is that of the last 24 hours, however old the store.
+
+Incidents are the open ones, alerts the newest few. `changed` is the cheap question `run` asks before it renders.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from heartbeat_cli.domain.alert import Sent
+from heartbeat_cli.domain.board import Board, Curve, Glance, LastPass, Seen, Slots
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.result import STATUSES
+from heartbeat_cli.store import alerts, states
+from heartbeat_cli.store.database import Database
+
+_ALERTS = 12  # shown on the page
+_CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
+_PER_SLOT = 2  # samples of a host that are read for each slot
+_FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
+
+
+def read(db: Database, observer: str, hosts: Iterable[str], slots: Slots, now: float) -> Board:
+    """The board at `now` as this observer sees it, `hosts` being the components whose curves are drawn."""
+    names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
+    recent = alerts.between(db, now - 7 * 86_400, now + 1, _ALERTS)
+    deliveries: dict[str, list[Sent]] = {}
+    for sent in alerts.deliveries(db, [alert.id for alert in recent]):
+        deliveries.setdefault(sent.alert_id, []).append(sent)
+    return Board(
+        slots=slots,
+        last_pass=last_pass(db, observer),
+        states=states.states(db),
+        glances=glances(db),
+        seen=seen(db, names, slots),
+        incidents=list(states.open_incidents(db).values()),
+        attempts=attempts(db),
+        alerts=recent,
+        deliveries=deliveries,
+        curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in set(hosts)}, slots),
+    )
+
+
+def changed(db: Database, since: float) -> bool:
+    """Whether a state, an incident, an attempt to heal or an alert is newer than `since`."""
+    return bool(
+        db.rows(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM heartbeat_state WHERE since > to_timestamp(?))"
+            " OR EXISTS (SELECT 1 FROM heartbeat_alert_rows WHERE alert_time > to_timestamp(?))"
+            " OR EXISTS (SELECT 1 FROM heartbeat_incidents WHERE ended IS NULL"
+            " AND (declared > to_timestamp(?) OR acked > to_timestamp(?)))"
+            " OR EXISTS (SELECT 1 FROM heartbeat_incidents i JOIN heartbeat_recoveries r"
+            " ON r.component = i.component AND r.started > to_timestamp(?) WHERE i.ended IS NULL)",
+            (since,) * 5,
+        )
+    )
+
+
+def last_pass(db: Database, observer: str) -> LastPass | None:
+    """The newest pass of an observer."""
+    rows = db.rows(
+        "SELECT observer, started, finished, looks FROM heartbeat_passes WHERE observer = ? ORDER BY key DESC LIMIT 1",
+        (observer,),
+    )
+    return LastPass(*rows[0]) if rows else None
+
+
+def glances(db: Database) -> dict[str, Glance]:
+    """The last look at each component, by whichever observer."""
+    rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
+    return {row[0]: Glance(*row[1:]) for row in rows}
+
+
+def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
+    """The looks of each slot, counted by the store: the rows that come over do not grow with how often it looks."""
+    rows = db.rows(
+        f"SELECT component, {_slot(db)} AS slot, status, count(*), avg(response_us) FROM heartbeat_log"
+        " WHERE at >= to_timestamp(?) AND at < to_timestamp(?) GROUP BY component, 2, status",
+        (slots.start, slots.step, slots.start, slots.end),
+    )
+    found: dict[str, dict[int, Seen]] = {}
+    for key, slot, status, count, microseconds in rows:
+        if key in names:
+            of_component = found.setdefault(names[key], {})
+            of_component[slot] = _plus(of_component.get(slot, Seen()), STATUSES[status], count, microseconds)
+    return found
+
+
+def _plus(before: Seen, status: str, count: int, microseconds: float | None) -> Seen:
+    field = _FIELD[status]
+    after = before._replace(**{field: getattr(before, field) + count})
+    if microseconds is None:
+        return after
+    weight = before.judged + before.unknown if before.response is not None else 0
+    mean = ((before.response or 0.0) * weight + float(microseconds) / 1e6 * count) / (weight + count)
+    return after._replace(response=mean)
+
+
+def attempts(db: Database) -> dict[str, list[Attempt]]:
+    """What recovery did about the open incidents, oldest first, by incident."""
+    columns = ", ".join(f"r.{name}" for name in Attempt._fields)
+    rows = db.rows(
+        f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
+        " AND r.incident = i.id WHERE i.ended IS NULL ORDER BY r.started, r.id"
+    )
+    found: dict[str, list[Attempt]] = {}
+    for row in rows:
+        one = Attempt(*row)
+        found.setdefault(str(one.incident), []).append(one)
+    return found
+
+
+def curves(db: Database, hosts: Mapping[int, str], slots: Slots) -> list[Curve]:
+    """CPU, memory and disks of the hosts over the slots. Of the many samples only a few a slot are read."""
+    if not hosts:
+        return []
+    step = slots.step / _PER_SLOT
+    marks = ", ".join("?" for _ in hosts)
+    rows = db.rows(
+        "SELECT at, component, samples FROM heartbeat_samples WHERE at >= to_timestamp(?) AND at < to_timestamp(?)"
+        f" AND component IN ({marks}) AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(?)"
+        f" AND at < to_timestamp(?) AND component IN ({marks}) GROUP BY component, {_slot(db)}) ORDER BY at",
+        (slots.start, slots.end, *hosts, slots.start, slots.end, *hosts, slots.start, step),
+    )
+    drawn: dict[tuple[str, str, str], list[list[float]]] = {}
+    for at, key, samples in rows:
+        slot = int((at - slots.start) / slots.step)
+        for metric, value, _, metadata in _decoded(samples):
+            if metric in _CURVES:
+                name = (hosts[key], metric, str((metadata or {}).get("mount", "")))
+                drawn.setdefault(name, [[] for _ in range(slots.count)])[slot].append(float(value))
+    return [Curve(*name, [_mean(values) for values in by_slot]) for name, by_slot in drawn.items()]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _decoded(samples: object) -> list[list[object]]:
+    """PostgreSQL hands JSON over decoded, SQLite as text."""
+    decoded: list[list[object]] = json.loads(samples) if isinstance(samples, str) else samples  # type: ignore[assignment]
+    return decoded
+
+
+def _slot(db: Database) -> str:
+    """The number of the slot a row stands in; takes the start and the length of a slot."""
+    if db.dialect == "postgres":
+        return "CAST(floor((EXTRACT(EPOCH FROM at) - ?) / ?) AS INTEGER)"
+    return "CAST((at - ?) / ? AS INTEGER)"
