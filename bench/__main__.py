@@ -1,0 +1,28 @@
+"""`python -m bench [CASE…]`: run the cases (default: all) and print their tables."""
+
+import importlib
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def cases() -> list[str]:
+    folder = Path(__file__).parent
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def main(wanted: list[str]) -> int:
+    unknown = [name for name in wanted if name not in cases()]
+    if unknown:
+        print(f"no such case: {', '.join(unknown)}; known: {', '.join(cases())}", file=sys.stderr)
+        return 2
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores\n")
+    failed = 0
+    for name in wanted or cases():
+        failed += importlib.import_module(f"bench.{name}").main()
+    return 1 if failed else 0
+
+
+sys.exit(main(sys.argv[1:]))
