@@ -25,7 +25,7 @@ FLOORS = (
     ("cli", "__main__"),
     ("commands",),
     ("passes",),
-    ("discovery",),
+    ("discovery", "discovery_local", "discovery_http", "cron"),
     ("engine",),
     ("wire", "wire_options", "wire_transfer", "wire_fault"),
     ("monitors", "actions", "channels", "store", "views"),

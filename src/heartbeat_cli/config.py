@@ -1,33 +1,55 @@
-"""The configuration: found, read, checked as a whole, frozen. Nothing here does I/O beyond reading files."""
+"""The configuration: found, read, checked as a whole, frozen. Nothing here does I/O beyond reading files.
+
+A mistake in the file stops everything, with every mistake listed. An `env:` or `file:` reference that leads nowhere
+in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away.
+"""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli import ladders, plugins
-from heartbeat_cli.domain.component import Common, Component, Severity, topological
-from heartbeat_cli.domain.strategy import STRATEGIES
-from heartbeat_cli.errors import ConfigError, UsageError
-from heartbeat_cli.sections import SECTIONS, Dashboard, Heartbeat, Recovery, Report, Retention
-from heartbeat_cli.settings import Problems, build, check, nearest
+from heartbeat_cli.domain.component import Common, Component, Plan, Severity, topological
+from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
+from heartbeat_cli.redact import worth_hiding
+from heartbeat_cli.sections import (
+    COMMON_LIMITS,
+    SECTIONS,
+    SQLITE,
+    Dashboard,
+    Heartbeat,
+    Recovery,
+    Report,
+    Retention,
+    check_section,
+    check_values,
+    zone_exists,
+)
+from heartbeat_cli.settings import Problems, build, nearest, of_kind, shown
 
+_MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
+_NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
+_ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PATHS = ("state_dir", "templates", "scripts", "file")
 _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
 
 class Channel(NamedTuple):
-    """A way to reach people: its kind's own settings."""
+    """A way to reach people: its kind's own settings; `broken` says why it cannot be used just now."""
 
     id: str
     kind: str
     settings: Any
+    broken: str | None = None
 
 
 class Config(NamedTuple):
     """Everything a pass needs to know. `source` names the file (or says that there is none);
-    `secrets` are the values that must never be shown."""
+    `secrets` are the values that must never be shown, `lacking` says which references lead nowhere just now."""
 
     source: str
     heartbeat: Heartbeat
@@ -39,10 +61,11 @@ class Config(NamedTuple):
     dashboard: Dashboard
     secrets: frozenset[str]
     tables: Mapping[str, Any]
+    lacking: tuple[str, ...] = ()
 
     @property
     def state_dir(self) -> Path:
-        return Path(self.heartbeat.state_dir).expanduser() if self.heartbeat.state_dir else default_state_dir()
+        return Path(self.heartbeat.state_dir) if self.heartbeat.state_dir else default_state_dir()
 
     @property
     def store(self) -> str:
@@ -61,19 +84,18 @@ def find(explicit: str | None) -> Path | None:
     """The configuration file to use, or None. Raises UsageError for a named file that is not there."""
     named = explicit or os.environ.get("HEARTBEAT_CONFIG")
     if named:
-        path = Path(named)
-        if not path.is_file():
+        try:
+            os.stat(named)
+        except (FileNotFoundError, NotADirectoryError):
             origin = "--config" if explicit else "$HEARTBEAT_CONFIG"
-            raise UsageError(f"{named}: no such file ({origin}); `heartbeat init -o {named}` writes one")
-        return path
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (
-        Path("heartbeat.toml"),
-        home / "heartbeat/heartbeat.toml",
-        Path("/etc/heartbeat/heartbeat.toml"),
-    ):
-        if path.is_file():
-            return path
+            raise UsageError(f"{named}: no such file ({origin}); `heartbeat init -o {named}` writes one") from None
+        except OSError as error:
+            raise UsageError(f"{named}: cannot be read: {error.strerror}") from error
+        return Path(named)
+    own = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "heartbeat/heartbeat.toml")
+    for path in ("heartbeat.toml", own, "/etc/heartbeat/heartbeat.toml"):
+        if os.path.isfile(path):
+            return Path(path)
     return None
 
 
@@ -82,86 +104,90 @@ def read(path: Path) -> Config:
     import tomllib
 
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(_MOST + 1)
+        if len(data) > _MOST:
+            raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
+        tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
         raise ConfigError([f"{path}: is not valid TOML: {error}"]) from error
-    return load(tables, str(path), path.parent)
+    return load(tables, str(path), path.absolute().parent)
 
 
 def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> Config:
-    """The configuration in tables as TOML gives them. Raises ConfigError with every problem in them."""
+    """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
+    one). Raises ConfigError with every problem in them."""
     problems = Problems(source, folder)
     known = [*SECTIONS, "components", "channels"]
     for name in tables:
         if name not in known:
             problems.add(str(name), f"unknown section{nearest(name, known)}")
-    sections = {name: build(cls, _sub(tables, name, problems), name, problems) for name, cls in SECTIONS.items()}
-    if sections["heartbeat"] is not None:
-        _check_heartbeat(sections["heartbeat"], problems)
-    channels = _channels(_sub(tables, "channels", problems), problems)
-    recovery = sections["recovery"] or Recovery()
-    components = _components(_sub(tables, "components", problems), recovery, channels, problems)
+    sections = {name: _section(name, tables, problems) for name in SECTIONS}
+    named = _sub(tables, "channels", problems) or _NO_CHANNELS
+    channels = _channels(named, problems)
+    if sections["report"] is not None:
+        _check_channels(sections["report"].channels, "report.channels", named, problems)
+    components = _components(_sub(tables, "components", problems), sections["recovery"] or Recovery(), named, problems)
     if problems.lines:
-        raise ConfigError(problems.lines)
+        raise ConfigError(problems.lines + problems.lacking)
     return Config(
         source=source,
         components=components,
         channels=channels,
-        secrets=frozenset(secret for secret in problems.secrets if len(secret) >= 4),
+        secrets=worth_hiding(problems.secrets),
         tables=tables,
+        lacking=tuple(problems.lacking),
         **sections,
     )
 
 
 def default_state_dir() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "heartbeat"
+    """$XDG_STATE_HOME/heartbeat, or where that is when it is unset; a relative one does not count."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    base = base if os.path.isabs(base) else os.path.expanduser("~/.local/state")
+    if not os.path.isabs(base):
+        raise HeartbeatError("there is no home folder: set HOME, XDG_STATE_HOME or [heartbeat] state_dir")
+    return Path(base) / "heartbeat"
 
 
 def host_timezone() -> str:
-    """This host's zone by name: $TZ, or where /etc/localtime points, else UTC."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    if named and _zone_exists(named):
-        return named
-    try:
-        target = os.readlink("/etc/localtime")
-    except OSError:
-        return "UTC"
-    name = target.partition("zoneinfo/")[2]
-    return name if name and _zone_exists(name) else "UTC"
+    """This host's zone by name: $TZ, or where /etc/localtime points, or what /etc/timezone says, else UTC."""
+    named = [os.environ.get("TZ", "").lstrip(":")]
+    with suppress(OSError):
+        named.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
+    with suppress(OSError, UnicodeDecodeError):
+        named.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
+    return next((name for name in named if name and zone_exists(name)), "UTC")
 
 
-def _zone_exists(name: str) -> bool:
-    if ".." in name or name.startswith("/"):
-        return False
-    if os.path.isfile(f"/usr/share/zoneinfo/{name}"):
-        return True
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
+    """One section, its paths made absolute; whatever is wrong in it concerns everything."""
+    section = build(SECTIONS[name], _sub(tables, name, problems), name, problems)
+    if problems.lacking:
+        problems.lines += problems.lacking
+        problems.lacking.clear()
+        return None
+    if section is None:
+        return None
+    check_section(name, section, problems)
+    return _anchored(section, problems.folder)
 
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
+def _anchored(section: Any, folder: Path) -> Any:
+    """Paths start from the configuration's folder, wherever the process was started: cron and a shell must not end up
+    with a store each."""
 
-def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
-    if section.timezone is not None and not _zone_exists(section.timezone):
-        problems.add("heartbeat.timezone", f"no such time zone: {section.timezone!r} (as in Asia/Hong_Kong, UTC)")
-    if section.strategy not in STRATEGIES:
-        problems.add(
-            "heartbeat.strategy",
-            f"unknown strategy {section.strategy!r}{nearest(section.strategy, STRATEGIES)}",
-        )
-    if section.store and not section.store.startswith(("postgresql://", "postgres://", "sqlite:///")):
-        problems.add("heartbeat.store", "expected postgresql://… or sqlite:///path")
-    if section.templates is not None and not Path(section.templates).expanduser().is_dir():
-        problems.add("heartbeat.templates", f"no such folder: {section.templates!r}")
-    if section.store_timeout <= 0:
-        problems.add("heartbeat.store_timeout", "expected more than 0 seconds")
+    def absolute(path: str) -> str:
+        return str(folder / os.path.expanduser(path))
+
+    paths = {key: absolute(value) for key in _PATHS if (value := getattr(section, key, None))}
+    if isinstance(section, Heartbeat) and (section.store or "").startswith(SQLITE):
+        paths["store"] = SQLITE + absolute((section.store or "").removeprefix(SQLITE))
+    return section._replace(**paths)
 
 
 def _sub(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[str, Any]:
@@ -172,102 +198,76 @@ def _sub(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[st
     return {}
 
 
-def _kind(room: str, table: Any, where: str, problems: Problems) -> Any:
+def _kind(room: str, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
     """The module of a table's `kind`, or None with the problem noted."""
-    if not isinstance(table, Mapping):
-        problems.add(where, f"expected a section, as in [{where}]")
-        return None
     kind = table.get("kind")
     if kind is None:
         problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
         return None
     if not isinstance(kind, str) or kind not in plugins.kinds(room):
-        problems.add(f"{where}.kind", f"unknown kind {kind!r}{nearest(kind, plugins.kinds(room))}")
+        problems.add(f"{where}.kind", f"unknown kind {shown(kind)}{nearest(kind, plugins.kinds(room))}")
         return None
     return plugins.load(room, kind)
 
 
+def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """The tables of `[components]` or `[channels]`: id, place in the file, content."""
+    for id_, table in tables.items():
+        where = f"{section}.{id_}"
+        if not isinstance(table, Mapping):
+            problems.add(where, f"expected a section, as in [{where}]")
+        elif not _ID.fullmatch(id_):
+            problems.add(where, _ID_RULE)
+        else:
+            yield id_, where, table
+
+
 def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channel]:
     found = {}
-    for id_, table in tables.items():
-        where = f"channels.{id_}"
-        module = _kind("channels", table, where, problems)
-        if module is None or not _valid_id(id_, where, problems):
-            continue
-        own = {key: value for key, value in table.items() if key != "kind"}
-        settings = build(module.Settings, own, where, problems)
-        check(module, settings, where, problems)
-        found[id_] = Channel(id_, table["kind"], settings)
+    for id_, where, table in _named(tables, "channels", problems):
+        if (module := _kind("channels", table, where, problems)) is not None:
+            own = {key: value for key, value in table.items() if key != "kind"}
+            found[id_] = Channel(id_, table["kind"], *of_kind(module, own, where, problems))
     return found
 
 
 def _components(
-    tables: Mapping[str, Any], recovery: Recovery, channels: Mapping[str, Channel], problems: Problems
+    tables: Mapping[str, Any], recovery: Recovery, channels: Collection[str], problems: Problems
 ) -> dict[str, Component]:
     found = {}
-    for id_, table in tables.items():
-        component = _component(id_, table, recovery, problems)
-        if component is not None:
-            found[id_] = component
-    for component in found.values():
-        _check_references(component, tables, channels, problems)
-    if all(parent in found for c in found.values() for parent in c.common.depends_on):
-        try:
-            topological(found)
-        except ValueError as cycle:
-            problems.add("components", f"depends_on goes round in a circle: {cycle}")
+    for id_, where, table in _named(tables, "components", problems):
+        found[id_] = _component(id_, where, table, recovery, problems)
+        for parent in found[id_].common.depends_on:
+            if parent not in tables:
+                problems.add(f"{where}.depends_on", f"no component {shown(parent)}{nearest(parent, tables)}")
+        _check_channels(found[id_].common.channels, f"{where}.channels", channels, problems)
+    try:
+        topological(found)
+    except ValueError as cycle:
+        problems.add("components", f"depends_on goes round in a circle: {cycle}")
     return found
 
 
-def _component(id_: str, table: Any, recovery: Recovery, problems: Problems) -> Component | None:
-    where = f"components.{id_}"
-    module = _kind("monitors", table, where, problems)
-    if module is None or not _valid_id(id_, where, problems):
-        return None
-    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
+def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recovery, problems: Problems) -> Component:
+    """A component as far as it can be made out: what is wrong with it is noted, and its other parts judged all the
+    same."""
     shared = {key: value for key, value in table.items() if key in Common.__annotations__}
-    settings = build(module.Settings, own, where, problems)
-    check(module, settings, where, problems)
-    common = build(Common, shared, where, problems)
-    if common is not None:
-        _check_common(common, where, problems)
-    if settings is None or common is None:
-        return None
+    common = build(Common, shared, where, problems) or Common()
+    check_values(common, where, COMMON_LIMITS, problems)
+    module = _kind("monitors", table, where, problems)
+    if module is None:
+        return Component(id_, "", None, common)
+    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
+    settings, broken = of_kind(module, own, where, problems)
+    usable = settings is not None and not broken
     scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
-    plan = ladders.plan(table.get("recovery", recovery.mode), getattr(module, "LADDER", ()), scope, problems)
+    default = getattr(module, "LADDER", ()) if usable else ()
+    plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
     severity: Severity = getattr(module, "SEVERITY", "high")
-    return Component(id_, table["kind"], settings, common, plan, severity)
+    return Component(id_, table["kind"], settings, common, Plan() if broken else plan, severity, broken)
 
 
-def _check_common(common: Common, where: str, problems: Problems) -> None:
-    for key in ("interval", "timeout", "slow_after"):
-        value = getattr(common, key)
-        if value is not None and value <= 0:
-            problems.add(f"{where}.{key}", f"expected more than 0 seconds, got {value:g}")
-    for key in ("fail_threshold", "recovery_threshold"):
-        if getattr(common, key) < 1:
-            problems.add(f"{where}.{key}", f"expected 1 or more, got {getattr(common, key)}")
-    if not 0 <= common.retries <= 10:
-        problems.add(f"{where}.retries", f"expected 0 to 10, got {common.retries}")
-
-
-def _check_references(
-    component: Component, tables: Mapping[str, Any], channels: Mapping[str, Channel], problems: Problems
-) -> None:
-    where = f"components.{component.id}"
-    for parent in component.common.depends_on:
-        if parent not in tables:
-            problems.add(f"{where}.depends_on", f"no component {parent!r}{nearest(parent, tables)}")
-    for channel in component.common.channels or ():
+def _check_channels(named: Sequence[str] | None, where: str, channels: Collection[str], problems: Problems) -> None:
+    for channel in named or ():
         if channel not in channels:
-            problems.add(f"{where}.channels", f"no channel {channel!r}{nearest(channel, channels)}")
-
-
-def _valid_id(id_: str, where: str, problems: Problems) -> bool:
-    if _ID.fullmatch(id_):
-        return True
-    problems.add(
-        where,
-        "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit",
-    )
-    return False
+            problems.add(where, f"no channel {shown(channel)}{nearest(channel, channels)}")

@@ -47,7 +47,7 @@ def write(crontab: bytes) -> None:
 
 
 def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    program = shutil.which("crontab", path=os.environ.get("PATH", "") + ":/usr/bin:/bin")
+    program = shutil.which("crontab")
     if program is None:
         raise HeartbeatError(
             "there is no `crontab` program here; install cron, or start `heartbeat run` by a systemd timer"

@@ -8,16 +8,18 @@ local PostgreSQL where they answer; it never scans ports nor starts a program. `
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli import discovery_local
 from heartbeat_cli.discovery_local import Container, Server, Unit
+from heartbeat_cli.domain.plain import one_line
 
 _QUICK_SECONDS = 0.5  # each of two, when a tick has no configuration file
 _PROBE_SECONDS = 1.0
 _ALL_SECONDS = 1.9
 _LONGEST_ID = 64
+_POSTGRES = 5432
 
 
 class Thing(NamedTuple):
@@ -52,44 +54,57 @@ def discover(systemctl: Sequence[str] = ("systemctl",)) -> Found:
     """The full look, two seconds at most: probes go on side by side, and what is late is left out."""
     from heartbeat_cli import discovery_http
 
-    answers = _side_by_side(
+    answers, notes = _side_by_side(
         {
-            "docker": lambda: discovery_local.containers(_PROBE_SECONDS),
-            "postgres": lambda: discovery_local.servers(_PROBE_SECONDS),
+            "Docker": lambda: discovery_local.containers(_PROBE_SECONDS),
+            "PostgreSQL": lambda: discovery_local.servers(_PROBE_SECONDS),
             "systemd": lambda: discovery_local.units(systemctl, _PROBE_SECONDS),
-            "http": lambda: discovery_http.addresses(_PROBE_SECONDS),
+            "HTTP": lambda: discovery_http.addresses(_PROBE_SECONDS),
         }
     )
-    containers, docker_note = answers.get("docker", (None, "Docker did not answer in time"))
-    servers = answers.get("postgres", ())
-    units, systemd_note = answers.get("systemd", ((), "systemctl did not answer in time"))
+    containers, docker_note = answers.get("Docker", (None, ""))
+    units, systemd_note = answers.get("systemd", ((), ""))
+    things = _things(containers, answers.get("PostgreSQL", ()), units, answers.get("HTTP", ()))
+    return Found(tuple(things), tuple(note for note in (docker_note, systemd_note, *notes) if note))
+
+
+def _things(
+    containers: Sequence[Container] | None, servers: Iterable[Server], units: Iterable[Unit], addresses: Iterable[Any]
+) -> list[Thing]:
     names = _Names()
-    things = [Thing(names.take("host"), {"kind": "host"}, "this machine: CPU, memory, disks, network")]
+    found = [Thing(names.take("host"), {"kind": "host"}, "this machine: CPU, memory, disks, network")]
+    owners: dict[str, Thing] = {}
     if containers is not None:
-        daemon = Thing(names.take("docker"), {"kind": "docker", "daemon": True}, "the Docker daemon itself")
-        things += [daemon, *(_container(names, one, daemon.id) for one in containers)]
-    things += [_database(names, one, containers or ()) for one in servers]
+        daemon = Thing(names.take("docker-daemon"), {"kind": "docker", "daemon": True}, "the Docker daemon itself")
+        owners |= {one.name: _container(names, one, daemon.id) for one in containers}
+        found += [daemon, *owners.values()]
+    found += [_database(names, one, containers or ()) for one in servers]
     services = {one.name: _service(names, one) for one in units}
-    things += services.values()
-    for address in answers.get("http", ()):
-        things.append(_agent(names, address, services))
-    return Found(tuple(things), tuple(note for note in (docker_note, systemd_note) if note))
+    published = {port: owners[one.name] for one in containers or () for port in one.ports}
+    found += services.values()
+    return found + [_agent(names, one, published.get(one.port), services) for one in addresses]
 
 
-def _side_by_side(probes: dict[str, Callable[[], Any]]) -> dict[str, Any]:
-    """What each probe gave; one that does not come back in time, or fails for its own reasons, gave nothing."""
+def _side_by_side(probes: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What each probe gave, and a note on each that gave nothing in time."""
     answers: dict[str, Any] = {}
+    failed: dict[str, str] = {}
     deadline = time.monotonic() + _ALL_SECONDS
 
     def work(name: str, probe: Callable[[], Any]) -> None:
-        answers[name] = probe()
+        try:
+            answers[name] = probe()
+        except Exception as error:  # a fault of one probe must not hide what the others found
+            failed[name] = one_line(f"{name}: heartbeat's own fault: {type(error).__name__}: {error}")
 
     threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in probes.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return dict(answers)
+    given = dict(answers)
+    late = [failed.get(name, f"{name} did not answer in time") for name in probes if name not in given]
+    return given, late
 
 
 class _Names:
@@ -120,7 +135,7 @@ def _container(names: _Names, one: Container, daemon: str | None = None) -> Thin
 def _database(names: _Names, one: Server, containers: Iterable[Container]) -> Thing:
     table: dict[str, Any] = {"kind": "database", "dsn": one.dsn}
     for container in containers:
-        if one.port is not None and one.port in container.ports:
+        if one.port is not None and container.ports.get(one.port) == _POSTGRES:
             table["container"] = container.name
     return Thing(names.take("db"), table, one.locked_out or "it answers")
 
@@ -129,15 +144,22 @@ def _service(names: _Names, one: Unit) -> Thing:
     return Thing(names.take(one.name.removesuffix(".service")), {"kind": "service", "unit": one.name}, one.said)
 
 
-def _agent(names: _Names, address: Any, services: dict[str, Thing]) -> Thing:
-    """An HTTP health address. Where its systemd unit is known, its id and its recovery follow from that."""
+def _agent(names: _Names, address: Any, container: Thing | None, services: Mapping[str, Thing]) -> Thing:
+    """An HTTP health address. Its id, its parent and its recovery follow from the container or unit it belongs to;
+    where neither is known, nobody can say what to restart."""
     table: dict[str, Any] = {"kind": "agent", "url": address.url}
-    wish = f"http-{address.port}"
-    if address.unit:
-        bare = address.unit.removesuffix(".service")
-        wish = bare.removeprefix("openclaw-")
-        if not bare.startswith("openclaw-"):
-            table["recovery"] = {"mode": "ask", "ladder": [{"action": "systemd", "unit": address.unit}]}
-        if address.unit in services:
-            table["depends_on"] = [services[address.unit].id]
-    return Thing(names.take(wish), table, f"it answers {address.said}")
+    said = f"it answers {address.said}"
+    if container is not None:
+        name = container.table["container"]
+        rung = {"action": "docker", "container": name}
+        table |= {"depends_on": [container.id], "recovery": {"mode": "ask", "ladder": [rung]}}
+        return Thing(names.take(f"{name}-{address.port}"), table, said)
+    if not address.unit:
+        said += "; what to restart is not known"
+        return Thing(names.take(f"http-{address.port}"), table | {"recovery": "off"}, said)
+    if address.unit in services:
+        table["depends_on"] = [services[address.unit].id]
+    table["recovery"] = {"mode": "ask", "ladder": [{"action": "systemd", "unit": address.unit}]}
+    bare = address.unit.removesuffix(".service")
+    short = bare.removeprefix("openclaw-")
+    return Thing(names.take(short if short != bare else f"{bare}-{address.port}"), table, said)

@@ -22,13 +22,15 @@ _ANY = ("0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0
 _UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?:/|$)")
 
 # What speaks no HTTP: mail, names, files, shells, databases, caches, queues, printers, desktops.
-_NOT_HTTP = frozenset(
-    (7, 9, 13, 19, 21, 22, 23, 25, 37, 53, 79, 88, 110, 111, 113, 119, 123, 135, 137, 138, 139, 143, 161, 179, 389, 427)
-    + (445, 464, 465, 512, 513, 514, 515, 543, 544, 548, 554, 563, 587, 631, 636, 646, 750, 853, 873, 989, 990, 992, 993)
-    + (995, 1080, 1194, 1433, 1521, 1723, 1883, 2049, 2222, 2380, 2376, 3260, 3268, 3269, 3306, 3389, 3690, 4369, 5060)
-    + (5061, 5222, 5269, 5353, 5432, 5433, 5671, 5672, 5900, 5901, 6000, 6010, 6379, 6380, 6432, 6667, 7000, 7001, 8883)
-    + (9042, 9092, 9418, 11211, 25672, 26379, 27017, 27018, 33060)
-)
+_NOT_HTTP = """
+    7 9 13 19 21 22 23 25 37 53 79 88 110 111 113 119 123 135 137 138 139 143 161 179 389 427 445 464 465 512
+    513 514 515 543 544 548 554 563 587 631 636 646 750 853 873 989 990 992 993 995 1080 1194 1433 1521 1723
+    1883 2049 2222 2376 2380 3260 3268 3269 3306 3389 3690 4369 5060 5061 5222 5269 5353 5432 5433 5671 5672
+    5900 5901 6000 6010 6379 6380 6432 6667 7000 7001 8883 9042 9092 9418 11211 25672 26379 27017 27018 33060
+"""
+
+# They hold ports for others: a container's, a user's.
+_NOT_THE_OWNER = ("docker.", "containerd.", "podman.", "user@")
 
 
 class Address(NamedTuple):
@@ -76,9 +78,10 @@ def _understood(response: Response) -> str:
 def _listening() -> list[tuple[int, str]]:
     """(port, host to ask) of what listens for everybody or on loopback, lowest port first."""
     found: dict[int, str] = {}
+    spared = {int(port) for port in _NOT_HTTP.split()}
     for address, port in _sockets():
         local = address in _ANY
-        if port not in _NOT_HTTP and (local or address.startswith("127.")):
+        if port not in spared and (local or address.startswith("127.")):
             found[port] = "localhost" if local else found.get(port, address)
     return sorted(found.items())[:_MOST_PORTS]
 
@@ -89,7 +92,7 @@ def _sockets() -> list[tuple[str, int]]:
         import psutil
 
         every = psutil.net_connections("tcp")
-        return [(one.laddr.ip, one.laddr.port) for one in every if one.status == psutil.CONN_LISTEN]
+        return [(one.laddr.ip, one.laddr.port) for one in every if one.laddr and one.status == psutil.CONN_LISTEN]
     found = []
     for file in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -121,7 +124,8 @@ def _with_units(found: list[Address]) -> list[Address]:
         every = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
         return found
-    owners = {one.laddr.port: one.pid for one in every if one.status == psutil.CONN_LISTEN and one.pid}
+    listening = [one for one in every if one.status == psutil.CONN_LISTEN]
+    owners = {one.laddr.port: one.pid for one in listening if one.laddr and one.pid}
     return [one._replace(unit=_unit(owners[one.port]) if one.port in owners else "") for one in found]
 
 
@@ -131,5 +135,5 @@ def _unit(pid: int) -> str:
             units: list[str] = _UNIT.findall(lines.read())
     except (OSError, UnicodeDecodeError):
         return ""
-    # The user manager's own service stands before a user's unit, which `systemctl` alone cannot restart.
-    return units[0] if len(set(units)) == 1 and not units[0].startswith("user@") else ""
+    # A user's unit stands below its manager's; `systemctl` alone cannot restart it.
+    return units[0] if len(set(units)) == 1 and not units[0].startswith(_NOT_THE_OWNER) else ""

@@ -22,22 +22,23 @@ _MOST_CONTAINERS = 200
 _MOST_ENDED = 50
 _MOST_UNITS = 60
 _MOST_SOCKETS = 4
+_POSTGRES = 5432
 _SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where PostgreSQL listens when built from source
-_KNOWN_UNITS = frozenset(
+_KNOWN_UNITS = (
     "nginx apache2 httpd caddy haproxy traefik postgresql mysql mysqld mariadb mongod redis-server redis valkey-server"
     " memcached rabbitmq-server docker containerd podman ssh sshd cron crond chrony chronyd ntpd systemd-timesyncd"
     " systemd-resolved named unbound dnsmasq postfix exim4 dovecot smbd nfs-server fail2ban ollama tailscaled"
-    " wg-quick prometheus grafana-server prometheus-node-exporter libvirtd vsftpd cups".split()
+    " wg-quick prometheus grafana-server prometheus-node-exporter libvirtd vsftpd cups"
 )
 
 
 class Container(NamedTuple):
-    """`ports` are those it publishes on this host for PostgreSQL; `said` is Docker's own summary."""
+    """`ports` are those it publishes on this host, each with its own behind it; `said` is Docker's summary."""
 
     name: str
     image: str
     said: str
-    ports: tuple[int, ...]
+    ports: Mapping[int, int]
 
 
 class Server(NamedTuple):
@@ -100,7 +101,7 @@ def _name(listed: Mapping[str, Any]) -> str:
 
 def _container(listed: Mapping[str, Any]) -> Container:
     pairs = [port for port in listed.get("Ports") or () if isinstance(port, dict)]
-    ports = tuple(port["PublicPort"] for port in pairs if port.get("PrivatePort") == 5432 and "PublicPort" in port)
+    ports = {port["PublicPort"]: port.get("PrivatePort", 0) for port in pairs if "PublicPort" in port}
     image, said = one_line(str(listed.get("Image")), 80), one_line(str(listed.get("Status")), 80)
     return Container(_name(listed), image, said, ports)
 
@@ -158,7 +159,7 @@ def _targets() -> Iterator[tuple[str, int | None, bool]]:
     """Where PostgreSQL may be: its DSN, its TCP port, and whether something takes connections there. The driver, which
     is dear to import, is only called for what does."""
     host, own = os.environ.get("PGHOST", ""), os.environ.get("PGPORT", "")
-    port = int(own) if own.isascii() and own.isdigit() and 0 < int(own) < 65_536 else 5432
+    port = int(own) if own.isascii() and own.isdigit() and 0 < int(own) < 65_536 else _POSTGRES
     folders = dict.fromkeys(os.path.realpath(one) for one in (*([host] if host[:1] == "/" else []), *_SOCKET_FOLDERS))
     sockets = [path for folder in folders for path in sorted(glob(f"{folder}/.s.PGSQL.*")) if _is_socket(path)]
     covered = set()
@@ -166,17 +167,16 @@ def _targets() -> Iterator[tuple[str, int | None, bool]]:
         folder, _, number = path.rpartition("/.s.PGSQL.")
         if number.isdigit():
             covered.add(int(number))
-            yield f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user()}", None, _takes(path)
+            yield f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}", None, _takes(path)
     hosts = ["localhost"] if host[:1] == "/" or not host or port in covered else ["localhost", host]
     for name in dict.fromkeys(hosts):
-        number = 5432 if name == "localhost" and name != host else port
-        if number not in covered or name != "localhost":
+        at = port if name == host else _POSTGRES
+        if at not in covered or name != "localhost":
             bracketed = f"[{name}]" if ":" in name else name
-            dsn = f"postgresql://{bracketed}:{number}/postgres{_user('?')}"
-            yield dsn, number, _takes((name, number))
+            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, _takes((name, at))
 
 
-def _user(sign: str = "&") -> str:
+def _user(sign: str) -> str:
     """The role, where the environment names one: cron will not have that variable."""
     return f"{sign}user={quote(os.environ['PGUSER'], safe='')}" if os.environ.get("PGUSER") else ""
 
@@ -248,7 +248,7 @@ def _unit(line: str) -> Unit | None:
     if load != "loaded":
         return None
     base = re.split(r"[@.]", name, maxsplit=1)[0]
-    wanted = base in _KNOWN_UNITS or name.startswith("openclaw-")
+    wanted = base in _KNOWN_UNITS.split() or name.startswith("openclaw-")
     if active == "failed" or (wanted and active in ("active", "activating") and sub != "exited"):
         return Unit(name, f"{active} ({sub})")
     return None

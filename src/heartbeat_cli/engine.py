@@ -2,10 +2,11 @@
 
 Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
 nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
-without it.
+without it. Each job has a thread of its own, so that many that hang cannot starve one that would answer.
 A look that got no answer is tried again inside its timeout; an answer, however bad, is an answer.
 """
 
+import math
 import queue
 import random
 import threading
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.alert import SLOW
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
 from heartbeat_cli.domain.result import Look, Reading, unknown
 from heartbeat_cli.errors import Unobservable
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from heartbeat_cli.wire import Exchange
 
-_THREADS = 64
+_THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
 _SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
+_LINE = 300  # characters of an error
 _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
 
 
@@ -40,10 +42,13 @@ class Asked(NamedTuple):
 def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
     """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept."""
     asked = list(asked)
+    readings = {one.component.id: _broken(one) for one in asked if one.component.broken}
     exchanges: list[Asked] = []
     jobs: list[_Job] = []
     batches: dict[str, list[Asked]] = {}
     for one in asked:
+        if one.component.broken:
+            continue
         module = plugins.load("monitors", one.component.kind)
         if hasattr(module, "request"):
             exchanges.append(one)
@@ -53,9 +58,28 @@ def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
             jobs.append(_Job((one,), module, _call))
     jobs += [_Job(tuple(group), plugins.load("monitors", kind), _batch) for kind, group in batches.items()]
     threads = _Threads(jobs, deadline)
-    readings = _exchange_all(exchanges, deadline) if exchanges else {}
+    readings.update(_exchange_all(exchanges, deadline) if exchanges else {})
     readings.update(threads.collect())
-    return {one.component.id: judge(one.component, readings[one.component.id]) for one in asked}
+    return {
+        one.component.id: judge(one.component, _guarded(one.look, tidy, readings[one.component.id])) for one in asked
+    }
+
+
+def _broken(one: Asked) -> Reading:
+    """A component whose settings hold a reference that leads nowhere: the rest of the pass goes on without it."""
+    return unknown(str(one.component.broken), one.look.memory)
+
+
+def tidy(reading: Reading) -> Reading:
+    """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
+    that are numbers."""
+    error, took = reading.error, reading.response_time
+    if error is not None and not (error.isprintable() and len(error) <= _LINE):
+        error = one_line(error, _LINE)
+    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in reading.evidence.items()}
+    metrics = tuple(metric for metric in reading.metrics if math.isfinite(metric.value))
+    took = took if took is None or math.isfinite(took) else None
+    return reading._replace(error=error, response_time=took, evidence=evidence, metrics=metrics)
 
 
 def judge(component: Component, reading: Reading) -> Reading:
@@ -70,9 +94,15 @@ def judge(component: Component, reading: Reading) -> Reading:
 def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
     """One look, whatever the monitor does."""
     try:
-        return call(*values)
+        return _a_reading(call(*values))
     except Exception as error:
         return _could_not_look(look, error)
+
+
+def _a_reading(value: Any) -> Reading:
+    if isinstance(value, Reading):
+        return value
+    raise TypeError(f"the monitor gave {type(value).__name__} instead of a Reading")
 
 
 def _could_not_look(look: Look, error: Exception) -> Reading:
@@ -171,7 +201,9 @@ def _batch(job: _Job) -> list[Reading]:
     """Every component of a kind that answers for many at once."""
     pairs = [(one.component.settings, one.look) for one in job.asked]
     try:
-        readings = list(job.module.probe_all(pairs))
+        readings = [_a_reading(one) for one in job.module.probe_all(pairs)]
+        if len(readings) != len(pairs):
+            raise ValueError(f"the monitor gave {len(readings)} readings for {len(pairs)} looks")
     except Exception as error:
         return [_could_not_look(one.look, error) for one in job.asked]
     return readings
@@ -189,14 +221,17 @@ class _Threads:
         count = min(_THREADS, len(jobs))
         for job in [*jobs, *[None] * count]:
             self._jobs.put(job)
-        for _ in range(count):
-            threading.Thread(target=self._work, daemon=True).start()
+        try:
+            for _ in range(count):
+                threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError:
+            return  # the system gives no more threads: those that run share the work
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             readings = job.run(job)
             ids = [one.component.id for one in job.asked]
-            self._back.put(dict(zip(ids, readings, strict=False)))
+            self._back.put(dict(zip(ids, readings, strict=True)))
 
     def collect(self) -> dict[str, Reading]:
         readings: dict[str, Reading] = {}

@@ -9,16 +9,24 @@ from heartbeat_cli.domain.component import Common
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import Field, describe
 
+_COMMON = """\
+Keys that every component takes, besides its kind's own and these two:
+
+  kind: one of those that `heartbeat kinds` shows as a component
+  recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own;
+      default: mode of [recovery], and the kind's own ladder"""
 _ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
 class Page(NamedTuple):
-    """What one kind takes: `room` says what it is a kind of, `about` is its module's docstring."""
+    """What one kind takes: `room` says what it is a kind of, `about` is its module's docstring, `ladder` the recovery
+    steps a component of it has by default."""
 
     kind: str
     room: str
     about: str
     keys: list[Field]
+    ladder: list[dict[str, str]]
 
 
 def pages() -> list[Page]:
@@ -27,17 +35,11 @@ def pages() -> list[Page]:
     for room, what in _ROOMS.items():
         for kind in plugins.kinds(room):
             module = plugins.load(room, kind)
-            found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings)))
-    found.append(
-        Page(
-            "common",
-            "component",
-            "Keys that every component takes, besides `kind` and `recovery`.",
-            describe(Common),
-        )
-    )
+            ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
+            found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
+    found.append(Page("common", "component", _COMMON, describe(Common), []))
     for name, cls in SECTIONS.items():
-        found.append(Page(f"[{name}]", "section", "", describe(cls)))
+        found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found
 
 
@@ -50,4 +52,11 @@ def text(page: Page) -> str:
         default = "required" if key.default is None else f"default {key.default}"
         lines.append(f"  {key.key}: {key.expects}, {default}")
         lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
+    if page.ladder:
+        lines += ["", "  recovery steps by default, those whose keys are set:"]
+        lines += [f"      {number}. {_rung(rung)}" for number, rung in enumerate(page.ladder, 1)]
     return "\n".join(lines)
+
+
+def _rung(rung: dict[str, str]) -> str:
+    return ", ".join(f'{key} = "{value}"' for key, value in rung.items())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Mode, Plan, Rung
-from heartbeat_cli.settings import Problems, build, check, nearest
+from heartbeat_cli.settings import Problems, nearest, of_kind, shown
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -31,7 +31,8 @@ def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problem
     if isinstance(value, str):
         return Plan(_mode(value, scope.where, problems), _default_rungs(default, scope, problems))
     if not isinstance(value, Mapping):
-        problems.add(scope.where, f"expected one of {', '.join(_MODES)} or a table with a ladder, got {value!r}")
+        wanted = f"one of {', '.join(_MODES)}, or a table with a ladder"
+        problems.add(scope.where, f"expected {wanted}, got {shown(value)}")
         return Plan()
     for key in value:
         if key not in _KEYS:
@@ -41,7 +42,7 @@ def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problem
     if own is None:
         return Plan(mode, _default_rungs(default, scope, problems))
     if not isinstance(own, list):
-        problems.add(f"{scope.where}.ladder", "expected a list of rungs, each a table with an action")
+        problems.add(f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {shown(own)}")
         return Plan(mode)
     rungs = [_own_rung(rung, f"{scope.where}.ladder[{n}]", scope, problems) for n, rung in enumerate(own)]
     return Plan(mode, tuple(rung for rung in rungs if rung is not None))
@@ -51,17 +52,19 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
     for mode in _MODES:
         if value == mode:
             return mode
-    problems.add(where, f"expected one of {', '.join(_MODES)}; got {value!r}")
+    problems.add(where, f"expected one of {', '.join(_MODES)}, got {shown(value)}")
     return "off"
 
 
 def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
-    """The kind's rungs that apply here: one whose placeholder is unset is left out."""
-    values = {"id": scope.component, **scope.settings._asdict()}
+    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
+    folder."""
+    values = {"id": scope.component, **(scope.settings._asdict() if default else {})}
     rungs = []
     for table in default:
         wanted = {name for text in table.values() for name in _PLACEHOLDER.findall(text)}
-        if all(values.get(name) not in (None, "") for name in wanted):
+        applies = table["action"] != "script" or scope.scripts is not None
+        if applies and all(values.get(name) not in (None, "") for name in wanted):
             filled = {key: _fill(text, values) for key, text in table.items()}
             rungs.append(_rung(filled, scope.where, scope, problems))
     return tuple(rung for rung in rungs if rung is not None)
@@ -76,18 +79,20 @@ def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung 
 
 
 def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
+    """A rung with its settings; None when they are wrong or hold a reference that leads nowhere just now."""
     action = table["action"]
     if action not in plugins.kinds("actions"):
-        problems.add(f"{where}.action", f"unknown action {action!r}{nearest(action, plugins.kinds('actions'))}")
+        known = nearest(action, plugins.kinds("actions"))
+        problems.add(f"{where}.action", f"unknown action {shown(action)}{known}")
         return None
     if action == "script" and "folder" not in table:
         if scope.scripts is None:
+            problems.add(f"{where}.folder", "is required: the folder of the script, here or as scripts of [recovery]")
             return None
         table = {**table, "folder": scope.scripts}
-    module = plugins.load("actions", action)
-    settings = build(module.Settings, {k: v for k, v in table.items() if k != "action"}, where, problems)
-    check(module, settings, where, problems)
-    return Rung(action, settings) if settings is not None else None
+    own = {key: value for key, value in table.items() if key != "action"}
+    settings, broken = of_kind(plugins.load("actions", action), own, where, problems)
+    return None if settings is None or broken else Rung(action, settings)
 
 
 def _fill(text: str, values: Mapping[str, Any]) -> Any:
@@ -102,4 +107,6 @@ def _fill_id(value: Any, component: str) -> Any:
         return value.replace("{id}", component)
     if isinstance(value, list):
         return [_fill_id(item, component) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _fill_id(item, component) for key, item in value.items()}
     return value

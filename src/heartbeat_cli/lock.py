@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from heartbeat_cli.errors import HeartbeatError
@@ -25,8 +25,9 @@ def only_one(folder: Path, wait: float = 0.0) -> Iterator[None]:
         raise HeartbeatError(f"{path}: {error.strerror}; set [heartbeat] state_dir to a writable folder") from error
     try:
         _take(handle, path, time.monotonic() + wait)
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # who holds it is a courtesy: a full disk must not stop the pass
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -39,8 +40,9 @@ def _take(handle: int, path: Path, until: float) -> None:
             return
         except BlockingIOError:
             if time.monotonic() >= until:
-                holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                raise Busy(
-                    f"another heartbeat is running (process {holder}, lock {path}); try again in a moment"
-                ) from None
+                holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+                who = f"process {holder}, " if holder.isdecimal() else ""
+                raise Busy(f"another heartbeat is running ({who}lock {path}); try again in a moment") from None
             time.sleep(0.05)
+        except OSError as error:  # a file system without locks
+            raise HeartbeatError(f"{path}: cannot be locked: {error.strerror}; set [heartbeat] state_dir") from error

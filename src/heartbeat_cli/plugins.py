@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ ROOMS = ("monitors", "actions", "channels")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
+@cache  # a configuration of a thousand components asks a thousand times
 def kinds(room: str) -> tuple[str, ...]:
     """The kinds of a room (`monitors`, `actions`, `channels`), by file name, sorted."""
     folder = Path(__file__).parent / room

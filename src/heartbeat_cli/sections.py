@@ -1,6 +1,13 @@
-"""The sections of the configuration file, besides components and channels: their keys, defaults and meaning."""
+"""The sections of the configuration file, besides components and channels: their keys, defaults, meaning and limits."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.settings import Problems, nearest, shown
+
+SQLITE = "sqlite:///"
 
 
 class Heartbeat(NamedTuple):
@@ -89,3 +96,77 @@ SECTIONS = {
     "report": Report,
     "dashboard": Dashboard,
 }
+
+_YEAR = 31_536_000
+_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "heartbeat": {"store_timeout": (0.1, 600)},
+    "recovery": {"timeout": (0.1, 600), "verify_wait": (0, 600), "startup_grace": (0, 86_400)},
+    "retention": dict.fromkeys(Retention._fields, (1, 36500)),
+    "report": {"target": (0, 100)},
+    "dashboard": {"interval": (0, 86_400)},
+}
+COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
+    "interval": (0.01, _YEAR),
+    "timeout": (0.01, 3_600),
+    "slow_after": (0.001, 3_600),
+    "fail_threshold": (1, 1_000),
+    "recovery_threshold": (1, 1_000),
+    "retries": (0, 10),
+}
+
+
+def check_section(name: str, section: Any, problems: Problems) -> None:
+    """What types cannot say of a section: its numbers keep their limits, its texts say something that can be used."""
+    check_values(section, name, _LIMITS[name], problems)
+    if isinstance(section, Heartbeat):
+        _check_heartbeat(section, problems)
+
+
+def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, float]], problems: Problems) -> None:
+    """Numbers within `limits` (both ends belong to them), texts neither empty nor of several lines."""
+    for key, value in values._asdict().items():
+        if isinstance(value, str) and not (value.strip() and value.isprintable()):
+            problems.add(f"{where}.{key}", "expected some text on one line")
+        elif key in limits and value is not None and not limits[key][0] <= value <= limits[key][1]:
+            low, high = limits[key]
+            problems.add(f"{where}.{key}", f"expected {low:,} to {high:,}, got {value:,}")
+
+
+def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
+    if section.timezone is not None and not zone_exists(section.timezone):
+        problems.add("heartbeat.timezone", f"no such time zone: {shown(section.timezone)} (as in Asia/Hong_Kong, UTC)")
+    if section.strategy not in STRATEGIES:
+        known = nearest(section.strategy, STRATEGIES)
+        problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
+    if section.store is not None and (trouble := _store_trouble(section.store)):
+        problems.add("heartbeat.store", trouble)
+
+
+def zone_exists(name: str) -> bool:
+    """Whether this is the name of a time zone that times can be shown in."""
+    if ".." in name or name.startswith("/"):
+        return False
+    with suppress(OSError, ValueError), open(f"/usr/share/zoneinfo/{name}", "rb") as file:
+        return file.read(4) == b"TZif"  # other files lie there too
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _store_trouble(store: str) -> str | None:
+    if store.startswith(SQLITE):
+        return None if store.removeprefix(SQLITE).strip("/") else f"{SQLITE} wants the path of a file"
+    if not store.startswith(("postgresql://", "postgres://")):
+        return "expected postgresql://… or sqlite:///path"
+    from psycopg2 import Error
+    from psycopg2.extensions import parse_dsn
+
+    with suppress(Error):  # what it says may hold half of a password
+        parts = parse_dsn(store)
+        if "@" not in parts.get("host", "")[1:] + parts.get("dbname", ""):
+            return None
+    return "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"

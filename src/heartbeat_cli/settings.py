@@ -6,14 +6,20 @@ A settings class is a NamedTuple: annotations are the types, defaults are the de
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from heartbeat_cli.redact import secret_parts
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.redact import BLOT, secret_parts, worth_hiding
 
-_SECRET_KEY = re.compile(r"token|password|secret|authorization|api_?key", re.I)
+_SECRET_KEY = re.compile(r"token|password|passphrase|secret|authorization|cookie|api[_-]?key", re.I)
+_SECRET_BYTES = 65_536  # what `file:` reads; a bigger file is not a secret but a mistake
+_TOLD_BY = 16  # characters by which a longer secret is told even where a message cut it short
+_LINE = 1_000
+_MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
 _HELP_LINE = re.compile(r"^\s*(\w+): (.*)$")
 _NAMES = {
     str: "a string",
@@ -25,16 +31,33 @@ _NAMES = {
 
 
 class Problems:
-    """Collects `file: key: what is wrong` lines, and the secrets met on the way (to be redacted everywhere)."""
+    """Collects `file: key: what is wrong` lines, and the secrets met on the way (to be redacted everywhere).
+
+    `lines` are mistakes in the file. `lacking` are `env:` and `file:` references that lead nowhere just now: the
+    file may be right and the world not, so a caller can go on without what needed them.
+    """
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
         self.source = source
         self.folder = folder or Path.cwd()
         self.lines: list[str] = []
+        self.lacking: list[str] = []
         self.secrets: set[str] = set()
 
     def add(self, key: str, text: str) -> None:
-        self.lines.append(f"{self.source}: {key}: {text}" if key else f"{self.source}: {text}")
+        self.lines.append(self._line(key, text))
+
+    def lack(self, key: str, text: str) -> None:
+        self.lacking.append(self._line(key, text))
+
+    def _line(self, key: str, text: str) -> str:
+        """One line, whatever stands in the file; a value that `env:` or `file:` gave does not show in it."""
+        line = f"{self.source}: {key}: {text}" if key else f"{self.source}: {text}"
+        for secret in worth_hiding(self.secrets):
+            for form in (secret, repr(secret)[1:-1]):
+                start = re.escape(form[:_TOLD_BY])
+                line = re.sub(rf"{start}\S*" if len(form) > _TOLD_BY else start, BLOT, line)
+        return one_line(line, _LINE)
 
 
 class Field(NamedTuple):
@@ -68,6 +91,17 @@ def key_of(field: str) -> str:
     return field.rstrip("_")
 
 
+def of_kind(module: Any, table: Mapping[str, Any], where: str, problems: Problems) -> tuple[Any, str | None]:
+    """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
+    be used just now, when a reference in them leads nowhere."""
+    before = len(problems.lacking)
+    settings = build(module.Settings, table, where, problems)
+    if len(problems.lacking) > before:
+        return settings, problems.lacking[before]
+    check(module, settings, where, problems)
+    return settings, None
+
+
 def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
     """Let the plugin judge what types cannot: its optional `problems(settings)`."""
     judge: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
@@ -78,45 +112,88 @@ def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
 
 def convert(value: Any, kind: Any, where: str, problems: Problems) -> Any:
     """`value` as `kind`; on a mismatch a problem is added and None returned."""
+    written = shown(value)  # as it stands in the file: a reference, never what it points at
     if isinstance(value, str):
-        value = resolve(value, where, problems)
-        if value is None:
-            return None
+        found = resolve(value, where, problems)
+        if found is None:
+            return value
+        value = found
+    return _typed(value, kind, where, written, problems)
+
+
+def _typed(value: Any, kind: Any, where: str, written: str, problems: Problems) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        kinds = [arg for arg in args if arg is not NoneType]
-        return convert(value, _fitting(value, kinds), where, problems)
+        fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
+        return _typed(value, fitting, where, written, problems)
     if origin is Literal:
         if value in args:
             return value
-        problems.add(where, f"expected one of {', '.join(map(str, args))}; got {value!r}{nearest(value, args)}")
+        problems.add(where, f"expected one of {', '.join(map(str, args))}, got {written}{nearest(value, args, few=0)}")
         return None
-    if origin is tuple:
-        return _sequence(value, args[0], where, problems)
-    if origin is dict:
-        return _table(value, args[1], where, problems)
-    return _scalar(value, kind, where, problems)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(convert(item, args[0], f"{where}[{n}]", problems) for n, item in enumerate(value))
+    if origin is dict and isinstance(value, Mapping):
+        return {key: convert(item, args[1], f"{where}.{key}", problems) for key, item in value.items()}
+    return _scalar(value, kind, where, written, problems)
 
 
 def resolve(text: str, where: str, problems: Problems) -> str | None:
-    """`env:NAME` and `file:PATH` replaced by what they point at; that is a secret from then on."""
-    if text.startswith("env:"):
-        found = os.environ.get(text[4:])
-        if found is None:
-            problems.add(where, f"environment variable {text[4:]} is not set (cron starts with almost none)")
-            return None
-    elif text.startswith("file:"):
-        try:
-            found = problems.folder.joinpath(text[5:]).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            problems.add(where, f"cannot read {text[5:]}: {reason}")
-            return None
-    else:
-        problems.secrets |= {text} if _SECRET_KEY.search(where.rpartition(".")[2]) else secret_parts(text)
-        return text
+    """`env:NAME` and `file:PATH` replaced by what they point at, which is a secret from then on; None when they lead
+    nowhere, which is noted as lacking."""
+    try:
+        if text.startswith("env:"):
+            found = _environment(text[4:])
+        elif text.startswith("file:"):
+            found = _content(text[5:], problems.folder)
+        else:
+            problems.secrets |= {text} if is_secret(where.rpartition(".")[2]) else secret_parts(text)
+            return text
+    except _Nowhere as nowhere:
+        problems.lack(where, str(nowhere))
+        return None
     problems.secrets |= {found} | secret_parts(found)
     return found
+
+
+def is_secret(key: str) -> bool:
+    """Whether what stands under this key is never shown."""
+    return _SECRET_KEY.search(key) is not None
+
+
+class _Nowhere(Exception):
+    """A reference that leads to nothing usable; the text says why."""
+
+
+def _environment(name: str) -> str:
+    found = os.environ.get(name)
+    if found is None:
+        raise _Nowhere(f"environment variable {name or '(no name)'} is not set (cron starts with almost none)")
+    if not found.isascii() and any("\udc80" <= char <= "\udcff" for char in found):
+        raise _Nowhere(f"environment variable {name} is not UTF-8 text")
+    if not found.strip():
+        raise _Nowhere(f"environment variable {name} is empty")
+    return found
+
+
+def _content(path: str, folder: Path) -> str:
+    """The text of a file, which is relative to the configuration's folder, without the white space around it."""
+    try:
+        handle = os.open(folder / os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise _Nowhere(f"cannot read {path}: is not a regular file")
+            data = file.read(_SECRET_BYTES + 1)
+        if len(data) > _SECRET_BYTES:
+            raise _Nowhere(f"cannot read {path}: is larger than {_SECRET_BYTES // 1024} KiB")
+        text = data.decode().strip()
+    except OSError as error:
+        raise _Nowhere(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise _Nowhere(f"cannot read {path}: is not UTF-8 text") from error
+    if not text:
+        raise _Nowhere(f"cannot read {path}: is empty")
+    return text
 
 
 def _fitting(value: Any, kinds: list[Any]) -> Any:
@@ -128,45 +205,35 @@ def _fitting(value: Any, kinds: list[Any]) -> Any:
     return kinds[0]
 
 
-def _scalar(value: Any, kind: Any, where: str, problems: Problems) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+def _scalar(value: Any, kind: Any, where: str, written: str, problems: Problems) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and kind in (int, float) and not -_MOST < value < _MOST:
+        problems.add(where, f"expected an ordinary number, got {written}")
+    elif number and kind is float:
         return float(value)
-    if isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
-        if isinstance(value, float) and not (-1e15 < value < 1e15):
-            problems.add(where, f"expected an ordinary number, got {value}")
-            return None
+    elif isinstance(value, str) and kind is str and "\0" in value:
+        problems.add(where, "holds a NUL character, which nothing can use")
+    elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    problems.add(where, f"expected {_NAMES.get(kind, kind)}, got {_shown(value)}")
+    else:
+        problems.add(where, f"expected {expects(kind)}, got {written}")
     return None
 
 
-def _sequence(value: Any, kind: Any, where: str, problems: Problems) -> Any:
-    if not isinstance(value, list | tuple):
-        problems.add(where, f"expected a list ({_NAMES.get(kind, 'items')} each), got {_shown(value)}")
-        return None
-    return tuple(convert(item, kind, f"{where}[{n}]", problems) for n, item in enumerate(value))
+def shown(value: Any) -> str:
+    """A value of the file, for an error line."""
+    return one_line(_toml(value), 60)
 
 
-def _table(value: Any, kind: Any, where: str, problems: Problems) -> Any:
-    if not isinstance(value, Mapping):
-        problems.add(where, f"expected a table, got {_shown(value)}")
-        return None
-    return {key: convert(item, kind, f"{where}.{key}", problems) for key, item in value.items()}
-
-
-def _shown(value: Any) -> str:
-    return f"{value!r}"[:60]
-
-
-def nearest(word: object, known: Iterable[object]) -> str:
+def nearest(word: object, known: Iterable[object], few: int = 20) -> str:
     """`; did you mean …?` when something known is close, else the known ones when they are few."""
     import difflib
 
     names = [str(name) for name in known]
-    close = difflib.get_close_matches(str(word), names, 1)
+    close = difflib.get_close_matches(str(word)[:200], names, 1)
     if close:
         return f"; did you mean {close[0]}?"
-    return f"; known: {', '.join(names)}" if 0 < len(names) <= 20 else ""
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= few else ""
 
 
 def expects(kind: Any) -> str:

@@ -219,8 +219,8 @@ def _weather(ago: float, chance: random.Random) -> Reading | None:
     """Slower and slower: its upstream is."""
     if ago > 7 * HOUR:
         return None
-    took = 0.3 + (7 * HOUR - ago) / HOUR * 0.25 * chance.uniform(0.7, 1.2)
-    if took < 1.0:
+    took = 0.15 + (7 * HOUR - ago) / HOUR * 0.28 * chance.uniform(0.95, 1.05)
+    if ago > 4 * HOUR:
         return Reading("healthy", took)
     return Reading("degraded", took, f"{SLOW}{took:.1f} s (limit 1 s)")
 

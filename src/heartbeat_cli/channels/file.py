@@ -1,7 +1,15 @@
-"""Channel `file`: append the message to a file as one line of JSON, for other programs and as a last resort."""
+"""Channel `file`: append the message to a file as one line of JSON, for other programs and as a last resort.
+
+The keys of a line are those of a message: id, type, severity, title, text, component, at (epoch seconds), thread.
+
+    [channels.log]
+    kind = "file"
+    path = "/var/log/heartbeat-alerts.jsonl"
+"""
 
 import json
 import os
+import stat
 from typing import NamedTuple
 
 from heartbeat_cli.domain.message import Message
@@ -11,23 +19,41 @@ from heartbeat_cli.errors import DeliveryError
 class Settings(NamedTuple):
     """Keys of the channel.
 
-    path: file to append to; made with mode 0600 where it is missing
+    path: file to append to, absolute or below ~; made with mode 0600 where it is missing
     """
 
     path: str
 
 
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    if os.path.isabs(os.path.expanduser(settings.path)):
+        return []
+    return [("path", "expected an absolute path, or one below ~: cron starts elsewhere than a shell")]
+
+
 def send(settings: Settings, message: Message, *, timeout: float) -> None:
     """Append in one write, so that two writers never mix; raises DeliveryError when the file cannot be written."""
-    line = json.dumps(message._asdict() | {"html": None}, ensure_ascii=False) + "\n"
+    line = {key: value for key, value in message._asdict().items() if key != "html"}
+    data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
+    # A pipe that nobody reads would block for ever.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(os.path.expanduser(settings.path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(os.path.expanduser(settings.path), flags, 0o600)
         try:
-            data = line.encode()
-            if os.write(handle, data) != len(data):
-                raise DeliveryError(f"{settings.path}: written only in part: no space left", retryable=True)
-            os.fsync(handle)
+            _append(handle, data)
         finally:
             os.close(handle)
     except OSError as error:
         raise DeliveryError(f"{settings.path}: {error.strerror}", retryable=True) from error
+
+
+def _append(handle: int, data: bytes) -> None:
+    written = os.write(handle, data)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        return
+    if written != len(data):
+        end = os.lseek(handle, 0, os.SEEK_CUR)
+        if os.fstat(handle).st_size == end:  # nobody wrote after us: leave no half a line behind
+            os.ftruncate(handle, end - written)
+        raise OSError(0, "written only in part: no space left")
+    os.fsync(handle)

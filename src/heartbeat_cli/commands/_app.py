@@ -1,8 +1,9 @@
 """What every verb starts from: the configuration and the store, opened when first asked for."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -16,21 +17,27 @@ pass_app: Callable[[Any], Any]
 
 
 class App:
-    """The configuration named on the command line (or found), and the store it names."""
+    """The configuration named on the command line (or found), and the store it names. `path` is set by the root
+    command; whoever made the App can ask it afterwards what must not be shown."""
 
-    def __init__(self, path: str | None) -> None:
-        self._path = path
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path
 
     @cached_property
     def config(self) -> Any:
         from heartbeat_cli import config
 
-        path = config.find(self._path)
+        path = config.find(self.path)
         if path is not None:
             return config.read(path)
         from heartbeat_cli import discovery
 
         return config.load(discovery.default_tables(), "built-in configuration")
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must never be shown; nothing while no configuration has been read."""
+        return self.config.secrets if "config" in self.__dict__ else frozenset()
 
     @contextmanager
     def store(self) -> Iterator[Any]:
@@ -62,6 +69,13 @@ class App:
             lines = [f"no component {name!r}{nearest(name, self.config.components)}" for name in missed]
             raise UsageError("\n".join(lines))
         return chosen
+
+    def watched(self) -> list[str]:
+        """The ids of the components that this host looks at by itself."""
+        from fnmatch import fnmatchcase
+
+        components = self.config.components.values()
+        return [one.id for one in components if fnmatchcase(self.config.observer, one.common.observer)]
 
     @staticmethod
     def now() -> float:
@@ -95,5 +109,23 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A remark for a person: standard error, so that standard output stays what was asked for."""
-    click.echo(text, err=True)
+    """A remark for a person: standard error, so that standard output stays what was asked for. Nobody to hear it is
+    no reason to stop a pass."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
+def show_table(text: str) -> None:
+    """A table on standard output, in colour for a terminal only, and not where $NO_COLOR says so."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    click.echo(text, color=False if plain else None)
+
+
+def person() -> str:
+    """Who runs this: the login name, or the number of a user who has none (in a container)."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

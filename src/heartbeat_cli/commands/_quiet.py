@@ -1,11 +1,23 @@
 """What `silence` and `maintenance` share: begin, list, end."""
 
-import getpass
+import math
+import os
+from collections.abc import Callable
+from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, say
+from heartbeat_cli.commands._app import App, person, say
 from heartbeat_cli.errors import UsageError
+
+_YEAR = 525_600.0  # minutes
+_REASON = 200  # characters
+
+
+def minutes_option() -> Callable[[Any], Any]:
+    """`--for MINUTES`."""
+    most = click.FloatRange(min=0, max=_YEAR, min_open=True)
+    return click.option("--for", "minutes", type=most, default=60.0, show_default=True, help="Minutes.")
 
 
 def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
@@ -13,25 +25,43 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
     from heartbeat_cli.store import silences
     from heartbeat_cli.views.wording import local_time
 
+    if target is not None and ends is not None:
+        raise UsageError(f"--end {ends} goes without {target!r}: it names the {kind} to end")
+    if target is not None:
+        app.components([target])
+    if math.isnan(minutes):
+        raise UsageError("--for: nan is no number of minutes")
     now = app.now()
     with app.store() as db:
         if ends is not None:
-            if not silences.end(db, ends, now):
-                raise UsageError(f"no {kind} {ends!r} in force; `heartbeat {kind}` lists them")
-            click.echo(f"{kind} {ends} ended")
+            _end(db, kind, ends, now)
             return
         if target is not None:
-            app.components([target])
-            one = silences.Silence(_id(now), target, kind, now, now + minutes * 60, reason, getpass.getuser())
-            silences.add(db, one)
+            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), person())
+            silences.add(db, made)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
     for one in shown:
         until = local_time(one.ends, app.config.timezone)
-        click.echo(f"{one.id}  {one.target}  until {until}  {one.reason} ({one.created_by})")
+        click.echo(f"{one.id}  {one.target}  until {until}  {_clean(one.reason)} ({one.created_by})")
     if not shown:
         say(f"no {kind} in force")
 
 
-def _id(now: float) -> str:
-    """Short enough to type, in order of making."""
-    return f"{round(now * 100) % 36**6:06x}"
+def _end(db: Any, kind: str, id_: str, now: float) -> None:
+    from heartbeat_cli.store import silences
+
+    known = {one.id for one in silences.active(db, now) if one.kind == kind}
+    if id_ not in known or not silences.end(db, id_, now):
+        raise UsageError(f"no {kind} {id_!r} in force; `heartbeat {kind}` lists them")
+    click.echo(f"{kind} {id_} ended")
+
+
+def _clean(reason: str) -> str:
+    from heartbeat_cli.domain.plain import one_line
+
+    return one_line(reason, _REASON)
+
+
+def _id() -> str:
+    """Short enough to type."""
+    return os.urandom(3).hex()

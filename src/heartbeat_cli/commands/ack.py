@@ -1,33 +1,38 @@
 """`heartbeat ack`: somebody is on it."""
 
-import getpass
-
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, person, say
+from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.errors import UsageError
 
 
 @click.command("ack")
-@click.argument("names", nargs=-1, metavar="[ID|KIND|GLOB]...")
+@click.argument("names", nargs=-1, metavar="[ID|KIND|GLOB]...", shell_complete=component_ids)
 @click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
 @pass_app
 def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     """Acknowledge the open incidents of some components: somebody is on it. Without arguments, list open incidents."""
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.redact import redact
     from heartbeat_cli.store import states
     from heartbeat_cli.views.wording import local_time
 
+    if undo and not names:
+        raise UsageError("--undo wants the components whose acknowledgement is to be taken back")
     wanted = app.components(names) if names else []
     with app.store() as db, db.transaction():
         incidents = states.open_incidents(db)
         for id_ in wanted:
             if id_ in incidents:
-                by = (None, None) if undo else (app.now(), getpass.getuser())
+                by = (None, None) if undo else (app.now(), person())
                 incidents[id_] = incidents[id_]._replace(acked=by[0], acked_by=by[1])
                 states.save_incident(db, incidents[id_])
     for one in incidents.values():
         if not names or one.component in wanted:
             acked = f"acknowledged by {one.acked_by}" if one.acked_by else "not acknowledged"
             since = local_time(one.started, app.config.timezone)
-            click.echo(f"{one.component}  since {since}  {acked}  {one.cause}")
+            cause = one_line(redact(one.cause, app.secrets))
+            click.echo(f"{one.component}  since {since}  {acked}  {cause}")
     if not any(not names or one.component in wanted for one in incidents.values()):
         say("no open incident")

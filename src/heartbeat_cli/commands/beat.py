@@ -6,18 +6,19 @@ from heartbeat_cli.commands._app import App, pass_app
 from heartbeat_cli.errors import UsageError
 
 _MESSAGE = 2_000  # characters kept of a message
+_RID = 200
 
 
 @click.command("beat")
 @click.argument("component", metavar="ID")
-@click.option("--start", "event", flag_value="start", help="The job begins.")
-@click.option("--fail", "event", flag_value="fail", help="The job failed.")
+@click.option("--start", is_flag=True, help="The job begins.")
+@click.option("--fail", is_flag=True, help="The job failed.")
 @click.option("--exit-code", type=click.IntRange(0, 255), help="The job ended with this code; 0 is success.")
-@click.option("-m", "--message", help="A line to keep with it.")
+@click.option("-m", "--message", default="", help="A line to keep with it.")
 @click.option("--rid", help="Pairs a start with its end when runs overlap.")
 @pass_app
 def command(
-    app: App, component: str, event: str | None, exit_code: int | None, message: str | None, rid: str | None
+    app: App, component: str, start: bool, fail: bool, exit_code: int | None, message: str, rid: str | None
 ) -> None:
     """Report that the component ID (of kind push) is alive, or how its run went.
 
@@ -25,14 +26,16 @@ def command(
     Example, in a crontab:
       0 3 * * * backup.sh; heartbeat beat backup --exit-code $?
     """
+    from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.settings import nearest
     from heartbeat_cli.store import beats
 
-    if event and exit_code is not None:
-        raise UsageError("--exit-code goes with neither --start nor --fail")
+    if start + fail + (exit_code is not None) > 1:
+        raise UsageError("--start, --fail and --exit-code exclude each other")
     pushed = [one.id for one in app.config.components.values() if one.kind == "push"]
     if component not in pushed:
         raise UsageError(f"no component {component!r} of kind push{nearest(component, pushed)}")
-    event = event or ("fail" if exit_code else "success")
+    event = "start" if start else "fail" if fail or exit_code else "success"
+    kept = bounded(message, _MESSAGE) or None  # a byte that is no text must not cost the beat
     with app.store() as db:
-        beats.add(db, beats.Beat(component, app.now(), event, exit_code, (message or "")[:_MESSAGE] or None, rid))
+        beats.add(db, beats.Beat(component, app.now(), event, exit_code, kept, rid and bounded(rid, _RID)))

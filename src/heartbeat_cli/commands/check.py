@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._complete import component_ids
 
 
 @click.command("check")
@@ -13,9 +14,10 @@ from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass
     "names",
     multiple=True,
     metavar="ID|KIND|GLOB",
+    shell_complete=component_ids,
     help="Look at these, due or not; repeatable.",
 )
-@click.option("--all", "everything", is_flag=True, help="Look at every component, due or not.")
+@click.option("--all", "everything", is_flag=True, help="Look at every component this host watches, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option
 @pass_app
@@ -34,7 +36,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     from heartbeat_cli.store import states
     from heartbeat_cli.views import rows
 
-    wanted = list(app.config.components) if everything else app.components(names) if names else None
+    wanted = app.watched() if everything else app.components(names) if names else None
     with app.working_store() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
         known = states.states(db)
@@ -47,6 +49,8 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
 
 def show(app: App, made: list[dict[str, Any]], form: str) -> int:
     """Print check rows and return the exit code that goes with them."""
+    for line in app.config.lacking:
+        say(line)
     from heartbeat_cli.views.rows import well
 
     if form == "nagios":
@@ -61,7 +65,7 @@ def show(app: App, made: list[dict[str, Any]], form: str) -> int:
         from heartbeat_cli.views import tables
 
         text = tables.check_table(made, app.config.heartbeat.locale)
-        click.echo(tables.colored(text, app.config.heartbeat.locale))
+        show_table(tables.colored(text, app.config.heartbeat.locale))
     else:
-        click.echo("Nothing is due." if app.config.components else "No components are configured.", err=True)
+        say("Nothing is due." if app.config.components else "No components are configured.")
     return 0 if all(well(row) for row in made) else 1

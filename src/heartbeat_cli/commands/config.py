@@ -1,10 +1,9 @@
 """`heartbeat config`: validate and show the configuration."""
 
-from typing import Any
-
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_json
+from heartbeat_cli.errors import ConfigError
 
 
 @click.group("config")
@@ -19,9 +18,20 @@ def command() -> None:
 @command.command("check")
 @pass_app
 def check(app: App) -> None:
-    """Say whether the configuration is right; every error at once, one line each, exit code 2."""
+    """Say whether the configuration is right; every error at once, one line each, exit code 2.
+
+    An `env:` or `file:` reference that leads nowhere is an error here. Other verbs go on without the component or
+    channel it stands in.
+    """
     config = app.config
-    click.echo(f"{config.source}: fine: {len(config.components)} components, {len(config.channels)} channels")
+    if config.lacking:
+        raise ConfigError(list(config.lacking))
+    counts = (_count(len(config.components), "component"), _count(len(config.channels), "channel"))
+    click.echo(f"{config.source}: fine: {', '.join(counts)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @command.command("show")
@@ -31,9 +41,7 @@ def show(app: App, form: str) -> None:
     """Show the effective settings, defaults included, secrets blotted out."""
     from heartbeat_cli.views import settings_text
 
-    tree: dict[str, Any] = settings_text.tree(app.config)
     if form == "json":
-        print_json(tree)
-        return
-    click.echo(f"# effective settings of {app.config.source}")
-    click.echo(settings_text.toml(tree))
+        print_json(settings_text.tree(app.config))
+    else:
+        click.echo(settings_text.toml_text(app.config))

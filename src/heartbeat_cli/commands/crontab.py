@@ -58,7 +58,7 @@ def _lines(app: App, jitter: float) -> str:
         raise UsageError(str(error)) from error
 
 
-def wanted_tick(app: App) -> int:
+def wanted_tick(app: App, quiet: bool = False) -> int:
     """Seconds between two starts that the strategy in force and this host's components ask for."""
     from fnmatch import fnmatchcase
 
@@ -72,7 +72,8 @@ def wanted_tick(app: App) -> int:
             pace = check.strategy(db, config)
     except StoreError as error:
         pace = STRATEGIES[config.heartbeat.strategy]
-        say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
+        if not quiet:
+            say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
     mine = [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
     return crontab.tick(pace.interval, [one.interval(pace) for one in mine])
 

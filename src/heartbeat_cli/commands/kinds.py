@@ -9,17 +9,25 @@ from heartbeat_cli.commands._app import format_option, print_json
 @click.argument("names", nargs=-1, metavar="[KIND]...")
 @format_option("table", "json")
 def command(names: tuple[str, ...], form: str) -> None:
-    """Show every key that each kind takes: its type, default and meaning. Made from the program itself, never stale."""
+    """Show every key that each kind takes: its type, default and meaning. Made from the program itself, never stale.
+
+    A KIND is that of a component, recovery step or channel, or `common`, or the name of a section as `heartbeat`.
+
+    \b
+    Example:
+      heartbeat kinds agent common
+    """
     from heartbeat_cli import kinds_help
     from heartbeat_cli.errors import UsageError
     from heartbeat_cli.settings import nearest
 
     pages = kinds_help.pages()
-    known = [page.kind for page in pages]
-    for name in names:
+    known = [page.kind.strip("[]") for page in pages]
+    wanted = [name.strip("[]") for name in names]
+    for name in wanted:
         if name not in known:
-            raise UsageError(f"unknown kind {name!r}{nearest(name, known)}")
-    chosen = [page for page in pages if not names or page.kind in names]
+            raise UsageError(f"unknown kind {name!r}{nearest(name, dict.fromkeys(known))}")
+    chosen = [page for page, kind in zip(pages, known, strict=True) if not wanted or kind in wanted]
     if form == "json":
         print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])
     else:

@@ -4,18 +4,12 @@ import click
 
 from heartbeat_cli.commands import _quiet
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.commands._complete import component_ids
 
 
 @click.command("maintenance")
-@click.argument("target", required=False, metavar="[ID|KIND|GLOB]")
-@click.option(
-    "--for",
-    "minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Minutes.",
-)
+@click.argument("target", required=False, metavar="[ID|KIND|GLOB]", shell_complete=component_ids)
+@_quiet.minutes_option()
 @click.option("--reason", default="no reason given", show_default=True, help="Why; shown wherever the maintenance is.")
 @click.option("--end", "ends", metavar="ID", help="End this maintenance now.")
 @pass_app

@@ -26,7 +26,9 @@ def command(app: App, channel: str | None) -> int:
 
 
 def _test(app: App, channel: str) -> int:
+    from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.passes import deliver
+    from heartbeat_cli.redact import redact
     from heartbeat_cli.settings import nearest
     from heartbeat_cli.views import messages
 
@@ -34,5 +36,6 @@ def _test(app: App, channel: str) -> int:
         raise UsageError(f"no channel {channel!r}{nearest(channel, app.config.channels)}")
     message = messages.trial(channel, app.config.heartbeat.locale, app.now())
     error = deliver.send(app.config.channels[channel], message)
-    click.echo(f"{channel}: {error or 'sent'}")
+    said = "sent" if error is None else one_line(redact(str(error), app.secrets))
+    click.echo(f"{channel}: {said}")
     return 0 if error is None else 1

@@ -97,7 +97,8 @@ def one_day(app: App, text: str, option: str) -> date:
 
 
 def _send(app: App, db: Any, summary: Any) -> None:
-    """Into the outbox under the period's own id, so that it goes out once however often this is called."""
+    """Into the outbox under the period's own id, so that it goes out once however often this is called. One of a day
+    that is not over goes out once, too, and does not stand for the whole one."""
     from heartbeat_cli.domain.alert import Alert
     from heartbeat_cli.passes import deliver
     from heartbeat_cli.store import alerts
@@ -107,13 +108,16 @@ def _send(app: App, db: Any, summary: Any) -> None:
     config, now = app.config, app.now()
     title = f"{word('report', config.heartbeat.locale)} {summary.period.first}"
     text = view.text(summary, config.heartbeat.locale)
-    alert = Alert(summary.period.id, "report", "low", title, "report", now, None, "asked for", {"text": text})
+    id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
+    alert = Alert(id_, "report", "low", title, "report", now, None, "asked for", {"text": text})
     names = config.report.channels if config.report.channels is not None else config.channels
     with db.transaction():
         added = alerts.add(db, alert, names, now)
     sent = deliver.deliver(db, config)
     for one in sent:
-        if one.alert == summary.period.id:
+        if one.alert == id_:
             say(f"{one.channel}: {one.error or 'sent'}")
     if not added:
-        say(f"{summary.period.id} has been sent before")
+        say(f"{id_} has been sent before")
+    elif not names:
+        say(f"{id_}: no channel to send it through")

@@ -4,11 +4,20 @@ import time
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.errors import UsageError
 
 
 @click.command("status")
-@click.option("--component", "names", multiple=True, metavar="ID|KIND|GLOB", help="Only these; repeatable.")
+@click.option(
+    "--component",
+    "names",
+    multiple=True,
+    metavar="ID|KIND|GLOB",
+    shell_complete=component_ids,
+    help="Only these; repeatable.",
+)
 @click.option("--watch", is_flag=True, help="Show it again every two seconds until interrupted.")
 @format_option("table", "json", "nagios")
 @pass_app
@@ -16,8 +25,10 @@ def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
     """Show every component's state as stored, without looking anew.
 
     States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never looked at). Exit code 1
-    when some are not healthy; with --format nagios 0, 1, 2 or 3 as plugins do.
+    when some are not healthy, or have not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
+    if watch and form != "table":
+        raise UsageError(f"--watch shows tables; take --format {form} without it")
     from heartbeat_cli.views import nagios, rows
 
     wanted = app.components(names) if names else list(app.config.components)
@@ -54,7 +65,10 @@ def _show(app: App, made: list[dict[str, object]], form: str) -> None:
     if form == "json":
         print_json(made)
         return
+    if not made:
+        say("No components are configured.")
+        return
     from heartbeat_cli.views import tables
 
     text = tables.status_table(made, app.config.heartbeat.locale)
-    click.echo(tables.colored(text, app.config.heartbeat.locale))
+    show_table(tables.colored(text, app.config.heartbeat.locale))

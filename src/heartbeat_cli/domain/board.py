@@ -10,30 +10,48 @@ from heartbeat_cli.domain.result import Status
 
 
 class Slots(NamedTuple):
-    """Equal spans that time is cut into: `count` of them, `step` seconds each, from `start` (epoch seconds) on."""
+    """Equal spans that time is cut into: `number` of them, `step` seconds each, from `start` (epoch seconds) on."""
 
     start: float
     step: float
-    count: int
+    number: int
 
     @property
     def end(self) -> float:
-        return self.start + self.step * self.count
+        return self.start + self.step * self.number
 
 
 class Seen(NamedTuple):
-    """What was seen of one component in one slot: looks by status, and their mean response time in seconds."""
+    """What was seen of one component in one slot: looks by status, how many were answered, and how long that took in
+    all (seconds)."""
 
     good: int = 0
     degraded: int = 0
     failed: int = 0
     unknown: int = 0
-    response: float | None = None
+    answered: int = 0
+    seconds: float = 0.0
 
     @property
     def judged(self) -> int:
         """Looks that say something about the component: what could not be looked at is neither up nor down."""
         return self.good + self.degraded + self.failed
+
+    @property
+    def response(self) -> float | None:
+        """Mean response time in seconds."""
+        return self.seconds / self.answered if self.answered else None
+
+    def plus(self, other: "Seen") -> "Seen":
+        """Both together."""
+        return Seen(
+            self.good + other.good,
+            self.degraded + other.degraded,
+            self.failed + other.failed,
+            self.unknown + other.unknown,
+            self.answered + other.answered,
+            self.seconds + other.seconds,
+        )
 
 
 class Glance(NamedTuple):
@@ -43,6 +61,14 @@ class Glance(NamedTuple):
     status: Status
     response_time: float | None = None
     error: str | None = None
+
+
+class Quiet(NamedTuple):
+    """A silence or maintenance in force: `kind` is one of these two words."""
+
+    kind: str
+    ends: float
+    reason: str
 
 
 class LastPass(NamedTuple):
@@ -70,6 +96,7 @@ class Board(NamedTuple):
     last_pass: LastPass | None
     states: Mapping[str, State]
     glances: Mapping[str, Glance]
+    quiet: Mapping[str, Quiet]
     seen: Mapping[str, Mapping[int, Seen]]
     incidents: Sequence[Incident]
     attempts: Mapping[str, Sequence[Attempt]]

@@ -1,5 +1,6 @@
 """A thing that is watched, as configured: its kind's own settings and what every kind has in common."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -54,7 +55,8 @@ class Plan(NamedTuple):
 
 
 class Component(NamedTuple):
-    """`settings` is the kind's own frozen settings; `common` what every kind has."""
+    """`settings` is the kind's own frozen settings; `common` what every kind has. `broken` says why it cannot be
+    looked at: an `env:` or `file:` reference in its settings leads nowhere, so its looks are `unknown`."""
 
     id: str
     kind: str
@@ -62,6 +64,7 @@ class Component(NamedTuple):
     common: Common = Common()
     plan: Plan = Plan()
     default_severity: Severity = "high"
+    broken: str | None = None
 
     @property
     def name(self) -> str:
@@ -79,37 +82,37 @@ class Component(NamedTuple):
 
 
 def topological(components: Mapping[str, Component]) -> list[str]:
-    """Ids, parents before children, otherwise in the given order. Raises ValueError naming a cycle."""
+    """Ids, parents before children, otherwise in the given order. Raises ValueError naming a cycle; a parent that is
+    not among the components is passed over."""
     order: list[str] = []
     done: set[str] = set()
     for start in components:
-        _visit(start, components, done, order, [])
+        path = {} if start in done else {start: iter(components[start].common.depends_on)}
+        while path:
+            node, parents = next(reversed(path.items()))
+            parent = next((one for one in parents if one in components and one not in done), None)
+            if parent is None:
+                del path[node]
+                done.add(node)
+                order.append(node)
+            elif parent in path:
+                names = list(path)
+                raise ValueError(" → ".join([*names[names.index(parent) :], parent]))
+            else:
+                path[parent] = iter(components[parent].common.depends_on)
     return order
-
-
-def _visit(node: str, components: Mapping[str, Component], done: set[str], order: list[str], path: list[str]) -> None:
-    if node in done:
-        return
-    if node in path:
-        raise ValueError(" → ".join([*path[path.index(node) :], node]))
-    path.append(node)
-    for parent in components[node].common.depends_on:
-        _visit(parent, components, done, order, path)
-    path.pop()
-    done.add(node)
-    order.append(node)
 
 
 def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
     """Everything `component` depends on, nearest first, each once."""
-    found: list[str] = []
-    queue = list(components[component].common.depends_on)
+    found: dict[str, None] = {}
+    queue = deque(components[component].common.depends_on)
     while queue:
-        parent = queue.pop(0)
+        parent = queue.popleft()
         if parent not in found and parent in components:
-            found.append(parent)
+            found[parent] = None
             queue.extend(components[parent].common.depends_on)
-    return found
+    return list(found)
 
 
 def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:

@@ -67,7 +67,8 @@ def offset(host: str, jitter: float, every: int) -> int:
 def merged(crontab: bytes, lines: str | None) -> bytes:
     """A crontab with our lines in it (None: without), in the old place or at the end; all else stays byte for byte.
     Raises ValueError when our markers do not pair, because then nobody can tell whose lines are whose."""
-    kept, place, inside = [], -1, False
+    kept: list[bytes] = []
+    place, inside = -1, False
     for line in crontab.splitlines(keepends=True):
         mark = line.strip()
         if mark == (END if inside else BEGIN).encode():

@@ -8,6 +8,7 @@
 `unhealthy` and `error` are failures, `healthy` and `degraded` successes, `unknown` is neither and changes nothing.
 A failure while something the component depends on is itself not well is held: it opens an incident nobody is told of,
 and becomes the component's own only when it goes on for `fail_threshold` more looks after the cause is gone.
+While that something is only suspect, judgement waits, but not for ever: it may be looked at seldom, or no more.
 """
 
 from typing import Literal, NamedTuple
@@ -16,6 +17,9 @@ from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
 EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended"]
+
+
+_PATIENCE = 4  # times the fail threshold that judgement waits for a suspect parent: 15 s looks wait for one of 60 s
 
 
 class Policy(NamedTuple):
@@ -95,7 +99,11 @@ def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | No
         state = state._replace(state="fault", since=seen.at)
     if state.state == "fault":
         return _still_failing(policy, state, seen, parent)
-    if state.fail_count < policy.fail_threshold or (parent and not parent.in_fault):
+    if parent and not parent.in_fault:
+        if state.fail_count < policy.fail_threshold * _PATIENCE:
+            return state, ()
+        parent = None
+    if state.fail_count < policy.fail_threshold:
         return state, ()
     state = state._replace(state="fault", since=seen.at, held_by=parent.id if parent else None, grace_looks=0)
     return state, (_event("held" if parent else "opened", policy, state, seen),)

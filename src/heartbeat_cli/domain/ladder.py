@@ -13,18 +13,27 @@ class Tried(NamedTuple):
 
     rung: int
     outcome: str
+    started: float
     verify_until: float | None
     verified: float | None
 
 
 class Circumstances(NamedTuple):
-    """What may forbid an action just now: the component's state, its last status, the parent whose fault it is, and
-    a maintenance in force (its reason)."""
+    """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
+    whose fault it is), and a maintenance in force (its reason)."""
 
     state: str
     last_status: str
     held_by: str | None = None
     maintenance: str | None = None
+
+
+class Word(NamedTuple):
+    """A person's word: `asked` names this component, which is what mode `ask` waits for; `forced` overrides mode,
+    holds and waiting, never an empty ladder."""
+
+    asked: bool = False
+    forced: bool = False
 
 
 class Decision(NamedTuple):
@@ -35,28 +44,36 @@ class Decision(NamedTuple):
     rung: int = 0
 
 
-def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, forced: bool = False) -> Decision:
-    """The next step. `forced` is a person's word: it overrides mode and waiting, never an empty ladder."""
+_NO_WORD = Word()
+
+
+def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, word: Word = _NO_WORD) -> Decision:
+    """The next step after what was tried (oldest first)."""
     if not plan.ladder:
         return Decision("nothing", "no recovery steps are configured for it")
-    if not forced and (held := _held(plan, around)):
+    if not word.forced and (held := _held(plan, around, word)):
         return held
     if not tried:
         return Decision("run", f"first step of {len(plan.ladder)}")
     last = tried[-1]
-    if not forced and last.verify_until is not None and now < last.verify_until and last.outcome in ("done", "running"):
-        return Decision(
-            "wait", f"step {last.rung + 1} was taken; it has {last.verify_until - now:.0f} s left to come up"
-        )
+    if not word.forced and (left := _time_to_come_up(last, now)) > 0:
+        return Decision("wait", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
     following = last.rung + 1
     if following < len(plan.ladder):
         return Decision("run", f"step {last.rung + 1} did not heal it ({last.outcome})", following)
-    if forced:
+    if word.forced:
         return Decision("run", "from the first step again, as asked")
     return Decision("exhausted", f"all {len(plan.ladder)} steps were tried")
 
 
-def _held(plan: Plan, around: Circumstances) -> Decision | None:
+def _time_to_come_up(last: Tried, now: float) -> float:
+    """Seconds the last step still has; none when the clock was put back behind it, lest it wait for hours."""
+    if last.outcome not in ("done", "running") or last.verify_until is None or now < last.started:
+        return 0.0
+    return last.verify_until - now
+
+
+def _held(plan: Plan, around: Circumstances, word: Word) -> Decision | None:
     if around.held_by:
         return Decision("held", f"held: {around.held_by}, which it depends on, is in fault")
     if around.maintenance is not None:
@@ -67,6 +84,6 @@ def _held(plan: Plan, around: Circumstances) -> Decision | None:
         return Decision("wait", "it answers again; waiting for it to stay well")
     if around.last_status == "unknown":
         return Decision("held", "held: the last look could not be made, so it may be well")
-    if plan.mode == "ask":
+    if plan.mode == "ask" and not word.asked:
         return Decision("ask", "waits for a person: heartbeat recover --component ID")
     return None

@@ -62,6 +62,14 @@ def look_for(db: Database, config: Config, component: Component, now: float) -> 
     return engine.Asked(component, _look(db, component, last, strategy(db, config), now))
 
 
+def look_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:
+    """The look after `seen`: it remembers what that one left behind, and any beat that came meanwhile."""
+    memory = {**asked.look.memory, **seen.memory}
+    if getattr(plugins.load("monitors", asked.component.kind), "WANTS_BEATS", False):
+        memory |= beats.recent(db, asked.component.id)
+    return asked._replace(look=asked.look._replace(memory=memory, now=now))
+
+
 def pass_id(observer: str, started: float) -> str:
     """Unique over observers and processes: who, when, and which process."""
     return f"{observer}@{round(started * 1000)}-{os.getpid()}"

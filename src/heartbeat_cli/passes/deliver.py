@@ -17,11 +17,8 @@ from heartbeat_cli.store.database import Database
 from heartbeat_cli.views import messages
 
 _TIMEOUT = 10.0  # one send
-_LEASE = 120.0  # longer than a pass can take, so that nobody else sends what this one is sending
-_BACK_OFF = (
-    15.0,
-    1_800.0,
-)  # seconds until the next try: doubled each time, from the first to at most the second
+_LEASE = 120.0  # much longer than one send can take, so that nobody else sends what this one is sending
+_BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
 
 
 class Delivered(NamedTuple):
@@ -33,32 +30,49 @@ class Delivered(NamedTuple):
 
 
 def deliver(db: Database, config: Config, clock: Callable[[], float] = time.time) -> list[Delivered]:
-    """Send what is due. One channel's trouble is its own: the rest goes out."""
+    """Send what is due, one by one. One channel's trouble is its own: the rest goes out, and a channel that does not
+    work just now costs one try a pass, however much waits for it."""
     owner = f"{config.observer}/{os.getpid()}"
+    working = list(config.channels)
     results = []
-    for one in alerts.claim(db, owner, clock(), _LEASE, config.channels):
-        error = send(
-            config.channels[one.channel],
-            messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets),
-        )
+    while taken := alerts.claim(db, owner, clock(), _LEASE, working, limit=1):
+        (one,) = taken
+        error = _hand_over(one, config)
         if error is None:
             alerts.mark_sent(db, one.id, clock())
         else:
             alerts.mark_failed(db, one.id, _said(error, config), _next_try(one, error, clock()))
+            if error.retryable:
+                working.remove(one.channel)
         results.append(Delivered(one.alert.id, one.channel, None if error is None else _said(error, config)))
     return results
 
 
+def _hand_over(one: Notification, config: Config) -> DeliveryError | None:
+    try:
+        message = messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets)
+    except Exception as error:
+        return _own_fault(error)
+    return send(config.channels[one.channel], message)
+
+
 def send(channel: Channel, message: Message) -> DeliveryError | None:
     """Hand one message to one channel; whatever goes wrong comes back as a DeliveryError."""
+    if channel.broken:
+        return DeliveryError(channel.broken, retryable=True)
     module: Any = plugins.load("channels", channel.kind)
     try:
         module.send(channel.settings, message, timeout=_TIMEOUT)
     except DeliveryError as error:
         return error
-    except Exception as error:  # a bug in one channel must not stop the others; the message stays in the outbox
-        return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)
+    except Exception as error:
+        return _own_fault(error)
     return None
+
+
+def _own_fault(error: Exception) -> DeliveryError:
+    """A bug about one message or channel must not stop the others; the message stays in the outbox."""
+    return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)
 
 
 def _said(error: DeliveryError, config: Config) -> str:

@@ -1,6 +1,7 @@
 """The second room: what the heartbeats not yet seen mean. Counters, incidents, alerts and outbox in one transaction."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
@@ -9,8 +10,11 @@ from heartbeat_cli.domain.blame import advance
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
-from heartbeat_cli.store import alerts, passes, recoveries, silences, states
+from heartbeat_cli.passes.tell import tell
+from heartbeat_cli.store import passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.passes import LastLook
+from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
 
@@ -46,13 +50,24 @@ class _Room:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
 
+    @cached_property
+    def _open(self) -> dict[str, Incident]:
+        return states.open_incidents(self.db)
+
+    @cached_property
+    def _last_looks(self) -> dict[str, LastLook]:
+        return passes.last_looks(self.db, self.config.observer)
+
+    @cached_property
+    def _quiet(self) -> list[Silence]:
+        return silences.active(self.db, self.now)
+
     def consume(self) -> None:
         waiting = passes.waiting(self.db, self.config.observer)
         if not waiting:
             return
         before = states.states(self.db)
         self.states = dict(before)
-        self.incidents: dict[str, Incident] | None = None
         for one in waiting:
             for id_, seen in self._in_order(one.heartbeats):
                 self._take(self.config.components[id_], seen)
@@ -65,9 +80,16 @@ class _Room:
         return [(id_, seen[id_]) for id_ in topological(self.config.components) if id_ in seen]
 
     def _take(self, component: Component, seen: Observation) -> None:
+        before = self.states.get(component.id)
         self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
             self._tell(component, event)
+            if event.name == "ended" and before is not None:
+                self._credit(component, before.since if before.state == "recovering" else event.at, event)
+
+    def _credit(self, component: Component, well_since: float, event: Event) -> None:
+        """What came up later than recovery waited for was healed by it all the same."""
+        recoveries.credit(self.db, incident_id(component.id, event.started), well_since)
 
     def _tell(self, component: Component, event: Event) -> None:
         incident = self._incident(component, event)
@@ -87,12 +109,10 @@ class _Room:
             reason=event.reason,
             details=self._details(component, event, incident),
         )
-        self._send(alert, component)
+        tell(self.db, self.config, alert, component, self._quiet, self.now)
 
     def _incident(self, component: Component, event: Event) -> Incident | None:
         """Open, change or end the incident an event belongs to."""
-        if self.incidents is None:
-            self.incidents = states.open_incidents(self.db)
         if event.name in ("opened", "held"):
             incident = Incident(
                 incident_id(component.id, event.started),
@@ -105,19 +125,19 @@ class _Room:
                 held_by=event.held_by,
             )
         else:
-            found = self.incidents.get(component.id)
+            found = self._open.get(component.id)
             if found is None or event.name not in ("released", "ended"):
                 return None
             incident = found._replace(held_by=None) if event.name == "released" else found._replace(ended=event.at)
-        self.incidents[component.id] = incident
+        self._open[component.id] = incident
         if incident.ended is not None:
-            del self.incidents[component.id]
+            del self._open[component.id]
         states.save_incident(self.db, incident)
         return incident
 
     def _details(self, component: Component, event: Event, incident: Incident | None) -> Mapping[str, object]:
         details: dict[str, object] = {"cause": event.cause, "started": event.started, "kind": component.kind}
-        last = passes.last_looks(self.db, self.config.observer).get(component.id)
+        last = self._last_looks.get(component.id)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
         if incident is not None and event.name == "ended":
@@ -125,22 +145,6 @@ class _Room:
             tried = recoveries.of_incident(self.db, incident.id)
             details["attempts"] = [[a.action, a.outcome, a.detail] for a in tried]
         return details
-
-    def _send(self, alert: Alert, component: Component) -> None:
-        """Into the outbox, unless a silence stands against it: that is kept with the alert as its reason."""
-        for silence in silences.active(self.db, self.now):
-            if silence.covers(component, self.now):
-                muted = alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
-                alerts.add(self.db, muted, (), self.now)
-                return
-        alerts.add(self.db, alert, self._channels(alert, component), self.now)
-
-    def _channels(self, alert: Alert, component: Component) -> list[str]:
-        """Everyone who should hear; an end is told to those, and only those, who were told of the beginning."""
-        if alert.type == "recovered" and alert.incident:
-            begun = f"{alert.incident}/{component.kind}_down"
-            return [sent.channel for sent in alerts.deliveries(self.db, [begun])]
-        return list(component.common.channels if component.common.channels is not None else self.config.channels)
 
 
 def in_fault(db: Database) -> bool:

@@ -1,4 +1,8 @@
-"""The third room: for each open incident, the next rung of its ladder, recorded before it starts and proven after."""
+"""The third room: for each open incident, the next rung of its ladder, recorded before it starts and proven after.
+
+Nothing is restarted on old news: right before a rung the component is looked at once more, and one that answers again
+is left alone. Only a person's `--force` goes without that look.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,15 +11,17 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.blame import parent_of
 from heartbeat_cli.domain.component import Component, Rung, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.ladder import Circumstances, Decision, Tried, decide
+from heartbeat_cli.domain.ladder import Circumstances, Decision, Tried, Word, decide
 from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.result import SUCCESSES
+from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Reading
 from heartbeat_cli.passes import check
+from heartbeat_cli.passes.tell import tell
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import alerts, passes, recoveries, silences, states
+from heartbeat_cli.store import passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.views import wording
 
@@ -45,72 +51,87 @@ def recover(
     forced: bool = False,
     dry_run: bool = False,
 ) -> list[Step]:
-    """Run what is due for the open incidents (of the wanted components, or all); returns every decision."""
-    room = _Room(db, config, clock, forced, dry_run)
+    """Run what is due for the open incidents (of the wanted components, or all); returns every decision. Naming a
+    component is a person's word for it, `forced` an order."""
+    room = _Room(db, config, clock, Word(wanted is not None, forced and wanted is not None), dry_run)
     incidents = states.open_incidents(db)
     steps: list[Step] = []
-    if not incidents and not forced:
-        return steps
     for id_ in topological(config.components):
-        asked = wanted is not None and id_ in wanted
-        if (wanted is None or asked) and (id_ in incidents or (forced and asked)):
-            steps += room.heal(config.components[id_], incidents.get(id_))
+        if (wanted is None or id_ in wanted) and (id_ in incidents or room.word.forced):
+            steps += room.heal(config.components[id_])
     return steps
 
 
 class _Room:
-    def __init__(self, db: Database, config: Config, clock: Callable[[], float], forced: bool, dry: bool) -> None:
-        self.db, self.config, self.clock, self.forced, self.dry = db, config, clock, forced, dry
+    def __init__(self, db: Database, config: Config, clock: Callable[[], float], word: Word, dry: bool) -> None:
+        self.db, self.config, self.clock, self.word, self.dry = db, config, clock, word, dry
 
-    def heal(self, component: Component, incident: Incident | None) -> list[Step]:
+    def heal(self, component: Component) -> list[Step]:
         """Rung after rung until one helps, one needs time, or none is left."""
         steps: list[Step] = []
-        forced = self.forced
+        word = self.word
         while True:
-            tried = recoveries.of_incident(self.db, incident.id) if incident else []
-            decision = decide(
-                component.plan,
-                [_tried(a) for a in tried],
-                self._around(component, incident),
-                self.clock(),
-                forced,
-            )
-            if decision.move == "exhausted" and incident is not None:
-                return [*steps, self._exhausted(component, incident, decision, tried)]
-            if decision.move != "run":
-                return [*steps, Step(component.id, decision.move, decision.reason)]
-            rung = component.plan.ladder[decision.rung]
-            if self.dry:
-                return [*steps, Step(component.id, "would run", decision.reason, rung.action)]
-            step = self._climb(component, incident, rung, decision)
-            steps.append(step)
-            if step.outcome == "done" or incident is None:
+            incident = states.open_incidents(self.db).get(component.id)  # anew: rungs take long, others work meanwhile
+            if incident is None and not word.forced:
                 return steps
-            forced = False
+            step = self._next(component, incident, word)
+            steps.append(step)
+            if step.decision != "ran" or step.outcome == "done" or incident is None:
+                return steps
+            word = word._replace(forced=False)
+
+    def _next(self, component: Component, incident: Incident | None, word: Word) -> Step:
+        tried = recoveries.of_incident(self.db, incident.id) if incident else []
+        around = self._around(component, incident)
+        decision = decide(component.plan, [_tried(one) for one in tried], around, self.clock(), word)
+        if decision.move == "exhausted" and incident is not None:
+            return self._exhausted(component, incident, decision, tried)
+        if decision.move != "run":
+            return Step(component.id, decision.move, decision.reason)
+        rung = component.plan.ladder[decision.rung]
+        if not word.forced and (reason := self._second_thought(component)):
+            return Step(component.id, "held", reason, rung.action)
+        if self.dry:
+            return Step(component.id, "would run", decision.reason, rung.action)
+        return self._climb(component, incident, rung, decision)
 
     def _around(self, component: Component, incident: Incident | None) -> Circumstances:
-        state = states.states(self.db).get(component.id)
+        known = states.states(self.db)
+        state, parent = known.get(component.id), parent_of(component, known, self.config.components)
         last = passes.last_looks(self.db, self.config.observer).get(component.id)
         now = self.clock()
         quiet = [s for s in silences.active(self.db, now) if s.kind == "maintenance" and s.covers(component, now)]
+        held_by = incident.held_by if incident else None
         return Circumstances(
             state.state if state else "healthy",
             last.status if last else "unknown",
-            incident.held_by if incident else None,
+            held_by or (parent.id if parent and parent.in_fault else None),
             quiet[0].reason if quiet else None,
         )
+
+    def _second_thought(self, component: Component) -> str | None:
+        """Why not to act after all: what the component says right now."""
+        seen = self._look(check.look_for(self.db, self.config, component, self.clock()))
+        if seen.status in FAILURES:
+            return None
+        if seen.status in SUCCESSES:
+            return "held: it answers again"
+        return f"held: it could not be looked at just now ({self._clean(seen.error or '')})"
+
+    def _look(self, asked: engine.Asked) -> Reading:
+        return check.look([asked])[asked.component.id]
 
     def _climb(self, component: Component, incident: Incident | None, rung: Rung, decision: Decision) -> Step:
         """One rung: recorded, run, recorded again, proven by the same check."""
         begun = self.clock()
         about = incident.id if incident else None
         attempt = Attempt(
-            id=f"{about or component.id}/{round(begun * 1000)}",
+            id=f"{about or component.id}/{round(begun * 1000)}-{decision.rung + 1}",
             incident=about,
             component=component.id,
             rung=decision.rung,
             action=rung.action,
-            requested_by="person" if self.forced else "heartbeat",
+            requested_by="person" if self.word.asked else "heartbeat",
             observer=self.config.observer,
             started=begun,
             verify_until=begun + self.config.recovery.startup_grace,
@@ -138,25 +159,23 @@ class _Room:
             left = until - time.monotonic()
             if left <= 0:
                 return False
-            look = asked.look._replace(timeout=min(asked.look.timeout, left), now=self.clock())
-            reading = engine.look_at([asked._replace(look=look)], until)[component.id]
-            if reading.status in SUCCESSES:
+            asked = asked._replace(look=asked.look._replace(timeout=min(asked.look.timeout, left)))
+            seen = self._look(asked)
+            if seen.status in SUCCESSES:
                 return True
             time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
+            asked = check.look_again(self.db, asked, seen, self.clock())
 
     def _exhausted(
         self, component: Component, incident: Incident, decision: Decision, tried: Sequence[Attempt]
     ) -> Step:
         """Say once that everything was tried; the alert's id keeps it to once."""
         if not self.dry and incident.recovery != "failed":
+            now = self.clock()
             with self.db.transaction():
-                states.save_incident(self.db, incident._replace(recovery="failed"))
-                alerts.add(
-                    self.db,
-                    self._failed_alert(component, incident, decision, tried),
-                    self._channels(component),
-                    self.clock(),
-                )
+                if states.note_recovery(self.db, incident.id, "failed"):
+                    alert = self._failed_alert(component, incident, decision, tried)
+                    tell(self.db, self.config, alert, component, silences.active(self.db, now), now)
         return Step(component.id, "exhausted", decision.reason, failed=True)
 
     def _failed_alert(
@@ -179,9 +198,6 @@ class _Room:
             },
         )
 
-    def _channels(self, component: Component) -> list[str]:
-        return list(component.common.channels if component.common.channels is not None else self.config.channels)
-
     def _clean(self, text: str, limit: int = 300) -> str:
         text = redact(text, self.config.secrets)
         return one_line(text, limit) if limit <= 300 else text[-limit:]
@@ -198,4 +214,4 @@ def run_rung(rung: Rung, timeout: float) -> Outcome:
 
 
 def _tried(attempt: Attempt) -> Tried:
-    return Tried(attempt.rung, attempt.outcome, attempt.verify_until, attempt.verified)
+    return Tried(attempt.rung, attempt.outcome, attempt.started, attempt.verify_until, attempt.verified)

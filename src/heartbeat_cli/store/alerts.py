@@ -1,11 +1,12 @@
 """Alerts and the outbox: written with what caused them, claimed with a lease, kept with their outcome."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.alert import Alert, Sent
 from heartbeat_cli.store.database import Database, Row
+from heartbeat_cli.store.text import as_json, storable
 
 _ALERT = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
 
@@ -22,7 +23,8 @@ class Notification(NamedTuple):
 
 def add(db: Database, alert: Alert, channels: Iterable[str], now: float) -> bool:
     """Record an alert and its notifications; False when it is there already (the same thing happened only once)."""
-    row = (*alert[:8], json.dumps(dict(alert.details), ensure_ascii=False))
+    alert = alert._replace(title=storable(alert.title), reason=storable(alert.reason))
+    row = (*alert[:8], as_json(dict(alert.details)))
     added = db.run(
         f"INSERT INTO heartbeat_alert_rows ({_ALERT}) VALUES (?, ?, ?, ?, ?, to_timestamp(?), ?, ?, ?)"
         " ON CONFLICT (alert_id) DO NOTHING",
@@ -39,30 +41,45 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float) -> bool
     return True
 
 
-def claim(db: Database, owner: str, now: float, lease: float, channels: Iterable[str]) -> list[Notification]:
-    """Take what is due for these channels for `lease` seconds: whoever else looks meanwhile does not see it, and a
-    process that dies leaves it to the next one."""
+# Due, and in nobody's hands. What bears a time that cannot be (the clock was put back since) does not wait for it.
+_DUE = (
+    "o.state = 'waiting' AND (o.next_try <= to_timestamp(?) OR o.created > to_timestamp(?))"
+    " AND (o.lease_until IS NULL OR o.lease_until <= to_timestamp(?) OR o.lease_until > to_timestamp(?))"
+)
+# A channel hears of an incident in order: its end waits while its beginning still does.
+_IN_ORDER = (
+    "NOT EXISTS (SELECT 1 FROM heartbeat_outbox e JOIN heartbeat_alert_rows b ON b.alert_id = e.alert_id"
+    " WHERE e.state = 'waiting' AND e.channel = o.channel AND b.incident = a.incident AND b.alert_time < a.alert_time)"
+)
+
+
+def claim(
+    db: Database, owner: str, now: float, lease: float, channels: Iterable[str], limit: int = 1000
+) -> list[Notification]:
+    """Take what is due for these channels, oldest first, for `lease` seconds: whoever else looks meanwhile does not
+    see it, and a process that dies leaves it to the next one."""
     names = list(channels)
     if not names:
         return []
-    marks = ", ".join("?" for _ in names)
+    columns = ", ".join("a." + column for column in _ALERT.split(", "))
+    lock = "FOR UPDATE OF o SKIP LOCKED" if db.dialect == "postgres" else ""
     with db.transaction():
-        taken = db.rows(
-            "UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ? WHERE state = 'waiting'"
-            " AND next_try <= to_timestamp(?) AND (lease_until IS NULL OR lease_until <= to_timestamp(?))"
-            f" AND channel IN ({marks}) RETURNING id",
-            (now + lease, owner, now, now, *names),
-        )
-        if not taken:
-            return []
-        wanted = {row[0] for row in taken}
         rows = db.rows(
-            f"SELECT o.id, o.channel, o.attempts, o.created, {', '.join('a.' + c for c in _ALERT.split(', '))}"
-            " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
-            " WHERE o.state = 'waiting' AND o.lease_by = ? ORDER BY a.alert_time, o.created, o.id",
-            (owner,),
+            f"SELECT o.id, o.channel, o.attempts, o.created, {columns} FROM heartbeat_outbox o"
+            f" JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE {_DUE} AND {_IN_ORDER}"
+            f" AND o.channel IN ({_marks(names)}) ORDER BY a.alert_time, o.created, o.id LIMIT ? {lock}",
+            (now, now, now, now + lease, *names, limit),
         )
-    return [Notification(r[0], _alert(r[4:]), r[1], r[2], r[3]) for r in rows if r[0] in wanted]
+        if rows:
+            db.run(
+                f"UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ? WHERE id IN ({_marks(rows)})",
+                (now + lease, owner, *[row[0] for row in rows]),
+            )
+    return [Notification(row[0], _alert(row[4:]), row[1], row[2], row[3]) for row in rows]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
 
 
 def mark_sent(db: Database, id_: str, now: float) -> None:
@@ -78,12 +95,12 @@ def mark_failed(db: Database, id_: str, error: str, next_try: float | None) -> N
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
         " attempts = attempts + 1, lease_until = NULL, last_error = ? WHERE id = ?",
-        ("failed" if next_try is None else "waiting", next_try, error, id_),
+        ("failed" if next_try is None else "waiting", next_try, storable(error), id_),
     )
 
 
 def undelivered(db: Database) -> int:
-    """How many notifications wait or have failed for good."""
+    """How many notifications still wait; what failed for good is not tried again and not counted."""
     return int(db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'")[0][0])
 
 
@@ -106,10 +123,20 @@ def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
         Sent(*row)
         for row in db.rows(
             "SELECT alert_id, channel, state, attempts, sent, last_error FROM heartbeat_outbox"
-            f" WHERE alert_id IN ({', '.join('?' for _ in ids)}) ORDER BY created, id",
+            f" WHERE alert_id IN ({_marks(ids)}) ORDER BY created, id",
             ids,
         )
     ]
+
+
+def told(db: Database, incident: str) -> list[str]:
+    """The channels that were to hear anything of an incident."""
+    rows = db.rows(
+        "SELECT DISTINCT o.channel FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
+        " WHERE a.incident = ? ORDER BY o.channel",
+        (incident,),
+    )
+    return [row[0] for row in rows]
 
 
 def _alert(row: Row) -> Alert:

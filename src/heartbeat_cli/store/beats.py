@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.text import storable
 
 KEPT = 20  # what a look needs to judge; older ones go when new ones come
 
@@ -20,6 +21,7 @@ class Beat(NamedTuple):
 
 def add(db: Database, beat: Beat) -> None:
     """Keep a beat and forget those that no look will ask for again."""
+    beat = beat._replace(message=storable(beat.message), rid=storable(beat.rid))
     with db.transaction():
         db.run(
             "INSERT INTO heartbeat_beats (component, at, event, exit_code, message, rid)"

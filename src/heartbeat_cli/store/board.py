@@ -4,13 +4,15 @@ Incidents are the open ones, alerts the newest few. `changed` is the cheap quest
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from heartbeat_cli.domain.alert import Sent
-from heartbeat_cli.domain.board import Board, Curve, Glance, LastPass, Seen, Slots
+from heartbeat_cli.domain.board import Board, Curve, Glance, LastPass, Quiet, Seen, Slots
+from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.store import alerts, states
+from heartbeat_cli.store import alerts, silences, states
 from heartbeat_cli.store.database import Database
 
 _ALERTS = 12  # shown on the page
@@ -19,9 +21,10 @@ _PER_SLOT = 2  # samples of a host that are read for each slot
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
-def read(db: Database, observer: str, hosts: Iterable[str], slots: Slots, now: float) -> Board:
-    """The board at `now` as this observer sees it, `hosts` being the components whose curves are drawn."""
+def read(db: Database, observer: str, components: Mapping[str, Component], slots: Slots, now: float) -> Board:
+    """The board of these components at `now`, as this observer sees it."""
     names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
+    hosts = {one.id for one in components.values() if one.kind == "host"}
     recent = alerts.between(db, now - 7 * 86_400, now + 1, _ALERTS)
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
@@ -31,12 +34,13 @@ def read(db: Database, observer: str, hosts: Iterable[str], slots: Slots, now: f
         last_pass=last_pass(db, observer),
         states=states.states(db),
         glances=glances(db),
+        quiet=quiet(db, components, now),
         seen=seen(db, names, slots),
         incidents=list(states.open_incidents(db).values()),
         attempts=attempts(db),
         alerts=recent,
         deliveries=deliveries,
-        curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in set(hosts)}, slots),
+        curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
     )
 
 
@@ -73,26 +77,32 @@ def glances(db: Database) -> dict[str, Glance]:
 def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
     """The looks of each slot, counted by the store: the rows that come over do not grow with how often it looks."""
     rows = db.rows(
-        f"SELECT component, {_slot(db)} AS slot, status, count(*), avg(response_us) FROM heartbeat_log"
+        f"SELECT component, {_slot(db)} AS slot, status, count(*), count(response_us),"
+        " COALESCE(sum(response_us), 0) FROM heartbeat_log"
         " WHERE at >= to_timestamp(?) AND at < to_timestamp(?) GROUP BY component, 2, status",
         (slots.start, slots.step, slots.start, slots.end),
     )
     found: dict[str, dict[int, Seen]] = {}
-    for key, slot, status, count, microseconds in rows:
+    for key, slot, status, *counts in rows:
         if key in names:
             of_component = found.setdefault(names[key], {})
-            of_component[slot] = _plus(of_component.get(slot, Seen()), STATUSES[status], count, microseconds)
+            of_component[slot] = of_component.get(slot, Seen()).plus(_seen(STATUSES[status], *counts))
     return found
 
 
-def _plus(before: Seen, status: str, count: int, microseconds: float | None) -> Seen:
-    field = _FIELD[status]
-    after = before._replace(**{field: getattr(before, field) + count})
-    if microseconds is None:
-        return after
-    weight = before.judged + before.unknown if before.response is not None else 0
-    mean = ((before.response or 0.0) * weight + float(microseconds) / 1e6 * count) / (weight + count)
-    return after._replace(response=mean)
+def _seen(status: str, count: int, answered: int, microseconds: int) -> Seen:
+    return Seen(answered=answered, seconds=float(microseconds) / 1e6)._replace(**{_FIELD[status]: count})
+
+
+def quiet(db: Database, components: Mapping[str, Component], now: float) -> dict[str, Quiet]:
+    """The silence or maintenance each component is under now."""
+    in_force = silences.active(db, now)
+    return {
+        id_: Quiet(one.kind, one.ends, one.reason)
+        for id_, component in components.items()
+        for one in in_force
+        if one.covers(component, now)
+    }
 
 
 def attempts(db: Database) -> dict[str, list[Attempt]]:
@@ -124,10 +134,10 @@ def curves(db: Database, hosts: Mapping[int, str], slots: Slots) -> list[Curve]:
     drawn: dict[tuple[str, str, str], list[list[float]]] = {}
     for at, key, samples in rows:
         slot = int((at - slots.start) / slots.step)
-        for metric, value, _, metadata in _decoded(samples):
+        for metric, value, _, metadata in decoded(samples):
             if metric in _CURVES:
                 name = (hosts[key], metric, str((metadata or {}).get("mount", "")))
-                drawn.setdefault(name, [[] for _ in range(slots.count)])[slot].append(float(value))
+                drawn.setdefault(name, [[] for _ in range(slots.number)])[slot].append(float(value))
     return [Curve(*name, [_mean(values) for values in by_slot]) for name, by_slot in drawn.items()]
 
 
@@ -135,10 +145,9 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _decoded(samples: object) -> list[list[object]]:
-    """PostgreSQL hands JSON over decoded, SQLite as text."""
-    decoded: list[list[object]] = json.loads(samples) if isinstance(samples, str) else samples  # type: ignore[assignment]
-    return decoded
+def decoded(samples: Any) -> list[list[Any]]:
+    """A row's metrics as (name, value, type, metadata): PostgreSQL hands JSON over decoded, SQLite as text."""
+    return json.loads(samples) if isinstance(samples, str) else samples  # type: ignore[no-any-return]
 
 
 def _slot(db: Database) -> str:

@@ -1,39 +1,54 @@
-"""Day partitions of what grows with every look, in PostgreSQL: made when a row needs one, dropped by retention."""
+"""Day partitions of what grows with every look, in PostgreSQL: made when a row needs one, dropped by retention.
 
-from collections.abc import Sequence
+A partition is made as a table of its own and then attached: that waits for no reader, where `PARTITION OF` would wait
+for everybody's open transaction, and fail every pass after midnight while one stays open.
+"""
+
 from datetime import UTC, datetime, timedelta
 
-from heartbeat_cli.store.database import Database, Row
+from heartbeat_cli.store.database import Database
 
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
+_LOCK = 7_230_116  # any number of our own: the advisory lock under which one pass makes the day's partitions
 
 
-def insert_by_day(db: Database, table: str, at: float, head: str, row: str, rows: Sequence[Row]) -> None:
-    """Insert rows of one moment, making that UTC day's partition first where it is missing."""
-    if not rows:
+def ensure_day(db: Database, at: float) -> None:
+    """Make the partitions of that moment's UTC day where they are missing. Call it first in the transaction, so that
+    it never waits for the lock while it holds another."""
+    if db.dialect == "sqlite" or not _missing(db, at):
         return
-    if db.dialect == "postgres":
-        _ensure(db, table, at)
-    db.insert(head, row, rows)
-
-
-def _ensure(db: Database, table: str, at: float) -> None:
+    db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
     day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    name = f"{table}_{day:%Y%m%d}"
-    if db.rows("SELECT to_regclass(?)", (name,))[0][0] is None:
-        until = day + timedelta(days=1)
-        db.run(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ('{day}') TO ('{until}')")
+    until = day + timedelta(days=1)
+    for table in _missing(db, at):  # once more: another pass may have made them while this one waited
+        name = _name(table, at)
+        db.run(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        db.run(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{until}')")
+
+
+def _missing(db: Database, at: float) -> list[str]:
+    # Not to_regclass(): it may answer from a cache that has not heard yet of what another session has just made.
+    names = {_name(table, at): table for table in PARTITIONED}
+    rows = db.rows(
+        "SELECT relname FROM pg_class WHERE relname IN (?, ?) AND relnamespace ="
+        " (SELECT relnamespace FROM pg_class WHERE oid = CAST(? AS regclass))",
+        (*names, PARTITIONED[0]),
+    )
+    return [table for name, table in names.items() if (name,) not in rows]
+
+
+def _name(table: str, at: float) -> str:
+    return f"{table}_{datetime.fromtimestamp(at, UTC):%Y%m%d}"
 
 
 def drop_before(db: Database, table: str, at: float) -> int:
     """Forget rows older than `at`: whole days in PostgreSQL, rows in SQLite. Returns partitions or rows dropped."""
     if db.dialect == "sqlite":
         return db.run(f"DELETE FROM {table} WHERE at < to_timestamp(?)", (at,))
-    limit = f"{table}_{datetime.fromtimestamp(at, UTC):%Y%m%d}"
     rows = db.rows(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = to_regclass(?) AND c.relname < ?",
-        (table, limit),
+        (table, _name(table, at)),
     )
     for (name,) in rows:
         db.run(f"DROP TABLE {name}")

@@ -4,6 +4,7 @@ A pass row and its heartbeats share a transaction; `detect` marks the pass in th
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +12,12 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.result import STATUSES, Reading
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.partitions import insert_by_day
+from heartbeat_cli.store.partitions import ensure_day
+from heartbeat_cli.store.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
+_LOCK = 7_230_115  # any number of our own: the advisory lock that makes the detections of all observers take turns
+_LONGEST = 2_147_483_647  # microseconds that the column holds
 
 
 class LastLook(NamedTuple):
@@ -47,6 +51,7 @@ class Waiting(NamedTuple):
 def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
     """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
     with db.transaction():
+        ensure_day(db, done.started)
         keys = _component_keys(db, readings, components, done.started)
         rows = db.rows(
             "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks)"
@@ -63,17 +68,20 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
 def _component_keys(
     db: Database, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> dict[str, int]:
-    keys: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
-    missing = [(id_, components[id_].kind, now) for id_ in readings if id_ not in keys]
-    if missing:
-        db.insert(
-            "INSERT INTO heartbeat_components (id, kind, registered)",
-            "(?, ?, to_timestamp(?))",
-            missing,
-            "ON CONFLICT (id) DO NOTHING",
-        )
-        keys = dict(db.rows("SELECT id, key FROM heartbeat_components"))
-    return keys
+    """The store's keys of the components, whose kind may have changed since they were first seen."""
+    known = {id_: (key, kind) for id_, key, kind in db.rows("SELECT id, key, kind FROM heartbeat_components")}
+    changed = [
+        (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
+    ]
+    if not changed:
+        return {id_: key for id_, (key, _) in known.items()}
+    db.insert(
+        "INSERT INTO heartbeat_components (id, kind, registered)",
+        "(?, ?, to_timestamp(?))",
+        changed,
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind",
+    )
+    return dict(db.rows("SELECT id, key FROM heartbeat_components"))
 
 
 def _insert_heartbeats(
@@ -87,29 +95,29 @@ def _insert_heartbeats(
             microseconds(one.response_time),
             _NUMBER[one.status],
             one.attempts,
-            one.error,
+            storable(one.error),
         )
         for id_, one in readings.items()
     ]
     head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error)"
-    insert_by_day(db, "heartbeat_log", at, head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
+    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
     rows = [
-        (at, keys[id_], json.dumps([[m.name, m.value, m.type, dict(m.metadata)] for m in one.metrics]))
+        (at, keys[id_], as_json([[m.name, m.value, m.type, dict(m.metadata)] for m in one.metrics]))
         for id_, one in readings.items()
         if one.metrics
     ]
     head = "INSERT INTO heartbeat_samples (at, component, samples)"
-    insert_by_day(db, "heartbeat_samples", at, head, "(to_timestamp(?), ?, ?)", rows)
+    db.insert(head, "(to_timestamp(?), ?, ?)", rows)
 
 
 def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
     rows = [
         (
-            *(done.observer, id_, done.started, one.status, one.response_time, one.error),
-            *(json.dumps(dict(one.evidence)), json.dumps(dict(one.memory))),
+            *(done.observer, id_, done.started, one.status, one.response_time, storable(one.error)),
+            *(as_json(dict(one.evidence)), as_json(dict(one.memory))),
         )
         for id_, one in readings.items()
     ]
@@ -125,7 +133,9 @@ def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None
 
 def microseconds(seconds: float | None) -> int | None:
     """A response time as it is stored; 35 minutes at most, which is what the column holds."""
-    return None if seconds is None else min(round(seconds * 1_000_000), 2_147_483_647)
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return max(0, min(round(seconds * 1_000_000), _LONGEST))
 
 
 def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
@@ -142,11 +152,12 @@ def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]
 
 
 def waiting(db: Database, observer: str) -> list[Waiting]:
-    """The passes of this observer that detection has not seen, oldest first. Inside a transaction they stay ours."""
-    lock = " FOR UPDATE" if db.dialect == "postgres" else ""
+    """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
+    detection begins, on any host: two that read the same counters would overwrite each other's."""
+    if db.dialect == "postgres":
+        db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
     passes = db.rows(
-        "SELECT key, started FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key" + lock,
-        (observer,),
+        "SELECT key, started FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key", (observer,)
     )
     return [Waiting(key, started, _heartbeats(db, key, started)) for key, started in passes]
 

@@ -1,6 +1,7 @@
 """What was set by a command and is remembered between runs: the strategy, and small facts like it."""
 
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.text import storable
 
 
 def get(db: Database, name: str) -> str | None:
@@ -12,5 +13,5 @@ def put(db: Database, name: str, value: str) -> None:
     db.run(
         "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (name, value),
+        (name, storable(value)),
     )

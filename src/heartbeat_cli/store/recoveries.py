@@ -2,6 +2,7 @@
 
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.text import storable
 
 _ATTEMPT = (
     "id, incident, component, rung, action, requested_by, observer, started, finished, outcome, detail, output,"
@@ -17,21 +18,31 @@ def save(db: Database, attempt: Attempt) -> None:
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     db.run(
         f"INSERT INTO heartbeat_recoveries ({_ATTEMPT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
-        attempt,
+        attempt._replace(detail=storable(attempt.detail), output=storable(attempt.output)),
     )
 
 
 def of_incident(db: Database, incident: str) -> list[Attempt]:
-    """The attempts made for an incident, oldest first."""
-    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE incident = ? ORDER BY started, id", (incident,))
+    """The attempts made for an incident, in the order they were made, whatever the clock said."""
+    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE incident = ? ORDER BY key", (incident,))
     return [Attempt(*row) for row in rows]
+
+
+def credit(db: Database, incident: str, well_since: float) -> None:
+    """The incident is over: what its last attempt set going came up in the time it was given, if it did."""
+    db.run(
+        "UPDATE heartbeat_recoveries SET verified = to_timestamp(?) WHERE incident = ? AND outcome = 'done'"
+        " AND verified IS NULL AND started <= to_timestamp(?) AND verify_until >= to_timestamp(?)"
+        " AND key = (SELECT max(key) FROM heartbeat_recoveries WHERE incident = ?)",
+        (well_since, incident, well_since, well_since, incident),
+    )
 
 
 def between(db: Database, start: float, end: float) -> list[Attempt]:
     """The attempts started in a span of time, oldest first."""
     rows = db.rows(
         f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
-        " ORDER BY started, id",
+        " ORDER BY started, key",
         (start, end),
     )
     return [Attempt(*row) for row in rows]

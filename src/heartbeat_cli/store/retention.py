@@ -5,6 +5,15 @@ from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.partitions import drop_before
 
 _DAY = 86_400.0
+# What belongs to an open incident stays with it: who was told, and what was tried.
+_OF_NO_OPEN_INCIDENT = (
+    "AND (incident IS NULL OR incident NOT IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL))"
+)
+_TOLD = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
+_SPENT = (
+    "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
+    " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
+)
 
 
 def prune(db: Database, keep: Retention, now: float) -> dict[str, int]:
@@ -17,10 +26,10 @@ def prune(db: Database, keep: Retention, now: float) -> dict[str, int]:
             "heartbeat_log": drop_before(db, "heartbeat_log", heartbeats),
             "heartbeat_samples": drop_before(db, "heartbeat_samples", metrics),
             "heartbeat_passes": _delete(db, "heartbeat_passes", "started", heartbeats, "AND detected IS NOT NULL"),
-            "heartbeat_outbox": _delete(db, "heartbeat_outbox", "created", incidents, "AND state <> 'waiting'"),
-            "heartbeat_alert_rows": _delete(db, "heartbeat_alert_rows", "alert_time", incidents),
-            "heartbeat_recoveries": _delete(db, "heartbeat_recoveries", "started", incidents),
-            "heartbeat_incidents": _delete(db, "heartbeat_incidents", "started", incidents, "AND ended IS NOT NULL"),
+            "heartbeat_outbox": _delete(db, "heartbeat_outbox", "created", incidents, _SPENT),
+            "heartbeat_alert_rows": _delete(db, "heartbeat_alert_rows", "alert_time", incidents, _TOLD),
+            "heartbeat_recoveries": _delete(db, "heartbeat_recoveries", "started", incidents, _OF_NO_OPEN_INCIDENT),
+            "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
             "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),
         }
     return gone

@@ -43,7 +43,7 @@ _TABLES = (
         state TEXT NOT NULL, created {time} NOT NULL, attempts INTEGER NOT NULL, next_try {time} NOT NULL,
         lease_until {time}, lease_by TEXT, sent {time}, last_error TEXT)""",
     "CREATE INDEX heartbeat_outbox_waiting ON heartbeat_outbox (next_try) WHERE state = 'waiting'",
-    """CREATE TABLE heartbeat_recoveries (id TEXT PRIMARY KEY, incident TEXT, component TEXT NOT NULL,
+    """CREATE TABLE heartbeat_recoveries (key {key}, id TEXT NOT NULL UNIQUE, incident TEXT, component TEXT NOT NULL,
         rung INTEGER NOT NULL, action TEXT NOT NULL, requested_by TEXT NOT NULL, observer TEXT NOT NULL,
         started {time} NOT NULL, finished {time}, outcome TEXT NOT NULL, detail TEXT NOT NULL, output TEXT NOT NULL,
         verify_until {time}, verified {time})""",
@@ -54,8 +54,8 @@ _TABLES = (
     """CREATE TABLE heartbeat_silences (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL,
         starts {time} NOT NULL, ends {time} NOT NULL, reason TEXT NOT NULL, created_by TEXT NOT NULL)""",
     f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
-        l.response_us / 1000000.0 AS response_time, l.error AS error, {{shown:l.at}} AS timestamp, c.kind AS kind,
-        p.observer AS observer, p.id AS pass, l.attempts AS attempts
+        CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
+        {{shown:l.at}} AS timestamp, c.kind AS kind, p.observer AS observer, p.id AS pass, l.attempts AS attempts
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_passes p ON p.key = l.pass""",
     """CREATE VIEW heartbeat_alerts AS SELECT alert_id, alert_type, severity, title, component,
@@ -92,7 +92,12 @@ _WORDS = {
         "partitioned": " PARTITION BY RANGE (at)",
     },
 }
-_SHOWN = {"sqlite": "strftime('%Y-%m-%dT%H:%M:%f+00:00', {0}, 'unixepoch')", "postgres": "{0}"}
+_MICROSECONDS = "CAST(round({0} * 1000000) AS INTEGER)"
+_SHOWN = {
+    "sqlite": f"strftime('%Y-%m-%dT%H:%M:%S', {_MICROSECONDS} / 1000000, 'unixepoch')"
+    f" || printf('.%06d+00:00', {_MICROSECONDS} % 1000000)",
+    "postgres": "{0}",
+}
 
 
 def migrate(db: Database) -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.text import storable
 
 
 class Silence(NamedTuple):
@@ -27,7 +28,7 @@ def add(db: Database, silence: Silence) -> None:
     db.run(
         "INSERT INTO heartbeat_silences (id, target, kind, starts, ends, reason, created_by)"
         " VALUES (?, ?, ?, to_timestamp(?), to_timestamp(?), ?, ?)",
-        silence,
+        silence._replace(reason=storable(silence.reason)),
     )
 
 

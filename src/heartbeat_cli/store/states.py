@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.text import storable
 
 _STATE = (
     "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
@@ -43,7 +44,7 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
     """Incidents that touch a span of time, oldest first."""
     rows = db.rows(
         f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
-        " AND (ended IS NULL OR ended >= to_timestamp(?)) ORDER BY started, id",
+        " AND (ended IS NULL OR ended > to_timestamp(?)) ORDER BY started, id",
         (end, start),
     )
     return [Incident(*row) for row in rows]
@@ -57,5 +58,15 @@ def save_incident(db: Database, incident: Incident) -> None:
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     db.run(
         f"INSERT INTO heartbeat_incidents ({_INCIDENT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
-        incident,
+        incident._replace(cause=storable(incident.cause)),
     )
+
+
+def note_recovery(db: Database, incident: str, came_to: str) -> bool:
+    """Note what healing has come to, and nothing else: by now somebody may have acknowledged the incident, or ended
+    it. False when it is over."""
+    changed = db.run(
+        "UPDATE heartbeat_incidents SET recovery = ? WHERE id = ? AND ended IS NULL AND recovery <> ?",
+        (came_to, incident, came_to),
+    )
+    return changed > 0

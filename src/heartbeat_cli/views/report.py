@@ -61,8 +61,10 @@ def _name(summary: Summary, id_: str) -> str:
 
 
 def _when(summary: Summary, at: float) -> str:
+    """A time of day; with its date where the report is of several days, or the moment not of its day."""
     span = summary.period
-    return local_time(at, summary.timezone, "%H:%M:%S" if span.first == span.last else "%m-%d %H:%M:%S")
+    plain = span.first == span.last and span.start <= at < span.end
+    return local_time(at, summary.timezone, "%H:%M:%S" if plain else "%m-%d %H:%M:%S")
 
 
 def _incidents(summary: Summary, locale: str) -> Table:

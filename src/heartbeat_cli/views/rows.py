@@ -12,6 +12,8 @@ from heartbeat_cli.redact import redact
 
 Row = dict[str, Any]
 
+_LATE_LOOKS, _LATE_SECONDS = 3, 180.0
+
 
 def iso(at: float | None) -> str | None:
     """A moment as ISO 8601 in UTC."""
@@ -43,7 +45,11 @@ def check_row(component: Component, reading: Reading, at: float, state: State | 
 
 
 def status_row(component: Component, state: State | None, last: Any, now: float, incident: Any = None) -> Row:
-    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any."""
+    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any.
+
+    `late` says that nobody looks any more: what is stored may have been true long ago.
+    """
+    age = round(max(0.0, now - last.at), 3) if last else None
     return {
         "component": component.id,
         "kind": component.kind,
@@ -57,15 +63,22 @@ def status_row(component: Component, state: State | None, last: Any, now: float,
         "response_time": last.response_time if last else None,
         "error": redact(last.error) if last and last.error else None,
         "last_look": iso(last.at) if last else None,
-        "age": round(max(0.0, now - last.at), 3) if last else None,
+        "age": age,
+        "late": age is not None and age > late_after(component),
         "incident": incident.id if incident else None,
         "held_by": state.held_by if state else None,
     }
 
 
+def late_after(component: Component) -> float:
+    """Seconds without a look from which a component counts as no longer looked at."""
+    return max(_LATE_LOOKS * (component.common.interval or 60.0), _LATE_SECONDS)
+
+
 def well(row: Mapping[str, Any]) -> bool:
-    """Whether a check or status row is good news."""
-    return row.get("state", "healthy") == "healthy" and row["status"] in ("healthy", "degraded")
+    """Whether a check or status row is good news, and still news."""
+    good = row.get("state", "healthy") == "healthy" and row["status"] in ("healthy", "degraded")
+    return good and not row.get("late")
 
 
 def took(seconds: float | None) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.redact import redact
+from heartbeat_cli.redact import BLOT, redact
 from heartbeat_cli.sections import SECTIONS
-from heartbeat_cli.settings import key_of
+from heartbeat_cli.settings import is_secret, key_of
 
 _Tree = dict[str, Any]
 
@@ -21,6 +21,12 @@ def tree(config: Config) -> _Tree:
     return found
 
 
+def toml_text(config: Config) -> str:
+    """Every effective setting as TOML that can be read again; what leads nowhere just now stands above it."""
+    broken = [f"# cannot be used: {line}" for line in config.lacking]
+    return "\n".join([f"# effective settings of {config.source}", *broken, toml(tree(config))])
+
+
 def _component(component: Any, config: Config) -> _Tree:
     ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in component.plan.ladder]
     return {
@@ -33,16 +39,19 @@ def _component(component: Any, config: Config) -> _Tree:
 
 
 def _plain(settings: Any, config: Config) -> _Tree:
-    return {key_of(k): _value(v, config) for k, v in settings._asdict().items() if v is not None}
+    return {key_of(k): _value(v, config, key_of(k)) for k, v in settings._asdict().items() if v is not None}
 
 
-def _value(value: Any, config: Config) -> Any:
+def _value(value: Any, config: Config, key: str) -> Any:
+    """A value, its secrets blotted out: what stands under a secret key, whatever it is, and secrets by their text."""
     if isinstance(value, str):
+        if is_secret(key) and not value.startswith(("env:", "file:")):  # these are still here only if they lead nowhere
+            return BLOT
         return redact(value, config.secrets)
     if isinstance(value, tuple | list):
-        return [_value(item, config) for item in value]
+        return [_value(item, config, key) for item in value]
     if isinstance(value, Mapping):
-        return {key: _value(item, config) for key, item in value.items()}
+        return {name: _value(item, config, name) for name, item in value.items()}
     return value
 
 
@@ -74,7 +83,7 @@ def literal(value: Any) -> str:
         return "{" + ", ".join(f"{_key(k)} = {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(literal(item) for item in value) + "]"
-    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _key(key: str) -> str:

@@ -57,7 +57,7 @@ def status_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
                 word(row["status"], locale),
                 took(row["response_time"]),
                 word("never", locale) if row["age"] is None else f"-{duration(row['age'])}",
-                row["error"] or "",
+                "; ".join(part for part in (word("late", locale) if row["late"] else "", row["error"]) if part),
             )
             for row in rows
         ],

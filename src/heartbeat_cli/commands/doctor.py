@@ -1,0 +1,71 @@
+"""`heartbeat doctor`: is everything there that heartbeat needs?"""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
+from heartbeat_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.examine import Finding
+
+_MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
+_COLORS = {"ok": "green", "warn": "yellow", "bad": "red"}
+
+
+@click.command("doctor")
+@format_option("table", "json")
+@pass_app
+def command(app: App, form: str) -> int:
+    """Look at everything heartbeat depends on, and say what to do about what is not right.
+
+    Configuration, store, state folder and lock, each component once, channels (nothing is sent), the rights to use
+    Docker and systemctl, the crontab and the time zone. Nothing is stored or restarted. Exit code 2 when something
+    must be mended.
+    """
+    found = []
+    for finding in map(_clean, _findings(app)):
+        found.append(finding)
+        if form == "table":
+            _print(finding)
+    if form == "json":
+        print_json([one._asdict() for one in found])
+    return 2 if any(one.level == "bad" for one in found) else 0
+
+
+def _findings(app: App) -> "Iterator[Finding]":
+    from heartbeat_cli.commands.crontab import config_path, wanted_tick
+    from heartbeat_cli.passes import examine
+
+    try:
+        config = app.config
+    except ConfigError as error:
+        for line in error.problems:
+            yield examine.Finding("config", "bad", line, "`heartbeat kinds` shows what each kind takes")
+        return
+    yield from examine.configuration(config, config_path())
+    yield from examine.state_folder(config)
+    yield from examine.store(app.store(), config.store)
+    yield from examine.components(config, app.now())
+    yield from examine.channels(config)
+    yield from examine.docker(config, os.environ)
+    yield from examine.systemd(config, os.environ)
+    yield from examine.crontab(wanted_tick(app, quiet=True), config.tables)
+    yield from examine.time_zone(config, app.now())
+
+
+def _clean(finding: "Finding") -> "Finding":
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.redact import redact
+
+    return finding._replace(text=redact(one_line(finding.text, 600)), advice=redact(finding.advice))
+
+
+def _print(finding: "Finding") -> None:
+    mark = click.style(_MARKS[finding.level], fg=_COLORS[finding.level])
+    click.echo(f"{mark}  {finding.topic}: {finding.text}")
+    if finding.advice and finding.level != "ok":
+        click.echo(f"      → {finding.advice}")

@@ -1,0 +1,111 @@
+"""`heartbeat init`: a configuration to start from."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from heartbeat_cli.commands._app import say
+from heartbeat_cli.errors import HeartbeatError, UsageError
+
+_EXAMPLE = "heartbeat.example.toml"
+_NEXT = {
+    "doctor": "is everything reachable?",
+    "check --all": "a first look",
+    "crontab --install": "have cron start it",
+}
+
+
+class _Draft(NamedTuple):
+    """A configuration's text, and what to say about it."""
+
+    text: str
+    remarks: tuple[str, ...]
+
+
+@click.command("init")
+@click.option("--discover", is_flag=True, help="Write what runs on this host instead of the commented example.")
+@click.option(
+    "-o", "target", metavar="FILE", default="heartbeat.toml", show_default=True, help="Where to write; - prints it."
+)
+@click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
+def command(discover: bool, target: str, force: bool) -> None:
+    """Write a commented configuration, readable only to you (mode 0600).
+
+    With --discover it holds what really runs here: Docker containers, PostgreSQL, systemd services, HTTP health
+    addresses and this host; its recovery is set to `ask`, so that nothing is restarted without your word. Without, it
+    is the commented example of every key and kind.
+
+    \b
+    Example:
+      heartbeat init --discover -o ~/.config/heartbeat/heartbeat.toml
+    """
+    path = Path(target).expanduser()
+    if target != "-" and os.path.lexists(path) and not force:
+        raise UsageError(_there(target))
+    draft = _discovered() if discover else _Draft(_example(), ())
+    _must_load(draft.text)
+    for remark in draft.remarks:
+        say(remark)
+    if target == "-":
+        click.echo(draft.text, nl=False)
+        return
+    _write(path, draft.text, force)
+    name = "" if target == "heartbeat.toml" else f" --config {target}"
+    say(f"written: {target}. Read it through, then:")
+    for verb, why in _NEXT.items():
+        say(f"  heartbeat{name} {verb:<18} {why}")
+
+
+def _there(target: str) -> str:
+    return f"{target}: is already there; --force overwrites it, -o FILE writes elsewhere"
+
+
+def _discovered() -> _Draft:
+    from heartbeat_cli import config, discovery
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.views import discovered
+
+    found = discovery.discover()
+    remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
+    remarks += [f"not looked at: {note}" for note in found.notes]
+    return _Draft(discovered.text(found.things, config.host_timezone()), tuple(remarks))
+
+
+def _example() -> str:
+    """The example: in the package's templates when installed, at the top of the source tree else."""
+    package = Path(__file__).parents[1]
+    for path in (package / "templates" / _EXAMPLE, package.parents[1] / _EXAMPLE):
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise HeartbeatError(f"{_EXAMPLE} is missing from this installation; install heartbeat-cli anew")
+
+
+def _must_load(text: str) -> None:
+    """A file that heartbeat itself refuses must never be written."""
+    import tomllib
+
+    from heartbeat_cli import config
+
+    config.load(tomllib.loads(text), "the new configuration")
+
+
+def _write(path: Path, text: str, force: bool) -> None:
+    """Whole or not at all, and without --force never over a file that came up meanwhile."""
+    from heartbeat_cli.files import write_whole
+
+    reserved = False
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+        if not force:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            reserved = True
+        write_whole(path, text, 0o600)
+    except OSError as error:
+        if reserved:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise UsageError(_there(str(path))) from error
+        raise HeartbeatError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error

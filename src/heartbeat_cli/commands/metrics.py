@@ -1,0 +1,37 @@
+"""`heartbeat metrics`: the figures for Prometheus."""
+
+import click
+
+from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.errors import HeartbeatError
+
+_MODE = 0o644  # read by node_exporter, which is another user
+
+
+@click.command("metrics")
+@click.option("-o", "--output", metavar="FILE", help="Write to a file, at once and whole, instead of printing.")
+@pass_app
+def command(app: App, output: str | None) -> int:
+    """Print states, response times, counters and the last metrics in Prometheus' text format.
+
+    Nothing is looked at anew. With -o the file is replaced in one step, as node_exporter's textfile collector wants.
+
+    \b
+    Example:
+      heartbeat metrics -o /var/lib/prometheus/node-exporter/heartbeat.prom
+    """
+    from heartbeat_cli.store import figures
+    from heartbeat_cli.views import prometheus
+
+    with app.store() as db:
+        text = prometheus.text(figures.read(db, app.config.observer, app.now()), app.config)
+    if output in (None, "-"):
+        click.echo(text, nl=False)
+        return 0
+    from heartbeat_cli.files import write_whole
+
+    try:
+        write_whole(output, text, _MODE)
+    except OSError as error:
+        raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
+    return 0

@@ -1,0 +1,260 @@
+"""Is everything there that heartbeat needs? The looks behind `heartbeat doctor`: nothing is kept, sent or restarted.
+
+Each function looks at one thing and gives findings: `bad` must be mended, `warn` should be thought about. The advice
+says what to do.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli import engine, plugins
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
+from heartbeat_cli.redact import redact
+
+Level = Literal["ok", "warn", "bad"]
+
+_LEVELS: dict[str, Level] = {"healthy": "ok", "degraded": "warn", "unhealthy": "warn", "error": "bad", "unknown": "bad"}
+_ADVICE = {
+    "degraded": "it answers; see what it warns of",
+    "unhealthy": "it can be asked, and is not well: see to it",
+    "error": "is it running, and is this the right address?",
+    "unknown": "heartbeat could not look: mend this, or change the component's settings",
+}
+_SHOWN_KEYS = ("unit", "host", "port", "dsn", "container", "period", "mounts")
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    topic: str
+    level: Level
+    text: str
+    advice: str = ""
+
+
+class _RollBack(Exception):
+    """Ends the trial write without keeping it."""
+
+
+def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
+    count = f"{len(config.components)} components, {len(config.channels)} channels"
+    if path is None:
+        advice = "`heartbeat init --discover` writes a file to build on"
+        yield Finding("config", "ok", f"no configuration file, so the built-in one: {count}", advice)
+        return
+    yield Finding("config", "ok", f"{path}: {count}")
+    for line in config.lacking:
+        yield Finding("config", "bad", line, "until then what it belongs to is neither looked at nor used")
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if mode & 0o007 and any(secret in text for secret in config.secrets):
+        advice = f"chmod o= {path}; better, put the secrets into files of their own and write file:PATH"
+        yield Finding("config", "warn", f"{path} holds secrets and can be read by every user", advice)
+
+
+def store(opened: Any, where: str) -> Iterator[Finding]:
+    """`opened` is the context manager that connects and migrates."""
+    from heartbeat_cli.store import preferences
+
+    where = redact(where)
+    begun = time.monotonic()
+    try:
+        with opened as db:
+            ready = time.monotonic()
+            db.rows("SELECT version FROM heartbeat_schema")
+            asked = time.monotonic()
+            try:
+                with db.transaction():
+                    preferences.put(db, "doctor", "trial write")
+                    raise _RollBack
+            except _RollBack:
+                pass
+            took = f"opened in {(ready - begun) * 1000:.0f} ms, a query takes {(asked - ready) * 1000:.1f} ms"
+            yield Finding("store", "ok", f"{where}: {took}, the tables are there and can be written")
+    except StoreError as error:
+        yield Finding("store", "bad", str(error), _store_advice(where))
+
+
+def _store_advice(where: str) -> str:
+    if where.startswith("sqlite"):
+        return "its folder must be there and writable to this user, with room on the disk"
+    return "PostgreSQL must run, let this role in, and allow it to create tables in the database"
+
+
+def state_folder(config: Config) -> Iterator[Finding]:
+    from heartbeat_cli import lock
+
+    folder = config.state_dir
+    try:
+        with lock.only_one(folder):
+            yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")
+    except lock.Busy as busy:
+        yield Finding("state", "ok", f"{folder}: is writable; {busy}")
+    except HeartbeatError as error:
+        yield Finding("state", "bad", str(error), f"mkdir -p {folder} and make it belong to this user")
+
+
+def components(config: Config, now: float) -> Iterator[Finding]:
+    """Each component's look, once: what was asked, and what came back."""
+    pace = STRATEGIES[config.heartbeat.strategy]
+    asked = [
+        engine.Asked(one, Look(one.id, one.timeout(pace), now))
+        for one in config.components.values()
+        if not getattr(plugins.load("monitors", one.kind), "WANTS_BEATS", False)
+    ]
+    longest = max((one.look.timeout for one in asked), default=0.0)
+    readings = engine.look_at(asked, time.monotonic() + longest + 1.0)
+    for one in config.components.values():
+        if one.id in readings:
+            yield _component(config, one, readings[one.id], now)
+        else:
+            yield Finding(f"component {one.id}", "ok", f"reports its own life (`heartbeat beat {one.id}`)")
+
+
+def _component(config: Config, one: Component, reading: Reading, now: float) -> Finding:
+    took = f" in {reading.response_time:.3f} s" if reading.response_time is not None else ""
+    said = f": {reading.error}" if reading.error else ""
+    text = f"{one.kind}, {asked_what(one, now)}: {reading.status}{took}{said}"
+    text = redact(one_line(text, 500), config.secrets)
+    return Finding(f"component {one.id}", _LEVELS[reading.status], text, _ADVICE.get(reading.status, ""))
+
+
+def asked_what(one: Component, now: float) -> str:
+    """What a look at this component asks, in a few words."""
+    module = plugins.load("monitors", one.kind)
+    if one.broken:
+        return "nothing asked"
+    if hasattr(module, "request"):
+        try:
+            request = module.request(one.settings, Look(one.id, 1.0, now))
+        except Unobservable:
+            return "nothing asked"
+        return f"{request.method} {request.url}" + (f" over {request.unix_socket}" if request.unix_socket else "")
+    values = one.settings._asdict()
+    if one.kind == "command":
+        return str(values["command"][0])
+    shown = [f"{key} {values[key]}" for key in _SHOWN_KEYS if values.get(key)]
+    return ", ".join(shown) or "this host"
+
+
+def channels(config: Config) -> Iterator[Finding]:
+    if not config.tables.get("channels"):
+        advice = "add a [channels.…] section; `heartbeat kinds` shows the kinds"
+        yield Finding("channels", "warn", "none: alerts go to standard error, which cron mails if it can", advice)
+        return
+    for one in config.channels.values():
+        if one.broken:
+            yield Finding(f"channel {one.id}", "bad", one.broken, "its alerts wait until then")
+            continue
+        text = f"{one.kind}, settings are fine; nothing was sent (`heartbeat notify --test {one.id}` does)"
+        yield Finding(f"channel {one.id}", "ok", text)
+
+
+def docker(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The right to use Docker's socket, where Docker is looked at or restarts something."""
+    from heartbeat_cli.domain import docker_host
+
+    for host in sorted({one.host for one in _uses(config, "docker")}):
+        try:
+            engine_ = docker_host.find(host, environ)
+        except ValueError as error:
+            yield Finding("docker", "bad", str(error), "mend `host` of the component, or $DOCKER_HOST")
+            continue
+        if engine_.socket is None:
+            continue
+        if not os.path.exists(engine_.socket):
+            yield Finding("docker", "bad", f"{engine_.socket}: no such socket", "is Docker installed and running?")
+        elif not os.access(engine_.socket, os.R_OK | os.W_OK):
+            advice = "add this user to the group docker (usermod -aG docker USER), then log in anew"
+            yield Finding("docker", "bad", f"{engine_.socket}: no right to use it", advice)
+        else:
+            yield Finding("docker", "ok", f"{engine_.socket}: may be used")
+
+
+def systemd(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """systemctl, and the right to restart units, where units are looked at or restarted."""
+    import shutil
+
+    from heartbeat_cli import process
+
+    path = process.minimal_env({})["PATH"]
+    for prefix in sorted({one.systemctl for one in _uses(config, "service", "systemd")}):
+        if shutil.which(prefix[0], path=path) is None:
+            yield Finding("systemctl", "bad", f"{prefix[0]}: no such program", "install it, or change `systemctl`")
+        elif prefix == ("systemctl",) and not os.path.isdir("/run/systemd/system"):
+            advice = "give the agents a ladder without systemd, or turn their recovery off"
+            yield Finding("systemctl", "warn", "systemd does not run here, so no unit can be restarted", advice)
+        elif prefix == ("systemctl",) and os.geteuid() != 0 and _restarts(config):
+            advice = 'allow it with a polkit rule, or with sudo: systemctl = ["sudo", "-n", "systemctl"] in the ladder'
+            yield Finding("systemctl", "warn", "may be asked; restarting units usually wants root", advice)
+        else:
+            yield Finding("systemctl", "ok", f"{' '.join(prefix)}: is there")
+
+
+def _uses(config: Config, *kinds: str) -> list[Any]:
+    """The settings of every component, and every rung of a ladder that is not off, of these kinds."""
+    every = [one for one in config.components.values() if not one.broken]
+    found = [one.settings for one in every if one.kind in kinds]
+    return found + [
+        rung.settings for one in every if one.plan.mode != "off" for rung in one.plan.ladder if rung.action in kinds
+    ]
+
+
+def _restarts(config: Config) -> bool:
+    return any(r.action == "systemd" for c in config.components.values() if c.plan.mode != "off" for r in c.plan.ladder)
+
+
+def crontab(every: int, tables: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether cron starts heartbeat, as often as the strategy asks, with what the configuration reads."""
+    from heartbeat_cli import cron
+    from heartbeat_cli.domain import crontab as text
+
+    try:
+        lines = text.jobs(cron.read())
+    except HeartbeatError as error:
+        yield Finding("crontab", "warn", str(error), "have something else start `heartbeat run`, as a systemd timer")
+        return
+    if lines and len(lines) != 60 // every:
+        advice = "`heartbeat crontab --install` brings it up to date"
+        yield Finding("crontab", "warn", f"{len(lines)} starts a minute; the strategy wants {60 // every}", advice)
+    elif lines:
+        yield Finding("crontab", "ok", f"{len(lines)} starts a minute")
+    elif system := _system_wide():
+        yield Finding("crontab", "ok", f"{system} starts heartbeat")
+    else:
+        advice = "`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`"
+        yield Finding("crontab", "warn", "nothing in your crontab starts heartbeat", advice)
+    for name in cron.wanted_variables(tables):
+        advice = "write file:PATH instead, or set the variable in the crontab yourself"
+        yield Finding("crontab", "warn", f"the configuration reads ${name}, which cron does not know", advice)
+
+
+def _system_wide() -> str:
+    """The system's crontab that starts heartbeat, if there is one."""
+    for path in (Path("/etc/crontab"), *sorted(Path("/etc/cron.d").glob("*"))):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if any("heartbeat" in line and not line.lstrip().startswith("#") for line in lines):
+            return str(path)
+    return ""
+
+
+def time_zone(config: Config, now: float) -> Iterator[Finding]:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    shown = datetime.fromtimestamp(now, ZoneInfo(config.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    origin = "" if config.heartbeat.timezone else " (this host's)"
+    yield Finding("timezone", "ok", f"{config.timezone}{origin}: it is {shown} there; days are cut at its midnight")

@@ -1,0 +1,65 @@
+"""A small local copy of what the next pass needs, refreshed by every good pass: the seed of the spool.
+
+States, open incidents and their attempts, alerts and notifications that are not done with, last looks, beats, silences
+and settings, as one JSON file. It holds no history, so its size follows the number of components, not their age.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli.files import write_whole
+from heartbeat_cli.store import tables
+from heartbeat_cli.store.database import Database
+
+_OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
+_LIVE_ALERTS = (
+    f"(SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN}))"
+    " UNION (SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting')"
+)
+
+Snapshot = dict[str, list[Any]]
+
+
+def snapshot(db: Database, observer: str, now: float) -> Snapshot:
+    """The rows that the next passes of this observer need, by table."""
+    wanted: dict[str, tuple[str, tuple[Any, ...]]] = {
+        tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
+        tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
+        tables.RECOVERIES.name: (f"WHERE incident IN ({_OPEN}) ORDER BY key", ()),
+        tables.BEATS.name: ("ORDER BY key", ()),
+        tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
+    }
+    found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
+    if found[tables.INCIDENTS.name] or _something_waits(db):
+        for table in (tables.ALERTS, tables.OUTBOX):
+            live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
+            found[table.name] = table.select(db, live)
+    return found
+
+
+_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX))
+
+
+def _something_waits(db: Database) -> bool:
+    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))
+
+
+def write(path: Path, copy: Snapshot) -> None:
+    """Keep a snapshot; raises OSError when the file cannot be written."""
+    write_whole(path, json.dumps(copy, ensure_ascii=False, separators=(",", ":")), 0o600)
+
+
+def read(path: Path) -> Snapshot:
+    """The last snapshot; empty where there is none or it cannot be read (then the spool starts from nothing)."""
+    try:
+        found: Snapshot = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def plant(db: Database, copy: Snapshot) -> None:
+    """Fill an empty store from a snapshot."""
+    for table in tables.ALL:
+        table.merge(db, [tuple(row) for row in copy.get(table.name, [])])

@@ -1,0 +1,45 @@
+"""Foreign text made fit for both stores: what a component, a program or a person says must never break a pass.
+
+PostgreSQL takes no NUL character and neither store takes half of a surrogate pair; both stand in what programs print
+and in file names of another encoding. What fits is returned as it is, so the ordinary case costs next to nothing.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, overload
+
+
+@overload
+def storable(text: str) -> str: ...
+@overload
+def storable(text: None) -> None: ...
+@overload
+def storable(text: str | None) -> str | None: ...
+def storable(text: str | None) -> str | None:
+    """The text without NUL characters, lone surrogates as `?`."""
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def as_json(value: Any) -> str:
+    """A tree as JSON that both stores take: a number that is none becomes null, a stranger its text."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value))
+    # An emoji comes here too, which costs it a second walk, and nothing else.
+    return text if "\\u0000" not in text and "\\ud" not in text else json.dumps(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else storable(str(value))

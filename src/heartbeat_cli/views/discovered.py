@@ -1,0 +1,59 @@
+"""What discovery found, as a commented configuration file."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.views.settings_text import literal
+
+_HEAD = """\
+# heartbeat: what runs on this host, as found by `heartbeat init --discover`.
+#
+# Lines that begin with `#` alone are settings to switch on. All times are seconds. `heartbeat kinds` shows every key,
+# `heartbeat init -o -` prints a fully commented example, `heartbeat config check` says what is wrong in this file.
+
+[heartbeat]
+# Where everything is kept. Default: SQLite in the state folder.
+#store = "postgresql://heartbeat@localhost/heartbeat"
+# Zone that days and shown times are cut by. Default: this host's.
+timezone = {timezone}
+# Language of messages and reports: "en" or "zh-HK".
+locale = "en"
+# "aggressive" (every 15 s), "normal" (30 s) or "conservative" (60 s).
+strategy = "normal"
+
+[recovery]
+# "ask": heartbeat tells what it would restart and waits for `heartbeat recover --component ID`. Change it to "on", here
+# and in the ladders below, to have it restart by itself; "off" never restarts anything.
+mode = "ask"
+# Folder of the scripts restart_<id>.sh that are tried when nothing else helped. Default: none.
+#scripts = "/etc/heartbeat/scripts"
+
+# How alerts reach people; without a channel they are printed, and cron mails that. `heartbeat kinds` lists the others.
+[channels.console]
+kind = "console"
+"""
+
+
+def text(things: Iterable[Any], timezone: str) -> str:
+    """A configuration file that holds these components (each with `id`, `table` and `remark`)."""
+    parts = [_HEAD.format(timezone=literal(timezone))]
+    for one in things:
+        remark = [f"# {one_line(one.remark, 110)}"] if one.remark else []
+        parts.append("\n".join(["", *remark, *_table(f"components.{_key(one.id)}", one.table), ""]))
+    return "".join(parts)
+
+
+def _table(name: str, table: Mapping[str, Any]) -> list[str]:
+    """A table as TOML lines: its own keys first, then its tables and lists of tables."""
+    lines = [f"[{name}]"]
+    lines += [f"{_key(key)} = {literal(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _table(f"{name}.{_key(key)}", value)
+    return lines
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)

@@ -1,0 +1,75 @@
+"""How a page speaks: words, times and spans in one locale, zone and moment; foreign text redacted and made one line."""
+
+from typing import NamedTuple
+
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.redact import redact
+from heartbeat_cli.views.rows import iso
+from heartbeat_cli.views.wording import local_time, word
+
+
+class Moment(NamedTuple):
+    """A point in time for a `<time>`: as shown, in full, for programs, and how long ago."""
+
+    shown: str
+    full: str
+    iso: str
+    ago: str
+    lasting: str
+
+
+class Voice(NamedTuple):
+    """Everything wording depends on."""
+
+    locale: str
+    timezone: str
+    secrets: tuple[str, ...]
+    now: float
+
+    def word(self, key: str, **values: object) -> str:
+        return word(key, self.locale, **values)
+
+    def named(self, prefix: str, name: str) -> str:
+        """The word `prefix_name`, or the name itself where the catalogue has none."""
+        key = f"{prefix}_{name}"
+        found = self.word(key)
+        return name if found == key else found
+
+    def clean(self, text: str | None, limit: int = 300) -> str:
+        """What somebody else said, fit to be shown."""
+        return one_line(redact(text, self.secrets), limit) if text else ""
+
+    def span(self, seconds: float) -> str:
+        """A length of time: `2 h 5 min`."""
+        return " ".join(self.named("unit", part) for part in duration(seconds).split())
+
+    def took(self, seconds: float | None) -> str:
+        """A response time: milliseconds up to a second."""
+        if seconds is None:
+            return "-"
+        return f"{seconds * 1000:.0f} {self.named('unit', 'ms')}" if seconds < 1 else self.span(seconds)
+
+    def moment(self, at: float) -> Moment:
+        ago = max(0.0, self.now - at)
+        pattern = "%H:%M" if ago < 20 * 3600 else "%m-%d %H:%M"
+        return Moment(
+            local_time(at, self.timezone, pattern),
+            local_time(at, self.timezone),
+            iso(at) or "",
+            self.word("ago", span=self.span(ago)),
+            self.word("lasting", span=self.span(ago)),
+        )
+
+
+def of(config: Config, now: float) -> Voice:
+    """The voice a configuration asks for."""
+    return Voice(config.heartbeat.locale, config.timezone, tuple(config.secrets), now)
+
+
+def percent(share: float | None) -> str:
+    """A share as per cent, never rounded up: what is shown as `100 %` had no exception at all."""
+    if share is None:
+        return "-"
+    text = f"{int(share * 10_000 + 1e-6) / 100:.2f}"
+    return "100 %" if text == "100.00" else f"{text} %"

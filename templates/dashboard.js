@@ -1,0 +1,71 @@
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const find = (id) => document.getElementById(id);
+  const written = Number(root.dataset.written), limit = Number(root.dataset.staleAfter);
+
+  // The page cannot know that nobody writes it any more; the reader's clock can.
+  const words = new Intl.RelativeTimeFormat(root.lang, { numeric: "always" });
+  const ago = (seconds) => {
+    for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]])
+      if (seconds >= 2 * size) return words.format(-Math.floor(seconds / size), unit);
+    return words.format(-Math.floor(seconds), "second");
+  };
+  const title = document.title;
+  const look = () => {
+    const age = Math.max(0, Date.now() / 1000 - written), stale = age > limit;
+    find("age").textContent = " (" + ago(age) + ")";
+    find("stale-age").textContent = stale ? "(" + ago(age) + ")" : "";
+    find("stale").hidden = !stale;
+    document.body.classList.toggle("is-stale", stale);
+    document.title = stale ? "⚠ " + title : title;
+  };
+  look();
+  setInterval(look, 5000);
+
+  // What the reader chose outlives the next refresh of the page, in this tab.
+  const store = {
+    get: (key) => { try { return sessionStorage.getItem("heartbeat." + key); } catch { return null; } },
+    put: (key, value) => { try { sessionStorage.setItem("heartbeat." + key, value); } catch { /* not allowed here */ } },
+  };
+  const filter = find("filter"), only = find("only"), shown = find("shown");
+  const groups = [...document.querySelectorAll("details.group")].map((box) => ({
+    box,
+    rows: [...box.querySelectorAll("tbody tr")].map((row) => ({
+      row,
+      text: (row.querySelector(".who").textContent + " " + row.id.slice(2) + " " + box.id.slice(2) + " " +
+        box.querySelector("h3").textContent).toLowerCase(),
+    })),
+  }));
+  const apply = () => {
+    const wanted = filter.value.trim().toLowerCase().split(/\s+/);
+    let count = 0;
+    for (const { box, rows } of groups) {
+      let hits = 0;
+      for (const { row, text } of rows) {
+        row.hidden = !wanted.every((word) => text.includes(word));
+        if (!row.hidden && !(only.checked && row.classList.contains("ok"))) hits++;
+      }
+      box.hidden = hits === 0;
+      if (hits && (filter.value.trim() || only.checked)) box.open = true;
+      count += hits;
+    }
+    shown.textContent = filter.value.trim() || only.checked ? shown.dataset.word + " " + count : "";
+    store.put("filter", filter.value);
+    store.put("only", only.checked ? "1" : "");
+  };
+  for (const { box } of groups) {
+    const was = store.get(box.id);
+    if (was !== null) box.open = was === "1";
+    box.querySelector("summary").addEventListener("click", () => store.put(box.id, box.open ? "" : "1"));
+  }
+  find("find").hidden = false;
+  filter.value = store.get("filter") || "";
+  only.checked = store.get("only") === "1";
+  filter.addEventListener("input", apply);
+  only.addEventListener("change", apply);
+  filter.addEventListener("focus", () => store.put("focus", "1"));
+  filter.addEventListener("blur", () => store.put("focus", ""));
+  if (filter.value || only.checked) apply();
+  if (store.get("focus") === "1") filter.focus({ preventScroll: true });
+})();

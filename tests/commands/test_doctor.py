@@ -1,0 +1,155 @@
+"""`heartbeat doctor`: what is wrong is named, with what to do; a sound setup is exit 0."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parts.docker import need_image
+from tests.parts.http import Answer, healthy_server
+from tests.parts.verb import heartbeat
+
+
+def doctor(folder: Path, text: str, code: int, **variables: str) -> dict[str, dict[str, Any]]:
+    """The findings by topic; the worst of a topic stands for it."""
+    (folder / "heartbeat.toml").write_text(text)
+    ended = heartbeat(folder, "doctor", "--format", "json", **variables)
+    found = json.loads(ended.out)
+    assert (ended.code, ended.err) == (code, ""), ended
+    worst = ("ok", "warn", "bad")
+    return {one["topic"]: one for one in sorted(found, key=lambda one: worst.index(one["level"]))}
+
+
+def test_a_sound_setup(tmp_path: Path) -> None:
+    with healthy_server() as server:
+        text = f'[components.main]\nkind = "agent"\nurl = "{server.url}/health"\nrecovery = "off"\n'
+        text += '[channels.c]\nkind = "console"\n'
+        found = doctor(tmp_path, text, 0)
+        asked = [seen.path for seen in server.seen]
+    assert asked == ["/health"]  # each is looked at once
+    levels = {topic: one["level"] for topic, one in found.items()}
+    crontab = levels.pop("crontab")
+    assert crontab in ("ok", "warn")
+    assert levels == dict.fromkeys(("config", "state", "store", "component main", "channel c", "timezone"), "ok")
+    assert f"GET {server.url}/health: healthy in 0." in found["component main"]["text"]
+    assert "the tables are there and can be written" in found["store"]["text"]
+    assert not (tmp_path / ".local/state/heartbeat/heartbeat.db-journal").exists()
+    status = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert status[0]["status"] == "unknown"  # nothing of it was kept
+
+
+def test_components_that_are_not_well(tmp_path: Path) -> None:
+    with healthy_server(Answer(503, b'{"status": "DOWN"}')) as server:
+        text = f"""
+            [components.ill]
+            kind = "agent"
+            url = "{server.url}/"
+            [components.gone]
+            kind = "agent"
+            url = "http://127.0.0.1:1/"
+            [components.strange]
+            kind = "command"
+            command = ["/no/such/check", "--password", "hunter2"]
+            [components.backup]
+            kind = "push"
+            period = 60
+        """
+        found = doctor(tmp_path, text, 2)
+    assert found["component ill"]["level"] == "warn"
+    assert found["component gone"]["level"] == "bad"
+    assert "connection refused" in found["component gone"]["text"]
+    assert found["component strange"]["level"] == "bad"
+    assert found["component backup"]["level"] == "ok"
+    assert all(one["advice"] for one in found.values() if one["level"] != "ok")
+    assert "hunter2" not in json.dumps(found)
+    assert found["channels"]["level"] == "warn"
+
+
+def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
+    found = doctor(tmp_path, '[heartbeat]\nstore = "postgresql://u:hunter2secret@127.0.0.1:1/x"\n', 2)
+    assert found["store"]["level"] == "bad"
+    assert "hunter2" not in json.dumps(found)
+    assert "PostgreSQL must run" in found["store"]["advice"]
+
+
+@pytest.mark.postgres
+def test_a_store_in_postgresql(tmp_path: Path, database: str) -> None:
+    found = doctor(tmp_path, f'[heartbeat]\nstore = "{database}"\n', 0)
+    assert found["store"]["level"] == "ok"
+    again = doctor(tmp_path, f'[heartbeat]\nstore = "{database}"\n', 0)
+    assert again["store"]["level"] == "ok"
+
+
+def test_a_state_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = doctor(tmp_path, f'[heartbeat]\nstate_dir = "{tmp_path}/file/state"\n', 2)
+    assert (found["state"]["level"], found["store"]["level"]) == ("bad", "bad")
+
+
+def test_every_error_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.toml").write_text('[components.a]\nkind = "agnet"\n[components.b]\nkind = "agent"\n')
+    ended = heartbeat(tmp_path, "doctor")
+    assert (ended.code, ended.err) == (2, "")
+    assert "did you mean agent?" in ended.out
+    assert "components.b.url: is required" in ended.out
+    assert "Traceback" not in ended.out
+
+
+def test_secrets_that_everybody_can_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret-in-a-file")
+    path = tmp_path / "heartbeat.toml"
+    agent = '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\n'
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    found = doctor(tmp_path, f'{agent}headers = {{ Authorization = "file:token" }}\n', 2)
+    assert found["config"]["level"] == "ok"
+    found = doctor(tmp_path, f'{agent}headers = {{ Authorization = "s3cret-inline" }}\n', 2)
+    assert found["config"]["level"] == "warn"
+    assert "chmod" in found["config"]["advice"]
+    assert "s3cret" not in json.dumps(found)
+    path.chmod(0o600)
+    assert doctor(tmp_path, path.read_text(), 2)["config"]["level"] == "ok"
+
+
+def test_what_cron_does_not_know(tmp_path: Path) -> None:
+    found = doctor(tmp_path, '[heartbeat]\nobserver = "env:WHO"\n', 0, WHO="me")
+    assert found["crontab"]["level"] == "warn"
+    assert "$WHO" in found["crontab"]["text"]
+
+
+def test_docker_that_is_not_there(tmp_path: Path) -> None:
+    found = doctor(tmp_path, '[components.x]\nkind = "docker"\ncontainer = "x"\nhost = "unix:///no/docker.sock"\n', 2)
+    assert found["docker"] | {"topic": ""} == {
+        "topic": "",
+        "level": "bad",
+        "text": "/no/docker.sock: no such socket",
+        "advice": "is Docker installed and running?",
+    }
+
+
+@pytest.mark.docker
+def test_docker_that_may_be_used(tmp_path: Path) -> None:
+    need_image("busybox", "heartbeat-test-busybox")
+    found = doctor(tmp_path, '[components.d]\nkind = "docker"\ndaemon = true\n', 0)
+    assert (found["docker"]["level"], found["component d"]["level"]) == ("ok", "ok")
+
+
+def test_units_without_systemd(tmp_path: Path) -> None:
+    if os.path.isdir("/run/systemd/system"):
+        pytest.skip("systemd runs here")
+    found = doctor(tmp_path, '[components.x]\nkind = "service"\nunit = "x"\n', 2)
+    assert "systemd does not run here" in found["systemctl"]["text"]
+
+
+def test_a_table_for_people(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.toml").write_text('[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\n')
+    ended = heartbeat(tmp_path, "doctor")
+    lines = ended.out.splitlines()
+    (bad,) = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("BAD   component a: agent, GET http://127.0.0.1:1/: error")
+    ]
+    assert lines[bad + 1] == "      → is it running, and is this the right address?"

@@ -1,0 +1,227 @@
+"""The state machine as stories, look by look, and as properties over every sequence of looks."""
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.fault_detection import Event, Observation, Parent, Policy, State, step
+from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
+
+LETTERS: dict[str, Status] = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "unknown"}
+FAULTY, SUSPECT = Parent("db", in_fault=True), Parent("db", in_fault=False)
+
+
+class Story:
+    """One component's life: `look("ee")` takes two failing looks a second apart and returns the events' names."""
+
+    def __init__(self, **policy: int) -> None:
+        self.policy = Policy(**policy)
+        self.state = State(since=0.0)
+        self.now = 0.0
+        self.events: list[Event] = []
+
+    def look(self, letters: str, parent: Parent | None = None) -> list[str]:
+        named = []
+        for letter in letters:
+            self.now += 1
+            seen = Observation(self.now, LETTERS[letter], f"said {letter}")
+            self.state, events = step(self.policy, self.state, seen, parent)
+            self.events += events
+            named += [event.name for event in events]
+        return named
+
+
+def test_the_third_failing_look_makes_a_fault_and_not_before() -> None:
+    one = Story()
+    assert one.look("e") == [] and one.state.state == "suspect" and one.state.fail_count == 1
+    assert one.look("u") == [] and one.state.state == "suspect" and one.state.fail_count == 2
+    assert one.look("e") == ["opened"] and one.state.state == "fault" and one.state.fail_count == 3
+    (opened,) = one.events
+    assert (opened.started, opened.at) == (1.0, 3.0)
+    assert opened.reason == "3 failing looks in a row (threshold 3)" and opened.cause == "said e"
+    assert one.look("eeee") == [] and one.state.fail_count == 7
+
+
+def test_a_success_in_between_starts_the_count_anew() -> None:
+    one = Story()
+    assert one.look("eeheehee") == []
+    assert one.state.state == "suspect" and one.state.fail_count == 2 and one.state.failing_since == 7.0
+
+
+def test_two_good_looks_end_a_fault_and_the_next_one_is_new() -> None:
+    one = Story()
+    one.look("eee")
+    assert one.look("h") == [] and one.state.state == "recovering"
+    assert one.look("h") == ["ended"]
+    assert one.events[-1].started == 1.0 and one.events[-1].reason == "2 good looks in a row (threshold 2)"
+    assert one.state == State(since=5.0)
+    assert one.look("eee") == ["opened"] and one.events[-1].started == 6.0
+
+
+def test_recovering_falls_back_into_the_same_fault() -> None:
+    one = Story()
+    one.look("eeeh")
+    assert one.look("e") == [] and one.state.state == "fault" and one.state.success_count == 0
+    assert one.look("h") == [] and one.state.state == "recovering"
+    assert one.look("h") == ["ended"] and one.events[-1].started == 1.0
+
+
+@pytest.mark.parametrize("before", ["", "e", "ee", "eee", "eeeh", "d", "ddd", "dddh"])
+def test_unknown_changes_nothing_anywhere(before: str) -> None:
+    one = Story()
+    one.look(before)
+    state = one.state
+    assert one.look("????") == [] and one.state == state
+
+
+def test_thresholds_of_one_judge_at_once() -> None:
+    one = Story(fail_threshold=1, recovery_threshold=1)
+    assert one.look("e") == ["opened"]
+    assert one.look("h") == ["ended"]
+    assert one.look("eheh") == ["opened", "ended", "opened", "ended"]
+
+
+def test_degraded_is_a_success_for_the_fault_and_has_an_alert_of_its_own() -> None:
+    one = Story()
+    assert one.look("dd") == [] and one.state.degraded_count == 2
+    assert one.look("d") == ["degraded"] and one.state.state == "healthy" and one.state.degraded
+    assert one.look("dddd") == []
+    assert one.look("h") == [] and one.look("d") == [] and one.look("h") == []
+    assert one.look("h") == ["degraded_ended"] and not one.state.degraded
+    assert one.look("eeedd") == ["opened", "ended"]
+
+
+def test_degraded_looks_must_be_consecutive() -> None:
+    one = Story()
+    assert one.look("ddhddedd") == [] and one.state.degraded_count == 2
+
+
+def test_a_failure_while_the_parent_is_in_fault_is_held() -> None:
+    one = Story()
+    assert one.look("eee", FAULTY) == ["held"]
+    assert one.state.held_by == "db" and one.events[-1].reason == "held: db, which it depends on, is in fault"
+    assert one.look("eeeeee", FAULTY) == []
+
+
+def test_the_held_is_released_only_when_it_goes_on_after_the_parent() -> None:
+    one = Story()
+    one.look("eeeee", FAULTY)
+    assert one.look("ee") == [] and one.state.grace_looks == 2
+    assert one.look("e") == ["released"] and one.state.held_by is None
+    assert one.look("hh") == ["ended"] and one.events[-1].held_by is None
+
+
+def test_grace_begins_anew_when_the_parent_fails_again() -> None:
+    one = Story()
+    one.look("eee", FAULTY)
+    one.look("ee")
+    assert one.look("e", FAULTY) == [] and one.state.grace_looks == 0
+    assert one.look("ee") == [] and one.look("e") == ["released"]
+
+
+def test_the_held_that_recovers_with_its_parent_was_never_its_own() -> None:
+    one = Story()
+    one.look("eee", FAULTY)
+    assert one.look("hh") == ["ended"] and one.events[-1].held_by == "db"
+
+
+def test_while_the_parent_is_suspect_judgement_waits() -> None:
+    one = Story()
+    assert one.look("eeeee", SUSPECT) == [] and one.state.state == "suspect" and one.state.fail_count == 5
+    assert one.look("e", FAULTY) == ["held"]
+
+    two = Story()
+    two.look("eeee", SUSPECT)
+    assert two.look("e") == ["opened"]
+
+
+def test_but_not_for_ever() -> None:
+    """A parent that was seen failing once and is never looked at again must not silence its children."""
+    one = Story()
+    assert one.look("e" * 11, SUSPECT) == []
+    assert one.look("e", SUSPECT) == ["opened"] and one.state.held_by is None
+
+
+# --- for every sequence -------------------------------------------------------------------------------------------
+
+statuses = st.sampled_from(list(get_args(Status)))
+parents = st.sampled_from([None, None, None, SUSPECT, FAULTY])
+policies = st.builds(Policy, st.integers(1, 5), st.integers(1, 4))
+sequences = st.lists(st.tuples(statuses, parents), max_size=60)
+
+
+def live(policy: Policy, sequence: Any, state: State | None = None, at: float = 0.0) -> tuple[State, list[Event]]:
+    state, events = state or State(since=0.0), []
+    for number, (status, parent) in enumerate(sequence):
+        state, more = step(policy, state, Observation(at + number, status), parent)
+        events += more
+    return state, events
+
+
+@given(policies, sequences)
+def test_never_a_fault_without_enough_consecutive_failures(policy: Policy, sequence: Any) -> None:
+    state, run = State(since=0.0), 0
+    for number, (status, parent) in enumerate(sequence):
+        before = state.state
+        run = run + 1 if status in FAILURES else 0 if status in SUCCESSES else run
+        state, events = step(policy, state, Observation(float(number), status), parent)
+        if any(event.name in ("opened", "held") for event in events):
+            assert run >= policy.fail_threshold
+        if before == "suspect" and state.state == "fault":
+            assert [event.name for event in events] in (["opened"], ["held"])
+        if status in FAILURES and parent is None and run >= policy.fail_threshold:
+            assert state.state == "fault"
+
+
+@given(policies, sequences)
+def test_opened_and_ended_alternate_and_speak_of_the_same_fault(policy: Policy, sequence: Any) -> None:
+    _, events = live(policy, sequence)
+    begun = None
+    for event in events:
+        if event.name in ("opened", "held"):
+            assert begun is None
+            begun = event
+        elif event.name == "released":
+            assert begun is not None and begun.name == "held" and event.started == begun.started
+        elif event.name == "ended":
+            assert begun is not None and event.started == begun.started <= begun.at < event.at
+            begun = None
+    graded = [event.name for event in events if event.name.startswith("degraded")]
+    assert graded == ["degraded", "degraded_ended"] * (len(graded) // 2) + ["degraded"] * (len(graded) % 2)
+
+
+@given(policies, sequences, st.integers(0, 60))
+def test_any_split_into_passes_gives_the_same(policy: Policy, sequence: Any, cut: int) -> None:
+    """Including the way through the store: a state is rebuilt from its plain values."""
+    whole = live(policy, sequence)
+    state, events = live(policy, sequence[:cut])
+    state, more = live(policy, sequence[cut:], State(*tuple(state)), float(len(sequence[:cut])))
+    assert (state, events + more) == whole
+
+
+@given(policies, sequences, st.lists(st.integers(0, 60), max_size=10))
+def test_unknown_anywhere_changes_nothing(policy: Policy, sequence: Any, places: list[int]) -> None:
+    timed = [(float(number), status, parent) for number, (status, parent) in enumerate(sequence)]
+    for place in places:
+        timed.insert(min(place, len(timed)), (0.5, "unknown", FAULTY))
+    state, events = State(since=0.0), []
+    for at, status, parent in timed:
+        state, more = step(policy, state, Observation(at, status), parent)
+        events += more
+    assert (state, events) == live(policy, sequence)
+
+
+@given(policies, sequences)
+def test_counters_are_never_negative_and_fit_the_state(policy: Policy, sequence: Any) -> None:
+    state = State(since=0.0)
+    for number, (status, parent) in enumerate(sequence):
+        state, _ = step(policy, state, Observation(float(number), status), parent)
+        assert min(state.fail_count, state.success_count, state.degraded_count, state.grace_looks) >= 0
+        assert state.degraded_count < max(policy.fail_threshold, policy.recovery_threshold)
+        if state.state == "healthy":
+            assert (state.fail_count, state.success_count, state.failing_since, state.held_by) == (0, 0, None, None)
+        if state.state == "recovering":
+            assert state.fail_count == 0 and 0 < state.success_count < policy.recovery_threshold
+        assert (state.failing_since is None) == (state.state == "healthy")

@@ -1,0 +1,60 @@
+"""History through detection: the incidents that would have been."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.component import Common, Component
+from heartbeat_cli.domain.fault_detection import Observation
+from heartbeat_cli.domain.replay import Imagined, replay
+from heartbeat_cli.domain.result import Status
+
+WORDS: dict[str, Status] = {"h": "healthy", "e": "error", "u": "unhealthy", "?": "unknown", "d": "degraded"}
+
+
+def component(id_: str, parents: tuple[str, ...] = (), fail: int = 3, good: int = 2) -> Component:
+    return Component(id_, "tcp", None, Common(depends_on=parents, fail_threshold=fail, recovery_threshold=good))
+
+
+def history(**letters: str) -> list[tuple[str, Observation]]:
+    """One letter a look, a minute apart."""
+    return [
+        (id_, Observation(60.0 * number, WORDS[letter], "broken"))
+        for id_, word in letters.items()
+        for number, letter in enumerate(word)
+    ]
+
+
+def test_the_thresholds_decide_what_would_have_been() -> None:
+    day = history(a="heehhheeeehehhh")
+    assert replay(day, {"a": component("a")}) == [Imagined("a", 360.0, 480.0, "broken", 780.0)]
+    assert [one.started for one in replay(day, {"a": component("a", fail=2)})] == [60.0, 360.0]
+    assert replay(day, {"a": component("a", fail=5)}) == []
+    assert replay(day, {"a": component("a", fail=3, good=1)})[0].ended == 600.0
+
+
+def test_what_is_not_over_has_no_end_and_strangers_are_left_out() -> None:
+    assert replay(history(a="eee", b="eee"), {"a": component("a")}) == [Imagined("a", 0.0, 120.0, "broken")]
+    assert replay([], {"a": component("a")}) == []
+
+
+def test_looks_of_one_moment_are_taken_parents_first() -> None:
+    tree = {"child": component("child", ("db",)), "db": component("db")}
+    found = replay(history(child="eeeee", db="eeeee"), tree)
+    assert [(one.component, one.held_by) for one in found] == [("child", "db"), ("db", None)]
+
+
+def test_a_child_that_goes_on_failing_becomes_its_own() -> None:
+    tree = {"child": component("child", ("db",)), "db": component("db")}
+    found = replay(history(child="eeeeeeeee", db="eeehhhhhh"), tree)
+    assert [(one.component, one.held_by, one.ended) for one in found] == [("child", None, None), ("db", None, 240.0)]
+
+
+@given(st.lists(st.sampled_from("hhheu?d"), max_size=80), st.randoms(use_true_random=False))
+def test_the_order_of_the_given_lines_does_not_matter(letters: list[str], chance: random.Random) -> None:
+    tree = {"a": component("a", ("b",)), "b": component("b")}
+    day = history(a="".join(letters), b="".join(reversed(letters)))
+    mixed = list(day)
+    chance.shuffle(mixed)
+    assert replay(mixed, tree) == replay(day, tree)

@@ -1,0 +1,21 @@
+"""heartbeat as a person starts it: a process of its own, in a folder of its own, with next to no environment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def heartbeat(folder: Path, *words: str, path: str | None = None, timeout: float = 60, **variables: str) -> Ended:
+    """Run a verb in `folder`, which is its home, too; `path` replaces $PATH."""
+    environment = {"PATH": path or os.environ["PATH"], "HOME": str(folder), **variables}
+    argv = [sys.executable, "-m", "heartbeat_cli", *words]
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, timeout=timeout, check=False)
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())

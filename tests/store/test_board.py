@@ -1,0 +1,138 @@
+"""The board that the dashboard shows, read from both stores: the same day gives the same board."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.board import Board, Seen, day_slots
+from heartbeat_cli.domain.result import Metric, Reading
+from heartbeat_cli.store import board, figures, passes, silences, states
+from heartbeat_cli.store.database import Database
+from tests.parts import deployment
+
+NOW = 1_795_000_000.0
+HONG_KONG = 8 * 3600.0
+SLOTS = day_slots(NOW, HONG_KONG)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Config]]:
+    """A bad day of the example deployment in either store."""
+    own = {"store": request.getfixturevalue("database")} if request.param == "postgres" else {}
+    config = deployment.config(tmp_path, heartbeat=own)
+    with deployment.store(config) as db:
+        deployment.live(db, config, NOW, deployment.trouble, step=600.0)
+        yield db, config
+
+
+def read(db: Database, config: Config) -> Board:
+    return board.read(db, config.observer, config.components, SLOTS, NOW)
+
+
+def test_slots_follow_the_local_clock_and_end_with_the_running_hour() -> None:
+    india = day_slots(NOW, 5.5 * 3600)
+    for slots, offset in ((SLOTS, HONG_KONG), (india, 5.5 * 3600)):
+        assert (slots.start + offset) % 3600 == 0
+        assert slots.end - 3600 <= NOW < slots.end
+        assert slots.end - slots.start == 24 * 3600
+
+
+def test_every_look_of_the_day_is_counted_once(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    found = read(db, config)
+    for id_ in config.components:
+        counted = Seen()
+        for seen in found.seen[id_].values():
+            counted = counted.plus(seen)
+        stored = db.rows(
+            "SELECT count(*) FROM heartbeat_logs l WHERE component = ? AND l.pass IN"
+            " (SELECT id FROM heartbeat_passes WHERE started >= to_timestamp(?))",
+            (id_, SLOTS.start),
+        )
+        assert counted.judged + counted.unknown == stored[0][0] > 100
+    whole = found.seen["db"]
+    assert whole[SLOTS.number - 4].failed > 0 and whole[3].failed == 0
+    assert whole[3].response == pytest.approx(0.006, rel=0.6)
+
+
+def test_incidents_come_with_what_was_tried_and_alerts_with_how_they_went(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    found = read(db, config)
+    open_ = {one.component: one for one in found.incidents}
+    assert set(open_) == {"db", "main", "chat", "host"}
+    assert open_["main"].held_by == "db"
+    assert [one.action for one in found.attempts[open_["db"].id]] == ["postgres", "docker", "script"]
+    assert open_["host"].id not in found.attempts
+    newest = found.alerts[0]
+    assert newest.component == "db"
+    assert {one.channel: one.state for one in found.deliveries[newest.id]} == {"telegram": "sent", "mail": "waiting"}
+    assert found.last_pass is not None and found.last_pass.looks == len(config.components)
+
+
+def test_the_hosts_curves_are_drawn_from_few_samples(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    curves = {(one.metric, one.mount): one.values for one in read(db, config).curves}
+    assert set(curves) == {
+        ("cpu_percent", ""),
+        ("memory_used_percent", ""),
+        ("disk_used_percent", "/"),
+        ("disk_used_percent", "/srv/models"),
+    }
+    disk = [value for value in curves["disk_used_percent", "/"] if value is not None]
+    assert disk[0] < 79 and disk[-1] > 96
+    assert None in curves["cpu_percent", ""], "heartbeat was away for 40 minutes"
+
+
+def test_the_cost_does_not_follow_the_number_of_looks(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    before = db.statements
+    read(db, config)
+    assert db.statements - before <= 12
+
+
+def test_changed_sees_a_new_state_an_alert_an_acknowledgement_and_nothing_else(
+    filled: tuple[Database, Config],
+) -> None:
+    db, config = filled
+    assert board.changed(db, NOW - 3 * 3600)
+    assert not board.changed(db, NOW)
+    one = passes.Pass("later", config.observer, NOW + 30, NOW + 31)
+    passes.save(db, one, {"sshd": Reading("healthy", 0.01)}, config.components)
+    assert not board.changed(db, NOW), "a look that changes nothing is no news"
+    incident = states.open_incidents(db)["db"]
+    states.save_incident(db, incident._replace(acked=NOW + 40, acked_by="ann"))
+    assert board.changed(db, NOW)
+    assert not board.changed(db, NOW + 50)
+
+
+def test_silences_are_shown_where_they_apply(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    silences.add(db, silences.Silence("a1", "agent", "silence", NOW - 60, NOW + 600, "works", "ann"))
+    silences.add(db, silences.Silence("a2", "db", "maintenance", NOW + 100, NOW + 600, "later", "ann"))
+    quiet = read(db, config).quiet
+    assert set(quiet) == set(deployment.AGENTS)
+    assert quiet["main"].kind == "silence" and quiet["main"].ends == NOW + 600
+
+
+def test_an_empty_store_gives_an_empty_board(tmp_path: Path) -> None:
+    config = deployment.config(tmp_path)
+    with deployment.store(config) as db:
+        found = read(db, config)
+        assert found.last_pass is None and not found.seen and not found.curves and not found.alerts
+        assert figures.read(db, config.observer, NOW).metrics == {}
+
+
+def test_figures_count_the_last_hour_and_take_the_newest_metrics(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    made = figures.read(db, config.observer, NOW)
+    assert sum(made.looks.values()) == 6 * len(config.components)
+    assert made.looks["error"] == 6, "the database, every ten minutes"
+    assert made.attempts == {("failed", False): 2, ("done", False): 1, ("done", True): 2}
+    assert made.alerts["database_down", "severe"] == 1
+    assert made.notifications["mail", "waiting"] >= 1
+    disks = {one.metadata["mount"]: one.value for one in made.metrics["host"] if one.name == "disk_used_percent"}
+    assert disks["/"] > 96
+    assert "db" not in made.metrics, "its last look measured nothing"
+    assert all(isinstance(one, Metric) for one in made.metrics["host"])

@@ -1,0 +1,327 @@
+"""The dashboard page: what it says about a day, that nothing foreign gets into it alive, and a real browser's view."""
+
+import html
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.board import day_slots
+from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.store import board, silences, states
+from heartbeat_cli.views import charts, dashboard, templates
+from heartbeat_cli.views.voice import percent
+from tests.parts import chromium, deployment
+
+NOW = 1_795_000_000.0
+
+
+def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_later: float = 0.0) -> str:
+    """The page after a day of a story, written `seconds_later`."""
+    with deployment.store(config) as db:
+        deployment.live(db, config, now, story, step=600.0)
+        return rendered(db, config, now + seconds_later)
+
+
+def rendered(db: Any, config: Config, now: float) -> str:
+    slots = day_slots(now, 8 * 3600.0)
+    return dashboard.page(board.read(db, config.observer, config.components, slots, now), config, now)
+
+
+class _Text(HTMLParser):
+    """What a page shows, and every tag with its attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._silent = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag if tag in ("style", "script") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+
+def parsed(text: str) -> _Text:
+    parser = _Text()
+    parser.feed(text)
+    return parser
+
+
+def said(text: str) -> str:
+    return " ".join(" ".join(parsed(text).words).split())
+
+
+def test_a_bad_day_reads_from_the_verdict_down_to_what_needs_a_person(tmp_path: Path) -> None:
+    text = said(page(deployment.config(tmp_path), deployment.trouble))
+    assert "4 of 10 components in fault" in text
+    assert "1 more to watch · Needs a person" in text
+    assert "Affected by it Main Agent, Chat Assistant" in text
+    assert re.search(r"docker \d\d:\d\d done – not healthy afterwards restarted openclaw-postgres in 2.4 s", text)
+    assert "could not connect to server: PANIC: could not write to file: No space left" in text
+    assert "mail waiting: localhost:25: connection refused" in text
+    assert (
+        text.index("in fault") < text.index("Open incidents") < text.index("Components") < text.index("Recent alerts")
+    )
+
+
+def test_a_good_day_says_so_and_nothing_more(tmp_path: Path) -> None:
+    text = said(page(deployment.config(tmp_path), deployment.calm))
+    assert "All components are healthy" in text
+    assert "Healthy now 10 / 10" in text and "Good looks, 24 hours 100 %" in text
+    assert "Open incidents" not in text and "No alerts in the last seven days." in text
+
+
+def test_the_page_speaks_chinese_in_local_time(tmp_path: Path) -> None:
+    made = page(deployment.config(tmp_path, heartbeat={"locale": "zh-HK"}), deployment.trouble)
+    assert '<html lang="zh-HK"' in made
+    assert "10 個組件中有 4 個故障" in said(made) and "時間以 Asia/Hong_Kong 顯示" in said(made)
+    assert 'title="2026-11-18 19:06:40"' in made, "the moment of writing, eight hours ahead of UTC"
+
+
+def test_nothing_looked_at_and_nothing_configured_are_not_called_well(tmp_path: Path) -> None:
+    for sections, verdict in (({}, "Nothing has been looked at yet"), ({"components": {}}, "No components are")):
+        config = deployment.config(tmp_path / verdict[:3], **sections)  # type: ignore[arg-type]
+        with deployment.store(config) as db:
+            made = rendered(db, config, NOW)
+        assert verdict in said(made) and 'class="verdict dim"' in made
+
+
+def test_a_component_that_is_no_longer_looked_at_is_not_shown_as_healthy(tmp_path: Path) -> None:
+    made = page(deployment.config(tmp_path), deployment.calm, seconds_later=3_600)
+    assert "10 of 10 components not known" in said(made)
+    assert said(made).count("not looked at any more") == 10
+
+
+def test_silences_and_acknowledgements_are_shown(tmp_path: Path) -> None:
+    config = deployment.config(tmp_path)
+    with deployment.store(config) as db:
+        deployment.live(db, config, NOW, deployment.trouble, step=600.0)
+        silences.add(db, silences.Silence("a1", "weather", "silence", NOW - 60, NOW + 600, "works", "ann"))
+        incident = states.open_incidents(db)["db"]
+        states.save_incident(db, incident._replace(acked=NOW - 60, acked_by="ann"))
+        text = said(rendered(db, config, NOW))
+    assert "silenced until 19:16" in text and "Acknowledged by ann" in text
+
+
+def test_the_worst_of_a_group_comes_first_and_big_healthy_groups_are_folded(tmp_path: Path) -> None:
+    components = {f"c{n:02d}": {"kind": "tcp", "host": "localhost", "port": 1000 + n} for n in range(50)}
+    components |= {f"s{n}": {"kind": "service", "unit": f"s{n}.service"} for n in range(5)}
+
+    def one_bad(id_: str, ago: float, chance: Any) -> Reading:
+        return Reading("error", None, "refused") if id_ == "c31" else Reading("healthy", 0.01)
+
+    made = page(deployment.config(tmp_path, components=components), one_bad)
+    rows = re.findall(r'<tr role="row" class="(\w+)" id="c-(\w+)">', made)
+    assert rows[0] == ("bad", "c31") and len(rows) == 55
+    assert re.search(r'id="g-tcp" open>', made) and re.search(r'id="g-service">', made)
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(1.0, "100 %"), (0.99999, "99.99 %"), (0.9, "90.00 %"), (0.0, "0.00 %"), (None, "-")]
+)
+def test_a_share_is_never_rounded_up(share: float | None, shown: str) -> None:
+    assert percent(share) == shown
+
+
+def test_drawings_stay_inside_their_frame_and_break_where_nothing_was_measured() -> None:
+    line = charts.spark([0.1, None, 0.5, 5000.0, 0.2])
+    assert line.line.count("M") == 2, "a gap is a gap"
+    points = re.findall(r"([\d.]+) ([\d.]+)", line.line)
+    assert all(0 <= float(x) <= charts.SPARK_WIDTH and 0 <= float(y) <= charts.SPARK_HEIGHT for x, y in points)
+    assert (line.low, line.high) == (0.1, 5000.0)
+    assert charts.spark([None, None]).last is None
+    _, paths = charts.bar(["ok", "bad", "ok"])
+    assert paths["ok"].count("M") == 2 and paths["bad"].count("M") == 1
+
+
+HOSTILE = (
+    '<script>document.title="owned"</script>',
+    '"><img src=x onerror="document.title=\'owned\'">',
+    "</title></style></textarea><svg onload=document.title='owned'>",
+    "{{ 7 * 7 }}{% raw %}",
+    "\u202eevil\u2028\x1b[31m\x00",
+    "javascript:alert(1)",
+    "a" * 3000,
+)
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """An address that a page must never ask, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path in ("/beacon", "/css"):  # others on this machine may be looking for health addresses
+                asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def _printable(text: str) -> str:
+    """The configuration refuses the rest."""
+    return "".join(char for char in text if char.isprintable())
+
+
+def hostile(folder: Path, address: str = "http://127.0.0.1:9") -> tuple[Config, str]:
+    """A deployment whose every text is an attack, and its page."""
+    attacks = [*HOSTILE, f"<img src={address}/beacon><link rel=stylesheet href={address}/css>"]
+    components: dict[str, Any] = {
+        f"h{n}": {"kind": "tcp", "name": _printable(text), "host": "localhost", "port": 1000 + n}
+        for n, text in enumerate(attacks)
+    }
+    components["db"] = {"kind": "database", "dsn": "postgresql://app:hunter2-secret@localhost/app"}
+
+    def bad(id_: str, ago: float, chance: Any) -> Reading:
+        text = "login app:hunter2-secret failed" if id_ == "db" else attacks[int(id_[1:])]
+        return Reading("error", None, text, evidence={"body": text})
+
+    title = {"title": HOSTILE[0], "file": str(folder / "page.html")}
+    config = deployment.config(folder, components=components, dashboard=title, heartbeat={"observer": HOSTILE[1]})
+    return config, page(config, bad)
+
+
+def test_what_components_say_is_escaped_and_redacted(tmp_path: Path) -> None:
+    _, made = hostile(tmp_path)
+    found = parsed(made)
+    assert [tag for tag, _ in found.tags].count("script") == 1
+    assert not [tag for tag, _ in found.tags if tag in ("img", "iframe", "object", "base", "form")]
+    for tag, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], (tag, attributes)
+        link = attributes.get("href") or "#"
+        assert link.startswith(("#", "data:image/svg+xml")), link
+    assert "hunter2-secret" not in made and "login app:••• failed" in said(made)
+    assert "{{ 7 * 7 }}" in said(made), "a template is not rendered twice"
+    assert not re.search(r"[\x00-\x08\x1b\u202e\u2028]", made)
+    assert "a" * 500 not in made, "long texts are cut"
+
+
+def test_the_page_names_no_other_address_and_lets_only_its_own_script_and_style_in(tmp_path: Path) -> None:
+    made = page(deployment.config(tmp_path), deployment.trouble)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', made)
+    assert policy is not None
+    rules = dict(rule.split(" ", 1) for rule in html.unescape(policy[1]).split("; "))
+    assert rules["default-src"] == "'none'" and rules["base-uri"] == "'none'"
+    assert re.fullmatch(r"'sha256-[\w+/]+='", rules["script-src"])
+    assert re.fullmatch(r"'sha256-[\w+/]+='", rules["style-src"])
+    addresses = [a for a in re.findall(r"https?://[^\s\"'<]+", made) if a != "http://www.w3.org/2000/svg"]
+    assert addresses == []
+
+
+def test_a_file_of_ones_own_takes_the_place_of_ours_and_is_escaped_all_the_same(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "dashboard.css").write_text("body { color: rebeccapurple }\n")
+    config = deployment.config(tmp_path, heartbeat={"templates": str(own)})
+    made = page(config, deployment.calm)
+    assert "rebeccapurple" in made and "All components are healthy" in said(made)
+    (own / "dashboard.html.j2").write_text("<p>{{ verdict.text }} {{ title }}</p>")
+    config = config._replace(dashboard=config.dashboard._replace(title="<b>"))
+    with deployment.store(config) as db:
+        assert rendered(db, config, NOW).endswith("&lt;b&gt;</p>")
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("<p>\n{{ nonsense }}", "line 2: UndefinedError: 'nonsense' is undefined"),
+        ("{% for %}", "line 1: "),
+        ("\n\n{{ 1 / 0 }}", "line 3: ZeroDivisionError: division by zero"),
+        ("{% include 'gone.j2' %}", "template gone.j2 is missing in "),
+    ],
+)
+def test_a_broken_template_is_one_plain_line(tmp_path: Path, template: str, complaint: str) -> None:
+    (tmp_path / "page.html.j2").write_text(template)
+    with pytest.raises(HeartbeatError) as caught:
+        templates.render("page.html.j2", {}, str(tmp_path))
+    assert complaint in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_browser_shows_a_hostile_page_without_running_or_asking_anything(
+    tmp_path: Path, listener: tuple[str, list[str]]
+) -> None:
+    address, asked = listener
+    _, made = hostile(tmp_path, address)
+    file = tmp_path / "page.html"
+    file.write_text(made, encoding="utf-8")
+    seen = chromium.open_page(file)
+    assert "<title>owned" not in seen.dom and 'id="stale-age">(' in seen.dom
+    assert seen.console == []
+    assert asked == []
+
+
+def test_a_browser_calls_an_old_page_old_and_a_fresh_one_fresh(tmp_path: Path) -> None:
+    made = page(deployment.config(tmp_path), deployment.calm)
+    seen = {}
+    for name, age in (("fresh", 0), ("old", 7200)):
+        file = tmp_path / f"{name}.html"
+        written = f'data-written="{time.time() - age:.0f}"'
+        file.write_text(re.sub(r'data-written="\d+"', written, made), encoding="utf-8")
+        seen[name] = chromium.open_page(file)
+        assert seen[name].console == []
+    assert "<title>⚠ All components are healthy" in seen["old"].dom and 'class="is-stale"' in seen["old"].dom
+    assert "heartbeat has not written it since 2026-11-18 19:06:40 (2 hours ago)" in said(seen["old"].dom)
+    assert "<title>All components are healthy" in seen["fresh"].dom and "is-stale" not in _tags(seen["fresh"].dom)
+    assert re.search(r'id="stale"[^>]* hidden', seen["fresh"].dom)
+
+
+def _tags(dom: str) -> str:
+    return str(parsed(dom).tags)
+
+
+def test_the_filter_and_the_switch_hide_what_is_not_wanted(tmp_path: Path) -> None:
+    """A second script, let in by its own hash, does what a reader's hands would do."""
+    made = page(deployment.config(tmp_path), deployment.trouble)
+    assert 'id="find" hidden' in made, "without a script there is no box that does nothing"
+    typed = chromium.open_page(_with_hands(tmp_path, made, 'set("filter", "weather agents")')).dom
+    assert _visible(typed) == ["weather"]
+    assert "shown: 1" in said(typed)
+    switched = chromium.open_page(_with_hands(tmp_path, made, 'hand("only").click()')).dom
+    assert "shown: 5" in said(switched)
+
+
+def _with_hands(folder: Path, made: str, action: str) -> Path:
+    script = (
+        "const hand = (id) => document.getElementById(id);"
+        'const set = (id, text) => { hand(id).value = text; hand(id).dispatchEvent(new Event("input")); };'
+        f"{action};"
+    )
+    allowed = dashboard._Inline(script).hash
+    file = folder / "hands.html"
+    made = made.replace("script-src '", f"script-src '{allowed}' '", 1)
+    file.write_text(made.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    return file
+
+
+def _visible(dom: str) -> list[str]:
+    rows = [
+        attributes
+        for tag, attributes in parsed(dom).tags
+        if tag == "tr" and (attributes.get("id") or "").startswith("c-")
+    ]
+    return [str(row["id"])[2:] for row in rows if "hidden" not in row]
