@@ -109,6 +109,11 @@ COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "interval": (0.01, _YEAR),
     "timeout": (0.01, 3_600),
     "slow_after": (0.001, 3_600),
+    "slow_factor": (1.0, 1_000),
+    "slow_floor": (0.0, 3_600),
+    "slow_threshold": (1, 1_000),
+    "retry_interval": (0.01, _YEAR),
+    "fail_window": (1, 21),
     "fail_threshold": (1, 1_000),
     "recovery_threshold": (1, 1_000),
     "retries": (0, 10),
@@ -129,7 +134,7 @@ def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, floa
             problems.add(f"{where}.{key}", "expected some text on one line")
         elif key in limits and value is not None and not limits[key][0] <= value <= limits[key][1]:
             low, high = limits[key]
-            problems.add(f"{where}.{key}", f"expected {low:,} to {high:,}, got {value:,}")
+            problems.add(f"{where}.{key}", f"expected {low:,} to {high:,}, got {value:,.10g}")
 
 
 def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:

@@ -222,7 +222,7 @@ def _scalar(value: Any, kind: Any, where: str, written: str, problems: Problems)
 
 def shown(value: Any) -> str:
     """A value of the file, for an error line."""
-    return one_line(_toml(value), 60)
+    return one_line(repr(value) if isinstance(value, float) else _toml(value), 60)
 
 
 def nearest(word: object, known: Iterable[object], few: int = 20) -> str:

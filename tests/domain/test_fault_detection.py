@@ -56,7 +56,7 @@ def test_two_good_looks_end_a_fault_and_the_next_one_is_new() -> None:
     assert one.look("h") == [] and one.state.state == "recovering"
     assert one.look("h") == ["ended"]
     assert one.events[-1].started == 1.0 and one.events[-1].reason == "2 good looks in a row (threshold 2)"
-    assert one.state == State(since=5.0)
+    assert one.state == State(since=5.0, history="FFFSS")
     assert one.look("eee") == ["opened"] and one.events[-1].started == 6.0
 
 
@@ -144,11 +144,49 @@ def test_but_not_for_ever() -> None:
     assert one.look("e", SUSPECT) == ["opened"] and one.state.held_by is None
 
 
+def test_failures_among_a_window_make_a_fault_without_being_in_a_row() -> None:
+    one = Story(fail_threshold=3, fail_window=5)
+    assert one.look("ehe") == [] and one.state.state == "suspect" and one.state.fail_count == 2
+    assert one.look("he") == ["opened"]
+    assert one.events[-1].reason == "3 failing looks among 5 (threshold 3)" and one.events[-1].started == 1.0
+
+    two = Story(fail_threshold=3, fail_window=5)
+    assert two.look("ehehhhhe") == []
+    assert two.state.fail_count == 1
+
+
+def test_a_suspicion_lasts_as_long_as_its_window_remembers_a_failure() -> None:
+    one = Story(fail_threshold=3, fail_window=4)
+    one.look("ehhh")
+    assert one.state.state == "suspect"
+    one.look("h")
+    assert (one.state.state, one.state.fail_count, one.state.failing_since) == ("healthy", 0, None)
+
+
+def test_a_flapping_component_is_told_of_twice() -> None:
+    one = Story(fail_threshold=1, recovery_threshold=1)
+    named = one.look("ehehehehehehehehehehehhhhhhhhhhhhhhhhhhhhhhhhh")
+    assert named[:7] == ["opened", "ended", "opened", "ended", "opened", "ended", "opened"]
+    assert named[7:] == ["ended"], "from the moment it flaps the incident stays open until it is steady"
+    assert not one.state.flapping and one.state.state == "healthy"
+
+
+def test_flapping_that_ends_in_failure_ends_in_the_fault_that_was_told() -> None:
+    one = Story(fail_threshold=1, recovery_threshold=1)
+    one.look("eheheheheheheh")
+    assert one.state.flapping and one.state.state == "recovering"
+    assert one.look("e" * 30) == []
+    assert not one.state.flapping and one.state.state == "fault"
+    assert one.look("h") == ["ended"]
+
+
 # --- for every sequence -------------------------------------------------------------------------------------------
 
 statuses = st.sampled_from(list(get_args(Status)))
 parents = st.sampled_from([None, None, None, SUSPECT, FAULTY])
-policies = st.builds(Policy, st.integers(1, 5), st.integers(1, 4))
+policies = st.builds(
+    Policy, st.integers(1, 5), st.integers(1, 4), st.none(), st.integers(1, 4), st.booleans()
+)
 sequences = st.lists(st.tuples(statuses, parents), max_size=60)
 
 
@@ -219,9 +257,10 @@ def test_counters_are_never_negative_and_fit_the_state(policy: Policy, sequence:
     for number, (status, parent) in enumerate(sequence):
         state, _ = step(policy, state, Observation(float(number), status), parent)
         assert min(state.fail_count, state.success_count, state.degraded_count, state.grace_looks) >= 0
-        assert state.degraded_count < max(policy.fail_threshold, policy.recovery_threshold)
+        assert state.degraded_count < max(policy.degraded_threshold, policy.recovery_threshold)
         if state.state == "healthy":
             assert (state.fail_count, state.success_count, state.failing_since, state.held_by) == (0, 0, None, None)
         if state.state == "recovering":
-            assert state.fail_count == 0 and 0 < state.success_count < policy.recovery_threshold
+            assert state.fail_count == 0 and 0 < state.success_count <= policy.recovery_threshold
+            assert state.success_count < policy.recovery_threshold or (policy.steady and state.flapping)
         assert (state.failing_since is None) == (state.state == "healthy")

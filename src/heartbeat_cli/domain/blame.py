@@ -16,10 +16,17 @@ def parent_of(component: Component, states: Mapping[str, State], components: Map
     return next((Parent(id_, in_fault=False) for id_, state in chain if state.state == "suspect"), None)
 
 
+def policy_of(component: Component) -> Policy:
+    """The thresholds a component is judged by."""
+    common = component.common
+    slow = common.fail_threshold if common.slow_threshold is None else common.slow_threshold
+    return Policy(common.fail_threshold, common.recovery_threshold, common.fail_window, slow, common.hold_flapping)
+
+
 def advance(
     component: Component, seen: Observation, states: Mapping[str, State], components: Mapping[str, Component]
 ) -> tuple[State, tuple[Event, ...]]:
     """One more heartbeat of a component, judged among all the others: its new state and the events."""
     state = states.get(component.id) or State(since=seen.at)
     parent = parent_of(component, states, components) if seen.status in FAILURES else None
-    return step(Policy(component.common.fail_threshold, component.common.recovery_threshold), state, seen, parent)
+    return step(policy_of(component), state, seen, parent)

@@ -17,8 +17,17 @@ class Common(NamedTuple):
     interval: seconds between two looks; default: the strategy's (15, 30 or 60)
     timeout: seconds one look may take; default: the strategy's (3, 5 or 10)
     fail_threshold: consecutive failing looks that make a fault
+    fail_window: when set, fail_threshold failures among this many looks make a fault, in a row or not
     recovery_threshold: consecutive good looks that end it
+    hold_flapping: while it goes to and fro (score above 30 % over the last 20 looks), its incident stays open until
+        it is steady (below 25 %), so that it is told of twice and not at every turn
     slow_after: seconds from which a good answer counts as degraded; default: never
+    slow_factor: a good answer also counts as degraded when it took this many times the 95th percentile of the
+        component's own last 50 answers; default: never
+    slow_floor: seconds below which slow_factor calls nothing slow
+    slow_threshold: consecutive degraded looks that are told of; default: fail_threshold
+    retry_interval: seconds between looks while it is suspect or recovering; default: the strategy's interval,
+        if that is shorter than its own
     retries: how often a look that got no answer is tried again inside its timeout
     depends_on: ids of components this one needs; while one of them is in fault, this one is neither
         alerted on nor restarted
@@ -31,8 +40,14 @@ class Common(NamedTuple):
     interval: float | None = None
     timeout: float | None = None
     fail_threshold: int = 3
+    fail_window: int | None = None
     recovery_threshold: int = 2
+    hold_flapping: bool = True
     slow_after: float | None = None
+    slow_factor: float | None = None
+    slow_floor: float = 0.2
+    slow_threshold: int | None = None
+    retry_interval: float | None = None
     retries: int = 1
     depends_on: tuple[str, ...] = ()
     severity: Severity | None = None
@@ -76,6 +91,10 @@ class Component(NamedTuple):
 
     def interval(self, strategy: Strategy) -> float:
         return self.common.interval or strategy.interval
+
+    def retry_interval(self, strategy: Strategy) -> float:
+        """Seconds between looks while it is not known whether it is well."""
+        return min(self.common.retry_interval or strategy.interval, self.interval(strategy))
 
     def timeout(self, strategy: Strategy) -> float:
         return self.common.timeout or strategy.timeout

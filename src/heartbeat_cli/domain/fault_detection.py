@@ -9,10 +9,14 @@
 A failure while something the component depends on is itself not well is held: it opens an incident nobody is told of,
 and becomes the component's own only when it goes on for `fail_threshold` more looks after the cause is gone.
 While that something is only suspect, judgement waits, but not for ever: it may be looked at seldom, or no more.
+
+A component that flaps keeps its incident open until it is steady again, so that it is told of twice, not thirty times.
+With `fail_window` a fault is `fail_threshold` failures among that many looks, in a row or not.
 """
 
 from typing import Literal, NamedTuple
 
+from heartbeat_cli.domain.flapping import is_flapping, remember
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
@@ -23,10 +27,15 @@ _PATIENCE = 4  # times the fail threshold that judgement waits for a suspect par
 
 
 class Policy(NamedTuple):
-    """How many consecutive looks make a fault and how many end it."""
+    """How many looks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
+    `degraded_threshold` degraded looks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a fault
+    does not end while the component flaps."""
 
     fail_threshold: int = 3
     recovery_threshold: int = 2
+    fail_window: int | None = None
+    degraded_threshold: int = 3
+    steady: bool = True
 
 
 class Observation(NamedTuple):
@@ -47,7 +56,8 @@ class Parent(NamedTuple):
 
 class State(NamedTuple):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
-    the threshold, so that a component that stays well needs no new row."""
+    the threshold, `history` goes back 21 looks: a component that stays well needs no new row. With a window
+    `fail_count` is the failures in it."""
 
     since: float
     state: StateName = "healthy"
@@ -78,17 +88,30 @@ def step(
 ) -> tuple[State, tuple[Event, ...]]:
     """The state after one more heartbeat, and what that means."""
     if seen.status in FAILURES:
-        return _failed(policy, state, seen, parent)
+        return _failed(policy, _remembered(state, failed=True), seen, parent)
     if seen.status in SUCCESSES:
+        state = _remembered(state, failed=False)
         state, events = _succeeded(policy, state, seen)
         state, more = _graded(policy, state, seen)
         return state, events + more
     return state, ()
 
 
+def _remembered(state: State, failed: bool) -> State:
+    history = remember(state.history, failed)
+    return state._replace(history=history, flapping=is_flapping(history, state.flapping))
+
+
+def _failures(policy: Policy, state: State) -> int:
+    """How many failures count towards the threshold, this look's included."""
+    if policy.fail_window is None or state.state in ("fault", "recovering"):
+        return state.fail_count + 1
+    return state.history[-policy.fail_window :].count("F")
+
+
 def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | None) -> tuple[State, tuple[Event, ...]]:
     state = state._replace(
-        fail_count=state.fail_count + 1,
+        fail_count=_failures(policy, state),
         success_count=0,
         degraded_count=0,
         failing_since=seen.at if state.failing_since is None else state.failing_since,
@@ -127,13 +150,22 @@ def _succeeded(policy: Policy, state: State, seen: Observation) -> tuple[State, 
     if state.state == "healthy":
         return state, ()
     if state.state == "suspect":
-        return state._replace(state="healthy", fail_count=0, since=seen.at, failing_since=None), ()
+        return _still_suspect(policy, state, seen), ()
     good = state.success_count + 1
-    if good < policy.recovery_threshold:
+    if good < policy.recovery_threshold or (policy.steady and state.flapping):
         since = state.since if state.state == "recovering" else seen.at
+        good = min(good, policy.recovery_threshold)
         return state._replace(state="recovering", fail_count=0, success_count=good, since=since), ()
     ended = _event("ended", policy, state._replace(success_count=good), seen)
     return State(since=seen.at, degraded=state.degraded, history=state.history), (ended,)
+
+
+def _still_suspect(policy: Policy, state: State, seen: Observation) -> State:
+    """One good look clears a suspicion, unless a window still remembers failures."""
+    left = state.history[-policy.fail_window :].count("F") if policy.fail_window is not None else 0
+    if left:
+        return state._replace(fail_count=left)
+    return state._replace(state="healthy", fail_count=0, since=seen.at, failing_since=None)
 
 
 def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
@@ -141,7 +173,7 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
     if (seen.status == "degraded") == state.degraded:
         return state._replace(degraded_count=0), ()
     count = state.degraded_count + 1
-    if count < (policy.recovery_threshold if state.degraded else policy.fail_threshold):
+    if count < (policy.recovery_threshold if state.degraded else policy.degraded_threshold):
         return state._replace(degraded_count=count), ()
     state = state._replace(degraded=not state.degraded, degraded_count=0)
     name: EventName = "degraded" if state.degraded else "degraded_ended"
@@ -151,8 +183,9 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
 
 def _event(name: EventName, policy: Policy, state: State, seen: Observation) -> Event:
     started = seen.at if state.failing_since is None else state.failing_since
+    among = "in a row" if policy.fail_window is None else f"among {policy.fail_window}"
     reasons = {
-        "opened": f"{state.fail_count} failing looks in a row (threshold {policy.fail_threshold})",
+        "opened": f"{state.fail_count} failing looks {among} (threshold {policy.fail_threshold})",
         "held": f"held: {state.held_by}, which it depends on, is in fault",
         "released": f"still failing {state.grace_looks} looks after {state.held_by} was well again",
         "ended": f"{state.success_count} good looks in a row (threshold {policy.recovery_threshold})",

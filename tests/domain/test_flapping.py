@@ -1,0 +1,39 @@
+"""The flapping score, by hand and by its limits."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.flapping import is_flapping, remember, score
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ("", 0.0),
+        ("F", 0.0),
+        ("S" * 21, 0.0),
+        ("FS" * 10 + "F", 99.0),  # every change: 100 * sum(0.8 + 0.02 i, i = 0..19) / 20
+        ("S" * 20 + "F", 5.9),  # the newest change weighs 0.8 + 0.02 * 19 = 1.18
+        ("F" + "S" * 20, 4.0),  # the oldest 0.8
+        ("SF", 5.9),  # looks never made count as no change
+    ],
+)
+def test_the_score_by_hand(history: str, expected: float) -> None:
+    assert score(history) == pytest.approx(expected)
+
+
+@given(st.text("SF", max_size=60))
+def test_the_history_keeps_the_newest_21_looks(looks: str) -> None:
+    history = ""
+    for letter in looks:
+        history = remember(history, letter == "F")
+    assert history == looks[-21:]
+
+
+def test_it_begins_above_thirty_and_ends_below_twenty_five() -> None:
+    between = next(h for h in (f"{'S' * n}FSFSF{'S' * (16 - n)}" for n in range(17)) if 25 <= score(h) <= 30)
+    assert not is_flapping(between, flapping=False)
+    assert is_flapping(between, flapping=True)
+    assert is_flapping("FS" * 10 + "F", flapping=False)
+    assert not is_flapping("S" * 21, flapping=True)

@@ -1,0 +1,148 @@
+"""The first room on real targets: what is due, what is named, what is kept."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli.passes import check
+from heartbeat_cli.store import passes, preferences
+from heartbeat_cli.store.beats import Beat, add
+from heartbeat_cli.store.database import Database
+from tests.parts.hostile import unused_port
+from tests.parts.http import healthy_server
+from tests.parts.scene import START, Scene
+from tests.parts.stores import elsewhere
+
+QUICK = {"kind": "command", "command": ["/bin/true"]}
+
+
+def test_only_what_is_due_is_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(
+        store, store_url, tmp_path,
+        {"quick": QUICK | {"interval": 15}, "usual": QUICK, "slow": QUICK | {"interval": 300}},
+    )  # fmt: skip
+    seen = []
+    for after in (0, 15, 30, 45, 60, 290, 300):
+        scene.now = START + after
+        seen.append(list(scene.check().readings))
+    assert seen == [
+        ["quick", "usual", "slow"], ["quick"], ["quick", "usual"], ["quick"], ["quick", "usual"],
+        ["quick", "usual", "slow"], [],
+    ]  # fmt: skip
+    assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(12,)]
+
+
+def test_a_pass_without_anything_due_is_no_pass(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    assert scene.check().readings == {}
+    assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(1,)]
+
+
+def test_the_named_are_always_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK, "b": QUICK})
+    scene.check()
+    scene.now += 1
+    assert list(scene.check("b").readings) == ["b"]
+    scene.now += 1
+    assert list(scene.check("b").readings) == ["b"]
+    assert store.rows("SELECT component, count(*) FROM heartbeat_logs GROUP BY 1 ORDER BY 1") == [("a", 1), ("b", 3)]
+
+
+def test_a_dry_run_looks_and_keeps_nothing(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    assert scene.check(dry_run=True).readings["a"].status == "healthy"
+    for table in ("heartbeat_passes", "heartbeat_logs", "heartbeat_looks", "heartbeat_components"):
+        assert store.rows(f"SELECT count(*) FROM {table}") == [(0,)]
+    assert list(scene.check().readings) == ["a"]
+
+
+def test_a_failing_look_is_kept_with_its_reason(store: Database, store_url: str, tmp_path: Path) -> None:
+    with healthy_server() as server:
+        scene = Scene(
+            store, store_url, tmp_path,
+            {"up": {"kind": "agent", "url": server.url},
+             "down": {"kind": "tcp", "host": "127.0.0.1", "port": unused_port(), "retries": 0}},
+        )  # fmt: skip
+        scene.check()
+    rows = store.rows("SELECT component, status, error IS NULL, response_time IS NULL FROM heartbeat_logs ORDER BY 1")
+    assert [(row[0], row[1], bool(row[2]), bool(row[3])) for row in rows] == [
+        ("down", "error", False, True), ("up", "healthy", True, False)
+    ]  # fmt: skip
+
+
+def test_the_remembered_strategy_sets_the_pace(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    scene.now += 15
+    assert scene.check().readings == {}
+    preferences.put(store, "strategy", "aggressive")
+    assert list(scene.check().readings) == ["a"]
+    preferences.put(store, "strategy", "of a newer heartbeat")
+    assert check.strategy(store, scene.config).name == "normal"
+
+
+def test_a_clock_put_back_stops_no_looking(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    scene.now -= 7200
+    assert list(scene.check().readings) == ["a"]
+    assert scene.check().readings == {}  # and does not double it either
+    scene.now += 30
+    assert list(scene.check().readings) == ["a"]
+
+
+def test_each_host_looks_at_what_is_its_own(store: Database, store_url: str, tmp_path: Path) -> None:
+    tables: dict[str, Any] = {"mine": QUICK | {"observer": "he*"}, "all": QUICK, "other": QUICK | {"observer": "there"}}
+    here = Scene(store, store_url, tmp_path, tables)
+    there = Scene(store, store_url, tmp_path, tables, heartbeat={"observer": "there"})
+    assert list(here.check().readings) == ["mine", "all"]
+    assert list(there.check().readings) == ["all", "other"]
+
+
+def test_what_a_look_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
+    """The host's rates are differences: without memory there is none, with it there is."""
+    scene = Scene(store, store_url, tmp_path, {"host": {"kind": "host"}})
+    first = {metric.name for metric in scene.check("host").readings["host"].metrics}
+    time.sleep(0.05)
+    scene.now += 30
+    second = {metric.name for metric in scene.check("host").readings["host"].metrics}
+    assert "cpu_percent" in second - first
+
+
+def test_beats_reach_the_look(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"backup": {"kind": "push", "period": 60, "grace": 0}})
+    assert scene.check("backup").readings["backup"].status == "unknown"
+    add(store, Beat("backup", scene.now, "success"))
+    scene.now += 50
+    assert scene.check("backup").readings["backup"].status == "healthy"
+    scene.now += 50
+    assert scene.check("backup").readings["backup"].status == "error"
+
+
+_SAME = """
+import os
+os.getpid = lambda: 1
+from heartbeat_cli.store import passes
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.result import Reading
+passes.save(db, passes.Pass("p", "here", 5.0, 6.0), {"a": Reading("healthy", 0.1)}, {"a": Component("a", "tcp", None)})
+"""
+
+
+def test_the_same_pass_from_two_processes_is_one(store: Database, store_url: str) -> None:
+    elsewhere(store_url, _SAME, times=3)
+    assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(1,)]
+
+
+def test_ids_of_passes_tell_observer_moment_and_process() -> None:
+    assert check.pass_id("here", 1.5).startswith("here@1500-")
+    assert len({check.pass_id("here", 1.5), check.pass_id("there", 1.5), check.pass_id("here", 1.501)}) == 3
+
+
+def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    assert passes.last_looks(store, "here")["a"].at == scene.now
+    last = passes.last_pass(store, "here")
+    assert last is not None and last.started == scene.now <= last.finished

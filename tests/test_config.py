@@ -1,0 +1,473 @@
+"""Bad configurations, one row each, with every line they give; and what is found where."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli import config, plugins
+from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
+from tests.parts.verb import heartbeat
+
+AGENT = '[components.main]\nkind = "agent"\nurl = "http://localhost:8000/health"\n'
+PUSH = '[components.{}]\nkind = "push"\nperiod = 60\n'
+ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
+MONITORS = ", ".join(plugins.kinds("monitors"))
+ACTIONS = ", ".join(plugins.kinds("actions"))
+ONE_LINE = "expected some text on one line"
+RUNG = "components.main.recovery.ladder[0]"
+ZONES = "(as in Asia/Hong_Kong, UTC)"
+STORE_URL = "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"
+
+
+def load(text: str, folder: Path | None = None) -> config.Config:
+    return config.load(tomllib.loads(text), "hb.toml", folder)
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(text)
+    return raised.value.problems
+
+
+def ladder(rungs: str, also: str = "") -> str:
+    return f"{also}{AGENT}[components.main.recovery]\nladder = {rungs}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        # sections
+        ("[hartbeat]\n", ["hartbeat: unknown section; did you mean heartbeat?"]),
+        ("heartbeat = 3\n", ["heartbeat: expected a section, as in [heartbeat]"]),
+        ("components = []\n", ["components: expected a section, as in [components]"]),
+        ("[[channels]]\n", ["channels: expected a section, as in [channels]"]),
+        ("[components]\nmain = 1\n", ["components.main: expected a section, as in [components.main]"]),
+        # keys and types
+        ("[heartbeat]\nlocal = 'en'\n", ["heartbeat.local: unknown key; did you mean locale?"]),
+        ("[heartbeat]\nlocale = 'de'\n", ['heartbeat.locale: expected one of en, zh-HK, got "de"']),
+        (
+            "[heartbeat]\nlocale = 'zh-TW'\n",
+            ['heartbeat.locale: expected one of en, zh-HK, got "zh-TW"; did you mean zh-HK?'],
+        ),
+        ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected one of en, zh-HK, got 1"]),
+        (
+            "[heartbeat]\nstrategy = 'agressive'\n",
+            ['heartbeat.strategy: unknown strategy "agressive"; did you mean aggressive?'],
+        ),
+        ("[heartbeat]\nstore_timeout = '3'\n", ['heartbeat.store_timeout: expected a number, got "3"']),
+        ("[heartbeat]\nstore_timeout = true\n", ["heartbeat.store_timeout: expected a number, got true"]),
+        ("[heartbeat]\nstore_timeout = 0\n", ["heartbeat.store_timeout: expected 0.1 to 600, got 0"]),
+        ("[heartbeat]\nstore_timeout = nan\n", ["heartbeat.store_timeout: expected an ordinary number, got nan"]),
+        ("[heartbeat]\nobserver = ''\n", ["heartbeat.observer: expected some text on one line"]),
+        ("[heartbeat]\nstate_dir = ' '\n", ["heartbeat.state_dir: expected some text on one line"]),
+        ('[heartbeat]\nobserver = "a\\u001b[31m"\n', ["heartbeat.observer: expected some text on one line"]),
+        (
+            '[heartbeat]\nstate_dir = "a\\u0000"\n',
+            ["heartbeat.state_dir: holds a NUL character, which nothing can use"],
+        ),
+        ("[retention]\nheartbeats_days = -1\n", ["retention.heartbeats_days: expected 1 to 36,500, got -1"]),
+        ("[retention]\nmetrics_days = 1.5\n", ["retention.metrics_days: expected a whole number, got 1.5"]),
+        (
+            f"[retention]\nincidents_days = {10**30}\n",
+            [f"retention.incidents_days: expected an ordinary number, got {10**30}"],
+        ),
+        (
+            f"[recovery]\ntimeout = {10**400}\n",
+            ["recovery.timeout: expected an ordinary number, got 1" + "0" * 58 + "…"],
+        ),
+        ("[recovery]\nverify_wait = -1\n", ["recovery.verify_wait: expected 0 to 600, got -1"]),
+        ("[recovery]\nmode = 'ON'\n", ['recovery.mode: expected one of off, ask, on, got "ON"']),
+        ("[report]\ntarget = 101\n", ["report.target: expected 0 to 100, got 101"]),
+        ("[report]\nchannels = 'tg'\n", ['report.channels: expected a list, a string each, got "tg"']),
+        ("[report]\nchannels = ['tg']\n", ['report.channels: no channel "tg"; known: console']),
+        ("[report]\nchannels = [1]\n", ["report.channels[0]: expected a string, got 1"]),
+        ("[dashboard]\ntitle = 2020-01-01\n", ["dashboard.title: expected a string, got 2020-01-01"]),
+        # the store and the zone
+        (
+            "[heartbeat]\nstore = ''\n",
+            [f"heartbeat.store: {ONE_LINE}", "heartbeat.store: expected postgresql://… or sqlite:///path"],
+        ),
+        ("[heartbeat]\nstore = 'mysql://x/y'\n", ["heartbeat.store: expected postgresql://… or sqlite:///path"]),
+        ("[heartbeat]\nstore = 'sqlite:///'\n", ["heartbeat.store: sqlite:/// wants the path of a file"]),
+        ("[heartbeat]\nstore = 'postgresql://u:p@ss@h/db'\n", [f"heartbeat.store: {STORE_URL}"]),
+        ("[heartbeat]\nstore = 'postgresql://u:p%zz@h/db'\n", [f"heartbeat.store: {STORE_URL}"]),
+        ("[heartbeat]\nstore = 'postgresql://h/db?nonsense=1'\n", [f"heartbeat.store: {STORE_URL}"]),
+        *[
+            (f"[heartbeat]\ntimezone = '{name}'\n", [f'heartbeat.timezone: no such time zone: "{name}" {ZONES}'])
+            for name in ("Mars/Olympus", "Asia", "../../etc/passwd", "tzdata.zi", "/etc/localtime")
+        ],
+        # components and what all have in common
+        ("[components.main]\n", [f"components.main.kind: is required: one of {MONITORS}"]),
+        ("[components.main]\nkind = 'agnet'\n", ['components.main.kind: unknown kind "agnet"; did you mean agent?']),
+        ("[components.main]\nkind = 1\n", [f"components.main.kind: unknown kind 1; known: {MONITORS}"]),
+        (
+            "[components.main]\nkind = '_program'\n",
+            [f'components.main.kind: unknown kind "_program"; known: {MONITORS}'],
+        ),
+        ("[components.main]\nkind = 'agent'\n", ["components.main.url: is required: a string"]),
+        (AGENT + "urll = 'x'\n", ["components.main.urll: unknown key; did you mean url?"]),
+        (AGENT + "headers = { a = 1 }\n", ["components.main.headers.a: expected a string, got 1"]),
+        (AGENT + "headers = 'a'\n", ['components.main.headers: expected a table, a string each, got "a"']),
+        (AGENT + "interval = 0\n", ["components.main.interval: expected 0.01 to 31,536,000, got 0"]),
+        (AGENT + "interval = inf\n", ["components.main.interval: expected an ordinary number, got inf"]),
+        (AGENT + "timeout = 1e9\n", ["components.main.timeout: expected 0.01 to 3,600, got 1,000,000,000"]),
+        (AGENT + "slow_after = -1\n", ["components.main.slow_after: expected 0.001 to 3,600, got -1"]),
+        (AGENT + "fail_threshold = 0\n", ["components.main.fail_threshold: expected 1 to 1,000, got 0"]),
+        (AGENT + "fail_threshold = true\n", ["components.main.fail_threshold: expected a whole number, got true"]),
+        (AGENT + "fail_threshold = 3.0\n", ["components.main.fail_threshold: expected a whole number, got 3.0"]),
+        (AGENT + "recovery_threshold = -2\n", ["components.main.recovery_threshold: expected 1 to 1,000, got -2"]),
+        (AGENT + "retries = 11\n", ["components.main.retries: expected 0 to 10, got 11"]),
+        (
+            AGENT + "severity = 'critical'\n",
+            ['components.main.severity: expected one of low, medium, high, severe, got "critical"'],
+        ),
+        (AGENT + "name = ''\n", ["components.main.name: expected some text on one line"]),
+        (AGENT + 'name = "a\\nb"\n', ["components.main.name: expected some text on one line"]),
+        (AGENT + "observer = ''\n", ["components.main.observer: expected some text on one line"]),
+        (AGENT + "channels = ['tg']\n", ['components.main.channels: no channel "tg"; known: console']),
+        (
+            AGENT + "channels = ['tgg']\n[channels.tg]\nkind = 'console'\n",
+            ['components.main.channels: no channel "tgg"; did you mean tg?'],
+        ),
+        (AGENT + "depends_on = 'db'\n", ['components.main.depends_on: expected a list, a string each, got "db"']),
+        (AGENT + "depends_on = ['mainn']\n", ['components.main.depends_on: no component "mainn"; did you mean main?']),
+        (AGENT + "depends_on = ['main']\n", ["components: depends_on goes round in a circle: main → main"]),
+        (
+            "".join(PUSH.format(id_) + f"depends_on = ['{parent}']\n" for id_, parent in ("ab", "bc", "ca")),
+            ["components: depends_on goes round in a circle: a → b → c → a"],
+        ),
+        (AGENT.replace("http://localhost:8000/health", "localhost"), None),
+        # channels
+        ("[channels.tg]\nkind = 'telegrm'\n", None),
+        (
+            "[channels.log]\nkind = 'file'\npath = 'alerts.log'\n",
+            ["channels.log.path: expected an absolute path, or one below ~: cron starts elsewhere than a shell"],
+        ),
+        # ids
+        *[
+            (f'[components."{id_}"]\nkind = "host"\n', [f"components.{shown}: {ID_RULE}"])
+            for id_, shown in (
+                ("a b", "a b"),
+                ("../etc", "../etc"),
+                ("--all", "--all"),
+                ("-x", "-x"),
+                (".hidden", ".hidden"),
+                ("", ""),
+                ("a/b", "a/b"),
+                ("a\\u001b[31mb", "a [31mb"),
+                ("a\\nb", "a b"),
+                ("a;rm", "a;rm"),
+                ("é", "é"),
+                ("x" * 65, "x" * 65),
+            )
+        ],
+        # recovery
+        (AGENT + "recovery = 'yes'\n", ['components.main.recovery: expected one of off, ask, on, got "yes"']),
+        (
+            AGENT + "recovery = true\n",
+            ["components.main.recovery: expected one of off, ask, on, or a table with a ladder, got true"],
+        ),
+        (
+            AGENT + "recovery = { mode = 'on', laddder = [] }\n",
+            ["components.main.recovery.laddder: unknown key; did you mean ladder?"],
+        ),
+        (AGENT + "recovery = { mode = 1 }\n", ["components.main.recovery.mode: expected one of off, ask, on, got 1"]),
+        (ladder("'x'"), ['components.main.recovery.ladder: expected a list of tables, each with an action, got "x"']),
+        (ladder("['x']"), [f"components.main.recovery.ladder[0]: expected a table with an action: one of {ACTIONS}"]),
+        (
+            ladder("[{ action = 'dokcer' }]"),
+            ['components.main.recovery.ladder[0].action: unknown action "dokcer"; did you mean docker?'],
+        ),
+        (ladder("[{ action = 'docker' }]"), ["components.main.recovery.ladder[0].container: is required: a string"]),
+        (
+            ladder("[{ action = 'docker', container = 'a' }, { action = 'command', command = 'rm -rf /' }]"),
+            ['components.main.recovery.ladder[1].command: expected a list, a string each, got "rm -rf /"'],
+        ),
+        (
+            ladder("[{ action = 'script', name = 'restart.sh' }]"),
+            [f"{RUNG}.folder: is required: the folder of the script, here or as scripts of [recovery]"],
+        ),
+        # several at once, all of them listed
+        (
+            "[heartbeat]\nlocale = 'xx'\ntimezone = 'Nowhere'\n[components.a]\nkind = 'agent'\ninterval = -1\n"
+            "depends_on = ['zz']\nrecovery = 'maybe'\n[components.b]\nkind = 'nix'\nretries = 99\n"
+            "[channels.'c d']\nkind = 'console'\n",
+            [
+                'heartbeat.locale: expected one of en, zh-HK, got "xx"',
+                f"channels.c d: {ID_RULE}",
+                "components.a.interval: expected 0.01 to 31,536,000, got -1",
+                "components.a.url: is required: a string",
+                'components.a.recovery: expected one of off, ask, on, got "maybe"',
+                'components.a.depends_on: no component "zz"; known: a, b',
+                "components.b.retries: expected 0 to 10, got 99",
+                f'components.b.kind: unknown kind "nix"; known: {MONITORS}',
+            ],
+        ),
+    ],
+)
+def test_every_mistake_is_said_in_a_line(text: str, lines: list[str] | None) -> None:
+    """Rows with None only have to be refused in one line: their wording belongs to a kind."""
+    found = problems(text)
+    if lines is None:
+        assert len(found) == 1
+    else:
+        assert found == [f"hb.toml: {line}" for line in lines]
+
+
+def test_a_mistake_of_a_megabyte_is_a_line_too() -> None:
+    (line,) = problems(f"[heartbeat]\nlocale = '{'x' * 1_000_000}'\n")
+    assert len(line) < 200
+    (line,) = problems(f"[heartbeat]\n{'k' * 100_000} = 1\n")
+    assert len(line) <= 1000
+
+
+def test_a_chain_of_two_thousand_components() -> None:
+    text = PUSH.format("c0") + "".join(PUSH.format(f"c{n}") + f'depends_on = ["c{n - 1}"]\n' for n in range(1, 2000))
+    assert len(load(text).components) == 2000
+    (line,) = problems(text + PUSH.format("last") + 'depends_on = ["last"]\n')
+    assert line == "hb.toml: components: depends_on goes round in a circle: last → last"
+    (line,) = problems(text.replace("period = 60\n", 'period = 60\ndepends_on = ["c1999"]\n', 1))
+    assert line.startswith("hb.toml: components: depends_on goes round in a circle: c0 → c1999 → c1998 → ")
+    assert len(line) == 1000
+
+
+# --- the file ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[heartbeat\n", "is not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 11)"),
+        (b"a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2, column 6)"),
+        (b"a = \xff\n", "is not UTF-8 text (byte 4)"),
+        (b"a = 1" + b"0" * 5000, "is not valid TOML: Exceeds the limit (4300 digits) for integer string conversion"),
+        (b"a = " + b"[" * 5000, "is not valid TOML: maximum recursion depth exceeded"),
+        (b"#" * 4_000_001, "is larger than 4 MB: that is no configuration"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "hb.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        config.read(path)
+    assert str(raised.value).startswith(f"{path}: {said}")
+    assert len(raised.value.problems) == 1
+
+
+def test_files_as_editors_leave_them(tmp_path: Path) -> None:
+    path = tmp_path / "hb.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + AGENT.replace("\n", "\r\n").encode())
+    assert list(config.read(path).components) == ["main"]
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    for path, said in (
+        (tmp_path, f"{tmp_path}: cannot be read: Is a directory"),
+        (tmp_path / "none", f"{tmp_path}/none: cannot be read: No such file or directory"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            config.read(path)
+        assert raised.value.problems == [said]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    path = tmp_path / "closed" / "hb.toml"
+    path.parent.mkdir(mode=0o700)
+    path.write_text("")
+    code = (
+        "import os, sys\nfrom heartbeat_cli import config\nos.setuid(65534)\n"
+        "try: config.find(sys.argv[1])\nexcept config.UsageError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == f"{path}: cannot be read: Permission denied\n"
+
+
+def test_where_it_is_looked_for(tmp_path: Path) -> None:
+    """The first that is there, in this order; --config before all."""
+    places = ("named.toml", "heartbeat.toml", "xdg/heartbeat/heartbeat.toml")
+    for place in places:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("")
+    variables = {"HEARTBEAT_CONFIG": "named.toml", "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    (tmp_path / "flag.toml").write_text("")
+    ended = heartbeat(tmp_path, "--config", "flag.toml", "config", "check", **variables)
+    assert (ended.code, ended.out, ended.err) == (0, "flag.toml: fine: 0 components, 1 channel\n", "")
+    for place in places:
+        shown = str(tmp_path / place) if place.startswith("xdg") else place
+        assert heartbeat(tmp_path, "config", "check", **variables).out.startswith(f"{shown}: fine: ")
+        (tmp_path / place).unlink()
+        variables.pop("HEARTBEAT_CONFIG", None)
+    if not Path("/etc/heartbeat/heartbeat.toml").exists():
+        assert heartbeat(tmp_path, "config", "check", **variables).out.startswith("built-in configuration: fine: ")
+    own = tmp_path / ".config/heartbeat/heartbeat.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("")
+    assert heartbeat(tmp_path, "config", "check").out.startswith(f"{own}: fine: ")
+
+
+@pytest.mark.parametrize("origin", ["--config", "$HEARTBEAT_CONFIG"])
+def test_a_named_file_that_is_not_there(tmp_path: Path, origin: str) -> None:
+    (tmp_path / "heartbeat.toml").write_text("")
+    words = (origin, "no.toml") if origin == "--config" else ()
+    ended = heartbeat(tmp_path, *words, "status", **({} if words else {"HEARTBEAT_CONFIG": "no.toml"}))
+    line = f"heartbeat: no.toml: no such file ({origin}); `heartbeat init -o no.toml` writes one\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", line)
+
+
+# --- what it means -----------------------------------------------------------------------------------------------
+
+
+def test_relative_paths_start_from_the_configuration(tmp_path: Path) -> None:
+    text = (
+        "[heartbeat]\nstore = 'sqlite:///data/hb.db'\nstate_dir = 'state'\ntemplates = 't'\n"
+        "[recovery]\nscripts = 'scripts'\n[dashboard]\nfile = '/srv/page.html'\n"
+    )
+    loaded = load(text, tmp_path)
+    assert loaded.store == f"sqlite:///{tmp_path}/data/hb.db"
+    assert str(loaded.state_dir) == f"{tmp_path}/state"
+    assert (loaded.heartbeat.templates, loaded.recovery.scripts) == (f"{tmp_path}/t", f"{tmp_path}/scripts")
+    assert loaded.dashboard.file == "/srv/page.html"
+    assert load("[heartbeat]\nstore = 'sqlite:////var/hb.db'\n", tmp_path).store == "sqlite:////var/hb.db"
+
+
+def test_paths_below_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative/does/not/count")
+    assert load("[heartbeat]\nstate_dir = '~/hb'\n").store == "sqlite:////home/somebody/hb/heartbeat.db"
+    assert load("").store == "sqlite:////home/somebody/.local/state/heartbeat/heartbeat.db"
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
+    assert load("").store == "sqlite:////var/state/heartbeat/heartbeat.db"
+
+
+def test_without_channels_alerts_go_to_standard_error() -> None:
+    assert {id_: one.kind for id_, one in load(AGENT).channels.items()} == {"console": "console"}
+    assert list(load(AGENT + "[channels.log]\nkind = 'file'\npath = '/l'\n").channels) == ["log"]
+
+
+def test_a_host_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "not/absolute")
+    with pytest.raises(HeartbeatError, match=r"^there is no home folder: set HOME, XDG_STATE_HOME or "):
+        config.default_state_dir()
+
+
+def test_the_zone_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", ":Asia/Hong_Kong")
+    assert load("").timezone == "Asia/Hong_Kong"
+    monkeypatch.setenv("TZ", "No/Such")
+    assert config.zone_exists(load("").timezone)
+    assert load("[heartbeat]\ntimezone = 'Europe/Berlin'\n").timezone == "Europe/Berlin"
+
+
+# --- references that lead nowhere --------------------------------------------------------------------------------
+
+LACKING = AGENT + PUSH.format("job") + '[components.db]\nkind = "database"\ndsn = "env:HB_TEST_DSN"\n'
+NOT_SET = "hb.toml: components.db.dsn: environment variable HB_TEST_DSN is not set (cron starts with almost none)"
+
+
+def test_a_component_whose_secret_is_away_is_broken_and_the_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HB_TEST_DSN", raising=False)
+    loaded = load(LACKING)
+    assert {id_: one.broken for id_, one in loaded.components.items()} == {"main": None, "job": None, "db": NOT_SET}
+    assert loaded.lacking == (NOT_SET,)
+    assert loaded.components["db"].plan.ladder == ()
+    monkeypatch.setenv("HB_TEST_DSN", "postgresql://u:hunter2@h/db")
+    loaded = load(LACKING)
+    assert (loaded.components["db"].broken, loaded.lacking) == (None, ())
+    assert loaded.components["db"].settings.dsn == "postgresql://u:hunter2@h/db"
+    assert "hunter2" in loaded.secrets
+
+
+def test_a_channel_and_a_rung_whose_secret_is_away(tmp_path: Path) -> None:
+    text = ladder("[{ action = 'docker', container = 'a' }, { action = 'http', url = 'file:hook' }]")
+    loaded = load(text + "[channels.log]\nkind = 'file'\npath = 'file:where'\n", tmp_path)
+    where = "hb.toml: channels.log.path: cannot read where: No such file or directory"
+    hook = "hb.toml: components.main.recovery.ladder[1].url: cannot read hook: No such file or directory"
+    assert loaded.lacking == (where, hook)
+    assert loaded.channels["log"].broken == where
+    assert loaded.components["main"].broken is None
+    assert [rung.action for rung in loaded.components["main"].plan.ladder] == ["docker"]
+
+
+def test_a_section_cannot_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HB_TEST_DSN", raising=False)
+    line = "hb.toml: heartbeat.store: environment variable HB_TEST_DSN is not set (cron starts with almost none)"
+    assert problems('[heartbeat]\nstore = "env:HB_TEST_DSN"\n') == [line]
+
+
+def test_with_a_mistake_beside_it_both_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HB_TEST_DSN", raising=False)
+    wrong = "hb.toml: report.target: expected 0 to 100, got -1"
+    assert problems(LACKING + "[report]\ntarget = -1\n") == [wrong, NOT_SET]
+
+
+# --- ladders -----------------------------------------------------------------------------------------------------
+
+
+def rungs(text: str) -> list[tuple[str, ...]]:
+    return [(one.action, *map(str, one.settings)) for one in load(text).components["main"].plan.ladder]
+
+
+def test_only_the_id_is_filled_into_a_ladder_of_ones_own() -> None:
+    found = load(
+        ladder(
+            "[{ action = 'http', url = 'http://h/{id}?{url}', headers = { X = '{id}' } },"
+            " { action = 'command', command = ['/bin/echo', '{id}', '{name}', '{0}', '{{id}}', '$(id)'] }]"
+        )
+    )
+    http, command = found.components["main"].plan.ladder
+    assert http.settings.url == "http://h/main?{url}"
+    assert http.settings.headers == {"X": "main"}
+    assert command.settings.command == ("/bin/echo", "main", "{name}", "{0}", "{main}", "$(id)")
+
+
+def test_the_default_ladder_leaves_out_what_is_not_set() -> None:
+    db = '[components.main]\nkind = "database"\ndsn = "postgresql://h/{id}"\n'
+    assert [one[0] for one in rungs(db)] == ["postgres"]
+    assert [one[0] for one in rungs(db + 'container = "pg"\n')] == ["postgres", "docker"]
+    scripts = '[recovery]\nscripts = "/etc/hb"\n'
+    assert rungs(scripts + db)[-1] == ("script", "restart_main.sh", "/etc/hb")
+    postgres = load(db).components["main"].plan.ladder[0]
+    assert postgres.settings.dsn == "postgresql://h/{id}", "what a setting holds is not filled again"
+
+
+def test_modes() -> None:
+    assert load(AGENT).components["main"].plan.mode == "on"
+    assert load("[recovery]\nmode = 'ask'\n" + AGENT).components["main"].plan.mode == "ask"
+    assert load("[recovery]\nmode = 'ask'\n" + AGENT + "recovery = 'off'\n").components["main"].plan.mode == "off"
+    own = load("[recovery]\nmode = 'off'\n" + ladder("[]")).components["main"].plan
+    assert (own.mode, own.ladder) == ("on", ())
+
+
+# --- kinds -------------------------------------------------------------------------------------------------------
+
+_NASTY = ("", " ", "\x1b[31m", "\n", "x" * 100_000, "http://[", "[::1", "%", "{id}", "../x", "-rf", "é\u202e", "\t")
+
+
+@pytest.mark.parametrize(("room", "kind"), [(room, kind) for room in plugins.ROOMS for kind in plugins.kinds(room)])
+def test_no_kind_stumbles_over_a_nasty_value(room: str, kind: str) -> None:
+    """Whatever stands in the file, a kind says what is wrong with it, or takes it; it never raises."""
+    section = "channels" if room == "channels" else "components"
+    cls = plugins.load(room, kind).Settings
+    values = [*_NASTY, [*_NASTY], {"a": _NASTY[2], "": "", "\n": "x"}, -1, 0, 10**14, 1e-9, True]
+    for key in (field.rstrip("_") for field in cls._fields):
+        for value in values:
+            table: dict[str, object] = {"kind": kind, key: value}
+            if room == "actions":
+                table = {"kind": "push", "period": 60, "recovery": {"ladder": [{"action": kind, key: value}]}}
+            for required in cls._fields[:1] if room != "actions" else ():
+                table.setdefault(required.rstrip("_"), "x")
+            try:
+                config.load({section: {"one": table}}, "hb.toml")
+            except ConfigError as error:
+                assert all(line.isprintable() and len(line) <= 1000 for line in error.problems)
+
+
+def test_the_error_is_a_usage_error() -> None:
+    assert issubclass(ConfigError, UsageError)
+    assert ConfigError.exit_code == 2

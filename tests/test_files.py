@@ -1,0 +1,104 @@
+"""A file is written whole or not at all, and nothing that is no file is replaced by one."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.files import write_whole
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    target = tmp_path / "page"
+    target.write_text("old")
+    target.chmod(0o640)
+    before = target.open()
+    write_whole(target, "né", 0o604)
+    assert before.read() == "old"
+    before.close()
+    assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("né", 0o604)
+    assert left_in(tmp_path) == ["page"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_the_mode_is_exact(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_whole(tmp_path / "page", "x", 0o644)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "page").stat().st_mode) == 0o644
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("made")
+    write_whole(tmp_path / "link", "new", 0o600)
+    write_whole(tmp_path / "dangling", "new", 0o600)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == (tmp_path / "made").read_text() == "new"
+
+
+def test_a_device_stays_a_device(tmp_path: Path) -> None:
+    """As root, a file moved onto /dev/null would break the host. (A device of our own would need a mount without
+    nodev, so it is /dev/full that is tried: writing fails, and it is still there.)"""
+    before = os.stat("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole("/dev/full", "x", 0o600)
+    (tmp_path / "link").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole(tmp_path / "link", "x", 0o600)
+    after = os.stat("/dev/full")
+    assert stat.S_ISCHR(after.st_mode)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(OSError, match="No such device or address"):
+        write_whole(fifo, "nobody reads", 0o600)
+    read: list[str] = []
+    handle = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    reader = threading.Thread(target=lambda: read.append(os.fdopen(handle).read()))
+    reader.start()
+    write_whole(fifo, "x" * 300_000, 0o600)
+    reader.join(20)
+    assert read == ["x" * 300_000]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_nothing_is_left_behind_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for target in (tmp_path / "folder", tmp_path / "none/page", tmp_path / "folder/page\0"):
+        with pytest.raises((OSError, ValueError)):
+            write_whole(target, "x", 0o600)
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(tmp_path / "page", "\udcff", 0o600)
+    assert left_in(tmp_path) == ["folder"]
+    assert left_in(tmp_path / "folder") == []
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    """A limit on the size of files fails a write half-way, as a full disk does."""
+    (tmp_path / "page").write_text("old")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "from heartbeat_cli.files import write_whole\n"
+        "try: write_whole(sys.argv[1], 'x' * 20_000, 0o600)\n"
+        "except OSError as error: print(error.strerror)"
+    )
+    argv = [sys.executable, "-c", code, tmp_path / "page"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "File too large\n"
+    assert (left_in(tmp_path), (tmp_path / "page").read_text()) == (["page"], "old")

@@ -1,0 +1,116 @@
+"""One heartbeat at a time: with real processes, because the lock is the kernel's."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.lock import Busy, only_one
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from heartbeat_cli.lock import only_one
+with only_one(Path(sys.argv[1]), 5):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock until it is killed, or a line is sent to it."""
+    argv = [sys.executable, "-c", _HOLD, str(folder)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+def test_a_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
+    with holder(tmp_path) as other:
+        with pytest.raises(Busy) as raised, only_one(tmp_path):
+            pytest.fail("two at once")
+        path = tmp_path / "run.lock"
+        assert str(raised.value) == (
+            f"another heartbeat is running (process {other.pid}, lock {path}); try again in a moment"
+        )
+        assert raised.value.exit_code == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_holder_frees_it(tmp_path: Path, number: signal.Signals) -> None:
+    with holder(tmp_path) as other:
+        other.send_signal(number)
+        other.wait(20)
+        with only_one(tmp_path):
+            assert (tmp_path / "run.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_waiting_for_it(tmp_path: Path) -> None:
+    with holder(tmp_path) as other:
+        begun = time.monotonic()
+        with pytest.raises(Busy), only_one(tmp_path, 0.3):
+            pytest.fail("two at once")
+        assert time.monotonic() - begun >= 0.3
+        assert other.stdin is not None
+        other.stdin.write("\n")
+        other.stdin.flush()
+        with only_one(tmp_path, 20):
+            assert other.wait(20) == 0
+
+
+def test_what_a_holder_starts_does_not_hold_it(tmp_path: Path) -> None:
+    with only_one(tmp_path), subprocess.Popen(["sleep", "60"]) as child:
+        pass_on = child
+        try:
+            assert pass_on.poll() is None
+        finally:
+            pass_on.kill()
+    code = f"{_HOLD}\n".replace("sys.stdin.readline()", "import subprocess; subprocess.Popen(['sleep', '5'])")
+    subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, timeout=30, check=True)
+    with only_one(tmp_path):
+        assert True
+
+
+def test_it_is_free_again_after_a_failure_inside(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), only_one(tmp_path):
+        raise ZeroDivisionError
+    with only_one(tmp_path):
+        assert True
+
+
+def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "a/b"
+    with only_one(folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "run.lock").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("file/state", "Not a directory"), ("file", "File exists"), ("/proc/nope", "No such file or directory")]
+)  # fmt: skip
+def test_a_folder_that_cannot_be(tmp_path: Path, place: str, why: str) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / place
+    with pytest.raises(HeartbeatError) as raised, only_one(folder):
+        pytest.fail("no lock")
+    assert str(raised.value) == f"{folder}/run.lock: {why}; set [heartbeat] state_dir to a writable folder"
+
+
+def test_garbage_in_the_file_is_not_shown(tmp_path: Path) -> None:
+    with holder(tmp_path):
+        (tmp_path / "run.lock").write_text("\x1b[31m garbage")
+        with pytest.raises(Busy) as raised, only_one(tmp_path):
+            pytest.fail("two at once")
+    assert str(raised.value) == f"another heartbeat is running (lock {tmp_path}/run.lock); try again in a moment"
