@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import engine, plugins
+from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.domain.result import Look, Metric, Reading
-from heartbeat_cli.engine import Asked, judge, look_at, tidy
+from heartbeat_cli.domain.slowness import judge
+from heartbeat_cli.engine import Asked, look_at, tidy
 from tests.parts.hostile import closes_at_once, drips_body, hostile_server, silent, unused_port
 from tests.parts.http import Answer, healthy_server
 
@@ -189,11 +190,18 @@ def test_a_program_that_succeeds_later(tmp_path: Path) -> None:
     assert reading.status == "healthy" and 2 <= reading.attempts <= 6
 
 
-def test_an_answer_is_an_answer_however_bad() -> None:
+def test_a_bad_answer_is_tried_again_too_and_the_last_one_counts() -> None:
     with healthy_server(Answer(500, b"{}")) as server:
+        reading = look(asked(component("a", "agent", Common(retries=2), url=server.url)))["a"]
+        assert len(server.seen) == 3
+    assert (reading.status, reading.attempts) == ("unhealthy", 3)
+
+
+def test_a_good_answer_is_not_tried_again() -> None:
+    with healthy_server() as server:
         reading = look(asked(component("a", "agent", Common(retries=3), url=server.url)))["a"]
         assert len(server.seen) == 1
-    assert (reading.status, reading.attempts) == ("unhealthy", 1)
+    assert (reading.status, reading.attempts) == ("healthy", 1)
 
 
 def test_trying_again_stays_inside_the_timeout() -> None:
@@ -235,7 +243,7 @@ def test_a_good_answer_that_comes_late_is_degraded() -> None:
 )
 def test_slowness_makes_only_good_answers_worse(status: Any, took: float | None, limit: float, judged: str) -> None:
     reading = Reading(status, took, "as it was")
-    found = judge(component("a", "command", Common(slow_after=limit), command=("x",)), reading)
+    found = judge(Common(slow_after=limit), reading, {})
     assert found.status == judged
     assert (found.error == "as it was") == (status == judged)
 
@@ -249,7 +257,7 @@ def test_what_could_not_be_looked_at_is_unknown_and_keeps_its_memory() -> None:
             asked(component("key", "agent", url=f"https://127.0.0.1:{port}/", ca_file="/no/such"), memory=memory),
         )
     assert {reading.status for reading in readings.values()} == {"unknown"}
-    assert str(readings["cmd"].error).startswith("cannot run program: no such file or directory")
+    assert str(readings["cmd"].error).startswith("cannot run program: No such file or directory")
     assert all(reading.memory == memory and reading.attempts == 1 for reading in readings.values())
 
 

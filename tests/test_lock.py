@@ -71,16 +71,16 @@ def test_waiting_for_it(tmp_path: Path) -> None:
 
 
 def test_what_a_holder_starts_does_not_hold_it(tmp_path: Path) -> None:
-    with only_one(tmp_path), subprocess.Popen(["sleep", "60"]) as child:
-        pass_on = child
-        try:
-            assert pass_on.poll() is None
-        finally:
-            pass_on.kill()
-    code = f"{_HOLD}\n".replace("sys.stdin.readline()", "import subprocess; subprocess.Popen(['sleep', '5'])")
-    subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, timeout=30, check=True)
-    with only_one(tmp_path):
-        assert True
+    sleep = "import subprocess; print(subprocess.Popen(['sleep', '60'], stdout=-3, stderr=-3).pid)"
+    code = _HOLD.replace("sys.stdin.readline()", sleep)
+    argv = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+    child = int(done.stdout.split()[-1])
+    try:
+        with only_one(tmp_path):
+            os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_it_is_free_again_after_a_failure_inside(tmp_path: Path) -> None:
@@ -98,8 +98,9 @@ def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "why"), [("file/state", "Not a directory"), ("file", "File exists"), ("/proc/nope", "No such file or directory")]
-)  # fmt: skip
+    ("place", "why"),
+    [("file/state", "Not a directory"), ("file", "File exists"), ("/proc/nope", "No such file or directory")],
+)
 def test_a_folder_that_cannot_be(tmp_path: Path, place: str, why: str) -> None:
     (tmp_path / "file").write_text("")
     folder = tmp_path / place

@@ -148,7 +148,7 @@ def test_files_below_the_home_and_anywhere(tmp_path: Path, monkeypatch: pytest.M
         ("env:HB_EMPTY", "environment variable HB_EMPTY is empty"),
         ("env:HB_BYTES", "environment variable HB_BYTES is not UTF-8 text"),
         ("file:none", "cannot read none: No such file or directory"),
-        ("file:", "cannot read : is not a regular file"),
+        ("file:", "cannot read (no path): No such file or directory"),
         ("file:.", "cannot read .: is not a regular file"),
         ("file:empty", "cannot read empty: is empty"),
         ("file:bytes", "cannot read bytes: is not UTF-8 text"),

@@ -61,7 +61,14 @@ def main(args: list[str] | None = None) -> NoReturn:
             os.fstat(number)
             continue
         os.open(os.devnull, os.O_RDWR)
-    sys.exit(run(args))
+    code = run(args)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            _into_nowhere(number)
+    sys.exit(code)
 
 
 def run(args: list[str] | None = None) -> int:

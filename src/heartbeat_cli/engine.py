@@ -3,7 +3,7 @@
 Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
 nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
 without it. Each job has a thread of its own, so that many that hang cannot starve one that would answer.
-A look that got no answer is tried again inside its timeout; an answer, however bad, is an answer.
+A failing look is tried again inside its timeout: one lost packet or one busy moment is not worth a counter.
 """
 
 import math
@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.alert import SLOW
+from heartbeat_cli.domain import slowness
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
-from heartbeat_cli.domain.result import Look, Reading, unknown
+from heartbeat_cli.domain.result import FAILURES, Look, Reading, unknown
 from heartbeat_cli.errors import Unobservable
 
 if TYPE_CHECKING:
@@ -60,9 +60,12 @@ def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
     threads = _Threads(jobs, deadline)
     readings.update(_exchange_all(exchanges, deadline) if exchanges else {})
     readings.update(threads.collect())
-    return {
-        one.component.id: judge(one.component, _guarded(one.look, tidy, readings[one.component.id])) for one in asked
-    }
+    return {one.component.id: _judged(one, readings[one.component.id]) for one in asked}
+
+
+def _judged(one: Asked, reading: Reading) -> Reading:
+    tidied = _guarded(one.look, tidy, reading)
+    return slowness.judge(one.component.common, tidied, one.look.memory)
 
 
 def _broken(one: Asked) -> Reading:
@@ -80,15 +83,6 @@ def tidy(reading: Reading) -> Reading:
     metrics = tuple(metric for metric in reading.metrics if math.isfinite(metric.value))
     took = took if took is None or math.isfinite(took) else None
     return reading._replace(error=error, response_time=took, evidence=evidence, metrics=metrics)
-
-
-def judge(component: Component, reading: Reading) -> Reading:
-    """A good answer that came later than the component's `slow_after` is degraded."""
-    limit = component.common.slow_after
-    took = reading.response_time
-    if reading.status != "healthy" or limit is None or took is None or took <= limit:
-        return reading
-    return reading._replace(status="degraded", error=f"{SLOW}{took:.2f} s (limit {limit:g} s)")
 
 
 def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
@@ -167,7 +161,7 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
 
 def _try_again(state: _Progress, reading: Reading) -> float | None:
     """When to try again (monotonic), or None when the answer stands."""
-    if reading.status != "error" or state.attempt > state.asked.component.common.retries:
+    if reading.status not in FAILURES or state.attempt > state.asked.component.common.retries:
         return None
     moment = time.monotonic() + _pause(state.attempt)
     return moment if moment < state.ends - 0.05 else None

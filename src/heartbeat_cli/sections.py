@@ -21,6 +21,8 @@ class Heartbeat(NamedTuple):
     observer: name of this host in the store; default: its host name
     state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
     store_timeout: seconds the store may take to answer one statement
+    reference: addresses (`host:port`) that answer whenever the network does; when every remote component is silent
+        at once and these are too, the fault is this host's own and the looks count as unknown; default: none
     templates: folder of your own page templates and styles; a file in it replaces the one of the same name
     """
 
@@ -31,6 +33,7 @@ class Heartbeat(NamedTuple):
     observer: str | None = None
     state_dir: str | None = None
     store_timeout: float = 3.0
+    reference: tuple[str, ...] = ()
     templates: str | None = None
 
 
@@ -143,6 +146,10 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.strategy not in STRATEGIES:
         known = nearest(section.strategy, STRATEGIES)
         problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
+    for address in section.reference:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)
 

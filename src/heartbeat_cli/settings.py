@@ -178,12 +178,15 @@ def _environment(name: str) -> str:
 
 def _content(path: str, folder: Path) -> str:
     """The text of a file, which is relative to the configuration's folder, without the white space around it."""
+    path = path or "(no path)"
     try:
         handle = os.open(folder / os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise _Nowhere(f"cannot read {path}: is not a regular file")
-            data = file.read(_SECRET_BYTES + 1)
+            data = os.read(handle, _SECRET_BYTES + 1)
+        finally:
+            os.close(handle)
         if len(data) > _SECRET_BYTES:
             raise _Nowhere(f"cannot read {path}: is larger than {_SECRET_BYTES // 1024} KiB")
         text = data.decode().strip()
@@ -230,7 +233,7 @@ def nearest(word: object, known: Iterable[object], few: int = 20) -> str:
     import difflib
 
     names = [str(name) for name in known]
-    close = difflib.get_close_matches(str(word)[:200], names, 1)
+    close = difflib.get_close_matches(word[:200], names, 1) if isinstance(word, str) else []
     if close:
         return f"; did you mean {close[0]}?"
     return f"; known: {', '.join(names)}" if 0 < len(names) <= few else ""
@@ -282,7 +285,7 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"

@@ -29,9 +29,9 @@ def test_a_deep_chain_is_no_trouble() -> None:
 
 
 def test_a_circle_is_named() -> None:
-    with pytest.raises(ValueError, match="^a → b → c → a$"):
+    with pytest.raises(ValueError, match=r"^a → b → c → a$"):
         topological(family(a="b", b="c", c="a"))
-    with pytest.raises(ValueError, match="^a → a$"):
+    with pytest.raises(ValueError, match=r"^a → a$"):
         topological(family(a="a"))
 
 

@@ -180,13 +180,18 @@ def test_flapping_that_ends_in_failure_ends_in_the_fault_that_was_told() -> None
     assert one.look("h") == ["ended"]
 
 
+@pytest.mark.parametrize(("threshold", "window", "looks"), [(3, 5, 12), (3, 3, 12), (10, 21, 20), (1, 2, 4)])
+def test_nor_with_a_window_in_which_failures_stop_adding_up(threshold: int, window: int, looks: int) -> None:
+    one = Story(fail_threshold=threshold, fail_window=window)
+    assert one.look("e" * (looks - 1), SUSPECT) == []
+    assert one.look("e", SUSPECT) == ["opened"]
+
+
 # --- for every sequence -------------------------------------------------------------------------------------------
 
 statuses = st.sampled_from(list(get_args(Status)))
 parents = st.sampled_from([None, None, None, SUSPECT, FAULTY])
-policies = st.builds(
-    Policy, st.integers(1, 5), st.integers(1, 4), st.none(), st.integers(1, 4), st.booleans()
-)
+policies = st.builds(Policy, st.integers(1, 5), st.integers(1, 4), st.none(), st.integers(1, 4), st.booleans())
 sequences = st.lists(st.tuples(statuses, parents), max_size=60)
 
 

@@ -14,7 +14,8 @@ WORDS: dict[str, Status] = {"h": "healthy", "e": "error", "u": "unhealthy", "?":
 
 
 def component(id_: str, parents: tuple[str, ...] = (), fail: int = 3, good: int = 2) -> Component:
-    return Component(id_, "tcp", None, Common(depends_on=parents, fail_threshold=fail, recovery_threshold=good, hold_flapping=False))
+    common = Common(depends_on=parents, fail_threshold=fail, recovery_threshold=good, hold_flapping=False)
+    return Component(id_, "tcp", None, common)
 
 
 def history(**letters: str) -> list[tuple[str, Observation]]:

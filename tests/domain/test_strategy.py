@@ -1,5 +1,6 @@
 """When a look is due, alone and over an hour of cron."""
 
+import itertools
 import random
 
 import pytest
@@ -62,7 +63,7 @@ def test_an_hour_of_cron_gives_each_interval_its_looks(
     """Neither doubled nor starved: as many as the interval asks for and the ticks allow, evenly spread."""
     looks = looks_in_an_hour(tick, interval, jitter, seed)
     assert len(looks) == expected
-    gaps = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
     assert all(abs(gap - max(interval, tick)) <= jitter + 0.001 for gap in gaps)
 
 

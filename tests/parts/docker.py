@@ -39,9 +39,7 @@ def need_image(part: str, image: str) -> str:
     """The name of a test image (`busybox`, `systemd`), built first when it does not exist."""
     if reason := engine():
         lacking(reason)
-    found = subprocess.run(
-        ["docker", "image", "inspect", image], capture_output=True, timeout=20, check=False
-    )
+    found = subprocess.run(["docker", "image", "inspect", image], capture_output=True, timeout=20, check=False)
     if found.returncode != 0:
         built = subprocess.run([_IMAGES, part], capture_output=True, text=True, timeout=600, check=False)
         if built.returncode != 0:

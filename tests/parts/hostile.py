@@ -172,9 +172,7 @@ def broken_status_line(connection: socket.socket, stop: threading.Event) -> None
 
 
 def strange_encoding(connection: socket.socket, stop: threading.Event) -> None:
-    connection.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\xff\xfenot gzi"
-    )
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\xff\xfenot gzi")
 
 
 def gzip_bomb(connection: socket.socket, stop: threading.Event) -> None:

@@ -191,9 +191,7 @@ def certificate(folder: Path, *, days: float = 90, host: str = "IP:127.0.0.1,DNS
 
 def _openssl(*arguments: object) -> None:
     environment = {**os.environ, "OPENSSL_CONF": "/dev/null"} if arguments[0] == "ca" else None
-    subprocess.run(
-        ["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=20, env=environment
-    )
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=20, env=environment)
 
 
 _CA_CONFIG = """

@@ -41,23 +41,76 @@ class App:
 
     @contextmanager
     def store(self) -> Iterator[Any]:
-        """The open store, brought to this version's tables."""
-        from heartbeat_cli.store import database, schema
+        """The open store, brought to this version's tables; while it does not answer, the local spool in its place."""
+        from heartbeat_cli.errors import StoreError
 
-        db = database.connect(self.config.store, self.config.heartbeat.store_timeout)
         try:
-            schema.migrate(db)
+            db = self._open(self.config.store)
+        except StoreError as error:
+            db = self._open_spool(error)
+        try:
             yield db
         finally:
             db.close()
 
+    def _open(self, url: str) -> Any:
+        from heartbeat_cli.store import database, schema
+
+        db = database.connect(url, self.config.heartbeat.store_timeout)
+        try:
+            schema.migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _open_spool(self, error: Exception) -> Any:
+        """For a reader: what the passes keep locally while the store is away."""
+        from heartbeat_cli.store import spool
+
+        there = spool.existing(self.config.state_dir)
+        if not there:
+            raise error
+        say(f"heartbeat: {error}; showing what is kept in {there[-1]} meanwhile")
+        return self._open(f"sqlite:///{there[-1]}")
+
+    @contextmanager
+    def keeper(self, wait: float = 10.0) -> Iterator[Any]:
+        """The keeper of the store, for a pass that writes: only one such pass at a time on a host."""
+        from heartbeat_cli import lock
+        from heartbeat_cli.store.keeper import Keeper
+
+        with lock.only_one(self.config.state_dir, wait), Keeper(self.config, self.now()) as keeper:
+            yield keeper
+            for line in keeper.news:
+                say(f"heartbeat: {line}")
+
     @contextmanager
     def working_store(self, wait: float = 10.0) -> Iterator[Any]:
-        """The store for a pass that writes: only one such pass at a time on a host."""
-        from heartbeat_cli import lock
+        """The store, or the spool in its place, for a verb that writes."""
+        with self.keeper(wait) as keeper:
+            yield keeper.db
+            keeper.refresh_mirror(self.now())
 
-        with lock.only_one(self.config.state_dir, wait), self.store() as db:
+    @contextmanager
+    def steering_store(self) -> Iterator[Any]:
+        """The store, for a verb that writes a row or two no pass writes: it need not wait for a pass to end. Only while
+        the store is away, or what was kept without it is yet to be replayed, it has to take its turn."""
+        from heartbeat_cli.errors import StoreError
+        from heartbeat_cli.store import spool
+
+        db = None
+        if not spool.existing(self.config.state_dir):
+            with suppress(StoreError):
+                db = self._open(self.config.store)
+        if db is None:
+            with self.working_store() as db:
+                yield db
+            return
+        try:
             yield db
+        finally:
+            db.close()
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""

@@ -32,7 +32,7 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
     if math.isnan(minutes):
         raise UsageError("--for: nan is no number of minutes")
     now = app.now()
-    with app.store() as db:
+    with app.steering_store() as db:
         if ends is not None:
             _end(db, kind, ends, now)
             return

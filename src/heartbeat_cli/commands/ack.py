@@ -21,18 +21,16 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     if undo and not names:
         raise UsageError("--undo wants the components whose acknowledgement is to be taken back")
     wanted = app.components(names) if names else []
-    with app.store() as db, db.transaction():
+    with app.steering_store() as db, db.transaction():
         incidents = states.open_incidents(db)
+        at, by = (None, None) if undo else (app.now(), person())
         for id_ in wanted:
-            if id_ in incidents:
-                by = (None, None) if undo else (app.now(), person())
-                incidents[id_] = incidents[id_]._replace(acked=by[0], acked_by=by[1])
-                states.save_incident(db, incidents[id_])
-    for one in incidents.values():
-        if not names or one.component in wanted:
-            acked = f"acknowledged by {one.acked_by}" if one.acked_by else "not acknowledged"
-            since = local_time(one.started, app.config.timezone)
-            cause = one_line(redact(one.cause, app.secrets))
-            click.echo(f"{one.component}  since {since}  {acked}  {cause}")
-    if not any(not names or one.component in wanted for one in incidents.values()):
+            if id_ in incidents and states.acknowledge(db, incidents[id_].id, at, by):
+                incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
+    shown = [one for one in incidents.values() if not names or one.component in wanted]
+    for one in shown:
+        acked = f"acknowledged by {one.acked_by}" if one.acked_by else "not acknowledged"
+        since = local_time(one.started, app.config.timezone)
+        click.echo(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
+    if not shown:
         say("no open incident")

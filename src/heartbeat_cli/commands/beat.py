@@ -37,5 +37,5 @@ def command(
         raise UsageError(f"no component {component!r} of kind push{nearest(component, pushed)}")
     event = "start" if start else "fail" if fail or exit_code else "success"
     kept = bounded(message, _MESSAGE) or None  # a byte that is no text must not cost the beat
-    with app.store() as db:
+    with app.steering_store() as db:
         beats.add(db, beats.Beat(component, app.now(), event, exit_code, kept, rid and bounded(rid, _RID)))

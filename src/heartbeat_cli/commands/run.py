@@ -10,7 +10,12 @@ from heartbeat_cli.commands._app import App, pass_app, say
 from heartbeat_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from heartbeat_cli.domain.incident import Attempt
+    from heartbeat_cli.passes.detect import Verdict
     from heartbeat_cli.store.database import Database
+    from heartbeat_cli.store.keeper import Keeper
+
+Tell = Callable[[str], None]
 
 
 @click.command("run")
@@ -28,8 +33,8 @@ def command(app: App, verbose: bool) -> int:
     tell = say if verbose else lambda text: None
     begun = time.monotonic()
     try:
-        with app.working_store(wait=0.0) as db:
-            _chain(app, db, tell)
+        with app.keeper(wait=0.0) as keeper:
+            _chain(app, keeper, tell)
     except lock.Busy as busy:
         tell(str(busy))
         return 0
@@ -39,27 +44,48 @@ def command(app: App, verbose: bool) -> int:
     return 0
 
 
-def _chain(app: App, db: "Database", tell: Callable[[str], None]) -> None:
+def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
     from heartbeat_cli.commands import dashboard
-    from heartbeat_cli.commands.recover import line
     from heartbeat_cli.passes import check, detect
 
-    seen = check.check(db, app.config, app.now())
-    tell(f"checked {len(seen.readings)} of {len(app.config.components)} components")
-    for one in detect.detect(db, app.config, app.now()):
+    config, now = app.config, app.now
+    seen = keeper.do(lambda db: check.see(db, config, now()), now())
+    tell(f"checked {len(seen.readings)} of {len(config.components)} components")
+
+    def kept_and_judged(db: "Database") -> list["Verdict"]:
+        check.keep(db, config, seen)
+        return detect.detect(db, config, now())
+
+    for one in keeper.do(kept_and_judged, now()):
         tell(f"{one.component}: {one.decision}: {one.reason}")
-    _deliver(app, db, tell)
-    if detect.in_fault(db):
-        from heartbeat_cli.passes import recover
+    keeper.refresh_mirror(now())
+    done = _deliver(app, keeper, tell)
+    if keeper.do(detect.in_fault, now()):
+        done += _recover(app, keeper, tell) + _deliver(app, keeper, tell)
+    if done:
+        keeper.refresh_mirror(now())
+    keeper.do(lambda db: dashboard.refresh(app, db, now()), now())
 
-        for step in recover.recover(db, app.config):
-            tell(line(step))
-        _deliver(app, db, tell)
-    dashboard.refresh(app, db, app.now())
+
+def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
+    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts."""
+    from heartbeat_cli.commands.recover import line
+    from heartbeat_cli.passes import recover
+    from heartbeat_cli.store import recoveries
+
+    def keep(attempt: "Attempt") -> None:
+        keeper.do(lambda db: recoveries.save(db, attempt), app.now())
+
+    steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
+    for step in steps:
+        tell(line(step))
+    return len(steps)
 
 
-def _deliver(app: App, db: "Database", tell: Callable[[str], None]) -> None:
+def _deliver(app: App, keeper: "Keeper", tell: Tell) -> int:
     from heartbeat_cli.passes import deliver
 
-    for one in deliver.deliver(db, app.config):
+    sent = keeper.do(lambda db: deliver.deliver(db, app.config), app.now())
+    for one in sent:
         tell(f"{one.alert} to {one.channel}: {one.error or 'sent'}")
+    return len(sent)

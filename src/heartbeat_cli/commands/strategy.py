@@ -46,7 +46,7 @@ def set_(app: App, name: str) -> None:
 
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
-    with app.store() as db:
+    with app.steering_store() as db:
         preferences.put(db, "strategy", name)
     one = STRATEGIES[name]
     click.echo(

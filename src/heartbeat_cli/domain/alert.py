@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Component, Severity
 from heartbeat_cli.domain.fault_detection import Event
-
-SLOW = "slow: "  # how the engine words an answer that came too late; an alert is then named after it
+from heartbeat_cli.domain.slowness import SLOW
 
 _EMPTY: Mapping[str, Any] = {}
 

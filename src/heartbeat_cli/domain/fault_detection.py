@@ -16,7 +16,7 @@ With `fail_window` a fault is `fail_threshold` failures among that many looks, i
 
 from typing import Literal, NamedTuple
 
-from heartbeat_cli.domain.flapping import is_flapping, remember
+from heartbeat_cli.domain.flapping import SLOTS, is_flapping, remember
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
@@ -123,13 +123,22 @@ def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | No
     if state.state == "fault":
         return _still_failing(policy, state, seen, parent)
     if parent and not parent.in_fault:
-        if state.fail_count < policy.fail_threshold * _PATIENCE:
+        if not _waited_enough(policy, state):
             return state, ()
         parent = None
     if state.fail_count < policy.fail_threshold:
         return state, ()
     state = state._replace(state="fault", since=seen.at, held_by=parent.id if parent else None, grace_looks=0)
     return state, (_event("held" if parent else "opened", policy, state, seen),)
+
+
+def _waited_enough(policy: Policy, state: State) -> bool:
+    """Whether a suspect parent has held up the judgement long enough. With a window `fail_count` stops growing, so
+    the looks that failed in a row are counted, as far back as the history goes."""
+    if policy.fail_window is None:
+        return state.fail_count >= policy.fail_threshold * _PATIENCE
+    in_a_row = len(state.history) - len(state.history.rstrip("F"))
+    return in_a_row >= min(policy.fail_threshold * _PATIENCE, SLOTS)
 
 
 def _still_failing(

@@ -4,6 +4,8 @@ The newest 20 changes of result count, change i (0 oldest … 19 newest) with we
 100·Σ/20 percent. Flapping begins above 30 and ends below 25. Source: Icinga 2 documentation, "Check Result Flapping".
 """
 
+from itertools import pairwise
+
 SLOTS = 20
 STARTS_ABOVE = 30.0
 ENDS_BELOW = 25.0
@@ -16,7 +18,7 @@ def remember(history: str, failed: bool) -> str:
 
 def score(history: str) -> float:
     """How much the history goes to and fro, in percent; looks that were never made count as no change."""
-    changes = [a != b for a, b in zip(history, history[1:], strict=False)]
+    changes = [a != b for a, b in pairwise(history)]
     missing = SLOTS - len(changes)
     return 100.0 * sum(0.8 + 0.02 * (missing + n) for n, changed in enumerate(changes) if changed) / SLOTS
 

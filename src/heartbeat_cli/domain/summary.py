@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from heartbeat_cli.domain.alert import Alert, Sent
+from heartbeat_cli.domain.coverage import Degraded, Gap
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.result import STATUSES
 
@@ -69,6 +70,9 @@ class Summary(NamedTuple):
     attempts: list[Attempt]
     alerts: list[Alert]
     deliveries: list[Sent]
+    gaps: list[Gap]
+    degraded: list[Degraded]
+    coverage_percent: float | None = None
 
 
 def total(tallies: Sequence[Tally]) -> Tally:

@@ -75,6 +75,13 @@ class Settings(NamedTuple):
     max_body: int = 65_536
 
 
+def host_of(settings: Settings) -> str | None:
+    """The host that a look must reach."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(settings.url).hostname
+
+
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """What is wrong with the settings, as (key, text)."""
     found = [("url", text) for text in _url_problems(settings.url)]

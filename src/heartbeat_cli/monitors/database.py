@@ -17,6 +17,7 @@ Example:
     container = "openclaw-postgres"
 """
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -116,6 +117,12 @@ class Settings(NamedTuple):
     replication_lag_warn: float = 300.0
     xid_age_warn_percent: float = 70.0
     details: bool = True
+
+
+def host_of(settings: Settings) -> str | None:
+    """The host that a look must reach; None for the local socket."""
+    found = re.search(r"(?:^\w+://(?:[^@/]*@)?|\bhost(?:addr)?\s*=\s*)(?P<host>\[[^\]]+\]|[^:/?,\s]+)", settings.dsn)
+    return found["host"] if found else None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -63,6 +63,11 @@ class _Ended(Exception):
         self.status = status
 
 
+def host_of(settings: Settings) -> str | None:
+    """The host that a look must reach."""
+    return settings.host
+
+
 def problems(settings: Settings) -> list[tuple[str, str]]:
     found = []
     if not settings.host.strip():

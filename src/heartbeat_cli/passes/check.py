@@ -8,20 +8,31 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.coverage import Gap
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
-from heartbeat_cli.store import beats, passes, preferences
+from heartbeat_cli.passes import sight
+from heartbeat_cli.store import beats, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook, Pass
 
 _SLACK = 1.0  # seconds a pass may take beyond its slowest look
+_TICK = 60.0  # cron's grain: a crontab made for an earlier strategy may still fire only once a minute
+_MISSED = 2.5  # ticks without a pass that are a gap
 
 
 class Checked(NamedTuple):
-    """What a check saw: readings by component id, in config order; `started` epoch seconds."""
+    """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected."""
 
-    started: float
+    done: Pass
     readings: Mapping[str, Reading]
+    tick: float
+
+    @property
+    def started(self) -> float:
+        return self.done.started
 
 
 def strategy(db: Database, config: Config) -> Strategy:
@@ -33,21 +44,38 @@ def strategy(db: Database, config: Config) -> Strategy:
 def check(
     db: Database, config: Config, now: float, wanted: Iterable[str] | None = None, *, dry_run: bool = False
 ) -> Checked:
-    """Look at the wanted components (None: those that are due) and keep heartbeats, metrics and memories."""
+    """Look at the wanted components (None: those that are due) and keep what was seen."""
+    seen = see(db, config, now, wanted)
+    if not dry_run:
+        keep(db, config, seen)
+    return seen
+
+
+def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None = None) -> Checked:
+    """Look; what was seen is not kept yet."""
     pace = strategy(db, config)
     last = passes.last_looks(db, config.observer)
-    chosen = _due(config, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
-    asked = [engine.Asked(component, _look(db, component, last, pace, now)) for component in chosen]
-    readings = look(asked)
-    if readings and not dry_run:
-        finished = max(time.time(), now)
-        passes.save(
-            db,
-            Pass(pass_id(config.observer, now), config.observer, now, finished),
-            readings,
-            config.components,
-        )
-    return Checked(now, readings)
+    chosen = _due(db, config, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
+    readings = look([engine.Asked(component, _look(db, component, last, pace, now)) for component in chosen])
+    blind = sight.blind(config, readings)
+    if blind is not None:
+        readings = blinded(readings, sight.remote(config), blind)
+    done = Pass(pass_id(config.observer, now), config.observer, now, max(time.time(), now), blind)
+    return Checked(done, readings, max(pace.interval, _TICK))
+
+
+def keep(db: Database, config: Config, seen: Checked) -> None:
+    """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once."""
+    if not seen.readings:
+        return
+    with db.transaction():
+        before = passes.last_pass(db, config.observer)
+        late = before is not None and seen.started - before.started > seen.tick * _MISSED
+        if before is not None and late and before.id != seen.done.id:
+            missed = duration(seen.started - before.started)
+            text = f"no pass for {missed}, expected every {duration(seen.tick)}"
+            gaps.note(db, Gap(config.observer, max(before.finished, before.started), seen.started, text))
+        passes.save(db, seen.done, seen.readings, config.components)
 
 
 def look(asked: list[engine.Asked]) -> dict[str, Reading]:
@@ -75,15 +103,18 @@ def pass_id(observer: str, started: float) -> str:
     return f"{observer}@{round(started * 1000)}-{os.getpid()}"
 
 
-def _due(config: Config, last: Mapping[str, LastLook], pace: Strategy, now: float) -> list[Component]:
+def _due(db: Database, config: Config, last: Mapping[str, LastLook], pace: Strategy, now: float) -> list[Component]:
+    """This host's components whose interval is over; one that is not known to be well is looked at sooner."""
     from fnmatch import fnmatchcase
 
-    return [
-        component
-        for component in config.components.values()
-        if fnmatchcase(config.observer, component.common.observer)
-        and is_due(last[component.id].at if component.id in last else None, now, component.interval(pace))
-    ]
+    sooner = states.unsettled(db)
+    found = []
+    for one in config.components.values():
+        interval = one.retry_interval(pace) if one.id in sooner else one.interval(pace)
+        looked = last[one.id].at if one.id in last else None
+        if fnmatchcase(config.observer, one.common.observer) and is_due(looked, now, interval):
+            found.append(one)
+    return found
 
 
 def _look(db: Database, component: Component, last: Mapping[str, LastLook], pace: Strategy, now: float) -> Look:

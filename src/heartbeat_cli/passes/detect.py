@@ -10,10 +10,11 @@ from heartbeat_cli.domain.blame import advance
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.tell import tell
-from heartbeat_cli.store import passes, recoveries, silences, states
+from heartbeat_cli.store import alerts, passes, preferences, recoveries, silences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import LastLook
+from heartbeat_cli.store.passes import LastLook, Waiting
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
@@ -69,10 +70,37 @@ class _Room:
         before = states.states(self.db)
         self.states = dict(before)
         for one in waiting:
+            self._sight(one)
             for id_, seen in self._in_order(one.heartbeats):
                 self._take(self.config.components[id_], seen)
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
+
+    def _sight(self, one: Waiting) -> None:
+        """This host cut off from the network, and seeing again: each told once, of the host and not of its targets."""
+        if not self.config.heartbeat.reference:
+            return
+        observer, name = self.config.observer, f"blind/{self.config.observer}"
+        since = preferences.get(self.db, name)
+        if bool(since) == bool(one.blind):
+            return
+        kind = "observer_blind" if one.blind else "observer_sees"
+        began = one.started if one.blind else float(since or one.started)
+        preferences.put(self.db, name, repr(one.started) if one.blind else "")
+        reason = one.blind or f"remote components answer again after {duration(max(0.0, one.started - began))}"
+        alert = Alert(
+            id=f"{incident_id(observer, began)}/{kind}",
+            type=kind,
+            severity="high" if one.blind else "low",
+            title=wording.observer_title(kind, observer, self.config.heartbeat.locale),
+            component=observer,
+            at=one.started,
+            incident=incident_id(observer, began),
+            reason=reason,
+            details={"started": began, "cause": reason, "kind": "observer"},
+        )
+        alerts.add(self.db, alert, self.config.channels, self.now)
+        self.verdicts.append(Verdict(observer, kind, reason))
 
     def _in_order(self, heartbeats: list[tuple[str, Observation]]) -> list[tuple[str, Observation]]:
         """Parents before children, so that a child sees its parent's newest state; strangers are left out."""

@@ -50,10 +50,13 @@ def recover(
     *,
     forced: bool = False,
     dry_run: bool = False,
+    keep: Callable[[Attempt], None] | None = None,
 ) -> list[Step]:
     """Run what is due for the open incidents (of the wanted components, or all); returns every decision. Naming a
-    component is a person's word for it, `forced` an order."""
+    component is a person's word for it, `forced` an order. `keep` records an attempt where the store may be what the
+    rung restarts; default: in the store."""
     room = _Room(db, config, clock, Word(wanted is not None, forced and wanted is not None), dry_run)
+    room.keep = keep or room.keep
     incidents = states.open_incidents(db)
     steps: list[Step] = []
     for id_ in topological(config.components):
@@ -65,6 +68,7 @@ def recover(
 class _Room:
     def __init__(self, db: Database, config: Config, clock: Callable[[], float], word: Word, dry: bool) -> None:
         self.db, self.config, self.clock, self.word, self.dry = db, config, clock, word, dry
+        self.keep: Callable[[Attempt], None] = lambda attempt: recoveries.save(db, attempt)
 
     def heal(self, component: Component) -> list[Step]:
         """Rung after rung until one helps, one needs time, or none is left."""
@@ -136,7 +140,7 @@ class _Room:
             started=begun,
             verify_until=begun + self.config.recovery.startup_grace,
         )
-        recoveries.save(self.db, attempt)
+        self.keep(attempt)
         outcome = run_rung(rung, self.config.recovery.timeout)
         attempt = attempt._replace(
             finished=max(self.clock(), begun),
@@ -144,10 +148,10 @@ class _Room:
             detail=self._clean(outcome.detail),
             output=self._clean(outcome.output, _OUTPUT),
         )
-        recoveries.save(self.db, attempt)
+        self.keep(attempt)
         verified = outcome.result == "done" and self._verified(component)
         if verified:
-            recoveries.save(self.db, attempt._replace(verified=self.clock()))
+            self.keep(attempt._replace(verified=self.clock()))
         failed = outcome.result != "done" and decision.rung + 1 >= len(component.plan.ladder)
         return Step(component.id, "ran", self._clean(outcome.detail), rung.action, outcome.result, verified, failed)
 

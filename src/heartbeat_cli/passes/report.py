@@ -3,8 +3,9 @@
 from datetime import date, datetime, time, timedelta
 
 from heartbeat_cli.config import Config
+from heartbeat_cli.domain.coverage import Gap, covered_percent
 from heartbeat_cli.domain.summary import Period, Summary
-from heartbeat_cli.store import alerts, recoveries, states, summary
+from heartbeat_cli.store import alerts, gaps, recoveries, spool, states, summary
 from heartbeat_cli.store.database import Database
 
 
@@ -29,6 +30,7 @@ def _midnight(day: date, timezone: str) -> float:
 def report(db: Database, config: Config, span: Period) -> Summary:
     """The summary of a period."""
     told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type != "report"]
+    missed = gaps.between(db, span.start, span.end)
     return Summary(
         span,
         config.timezone,
@@ -38,4 +40,17 @@ def report(db: Database, config: Config, span: Period) -> Summary:
         recoveries.between(db, span.start, span.end),
         told,
         alerts.deliveries(db, [alert.id for alert in told]),
+        missed,
+        spool.degraded_between(db, span.start, span.end),
+        _coverage(db, span, missed),
     )
+
+
+def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
+    """Share of the period, as far as it has come, that was watched: before the first pass of all nothing was, and
+    after the last one nothing is known yet."""
+    edges = gaps.edges(db, span.end)
+    if edges is None or edges[0] >= span.end:
+        return None
+    unwatched = [*missed, Gap("", min(span.start, edges[0]), edges[0], "not yet installed")]
+    return covered_percent(unwatched, span.start, min(span.end, max(edges[1], span.start)))

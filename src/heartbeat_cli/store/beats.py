@@ -25,7 +25,7 @@ def add(db: Database, beat: Beat) -> None:
     with db.transaction():
         db.run(
             "INSERT INTO heartbeat_beats (component, at, event, exit_code, message, rid)"
-            " VALUES (?, to_timestamp(?), ?, ?, ?, ?)",
+            " VALUES (?, to_timestamp(?), ?, ?, ?, ?) ON CONFLICT (component, at, event) DO NOTHING",
             beat,
         )
         db.run(

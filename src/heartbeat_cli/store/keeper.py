@@ -1,7 +1,8 @@
 """The store of a working pass: the configured one, or, while that does not answer, a local spool in its place.
 
-`Keeper.do(work)` runs a piece of work on whichever is in use. When the store fails in the middle, the work is done again
-on the spool, so each piece must be repeatable: a pass is keyed by its id, an alert by what happened, an attempt by when.
+`Keeper.do(work)` runs a piece of work on whichever is in use. When the store fails in the middle, the work is done
+again on the spool, so each piece must be repeatable: a pass is keyed by its id, an alert by what happened, an attempt
+by when it began.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from heartbeat_cli.config import Config
+from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import database, mirror, schema, spool
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.spool import Degraded
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ T = TypeVar("T")
 class Keeper:
     """Open it under the lock only: it replays and throws away spools. A context manager that closes what it opened.
 
-    `degraded` is why the spool is in use (None: the store is); `restored` is a degraded time that ended just now.
+    `degraded` is why the spool is in use (None: the store is), `news` what a person should hear about it, once.
     """
 
     def __init__(self, config: Config, now: float) -> None:
@@ -29,7 +31,7 @@ class Keeper:
         self._timeout = config.heartbeat.store_timeout
         self._mirror = config.state_dir / "mirror.json"
         self.degraded: str | None = None
-        self.restored: Degraded | None = None
+        self.news: list[str] = []
         try:
             self.db = self._open_store(now)
         except StoreError as error:
@@ -45,13 +47,15 @@ class Keeper:
 
     def do(self, work: Callable[[Database], T], now: float) -> T:
         """Do a piece of work, on the spool if the store fails in it. Raises StoreError when the spool fails too."""
+        db = self.db
         try:
-            return work(self.db)
+            return work(db)
         except StoreError as error:
-            if self.degraded is not None:
-                raise
-            self.db.close()
-            self.db = self._open_spool(error, now)
+            if db is self.db:
+                if self.degraded is not None:
+                    raise
+                self.db = self._open_spool(error, now)
+                db.close()
             return work(self.db)
 
     def refresh_mirror(self, now: float) -> None:
@@ -83,23 +87,30 @@ class Keeper:
             path.rename(path.with_name(f"spool-unreadable-{round(now)}.db"))
             return
         try:
-            self.restored = spool.replay(kept, db, now) or self.restored
+            covered = spool.replay(kept, db, now)
         finally:
             kept.close()
         spool.discard(path)
+        if covered is not None:
+            lasted = duration(now - covered.started)
+            self.news.append(f"store {db.where} answers again; what was seen in {lasted} without it is in it now")
 
     def _open_spool(self, error: StoreError, now: float) -> Database:
-        reason = str(error)
-        self.degraded = reason
-        begun = Degraded(f"{self._config.observer}@{round(now * 1000)}", self._config.observer, now, reason)
+        self.degraded = str(error)
+        name = f"{self._config.observer}@{round(now * 1000)}"
+        begun = Degraded(name, self._config.observer, now, self.degraded)
         there = spool.existing(self._config.state_dir)
-        places = [path for path in there[-1:]] or [f / "spool.db" for f in spool.folders(self._config.state_dir)]
-        failures = [reason]
+        places = there[-1:] or [folder / "spool.db" for folder in spool.folders(self._config.state_dir)]
+        failures = [self.degraded]
         for path in places:
             try:
-                return spool.begin(path, lambda: self._seed(now), begun, self._timeout)
+                db = spool.begin(path, lambda: self._seed(now), begun, self._timeout)
             except (StoreError, OSError) as failed:
                 failures.append(str(failed))
+                continue
+            if not there:
+                self.news.append(f"{self.degraded}; going on with {path} until the store answers")
+            return db
         raise StoreError("; ".join(failures))
 
     def _seed(self, now: float) -> mirror.Snapshot:

@@ -32,12 +32,14 @@ class LastLook(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One pass as written: `id` is unique over all observers, `started` and `finished` epoch seconds."""
+    """One pass as written: `id` is unique over all observers, `started` and `finished` epoch seconds; `blind` is why
+    the remote components could not be looked at, if so."""
 
     id: str
     observer: str
     started: float
     finished: float
+    blind: str | None = None
 
 
 class Waiting(NamedTuple):
@@ -45,6 +47,7 @@ class Waiting(NamedTuple):
 
     key: int
     started: float
+    blind: str | None
     heartbeats: list[tuple[str, Observation]]
 
 
@@ -54,9 +57,9 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
         ensure_day(db, done.started)
         keys = _component_keys(db, readings, components, done.started)
         rows = db.rows(
-            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks)"
-            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
-            (done.id, done.observer, done.started, done.finished, len(readings)),
+            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind)"
+            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
+            (done.id, done.observer, done.started, done.finished, len(readings), done.blind),
         )
         if not rows:
             return  # already kept: the answer to the first try was lost, not the pass
@@ -157,9 +160,10 @@ def waiting(db: Database, observer: str) -> list[Waiting]:
     if db.dialect == "postgres":
         db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
     passes = db.rows(
-        "SELECT key, started FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key", (observer,)
+        "SELECT key, started, blind FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key",
+        (observer,),
     )
-    return [Waiting(key, started, _heartbeats(db, key, started)) for key, started in passes]
+    return [Waiting(key, started, blind, _heartbeats(db, key, started)) for key, started, blind in passes]
 
 
 def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:

@@ -9,10 +9,10 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import mirror, schema, tables
+from heartbeat_cli.store import gaps, mirror, schema, tables
 from heartbeat_cli.store.database import Database, SQLite
 from heartbeat_cli.store.partitions import ensure_day
 
@@ -20,16 +20,6 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of
 _CHUNK = 200  # passes replayed at a time: bounds the memory a long outage takes
 
 _LOG = "at, component, response_us, status, attempts, error"
-
-
-class Degraded(NamedTuple):
-    """A time in which a local spool stood in for the store. `ended` is None while it lasts."""
-
-    id: str
-    observer: str
-    started: float
-    reason: str
-    ended: float | None = None
 
 
 def folders(state_dir: Path) -> tuple[Path, Path]:
@@ -82,6 +72,8 @@ def replay(spool: Database, db: Database, now: float) -> Degraded | None:
             return None
         tables.COMPONENTS.merge(db, _new_components(spool, db))
         _replay_passes(spool, db, covered)
+        for gap in gaps.between(spool, 0.0, now):
+            gaps.note(db, gap)
         for table in tables.ALL:
             if table is not tables.COMPONENTS:
                 table.merge(db, table.select(spool))
@@ -119,15 +111,15 @@ def _replay_passes(spool: Database, db: Database, covered: Degraded) -> None:
     A pass the store had taken but not judged before it went away is older than all of these and was judged here too if
     the same run went on; it counts as seen, because the states that arrive with the spool are newer than it.
     """
-    theirs = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
-    ours = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
+    ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
     db.run(
         "UPDATE heartbeat_passes SET detected = finished WHERE detected IS NULL AND observer = ?", (covered.observer,)
     )
     last = 0
     while passes := spool.rows(
-        "SELECT key, id, observer, started, finished, detected, looks FROM heartbeat_passes WHERE key > ?"
+        "SELECT key, id, observer, started, finished, detected, looks, blind FROM heartbeat_passes WHERE key > ?"
         " ORDER BY key LIMIT ?",
         (last, _CHUNK),
     ):
@@ -140,8 +132,8 @@ def _replay_pass(spool: Database, db: Database, key: int, row: list[object], key
     at = float(str(row[2]))
     ensure_day(db, at)
     made = db.rows(
-        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks) VALUES"
-        " (?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?) ON CONFLICT (id) DO NOTHING RETURNING key",
+        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind) VALUES"
+        " (?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
         row,
     )
     if not made:

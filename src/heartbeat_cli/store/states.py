@@ -23,6 +23,11 @@ def states(db: Database) -> dict[str, State]:
     return found
 
 
+def unsettled(db: Database) -> set[str]:
+    """The components of which it is not known whether they are well: suspect, or recovering."""
+    return {row[0] for row in db.rows("SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')")}
+
+
 def save_states(db: Database, changed: Mapping[str, State]) -> None:
     """Write the states that changed."""
     db.insert(
@@ -60,6 +65,16 @@ def save_incident(db: Database, incident: Incident) -> None:
         f"INSERT INTO heartbeat_incidents ({_INCIDENT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
         incident._replace(cause=storable(incident.cause)),
     )
+
+
+def acknowledge(db: Database, incident: str, at: float | None, by: str | None) -> bool:
+    """Note that somebody is on it (None: no longer), and nothing else: a pass may be changing the rest just now. False
+    when the incident is over."""
+    changed = db.run(
+        "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ? WHERE id = ? AND ended IS NULL",
+        (at, by, incident),
+    )
+    return changed > 0
 
 
 def note_recovery(db: Database, incident: str, came_to: str) -> bool:

@@ -4,6 +4,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alert import Alert, Sent
+from heartbeat_cli.domain.coverage import Degraded, Gap
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.result import STATUSES
@@ -43,6 +44,7 @@ def overview(summary: Summary, locale: str) -> list[tuple[str, str]]:
         (word("heartbeats", locale), str(whole.heartbeats)),
         (word("healthy_percent", locale), percent(whole.healthy_percent)),
         (word("average_response", locale), took(whole.average_response_time)),
+        (word("coverage", locale), percent(summary.coverage_percent)),
     ]
 
 
@@ -53,6 +55,7 @@ def parts(summary: Summary, locale: str) -> list[Table]:
         _recoveries(summary, locale),
         _components(summary, locale),
         _alerts(summary, locale),
+        _unwatched(summary, locale),
     ]
 
 
@@ -131,6 +134,18 @@ def _alerts(summary: Summary, locale: str) -> Table:
         for one in summary.alerts[:_SHOWN]
     ]
     return Table(word("alerts", locale), heads, rows, word("no_alerts", locale))
+
+
+def _unwatched(summary: Summary, locale: str) -> Table:
+    """When nobody looked, and when what was seen had to be kept beside the store."""
+    heads = [word(key, locale) for key in ("started", "lasted", "cause")]
+    rows = []
+    unwatched: list[Gap | Degraded] = [*summary.gaps, *summary.degraded]
+    for one in unwatched[:_SHOWN]:
+        lasted = word("ongoing", locale) if one.ended is None else duration(max(0.0, one.ended - one.started))
+        head = word("gap" if isinstance(one, Gap) else "degraded_mode", locale)
+        rows.append([_when(summary, one.started), lasted, f"{head}: {one_line(redact(one.reason), 90)}"])
+    return Table(word("unwatched", locale), heads, rows)
 
 
 def text(summary: Summary, locale: str) -> str:
@@ -219,7 +234,16 @@ def tree(summary: Summary) -> dict[str, Any]:
         "incidents": [_incident_tree(one) for one in summary.incidents],
         "recoveries": [_attempt_tree(one) for one in summary.attempts],
         "alerts": [_alert_tree(one, summary.deliveries) for one in summary.alerts],
+        "coverage_percent": summary.coverage_percent,
+        "gaps": [_time_tree(one, one.ended) for one in summary.gaps],
+        "degraded": [_time_tree(one, one.ended) for one in summary.degraded],
     }
+
+
+def _time_tree(one: Gap | Degraded, ended: float | None) -> dict[str, Any]:
+    lasted = None if ended is None else round(max(0.0, ended - one.started), 6)
+    times = {"started": iso(one.started), "ended": iso(ended), "duration": lasted}
+    return {"observer": one.observer, **times, "reason": redact(one.reason)}
 
 
 def _tally_tree(tally: Tally, name: str) -> dict[str, Any]:

@@ -28,6 +28,11 @@ def title(alert: str, component: Component, locale: str) -> str:
     return pattern.replace("{name}", component.name)
 
 
+def observer_title(alert: str, observer: str, locale: str) -> str:
+    """The title of an alert about the host that looks."""
+    return str(catalogue(locale).TITLES[alert]).replace("{name}", observer)
+
+
 def description(kind: str, locale: str) -> str:
     """What it means that a component of this kind is down."""
     return str(catalogue(locale).DESCRIPTIONS.get(kind, ""))

@@ -6,6 +6,8 @@ TITLES = {
     "slow": "{name} answers too slowly",
     "degraded": "{name} gives a warning",
     "degraded_ended": "{name} is back to normal",
+    "observer_blind": "{name} is cut off: nothing remote answers",
+    "observer_sees": "{name} reaches the network again",
     "recovery_failed": "{name}: recovery failed, a person is needed",
 }
 
@@ -70,6 +72,10 @@ RECOMMENDATIONS = {
 }
 
 WORDS = {
+    "unwatched": "Not watched, or kept elsewhere meanwhile",
+    "degraded_mode": "kept on the local spool",
+    "gap": "no pass ran",
+    "coverage": "Time watched",
     "cause": "What was seen",
     "since": "Since",
     "lasted": "Lasted",

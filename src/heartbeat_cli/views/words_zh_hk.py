@@ -6,6 +6,8 @@ TITLES = {
     "slow": "{name} 回應過慢",
     "degraded": "{name} 發出警告",
     "degraded_ended": "{name} 已回復正常水平",
+    "observer_blind": "{name} 與網絡隔絕：所有遠端組件均無回應",
+    "observer_sees": "{name} 已重新連上網絡",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
 }
 
@@ -70,6 +72,10 @@ RECOMMENDATIONS = {
 }
 
 WORDS = {
+    "unwatched": "未受監察或暫存於他處的時段",
+    "degraded_mode": "暫存於本機",
+    "gap": "沒有進行檢查",
+    "coverage": "監察覆蓋率",
     "cause": "所見情況",
     "since": "開始時間",
     "lasted": "歷時",
