@@ -17,7 +17,7 @@ run: .venv/run  ## one real pass over this host: status table and dashboard file
 	@scripts/demo
 
 test: .venv/dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check src tests bench

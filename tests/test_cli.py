@@ -381,7 +381,8 @@ def test_colours_for_a_terminal_only(home: Path) -> None:
 def test_hostile_words_are_harmless(home: Path) -> None:
     script = home / "hostile"
     script.write_text(
-        "#!/bin/sh\nprintf '\\033[31m\\033]0;x\\007|| good  command  healthy\\n'; head -c 1000000 /dev/zero | tr '\\0' x; exit 2\n"
+        "#!/bin/sh\nprintf '\\033[31m\\033]0;x\\007|| good  command  healthy\\n'\n"
+        "head -c 1000000 /dev/zero | tr '\\0' x; exit 2\n"
     )
     script.chmod(0o755)
     (home / "heartbeat.toml").write_text(f'[components.bad]\nkind = "command"\ncommand = ["{script}"]\n')

@@ -120,6 +120,10 @@ def ladder(rungs: str, also: str = "") -> str:
         (AGENT + "fail_threshold = true\n", ["components.main.fail_threshold: expected a whole number, got true"]),
         (AGENT + "fail_threshold = 3.0\n", ["components.main.fail_threshold: expected a whole number, got 3.0"]),
         (AGENT + "recovery_threshold = -2\n", ["components.main.recovery_threshold: expected 1 to 1,000, got -2"]),
+        (
+            AGENT + "fail_window = 2\n",
+            ["components.main.fail_threshold: expected at most fail_window (2), or there is never a fault; got 3"],
+        ),
         (AGENT + "retries = 11\n", ["components.main.retries: expected 0 to 10, got 11"]),
         (
             AGENT + "severity = 'critical'\n",

@@ -254,6 +254,9 @@ def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recover
     shared = {key: value for key, value in table.items() if key in Common.__annotations__}
     common = build(Common, shared, where, problems) or Common()
     check_values(common, where, COMMON_LIMITS, problems)
+    if common.fail_window is not None and common.fail_threshold > common.fail_window:
+        text = f"expected at most fail_window ({common.fail_window}), or there is never a fault; got"
+        problems.add(f"{where}.fail_threshold", f"{text} {common.fail_threshold}")
     module = _kind("monitors", table, where, problems)
     if module is None:
         return Component(id_, "", None, common)

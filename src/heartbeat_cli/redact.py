@@ -13,7 +13,8 @@ _SHORTEST = 4  # a shorter secret would blot out half of every text
 # To the last @ before the path: a password may hold an @ that should have been written %40.
 _USERINFO = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]*:)(?P<secret>[^\s/]+)(?=@)", re.I)
 _ASSIGNED = re.compile(
-    r"(?P<head>(?:password|passwd|passphrase|secret|token|api[_-]?key)[\"']?\s{0,9}[=:]\s{0,9})"
+    r"(?P<head>(?:password|passwd|passphrase|secret|token|api[_-]?key)[\"']?\s{0,9}"
+    r"(?:=|:(?!\s{0,9}[a-z]{1,30}\s[a-z]))\s{0,9})"  # `/run/secret: No such file` is prose
     r"(?P<secret>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\"]+)",
     re.I,
 )

@@ -21,8 +21,9 @@ class Heartbeat(NamedTuple):
     observer: name of this host in the store; default: its host name
     state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
     store_timeout: seconds the store may take to answer one statement
-    reference: addresses (`host:port`) that answer whenever the network does; when every remote component is silent
-        at once and these are too, the fault is this host's own and the looks count as unknown; default: none
+    reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
+        component (two at least) is silent at once and these are too, the fault is this host's own and the looks
+        count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
     templates: folder of your own page templates and styles; a file in it replaces the one of the same name
     """
 
@@ -33,7 +34,7 @@ class Heartbeat(NamedTuple):
     observer: str | None = None
     state_dir: str | None = None
     store_timeout: float = 3.0
-    reference: tuple[str, ...] = ()
+    reference: tuple[str, ...] | None = None
     templates: str | None = None
 
 
@@ -146,7 +147,7 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.strategy not in STRATEGIES:
         known = nearest(section.strategy, STRATEGIES)
         problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
-    for address in section.reference:
+    for address in section.reference or ():
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65_536:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")

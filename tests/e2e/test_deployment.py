@@ -68,6 +68,9 @@ def deployment(
             kind = "host"
             interval = 1
             disk_critical = 0
+            cpu_warn = 0
+            load_warn = 0
+            swap_warn = 0
             disk_warn = 0
             memory_critical = 0
             """

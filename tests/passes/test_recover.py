@@ -43,7 +43,7 @@ class Ward:
             "recovery": {"mode": more.pop("mode", "on"), "ladder": ladder or [self.step("one"), self.step("two")]},
         }
         components = {"main": agent | more.pop("main", {})} | more.pop("components", {})
-        recovery = {"verify_wait": 1.2, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
+        recovery = {"verify_wait": 0.7, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
         self.scene = Scene(db, url, folder, components, recovery=recovery, **more)
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -343,26 +343,21 @@ def test_no_incident_no_step(ward: Make) -> None:
     assert one.recover() == [] and one.steps == []
 
 
-def test_parents_are_healed_before_their_children(
+def test_the_parent_is_healed_and_its_child_left_alone(
     store: Database, store_url: str, tmp_path: Path, server: Server
 ) -> None:
     one = Ward(store, store_url, tmp_path, server)
     table = {"kind": "agent", "url": server.url, "timeout": 2}
-    recovery = {"verify_wait": 0.2}
-    scene = Scene(
-        store, store_url, tmp_path,
-        {
-            "child": table | {"recovery": {"ladder": [one.step("child")]}},
-            "db": table | {"recovery": {"ladder": [one.step("db")]}},
-            "x": table | {"recovery": {"ladder": [one.step("x")]}, "depends_on": []},
-        },
-        recovery=recovery,
-    )  # fmt: skip
+    components = {
+        "child": table | {"recovery": {"ladder": [one.step("child")]}, "depends_on": ["db"]},
+        "db": table | {"recovery": {"ladder": [one.step("db", cures=True)]}},
+    }
+    scene = Scene(store, store_url, tmp_path, components)
     scene.pass_(3)
-    scene = Scene(store, store_url, tmp_path, {**scene.tables["components"]}, recovery=recovery)
-    scene.now += 90
-    assert len(scene.recover()) == 3
-    assert one.steps == ["child", "db", "x"]  # independent ones: as configured
+    assert [(step.component, step.decision) for step in scene.recover()] == [("db", "ran"), ("child", "held")]
+    assert one.steps == ["db"]
+    scene.pass_(2)
+    assert scene.incidents == {} and scene.recover() == []
 
 
 # --- killed, and together with others --------------------------------------------------------------------------------

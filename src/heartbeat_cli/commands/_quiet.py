@@ -17,7 +17,8 @@ _REASON = 200  # characters
 def minutes_option() -> Callable[[Any], Any]:
     """`--for MINUTES`."""
     most = click.FloatRange(min=0, max=_YEAR, min_open=True)
-    return click.option("--for", "minutes", type=most, default=60.0, show_default=True, help="Minutes.")
+    text = "How long, in minutes."
+    return click.option("--for", "minutes", type=most, metavar="MINUTES", default=60.0, show_default=True, help=text)
 
 
 def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:

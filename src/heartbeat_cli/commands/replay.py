@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import UsageError
 
+_LATEST = 4_102_444_800.0  # the year 2100
 _KEYS = ("fail_threshold", "recovery_threshold", "slow_after")
 
 
@@ -96,7 +98,7 @@ def _from_file(path: str, components: dict[str, Any]) -> list[Any]:
                 if line.strip():
                     try:
                         found.append(_parsed(line))
-                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    except (ValueError, TypeError, KeyError, RecursionError) as error:
                         problems.append(f"{path}:{number}: {_reason(error)}")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
@@ -110,20 +112,30 @@ def _parsed(line: str) -> Any:
     from heartbeat_cli.domain.result import STATUSES
 
     row = json.loads(line)
-    stamp = row["timestamp"]
-    at = float(stamp) if isinstance(stamp, int | float) else _moment(stamp)
+    if not isinstance(row, dict):
+        raise ValueError("is not an object with component, timestamp, status")
+    at = _moment(row["timestamp"])
     if row["status"] not in STATUSES:
         raise ValueError(f"unknown status {row['status']!r}; known: {', '.join(STATUSES)}")
-    response = row.get("response_time")
-    seen = Observation(at, row["status"], row.get("error"))
-    return str(row["component"]), seen, None if response is None else float(response)
+    response, error = row.get("response_time"), row.get("error")
+    if isinstance(response, bool) or not isinstance(response, int | float | None):
+        raise ValueError(f"response_time {response!r} is no number of seconds")
+    seen = Observation(at, row["status"], None if error is None else one_line(str(error)))
+    return one_line(str(row["component"])), seen, response
 
 
-def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"timestamp {text!r} has no time zone (as in 2026-11-22T10:00:00+00:00)")
-    return moment.timestamp()
+def _moment(stamp: Any) -> float:
+    """A timestamp as JSON has it: seconds since the epoch, or ISO 8601 with its zone."""
+    if isinstance(stamp, int | float) and not isinstance(stamp, bool):
+        at = float(stamp)
+    else:
+        moment = datetime.fromisoformat(str(stamp))
+        if moment.tzinfo is None:
+            raise ValueError(f"timestamp {stamp!r} has no time zone (as in 2026-11-22T10:00:00+00:00)")
+        at = moment.timestamp()
+    if not 0 <= at < _LATEST:
+        raise ValueError(f"timestamp {stamp!r} is out of reach")
+    return at
 
 
 def _reason(error: Exception) -> str:
@@ -131,7 +143,7 @@ def _reason(error: Exception) -> str:
         return f"{error.args[0]} is missing; a line has component, timestamp, status"
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON: {error.msg}"
-    return str(error) or "is not an object with component, timestamp, status"
+    return "is nested too deeply" if isinstance(error, RecursionError) else one_line(str(error))
 
 
 def _with_strangers(components: dict[str, Any], history: Iterable[Any]) -> dict[str, Any]:
@@ -153,6 +165,7 @@ def _regraded(history: Iterable[Any], components: dict[str, Any]) -> Iterable[An
 
 def _show(app: App, imagined: list[Any], were: list[Any], form: str) -> None:
     from heartbeat_cli.domain.plain import duration
+    from heartbeat_cli.redact import redact
     from heartbeat_cli.views.rows import iso
     from heartbeat_cli.views.wording import local_time
 
@@ -167,9 +180,11 @@ def _show(app: App, imagined: list[Any], were: list[Any], form: str) -> None:
             lasted = "ongoing" if one.ended is None else duration(one.ended - one.started)
             since = local_time(one.started, app.config.timezone)
             held = f" (held: {one.held_by})" if one.held_by else ""
-            click.echo(f"  {one.component}  since {since}  {lasted}{held}  {one.cause}")
+            click.echo(f"  {one.component}  since {since}  {lasted}{held}  {one_line(redact(one.cause))}")
 
 
 def _shown(one: Any, key: str, iso: Any) -> Any:
+    from heartbeat_cli.redact import redact
+
     value = getattr(one, key)
-    return iso(value) if key in ("started", "declared", "ended") else value
+    return iso(value) if key in ("started", "declared", "ended") else redact(value) if key == "cause" else value

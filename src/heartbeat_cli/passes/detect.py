@@ -78,8 +78,6 @@ class _Room:
 
     def _sight(self, one: Waiting) -> None:
         """This host cut off from the network, and seeing again: each told once, of the host and not of its targets."""
-        if not self.config.heartbeat.reference:
-            return
         observer, name = self.config.observer, f"blind/{self.config.observer}"
         since = preferences.get(self.db, name)
         if bool(since) == bool(one.blind):

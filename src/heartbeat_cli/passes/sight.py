@@ -22,21 +22,54 @@ def remote(config: Config) -> list[str]:
 
 def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
     """Why this host can see nothing, or None when it can, or has no reference to tell by."""
-    addresses = config.heartbeat.reference
-    if not addresses or not all_silent(readings, remote(config)):
+    if config.heartbeat.reference == () or not all_silent(readings, remote(config)):
         return None
-    if any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
+    addresses = config.heartbeat.reference or own_references()
+    if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
         return None
     return f"this host is cut off: {', '.join(addresses)} did not answer either"
 
 
+def own_references() -> tuple[str, ...]:
+    """What this host cannot do without: its name servers, and where there is none but itself, its gateway."""
+    servers = tuple(_address(host) for host in _nameservers() if is_remote(host))
+    return servers[:2] or tuple(_address(host) for host in _gateways())[:1]
+
+
+def _address(host: str) -> str:
+    return f"[{host}]:53" if ":" in host else f"{host}:53"
+
+
+def _nameservers() -> list[str]:
+    lines = _read("/etc/resolv.conf").splitlines()
+    return [words[1] for words in map(str.split, lines) if len(words) > 1 and words[0] == "nameserver"]
+
+
+def _gateways() -> list[str]:
+    """From /proc/net/route: the gateway of the default route, four bytes in the host's order (little-endian)."""
+    rows = [line.split() for line in _read("/proc/net/route").splitlines()[1:]]
+    found = [row[2] for row in rows if len(row) > 2 and row[1] == "00000000" and row[2] != "00000000"]
+    return [".".join(str(int(word[n : n + 2], 16)) for n in (6, 4, 2, 0)) for word in found]
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(65_536)
+    except OSError:
+        return ""
+
+
 def _answers(address: str, timeout: float) -> bool:
+    """Whether anything comes back: a refusal, too, has crossed the network twice."""
     from heartbeat_cli.dial import DialError, dial
     from heartbeat_cli.errors import Unobservable
 
     host, _, port = address.rpartition(":")
     try:
         dial(host.strip("[]"), int(port), timeout).close()
-    except (DialError, Unobservable):
+    except DialError as error:
+        return "refused" in str(error)
+    except Unobservable:
         return False
     return True

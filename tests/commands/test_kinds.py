@@ -1,0 +1,53 @@
+"""`heartbeat kinds`: the manual, made from the program."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli import plugins
+from heartbeat_cli.sections import SECTIONS
+from tests.parts.verb import heartbeat
+
+
+def pages(home: Path, *names: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(heartbeat(home, "kinds", *names, "--format", "json").out)
+    return found
+
+
+def test_all_of_them(tmp_path: Path) -> None:
+    kinds = [kind for room in plugins.ROOMS for kind in plugins.kinds(room)]
+    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", *(f"[{name}]" for name in SECTIONS)]
+
+
+@pytest.mark.parametrize("kind", sorted({kind for room in plugins.ROOMS for kind in plugins.kinds(room)}))
+def test_each_says_its_keys(tmp_path: Path, kind: str) -> None:
+    text = heartbeat(tmp_path, "kinds", kind).out
+    for page in pages(tmp_path, kind):
+        assert f"{kind} ({page['room']})" in text
+        for key in page["keys"]:  # type: ignore[attr-defined]
+            assert f"  {key['key']}: {key['expects']}, " in text
+
+
+def test_a_page(tmp_path: Path) -> None:
+    ended = heartbeat(tmp_path, "kinds", "push")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("push (component)\n\n")
+    assert "  period: a number, required\n      seconds between two beats" in ended.out
+    assert "  grace: a number, default 60\n" in ended.out
+
+
+def test_default_ladders_are_shown(tmp_path: Path) -> None:
+    out = heartbeat(tmp_path, "kinds", "agent").out
+    assert '  recovery steps by default, those whose keys are set:\n      1. action = "systemd", unit = "op' in out
+
+
+@pytest.mark.parametrize("name", ["recovery", "[recovery]"])
+def test_a_section(tmp_path: Path, name: str) -> None:
+    assert heartbeat(tmp_path, "kinds", name).out.startswith("[recovery] (section)\n\n  mode: one of off, ask, on, ")
+
+
+def test_what_every_component_takes(tmp_path: Path) -> None:
+    out = heartbeat(tmp_path, "kinds", "common").out
+    for key in ("kind", "recovery", "interval", "depends_on", "observer"):
+        assert f"  {key}: " in out
