@@ -112,16 +112,14 @@ def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
 
 def convert(value: Any, kind: Any, where: str, problems: Problems) -> Any:
     """`value` as `kind`; on a mismatch a problem is added and None returned."""
-    written = shown(value)  # as it stands in the file: a reference, never what it points at
-    if isinstance(value, str):
-        found = resolve(value, where, problems)
-        if found is None:
-            return value
-        value = found
-    return _typed(value, kind, where, written, problems)
+    if not isinstance(value, str):
+        return _typed(value, kind, where, value, problems)
+    found = resolve(value, where, problems)
+    return value if found is None else _typed(found, kind, where, value, problems)
 
 
-def _typed(value: Any, kind: Any, where: str, written: str, problems: Problems) -> Any:
+def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
+    """`written` is how the value stands in the file: what is wrong is said with the reference, never what it gave."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
@@ -129,7 +127,9 @@ def _typed(value: Any, kind: Any, where: str, written: str, problems: Problems) 
     if origin is Literal:
         if value in args:
             return value
-        problems.add(where, f"expected one of {', '.join(map(str, args))}, got {written}{nearest(value, args, few=0)}")
+        problems.add(
+            where, f"expected one of {', '.join(map(str, args))}, got {shown(written)}{nearest(value, args, few=0)}"
+        )
         return None
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(convert(item, args[0], f"{where}[{n}]", problems) for n, item in enumerate(value))
@@ -208,10 +208,10 @@ def _fitting(value: Any, kinds: list[Any]) -> Any:
     return kinds[0]
 
 
-def _scalar(value: Any, kind: Any, where: str, written: str, problems: Problems) -> Any:
+def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and kind in (int, float) and not -_MOST < value < _MOST:
-        problems.add(where, f"expected an ordinary number, got {written}")
+        problems.add(where, f"expected an ordinary number, got {shown(written)}")
     elif number and kind is float:
         return float(value)
     elif isinstance(value, str) and kind is str and "\0" in value:
@@ -219,7 +219,7 @@ def _scalar(value: Any, kind: Any, where: str, written: str, problems: Problems)
     elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     else:
-        problems.add(where, f"expected {expects(kind)}, got {written}")
+        problems.add(where, f"expected {expects(kind)}, got {shown(written)}")
     return None
 
 

@@ -1,0 +1,57 @@
+"""`heartbeat recover`: what is done, what is not and why, and who has to come."""
+
+import json
+from pathlib import Path
+
+from tests.parts.outage import Outage
+from tests.parts.verb import heartbeat
+
+
+def ladder(folder: Path, script: str, mode: str = "ask") -> str:
+    (folder / "mend").write_text(f"#!/bin/sh\ntouch {folder}/tried\n{script}\n")
+    (folder / "mend").chmod(0o755)
+    return f'{{ mode = "{mode}", ladder = [{{ action = "command", command = ["{folder}/mend"] }}] }}'
+
+
+def test_nothing_is_open(tmp_path: Path) -> None:
+    Outage(tmp_path).run()
+    assert heartbeat(tmp_path, "recover") == (0, "", "")
+    assert heartbeat(tmp_path, "recover", "--format", "json") == (0, "[]\n", "")
+
+
+def test_a_person_gives_the_word(tmp_path: Path) -> None:
+    Outage(tmp_path, recovery=ladder(tmp_path, f"rm {tmp_path}/broken")).down()
+    ended = heartbeat(tmp_path, "recover")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("thing: ask: ")
+    assert not (tmp_path / "tried").exists()
+    ended = heartbeat(tmp_path, "recover", "--component", "thing", "--dry-run")
+    assert ended.code == 0
+    assert ended.out.startswith("thing: would run command: ")
+    assert not (tmp_path / "tried").exists()
+    ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
+    assert ended.code == 0
+    assert ended.out.startswith("thing: ran command done: ")
+    assert ended.out.endswith(", healthy again\n")
+    assert (tmp_path / "tried").exists()
+
+
+def test_what_was_done_as_json(tmp_path: Path) -> None:
+    Outage(tmp_path, recovery=ladder(tmp_path, f"rm {tmp_path}/broken")).down()
+    words = ("recover", "--component", "thing", "--force", "--format", "json")
+    (step,) = json.loads(heartbeat(tmp_path, *words).out)
+    assert (step["component"], step["action"], step["outcome"], step["verified"]) == ("thing", "command", "done", True)
+
+
+def test_a_failed_recovery_is_exit_code_1(tmp_path: Path) -> None:
+    Outage(tmp_path, recovery=ladder(tmp_path, "echo no way >&2; exit 4")).down()
+    ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
+    assert ended.code == 1
+    assert ended.out.startswith("thing: ran command failed: ")
+    assert (tmp_path / "tried").exists()
+
+
+def test_without_a_ladder_there_is_nothing_to_do(tmp_path: Path) -> None:
+    Outage(tmp_path, recovery='"on"').down()
+    ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
+    assert (ended.code, ended.out) == (0, "thing: nothing: no recovery steps are configured for it\n")

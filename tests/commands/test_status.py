@@ -1,0 +1,71 @@
+"""`heartbeat status`: where everything stands, and whether that is still news."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+from tests.parts.outage import Outage
+from tests.parts.verb import heartbeat
+
+
+def age(home: Path, seconds: float) -> None:
+    """Let the last looks be that old."""
+    with sqlite3.connect(home / ".local/state/heartbeat/heartbeat.db") as db:
+        db.execute("UPDATE heartbeat_looks SET at = at - ?", (seconds,))
+    db.close()
+
+
+def test_never_looked_at(tmp_path: Path) -> None:
+    Outage(tmp_path)
+    ended = heartbeat(tmp_path, "status")
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.splitlines()[2].split() == ["thing", "command", "unknown", "unknown", "-", "never"]
+    assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, "HEARTBEAT UNKNOWN - thing: unknown\n", "")
+
+
+def test_a_story(tmp_path: Path) -> None:
+    thing = Outage(tmp_path)
+    thing.run()
+    assert heartbeat(tmp_path, "status").code == 0
+    thing.breaks()
+    thing.run()
+    assert "suspect (1)" in heartbeat(tmp_path, "status").out
+    assert heartbeat(tmp_path, "status", "--format", "nagios").code == 1
+    thing.run()
+    ended = heartbeat(tmp_path, "status")
+    assert ended.code == 1
+    assert re.search(r"thing +command +fault \(2\) +unhealthy +\d+ ms +-\S+ s +it is broken", ended.out)
+    (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert (row["state"], row["fail_count"], row["incident"] is None) == ("fault", 2, False)
+    thing.heals()
+    thing.run()
+    assert heartbeat(tmp_path, "status").code == 0
+
+
+def test_a_good_state_of_long_ago_is_no_news(tmp_path: Path) -> None:
+    """cron has stopped: nothing may go on saying that all is well."""
+    Outage(tmp_path).run()
+    age(tmp_path, 7200)
+    ended = heartbeat(tmp_path, "status")
+    assert ended.code == 1
+    assert "-2 h" in ended.out
+    assert "not looked at any more" in ended.out
+    assert json.loads(heartbeat(tmp_path, "status", "--format", "json").out)[0]["late"] is True
+    plugin = heartbeat(tmp_path, "status", "--format", "nagios")
+    assert plugin.code == 3
+    assert plugin.out.startswith("HEARTBEAT UNKNOWN - thing: not looked at for 2 h")
+
+
+def test_only_some(tmp_path: Path) -> None:
+    Outage(tmp_path, more='[components.job]\nkind = "push"\nperiod = 60\n').run()
+    ended = heartbeat(tmp_path, "status", "--component", "push")
+    assert [line.split()[0] for line in ended.out.splitlines()[2:]] == ["job"]
+
+
+def test_no_components(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.toml").write_text("")
+    assert heartbeat(tmp_path, "status") == (0, "", "No components are configured.\n")
+    assert heartbeat(tmp_path, "status", "--format", "json") == (0, "[]\n", "")
+    line = "HEARTBEAT UNKNOWN - no components are configured\n"
+    assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, line, "")

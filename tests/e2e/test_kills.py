@@ -1,0 +1,38 @@
+"""Killed at any moment, nothing is lost and nothing is counted twice (`python -m bench kills` does it 300 times a store)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from heartbeat_cli.store import database
+from tests.parts.kills import Harness
+
+KILLS = 30
+
+
+def test_kills_on_sqlite(tmp_path: Path) -> None:
+    outcome = Harness(tmp_path, f"sqlite:///{tmp_path}/store.db", seed=1).play(KILLS)
+    assert outcome.kills == KILLS
+
+
+def test_kills_on_postgresql(tmp_path: Path, database: str) -> None:
+    outcome = Harness(tmp_path, database, seed=2).play(KILLS)
+    assert outcome.kills == KILLS
+
+
+def test_ten_runs_at_once(tmp_path: Path) -> None:
+    """One works, the others leave quietly, nothing is counted twice."""
+    harness = Harness(tmp_path, f"sqlite:///{tmp_path}/store.db", seed=3)
+    harness.move()
+    argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(harness.path), "run"]
+    for _ in range(3):
+        runs = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(10)]
+        for one in runs:
+            out, err = one.communicate(timeout=60)
+            assert (one.returncode, out, err) == (0, b"", b"")
+    outcome = harness.compare(0)
+    assert 3 <= outcome.passes <= 30
+    db = database.connect(harness.store, 3)
+    stamps = db.rows("SELECT started, finished FROM heartbeat_passes ORDER BY started")
+    db.close()
+    assert all(before[1] <= after[0] for before, after in zip(stamps, stamps[1:], strict=False)), "two at once"

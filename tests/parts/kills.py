@@ -1,0 +1,171 @@
+"""SIGKILL `run` at random moments while its targets change state by a known script, then compare with a model.
+
+The model is the pure state machine over the heartbeats that the store holds. Whatever moment a process died at: a pass is
+whole or absent, says what the script said at that moment, is judged exactly once, and what it gave rise to is in the
+store and was told. Seeded, so that a failure can be had again.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heartbeat_cli import config
+from heartbeat_cli.domain.blame import advance
+from heartbeat_cli.domain.component import topological
+from heartbeat_cli.domain.fault_detection import Observation, State
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.store import database, schema
+
+TARGETS = ("alpha", "beta", "gamma", "delta")
+_LONGEST = 0.35  # seconds after which a run is not killed any more: longer than a whole run takes
+
+
+class Outcome(NamedTuple):
+    """What came of it: runs killed, passes kept, messages told, and how many of those were told more than once."""
+
+    kills: int
+    passes: int
+    messages: int
+    duplicates: int
+
+
+class Harness:
+    """`targets/<id>` exists while a target is well; `delta` depends on `alpha`."""
+
+    def __init__(self, folder: Path, store: str, seed: int) -> None:
+        self.folder, self.store = folder, store
+        self.chance = random.Random(seed)
+        self.well = dict.fromkeys(TARGETS, True)
+        self.script: list[tuple[float, dict[str, bool]]] = []
+        (folder / "targets").mkdir()
+        self.path = folder / "heartbeat.toml"
+        self.path.write_text(self._config())
+
+    def _config(self) -> str:
+        parts = [
+            f'[components.{id_}]\nkind = "command"\ncommand = ["test", "-e", "{self.folder}/targets/{id_}"]\n'
+            'exit_codes = "plain"\ninterval = 0.01\nretries = 0\nrecovery = "off"\n'
+            + ('depends_on = ["alpha"]\n' if id_ == "delta" else "")
+            for id_ in TARGETS
+        ]
+        head = f'[heartbeat]\nstore = "{self.store}"\nstate_dir = "{self.folder}/state"\n'
+        return head + f'[channels.log]\nkind = "file"\npath = "{self.folder}/told.jsonl"\n' + "\n".join(parts)
+
+    def move(self) -> None:
+        """The next step of the script: each target changes with its own stubbornness."""
+        for id_ in TARGETS:
+            if self.chance.random() < 0.22:
+                self.well[id_] = not self.well[id_]
+            path = self.folder / "targets" / id_
+            path.touch() if self.well[id_] else path.unlink(missing_ok=True)
+        self.script.append((time.time(), dict(self.well)))
+
+    def run(self, killed: bool) -> bool:
+        """One run, killed at a random moment if asked; whether the kill found it alive."""
+        argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(self.path), "run"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, start_new_session=True) as child:
+            if killed:
+                time.sleep(self.chance.uniform(0.0, _LONGEST))
+                alive = child.poll() is None
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+                return alive
+            _, said = child.communicate(timeout=60)
+            assert child.returncode == 0, said.decode()
+        return False
+
+    def play(self, kills: int) -> Outcome:
+        """Go on until that many runs were killed alive, then let the last run finish, and compare."""
+        done = 0
+        while done < kills:
+            self.move()
+            done += self.run(killed=True)
+        self.move()
+        self.run(killed=False)
+        return self.compare(done)
+
+    def compare(self, kills: int) -> Outcome:
+        made = config.read(self.path)
+        db = database.connect(self.store, 5)
+        schema.migrate(db)
+        try:
+            heartbeats = self._heartbeats(db)
+            expected_states, expected_alerts, expected_incidents = _model(heartbeats, made)
+            assert _states(db) == expected_states
+            assert _incidents(db) == expected_incidents
+            alerts = {row[0] for row in db.rows("SELECT alert_id FROM heartbeat_alerts")}
+            assert alerts == expected_alerts
+            assert db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'") == [(0,)]
+            told = self._told()
+            assert set(told) == {row[0] for row in db.rows("SELECT alert_id FROM heartbeat_outbox")}
+            return Outcome(kills, len(heartbeats), sum(told.values()), sum(n - 1 for n in told.values()))
+        finally:
+            db.close()
+
+    def _told(self) -> Counter[str]:
+        path = self.folder / "told.jsonl"
+        return Counter(json.loads(line)["id"] for line in path.read_text().splitlines()) if path.exists() else Counter()
+
+    def _heartbeats(self, db: Any) -> list[tuple[float, dict[str, Observation]]]:
+        """Passes in order; each whole, judged, and true to the script."""
+        assert db.rows("SELECT count(*) FROM heartbeat_passes WHERE detected IS NULL") == [(0,)]
+        found: dict[int, tuple[float, dict[str, Observation]]] = {}
+        sql = (
+            "SELECT p.key, p.started, p.looks, v.component, v.status, v.error FROM heartbeat_passes p"
+            " JOIN heartbeat_logs v ON v.pass = p.id ORDER BY p.key"
+        )
+        looks = {}
+        for key, started, count, component, status, error in db.rows(sql):
+            seen = found.setdefault(key, (started, {}))[1]
+            assert component not in seen, "a heartbeat stands twice"
+            seen[component] = Observation(started, status, error)
+            looks[key] = count
+        ((passes,),) = db.rows("SELECT count(*) FROM heartbeat_passes")
+        assert passes == len(found)
+        for key, (started, seen) in found.items():
+            assert len(seen) == looks[key] == len(TARGETS), "a pass is not whole"
+            said = next(well for at, well in reversed(self.script) if at <= started)
+            assert {id_: one.status == "healthy" for id_, one in seen.items()} == said
+        return list(found.values())
+
+
+def _model(heartbeats: Any, made: config.Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
+    """States, alert ids and incidents (id, ended, held) that an uninterrupted life would have come to."""
+    states: dict[str, State] = {}
+    alerts: set[str] = set()
+    incidents: dict[str, tuple[bool, bool]] = {}
+    for _, seen in heartbeats:
+        for id_ in topological(made.components):
+            states[id_], events = advance(made.components[id_], seen[id_], states, made.components)
+            for event in events:
+                name = incident_id(id_, event.started)
+                if event.name in ("opened", "held"):
+                    incidents[name] = (False, event.name == "held")
+                elif event.name == "released":
+                    incidents[name] = (False, False)
+                elif event.name == "ended":
+                    incidents[name] = (True, incidents[name][1])
+                if event.name in ("opened", "released"):
+                    alerts.add(f"{name}/command_down")
+                elif event.name == "ended" and event.held_by is None:
+                    alerts.add(f"{name}/recovered")
+    return states, alerts, {(name, *flags) for name, flags in incidents.items()}
+
+
+def _states(db: Any) -> dict[str, State]:
+    from heartbeat_cli.store import states
+
+    return states.states(db)
+
+
+def _incidents(db: Any) -> set[tuple[str, bool, bool]]:
+    sql = "SELECT id, ended IS NOT NULL, held_by IS NOT NULL FROM heartbeat_incidents"
+    return {(id_, bool(ended), bool(held)) for id_, ended, held in db.rows(sql)}
