@@ -6,11 +6,11 @@ BIN := .venv/bin
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
 .venv/dev: pyproject.toml .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 run: .venv/run  ## one real pass over this host: status table and dashboard file

@@ -23,7 +23,7 @@ VERBS = sorted(
     if not path.stem.startswith("_")
 )
 GOOD = '[components.good]\nkind = "command"\ncommand = ["/bin/true"]\n'
-BAD = '[components.bad]\nkind = "command"\ncommand = ["/bin/false"]\nrecovery = "off"\n'
+BAD = '[components.bad]\nkind = "command"\ncommand = ["/bin/sh", "-c", "exit 2"]\nrecovery = "off"\n'
 PUSH = '[components.job]\nkind = "push"\nperiod = 60\n'
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.passes import deliver
 from heartbeat_cli.store import alerts
 from heartbeat_cli.store.database import Database
 from tests.parts.scene import START, Scene
-from tests.parts.stores import elsewhere
+from tests.parts.stores import elsewhere, opened
 
 GOOD, BAD = Reading("healthy", 0.1), Reading("error", None, "no route")
 TCP = {"kind": "tcp", "host": "127.0.0.1", "port": 1}
@@ -166,6 +168,8 @@ def test_two_at_once_send_nothing_twice(store: Database, store_url: str, tmp_pat
 
 _KILLED = """
 import os
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.passes import deliver
 from heartbeat_cli.store import alerts
 print(len(alerts.claim(db, "dead", float(sys.argv[2]), 120.0, ["log"])), flush=True)
 os._exit(0)
@@ -180,6 +184,29 @@ def test_what_a_killed_process_had_in_hand_goes_out_later(store: Database, store
     scene.now += 121
     assert scene.deliver() == ["tcp_down log sent"]
     assert len(scene.messages) == 1
+
+
+def test_a_store_that_goes_away_in_between_does_not_make_it_go_out_again(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """The other store stands for the spool: it has the same notification from the mirror."""
+    scene = Scene(store, store_url, tmp_path, {"db": TCP})
+    other = opened(f"sqlite:///{tmp_path / 'spool.db'}")
+    alert = Alert("a/x", "tcp_down", "high", "t", "db", START, None, "r")
+    for db in (store, other):
+        alerts.add(db, alert, ["log"], START)
+
+    def keep(work: Any) -> None:
+        store.run("ALTER TABLE heartbeat_outbox RENAME TO out_of_reach")
+        with pytest.raises(StoreError):
+            work(store)
+        work(other)
+
+    with pytest.raises(StoreError):
+        deliver.deliver(store, scene.config, scene.clock, keep)
+    assert deliver.deliver(other, scene.config, scene.clock) == []
+    assert len(scene.messages) == 1
+    other.close()
 
 
 def test_secrets_stay_out_of_messages(store: Database, store_url: str, tmp_path: Path, monkeypatch: Any) -> None:

@@ -29,23 +29,37 @@ class Delivered(NamedTuple):
     error: str | None
 
 
-def deliver(db: Database, config: Config, clock: Callable[[], float] = time.time) -> list[Delivered]:
+Keep = Callable[[Callable[[Database], None]], None]
+
+
+def deliver(
+    db: Database, config: Config, clock: Callable[[], float] = time.time, keep: Keep | None = None
+) -> list[Delivered]:
     """Send what is due, one by one. One channel's trouble is its own: the rest goes out, and a channel that does not
-    work just now costs one try a pass, however much waits for it."""
+    work just now costs one try a pass, however much waits for it.
+
+    How a send went is written through `keep`: should the store go away in between, another one can stand in, lest
+    what is out already goes out again."""
+    keep = keep or (lambda work: work(db))
     owner = f"{config.observer}/{os.getpid()}"
     working = list(config.channels)
     results = []
     while taken := alerts.claim(db, owner, clock(), _LEASE, working, limit=1):
         (one,) = taken
         error = _hand_over(one, config)
-        if error is None:
-            alerts.mark_sent(db, one.id, clock())
-        else:
-            alerts.mark_failed(db, one.id, _said(error, config), _next_try(one, error, clock()))
-            if error.retryable:
-                working.remove(one.channel)
-        results.append(Delivered(one.alert.id, one.channel, None if error is None else _said(error, config)))
+        said = None if error is None else _said(error, config)
+        keep(_outcome(one.id, said, clock(), _next_try(one, error, clock())))
+        if error is not None and error.retryable:
+            working.remove(one.channel)
+        results.append(Delivered(one.alert.id, one.channel, said))
     return results
+
+
+def _outcome(id_: str, said: str | None, now: float, next_try: float | None) -> Callable[[Database], None]:
+    """How one send went, as something to write into whichever store there is."""
+    if said is None:
+        return lambda db: alerts.mark_sent(db, id_, now)
+    return lambda db: alerts.mark_failed(db, id_, said, next_try)
 
 
 def _hand_over(one: Notification, config: Config) -> DeliveryError | None:
@@ -79,8 +93,8 @@ def _said(error: DeliveryError, config: Config) -> str:
     return one_line(redact(str(error), config.secrets))
 
 
-def _next_try(one: Notification, error: DeliveryError, now: float) -> float | None:
-    if not error.retryable:
+def _next_try(one: Notification, error: DeliveryError | None, now: float) -> float | None:
+    if error is None or not error.retryable:
         return None
     first, most = _BACK_OFF
     return now + max(min(most, first * 2.0 ** min(one.attempts, 20)), error.retry_after or 0.0)
