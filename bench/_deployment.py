@@ -81,8 +81,8 @@ def deployment(folder: Path) -> Iterator[Deployment]:
 def _config(folder: Path, dsn: str, urls: list[str], names: list[str]) -> str:
     blocks = [f'[heartbeat]\nstore = "{dsn}"\nstate_dir = "{folder}/state"']
     pairs = zip(AGENTS, urls, strict=True)
-    blocks += [f'[components.{id_}]\nkind = "agent"\nurl = "{url}"\ninterval = 0.001' for id_, url in pairs]
-    blocks += [f'[components.db]\nkind = "database"\ndsn = "{dsn}"\ninterval = 0.001']
-    blocks += [f'[components.{n}]\nkind = "docker"\ncontainer = "{n}"\ninterval = 0.001' for n in names]
-    blocks += ['[components.host]\nkind = "host"\ninterval = 0.001']
+    blocks += [f'[components.{id_}]\nkind = "agent"\nurl = "{url}"\ninterval = 0.01' for id_, url in pairs]
+    blocks += [f'[components.db]\nkind = "database"\ndsn = "{dsn}"\ninterval = 0.01']
+    blocks += [f'[components.{n}]\nkind = "docker"\ncontainer = "{n}"\ninterval = 0.01' for n in names]
+    blocks += ['[components.host]\nkind = "host"\ninterval = 0.01']
     return "\n\n".join(blocks)

@@ -74,7 +74,7 @@ def test_a_dry_run_looks_and_keeps_nothing(tmp_path: Path) -> None:
     assert kept(tmp_path) == 1
 
 
-@pytest.mark.parametrize(("code", "word"), enumerate(("OK", "WARNING", "CRITICAL", "UNKNOWN")))
+@pytest.mark.parametrize(("code", "word"), [(0, "OK"), (1, "WARNING"), (2, "CRITICAL"), (3, "UNKNOWN")])
 def test_as_a_plugin(tmp_path: Path, code: int, word: str) -> None:
     configured(tmp_path, f'[components.a]\nkind = "command"\ncommand = ["/bin/sh", "-c", "exit {code}"]\n')
     ended = heartbeat(tmp_path, "check", "--component", "a", "--format", "nagios")

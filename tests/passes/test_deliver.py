@@ -219,3 +219,21 @@ def test_secrets_stay_out_of_messages(store: Database, store_url: str, tmp_path:
     scene.deliver()
     (message,) = scene.messages
     assert "s3cr3t" not in str(message) and "pa55word" not in str(message) and "refused" in message["text"]
+
+
+_OWN_DEAD = """
+import os
+from heartbeat_cli.store import alerts
+print(len(alerts.claim(db, f"{sys.argv[2]}/{os.getpid()}", float(sys.argv[3]), 120.0, ["log"])), flush=True)
+os._exit(0)
+"""
+
+
+def test_what_a_killed_process_of_this_host_had_in_hand_goes_out_at_once(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """Its lease would last two minutes, but its process number says that it is gone."""
+    scene = Scene(store, store_url, tmp_path, {"db": TCP})
+    fall(scene)
+    assert elsewhere(store_url, _OWN_DEAD, scene.config.observer, scene.now, times=1) == ["1\n"]
+    assert scene.deliver() == ["tcp_down log sent"]

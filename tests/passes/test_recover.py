@@ -40,10 +40,11 @@ class Ward:
             "kind": "agent",
             "url": server.url,
             "timeout": 2,
+            "retries": 0,
             "recovery": {"mode": more.pop("mode", "on"), "ladder": ladder or [self.step("one"), self.step("two")]},
         }
         components = {"main": agent | more.pop("main", {})} | more.pop("components", {})
-        recovery = {"verify_wait": 0.7, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
+        recovery = {"verify_wait": 0.4, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
         self.scene = Scene(db, url, folder, components, recovery=recovery, **more)
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -347,7 +348,7 @@ def test_the_parent_is_healed_and_its_child_left_alone(
     store: Database, store_url: str, tmp_path: Path, server: Server
 ) -> None:
     one = Ward(store, store_url, tmp_path, server)
-    table = {"kind": "agent", "url": server.url, "timeout": 2}
+    table = {"kind": "agent", "url": server.url, "timeout": 2, "retries": 0}
     components = {
         "child": table | {"recovery": {"ladder": [one.step("child")]}, "depends_on": ["db"]},
         "db": table | {"recovery": {"ladder": [one.step("db", cures=True)]}},

@@ -42,6 +42,7 @@ def deliver(
     what is out already goes out again."""
     keep = keep or (lambda work: work(db))
     owner = f"{config.observer}/{os.getpid()}"
+    _release_the_dead(db, config.observer)
     working = list(config.channels)
     results = []
     while taken := alerts.claim(db, owner, clock(), _LEASE, working, limit=1):
@@ -53,6 +54,24 @@ def deliver(
             working.remove(one.channel)
         results.append(Delivered(one.alert.id, one.channel, said))
     return results
+
+
+def _release_the_dead(db: Database, observer: str) -> None:
+    """What a killed process of this host had taken goes out now and not when its lease is over."""
+    for owner in alerts.lease_owners(db):
+        host, _, process = owner.rpartition("/")
+        if host == observer and process.isdigit() and not _alive(int(process)):
+            alerts.release(db, owner)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _outcome(id_: str, said: str | None, now: float, next_try: float | None) -> Callable[[Database], None]:

@@ -78,6 +78,17 @@ def claim(
     return [Notification(row[0], _alert(row[4:]), row[1], row[2], row[3]) for row in rows]
 
 
+def lease_owners(db: Database) -> list[str]:
+    """Who has taken something that still waits."""
+    sql = "SELECT DISTINCT lease_by FROM heartbeat_outbox WHERE state = 'waiting' AND lease_until IS NOT NULL"
+    return [row[0] for row in db.rows(sql)]
+
+
+def release(db: Database, owner: str) -> None:
+    """Let go of what an owner has taken: it is known to be gone."""
+    db.run("UPDATE heartbeat_outbox SET lease_until = NULL WHERE state = 'waiting' AND lease_by = ?", (owner,))
+
+
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
 
