@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 from tabulate import tabulate
-
 from tests.parts.kills import Harness
 from tests.parts.postgres import Server
 

@@ -172,9 +172,7 @@ def test_a_port_that_drops_every_knock_is_no_connection() -> None:
 
 def test_a_refused_connection_says_by_whom() -> None:
     port = unused_port()
-    assert fault(ask(f"http://127.0.0.1:{port}/")) == Fault(
-        "connect", f"connection refused by 127.0.0.1:{port}"
-    )
+    assert fault(ask(f"http://127.0.0.1:{port}/")) == Fault("connect", f"connection refused by 127.0.0.1:{port}")
 
 
 def test_an_unknown_host_is_named() -> None:
@@ -278,9 +276,7 @@ def test_a_unix_socket_answers(tmp_path: Path) -> None:
     with unix_server(path) as server:
         answer = ask("http://localhost/v1/info", unix_socket=str(path))
         assert (answer.status, server.seen[0].path) == (200, "/v1/info")
-    assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault(
-        "connect", f"nobody listens on {path}"
-    )
+    assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault("connect", f"nobody listens on {path}")
     path.unlink()
     assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault("connect", f"no socket at {path}")
     assert fault(ask("http://localhost/", unix_socket="/" + "x" * 200)).kind == "other"
@@ -473,9 +469,7 @@ def test_waiting_burns_no_cpu() -> None:
     with hostile_server(hostile.silent) as server:
         ended: list[Response] = []
         began, used = time.monotonic(), time.thread_time()
-        drive(
-            [Exchange("k", Request(server.url), 1.0)], deadline=began + 5, done=lambda _, a: ended.append(a)
-        )
+        drive([Exchange("k", Request(server.url), 1.0)], deadline=began + 5, done=lambda _, a: ended.append(a))
         assert time.thread_time() - used < 0.3
         assert len(ended) == 1
 

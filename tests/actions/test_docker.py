@@ -132,8 +132,6 @@ def test_without_the_right_it_is_denied(tmp_path: Path) -> None:
             "os.setgid(65534); os.setuid(65534)\n"
             f"print(*action.run(action.Settings('web', host='unix://{path}'), timeout=5)[:2])"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout.startswith("denied not allowed to use Docker: "), done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("(is the user in the group docker?)")

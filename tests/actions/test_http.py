@@ -94,9 +94,7 @@ def test_an_endless_body_is_cut() -> None:
     assert len(outcome.output) <= 4000
 
 
-@pytest.mark.parametrize(
-    "behaviour", [hostile.resets_at_once, hostile.closes_at_once, hostile.closes_mid_body]
-)
+@pytest.mark.parametrize("behaviour", [hostile.resets_at_once, hostile.closes_at_once, hostile.closes_mid_body])
 def test_a_broken_connection_is_a_failure(behaviour: hostile.Behaviour) -> None:
     with hostile.hostile_server(behaviour) as server:
         assert run(server.url) == ("failed", "hook at 127.0.0.1: the connection broke off", "")
@@ -114,6 +112,4 @@ def test_problems() -> None:
     for url in ("ftp://x/", "hook.example", "http://", "http://[::1", "http://x:99999/"):
         assert [key for key, _ in http.problems(http.Settings(url))] == ["url"], url
         assert run(url).result == "refused"
-    assert [key for key, _ in http.problems(http.Settings("http://x", headers={"A": "b\r\nC: d"}))] == [
-        "headers"
-    ]
+    assert [key for key, _ in http.problems(http.Settings("http://x", headers={"A": "b\r\nC: d"}))] == ["headers"]

@@ -45,18 +45,14 @@ def test_a_unit_that_fails_again(systemd_box: SystemdBox) -> None:
     unit = systemd_box.service("a-oneshot.service", "Type=oneshot", "ExecStart=/bin/false")
     outcome = restart(systemd_box, unit)
     assert outcome.result == "failed"
-    assert outcome.detail.startswith(
-        "a-oneshot.service could not be restarted: Job for a-oneshot.service failed"
-    )
+    assert outcome.detail.startswith("a-oneshot.service could not be restarted: Job for a-oneshot.service failed")
 
 
 def test_units_that_must_not_be_restarted(systemd_box: SystemdBox) -> None:
     box = systemd_box
     box.systemctl("mask", "--runtime", "a-nothing.service")
     box.service("a-slow.service", "Type=notify", SLEEP)
-    box.service(
-        "a-stopping.service", "ExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 1; done'", start=True
-    )
+    box.service("a-stopping.service", "ExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 1; done'", start=True)
     box.service("a-broken.service", "Type=nonsense")
     box.systemctl("start", "--no-block", "a-slow")
     time.sleep(0.5)  # the shell has to set its trap
@@ -65,9 +61,7 @@ def test_units_that_must_not_be_restarted(systemd_box: SystemdBox) -> None:
     box.wait("a-stopping", "ActiveState", "deactivating")
     slow = box.property("a-slow", "InvocationID")
 
-    said = {
-        unit: restart(box, unit) for unit in ("a-nothing", "a-slow", "a-stopping", "a-nobody", "a-broken")
-    }
+    said = {unit: restart(box, unit) for unit in ("a-nothing", "a-slow", "a-stopping", "a-nobody", "a-broken")}
     box.systemctl("kill", "--signal=KILL", "a-stopping")
     assert {outcome.result for outcome in said.values()} == {"refused"}
     assert {unit: outcome.detail.partition(": ")[2] for unit, outcome in said.items()} == {
@@ -88,9 +82,7 @@ def test_a_slow_starter_is_restarted_once_and_left_alone(systemd_box: SystemdBox
     outcome = restart(box, unit, timeout=4)
     assert time.monotonic() - begun < 12
     assert outcome.result == "done"
-    assert outcome.detail.startswith(
-        "restarted a-late.service, still starting: activating (start), invocation "
-    )
+    assert outcome.detail.startswith("restarted a-late.service, still starting: activating (start), invocation ")
     box.wait(unit, "ActiveState", "active")
 
 

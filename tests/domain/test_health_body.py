@@ -60,9 +60,7 @@ def test_what_a_body_says(body: Any, opinion: str | None) -> None:
 
 
 def test_the_verdict_names_the_word_and_the_explanation() -> None:
-    assert understand({"status": "fail", "output": "disk\nfull"}) == Verdict(
-        "unhealthy", "status fail", "disk full"
-    )
+    assert understand({"status": "fail", "output": "disk\nfull"}) == Verdict("unhealthy", "status fail", "disk full")
     assert understand({"ok": False}) == Verdict("unhealthy", "ok false", "")
 
 
@@ -86,9 +84,7 @@ def test_how_a_body_explains_itself(body: Any, text: str) -> None:
     assert explanation(body) == text
 
 
-@pytest.mark.parametrize(
-    "body", ["", "ok", "<html>", "{", '{"a":1}x', "[" * 100_000, "9" * 10_000, "\ufeff{}"]
-)
+@pytest.mark.parametrize("body", ["", "ok", "<html>", "{", '{"a":1}x', "[" * 100_000, "9" * 10_000, "\ufeff{}"])
 def test_what_is_not_json_is_missing(body: str) -> None:
     assert parse(body) is MISSING
 
@@ -135,8 +131,6 @@ def test_values_as_a_user_would_write_them(value: Any, text: str) -> None:
     assert as_text(value) == text
 
 
-@pytest.mark.parametrize(
-    ("word", "opinion"), [("UP", "healthy"), (True, "healthy"), (False, "unhealthy"), (1, None)]
-)
+@pytest.mark.parametrize(("word", "opinion"), [("UP", "healthy"), (True, "healthy"), (False, "unhealthy"), (1, None)])
 def test_single_words(word: Any, opinion: str | None) -> None:
     assert judge_word(word) == opinion

@@ -135,9 +135,7 @@ RULES: list[tuple[dict[str, Any], object, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("keys", "body", "status", "error"), RULES, ids=range(len(RULES)))
-def test_body_rules(
-    server: Server, keys: dict[str, Any], body: object, status: str, error: str | None
-) -> None:
+def test_body_rules(server: Server, keys: dict[str, Any], body: object, status: str, error: str | None) -> None:
     server.answer = says(body)
     reading = look_at(server.url, **keys)
     assert (reading.status, reading.error) == (status, error)
@@ -174,23 +172,15 @@ def test_a_certificate_near_its_end(tmp_path: Path) -> None:
     with healthy_server(certificate=own) as server:
         reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
         assert (reading.status, reading.error) == ("degraded", "TLS certificate ends in 10.5 days")
-        assert (
-            look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status
-            == "healthy"
-        )
-        assert (
-            look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=0).status
-            == "healthy"
-        )
+        assert look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status == "healthy"
+        assert look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=0).status == "healthy"
         server.answer = says({"status": "warn"})
         reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
         assert reading.error == "it says: status warn; TLS certificate ends in 10.5 days"
         server.answer = says({"status": "fail"})
         assert look_at(server.url, now=time.time(), ca_file=str(own.cert)).error == "it says: status fail"
         server.answer = says({"status": "ok"})
-        reading = look_at(
-            server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0
-        )
+        reading = look_at(server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0)
         assert reading.error == "TLS certificate ended 1.5 days ago"
         reading = look_at(server.url, now=time.time())
         assert (reading.status, reading.error) == ("error", "TLS certificate is self-signed and not trusted")

@@ -34,9 +34,7 @@ def test_unknown_is_that_heartbeat_could_not_look() -> None:
 
 
 def test_figures_of_all_lines_and_the_long_text() -> None:
-    reading = probe(
-        plugin(r"printf 'DISK | /=2MB\nlong one\nlong two | time=15ms\n/x=5%%\n'; echo sad >&2; exit 2")
-    )
+    reading = probe(plugin(r"printf 'DISK | /=2MB\nlong one\nlong two | time=15ms\n/x=5%%\n'; echo sad >&2; exit 2"))
     assert {metric.name for metric in reading.metrics} == {"value_bytes", "time_seconds", "x_percent"}
     assert reading.evidence == {"output": "long one\nlong two ", "stderr": "sad"}
 

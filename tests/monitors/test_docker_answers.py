@@ -48,9 +48,7 @@ def test_unhealthy_states(answer: object, error: str) -> None:
     assert (reading.status, reading.error) == ("unhealthy", error)
 
 
-@pytest.mark.parametrize(
-    "memory", [{"id": "abc"}, {"id": "abc", "restarts": "3"}, {"id": 1, "restarts": None}]
-)
+@pytest.mark.parametrize("memory", [{"id": "abc"}, {"id": "abc", "restarts": "3"}, {"id": 1, "restarts": None}])
 def test_a_memory_that_is_garbage_is_no_memory(memory: dict[str, Any]) -> None:
     assert read(state("running") | {"RestartCount": 4}, **memory).status == "healthy"
 

@@ -96,17 +96,13 @@ def test_swap_and_killed_processes() -> None:
     assert texts(host.Settings(), CALM._replace(swap_free=0.4e9)) == [(False, "swap 90 % used (limit 80 %)")]
     assert texts(host.Settings(), CALM._replace(swap_total=0, swap_free=0)) == []
     killed = IDLE._replace(oom_kills=2.0)
-    assert texts(host.Settings(), CALM, killed) == [
-        (False, "the kernel killed 2 process(es) for want of memory")
-    ]
+    assert texts(host.Settings(), CALM, killed) == [(False, "the kernel killed 2 process(es) for want of memory")]
     assert texts(host.Settings(oom_warn=False), CALM, killed) == []
 
 
 def test_a_full_disk_names_mount_limit_and_room() -> None:
     usage = mounts.Usage(96.4, 1.2e9, 12.0)
-    assert host._judge_disk(host.Settings(), "/", usage) == [
-        (True, "disk / 96 % full (limit 95 %), 1.2 GB free", "")
-    ]
+    assert host._judge_disk(host.Settings(), "/", usage) == [(True, "disk / 96 % full (limit 95 %), 1.2 GB free", "")]
     assert host._judge_disk(host.Settings(), "/", mounts.Usage(90.0, 1.2e9, 99.0)) == [
         (False, "disk / 90 % full (limit 85 %), 1.2 GB free", ""),
         (True, "disk / 99 % of inodes used (limit 95 %)", ""),
@@ -180,15 +176,11 @@ def test_an_ordinary_look_never_imports_psutil() -> None:
         "import sys; from heartbeat_cli.monitors import host; from heartbeat_cli.domain.result import Look;"
         f"host.probe(host.Settings(*{tuple(OFF)!r}), Look('h', 5, 0)); print('psutil' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "False\n"
 
 
 def test_problems() -> None:
     assert host.problems(host.Settings()) == []
-    wrong = host.Settings(
-        cpu_warn=120, disk_warn=96, disk_critical=95, load_warn=150, swap_warn=-1, mounts=("srv",)
-    )
+    wrong = host.Settings(cpu_warn=120, disk_warn=96, disk_critical=95, load_warn=150, swap_warn=-1, mounts=("srv",))
     assert [key for key, _ in host.problems(wrong)] == ["cpu_warn", "swap_warn", "disk_warn", "mounts"]

@@ -53,10 +53,7 @@ def test_a_failure_stays_until_a_success() -> None:
 def test_an_exit_code_is_a_failure_too_and_silence_after_it_is_told() -> None:
     reading = probe(push.Settings(300, grace=0), 420, beat(0, exit_code=2))
     assert reading.status == "unhealthy"
-    assert (
-        reading.error
-        == "last run failed with exit code 2, 7 min ago; last beat 7 min ago, expected every 5 min"
-    )
+    assert reading.error == "last run failed with exit code 2, 7 min ago; last beat 7 min ago, expected every 5 min"
     assert probe(FIVE, 10, beat(0, exit_code=0)).status == "healthy"
 
 

@@ -18,9 +18,7 @@ SLEEP = "ExecStart=/bin/sleep 600"
 
 def look(box: SystemdBox, *units: str, memory: Mapping[str, Any] | None = None, **keys: Any) -> list[Reading]:
     circumstances = Look("it", 20, time.time(), memory or {})
-    return monitor.probe_all(
-        [(Settings(unit, systemctl=box.prefix, **keys), circumstances) for unit in units]
-    )
+    return monitor.probe_all([(Settings(unit, systemctl=box.prefix, **keys), circumstances) for unit in units])
 
 
 def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) -> None:
@@ -64,12 +62,8 @@ def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) ->
 
 def test_a_crash_loop_is_not_up(systemd_box: SystemdBox) -> None:
     box = systemd_box
-    waits = box.service(
-        "l-waits.service", "ExecStart=/bin/false", "Restart=always", "RestartSec=600", start=True
-    )
-    loop = box.service(
-        "l-loop.service", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'", "Restart=always", start=True
-    )
+    waits = box.service("l-waits.service", "ExecStart=/bin/false", "Restart=always", "RestartSec=600", start=True)
+    loop = box.service("l-loop.service", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'", "Restart=always", start=True)
     box.wait(waits, "SubState", "auto-restart")
     assert [(reading.status, reading.error) for reading in look(box, waits)] == [
         ("unhealthy", "crash loop: waiting to be restarted, exit-code (exit 1)")
@@ -150,10 +144,7 @@ def test_no_service_manager_is_unknown(systemd_box: SystemdBox, tmp_path: Path) 
     ]
     readings = monitor.probe_all(asked)
     assert [reading.status for reading in readings] == ["unknown"] * 4 + ["healthy"]
-    assert (
-        readings[0].error
-        == "cannot ask systemd: cannot run /nonexistent/systemctl: No such file or directory"
-    )
+    assert readings[0].error == "cannot ask systemd: cannot run /nonexistent/systemctl: No such file or directory"
     assert readings[0].memory == memory
     assert readings[1].error == "cannot ask systemd: systemctl did not answer in time"
     assert "Failed to connect to bus" in (readings[2].error or "")
@@ -242,16 +233,12 @@ def test_a_figure_that_is_none(text: str) -> None:
     assert systemd.number({"MemoryCurrent": text}, "MemoryCurrent") is None
 
 
-@pytest.mark.parametrize(
-    "unit", ["", "-H", "--user", "a b", "web*", "w?b", "[a]", "a/b", "a\nb", "a;b", "x" * 250]
-)
+@pytest.mark.parametrize("unit", ["", "-H", "--user", "a b", "web*", "w?b", "[a]", "a/b", "a\nb", "a;b", "x" * 250])
 def test_names_that_are_refused(unit: str) -> None:
     assert [key for key, _ in monitor.problems(Settings(unit))] == ["unit"]
 
 
-@pytest.mark.parametrize(
-    "unit", ["nginx", "getty@tty1.service", r"dev-disk\x2dby.swap", "a.b", "backup.timer"]
-)
+@pytest.mark.parametrize("unit", ["nginx", "getty@tty1.service", r"dev-disk\x2dby.swap", "a.b", "backup.timer"])
 def test_names_that_are_taken(unit: str) -> None:
     assert monitor.problems(Settings(unit)) == []
 

@@ -190,9 +190,7 @@ def test_a_good_certificate(pair: Certificate) -> None:
         reading = probe(tcp.Settings("127.0.0.1", server.port, tls=True, ca_file=str(pair.cert)))
         stranger = probe(tcp.Settings("127.0.0.1", server.port, tls=True))
         careless = probe(tcp.Settings("127.0.0.1", server.port, tls=True, verify_tls=False))
-        other = probe(
-            tcp.Settings("127.0.0.1", server.port, tls=True, ca_file=str(pair.cert), server_name="a.example")
-        )
+        other = probe(tcp.Settings("127.0.0.1", server.port, tls=True, ca_file=str(pair.cert), server_name="a.example"))
     assert (reading.status, reading.error) == ("healthy", None)
     days = {m.name: m.value / 86_400 for m in reading.metrics}["certificate_expires_in_seconds"]
     assert 89 < days <= 90

@@ -85,7 +85,10 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
 def _deliver(app: App, keeper: "Keeper", tell: Tell) -> int:
     from heartbeat_cli.passes import deliver
 
-    sent = keeper.do(lambda db: deliver.deliver(db, app.config), app.now())
+    def keep(outcome: Callable[["Database"], None]) -> None:
+        keeper.do(outcome, app.now())
+
+    sent = keeper.do(lambda db: deliver.deliver(db, app.config, keep=keep), app.now())
     for one in sent:
         tell(f"{one.alert} to {one.channel}: {one.error or 'sent'}")
     return len(sent)

@@ -107,7 +107,7 @@ class SQLite(Database):
             connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
             connection.create_function("to_timestamp", 1, lambda at: at, deterministic=True)
             super().__init__(connection, sqlite3.Error)
-            self._cursor("PRAGMA journal_mode=WAL", ())
+            _use_wal(connection, time.monotonic() + timeout)
             self._cursor("PRAGMA foreign_keys=OFF", ())
         except OSError as error:
             raise StoreError(f"store {path}: {error.strerror}") from error
@@ -116,6 +116,21 @@ class SQLite(Database):
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         return self._connection.execute(sql, params)
+
+
+def _use_wal(connection: Any, until: float) -> None:
+    """Change the journal mode. That wants the file alone for a moment, and SQLite does not wait for it as it does for
+    everything else: of several first starts at once all but one would be told `database is locked`."""
+    import sqlite3
+
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
 
 
 def _prepare_file(path: Path) -> None:
