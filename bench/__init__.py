@@ -1,1 +1,1 @@
-"""Benchmarks: what heartbeat costs, as ratios against something run beside it in the same call. `make bench` runs all."""
+"""Benchmarks: what heartbeat costs, beside something run in the same call. `make bench` runs all."""

@@ -1,4 +1,4 @@
-"""Whole processes measured from outside: CPU (user and system), wall time and peak memory, medians of alternating runs."""
+"""Whole processes measured from outside: CPU, wall time and peak memory, medians of alternating runs."""
 
 import statistics
 import subprocess

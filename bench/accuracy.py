@@ -1,5 +1,6 @@
-"""Precision, recall and delay of incidents over generated months, for the default settings and, beside them, for a plain
-counter of three strikes: no second try within a look, no reference target, no sooner look at what is suspect.
+"""Precision, recall and delay of incidents over generated months, for the default settings and for a plain counter.
+
+The plain counter has three strikes: no second try within a look, no reference target, no sooner look at a suspect.
 
 A blip is one lost attempt (a packet, a busy moment), independent of the next attempt half a second later; a burst loses
 half of the attempts for up to 50 seconds. An incident is right when it overlaps a real fault; a fault is found when an

@@ -1,5 +1,7 @@
-"""One pass over the example deployment, all healthy, PostgreSQL store: beside a bare start of Python, and beside a
-process that checks the same things one after another with `requests`, `psycopg2` and the docker SDK (and stores nothing)."""
+"""One pass over the example deployment, all healthy, PostgreSQL store.
+
+Beside it a bare start of Python, and a process that checks the same things one after another with `requests`,
+`psycopg2` and the docker SDK, and stores nothing."""
 
 import sys
 import tempfile

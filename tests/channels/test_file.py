@@ -127,9 +127,18 @@ def test_many_writers_never_mix(tmp_path: Path) -> None:
         "from heartbeat_cli.channels import file\n"
         "from heartbeat_cli.domain.message import Message\n"
         "message = Message('i', 't', 'high', sys.argv[2] * 20_000, '', '', 'main', 1.0)\n"
-        "for _ in range(20): file.send(file.Settings(sys.argv[1]), message, timeout=5)\n"
+        "for n in range(20): file.send(file.Settings(sys.argv[1]), message._replace(id=sys.argv[2] + str(n)), timeout=5)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, path, letter]) for letter in "abcd"]
     assert [one.wait(60) for one in running] == [0, 0, 0, 0]
     titles = [json.loads(line)["title"] for line in path.read_text().splitlines()]
     assert sorted(titles) == sorted(letter * 20_000 for letter in "abcd" * 20)
+
+
+def test_a_message_that_stands_there_already_is_not_written_again(tmp_path: Path) -> None:
+    """A process that died between writing and saying so leaves the message to the next one."""
+    path = tmp_path / "log.jsonl"
+    first, second = MESSAGE, MESSAGE._replace(id="another")
+    for one in (first, second, first, second):
+        file.send(file.Settings(str(path)), one, timeout=1)
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == [first.id, "another"]

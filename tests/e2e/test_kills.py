@@ -1,7 +1,8 @@
-"""Killed at any moment, nothing is lost and nothing is counted twice (`python -m bench kills` does it 300 times a store)."""
+"""Killed at any moment, nothing is lost and nothing counted twice (`python -m bench kills`: 300 times a store)."""
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from heartbeat_cli.store import database
@@ -35,4 +36,4 @@ def test_ten_runs_at_once(tmp_path: Path) -> None:
     db = database.connect(harness.store, 3)
     stamps = db.rows("SELECT started, finished FROM heartbeat_passes ORDER BY started")
     db.close()
-    assert all(before[1] <= after[0] for before, after in zip(stamps, stamps[1:], strict=False)), "two at once"
+    assert all(before[1] <= after[0] for before, after in pairwise(stamps)), "two at once"

@@ -1,7 +1,7 @@
 """SIGKILL `run` at random moments while its targets change state by a known script, then compare with a model.
 
-The model is the pure state machine over the heartbeats that the store holds. Whatever moment a process died at: a pass is
-whole or absent, says what the script said at that moment, is judged exactly once, and what it gave rise to is in the
+The model is the pure state machine over the heartbeats that the store holds. Whatever moment a process died at: a pass
+is whole or absent, says what the script said at that moment, is judged exactly once, and what it gave rise to is in the
 store and was told. Seeded, so that a failure can be had again.
 """
 

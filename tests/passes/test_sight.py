@@ -31,8 +31,10 @@ ERROR, WELL = Reading("error", error="no answer"), Reading("healthy")
 
 @pytest.mark.parametrize(
     ("host", "remote"),
-    [("localhost", False), ("127.0.0.1", False), ("::1", False), ("/run/pg", False), (None, False), ("", False)]
-    + [("example.org", True), ("10.0.0.1", True), ("2001:db8::1", True)],
+    [
+        *((local, False) for local in ("localhost", "127.0.0.1", "::1", "/run/pg", None, "")),
+        *((far, True) for far in ("example.org", "10.0.0.1", "2001:db8::1")),
+    ],
 )
 def test_what_takes_a_network(host: str | None, remote: bool) -> None:
     assert is_remote(host) is remote

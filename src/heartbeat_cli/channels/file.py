@@ -16,6 +16,9 @@ from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 
+_TAIL = 262_144  # bytes at the end of the file that are searched for a message written before
+
+
 class Settings(NamedTuple):
     """Keys of the channel.
 
@@ -32,7 +35,10 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 
 def send(settings: Settings, message: Message, *, timeout: float) -> None:
-    """Append in one write, so that two writers never mix; raises DeliveryError when the file cannot be written."""
+    """Append in one write, so that two writers never mix; raises DeliveryError when the file cannot be written.
+
+    A message whose line is there already (the process that wrote it died before it could say so) is not written again.
+    """
     line = {key: value for key, value in message._asdict().items() if key != "html"}
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
     # A pipe that nobody reads would block for ever.
@@ -40,11 +46,27 @@ def send(settings: Settings, message: Message, *, timeout: float) -> None:
     try:
         handle = os.open(os.path.expanduser(settings.path), flags, 0o600)
         try:
-            _append(handle, data)
+            if not _stands(handle, settings.path, message.id):
+                _append(handle, data)
         finally:
             os.close(handle)
     except OSError as error:
         raise DeliveryError(f"{settings.path}: {error.strerror}", retryable=True) from error
+
+
+def _stands(handle: int, path: str, id_: str) -> bool:
+    """Whether the last lines of a regular file hold a message of this id; a file we may only write to does not say."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            file.seek(max(0, found.st_size - _TAIL))
+            tail = file.read(_TAIL)
+    except OSError:
+        return False
+    head = f'{{"id": {json.dumps(id_, ensure_ascii=False)},'.encode(errors="replace")
+    return any(line.startswith(head) for line in tail.split(b"\n"))
 
 
 def _append(handle: int, data: bytes) -> None:

@@ -81,9 +81,20 @@ class App:
         from heartbeat_cli.store.keeper import Keeper
 
         with lock.only_one(self.config.state_dir, wait), Keeper(self.config, self.now()) as keeper:
-            yield keeper
-            for line in keeper.news:
-                say(f"heartbeat: {line}")
+            keeper.catch_up(self._judge, self.now())
+            try:
+                yield keeper
+            finally:
+                for line in keeper.news:
+                    say(f"heartbeat: {line}")
+
+    def _judge(self, db: Any, covered: Any) -> None:
+        """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""
+        from heartbeat_cli.passes import detect, outage
+
+        detect.detect(db, self.config, self.now())
+        if covered is not None:
+            outage.over(db, self.config, covered, self.now())
 
     @contextmanager
     def working_store(self, wait: float = 10.0) -> Iterator[Any]:

@@ -37,7 +37,7 @@ def command(
 
     days = _days(app, day, first, last)
     with app.working_store() if send else app.store() as db:
-        summary = report.report(db, app.config, report.period(*days, app.config.timezone))
+        summary = report.report(db, app.config, report.period(*days, app.config.timezone), app.now())
         text = rendered(summary, form, app.config.heartbeat.locale)
         if send:
             _send(app, db, summary)

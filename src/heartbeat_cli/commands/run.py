@@ -46,15 +46,19 @@ def command(app: App, verbose: bool) -> int:
 
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
     from heartbeat_cli.commands import dashboard
-    from heartbeat_cli.passes import check, detect
+    from heartbeat_cli.passes import check, detect, outage
 
     config, now = app.config, app.now
     seen = keeper.do(lambda db: check.see(db, config, now()), now())
     tell(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
-        check.keep(db, config, seen)
-        return detect.detect(db, config, now())
+        with db.transaction():  # a pass that the store has taken is judged, or the spool would go on without it
+            check.keep(db, config, seen)
+            found = detect.detect(db, config, now())
+            if keeper.degraded is not None:
+                outage.lasts(db, config, keeper.degraded, now())
+            return found
 
     for one in keeper.do(kept_and_judged, now()):
         tell(f"{one.component}: {one.decision}: {one.reason}")
@@ -74,7 +78,7 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
     from heartbeat_cli.store import recoveries
 
     def keep(attempt: "Attempt") -> None:
-        keeper.do(lambda db: recoveries.save(db, attempt), app.now())
+        keeper.note(lambda db: recoveries.save(db, attempt), app.now())
 
     steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
     for step in steps:

@@ -34,6 +34,8 @@ def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
     wanted = app.components(names) if names else list(app.config.components)
     while True:
         made = status_rows(app, wanted)
+        if form == "table":
+            _say_when_nobody_looks(app)
         if watch:
             click.clear()
         if form == "nagios":
@@ -59,6 +61,19 @@ def status_rows(app: App, wanted: list[str]) -> list[dict[str, object]]:
         rows.status_row(app.config.components[id_], known.get(id_), last.get(id_), now, incidents.get(id_))
         for id_ in wanted
     ]
+
+
+def _say_when_nobody_looks(app: App) -> None:
+    from heartbeat_cli.domain.coverage import is_late
+    from heartbeat_cli.domain.plain import duration
+    from heartbeat_cli.passes import check
+    from heartbeat_cli.store import gaps
+
+    with app.store() as db:
+        watch, every = gaps.watch(db, app.config.observer), check.expected_every(db, app.config)
+    now = app.now()
+    if watch is not None and is_late(watch.ended, now, every):
+        say(f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? (`heartbeat doctor` looks)")
 
 
 def _show(app: App, made: list[dict[str, object]], form: str) -> None:

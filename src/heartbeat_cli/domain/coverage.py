@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from heartbeat_cli.domain.plain import duration
+
+TICK = 60.0  # seconds: cron's grain, however often something wants to be looked at
+MISSED = 2.5  # ticks without a pass that are a gap
+
 
 class Gap(NamedTuple):
     """From the end of one pass to the start of the next, which came too late."""
@@ -21,6 +26,46 @@ class Degraded(NamedTuple):
     started: float
     reason: str
     ended: float | None = None
+
+
+class Watch(NamedTuple):
+    """How far an observer's regular passes have come: the last one's start and end; `ahead`, the farthest they had
+    come before the clock was set back; and the last gap between two of them, if any."""
+
+    started: float
+    ended: float
+    ahead: float = 0.0
+    gap: tuple[float, float] | None = None
+
+
+def is_late(since: float, now: float, tick: float) -> bool:
+    """Whether a pass should have come between these moments, when one is expected every `tick` seconds."""
+    return now - since > MISSED * tick
+
+
+def missed(watch: Watch | None, observer: str, now: float, tick: float) -> Gap | None:
+    """The gap that a pass starting `now` ends. A clock set back is none; nor is the time that it runs through again."""
+    if watch is None or not is_late(watch.started, now, tick):
+        return None
+    began = max(watch.ended, watch.ahead if watch.ahead < now else 0.0)
+    if began >= now or (began == watch.ahead and not is_late(began, now, tick)):
+        return None
+    return Gap(observer, began, now, f"no pass for {duration(now - began)}, expected every {duration(tick)}")
+
+
+def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | None:
+    """The time without a pass that still goes on."""
+    if not is_late(watch.ended, now, tick):
+        return None
+    return Gap(observer, watch.ended, now, f"no pass since, expected every {duration(tick)}")
+
+
+def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float) -> Watch:
+    """The watch after one more regular pass."""
+    if watch is None:
+        return Watch(started, ended)
+    ahead = max(watch.ahead, watch.ended) if started < watch.started or watch.ahead > started else 0.0
+    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap)
 
 
 def covered_percent(gaps: Iterable[Gap], start: float, end: float) -> float | None:

@@ -191,7 +191,7 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
 
 
 def _event(name: EventName, policy: Policy, state: State, seen: Observation) -> Event:
-    started = seen.at if state.failing_since is None else state.failing_since
+    started = seen.at if state.failing_since is None else min(state.failing_since, seen.at)
     among = "in a row" if policy.fail_window is None else f"among {policy.fail_window}"
     reasons = {
         "opened": f"{state.fail_count} failing looks {among} (threshold {policy.fail_threshold})",

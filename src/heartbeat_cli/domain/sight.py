@@ -6,12 +6,15 @@ from heartbeat_cli.domain.result import Reading
 
 LEAST = 2  # one silent remote component is a silent component; a pattern begins with two
 
-_LOCAL = ("localhost", "127.", "::1", "0.0.0.0", "/", "@")  # noqa: S104 - names to recognise, nothing is bound
+_LOCAL = frozenset({"localhost", "::1", "0.0.0.0", "::", "ip6-localhost"})  # noqa: S104 - to recognise, not to bind
 
 
 def is_remote(host: str | None) -> bool:
     """Whether reaching this host takes a network: not loopback, not a socket in the file system."""
-    return bool(host) and not str(host).lower().strip("[]").startswith(_LOCAL)
+    name = (host or "").lower().strip("[]").rstrip(".").removeprefix("::ffff:")
+    if name in _LOCAL or name.endswith(".localhost") or name.startswith(("/", "@")):
+        return False
+    return bool(name) and not (name.startswith("127.") and name.replace(".", "").isdigit())
 
 
 def all_silent(readings: Mapping[str, Reading], remote: Iterable[str]) -> bool:

@@ -78,7 +78,7 @@ def probe(settings: Settings, look: Look) -> Reading:
     if run.seconds is not None:
         metrics.append(Metric("run_seconds", run.seconds))
     reading = Reading("healthy", run.seconds, metrics=tuple(metrics), memory=memory)
-    trouble = _overdue(settings, run, look.now)
+    trouble = _overdue(settings, run, look)
     if run.finish is not None and _failed(run.finish):
         line = f"{_failure(run.finish)}, {duration(look.now - run.finish.at)} ago"
         return reading._replace(status="unhealthy", error=f"{line}; {trouble}" if trouble else line)
@@ -105,20 +105,45 @@ def follow(beats: list[Beat]) -> Run:
     return Run(finish, seconds, open_starts[0] if open_starts else None)
 
 
-def _overdue(settings: Settings, run: Run, now: float) -> str | None:
+def _overdue(settings: Settings, run: Run, look: Look) -> str | None:
     if run.running is not None:
         limit = settings.max_runtime or settings.period + settings.grace
-        age = now - run.running.at
-        return f"running for {duration(age)}, may take {duration(limit)}" if age > limit else None
-    if run.finish is None or (age := now - run.finish.at) <= settings.period + settings.grace:
+        age = look.now - run.running.at
+        slept = _slept(look, run.running.at, run.running.at + limit)
+        return f"running for {duration(age)}, may take {duration(limit)}" if age - slept > limit else None
+    if run.finish is None or look.now <= _latest(settings, run.finish.at, look):
         return None
-    return f"last beat {duration(age)} ago, {_expected(settings)}"
+    return f"last beat {duration(look.now - run.finish.at)} ago, {_expected(settings)}"
+
+
+def _latest(settings: Settings, since: float, look: Look) -> float:
+    """Until when the next beat may come. A host that slept when it was expected beats a period later, or at once:
+    it is given that period; one that slept before then is given the time it slept."""
+    due, latest = since + settings.period, since + settings.period + settings.grace
+    began, ended = _gap(look)
+    slept = _slept(look, since, latest)
+    return ended + settings.period + settings.grace if slept and began <= due <= ended else latest + slept
+
+
+def _slept(look: Look, since: float, until: float) -> float:
+    """Seconds of the last time without passes, if it began between these moments."""
+    began, ended = _gap(look)
+    return ended - began if since <= began <= until else 0.0
+
+
+def _gap(look: Look) -> tuple[float, float]:
+    """The last time without passes: the host slept, was off, or its clock was put forward."""
+    stored = look.memory.get("gap")
+    moments = [_number(one) for one in stored] if isinstance(stored, list | tuple) else []
+    if len(moments) != 2 or moments[0] is None or moments[1] is None or not moments[0] <= moments[1] <= look.now:
+        return 0.0, 0.0
+    return moments[0], moments[1]
 
 
 def _silent(settings: Settings, look: Look) -> Reading:
     """Never a beat so far: unknown at first, then as late as any other."""
     registered = _number(look.memory.get("registered"))
-    if registered is None or look.now - registered <= settings.period + settings.grace:
+    if registered is None or look.now <= _latest(settings, registered, look):
         raise Unobservable(f"no beat yet, {_expected(settings)}")
     waited = duration(look.now - registered)
     return Reading("error", error=f"no beat since it was set up {waited} ago, {_expected(settings)}")

@@ -2,33 +2,32 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.coverage import Gap
-from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.coverage import TICK, Gap, missed, watched
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes import sight
-from heartbeat_cli.store import beats, gaps, passes, preferences, states
+from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook, Pass
 
 _SLACK = 1.0  # seconds a pass may take beyond its slowest look
-_TICK = 60.0  # cron's grain: a crontab made for an earlier strategy may still fire only once a minute
-_MISSED = 2.5  # ticks without a pass that are a gap
 
 
 class Checked(NamedTuple):
-    """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected."""
+    """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected, and
+    `regular` whether this was one: a look at named components says nothing about the watch over all."""
 
     done: Pass
     readings: Mapping[str, Reading]
-    tick: float
+    tick: float = TICK
+    regular: bool = True
 
     @property
     def started(self) -> float:
@@ -55,13 +54,15 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
     """Look; what was seen is not kept yet."""
     pace = strategy(db, config)
     last = passes.last_looks(db, config.observer)
-    chosen = _due(db, config, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
-    readings = look([engine.Asked(component, _look(db, component, last, pace, now)) for component in chosen])
+    mine = _own(config)
+    chosen = _due(db, mine, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
+    tick = _tick(mine, pace)
+    readings = look([engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen])
     blind = sight.blind(config, readings)
     if blind is not None:
         readings = blinded(readings, sight.remote(config), blind)
     done = Pass(pass_id(config.observer, now), config.observer, now, max(time.time(), now), blind)
-    return Checked(done, readings, max(pace.interval, _TICK))
+    return Checked(done, readings, tick, {one.id for one in mine} <= {one.id for one in chosen} or wanted is None)
 
 
 def keep(db: Database, config: Config, seen: Checked) -> None:
@@ -69,13 +70,19 @@ def keep(db: Database, config: Config, seen: Checked) -> None:
     if not seen.readings:
         return
     with db.transaction():
-        before = passes.last_pass(db, config.observer)
-        late = before is not None and seen.started - before.started > seen.tick * _MISSED
-        if before is not None and late and before.id != seen.done.id:
-            missed = duration(seen.started - before.started)
-            text = f"no pass for {missed}, expected every {duration(seen.tick)}"
-            gaps.note(db, Gap(config.observer, max(before.finished, before.started), seen.started, text))
         passes.save(db, seen.done, seen.readings, config.components)
+        if seen.regular:
+            _go_on_watching(db, config, seen)
+
+
+def _go_on_watching(db: Database, config: Config, seen: Checked) -> None:
+    before = gaps.watch(db, config.observer)
+    if before is not None and seen.started < before.started:
+        clock.set_back(db, seen.started)
+    gap = missed(before, config.observer, seen.started, seen.tick)
+    if gap is not None:
+        gaps.note(db, gap)
+    gaps.keep_watch(db, config.observer, watched(before, gap, seen.started, seen.done.finished))
 
 
 def look(asked: list[engine.Asked]) -> dict[str, Reading]:
@@ -87,7 +94,7 @@ def look(asked: list[engine.Asked]) -> dict[str, Reading]:
 def look_for(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
     """The same look that a check would take, for recovery to prove itself with."""
     last = passes.last_looks(db, config.observer)
-    return engine.Asked(component, _look(db, component, last, strategy(db, config), now))
+    return engine.Asked(component, _look(db, config, component, last, strategy(db, config), now))
 
 
 def look_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:
@@ -103,22 +110,49 @@ def pass_id(observer: str, started: float) -> str:
     return f"{observer}@{round(started * 1000)}-{os.getpid()}"
 
 
-def _due(db: Database, config: Config, last: Mapping[str, LastLook], pace: Strategy, now: float) -> list[Component]:
-    """This host's components whose interval is over; one that is not known to be well is looked at sooner."""
+def expected_every(db: Database, config: Config) -> float:
+    """Seconds between two passes, as this host's components and the strategy in force ask for them."""
+    return _tick(_own(config), strategy(db, config))
+
+
+def _tick(mine: Sequence[Component], pace: Strategy) -> float:
+    """No less than cron's grain: a crontab made for an earlier strategy may still fire only once a minute."""
+    return max(TICK, min((one.interval(pace) for one in mine), default=TICK))
+
+
+def _own(config: Config) -> list[Component]:
+    """The components that this host watches."""
     from fnmatch import fnmatchcase
 
+    return [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
+
+
+def _due(
+    db: Database, mine: Iterable[Component], last: Mapping[str, LastLook], pace: Strategy, now: float
+) -> list[Component]:
+    """Those whose interval is over; one that is not known to be well is looked at sooner."""
     sooner = states.unsettled(db)
     found = []
-    for one in config.components.values():
+    for one in mine:
         interval = one.retry_interval(pace) if one.id in sooner else one.interval(pace)
-        looked = last[one.id].at if one.id in last else None
-        if fnmatchcase(config.observer, one.common.observer) and is_due(looked, now, interval):
+        if is_due(last[one.id].at if one.id in last else None, now, interval):
             found.append(one)
     return found
 
 
-def _look(db: Database, component: Component, last: Mapping[str, LastLook], pace: Strategy, now: float) -> Look:
+def _look(
+    db: Database, config: Config, component: Component, last: Mapping[str, LastLook], pace: Strategy, now: float
+) -> Look:
     memory = last[component.id].memory if component.id in last else {}
     if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
-        memory = {**memory, **beats.recent(db, component.id)}
+        memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
     return Look(component.id, component.timeout(pace), now, memory)
+
+
+def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:
+    """When this host last did not watch, perhaps until just now: it may have slept, and its jobs with it."""
+    before = gaps.watch(db, config.observer)
+    gap = missed(before, config.observer, now, _tick(_own(config), pace))
+    if gap is not None:
+        return gap.started, gap.ended
+    return before.gap if before else None

@@ -116,4 +116,5 @@ def _next_try(one: Notification, error: DeliveryError | None, now: float) -> flo
     if error is None or not error.retryable:
         return None
     first, most = _BACK_OFF
-    return now + max(min(most, first * 2.0 ** min(one.attempts, 20)), error.retry_after or 0.0)
+    asked = min(error.retry_after or 0.0, alerts.FARTHEST)
+    return now + max(min(most, first * 2.0 ** min(one.attempts, 20)), asked)

@@ -109,13 +109,11 @@ class _Room:
         before = self.states.get(component.id)
         self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
+            over = self._open.get(component.id) if event.name == "ended" else None
             self._tell(component, event)
-            if event.name == "ended" and before is not None:
-                self._credit(component, before.since if before.state == "recovering" else event.at, event)
-
-    def _credit(self, component: Component, well_since: float, event: Event) -> None:
-        """What came up later than recovery waited for was healed by it all the same."""
-        recoveries.credit(self.db, incident_id(component.id, event.started), well_since)
+            if over is not None and before is not None:
+                # What came up later than recovery waited for was healed by it all the same.
+                recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
 
     def _tell(self, component: Component, event: Event) -> None:
         incident = self._incident(component, event)
@@ -154,7 +152,7 @@ class _Room:
             found = self._open.get(component.id)
             if found is None or event.name not in ("released", "ended"):
                 return None
-            incident = found._replace(held_by=None) if event.name == "released" else found._replace(ended=event.at)
+            incident = found._replace(held_by=None) if event.name == "released" else _ended(found, event.at)
         self._open[component.id] = incident
         if incident.ended is not None:
             del self._open[component.id]
@@ -171,6 +169,11 @@ class _Room:
             tried = recoveries.of_incident(self.db, incident.id)
             details["attempts"] = [[a.action, a.outcome, a.detail] for a in tried]
         return details
+
+
+def _ended(incident: Incident, at: float) -> Incident:
+    """An incident that is over; none ends before it began, whatever the clock did meanwhile."""
+    return incident._replace(ended=at, started=min(incident.started, at), declared=min(incident.declared, at))
 
 
 def in_fault(db: Database) -> bool:

@@ -3,8 +3,9 @@
 from datetime import date, datetime, time, timedelta
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.coverage import Gap, covered_percent
+from heartbeat_cli.domain.coverage import Gap, covered_percent, unfinished
 from heartbeat_cli.domain.summary import Period, Summary
+from heartbeat_cli.passes import check
 from heartbeat_cli.store import alerts, gaps, recoveries, spool, states, summary
 from heartbeat_cli.store.database import Database
 
@@ -27,10 +28,12 @@ def _midnight(day: date, timezone: str) -> float:
     return datetime.combine(day, time(), ZoneInfo(timezone)).timestamp()
 
 
-def report(db: Database, config: Config, span: Period) -> Summary:
-    """The summary of a period."""
+def report(db: Database, config: Config, span: Period, now: float | None = None) -> Summary:
+    """The summary of a period; with `now`, one that no pass has come after is not watched to its end either."""
     told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type != "report"]
     missed = gaps.between(db, span.start, span.end)
+    if now is not None and (gap := _unfinished(db, config, min(span.end, now))) and gap.ended > span.start:
+        missed.append(gap)
     return Summary(
         span,
         config.timezone,
@@ -53,4 +56,14 @@ def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
     if edges is None or edges[0] >= span.end:
         return None
     unwatched = [*missed, Gap("", min(span.start, edges[0]), edges[0], "not yet installed")]
-    return covered_percent(unwatched, span.start, min(span.end, max(edges[1], span.start)))
+    known = max(edges[1], span.start, *(gap.ended for gap in missed))
+    return covered_percent(unwatched, span.start, min(span.end, known))
+
+
+def _unfinished(db: Database, config: Config, until: float) -> Gap | None:
+    """The time since the last regular pass of all, when another should have come by then."""
+    watches = gaps.watches(db)
+    if not watches:
+        return None
+    last = max(watches, key=lambda one: one.ended)
+    return unfinished(last, config.observer, until, check.expected_every(db, config))

@@ -41,9 +41,11 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float) -> bool
     return True
 
 
+FARTHEST = 3_600.0  # seconds that a next try may be away
 # Due, and in nobody's hands. What bears a time that cannot be (the clock was put back since) does not wait for it.
 _DUE = (
-    "o.state = 'waiting' AND (o.next_try <= to_timestamp(?) OR o.created > to_timestamp(?))"
+    "o.state = 'waiting'"
+    " AND (o.next_try <= to_timestamp(?) OR o.next_try > to_timestamp(?) OR o.created > to_timestamp(?))"
     " AND (o.lease_until IS NULL OR o.lease_until <= to_timestamp(?) OR o.lease_until > to_timestamp(?))"
 )
 # A channel hears of an incident in order: its end waits while its beginning still does.
@@ -68,7 +70,7 @@ def claim(
             f"SELECT o.id, o.channel, o.attempts, o.created, {columns} FROM heartbeat_outbox o"
             f" JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE {_DUE} AND {_IN_ORDER}"
             f" AND o.channel IN ({_marks(names)}) ORDER BY a.alert_time, o.created, o.id LIMIT ? {lock}",
-            (now, now, now, now + lease, *names, limit),
+            (now, now + FARTHEST, now, now, now + lease, *names, limit),
         )
         if rows:
             db.run(

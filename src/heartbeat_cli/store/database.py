@@ -16,15 +16,27 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 
 Row = tuple[Any, ...]
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
+class Failure(StoreError):
+    """A statement failed: `where` says in which store, `damaged` that its file is no sound database (any more)."""
+
+    def __init__(self, where: str, text: str, damaged: bool = False) -> None:
+        super().__init__(f"store {where}: {text}")
+        self.where, self.damaged = where, damaged
+
+
 class Database:
-    """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it."""
+    """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
+
+    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew."""
 
     dialect: str
     begin: str
     where: str
+    patience: float | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -80,7 +92,7 @@ class Database:
 
     def _store_error(self, error: Exception) -> StoreError:
         text = " ".join(str(error).split()) or type(error).__name__
-        return StoreError(f"store {self.where}: {redact(text)}")
+        return Failure(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
 
     def _rollback(self) -> None:
         try:
@@ -98,7 +110,9 @@ class SQLite(Database):
     dialect = "sqlite"
     begin = "BEGIN IMMEDIATE"
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, *, sole: bool = False) -> None:
+        """`sole`: nobody else has it open. Then it can be read on a full disk too, where there is no room for the file
+        that processes share."""
         import sqlite3
 
         self.where = str(path)
@@ -162,7 +176,14 @@ class Postgres(Database):
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
-        return self._connection.execute(text, params or None, deadline=time.monotonic() + self._timeout)
+        begun = time.monotonic()
+        if self.patience is not None and self.patience <= 0:
+            raise Failure(self.where, f"too slow: {self.statements - 1} statements used up the time a pass has for it")
+        try:
+            return self._connection.execute(text, params or None, deadline=begun + self._timeout)
+        finally:
+            if self.patience is not None:
+                self.patience -= time.monotonic() - begun
 
 
 _TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat

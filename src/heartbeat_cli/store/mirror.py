@@ -5,6 +5,7 @@ and settings, as one JSON file. It holds no history, so its size follows the num
 """
 
 import json
+from binascii import crc32
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from heartbeat_cli.store.database import Database
 
 _OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
 _LIVE_ALERTS = (
-    f"(SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN}))"
+    f"(SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
+    " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL))"
     " UNION (SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting')"
 )
 
@@ -31,7 +33,7 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
     found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
-    if found[tables.INCIDENTS.name] or _something_waits(db):
+    if found[tables.INCIDENTS.name] or _something_to_tell(db):
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
@@ -41,25 +43,47 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
 _ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX))
 
 
-def _something_waits(db: Database) -> bool:
-    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))
+def _something_to_tell(db: Database) -> bool:
+    return bool(
+        db.rows(
+            "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
+            " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"
+        )
+    )
 
 
 def write(path: Path, copy: Snapshot) -> None:
     """Keep a snapshot; raises OSError when the file cannot be written."""
-    write_whole(path, json.dumps(copy, ensure_ascii=False, separators=(",", ":")), 0o600)
+    text = encode(copy)
+    write_whole(path, f"{_seal(text)}\n{text}", 0o600)
 
 
 def read(path: Path) -> Snapshot:
-    """The last snapshot; empty where there is none or it cannot be read (then the spool starts from nothing)."""
+    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables (then the spool
+    starts from nothing, and what the store knows comes in when the spool is judged there)."""
     try:
-        found: Snapshot = json.loads(path.read_text(encoding="utf-8"))
+        seal, _, text = path.read_text(encoding="utf-8").partition("\n")
     except (OSError, ValueError):
         return {}
+    return decode(text) if seal == _seal(text) else {}
+
+
+def encode(copy: Snapshot) -> str:
+    return json.dumps(copy, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> Snapshot:
+    found: Snapshot = {name: [tuple(row) for row in rows] for name, rows in json.loads(text).items()}
     return found
 
 
 def plant(db: Database, copy: Snapshot) -> None:
     """Fill an empty store from a snapshot."""
     for table in tables.ALL:
-        table.merge(db, [tuple(row) for row in copy.get(table.name, [])])
+        table.merge(db, copy.get(table.name, []))
+
+
+def _seal(text: str) -> str:
+    """What a power cut, an editor, or an upgrade that changes the tables breaks."""
+    shape = "".join(f"{table.name}({','.join(table.columns)})" for table in tables.ALL)
+    return f"{crc32(shape.encode()):08x}{crc32(text.encode()):08x}"

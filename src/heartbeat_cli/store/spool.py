@@ -1,30 +1,44 @@
 """The local store of hard times: the same tables in SQLite, seeded from the mirror, replayed when the store is back.
 
-A spool is one file. Making it (tables, seed, the row that says since when and why) is one transaction, and so is its
-replay into the store, which names the spool: killed at any moment, the next run makes it, goes on with it, or sees that
-it has been replayed and only throws it away.
+A spool is one file. Its tables, seed, and the row that says since when and why are made in one transaction. Its replay
+can be repeated: passes are keyed by their id, of the other rows only those travel that differ from the seed, and the
+states do not travel at all. The replayed passes wait to be judged in the store as every other pass does, so what the
+counters come to is what they would have come to without the outage, however old the seed was. The spool is thrown away
+after that; killed at any moment before, the next run does it again.
 """
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import gaps, mirror, schema, tables
-from heartbeat_cli.store.database import Database, SQLite
+from heartbeat_cli.store.database import Database, Row, SQLite
 from heartbeat_cli.store.partitions import ensure_day
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
-_CHUNK = 200  # passes replayed at a time: bounds the memory a long outage takes
+_CHUNK = 200  # passes replayed and judged at a time: bounds the memory a long outage takes
 
-_LOG = "at, component, response_us, status, attempts, error"
+_PASS = "key, id, observer, started, finished, looks, blind"
+_LOG = "at, pass, component, response_us, status, attempts, error"
+# What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
+_JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
+_JUDGED_SETTINGS = "blind/"
 
 
 def folders(state_dir: Path) -> tuple[Path, Path]:
     """Where a spool may live: the state folder, and memory for when the disk itself is the trouble."""
-    return state_dir, _MEMORY / f"heartbeat-{os.getuid()}"
+    name = f"{os.getuid()}-{_tag(state_dir)}"
+    return state_dir, _MEMORY / f"heartbeat-{name}"
+
+
+def _tag(state_dir: Path) -> str:
+    """Two watchdogs of one user share the memory, but no spool."""
+    from binascii import crc32
+
+    return f"{crc32(os.fsencode(os.path.realpath(state_dir))):08x}"
 
 
 def existing(state_dir: Path) -> list[Path]:
@@ -42,49 +56,88 @@ def begin(path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, time
     db = SQLite(path, timeout)
     try:
         schema.migrate(db)
-        if not db.rows("SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL"):
-            with db.transaction():
-                mirror.plant(db, seed())
-                save_degraded(db, begun)
+        if since(db) is None:
+            _sow(db, seed(), begun)
     except BaseException:
         db.close()
         raise
     return db
 
 
+def _sow(db: Database, copy: mirror.Snapshot, begun: Degraded) -> None:
+    with db.transaction():
+        db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
+        db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
+        mirror.plant(db, copy)
+        save_degraded(db, begun)
+
+
+def since(spool: Database) -> Degraded | None:
+    """Since when and why the spool stands in for the store; None while it has not been made whole."""
+    rows = spool.rows("SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE ended IS NULL")
+    return Degraded(*rows[0]) if rows else None
+
+
 def discard(path: Path) -> None:
-    """Throw a replayed spool away; its side files first, so that a kill leaves no half of it looking whole."""
-    for name in (f"{path}-wal", f"{path}-shm", str(path)):
+    """Throw a replayed spool away. Its name goes first, so that a kill leaves no half of it looking whole."""
+    gone = path.with_name("spool-done.db")
+    path.replace(gone)
+    for name in (f"{path}-wal", f"{path}-shm", str(gone)):
         Path(name).unlink(missing_ok=True)
 
 
-def replay(spool: Database, db: Database, now: float) -> Degraded | None:
-    """Put everything the spool holds into the store, once; returns the time it covered, or None when it was empty
-    or had been replayed before."""
-    rows = spool.rows(
-        "SELECT id, observer, started, reason, ended FROM heartbeat_degraded ORDER BY started DESC LIMIT 1"
-    )
-    if not rows:
-        return None
-    covered = Degraded(*rows[0])._replace(ended=max(now, rows[0][2]))
+def put_aside(path: Path, now: float) -> Path:
+    """Out of the way, but not deleted, with what belongs to it; the new name."""
+    aside = path.with_name(f"spool-unreadable-{round(now * 1000)}.db")
+    path.replace(aside)
+    for end in ("-wal", "-shm"):
+        if (side := Path(f"{path}{end}")).exists():
+            side.replace(f"{aside}{end}")
+    return aside
+
+
+def passes_kept(spool: Database) -> int:
+    return int(spool.rows("SELECT count(*) FROM heartbeat_passes")[0][0])
+
+
+def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:
+    """Put everything the spool holds into the store, part by part, each in a transaction; after each part the store
+    is to judge what has come. Twice is once."""
+    seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     with db.transaction():
-        if db.rows("SELECT 1 FROM heartbeat_degraded WHERE id = ?", (covered.id,)):
-            return None
         tables.COMPONENTS.merge(db, _new_components(spool, db))
-        _replay_passes(spool, db, covered)
+        for table in tables.ALL:
+            if table not in _JUDGED:
+                table.merge(db, _changed(table, spool, seed))
         for gap in gaps.between(spool, 0.0, now):
             gaps.note(db, gap)
-        for table in tables.ALL:
-            if table is not tables.COMPONENTS:
-                table.merge(db, table.select(spool))
+    last = 0
+    while passes := spool.rows(
+        f"SELECT {_PASS} FROM heartbeat_passes WHERE key > ? ORDER BY key LIMIT ?", (last, _CHUNK)
+    ):
+        with db.transaction():
+            _replay_passes(spool, db, passes, observer)
+        last = passes[-1][0]
+        yield
+
+
+def finish(spool: Database, db: Database, covered: Degraded) -> None:
+    """After the last part has been judged: what people noted on incidents, and the time that the spool covered."""
+    seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
+    place = tables.INCIDENTS.columns.index
+    with db.transaction():
+        for row in _changed(tables.INCIDENTS, spool, seed):
+            db.run(
+                "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ?, recovery = ? WHERE id = ?",
+                (row[place("acked")], row[place("acked_by")], row[place("recovery")], row[place("id")]),
+            )
         save_degraded(db, covered)
-    return covered
 
 
 def save_degraded(db: Database, one: Degraded) -> None:
     db.run(
         "INSERT INTO heartbeat_degraded (id, observer, started, reason, ended)"
-        " VALUES (?, ?, to_timestamp(?), ?, to_timestamp(?))",
+        " VALUES (?, ?, to_timestamp(?), ?, to_timestamp(?)) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended",
         one,
     )
 
@@ -99,53 +152,54 @@ def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
     return [Degraded(*row) for row in rows]
 
 
-def _new_components(spool: Database, db: Database) -> list[tuple[object, ...]]:
+def _changed(table: tables.Travelling, spool: Database, seed: mirror.Snapshot) -> list[Row]:
+    """The rows that the outage made or changed: what others did to the rest in the store meanwhile stays."""
+    old = set(seed.get(table.name, []))
+    rows = [row for row in table.select(spool) if row not in old]
+    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith(_JUDGED_SETTINGS)]
+
+
+def _new_components(spool: Database, db: Database) -> list[Row]:
     """Components the store has not met: the others keep their row, and with it the key that heartbeats refer to."""
     known = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
 
-def _replay_passes(spool: Database, db: Database, covered: Degraded) -> None:
-    """The passes of the outage, oldest first, with their heartbeats and metrics.
-
-    A pass the store had taken but not judged before it went away is older than all of these and was judged here too if
-    the same run went on; it counts as seen, because the states that arrive with the spool are newer than it.
-    """
-    theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
-    ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+def _replay_passes(spool: Database, db: Database, passes: list[Row], observer: str) -> None:
+    """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
+    theirs = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
+    ours = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
-    db.run(
-        "UPDATE heartbeat_passes SET detected = finished WHERE detected IS NULL AND observer = ?", (covered.observer,)
-    )
-    last = 0
-    while passes := spool.rows(
-        "SELECT key, id, observer, started, finished, detected, looks, blind FROM heartbeat_passes WHERE key > ?"
-        " ORDER BY key LIMIT ?",
-        (last, _CHUNK),
-    ):
-        for key, *row in passes:
-            _replay_pass(spool, db, key, row, keys)
-            last = key
+    for day in sorted({started // 86_400 for _, _, _, started, *_ in passes}):
+        ensure_day(db, day * 86_400)
+    fresh = _insert_passes(db, passes, observer)
+    if not fresh:
+        return
+    span = (min(started for _, started in fresh.values()), max(started for _, started in fresh.values()))
+    bounds = "WHERE at >= to_timestamp(?) AND at <= to_timestamp(?)"
+    log = spool.rows(f"SELECT {_LOG} FROM heartbeat_log {bounds} ORDER BY pass", span)
+    rows = [(one[0], fresh[one[1]][0], keys[one[2]], *one[3:]) for one in log if one[1] in fresh]
+    db.insert(f"INSERT INTO heartbeat_log ({_LOG})", "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
+    starts = {started for _, started in fresh.values()}
+    samples = spool.rows(f"SELECT at, component, samples FROM heartbeat_samples {bounds}", span)
+    metrics = [(at, keys[component], text) for at, component, text in samples if at in starts]
+    db.insert("INSERT INTO heartbeat_samples (at, component, samples)", "(to_timestamp(?), ?, ?)", metrics)
 
 
-def _replay_pass(spool: Database, db: Database, key: int, row: list[object], keys: dict[int, int]) -> None:
-    at = float(str(row[2]))
-    ensure_day(db, at)
-    made = db.rows(
-        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind) VALUES"
-        " (?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
-        row,
+def _insert_passes(db: Database, passes: list[Row], observer: str) -> dict[int, tuple[int, float]]:
+    """The passes that the store does not have yet: their key here, to their key there and their start. One that bears
+    another name (this host had it before) counts as judged: nobody would ever do it."""
+    marks = ", ".join("?" for _ in passes)
+    by_id = f"FROM heartbeat_passes WHERE id IN ({marks})"
+    there = {row[0] for row in db.rows(f"SELECT id {by_id}", [one[1] for one in passes])}
+    new = [one for one in passes if one[1] not in there]
+    db.insert(
+        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind)",
+        "(?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?)",
+        [(*one[1:5], None if one[2] == observer else one[4], *one[5:]) for one in new],
     )
-    if not made:
-        return  # the store had taken this pass itself
-    log = spool.rows(f"SELECT {_LOG} FROM heartbeat_log WHERE pass = ? AND at = ?", (key, at))
-    rows = [(one[0], made[0][0], keys[one[1]], *one[2:]) for one in log]
-    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error)"
-    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
-    samples = spool.rows("SELECT component, samples FROM heartbeat_samples WHERE at = ?", (at,))
-    head = "INSERT INTO heartbeat_samples (at, component, samples)"
-    metrics = [(at, keys[component], text) for component, text in samples]
-    db.insert(head, "(to_timestamp(?), ?, ?)", metrics)
+    keys = dict(db.rows(f"SELECT id, key {by_id}", [one[1] for one in passes]))
+    return {one[0]: (keys[one[1]], one[3]) for one in new}
 
 
 def _ours(folder: Path) -> bool:

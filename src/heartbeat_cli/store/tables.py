@@ -6,15 +6,15 @@ from heartbeat_cli.store.database import Database, Row
 
 
 class Travelling(NamedTuple):
-    """A table whose rows are the same in every store. `keys` tell rows apart; `latest` names a column that decides
-    between two versions of a row (the greater one stays); without it the arriving one does."""
+    """A table whose rows are the same in every store. `keys` tell rows apart. Of two versions of a row the arriving one
+    stays, unless `only` (SQL: `{0}` is the table, `excluded` what arrives) does not hold."""
 
     name: str
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     times: frozenset[str]
     flags: frozenset[str] = frozenset()
-    latest: str | None = None
+    only: str = ""
 
     def select(self, db: Database, where: str = "", params: Row = ()) -> list[Row]:
         """Rows of the table, columns in order; SQLite knows no booleans, so they are made ones again."""
@@ -29,17 +29,15 @@ class Travelling(NamedTuple):
         marks = ", ".join("to_timestamp(?)" if column in self.times else "?" for column in self.columns)
         rest = [column for column in self.columns if column not in self.keys]
         changes = ", ".join(f"{column} = excluded.{column}" for column in rest)
-        newer = f" WHERE excluded.{self.latest} >= {self.name}.{self.latest}" if self.latest else ""
-        action = f"UPDATE SET {changes}{newer}" if rest else "NOTHING"
+        only = f" WHERE {self.only.format(self.name)}" if self.only else ""
+        action = f"UPDATE SET {changes}{only}" if rest else "NOTHING"
         head = f"INSERT INTO {self.name} ({', '.join(self.columns)})"
         db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
 
 
-def _table(
-    name: str, keys: str, columns: str, times: str = "", flags: str = "", latest: str | None = None
-) -> Travelling:
+def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> Travelling:
     sets = frozenset(times.split()), frozenset(flags.split())
-    return Travelling(name, tuple(keys.split()), tuple(columns.split()), *sets, latest)
+    return Travelling(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
 
 
 SETTINGS = _table("heartbeat_settings", "name", "name value")
@@ -49,7 +47,7 @@ LOOKS = _table(
     "observer component",
     "observer component at status response_time error evidence memory",
     "at",
-    latest="at",
+    only="excluded.at >= {0}.at",
 )
 STATE = _table(
     "heartbeat_state",
@@ -76,6 +74,7 @@ OUTBOX = _table(
     "id",
     "id alert_id channel state created attempts next_try lease_until lease_by sent last_error",
     "created next_try lease_until sent",
+    only="{0}.state = 'waiting'",  # what has been told stays told
 )
 RECOVERIES = _table(
     "heartbeat_recoveries",

@@ -8,6 +8,8 @@ TITLES = {
     "degraded_ended": "{name} is back to normal",
     "observer_blind": "{name} is cut off: nothing remote answers",
     "observer_sees": "{name} reaches the network again",
+    "store_unreachable": "{name} cannot reach its store",
+    "store_restored": "{name} reaches its store again",
     "recovery_failed": "{name}: recovery failed, a person is needed",
 }
 

@@ -8,6 +8,8 @@ TITLES = {
     "degraded_ended": "{name} 已回復正常水平",
     "observer_blind": "{name} 與網絡隔絕：所有遠端組件均無回應",
     "observer_sees": "{name} 已重新連上網絡",
+    "store_unreachable": "{name} 連不上儲存庫",
+    "store_restored": "{name} 已能再次連上儲存庫",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
 }
 

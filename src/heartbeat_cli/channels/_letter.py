@@ -1,0 +1,102 @@
+"""A message as a mail: what stands in its headers and its two bodies. Nothing here talks to anyone.
+
+Its Message-ID follows from the message, so that a mail sent twice is known to be one; the mails of an incident refer to
+one common ancestor, which no one ever sends, and so stand together.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from html import escape
+
+from heartbeat_cli import __version__
+from heartbeat_cli.domain import mail_address
+from heartbeat_cli.domain.markup import Run, harmless, parse, render
+from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.plain import one_line
+
+_SUBJECT = 200  # characters
+_BODY = 200_000
+_COLOURS = {"severe": "#7f1d1d", "high": "#dc2626", "medium": "#d97706", "low": "#2563eb"}
+_ENDED = "#16a34a"
+_PAGE = """\
+<!DOCTYPE html>
+<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{title}</title></head>
+<body style="margin:0;padding:16px;font:15px/1.5 system-ui,'Segoe UI',Roboto,'Noto Sans CJK TC',sans-serif">
+<div style="max-width:640px;border-left:6px solid {colour};padding:4px 16px;overflow-wrap:anywhere">
+{content}
+</div>
+<p style="max-width:640px;margin:16px 0 0;font-size:12px;opacity:.7">heartbeat &middot; {type} &middot; {severity}</p>
+</body></html>
+"""
+_PRE = 'style="white-space:pre-wrap;font:13px/1.4 ui-monospace,Consolas,monospace;margin:4px 0"'
+
+
+def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
+    """The whole mail, the same each time it is made."""
+    from datetime import UTC, datetime
+
+    own = _address(sender)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = own
+    mail["To"] = [_address(one) for one in to]
+    mail["Subject"] = one_line(harmless(f"[{message.severity}] {message.title}"), _SUBJECT)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
+    mail["Message-ID"] = _id(own.domain, message.id, message.component, f"{message.at:.3f}")
+    if message.thread is not None:
+        thread = _id(own.domain, message.thread)
+        mail["In-Reply-To"] = thread
+        mail["References"] = thread
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    if message.severity == "severe":
+        mail["Importance"] = "high"
+    mail["X-Heartbeat-Severity"] = message.severity
+    mail["X-Heartbeat-Type"] = _token(message.type)
+    mail["X-Heartbeat-Component"] = _token(message.component)
+    mail["X-Mailer"] = f"heartbeat/{__version__}"
+    text = harmless(f"{message.title}\n\n{message.text}"[:_BODY])
+    mail.set_content(text, cte=_coding(text))
+    page = _page(message)
+    mail.add_alternative(page, subtype="html", cte=_coding(page))
+    return mail
+
+
+def _address(text: str) -> Address:
+    name, user, domain = mail_address.read(text)
+    return Address(name, user, domain)
+
+
+def _id(domain: str, *parts: str) -> str:
+    """Two hosts may both have a `report_20260101`: so more than the id goes in."""
+    digest = hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
+    return f"<{digest[:32]}.heartbeat@{domain}>"
+
+
+def _token(text: str) -> str:
+    """For a header of our own: ASCII, one line."""
+    return one_line(text.encode("ascii", "replace").decode(), 100)
+
+
+def _coding(text: str) -> str:
+    return "quoted-printable" if text.isascii() else "base64"
+
+
+def _page(message: Message) -> str:
+    content = render(parse(message.html[:_BODY]), _written)
+    ended = message.type in ("recovered", "degraded_ended")
+    return _PAGE.format(
+        title=escape(harmless(message.title)[:_SUBJECT]),
+        colour=_ENDED if ended else _COLOURS.get(message.severity, "#6b7280"),
+        content=content.replace("<pre>", f"<pre {_PRE}>"),
+        type=escape(harmless(message.type)),
+        severity=escape(harmless(message.severity)),
+    )
+
+
+def _written(run: Run) -> str:
+    text = escape(run.text, quote=False)
+    return text if "pre" in run.tags else text.replace("\n", "<br>\n")

@@ -1,0 +1,196 @@
+"""Channel `telegram`: a message through a bot of Telegram's Bot API, or of a local Bot API server.
+
+Make a bot with @BotFather, add it to the chat, and take the chat's id from `https://api.telegram.org/bot<token>/getUpdates`.
+
+A message that is too long is shortened, its evidence first; a long report becomes several. Markup that Telegram does
+not accept is sent once more as plain text; a topic that is gone is left out; a group that became a supergroup is
+followed to its new id, which is then named on standard error. What a person has to mend (a wrong token, a chat that is
+not found, a bot that was thrown out) keeps the message waiting: it is tried again every few minutes, then more rarely.
+
+    [channels.tg]
+    kind = "telegram"
+    token = "file:/etc/heartbeat/telegram.token"
+    chat_id = "-1001234567890"
+"""
+
+import json
+import re
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.message import Message
+from heartbeat_cli.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.telegram_text import Part
+
+_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
+_CHAT = re.compile(r"-?\d+|@\w+")
+_REMEDIES = 4  # sends of one part: as it is, to the new id, without the topic, as plain text
+# Refusals of this one message; any other 400 is about the chat or the bot's rights there, which can be mended.
+_THE_MESSAGE = ("can't parse", "entit", "too long", "empty", "must be encoded", "strings must")
+
+
+class Settings(NamedTuple):
+    """Which bot writes to which chat.
+
+    token: the bot's token as @BotFather gave it; best as "file:PATH" or "env:NAME"
+    chat_id: id of the chat, or @name of a public channel
+    base_url: address of the Bot API; a local Bot API server has its own
+    thread_id: id of the topic in a group that has topics; default: none
+    silent: severities that arrive without a sound
+    """
+
+    token: str
+    chat_id: str | int
+    base_url: str = "https://api.telegram.org"
+    thread_id: int | None = None
+    silent: tuple[str, ...] = ("low",)
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    from heartbeat_cli.channels import _post
+
+    found = []
+    if not _TOKEN.fullmatch(settings.token):
+        found.append(("token", "expected a bot's token, digits:letters, as @BotFather gave it"))
+    if not _CHAT.fullmatch(str(settings.chat_id)):
+        found.append(("chat_id", 'expected a number such as "-1001234567890", or "@name" of a public channel'))
+    if _post.host(settings.base_url) is None:
+        found.append(("base_url", "expected http://host or https://host"))
+    known = get_args(Severity)
+    for word in settings.silent:
+        if word not in known:
+            found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(known)}"))
+    return found
+
+
+def send(settings: Settings, message: Message, *, timeout: float) -> None:
+    """Send the message, in several parts where it has to be; raises DeliveryError when it was not taken."""
+    from heartbeat_cli.domain import telegram_text
+
+    chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
+    for number, part in enumerate(telegram_text.fit(message.html)):
+        chat.tell(part, patient=number > 0)
+    if str(chat.id) != str(settings.chat_id):
+        _remark(f'telegram: the group has become a supergroup; set chat_id = "{chat.id}" in the configuration')
+
+
+class Reply(NamedTuple):
+    """What the Bot API said to one call; `code` is its own where it gave one, else the HTTP status."""
+
+    ok: bool
+    code: int
+    said: str
+    retry_after: float | None = None
+    new_chat: int | None = None
+
+
+class _Chat:
+    """Where the parts of one message go. It learns from refusals, so the next part goes the way that worked."""
+
+    def __init__(self, settings: Settings, silent: bool, deadline: float) -> None:
+        self._settings, self._silent, self._deadline = settings, silent, deadline
+        self.id: str | int = settings.chat_id
+        self._thread = settings.thread_id
+        self._plain = False
+
+    def tell(self, part: "Part", *, patient: bool) -> None:
+        """Send one part. With `patient`, a short pause that Telegram asks for is made here: some of the message has
+        arrived already, and would arrive again if the whole were put off."""
+        for _ in range(_REMEDIES):
+            reply = self._ask(part)
+            if reply.ok:
+                return
+            if not self._remedied(reply) and not (patient and self._paused(reply)):
+                break
+        raise self._refused(reply)
+
+    def _ask(self, part: "Part") -> Reply:
+        from heartbeat_cli.channels import _post
+
+        call: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
+        call |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
+        if not self._plain:
+            call["parse_mode"] = "HTML"
+        if self._thread is not None:
+            call["message_thread_id"] = self._thread
+        url = f"{self._settings.base_url.rstrip('/')}/bot{self._settings.token}/sendMessage"
+        headers = {"Content-Type": "application/json"}
+        what = _post.Post(url, json.dumps(call).encode(), headers, read_success=True)
+        return _reply(_post.post(what, self._deadline - time.monotonic()))
+
+    def _remedied(self, reply: Reply) -> bool:
+        """Whether there is something to do differently at once."""
+        if reply.new_chat is not None and reply.new_chat != self.id:
+            self.id = reply.new_chat
+        elif reply.code == 400 and self._thread is not None and "thread" in reply.said:
+            self._thread = None
+        elif reply.code == 400 and not self._plain and _is_about_the_message(reply):
+            self._plain = True
+        else:
+            return False
+        return True
+
+    def _paused(self, reply: Reply) -> bool:
+        pause = reply.retry_after
+        if reply.code != 429 or pause is None or pause + 1 > self._deadline - time.monotonic():
+            return False
+        time.sleep(pause)
+        return True
+
+    def _refused(self, reply: Reply) -> DeliveryError:
+        from heartbeat_cli.channels import _post
+        from heartbeat_cli.redact import redact
+
+        host = _post.host(self._settings.base_url)
+        text = redact(f"{host} answered {reply.code}{_post.said(reply.said)}", [self._settings.token])
+        if reply.code == 429 or reply.code >= 500 or reply.ok:
+            return DeliveryError(text, retryable=True, retry_after=reply.retry_after)
+        if _is_about_the_message(reply):
+            return DeliveryError(text, retryable=False)
+        return DeliveryError(text + _advice(reply), retryable=True, retry_after=_post.MENDABLE)
+
+
+def _reply(answer: Any) -> Reply:
+    from heartbeat_cli.channels import _post
+
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
+        # Nobody knows what answers there: a proxy, a portal, half an answer. So it may have to be sent again.
+        code = answer.status if answer.status >= 400 else 502
+        return Reply(False, code, "not an answer of the Bot API", _post.retry_after(answer.headers))
+    if body["ok"]:
+        return Reply(True, answer.status, "")
+    code, more = body.get("error_code"), body.get("parameters")
+    more = more if isinstance(more, dict) else {}
+    new = more.get("migrate_to_chat_id")
+    return Reply(
+        False,
+        code if isinstance(code, int) and 400 <= code < 600 else max(answer.status, 400),
+        str(body.get("description") or ""),
+        _post.wait(more.get("retry_after")) or _post.retry_after(answer.headers),
+        new if isinstance(new, int) and not isinstance(new, bool) else None,
+    )
+
+
+def _is_about_the_message(reply: Reply) -> bool:
+    return reply.code == 413 or (reply.code == 400 and any(sign in reply.said for sign in _THE_MESSAGE))
+
+
+def _advice(reply: Reply) -> str:
+    known = {401: "is the token right?", 404: "are token and base_url right?", 403: "was the bot removed or blocked?"}
+    words = known.get(reply.code, "is chat_id right, and may the bot write there?")
+    return f": {words}"
+
+
+def _remark(text: str) -> None:
+    import click
+
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)

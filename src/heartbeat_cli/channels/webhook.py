@@ -1,0 +1,110 @@
+"""Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
+
+The body has id, type, severity, title, text, component, at (ISO 8601, UTC) and incident (or null). `id` stays the same
+when a message is sent again, and stands in the header Idempotency-Key, too. With `secret`, the header
+X-Heartbeat-Signature is `sha256=` and the HMAC-SHA256 of the body in hexadecimal: compare it before you believe a word.
+
+Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-After. So are a redirect (not followed),
+401, 403, 404 and 407, which are for a person to mend, only more rarely. Any other answer is final.
+
+    [channels.hook]
+    kind = "webhook"
+    url = "https://automation.example.org/hooks/heartbeat"
+    secret = "file:/etc/heartbeat/webhook.secret"
+"""
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from heartbeat_cli.domain.message import Message
+from heartbeat_cli.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.channels._post import Answer
+
+_AGAIN = (408, 425, 429)
+_MENDABLE = (401, 403, 404, 407)
+_NOTHING: dict[str, str] = {}
+
+
+class Settings(NamedTuple):
+    """Where to post, and how to prove who posts.
+
+    url: address to post to, http or https; best as "file:PATH" where it is a secret by itself
+    secret: key of the signature, shared with the receiver; default: none, so no signature
+    headers: headers to send besides; an Authorization may be given as "env:NAME" or "file:PATH"
+    verify_tls: check the certificate
+    ca_file: file with the certificates to trust; default: those of this system
+    """
+
+    url: str
+    secret: str | None = None
+    headers: dict[str, str] = _NOTHING
+    verify_tls: bool = True
+    ca_file: str | None = None
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    from heartbeat_cli.channels import _post
+
+    found = []
+    if _post.host(settings.url) is None:
+        found.append(("url", "expected http://host/path or https://host/path"))
+    for name, value in settings.headers.items():
+        if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+            found.append(("headers", f"{name[:40]!r} is no header's name"))
+        elif any(sign in value for sign in "\r\n") or not value.isascii():
+            found.append(("headers", f"the value of {name[:40]} holds a line break or a character beyond ASCII"))
+    return found
+
+
+def send(settings: Settings, message: Message, *, timeout: float) -> None:
+    """Post it; raises DeliveryError when it was not taken."""
+    from heartbeat_cli.channels import _post
+
+    data = body(message)
+    headers = _headers(settings, message, data)
+    verify = settings.verify_tls and (settings.ca_file or True)
+    answer = _post.post(_post.Post(settings.url, data, headers, verify), timeout)
+    if not 200 <= answer.status < 300:
+        raise _refused(f"{_post.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
+
+
+def body(message: Message) -> bytes:
+    """The same bytes each time a message is sent."""
+    from datetime import UTC, datetime
+
+    fields = message._asdict()
+    del fields["html"]
+    fields["incident"] = fields.pop("thread")
+    fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
+
+
+def _headers(settings: Settings, message: Message, data: bytes) -> dict[str, str]:
+    from urllib.parse import quote
+
+    from heartbeat_cli import __version__
+
+    own = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": f"heartbeat/{__version__}",
+        "Idempotency-Key": quote(message.id, safe="/:", errors="replace"),
+    }
+    if settings.secret is not None:
+        import hmac
+
+        own["X-Heartbeat-Signature"] = "sha256=" + hmac.digest(settings.secret.encode(), data, "sha256").hex()
+    return {**own, **settings.headers}
+
+
+def _refused(text: str, answer: "Answer") -> DeliveryError:
+    from heartbeat_cli.channels import _post
+
+    if answer.status in _AGAIN or answer.status >= 500:
+        return DeliveryError(text, retryable=True, retry_after=_post.retry_after(answer.headers))
+    if 300 <= answer.status < 400:
+        return DeliveryError(f"{text}; redirects are not followed", retryable=True, retry_after=_post.MENDABLE)
+    if answer.status in _MENDABLE:
+        return DeliveryError(text, retryable=True, retry_after=_post.MENDABLE)
+    return DeliveryError(text, retryable=False)

@@ -1,0 +1,70 @@
+"""The little HTML of a message (b, i, code, pre, a): read into runs of plain text, made harmless, written again.
+
+Whatever comes in, what goes out is well formed: unknown tags are text, open ones are closed, every text is escaped.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from html import escape, unescape
+from typing import NamedTuple
+
+_TAG = re.compile(r"<(/?)(b|i|code|pre|a)((?:\s[^<>]*)?)>", re.I)
+_HREF = re.compile(r"""href\s*=\s*["'](https?://[^"'<>\s]+)["']""", re.I)
+_HALF = re.compile("[\ud800-\udfff]")
+# What steers a terminal or the direction of reading; the joiners that hold an emoji together stay.
+_CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x061C, 0x200E, 0x200F]
+_CONTROLS += [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+_HARMLESS: dict[int, str | None] = {**dict.fromkeys(_CONTROLS), 0x2028: "\n", 0x2029: "\n"}
+
+
+class Run(NamedTuple):
+    """Plain text, and the tags around it from the outermost inwards, as they are opened: `b`, `a href="…"`."""
+
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+def harmless(text: str) -> str:
+    """Text of several lines without control characters, direction marks and half characters."""
+    return _HALF.sub("\ufffd", text.translate(_HARMLESS))
+
+
+def parse(html: str) -> list[Run]:
+    """The runs of a message's HTML; runs without text are left out."""
+    runs: list[Run] = []
+    tags: list[str] = []
+    at = 0
+    for token in _TAG.finditer(html):
+        runs.append(Run(harmless(unescape(html[at : token.start()])), tuple(tags)))
+        at = token.end()
+        _turn(tags, token)
+    runs.append(Run(harmless(unescape(html[at:])), tuple(tags)))
+    return [run for run in runs if run.text]
+
+
+def _turn(tags: list[str], token: re.Match[str]) -> None:
+    """Open or close what a tag opens or closes; what crosses another tag closes that, too."""
+    name = token[2].lower()
+    if not token[1]:
+        link = _HREF.search(token[3]) if name == "a" else None
+        if link is not None:
+            tags.append(f'a href="{escape(unescape(link[1]))}"')
+        elif name != "a":
+            tags.append(name)
+    elif name in (names := [tag.split()[0] for tag in tags]):
+        del tags[len(names) - 1 - names[::-1].index(name) :]
+
+
+def render(runs: Iterable[Run], text: Callable[[Run], str] = lambda run: escape(run.text, quote=False)) -> str:
+    """The HTML of some runs; `text` says how the text of one is written."""
+    parts: list[str] = []
+    opened: tuple[str, ...] = ()
+    for run in [*runs, Run("")]:
+        same = 0
+        while same < min(len(opened), len(run.tags)) and opened[same] == run.tags[same]:
+            same += 1
+        parts += [f"</{tag.split()[0]}>" for tag in reversed(opened[same:])]
+        parts += [f"<{tag}>" for tag in run.tags[same:]]
+        parts.append(text(run))
+        opened = run.tags
+    return "".join(parts)

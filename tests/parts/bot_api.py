@@ -1,0 +1,121 @@
+"""A small real Bot API server. It judges calls as Telegram does (token, chat, topic, markup, length), unless a script
+says what happens to the next ones."""
+
+import json
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
+
+from tests.parts.http import Server, _QuietThreads, _serving
+
+TOKEN = "123456:AAH-secret_part"
+CHAT = "-100200300"
+_TAG = re.compile(r"</?(\w+)[^<>]*>")
+
+
+class Step(NamedTuple):
+    """What happens to one call: an answer, or `hang`, `drip`, `reset` (once accepted) instead of one."""
+
+    status: int = 200
+    body: bytes = b'{"ok": true, "result": {}}'
+    instead: str = ""
+    accept: bool = False
+
+
+def refusal(code: int, description: str, **parameters: int) -> Step:
+    body = {"ok": False, "error_code": code, "description": description}
+    return Step(code, json.dumps(body | ({"parameters": parameters} if parameters else {})).encode())
+
+
+class BotApi(Server):
+    """`script` is used up call by call, then the server judges by itself; `calls` are all, `messages` the accepted."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.script: list[Step] = []
+        self.calls: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.chats = {CHAT}
+        self.topics: set[int] = set()
+
+    def judge(self, path: str, call: dict[str, Any]) -> Step:
+        if path != f"/bot{TOKEN}/sendMessage":
+            return refusal(401, "Unauthorized") if path.endswith("/sendMessage") else refusal(404, "Not Found")
+        if str(call["chat_id"]) not in self.chats:
+            return refusal(400, "Bad Request: chat not found")
+        if call.get("message_thread_id") not in {None, *self.topics}:
+            return refusal(400, "Bad Request: message thread not found")
+        text = call["text"]
+        if call.get("parse_mode") == "HTML":
+            if fault := _markup_fault(text):
+                return refusal(400, f"Bad Request: can't parse entities: {fault}")
+            text = unescape(_TAG.sub("", text))
+        if not text.strip():
+            return refusal(400, "Bad Request: message text is empty")
+        if len(text.encode("utf-16-le")) > 2 * 4096:
+            return refusal(400, "Bad Request: message is too long")
+        return Step(accept=True)
+
+
+def _markup_fault(text: str) -> str:
+    stack: list[str] = []
+    for token in _TAG.finditer(text):
+        name = token[1]
+        if name not in ("b", "i", "code", "pre", "a"):
+            return f'Unsupported start tag "{name}"'
+        if not token[0].startswith("</"):
+            stack.append(name)
+        elif not stack or stack.pop() != name:
+            return f'Unmatched end tag "{name}"'
+    rest = _TAG.sub("", text)
+    return "Can't find end tag" if stack else "Unexpected sign" if re.search(r"[<>]|&(?!\w+;|#\d+;)", rest) else ""
+
+
+def _handler(server: BotApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            server.calls.append(call)
+            step = server.script.pop(0) if server.script else server.judge(self.path, call)
+            if step.accept:
+                server.messages.append(call)
+            if step.instead:
+                self._behave(step.instead)
+                return
+            self.send_response(step.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(step.body)))
+            self.end_headers()
+            self.wfile.write(step.body)
+
+        def _behave(self, how: str) -> None:
+            self.close_connection = True
+            if how == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+            elif how == "drip":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not server.stopping.wait(0.1):
+                    self.wfile.write(b" ")
+            else:
+                server.stopping.wait(30)
+
+        def log_message(self, *args: object) -> None: ...
+
+    return Handler
+
+
+@contextmanager
+def bot_api() -> Iterator[BotApi]:
+    server = BotApi()
+    listener = _QuietThreads(("127.0.0.1", 0), _handler(server))
+    server.url = f"http://127.0.0.1:{listener.server_address[1]}"
+    with _serving(listener, server):
+        yield server

@@ -1,0 +1,131 @@
+"""A small real SMTP server (aiosmtpd) in a thread of its own, and scripted ones over raw sockets."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.parts.hostile import Behaviour
+from tests.parts.http import Certificate
+
+USER, PASSWORD = "heartbeat", "pass-word-1"
+
+
+class MailBox:
+    """`refusals` are the answers to RCPT by address, `data` the answer to a whole mail; `mails` are those taken, with
+    the recipients in `readers`, `raw` their bytes; `logins` the names that logged in."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.refusals: dict[str, str] = {}
+        self.sender = "250 OK"
+        self.data = "250 OK"
+        self.mails: list[EmailMessage] = []
+        self.raw: list[bytes] = []
+        self.readers: list[list[str]] = []
+        self.encrypted: list[bool] = []
+        self.logins: list[str] = []
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        envelope.mail_from = address
+        return self.sender
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if address in self.refusals:
+            return self.refusals[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.data.startswith("250"):
+            content = envelope.original_content
+            assert isinstance(content, bytes)
+            self.raw.append(content)
+            self.mails.append(BytesParser(EmailMessage, policy=default).parsebytes(content))
+            self.readers.append(list(envelope.rcpt_tos))
+            self.encrypted.append(session.ssl is not None)
+        return self.data
+
+    def login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
+        if good:
+            self.logins.append(USER)
+        return AuthResult(success=good)
+
+
+@contextmanager
+def smtp_server(
+    certificate: Certificate | None = None, *, tls: bool = False, auth: bool = False, size: int = 33_554_432
+) -> Iterator[MailBox]:
+    """With a certificate: STARTTLS is required, or with `tls` the server speaks TLS from the first byte."""
+    box = MailBox()
+    context = certificate.context() if certificate else None
+    loop = asyncio.new_event_loop()
+
+    def protocol() -> SMTP:
+        return SMTP(
+            box,
+            hostname="mx.test",
+            loop=loop,
+            data_size_limit=size,
+            tls_context=None if tls else context,
+            require_starttls=context is not None and not tls,
+            authenticator=box.login if auth else None,
+            auth_required=auth,
+            auth_require_tls=context is not None and not tls,
+        )
+
+    server = loop.run_until_complete(
+        loop.create_server(protocol, "127.0.0.1", 0, ssl=context if tls else None)
+    )  # fmt: skip
+    box.port = server.sockets[0].getsockname()[1]
+    loop.set_exception_handler(lambda loop, about: None)  # a client that goes away is what these tests are about
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield box
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def says(*answers: bytes, then: str = "close") -> Behaviour:
+    """A server that gives these answers, the first as its greeting and each next one after a line of the client, and
+    then hangs, drips or closes."""
+
+    def behave(connection: socket.socket, stop: threading.Event) -> None:
+        received = connection.makefile("rb")
+        for number, answer in enumerate(answers):
+            if number:
+                _read_one(received, data=answers[number - 1].startswith(b"354"))
+            connection.sendall(answer + b"\r\n")
+        if then == "close":
+            _read_one(received, data=bool(answers) and answers[-1].startswith(b"354"))
+            return
+        while not stop.wait(0.1):
+            if then == "drip":
+                with suppress(OSError, ssl.SSLError):
+                    connection.sendall(b"2")
+
+    return behave
+
+
+def _read_one(received: Any, *, data: bool) -> None:
+    """One line of the client, or with `data` all of the mail."""
+    while (line := received.readline()) and data and line != b".\r\n":
+        pass
