@@ -1,7 +1,6 @@
 """Write a file whole or not at all."""
 
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -16,7 +15,8 @@ def write_whole(path: str | Path, text: str, mode: int) -> None:
     if os.path.exists(path) and not target.is_file():
         _write_into(path, text)
         return
-    handle, made = tempfile.mkstemp(prefix=f".{target.name[:50]}.", dir=target.parent)
+    made = str(target.with_name(f".{target.name[:50]}.{os.getpid()}.new"))
+    handle = _create(made)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             out.write(text)
@@ -26,6 +26,16 @@ def write_whole(path: str | Path, text: str, mode: int) -> None:
     except BaseException:
         os.unlink(made)
         raise
+
+
+def _create(path: str) -> int:
+    """A new file of our own; what a killed process of the same number left there, or somebody planted, goes first."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileExistsError:
+        os.unlink(path)
+        return os.open(path, flags, 0o600)
 
 
 def _write_into(path: str | Path, text: str) -> None:

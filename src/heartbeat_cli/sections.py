@@ -175,11 +175,11 @@ def _store_trouble(store: str) -> str | None:
         return None if store.removeprefix(SQLITE).strip("/") else f"{SQLITE} wants the path of a file"
     if not store.startswith(("postgresql://", "postgres://")):
         return "expected postgresql://… or sqlite:///path"
-    from psycopg2 import Error
-    from psycopg2.extensions import parse_dsn
+    from heartbeat_cli.libpq import driver
 
-    with suppress(Error):  # what it says may hold half of a password
-        parts = parse_dsn(store)
+    psycopg2 = driver()
+    with suppress(psycopg2.Error):  # what it says may hold half of a password
+        parts = psycopg2.extensions.parse_dsn(store)
         if "@" not in parts.get("host", "")[1:] + parts.get("dbname", ""):
             return None
     return "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"

@@ -1,7 +1,10 @@
 """`heartbeat replay` as a person runs it: over the store's history, and over a file of lines."""
 
 import json
+import os
+import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +104,9 @@ def test_strangers_have_the_default_thresholds_and_children_are_held(folder: Pat
         (row("a", 1) | {"timestamp": "2026-11-22T10:00:00"}, "has no time zone"),
         (row("a", 1) | {"timestamp": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
         ('{"component": "a", "timestamp": NaN, "status": "error"}', "timestamp nan is out of reach"),
+        (row("a", 1, response_time=float("inf")), "response_time inf is no number of seconds"),
+        ('{"component": "a", "timestamp": 1' + "0" * 400 + ', "status": "error"}', "is out of reach"),
+        ("\udcff\udcfe", "is not UTF-8 text"),
         (row("a", 1) | {"timestamp": 1e30}, "timestamp 1e+30 is out of reach"),
         (row("a", 1) | {"timestamp": True}, "Invalid isoformat string: 'True'"),
         (row("a", 1) | {"status": ["error"]}, "unknown status"),
@@ -121,6 +127,41 @@ def test_hostile_text_cannot_steer_the_terminal(folder: Path) -> None:
     assert done.code == 0 and "\x1b" not in done.out and len(done.out.splitlines()) == 3
 
 
+def test_lines_in_any_order_and_from_a_pipe(folder: Path) -> None:
+    rows = [row("main", n, WORDS[word], error="gone") for n, word in enumerate("heeheeehh")]
+    lines(folder, *rows)
+    in_order = heartbeat(folder, "replay", "--from-file", "day.jsonl").out
+    assert in_order.startswith("Incidents that would have been: 1\n")
+    lines(folder, *reversed(rows))
+    assert heartbeat(folder, "replay", "--from-file", "day.jsonl").out == in_order
+    os.mkfifo(folder / "pipe")
+    writer = threading.Thread(target=lambda: (folder / "pipe").write_bytes((folder / "day.jsonl").read_bytes()))
+    writer.start()
+    assert heartbeat(folder, "replay", "--from-file", "pipe").out == in_order
+    writer.join(10)
+
+
+def test_a_day_shows_what_only_touches_it_as_it_was(folder: Path) -> None:
+    """Begun the day before, ended the day after: the same incident, whichever of the days is replayed."""
+    loaded = configuration.read(folder / "heartbeat.toml")
+    state = folder / ".local/state/heartbeat"
+    state.mkdir(parents=True)
+    db = opened(f"sqlite:///{state / 'heartbeat.db'}")
+    first = time.time() // 86_400 * 86_400 - 3 * 86_400
+    for hour in range(72):
+        good = not 20 <= hour < 50
+        seen = {"db": Reading("healthy" if good else "error", 0.1, None if good else "gone")}
+        passes.save(
+            db, passes.Pass(f"p{hour}", "here", first + 3600 * hour, first + 3600 * hour), seen, loaded.components
+        )
+    detect.detect(db, loaded, time.time())
+    db.close()
+    for day in range(3):
+        named = datetime.fromtimestamp(first + day * 86_400, UTC).date().isoformat()
+        done = json.loads(heartbeat(folder, "replay", "--date", named, "--format", "json").out)
+        assert len(done["were"]) == 1 and done["would_have_been"] == done["were"]
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -128,6 +169,7 @@ def test_hostile_text_cannot_steer_the_terminal(folder: Path) -> None:
         (("--set", "nope.fail_threshold=2"), "no component 'nope'"),
         (("--set", "fail_threshold=many"), "expected a number, got 'many'"),
         (("--set", "fail_threshold=0"), "expected more than 0"),
+        (("--set", "fail_window=2"), "fail_window 2 is below fail_threshold 3"),
         (("--date", "today", "--from-file", "x"), "--date goes without --from-file"),
         (("--from-file", "no-such-file"), "no-such-file: cannot be read: No such file or directory"),
     ],

@@ -19,12 +19,13 @@ def component(id_: str, parents: tuple[str, ...] = (), fail: int = 3, good: int 
 
 
 def history(**letters: str) -> list[tuple[str, Observation]]:
-    """One letter a look, a minute apart."""
-    return [
+    """One letter a look, a minute apart, in the order of time."""
+    found = [
         (id_, Observation(60.0 * number, WORDS[letter], "broken"))
         for id_, word in letters.items()
         for number, letter in enumerate(word)
     ]
+    return sorted(found, key=lambda one: one[1].at)
 
 
 def test_the_thresholds_decide_what_would_have_been() -> None:
@@ -53,9 +54,18 @@ def test_a_child_that_goes_on_failing_becomes_its_own() -> None:
 
 
 @given(st.lists(st.sampled_from("hhheu?d"), max_size=80), st.randoms(use_true_random=False))
-def test_the_order_of_the_given_lines_does_not_matter(letters: list[str], chance: random.Random) -> None:
+def test_the_order_within_a_pass_does_not_matter(letters: list[str], chance: random.Random) -> None:
     tree = {"a": component("a", ("b",)), "b": component("b")}
     day = history(a="".join(letters), b="".join(reversed(letters)))
-    mixed = list(day)
-    chance.shuffle(mixed)
+    mixed = sorted(day, key=lambda one: (one[1].at, chance.random()))
     assert replay(mixed, tree) == replay(day, tree)
+
+
+def test_a_clock_set_back_makes_nothing_negative() -> None:
+    """The third failing look, and later the second good one, bear a time before the first."""
+    times = [3600.0, 3660.0, 60.0, 120.0, 180.0]
+    day = [("a", Observation(at, WORDS[letter], "gone")) for at, letter in zip(times, "eeehh", strict=True)]
+    assert replay(day, {"a": component("a")}) == [Imagined("a", 60.0, 60.0, "gone", 180.0)]
+    back = [3600.0, 3660.0, 3720.0, 60.0, 120.0]
+    day = [("a", Observation(at, WORDS[letter], "gone")) for at, letter in zip(back, "eeehh", strict=True)]
+    assert replay(day, {"a": component("a")}) == [Imagined("a", 120.0, 120.0, "gone", 120.0)]

@@ -51,14 +51,14 @@ class MailBox:
             self.raw.append(content)
             self.mails.append(BytesParser(EmailMessage, policy=default).parsebytes(content))
             self.readers.append(list(envelope.rcpt_tos))
-            self.encrypted.append(session.ssl is not None)
+            self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         return self.data
 
     def login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
         if good:
             self.logins.append(USER)
-        return AuthResult(success=good)
+        return AuthResult(success=good, handled=False)
 
 
 @contextmanager
@@ -93,13 +93,13 @@ def smtp_server(
     try:
         yield box
     finally:
-        loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        server.close()
+        if pending := asyncio.all_tasks(loop):
+            for task in pending:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
@@ -115,7 +115,8 @@ def says(*answers: bytes, then: str = "close") -> Behaviour:
                 _read_one(received, data=answers[number - 1].startswith(b"354"))
             connection.sendall(answer + b"\r\n")
         if then == "close":
-            _read_one(received, data=bool(answers) and answers[-1].startswith(b"354"))
+            if answers:
+                _read_one(received, data=answers[-1].startswith(b"354"))
             return
         while not stop.wait(0.1):
             if then == "drip":

@@ -53,12 +53,19 @@ def post(what: Post, timeout: float) -> Answer:
     """The answer, complete, within `timeout` seconds, or a DeliveryError that may be tried again.
 
     The exchange has a thread of its own, since a timeout of `requests` is only one between two bytes."""
-    results: list[Answer | DeliveryError] = []
-    thread = threading.Thread(target=lambda: results.append(_exchange(what, timeout)), daemon=True)
+    results: list[Answer | Exception] = []
+
+    def work() -> None:
+        try:
+            results.append(_exchange(what, timeout))
+        except Exception as error:  # to be raised where somebody can see it
+            results.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(max(0.0, timeout))
     result = results[0] if results else _late(what, timeout)
-    if isinstance(result, DeliveryError):
+    if isinstance(result, Exception):
         raise result
     return result
 
@@ -84,11 +91,15 @@ def wait(seconds: object) -> float | None:
 
 
 def _late(what: Post, timeout: float) -> DeliveryError:
-    return DeliveryError(f"{host(what.url)}: no complete answer within {timeout:g} s", retryable=True)
+    return DeliveryError(f"{host(what.url)}: no complete answer within {round(timeout, 1):g} s", retryable=True)
 
 
-def _exchange(what: Post, timeout: float) -> Answer | DeliveryError:
+def _exchange(what: Post, timeout: float) -> Answer:
     import requests
+    import urllib3
+
+    if not what.verify:  # who asked for that need not be warned each time
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     try:
         with (
@@ -107,10 +118,10 @@ def _exchange(what: Post, timeout: float) -> Answer | DeliveryError:
             done = 200 <= response.status_code < 300 and not what.read_success
             body = b"" if done else b"".join(_bounded(response))
             return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
-    except requests.Timeout:
-        return _late(what, timeout)
+    except requests.Timeout as error:
+        raise _late(what, timeout) from error
     except (requests.RequestException, OSError, ValueError) as error:
-        return DeliveryError(f"{host(what.url)}: {_words(error)}", retryable=True)
+        raise DeliveryError(f"{host(what.url)}: {_words(error)}", retryable=True) from error
 
 
 def _nobody(request: "requests.PreparedRequest") -> "requests.PreparedRequest":

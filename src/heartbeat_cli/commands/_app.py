@@ -11,6 +11,7 @@ import click
 
 from heartbeat_cli.errors import UsageError
 
+_TURN = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
 FORMATS = ("table", "json")
 
 pass_app: Callable[[Any], Any]
@@ -40,14 +41,10 @@ class App:
         return self.config.secrets if "config" in self.__dict__ else frozenset()
 
     @contextmanager
-    def store(self) -> Iterator[Any]:
-        """The open store, brought to this version's tables; while it does not answer, the local spool in its place."""
-        from heartbeat_cli.errors import StoreError
-
-        try:
-            db = self._open(self.config.store)
-        except StoreError as error:
-            db = self._open_spool(error)
+    def store(self, *, history: bool = False) -> Iterator[Any]:
+        """The open store, brought to this version's tables, for a reader. What was seen without it, and is not in it
+        yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers."""
+        db = self._history() if history else self._newest()
         try:
             yield db
         finally:
@@ -64,15 +61,41 @@ class App:
             raise
         return db
 
-    def _open_spool(self, error: Exception) -> Any:
-        """For a reader: what the passes keep locally while the store is away."""
+    def _newest(self) -> Any:
+        spool = self._open_spool()
+        if spool is None:
+            return self._open(self.config.store)
+        say(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
+        return spool
+
+    def _history(self) -> Any:
+        from heartbeat_cli.errors import StoreError
+
+        spool = self._open_spool()
+        try:
+            db = self._open(self.config.store)
+        except StoreError as error:
+            if spool is None:
+                raise
+            say(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
+            return spool
+        if spool is not None:
+            say(f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there")
+            spool.close()
+        return db
+
+    def _open_spool(self) -> Any:
+        """The spool that is in use, or None: also when it cannot be read, because then the store is the newest."""
+        from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store import spool
 
-        there = spool.existing(self.config.state_dir)
-        if not there:
-            raise error
-        say(f"heartbeat: {error}; showing what is kept in {there[-1]} meanwhile")
-        return self._open(f"sqlite:///{there[-1]}")
+        for path in reversed(spool.existing(self.config.state_dir)):
+            with suppress(StoreError):
+                db = self._open(f"sqlite:///{path}")
+                if spool.since(db) is not None:
+                    return db
+                db.close()
+        return None
 
     @contextmanager
     def keeper(self, wait: float = 10.0) -> Iterator[Any]:
@@ -115,13 +138,24 @@ class App:
             with suppress(StoreError):
                 db = self._open(self.config.store)
         if db is None:
-            with self.working_store() as db:
+            with self.working_store(_TURN) as db:
                 yield db
             return
         try:
             yield db
+            self._remember(db)
         finally:
             db.close()
+
+    def _remember(self, db: Any) -> None:
+        """Should the store go away before the next pass, that pass must know of what has just been said."""
+        from heartbeat_cli.errors import StoreError
+        from heartbeat_cli.store import mirror
+
+        if db.dialect != "sqlite":
+            with suppress(OSError, StoreError):
+                copy = mirror.snapshot(db, self.config.observer, self.now())
+                mirror.write(self.config.state_dir / "mirror.json", copy)
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""

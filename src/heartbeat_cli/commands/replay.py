@@ -1,7 +1,9 @@
 """`heartbeat replay`: what would have been with other thresholds."""
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +14,9 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import UsageError
 
 _LATEST = 4_102_444_800.0  # the year 2100
-_KEYS = ("fail_threshold", "recovery_threshold", "slow_after")
+_BEFORE = 86_400.0  # seconds of history before a day, and what began on it, that its first judgements rest on
+_NAMED = 20  # wrong lines that are named
+_KEYS = ("fail_threshold", "fail_window", "recovery_threshold")
 
 
 @click.command("replay")
@@ -32,7 +36,8 @@ _KEYS = ("fail_threshold", "recovery_threshold", "slow_after")
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
     """Run history through detection with changed settings and print the incidents that would have been.
 
-    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, recovery_threshold, slow_after.
+    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold.
+    Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
 
     \b
     Example:
@@ -44,12 +49,11 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
         raise UsageError("--date goes without --from-file")
     components = _changed(app, changes)
     if path:
-        history = _from_file(path, components)
-        were: list[Any] = []
-        components = _with_strangers(components, history)
-    else:
-        history, were = _from_store(app, day or "yesterday")
-    imagined = replay(((id_, seen) for id_, seen, _ in _regraded(history, components)), components)
+        with _from_file(path) as (history, ids):
+            _show(app, replay(history, _with_strangers(components, ids)), [], form)
+        return
+    span, history, were = _from_store(app, day or "yesterday")
+    imagined = [one for one in replay(history, components) if _touches(one, span)]
     _show(app, imagined, were, form)
 
 
@@ -64,7 +68,7 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
         if key not in _KEYS:
             raise UsageError(f"--set {change}: unknown setting {key!r}{nearest(key, _KEYS)}")
         try:
-            number = float(value) if key == "slow_after" else int(value)
+            number = int(value)
         except ValueError:
             raise UsageError(f"--set {change}: expected a number, got {value!r}") from None
         if number <= 0:
@@ -72,10 +76,18 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
         for id_ in app.components([target]) if target else components:
             one = components[id_]
             components[id_] = one._replace(common=one.common._replace(**{key: number}))
+    for id_, one in components.items():
+        window = one.common.fail_window
+        if window is not None and window < one.common.fail_threshold:
+            text = f"{id_}: fail_window {window} is below fail_threshold {one.common.fail_threshold}"
+            raise UsageError(f"--set: {text}, so that nothing could ever be a fault")
     return components
 
 
-def _from_store(app: App, day: str) -> tuple[list[Any], list[Any]]:
+def _from_store(app: App, day: str) -> tuple[Any, Iterable[Any], list[Any]]:
+    """The day, the heartbeats that decide about it in the order they were looked at, and the incidents that touch it.
+
+    What touches the day may have begun before and ended after it."""
     from heartbeat_cli.commands.report import one_day
     from heartbeat_cli.domain.fault_detection import Observation
     from heartbeat_cli.passes.report import period
@@ -83,51 +95,94 @@ def _from_store(app: App, day: str) -> tuple[list[Any], list[Any]]:
 
     local = one_day(app, day, "--date")
     span = period(local, local, app.config.timezone)
-    with app.store() as db:
-        rows = summary.history(db, span.start, span.end)
+    with app.store(history=True) as db:
         were = states.incidents_between(db, span.start, span.end)
-    return [(id_, Observation(at, status, error), response) for id_, at, status, response, error in rows], were
+        begun = min([span.start, *(one.started for one in were)]) - _BEFORE
+        over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])
+        rows = summary.history(db, begun, over)
+    return span, ((id_, Observation(at, status, error)) for id_, at, status, _, error in rows), were
 
 
-def _from_file(path: str, components: dict[str, Any]) -> list[Any]:
-    problems: list[str] = []
-    found = []
+def _touches(one: Any, span: Any) -> bool:
+    return bool(one.started < span.end and (one.ended is None or one.ended > span.start))
+
+
+@contextmanager
+def _from_file(path: str) -> Iterator[tuple[Iterable[Any], set[str]]]:
+    """The heartbeats of a file in the order of time, and whose they are. It is read once to see that every line is
+    right, and once for the replay; only a file that is not in order has to fit into memory."""
+    import shutil
+    import tempfile
+
     try:
-        with open(path, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    try:
-                        found.append(_parsed(line))
-                    except (ValueError, TypeError, KeyError, RecursionError) as error:
-                        problems.append(f"{path}:{number}: {_reason(error)}")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+        with open(path, "rb") as given, tempfile.TemporaryFile() as copy:
+            lines = given
+            if not given.seekable():
+                shutil.copyfileobj(given, copy)
+                lines = copy  # type: ignore[assignment]
+            ids, in_order = _examined(lines, path)
+            history = _read(lines)
+            yield (history if in_order else sorted(history, key=lambda one: one[1].at)), ids
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _read(lines: Any) -> Iterator[Any]:
+    lines.seek(0)
+    return (_parsed(line) for line in lines if line.strip())
+
+
+def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
+    """Whose heartbeats the lines hold, and whether they are in the order of time."""
+    problems: list[str] = []
+    ids, before, in_order = set(), 0.0, True
+    lines.seek(0)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            id_, seen = _parsed(line)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            problems.append(f"{path}:{number}: {_reason(error)}")
+            if len(problems) == _NAMED:
+                break
+            continue
+        ids.add(id_)
+        in_order = in_order and seen.at >= before
+        before = seen.at
     if problems:
-        raise UsageError("\n".join(problems[:20]))
-    return found
+        raise UsageError("\n".join(problems))
+    return ids, in_order
 
 
-def _parsed(line: str) -> Any:
+def _parsed(line: bytes) -> Any:
     from heartbeat_cli.domain.fault_detection import Observation
     from heartbeat_cli.domain.result import STATUSES
 
-    row = json.loads(line)
+    row = json.loads(line.decode("utf-8-sig"))
     if not isinstance(row, dict):
         raise ValueError("is not an object with component, timestamp, status")
     at = _moment(row["timestamp"])
     if row["status"] not in STATUSES:
         raise ValueError(f"unknown status {row['status']!r}; known: {', '.join(STATUSES)}")
     response, error = row.get("response_time"), row.get("error")
-    if isinstance(response, bool) or not isinstance(response, int | float | None):
+    if isinstance(response, bool) or not isinstance(response, int | float | None) or not _finite(response):
         raise ValueError(f"response_time {response!r} is no number of seconds")
     seen = Observation(at, row["status"], None if error is None else one_line(str(error)))
-    return one_line(str(row["component"])), seen, response
+    return one_line(str(row["component"])), seen
+
+
+def _finite(number: float | None) -> bool:
+    try:
+        return number is None or math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _moment(stamp: Any) -> float:
     """A timestamp as JSON has it: seconds since the epoch, or ISO 8601 with its zone."""
     if isinstance(stamp, int | float) and not isinstance(stamp, bool):
-        at = float(stamp)
+        at = float(stamp) if _finite(stamp) else math.inf
     else:
         moment = datetime.fromisoformat(str(stamp))
         if moment.tzinfo is None:
@@ -143,24 +198,17 @@ def _reason(error: Exception) -> str:
         return f"{error.args[0]} is missing; a line has component, timestamp, status"
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON: {error.msg}"
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
     return "is nested too deeply" if isinstance(error, RecursionError) else one_line(str(error))
 
 
-def _with_strangers(components: dict[str, Any], history: Iterable[Any]) -> dict[str, Any]:
+def _with_strangers(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
     """Components of a given history need not be configured: those get the default thresholds."""
     from heartbeat_cli.domain.component import Component
 
-    strangers = {id_ for id_, _, _ in history} - components.keys()
+    strangers = ids - components.keys()
     return components | {id_: Component(id_, "push", None) for id_ in sorted(strangers)}
-
-
-def _regraded(history: Iterable[Any], components: dict[str, Any]) -> Iterable[Any]:
-    """Healthy and slow looks judged by the changed `slow_after`."""
-    for id_, seen, response in history:
-        limit = components[id_].common.slow_after if id_ in components else None
-        if seen.status == "healthy" and limit is not None and response is not None and response > limit:
-            seen = seen._replace(status="degraded", error="slow: replayed")
-        yield id_, seen, response
 
 
 def _show(app: App, imagined: list[Any], were: list[Any], form: str) -> None:

@@ -36,7 +36,7 @@ def command(
     from heartbeat_cli.passes import report
 
     days = _days(app, day, first, last)
-    with app.working_store() if send else app.store() as db:
+    with app.working_store() if send else app.store(history=True) as db:
         summary = report.report(db, app.config, report.period(*days, app.config.timezone), app.now())
         text = rendered(summary, form, app.config.heartbeat.locale)
         if send:

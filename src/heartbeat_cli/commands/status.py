@@ -1,6 +1,7 @@
 """`heartbeat status`: where every component stands."""
 
 import time
+from typing import Any
 
 import click
 
@@ -33,9 +34,8 @@ def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
 
     wanted = app.components(names) if names else list(app.config.components)
     while True:
-        made = status_rows(app, wanted)
-        if form == "table":
-            _say_when_nobody_looks(app)
+        remarks: list[str] = []
+        made = status_rows(app, wanted, remarks)
         if watch:
             click.clear()
         if form == "nagios":
@@ -44,36 +44,38 @@ def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
         else:
             _show(app, made, form)
             code = 0 if all(rows.well(row) for row in made) else 1
+        for remark in remarks if form == "table" else ():
+            say(remark)
         if not watch:
             return code
         time.sleep(2)
 
 
-def status_rows(app: App, wanted: list[str]) -> list[dict[str, object]]:
-    """The status rows of some components, from the store."""
+def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
+    """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
     from heartbeat_cli.store import passes, states
     from heartbeat_cli.views import rows
 
     with app.store() as db:
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
-    now = app.now()
+        now = app.now()
+        remarks += _nobody_looks(app, db, now)
     return [
         rows.status_row(app.config.components[id_], known.get(id_), last.get(id_), now, incidents.get(id_))
         for id_ in wanted
     ]
 
 
-def _say_when_nobody_looks(app: App) -> None:
+def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     from heartbeat_cli.domain.coverage import is_late
     from heartbeat_cli.domain.plain import duration
     from heartbeat_cli.passes import check
     from heartbeat_cli.store import gaps
 
-    with app.store() as db:
-        watch, every = gaps.watch(db, app.config.observer), check.expected_every(db, app.config)
-    now = app.now()
-    if watch is not None and is_late(watch.ended, now, every):
-        say(f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? (`heartbeat doctor` looks)")
+    watch = gaps.watch(db, app.config.observer)
+    if watch is None or not is_late(watch.ended, now, check.expected_every(db, app.config)):
+        return []
+    return [f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? `heartbeat doctor` looks"]
 
 
 def _show(app: App, made: list[dict[str, object]], form: str) -> None:

@@ -1,6 +1,7 @@
 """History through the very same detection, with other settings: the incidents that would have been. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from heartbeat_cli.domain.blame import advance
@@ -22,19 +23,21 @@ class Imagined(NamedTuple):
 
 
 def replay(history: Iterable[Heartbeat], components: Mapping[str, Component]) -> list[Imagined]:
-    """The incidents that these components' settings make of a history (in time order), oldest first.
+    """The incidents that these components' settings make of a history, oldest first.
 
-    Heartbeats of one moment are taken parents first, as a pass would; those of unknown components are left out.
+    The history is taken in the order given, one by one: where the clock was set back, that is not the order of time.
+    Neighbours of one moment are a pass and are taken parents first; those of unknown components are left out.
     """
     rank = {id_: place for place, id_ in enumerate(topological(components))}
-    known = [one for one in history if one[0] in components]
+    known = (one for one in history if one[0] in components)
     states: dict[str, State] = {}
     found: dict[str, Imagined] = {}
     ended: list[Imagined] = []
-    for id_, seen in sorted(known, key=lambda one: (one[1].at, rank[one[0]])):
-        states[id_], events = advance(components[id_], seen, states, components)
-        for event in events:
-            _apply(id_, event, found, ended)
+    for _, together in groupby(known, key=lambda one: one[1].at):
+        for id_, seen in sorted(together, key=lambda one: rank[one[0]]):
+            states[id_], events = advance(components[id_], seen, states, components)
+            for event in events:
+                _apply(id_, event, found, ended)
     return sorted([*ended, *found.values()], key=lambda one: (one.started, one.component))
 
 
@@ -44,4 +47,6 @@ def _apply(id_: str, event: Event, found: dict[str, Imagined], ended: list[Imagi
     elif event.name == "released" and id_ in found:
         found[id_] = found[id_]._replace(held_by=None)
     elif event.name == "ended" and id_ in found:
-        ended.append(found.pop(id_)._replace(ended=event.at))
+        over = found.pop(id_)
+        started, declared = min(over.started, event.at), min(over.declared, event.at)
+        ended.append(over._replace(ended=event.at, started=started, declared=declared))

@@ -14,7 +14,6 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store import alerts
 from heartbeat_cli.store.alerts import Notification
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.views import messages
 
 _TIMEOUT = 10.0  # one send
 _LEASE = 120.0  # much longer than one send can take, so that nobody else sends what this one is sending
@@ -83,6 +82,8 @@ def _outcome(id_: str, said: str | None, now: float, next_try: float | None) -> 
 
 def _hand_over(one: Notification, config: Config) -> DeliveryError | None:
     try:
+        from heartbeat_cli.views import messages
+
         message = messages.message(one.alert, config.heartbeat.locale, config.timezone, config.secrets)
     except Exception as error:
         return _own_fault(error)

@@ -116,17 +116,23 @@ class SQLite(Database):
         import sqlite3
 
         self.where = str(path)
+        connection = None
         try:
             _prepare_file(path)
             connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
             connection.create_function("to_timestamp", 1, lambda at: at, deterministic=True)
             super().__init__(connection, sqlite3.Error)
-            _use_wal(connection, time.monotonic() + timeout)
             self._cursor("PRAGMA foreign_keys=OFF", ())
+            if sole:
+                self._cursor("PRAGMA locking_mode=EXCLUSIVE", ())
+            else:
+                _use_wal(connection, time.monotonic() + timeout)
         except OSError as error:
-            raise StoreError(f"store {path}: {error.strerror}") from error
+            raise Failure(str(path), error.strerror or str(error)) from error
         except sqlite3.Error as error:
-            raise StoreError(f"store {path}: {error}") from error
+            if connection is not None:
+                connection.close()
+            raise self._store_error(error) from error
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         return self._connection.execute(sql, params)
@@ -141,8 +147,8 @@ def _use_wal(connection: Any, until: float) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= until:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() >= until:
                 raise
             time.sleep(0.02)
 

@@ -101,8 +101,7 @@ class Keeper:
     def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
         kept = None
         try:
-            kept = SQLite(path, self._timeout, sole=True)
-            schema.migrate(kept)
+            kept = self._opened(path)
             covered = spool.since(kept)
             if covered is not None:
                 self._replay(kept, covered._replace(ended=max(now, covered.started)), judge, now)
@@ -115,6 +114,21 @@ class Keeper:
             return
         kept.close()
         spool.discard(path)
+
+    def _opened(self, path: Path) -> Database:
+        """A spool for reading; on a full disk it can be had only alone."""
+        for sole in (False, True):
+            kept = None
+            try:
+                kept = SQLite(path, self._timeout, sole=sole)
+                schema.migrate(kept)
+                return kept
+            except StoreError as error:
+                if kept is not None:
+                    kept.close()
+                if sole or _unusable(error, path):
+                    raise
+        raise AssertionError("unreachable")
 
     def _replay(self, kept: Database, covered: Degraded, judge: Judge, now: float) -> None:
         for _ in spool.replay(kept, self.db, self._config.observer, now):
@@ -188,18 +202,16 @@ class Keeper:
 
     def _of(self, path: Path, ask: Callable[[Database], T]) -> T | None:
         """What a database file has to say, if it can be read: also on a full disk, where only a sole reader can."""
-        for sole in (False, True):
-            try:
-                db = SQLite(path, self._timeout, sole=sole)
-            except StoreError:
-                continue
-            try:
-                return ask(db)
-            except StoreError:
-                continue
-            finally:
-                db.close()
-        return None
+        try:
+            db = self._opened(path)
+        except StoreError:
+            return None
+        try:
+            return ask(db)
+        except StoreError:
+            return None
+        finally:
+            db.close()
 
 
 def _unusable(error: StoreError, path: Path) -> bool:

@@ -21,7 +21,7 @@ from heartbeat_cli.store.partitions import ensure_day
 _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
 _CHUNK = 200  # passes replayed and judged at a time: bounds the memory a long outage takes
 
-_PASS = "key, id, observer, started, finished, looks, blind"
+_COLUMNS = "key, id, observer, started, finished, looks, blind"
 _LOG = "at, pass, component, response_us, status, attempts, error"
 # What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
 _JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
@@ -113,7 +113,7 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
             gaps.note(db, gap)
     last = 0
     while passes := spool.rows(
-        f"SELECT {_PASS} FROM heartbeat_passes WHERE key > ? ORDER BY key LIMIT ?", (last, _CHUNK)
+        f"SELECT {_COLUMNS} FROM heartbeat_passes WHERE key > ? ORDER BY key LIMIT ?", (last, _CHUNK)
     ):
         with db.transaction():
             _replay_passes(spool, db, passes, observer)
@@ -167,8 +167,8 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
 
 def _replay_passes(spool: Database, db: Database, passes: list[Row], observer: str) -> None:
     """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
-    theirs = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
-    ours = dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
+    ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
     for day in sorted({started // 86_400 for _, _, _, started, *_ in passes}):
         ensure_day(db, day * 86_400)
@@ -198,7 +198,7 @@ def _insert_passes(db: Database, passes: list[Row], observer: str) -> dict[int, 
         "(?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?)",
         [(*one[1:5], None if one[2] == observer else one[4], *one[5:]) for one in new],
     )
-    keys = dict(db.rows(f"SELECT id, key {by_id}", [one[1] for one in passes]))
+    keys: dict[str, int] = dict(db.rows(f"SELECT id, key {by_id}", [one[1] for one in passes]))
     return {one[0]: (keys[one[1]], one[3]) for one in new}
 
 
