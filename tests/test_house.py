@@ -154,7 +154,7 @@ HEAVY = {
 }
 ALLOWED = {
     "run": {"pycurl", "psycopg2", "sqlite3"},
-    "check": {"tabulate", "email", "html", "pycurl", "psycopg2", "sqlite3"},
+    "check": {"tabulate", "email", "html", "tempfile", "pycurl", "psycopg2", "sqlite3"},
     "detect": {"sqlite3"},
     "notify": {"sqlite3"},
     "strategy": {"sqlite3"},

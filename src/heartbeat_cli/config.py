@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli import ladders, plugins
-from heartbeat_cli.domain.component import Common, Component, Plan, Severity, topological
+from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.sections import (
@@ -267,7 +267,7 @@ def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recover
     default = getattr(module, "LADDER", ()) if usable else ()
     plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
     severity: Severity = getattr(module, "SEVERITY", "high")
-    return Component(id_, table["kind"], settings, common, Plan() if broken else plan, severity, broken)
+    return Component(id_, table["kind"], settings, common, plan, severity, broken)
 
 
 def _check_channels(named: Sequence[str] | None, where: str, channels: Collection[str], problems: Problems) -> None:

@@ -8,10 +8,12 @@ its own (`setsid`, a daemon) is out of reach, as it is for any caller but a serv
 import os
 import selectors
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import subprocess
 
 _DRAIN_SECONDS = 0.2  # a background grandchild may hold the pipe open after the program itself has ended
 _GRACE_SECONDS = 0.3  # between SIGTERM and SIGKILL, taken from the program's own time
@@ -60,6 +62,8 @@ def run(
     Raises OSError when the program cannot be started (missing, not executable), ValueError for a NUL in it.
     """
     deadline = time.monotonic() + timeout
+    import subprocess  # not on the path of a tick that runs nothing
+
     child = subprocess.Popen(
         list(argv),
         stdin=subprocess.DEVNULL,
@@ -173,6 +177,8 @@ def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
 
 
 def _reap(child: "subprocess.Popen[bytes]") -> None:
+    import subprocess
+
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()

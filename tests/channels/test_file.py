@@ -127,7 +127,8 @@ def test_many_writers_never_mix(tmp_path: Path) -> None:
         "from heartbeat_cli.channels import file\n"
         "from heartbeat_cli.domain.message import Message\n"
         "message = Message('i', 't', 'high', sys.argv[2] * 20_000, '', '', 'main', 1.0)\n"
-        "for n in range(20): file.send(file.Settings(sys.argv[1]), message._replace(id=sys.argv[2] + str(n)), timeout=5)\n"
+        "for n in range(20):\n"
+        "    file.send(file.Settings(sys.argv[1]), message._replace(id=sys.argv[2] + str(n)), timeout=5)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, path, letter]) for letter in "abcd"]
     assert [one.wait(60) for one in running] == [0, 0, 0, 0]

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heartbeat_cli.channels import telegram
+from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.views import messages
+from heartbeat_cli.views.wording import recommendations
 from tests.parts.bot_api import CHAT, TOKEN, BotApi, Step, bot_api, refusal
 from tests.parts.verb import heartbeat
 
@@ -95,6 +99,30 @@ def test_a_number_as_chat_and_a_slash_after_the_address(api: BotApi) -> None:
 def test_whatever_stands_in_it_is_taken_the_first_time(api: BotApi, html: str) -> None:
     send(api, MESSAGE._replace(html=html))
     assert len(api.calls) == len(api.messages) == 1
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-HK"])
+def test_a_real_alert_keeps_its_facts_however_much_evidence_there_is(api: BotApi, locale: str) -> None:
+    details = {
+        "kind": "agent",
+        "started": 1.0,
+        "cause": "<b>refused</b> & \x1b gone",
+        "evidence": {f"piece {n}": "<script>🔥主" * 900 for n in range(9)},
+        "attempts": [("systemd", "failed", "x" * 300)] * 4,
+    }
+    alert = Alert("i/agent_down", "agent_down", "high", "主 is down", "main", 9.0, "i", "3 failures", details)
+    send(api, messages.message(alert, locale, "Asia/Hong_Kong", ["s3cret"]))
+    (message,) = api.messages
+    assert len(api.calls) == 1 and message["parse_mode"] == "HTML"
+    for fact in (
+        "<b>主 is down</b>",
+        "&lt;b&gt;refused&lt;/b&gt; &amp;  gone",
+        "1970-01-01 08:00",
+        "4. systemd",
+        "piece 8",
+    ):
+        assert fact in message["text"]
+    assert recommendations("agent", "main", locale)[-1] in unescape(message["text"])
 
 
 def test_a_long_report_becomes_several_in_order(api: BotApi) -> None:

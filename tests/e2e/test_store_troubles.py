@@ -17,8 +17,11 @@ import pytest
 from heartbeat_cli.store import database as stores
 from heartbeat_cli.store import spool
 from tests.parts import lacking
+from tests.parts.kills import Harness
 from tests.parts.postgres import Server, execute
 from tests.parts.verb import Ended, heartbeat
+
+KILLS = 40
 
 
 class Watch:
@@ -121,9 +124,8 @@ def test_read_only(tmp_path: Path, database: str) -> None:
 
     def switch(word: str) -> None:
         execute(
-            database,
-            f"SET default_transaction_read_only = off;"
-            f" ALTER DATABASE {name} SET default_transaction_read_only = {word}",
+            database.replace(f"/{name}", "/postgres"),
+            f"ALTER DATABASE {name} SET default_transaction_read_only = {word}",
         )
 
     story(watch, lambda: switch("on"), lambda: switch("off"))
@@ -165,9 +167,10 @@ def test_so_slow_that_a_pass_would_never_end(tmp_path: Path, server: Server) -> 
     """Each statement stays under the timeout, but there are many: together they have a limit."""
     body = "BEGIN PERFORM pg_sleep(0.75); RETURN NULL; END"
     slow = f"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;"
-    tables = ("heartbeat_components", "heartbeat_passes", "heartbeat_log", "heartbeat_looks", "heartbeat_state")
-    on = "".join(f"CREATE TRIGGER slow AFTER INSERT OR UPDATE ON {one} EXECUTE FUNCTION slow();" for one in tables)
-    off = "".join(f"DROP TRIGGER slow ON {one};" for one in tables)
+    tables = ("heartbeat_passes", "heartbeat_log", "heartbeat_looks", "heartbeat_state")
+    on = "".join(f"CREATE TRIGGER slow AFTER INSERT ON {one} EXECUTE FUNCTION slow();" for one in tables)
+    on += "CREATE TRIGGER slowly AFTER UPDATE ON heartbeat_passes EXECUTE FUNCTION slow();"
+    off = "DROP TRIGGER slowly ON heartbeat_passes;" + "".join(f"DROP TRIGGER slow ON {one};" for one in tables)
     watch = Watch(tmp_path, server.dsn())
     watch.run()
     server.execute(slow + on)
@@ -403,3 +406,25 @@ def test_a_mirror_that_is_no_good(tmp_path: Path, server: Server, text: str) -> 
     watch.run()  # judged over what the store knew: the third and fourth failing look
     assert watch.told() == ["alpha command_down"]
     watch.is_whole()
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, server: Server, seed: int) -> None:
+    """Making the spool, seeding it, working on it, replaying it, throwing it away: whatever the moment, every pass is
+    in the store once, and the counters, incidents and alerts are those of an uninterrupted life."""
+    away = False
+
+    def weather(chance: float) -> None:
+        nonlocal away
+        if away and chance > 0.7:
+            server.start()
+        elif not away and chance < 0.3:
+            server.stop()
+        else:
+            return
+        away = not away
+
+    harness = Harness(tmp_path, server.dsn(), seed)
+    outcome = harness.play(KILLS, weather)
+    assert outcome.kills == KILLS and outcome.passes > 3
+    assert spool.existing(tmp_path / "state") == []

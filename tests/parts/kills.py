@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,12 +83,15 @@ class Harness:
             assert child.returncode == 0, said.decode()
         return False
 
-    def play(self, kills: int) -> Outcome:
-        """Go on until that many runs were killed alive, then let the last run finish, and compare."""
+    def play(self, kills: int, weather: Callable[[float], None] = lambda chance: None) -> Outcome:
+        """Go on until that many runs were killed alive, then let the last run finish, and compare. Before each run
+        `weather` gets a random number to do as it likes with the store; 1 at the end: it has to be there."""
         done = 0
         while done < kills:
             self.move()
+            weather(self.chance.random())
             done += self.run(killed=True)
+        weather(1.0)
         self.move()
         self.run(killed=False)
         return self.compare(done)

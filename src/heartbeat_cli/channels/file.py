@@ -15,7 +15,6 @@ from typing import NamedTuple
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
-
 _TAIL = 262_144  # bytes at the end of the file that are searched for a message written before
 
 

@@ -164,10 +164,10 @@ def _parsed(line: bytes) -> Any:
         raise ValueError("is not an object with component, timestamp, status")
     at = _moment(row["timestamp"])
     if row["status"] not in STATUSES:
-        raise ValueError(f"unknown status {row['status']!r}; known: {', '.join(STATUSES)}")
+        raise ValueError(f"unknown status {one_line(repr(row['status']), 60)}; known: {', '.join(STATUSES)}")
     response, error = row.get("response_time"), row.get("error")
     if isinstance(response, bool) or not isinstance(response, int | float | None) or not _finite(response):
-        raise ValueError(f"response_time {response!r} is no number of seconds")
+        raise ValueError(f"response_time {one_line(repr(response), 60)} is no number of seconds")
     seen = Observation(at, row["status"], None if error is None else one_line(str(error)))
     return one_line(str(row["component"])), seen
 
@@ -186,10 +186,10 @@ def _moment(stamp: Any) -> float:
     else:
         moment = datetime.fromisoformat(str(stamp))
         if moment.tzinfo is None:
-            raise ValueError(f"timestamp {stamp!r} has no time zone (as in 2026-11-22T10:00:00+00:00)")
+            raise ValueError(f"timestamp {one_line(repr(stamp), 60)} has no time zone (as in 2026-11-22T10:00:00+00:00)")
         at = moment.timestamp()
     if not 0 <= at < _LATEST:
-        raise ValueError(f"timestamp {stamp!r} is out of reach")
+        raise ValueError(f"timestamp {one_line(repr(stamp), 60)} is out of reach")
     return at
 
 

@@ -52,7 +52,7 @@ def check(
 
 def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None = None) -> Checked:
     """Look; what was seen is not kept yet."""
-    pace = strategy(db, config)
+    begun, pace = time.monotonic(), strategy(db, config)
     last = passes.last_looks(db, config.observer)
     mine = _own(config)
     chosen = _due(db, mine, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
@@ -61,7 +61,8 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
     blind = sight.blind(config, readings)
     if blind is not None:
         readings = blinded(readings, sight.remote(config), blind)
-    done = Pass(pass_id(config.observer, now), config.observer, now, max(time.time(), now), blind)
+    ended = round(now + time.monotonic() - begun, 6)
+    done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind)
     return Checked(done, readings, tick, {one.id for one in mine} <= {one.id for one in chosen} or wanted is None)
 
 

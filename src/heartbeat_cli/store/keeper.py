@@ -188,17 +188,21 @@ class Keeper:
     def _since(self, path: Path) -> Degraded | None:
         """The outage goes on where one spool takes the place of another."""
         earlier = [one for one in spool.existing(self._config.state_dir) if one != path]
-        return self._of(earlier[0], spool.since) if earlier else None
+        return next((found for one in earlier if (found := self._of(one, spool.since))), None)
 
     def _seed(self, path: Path, now: float) -> mirror.Snapshot:
         """What an earlier spool holds, or a SQLite store that cannot be written any more but still be read, or the
         mirror."""
-        observer = self._config.observer
-        earlier = [one for one in spool.existing(self._config.state_dir) if one != path]
-        if not earlier and self._config.store.startswith("sqlite:///"):
-            earlier = [Path(self._config.store.removeprefix("sqlite:///")).expanduser()]
-        found = self._of(earlier[0], lambda db: mirror.snapshot(db, observer, now)) if earlier else None
-        return mirror.read(self._mirror) if found is None else found
+
+        def copy(db: Database) -> mirror.Snapshot:
+            return mirror.snapshot(db, self._config.observer, now)
+
+        for one in spool.existing(self._config.state_dir):
+            if one != path and (found := self._of(one, lambda db: copy(db) if spool.since(db) else None)):
+                return found
+        if not self._config.store.startswith("sqlite:///"):
+            return mirror.read(self._mirror)
+        return self._of(Path(self._config.store.removeprefix("sqlite:///")).expanduser(), copy) or {}
 
     def _of(self, path: Path, ask: Callable[[Database], T]) -> T | None:
         """What a database file has to say, if it can be read: also on a full disk, where only a sole reader can."""

@@ -53,13 +53,18 @@ def begin(path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, time
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.parent.parent == _MEMORY and not _ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
-    db = SQLite(path, timeout)
+    new = not path.exists()
+    db = None
     try:
+        db = SQLite(path, timeout)
         schema.migrate(db)
         if since(db) is None:
             _sow(db, seed(), begun)
     except BaseException:
-        db.close()
+        if db is not None:
+            db.close()
+        if new:  # a full disk lets an empty file be made
+            path.unlink(missing_ok=True)
         raise
     return db
 
