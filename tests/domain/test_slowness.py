@@ -1,14 +1,17 @@
 """Slow against the own past: a floor, too little past, a spike, being slow for good, and memory that is garbage."""
 
 import json
+import time
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_cli import config, engine
 from heartbeat_cli.domain.component import Common
-from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.slowness import KEPT, LEAST, MEMORY, SLOW, judge, percentile
+from tests.parts.http import Answer, healthy_server
 
 OWN = Common(slow_factor=3.0, slow_floor=0.2)
 TIMES = st.floats(0, 3600, allow_nan=False)
@@ -108,3 +111,20 @@ def test_the_reason_names_limit_and_measure() -> None:
     _, memory = live([0.1] * 30)
     reading = judge(OWN, Reading("healthy", 0.5), memory)
     assert reading.error == f"{SLOW}0.50 s (3 times its recent 95th percentile is 0.30 s)"
+
+
+def test_a_real_server_that_becomes_slow() -> None:
+    """Through the engine, over HTTP: its own past, then answers that take many times as long, then its old self."""
+    with healthy_server() as server:
+        tables = {"components": {"a": {"kind": "agent", "url": server.url, "slow_factor": 3, "slow_floor": 0.15}}}
+        component = config.load(tables, "test").components["a"]
+        memory: dict[str, Any] = {}
+        said = ""
+        for number in range(LEAST + 6):
+            server.answer = Answer(delay=0.6 if LEAST <= number < LEAST + 3 else 0.0)
+            asked = engine.Asked(component, Look("a", 5.0, 1000.0 + number, memory))
+            reading = engine.look_at([asked], time.monotonic() + 6.0)["a"]
+            memory = json.loads(json.dumps(dict(reading.memory)))
+            said += "s" if reading.status == "degraded" else "." if reading.status == "healthy" else "!"
+        assert said == "." * LEAST + "sss" + "..."
+        assert len(memory[MEMORY]) == LEAST + 6

@@ -24,6 +24,7 @@ timezone = "Europe/Berlin"
 kind = "agent"
 url = "{url}"
 retries = 0
+recovery = {{ mode = "off" }}
 [components.job]
 kind = "push"
 period = 3600

@@ -106,7 +106,7 @@ def smtp_server(
 
 def says(*answers: bytes, then: str = "close") -> Behaviour:
     """A server that gives these answers, the first as its greeting and each next one after a line of the client, and
-    then hangs, drips or closes."""
+    then hangs, drips (as if in a TLS handshake, too) or closes."""
 
     def behave(connection: socket.socket, stop: threading.Event) -> None:
         received = connection.makefile("rb")
@@ -118,8 +118,10 @@ def says(*answers: bytes, then: str = "close") -> Behaviour:
             if answers:
                 _read_one(received, data=answers[-1].startswith(b"354"))
             return
+        if then == "drip in TLS":
+            connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # a long ServerHello begins
         while not stop.wait(0.1):
-            if then == "drip":
+            if then != "hang":
                 with suppress(OSError, ssl.SSLError):
                     connection.sendall(b"2")
 

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from heartbeat_cli.dial import dial
 
+_SLACK = 5.0  # seconds by which the timer is ahead of the socket's own timeout, which would tell another story
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 
@@ -26,7 +27,7 @@ class Line:
         self.cut = False
         self._host = host
         self._link = dial(host, port, left)
-        self._link.settimeout(left)
+        self._link.settimeout(left + _SLACK)
         # A second handle on the same connection: TLS takes the first one away.
         self._knife = self._link.dup()
         self._server: smtplib.SMTP | None = None

@@ -58,7 +58,8 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
                 outage.lasts(db, config, keeper.degraded, now())
-            return found
+            keeper.prepare_mirror(db, now())
+        return found
 
     for one in keeper.do(kept_and_judged, now()):
         tell(f"{one.component}: {one.decision}: {one.reason}")

@@ -35,6 +35,7 @@ class Keeper:
         self._config = config
         self._timeout = config.heartbeat.store_timeout
         self._mirror = config.state_dir / "mirror.json"
+        self._prepared: mirror.Snapshot | None = None
         self._noted: list[Callable[[Database], None]] = []
         self.degraded: Degraded | None = None
         self.news: list[str] = []
@@ -86,7 +87,14 @@ class Keeper:
         fail a pass that is already kept, and neither is a store that goes away just now."""
         if self.degraded is None and self.db.dialect != "sqlite":
             with suppress(OSError, StoreError):
-                mirror.write(self._mirror, mirror.snapshot(self.db, self._config.observer, now))
+                copy, self._prepared = self._prepared, None
+                mirror.write(self._mirror, copy or mirror.snapshot(self.db, self._config.observer, now))
+
+    def prepare_mirror(self, db: Database, now: float) -> None:
+        """Take the copy for the next `refresh_mirror` inside the transaction that it belongs to: then neither a kill
+        nor the end of the store finds time between the two."""
+        if db is self.db and self.degraded is None and db.dialect != "sqlite":
+            self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
         db = database.connect(self._config.store, self._timeout)

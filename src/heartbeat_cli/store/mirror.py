@@ -15,9 +15,9 @@ from heartbeat_cli.store.database import Database
 
 _OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
 _LIVE_ALERTS = (
-    f"(SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
-    " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL))"
-    " UNION (SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting')"
+    f"SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
+    " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
+    " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
 
 Snapshot = dict[str, list[Any]]
