@@ -174,6 +174,10 @@ def test_a_verb_imports_no_more_than_it_needs(verb: str, tmp_path: Path) -> None
         url = "http://127.0.0.1:9/health"
         [components.host]
         kind = "host"
+        cpu_warn = 0
+        load_warn = 0
+        memory_warn = 0
+        swap_warn = 0
         """
     )
     code = (

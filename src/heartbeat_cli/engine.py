@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
 _SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
 _LINE = 300  # characters of an error
+_WORTH = 0.4  # share of the timeout that must be left for another try
 _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
 
 
@@ -164,7 +165,8 @@ def _try_again(state: _Progress, reading: Reading) -> float | None:
     if reading.status not in FAILURES or state.attempt > state.asked.component.common.retries:
         return None
     moment = time.monotonic() + _pause(state.attempt)
-    return moment if moment < state.ends - 0.05 else None
+    # A try in the last sliver of the time could only fail for want of it, and would name that as the cause.
+    return moment if state.ends - moment >= _WORTH * state.asked.look.timeout else None
 
 
 # --- calls and batches -------------------------------------------------------------------------------------------

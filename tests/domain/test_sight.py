@@ -15,8 +15,8 @@ MUTE, WELL, ILL, UNSEEN = (
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "LOCALHOST.", "db.localhost", "127.0.0.1", "127.9", "::1", "[::1]", "::ffff:127.0.0.1", "0.0.0.0"]
-    + ["/run/postgresql", "@abstract", "", None],
+    ["localhost", "LOCALHOST.", "db.localhost", "127.0.0.1", "127.9", "::1", "[::1]", "::ffff:127.0.0.1", "0.0.0.0",
+     "/run/postgresql", "@abstract", "", None],
 )  # fmt: skip
 def test_here(host: str | None) -> None:
     assert not is_remote(host)

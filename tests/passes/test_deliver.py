@@ -118,13 +118,13 @@ def test_one_that_never_goes_out_does_not_starve_those_behind_it(two: Scene, tmp
 def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
-    """A webhook address that answers 404 will do so again."""
+    """A webhook that says the message itself is too large will say so again."""
     from heartbeat_cli import plugins
     from tests.parts.http import Answer, healthy_server
 
     if "webhook" not in plugins.kinds("channels"):
         pytest.skip("no channel here that knows a permanent error")
-    with healthy_server(Answer(404, b"gone")) as server:
+    with healthy_server(Answer(413, b"too large")) as server:
         channels = {
             "gone": {"kind": "webhook", "url": server.url},
             "log": {"kind": "file", "path": str(tmp_path / "messages.log")},

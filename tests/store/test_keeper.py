@@ -56,8 +56,8 @@ def test_it_catches_up_once_and_only_then_throws_away(config: Config) -> None:
     with Keeper(config, NOW) as keeper:
         keeper.do(work_that_fails("store.db"), NOW)
         preferences.put(keeper.db, "strategy", "normal")
+    judged: list[object] = []
     for judge in (lambda db, covered: 1 / 0, lambda db, covered: judged.append(covered)):
-        judged: list[object] = []
         with Keeper(config, NOW + 60) as keeper:
             assert len(spool.existing(config.state_dir)) == 1
             try:

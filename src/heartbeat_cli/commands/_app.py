@@ -50,6 +50,15 @@ class App:
         finally:
             db.close()
 
+    @contextmanager
+    def configured_store(self) -> Iterator[Any]:
+        """The store that the configuration names and nothing in its place, for `doctor`."""
+        db = self._open(self.config.store)
+        try:
+            yield db
+        finally:
+            db.close()
+
     def _open(self, url: str) -> Any:
         from heartbeat_cli.store import database, schema
 

@@ -48,7 +48,7 @@ def _findings(app: App) -> "Iterator[Finding]":
         return
     yield from examine.configuration(config, config_path())
     yield from examine.state_folder(config)
-    yield from examine.store(app.store(), config.store)
+    yield from examine.store(app.configured_store(), config.store)
     yield from examine.components(config, app.now())
     yield from examine.channels(config)
     yield from examine.docker(config, os.environ)

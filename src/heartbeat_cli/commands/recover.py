@@ -56,4 +56,5 @@ def line(step: "Step") -> str:
     proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
     action = f" {step.action}" if step.action else ""
     outcome = f" {step.outcome}" if step.outcome else ""
-    return f"{step.component}: {step.decision}{action}{outcome}: {step.reason}{proof}"
+    reason = step.reason.removeprefix(f"{step.decision}: ")
+    return f"{step.component}: {step.decision}{action}{outcome}: {reason}{proof}"

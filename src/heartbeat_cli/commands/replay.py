@@ -181,15 +181,16 @@ def _finite(number: float | None) -> bool:
 
 def _moment(stamp: Any) -> float:
     """A timestamp as JSON has it: seconds since the epoch, or ISO 8601 with its zone."""
+    shown = one_line(repr(stamp), 60)
     if isinstance(stamp, int | float) and not isinstance(stamp, bool):
         at = float(stamp) if _finite(stamp) else math.inf
     else:
         moment = datetime.fromisoformat(str(stamp))
         if moment.tzinfo is None:
-            raise ValueError(f"timestamp {one_line(repr(stamp), 60)} has no time zone (as in 2026-11-22T10:00:00+00:00)")
+            raise ValueError(f"timestamp {shown} has no time zone (as in 2026-11-22T10:00:00+00:00)")
         at = moment.timestamp()
     if not 0 <= at < _LATEST:
-        raise ValueError(f"timestamp {one_line(repr(stamp), 60)} is out of reach")
+        raise ValueError(f"timestamp {shown} is out of reach")
     return at
 
 

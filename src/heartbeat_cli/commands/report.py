@@ -76,9 +76,18 @@ def _days(app: App, day: str | None, first: str | None, last: str | None) -> tup
         span = one_day(app, first, "--from"), one_day(app, last, "--to")
         if span[0] > span[1]:
             raise UsageError(f"--from {first} is after --to {last}")
-        return span
+        return _begun(app, span)
     one = one_day(app, day or "yesterday", "--date")
-    return one, one
+    return _begun(app, (one, one))
+
+
+def _begun(app: App, days: tuple[date, date]) -> tuple[date, date]:
+    """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
+    from heartbeat_cli.passes.report import today
+
+    if days[0] > today(app.now(), app.config.timezone):
+        raise UsageError(f"{days[0]} is still to come")
+    return days
 
 
 def one_day(app: App, text: str, option: str) -> date:

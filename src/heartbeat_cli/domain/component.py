@@ -100,6 +100,14 @@ class Component(NamedTuple):
         return self.common.timeout or strategy.timeout
 
 
+def target_of(component: Component) -> str:
+    """What the component is called where it runs: its container or unit, else its id."""
+    for key in ("container", "unit"):
+        if name := getattr(component.settings, key, None):
+            return str(name)
+    return component.id
+
+
 def topological(components: Mapping[str, Component]) -> list[str]:
     """Ids, parents before children, otherwise in the given order. Raises ValueError naming a cycle; a parent that is
     not among the components is passed over."""

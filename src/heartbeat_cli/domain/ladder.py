@@ -45,10 +45,18 @@ class Decision(NamedTuple):
 
 
 _NO_WORD = Word()
+_RELAPSES = 3  # times within one incident that a step which healed it is taken again
 
 
 def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, word: Word = _NO_WORD) -> Decision:
-    """The next step after what was tried (oldest first)."""
+    """The next step after what was tried (oldest first); in mode `ask` it waits for a person's word."""
+    decision = _decide(plan, tried, around, now, word)
+    if decision.move == "run" and plan.mode == "ask" and not (word.asked or word.forced):
+        return decision._replace(move="ask", reason="waits for your word: heartbeat recover --component {id}")
+    return decision
+
+
+def _decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, word: Word) -> Decision:
     if not plan.ladder:
         return Decision("nothing", "no recovery steps are configured for it")
     if not word.forced and (held := _held(plan, around, word)):
@@ -56,6 +64,8 @@ def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float
     if not tried:
         return Decision("run", f"first step of {len(plan.ladder)}")
     last = tried[-1]
+    if last.verified is not None:
+        return _again(plan, tried, word)
     if not word.forced and (left := _time_to_come_up(last, now)) > 0:
         return Decision("wait", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
     following = last.rung + 1
@@ -84,6 +94,14 @@ def _held(plan: Plan, around: Circumstances, word: Word) -> Decision | None:
         return Decision("wait", "it answers again; waiting for it to stay well")
     if around.last_status == "unknown":
         return Decision("held", "held: the last look could not be made, so it may be well")
-    if plan.mode == "ask" and not word.asked:
-        return Decision("ask", "waits for a person: heartbeat recover --component ID")
     return None
+
+
+def _again(plan: Plan, tried: Sequence[Tried], word: Word) -> Decision:
+    """It was healed, and fell again before the incident was over: the step that healed it is worth another time, but
+    not for ever."""
+    last = tried[-1]
+    healed = sum(one.verified is not None for one in tried)
+    if healed >= _RELAPSES and not word.forced:
+        return Decision("exhausted", f"it was healed {healed} times and fell again each time")
+    return Decision("run", f"step {last.rung + 1} healed it before, and it fell again", last.rung)

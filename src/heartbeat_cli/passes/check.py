@@ -8,7 +8,7 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.coverage import TICK, Gap, missed, watched
+from heartbeat_cli.domain.coverage import TICK, missed, watched
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due

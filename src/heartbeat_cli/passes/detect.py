@@ -7,7 +7,7 @@ from typing import NamedTuple
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
 from heartbeat_cli.domain.blame import advance
-from heartbeat_cli.domain.component import Component, topological
+from heartbeat_cli.domain.component import Component, target_of, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import duration
@@ -161,6 +161,9 @@ class _Room:
 
     def _details(self, component: Component, event: Event, incident: Incident | None) -> Mapping[str, object]:
         details: dict[str, object] = {"cause": event.cause, "started": event.started, "kind": component.kind}
+        details |= {"observer": self.config.observer, "target": target_of(component)}
+        if component.plan.mode == "ask" and component.plan.ladder and event.name in ("opened", "released"):
+            details["ask"] = True
         last = self._last_looks.get(component.id)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)

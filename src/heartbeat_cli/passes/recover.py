@@ -12,7 +12,7 @@ from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.blame import parent_of
-from heartbeat_cli.domain.component import Component, Rung, topological
+from heartbeat_cli.domain.component import Component, Rung, target_of, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Tried, Word, decide
 from heartbeat_cli.domain.outcome import Outcome
@@ -91,7 +91,7 @@ class _Room:
         if decision.move == "exhausted" and incident is not None:
             return self._exhausted(component, incident, decision, tried)
         if decision.move != "run":
-            return Step(component.id, decision.move, decision.reason)
+            return Step(component.id, decision.move, decision.reason.replace("{id}", component.id))
         rung = component.plan.ladder[decision.rung]
         if not word.forced and (reason := self._second_thought(component)):
             return Step(component.id, "held", reason, rung.action)
@@ -198,6 +198,8 @@ class _Room:
                 "cause": incident.cause,
                 "started": incident.started,
                 "kind": component.kind,
+                "observer": self.config.observer,
+                "target": target_of(component),
                 "attempts": [[a.action, a.outcome, a.detail] for a in tried],
             },
         )

@@ -45,7 +45,8 @@ def _sections(alert: Alert, locale: str, timezone: str) -> list[Section]:
     kind = str(alert.details.get("kind", ""))
     down = alert.type.endswith("_down") or alert.type == "recovery_failed"
     topic = "slow" if alert.type.endswith("_slow") else kind if down else ""
-    steps = recommendations(topic, alert.component, locale) if topic else []
+    target = str(alert.details.get("target") or alert.component)
+    steps = recommendations(topic, alert.component, target, locale) if topic else []
     sections = [
         ("", [description(kind, locale)] if alert.type.endswith("_down") else []),
         ("", _facts(alert, locale, timezone)),
@@ -60,6 +61,7 @@ def _facts(alert: Alert, locale: str, timezone: str) -> list[str]:
     started = alert.details.get("started")
     facts = [
         ("component", alert.component),
+        ("observer", alert.details.get("observer") or ""),
         ("severity", word(alert.severity, locale)),
         ("cause", alert.details.get("cause") or ""),
         ("since", local_time(started, timezone) if started and alert.incident else ""),
@@ -71,6 +73,8 @@ def _facts(alert: Alert, locale: str, timezone: str) -> list[str]:
 
 
 def _tried(alert: Alert, locale: str) -> list[str]:
+    if alert.details.get("ask"):
+        return [word("waits_for_you", locale, id=alert.component)]
     tried = alert.details.get("attempts") or []
     return [
         f"{n}. {action}: {word(outcome, locale)} - {detail}" for n, (action, outcome, detail) in enumerate(tried, 1)

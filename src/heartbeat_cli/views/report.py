@@ -43,6 +43,7 @@ def overview(summary: Summary, locale: str) -> list[tuple[str, str]]:
         (word("period", locale), f"{days} ({summary.timezone})"),
         (word("heartbeats", locale), str(whole.heartbeats)),
         (word("healthy_percent", locale), percent(whole.healthy_percent)),
+        (word("availability", locale), percent(whole.availability_percent)),
         (word("average_response", locale), took(whole.average_response_time)),
         (word("coverage", locale), percent(summary.coverage_percent)),
     ]

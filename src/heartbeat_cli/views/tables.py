@@ -56,7 +56,7 @@ def status_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
                 _state(row, locale),
                 word(row["status"], locale),
                 took(row["response_time"]),
-                word("never", locale) if row["age"] is None else f"-{duration(row['age'])}",
+                word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
                 "; ".join(part for part in (word("late", locale) if row["late"] else "", row["error"]) if part),
             )
             for row in rows

@@ -38,9 +38,10 @@ def description(kind: str, locale: str) -> str:
     return str(catalogue(locale).DESCRIPTIONS.get(kind, ""))
 
 
-def recommendations(topic: str, component: str, locale: str) -> list[str]:
-    """The numbered advice for a kind, or for `slow`."""
-    return [line.replace("{id}", component) for line in catalogue(locale).RECOMMENDATIONS.get(topic, ())]
+def recommendations(topic: str, component: str, target: str, locale: str) -> list[str]:
+    """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about."""
+    lines = catalogue(locale).RECOMMENDATIONS.get(topic, ())
+    return [line.replace("{id}", component).replace("{target}", target) for line in lines]
 
 
 def local_time(at: float, timezone: str, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

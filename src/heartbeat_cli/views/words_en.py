@@ -39,15 +39,15 @@ RECOMMENDATIONS = {
         "Restart the database once the cause is known.",
     ),
     "docker": (
-        "Look at the container's state: docker inspect.",
-        "Read its log: docker logs --tail 100.",
+        "Look at the container's state: docker inspect {target}.",
+        "Read its log: docker logs --tail 100 {target}.",
         "Check memory, CPU and disk of the host.",
-        "Restart it: docker restart.",
+        "Restart it: docker restart {target}.",
     ),
     "service": (
-        "Look at the unit: systemctl status.",
-        "Read its journal: journalctl -u.",
-        "Restart it: systemctl restart.",
+        "Look at the unit: systemctl status {target}.",
+        "Read its journal: journalctl -u {target}.",
+        "Restart it: systemctl restart {target}.",
     ),
     "host": (
         "Find the biggest users: top, df -h, du -x.",
@@ -74,6 +74,9 @@ RECOMMENDATIONS = {
 }
 
 WORDS = {
+    "observer": "Seen by",
+    "waits_for_you": "nothing yet: it waits for your word: heartbeat recover --component {id}",
+    "availability": "Answering (healthy or degraded)",
     "unwatched": "Not watched, or kept elsewhere meanwhile",
     "degraded_mode": "kept on the local spool",
     "gap": "no pass ran",

@@ -39,15 +39,15 @@ RECOMMENDATIONS = {
         "找到原因後重新啟動資料庫。",
     ),
     "docker": (
-        "查看容器狀態：docker inspect。",
-        "查看容器日誌：docker logs --tail 100。",
+        "查看容器狀態：docker inspect {target}。",
+        "查看容器日誌：docker logs --tail 100 {target}。",
         "檢查主機的記憶體、CPU 和磁碟。",
-        "重新啟動容器：docker restart。",
+        "重新啟動容器：docker restart {target}。",
     ),
     "service": (
-        "查看單元狀態：systemctl status。",
-        "查看單元日誌：journalctl -u。",
-        "重新啟動單元：systemctl restart。",
+        "查看單元狀態：systemctl status {target}。",
+        "查看單元日誌：journalctl -u {target}。",
+        "重新啟動單元：systemctl restart {target}。",
     ),
     "host": (
         "找出佔用最多資源的程序：top、df -h、du -x。",
@@ -74,6 +74,9 @@ RECOMMENDATIONS = {
 }
 
 WORDS = {
+    "observer": "監察主機",
+    "waits_for_you": "尚未採取行動，等待你的指示：heartbeat recover --component {id}",
+    "availability": "有回應（正常或欠佳）",
     "unwatched": "未受監察或暫存於他處的時段",
     "degraded_mode": "暫存於本機",
     "gap": "沒有進行檢查",
