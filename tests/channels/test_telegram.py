@@ -122,7 +122,7 @@ def test_a_real_alert_keeps_its_facts_however_much_evidence_there_is(api: BotApi
         "piece 8",
     ):
         assert fact in message["text"]
-    assert recommendations("agent", "main", locale)[-1] in unescape(message["text"])
+    assert recommendations("agent", "main", "main", locale)[-1] in unescape(message["text"])
 
 
 def test_a_long_report_becomes_several_in_order(api: BotApi) -> None:

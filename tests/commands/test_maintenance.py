@@ -19,7 +19,7 @@ def test_nothing_is_restarted_and_nobody_told(tmp_path: Path) -> None:
     assert begun.code == 0
     assert thing.down() == (0, "", "")
     assert not (tmp_path / "mended").exists()
-    assert heartbeat(tmp_path, "recover").out == "thing: held: held: maintenance (new disk)\n"
+    assert heartbeat(tmp_path, "recover").out == "thing: held: maintenance (new disk)\n"
     assert heartbeat(tmp_path, "maintenance", "--end", begun.out.split()[0]).code == 0
     thing.run()
     assert (tmp_path / "mended").exists()

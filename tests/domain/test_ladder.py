@@ -31,7 +31,11 @@ def tried(rung: int, outcome: str, ago: float = 100.0, grace: float = 60.0, veri
         ([tried(0, "done", ago=60)], "run", 1),
         ([tried(0, "running", ago=59)], "wait", 0),  # killed in the middle: what it started has its time, too
         ([tried(0, "running", ago=61)], "run", 1),
-        ([tried(0, "done", verified=NOW - 90)], "run", 1),  # healed for a while, then fell again
+        ([tried(0, "done", verified=NOW - 90)], "run", 0),  # healed for a while, then fell again
+        ([tried(0, "failed"), tried(1, "done", verified=NOW - 90)], "run", 1),
+        ([tried(0, "done", verified=NOW - 90)] * 3, "exhausted", 0),  # healing that does not last is none
+        ([tried(0, "done", verified=NOW - 90)] * 2 + [tried(0, "failed", ago=1)], "run", 1),
+        ([tried(5, "done", verified=NOW - 90)], "exhausted", 0),
         ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=30)], "wait", 0),
         ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),
         ([tried(2, "failed", ago=1)], "exhausted", 0),
@@ -51,6 +55,9 @@ def test_the_reasons_are_named() -> None:
     waiting = decide(plan(), [tried(0, "done", ago=20)], FAULT, NOW)
     assert waiting.reason == "step 1 was taken; it has 40 s left to come up"
     assert decide(plan(), [tried(2, "failed")], FAULT, NOW).reason == "all 3 steps were tried"
+    healed = tried(0, "done", verified=NOW - 90)
+    assert decide(plan(), [healed], FAULT, NOW).reason == "step 1 healed it before, and it fell again"
+    assert decide(plan(), [healed] * 3, FAULT, NOW).reason == "it was healed 3 times and fell again each time"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_off_means_off_and_ask_means_ask() -> None:
     assert decide(plan("off"), [], FAULT, NOW).move == "off"
     assert decide(plan("off"), [], FAULT, NOW, ASKED).move == "off"
     waiting = decide(plan("ask"), [], FAULT, NOW)
-    assert waiting.move == "ask" and "heartbeat recover --component ID" in waiting.reason
+    assert waiting.move == "ask" and waiting.reason == "waits for your word: heartbeat recover --component {id}"
 
 
 def test_naming_it_is_the_word_that_ask_waits_for() -> None:

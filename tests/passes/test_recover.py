@@ -254,7 +254,7 @@ def test_a_slow_starter_is_restarted_once(ward: Make) -> None:
 def test_ask_waits_for_a_person_who_names_it(ward: Make) -> None:
     one = ward(mode="ask")
     scene = one.fault()
-    assert one.recover() == [("ask", "waits for a person: heartbeat recover --component ID")]
+    assert one.recover() == [("ask", "waits for your word: heartbeat recover --component main")]
     assert one.steps == []
     one.recover("main")
     assert one.steps == ["one"]

@@ -44,10 +44,10 @@ def test_a_status() -> None:
         ],
         "en",
     )
-    assert cells(text) == ["main", "agent", "healthy", "healthy", "12 ms", "-12 s"]
-    assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "-12 s", "refused"]
+    assert cells(text) == ["main", "agent", "healthy", "healthy", "12 ms", "12 s ago"]
+    assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "12 s ago", "refused"]
     assert cells(text, 2) == ["b", "agent", "unknown", "unknown", "-", "never"]
-    assert cells(text, 3)[5:] == ["-2 h", "not looked at any more; was slow"]
+    assert cells(text, 3)[5:] == ["2 h ago", "not looked at any more; was slow"]
 
 
 def test_the_other_language() -> None:
@@ -94,14 +94,14 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
     ("state", "look", "well", "late"),
     [
         (None, None, False, False),
-        (State(0.0), last(990.0), True, False),
-        (State(0.0), last(990.0, "degraded"), True, False),
-        (State(0.0), last(990.0, "unknown"), False, False),
-        (State(0.0), last(990.0, "error"), False, False),
+        (State(0.0, history="S"), last(990.0), True, False),
+        (State(0.0, history="S"), last(990.0, "degraded"), True, False),
+        (State(0.0, history="S"), last(990.0, "unknown"), False, False),
+        (State(0.0, history="S"), last(990.0, "error"), False, False),
         (State(0.0, "suspect"), last(990.0), False, False),
-        (State(0.0), last(1000.0 - 180.0), True, False),
-        (State(0.0), last(1000.0 - 181.0), False, True),
-        (State(0.0), last(2000.0), True, False),
+        (State(0.0, history="S"), last(1000.0 - 180.0), True, False),
+        (State(0.0, history="S"), last(1000.0 - 181.0), False, True),
+        (State(0.0, history="S"), last(2000.0), True, False),
     ],
 )
 def test_what_counts_as_well(state: State | None, look: LastLook | None, well: bool, late: bool) -> None:
@@ -111,10 +111,10 @@ def test_what_counts_as_well(state: State | None, look: LastLook | None, well: b
 
 def test_a_rare_look_is_late_later() -> None:
     daily = Component("a", "push", None, Common(interval=86_400))
-    assert not rows.status_row(daily, State(0.0), last(0.0), 3 * 86_400.0)["late"]
-    assert rows.status_row(daily, State(0.0), last(0.0), 3 * 86_400.0 + 1)["late"]
+    assert not rows.status_row(daily, State(0.0, history="S"), last(0.0), 3 * 86_400.0)["late"]
+    assert rows.status_row(daily, State(0.0, history="S"), last(0.0), 3 * 86_400.0 + 1)["late"]
 
 
 def test_errors_in_rows_are_redacted() -> None:
-    row = rows.status_row(Component("a", "agent", None), State(0.0), last(1.0, "error", "http://u:pw@h/ refused"), 2.0)
+    row = rows.status_row(Component("a", "agent", None), State(0.0, history="S"), last(1.0, "error", "http://u:pw@h/ refused"), 2.0)
     assert row["error"] == "http://u:•••@h/ refused"

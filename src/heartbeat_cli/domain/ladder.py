@@ -64,7 +64,7 @@ def _decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: floa
     if not tried:
         return Decision("run", f"first step of {len(plan.ladder)}")
     last = tried[-1]
-    if last.verified is not None:
+    if last.verified is not None and last.rung < len(plan.ladder):
         return _again(plan, tried, word)
     if not word.forced and (left := _time_to_come_up(last, now)) > 0:
         return Decision("wait", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
