@@ -4,7 +4,6 @@ Placeholders are filled when the configuration is read, from the validated compo
 settings, never from anything a component says. A value that is one placeholder alone keeps its type.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
@@ -58,22 +57,17 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
 
 
 def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
-    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script
-    without a folder or that is not there."""
+    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
+    folder."""
     values = {"id": scope.component, **(scope.settings._asdict() if default else {})}
     rungs = []
     for table in default:
         wanted = {name for text in table.values() for name in _PLACEHOLDER.findall(text)}
-        applies = table["action"] != "script" or _has_script(table["name"], scope)
+        applies = table["action"] != "script" or scope.scripts is not None
         if applies and all(values.get(name) not in (None, "") for name in wanted):
             filled = {key: _fill(text, values) for key, text in table.items()}
             rungs.append(_rung(filled, scope.where, scope, problems))
     return tuple(rung for rung in rungs if rung is not None)
-
-
-def _has_script(name: str, scope: Scope) -> bool:
-    folder = scope.scripts
-    return folder is not None and os.path.exists(os.path.join(folder, name.replace("{id}", scope.component)))
 
 
 def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:

@@ -55,6 +55,8 @@ def test_the_reasons_are_named() -> None:
     waiting = decide(plan(), [tried(0, "done", ago=20)], FAULT, NOW)
     assert waiting.reason == "step 1 was taken; it has 40 s left to come up"
     assert decide(plan(), [tried(2, "failed")], FAULT, NOW).reason == "all 3 steps were tried"
+    assert decide(plan(), [], FAULT._replace(blip=True), NOW).move == "wait"
+    assert decide(plan(), [tried(0, "done", ago=30, verified=NOW - 25)], FAULT, NOW).move == "wait"
     healed = tried(0, "done", verified=NOW - 90)
     assert decide(plan(), [healed], FAULT, NOW).reason == "step 1 healed it before, and it fell again"
     assert decide(plan(), [healed] * 3, FAULT, NOW).reason == "it was healed 3 times and fell again each time"

@@ -91,7 +91,7 @@ def _deliver(app: App, keeper: "Keeper", tell: Tell) -> int:
     from heartbeat_cli.passes import deliver
 
     def keep(outcome: Callable[["Database"], None]) -> None:
-        keeper.do(outcome, app.now())
+        keeper.note(outcome, app.now())  # it has happened outside: a spool that comes in later must hear of it, too
 
     sent = keeper.do(lambda db: deliver.deliver(db, app.config, keep=keep), app.now())
     for one in sent:

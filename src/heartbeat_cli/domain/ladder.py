@@ -20,12 +20,13 @@ class Tried(NamedTuple):
 
 class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
-    whose fault it is), and a maintenance in force (its reason)."""
+    whose fault it is), a maintenance in force (its reason), and whether it fails for too few looks to be a fault anew."""
 
     state: str
     last_status: str
     held_by: str | None = None
     maintenance: str | None = None
+    blip: bool = False
 
 
 class Word(NamedTuple):
@@ -64,10 +65,10 @@ def _decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: floa
     if not tried:
         return Decision("run", f"first step of {len(plan.ladder)}")
     last = tried[-1]
-    if last.verified is not None and last.rung < len(plan.ladder):
-        return _again(plan, tried, word)
     if not word.forced and (left := _time_to_come_up(last, now)) > 0:
         return Decision("wait", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
+    if last.verified is not None and last.rung < len(plan.ladder):
+        return _again(plan, tried, word)
     following = last.rung + 1
     if following < len(plan.ladder):
         return Decision("run", f"step {last.rung + 1} did not heal it ({last.outcome})", following)
@@ -92,6 +93,8 @@ def _held(plan: Plan, around: Circumstances, word: Word) -> Decision | None:
         return Decision("off", "recovery is off for it")
     if around.state != "fault":
         return Decision("wait", "it answers again; waiting for it to stay well")
+    if around.blip:
+        return Decision("wait", "it was well again; waiting for as many failing looks as make a fault")
     if around.last_status == "unknown":
         return Decision("held", "held: the last look could not be made, so it may be well")
     return None

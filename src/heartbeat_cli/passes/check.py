@@ -13,6 +13,7 @@ from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes import sight
+from heartbeat_cli.redact import redact
 from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook, Pass
@@ -57,7 +58,8 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
     mine = _own(config)
     chosen = _due(db, mine, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
     tick = _tick(mine, pace)
-    readings = look([engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen])
+    found = look([engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen])
+    readings = {id_: _discreet(one, config.secrets) for id_, one in found.items()}
     blind = sight.blind(config, readings)
     if blind is not None:
         readings = blinded(readings, sight.remote(config), blind)
@@ -90,6 +92,13 @@ def look(asked: list[engine.Asked]) -> dict[str, Reading]:
     """Readings for what is asked, within the slowest look's timeout and a second."""
     longest = max((one.look.timeout for one in asked), default=0.0)
     return engine.look_at(asked, time.monotonic() + longest + _SLACK)
+
+
+def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
+    """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
+    error = None if reading.error is None else redact(reading.error, secrets)
+    evidence = {label: redact(text, secrets) for label, text in reading.evidence.items()}
+    return reading._replace(error=error, evidence=evidence)
 
 
 def look_for(db: Database, config: Config, component: Component, now: float) -> engine.Asked:

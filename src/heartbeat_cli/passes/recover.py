@@ -11,7 +11,7 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.blame import parent_of
+from heartbeat_cli.domain.blame import parent_of, policy_of
 from heartbeat_cli.domain.component import Component, Rung, target_of, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Tried, Word, decide
@@ -97,7 +97,7 @@ class _Room:
             return Step(component.id, "held", reason, rung.action)
         if self.dry:
             return Step(component.id, "would run", decision.reason, rung.action)
-        return self._climb(component, incident, rung, decision)
+        return self._climb(component, incident, rung, decision, len(tried))
 
     def _around(self, component: Component, incident: Incident | None) -> Circumstances:
         known = states.states(self.db)
@@ -111,6 +111,7 @@ class _Room:
             last.status if last else "unknown",
             held_by or (parent.id if parent and parent.in_fault else None),
             quiet[0].reason if quiet else None,
+            state is not None and state.fail_count < policy_of(component).fail_threshold,
         )
 
     def _second_thought(self, component: Component) -> str | None:
@@ -125,7 +126,9 @@ class _Room:
     def _look(self, asked: engine.Asked) -> Reading:
         return check.look([asked])[asked.component.id]
 
-    def _climb(self, component: Component, incident: Incident | None, rung: Rung, decision: Decision) -> Step:
+    def _climb(
+        self, component: Component, incident: Incident | None, rung: Rung, decision: Decision, tried: int
+    ) -> Step:
         """One rung: recorded, run, recorded again, proven by the same check."""
         begun = self.clock()
         about = incident.id if incident else None
@@ -140,6 +143,8 @@ class _Room:
             started=begun,
             verify_until=begun + self.config.recovery.startup_grace,
         )
+        if not self._mine(attempt, tried):
+            return Step(component.id, "held", "held: another heartbeat is taking a step just now", rung.action)
         self.keep(attempt)
         outcome = run_rung(rung, self.config.recovery.timeout)
         attempt = attempt._replace(
@@ -154,6 +159,15 @@ class _Room:
             self.keep(attempt._replace(verified=self.clock()))
         failed = outcome.result != "done" and decision.rung + 1 >= len(component.plan.ladder)
         return Step(component.id, "ran", self._clean(outcome.detail), rung.action, outcome.result, verified, failed)
+
+    def _mine(self, attempt: Attempt, tried: int) -> bool:
+        """Keep the attempt, unless somebody with another lock file (another user or host) took a step since we chose."""
+        with self.db.transaction():
+            recoveries.take_turns(self.db)
+            if attempt.incident and len(recoveries.of_incident(self.db, attempt.incident)) != tried:
+                return False
+            recoveries.save(self.db, attempt)
+        return True
 
     def _verified(self, component: Component) -> bool:
         """Whether the very same check passes within the wait; it may well come up later, and later passes will see."""

@@ -10,6 +10,14 @@ _ATTEMPT = (
 )
 _TIMES = {"started", "finished", "verify_until", "verified"}
 
+_LOCK = 7_230_116  # any number of our own: the advisory lock that makes those who would heal take turns
+
+
+def take_turns(db: Database) -> None:
+    """Until the transaction ends nobody else begins an attempt, on any host. SQLite's transactions do that anyway."""
+    if db.dialect == "postgres":
+        db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+
 
 def save(db: Database, attempt: Attempt) -> None:
     """Write an attempt, new or changed."""
