@@ -1,8 +1,8 @@
 """Generated life with known truth: what each attempt at a component would see, and when it was really down.
 
 Real faults are spells in which every attempt fails. Everything else is noise that must not become an incident:
-single lost attempts, bursts in which half of the attempts are lost, slow spells, planned restarts, and the observer's own
-loss of the network (its reference target fails too).
+single lost attempts, bursts in which half of the attempts are lost, slow spells, planned restarts, and the observer's
+own loss of the network (its reference target fails too).
 """
 
 import random

@@ -267,3 +267,21 @@ def test_foreign_text_reaches_the_message_harmless(scene: Scene) -> None:
     assert scene.deliver() == ["tcp_down log sent"]
     (message,) = scene.messages
     assert "nul  half ?" in message["text"]
+
+
+def test_a_fault_that_outlasts_its_silence_is_told_then(store: Database, store_url: str, tmp_path: Path) -> None:
+    """A five-minute silence must not hide a fault for days, nor its end."""
+    scene = Scene(store, store_url, tmp_path, {"db": TCP})
+    silences.add(store, Silence("s", "db", "silence", START - 1, START + 600, "moving", "me"))
+    for _ in range(4):
+        scene.saw(db=BAD)
+        scene.deliver()
+    assert scene.messages == []
+    scene.now = START + 601
+    assert scene.saw(db=BAD) == ["db told"]
+    assert scene.deliver() == ["tcp_down log sent"]
+    assert scene.saw(db=BAD) == []
+    scene.saw(db=GOOD)
+    scene.saw(db=GOOD)
+    scene.deliver()
+    assert [one["type"] for one in scene.messages] == ["tcp_down", "recovered"]

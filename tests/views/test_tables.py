@@ -116,5 +116,6 @@ def test_a_rare_look_is_late_later() -> None:
 
 
 def test_errors_in_rows_are_redacted() -> None:
-    row = rows.status_row(Component("a", "agent", None), State(0.0, history="S"), last(1.0, "error", "http://u:pw@h/ refused"), 2.0)
+    seen = last(1.0, "error", "http://u:pw@h/ refused")
+    row = rows.status_row(Component("a", "agent", None), State(0.0, history="S"), seen, 2.0)
     assert row["error"] == "http://u:•••@h/ refused"

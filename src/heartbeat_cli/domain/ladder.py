@@ -20,7 +20,7 @@ class Tried(NamedTuple):
 
 class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
-    whose fault it is), a maintenance in force (its reason), and whether it fails for too few looks to be a fault anew."""
+    whose fault it is), a maintenance in force (its reason), and whether it fails anew for too few looks (`blip`)."""
 
     state: str
     last_status: str

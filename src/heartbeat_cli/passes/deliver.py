@@ -17,6 +17,7 @@ from heartbeat_cli.store.database import Database
 
 _TIMEOUT = 10.0  # one send
 _LEASE = 120.0  # much longer than one send can take, so that nobody else sends what this one is sending
+_FORGOTTEN = 86_400.0  # seconds after which what waits for a channel that is gone is given up
 _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
 
 
@@ -42,6 +43,7 @@ def deliver(
     keep = keep or (lambda work: work(db))
     owner = f"{config.observer}/{os.getpid()}"
     _release_the_dead(db, config.observer)
+    alerts.give_up_removed(db, config.channels, clock() - _FORGOTTEN)
     working = list(config.channels)
     results = []
     while taken := alerts.claim(db, owner, clock(), _LEASE, working, limit=1):

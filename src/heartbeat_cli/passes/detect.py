@@ -11,7 +11,7 @@ from heartbeat_cli.domain.component import Component, target_of, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.tell import tell
+from heartbeat_cli.passes.tell import channels_of, tell
 from heartbeat_cli.store import alerts, passes, preferences, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook, Waiting
@@ -73,8 +73,18 @@ class _Room:
             self._sight(one)
             for id_, seen in self._in_order(one.heartbeats):
                 self._take(self.config.components[id_], seen)
+        if any(state.state in ("fault", "recovering") for state in self.states.values()):
+            self._tell_what_was_kept_back()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
+
+    def _tell_what_was_kept_back(self) -> None:
+        """A silence is over and the fault it kept back is not: now it is told."""
+        for alert_id, id_ in alerts.untold(self.db):
+            component = self.config.components.get(id_)
+            if component and not any(silence.covers(component, self.now) for silence in self._quiet):
+                alerts.post(self.db, alert_id, channels_of(component, self.config), self.now)
+                self.verdicts.append(Verdict(id_, "told", "the silence that kept it back is over"))
 
     def _sight(self, one: Waiting) -> None:
         """This host cut off from the network, and seeing again: each told once, of the host and not of its targets."""

@@ -61,13 +61,18 @@ def recover(
     steps: list[Step] = []
     for id_ in topological(config.components):
         if (wanted is None or id_ in wanted) and (id_ in incidents or room.word.forced):
-            steps += room.heal(config.components[id_])
+            if time.monotonic() > room.until:
+                steps.append(Step(id_, "wait", "this pass has spent its time on others; the next one goes on"))
+            else:
+                steps += room.heal(config.components[id_])
     return steps
 
 
 class _Room:
     def __init__(self, db: Database, config: Config, clock: Callable[[], float], word: Word, dry: bool) -> None:
         self.db, self.config, self.clock, self.word, self.dry = db, config, clock, word, dry
+        # While rungs run nothing is looked at: one slow component must not blind the watch over all the others.
+        self.until = time.monotonic() + config.recovery.timeout
         self.keep: Callable[[Attempt], None] = lambda attempt: recoveries.save(db, attempt)
 
     def heal(self, component: Component) -> list[Step]:
@@ -80,7 +85,8 @@ class _Room:
                 return steps
             step = self._next(component, incident, word)
             steps.append(step)
-            if step.decision != "ran" or step.outcome == "done" or incident is None:
+            over = time.monotonic() > self.until
+            if step.decision != "ran" or step.outcome == "done" or incident is None or over:
                 return steps
             word = word._replace(forced=False)
 
@@ -161,7 +167,7 @@ class _Room:
         return Step(component.id, "ran", self._clean(outcome.detail), rung.action, outcome.result, verified, failed)
 
     def _mine(self, attempt: Attempt, tried: int) -> bool:
-        """Keep the attempt, unless somebody with another lock file (another user or host) took a step since we chose."""
+        """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
             recoveries.take_turns(self.db)
             if attempt.incident and len(recoveries.of_incident(self.db, attempt.incident)) != tried:

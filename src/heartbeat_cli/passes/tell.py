@@ -24,9 +24,10 @@ def tell(
         if silence.covers(component, now):
             muted = alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
             return alerts.add(db, muted, (), now)
-    return alerts.add(db, alert, _channels(component, config), now)
+    return alerts.add(db, alert, channels_of(component, config), now)
 
 
-def _channels(component: Component, config: Config) -> Sequence[str]:
+def channels_of(component: Component, config: Config) -> Sequence[str]:
+    """The channels that hear of a component."""
     own = component.common.channels
     return list(config.channels) if own is None else own

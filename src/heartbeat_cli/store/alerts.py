@@ -32,13 +32,18 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float) -> bool
     )
     if not added:
         return False
+    post(db, alert.id, channels, now)
+    return True
+
+
+def post(db: Database, alert_id: str, channels: Iterable[str], now: float) -> None:
+    """Have an alert told on these channels."""
     db.insert(
         "INSERT INTO heartbeat_outbox (id, alert_id, channel, state, created, attempts, next_try)",
         "(?, ?, ?, 'waiting', to_timestamp(?), 0, to_timestamp(?))",
-        [(f"{alert.id}/{channel}", alert.id, channel, now, now) for channel in channels],
+        [(f"{alert_id}/{channel}", alert_id, channel, now, now) for channel in channels],
         "ON CONFLICT (id) DO NOTHING",
     )
-    return True
 
 
 FARTHEST = 3_600.0  # seconds that a next try may be away
@@ -117,7 +122,30 @@ def undelivered(db: Database) -> int:
     return int(db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'")[0][0])
 
 
-def between(db: Database, start: float, end: float, limit: int = 1000) -> list[Alert]:
+def give_up_removed(db: Database, channels: Iterable[str], before: float) -> None:
+    """What has waited since `before` for a channel that the configuration does not have will never go out: say so and
+    stop waiting. Not at once: another host that shares the store may well have that channel."""
+    names = list(channels)
+    db.run(
+        "UPDATE heartbeat_outbox SET state = 'failed', lease_until = NULL,"
+        " last_error = 'the channel is no longer in the configuration'"
+        f" WHERE state = 'waiting' AND created < to_timestamp(?) AND channel NOT IN ({_marks(names)})",
+        (before, *names),
+    )
+
+
+def untold(db: Database) -> list[tuple[str, str]]:
+    """The `down` alerts (id, component) of open incidents that nobody was to hear of: a silence kept them back."""
+    rows = db.rows(
+        "SELECT a.alert_id, a.component FROM heartbeat_incidents i JOIN heartbeat_alert_rows a ON a.incident = i.id"
+        " WHERE i.ended IS NULL AND i.held_by IS NULL AND a.alert_type LIKE ? AND NOT EXISTS"
+        " (SELECT 1 FROM heartbeat_outbox o WHERE o.alert_id = a.alert_id)",
+        ("%_down",),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def between(db: Database, start: float, end: float, limit: int = 100_000) -> list[Alert]:
     """Alerts of a span of time, newest first."""
     rows = db.rows(
         f"SELECT {_ALERT} FROM heartbeat_alert_rows WHERE alert_time >= to_timestamp(?)"
