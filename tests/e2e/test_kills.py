@@ -8,7 +8,7 @@ from pathlib import Path
 from heartbeat_cli.store import database
 from tests.parts.kills import Harness
 
-KILLS = 30
+KILLS = 20
 
 
 def test_kills_on_sqlite(tmp_path: Path) -> None:
