@@ -1,8 +1,8 @@
 """Generated life with known truth: what each attempt at a component would see, and when it was really down.
 
-Real faults are spells in which every attempt fails. Everything else is noise that must not become an incident:
-single lost attempts, bursts in which half of the attempts are lost, slow spells, planned restarts, and the observer's
-own loss of the network (its reference target fails too).
+Real faults are spells in which every attempt fails, or that are down for 3 of every 5 minutes (flapping). All else is
+noise that must not become an incident: single lost attempts, bursts in which half of the attempts are lost, slow
+spells, planned restarts, and the observer's own loss of the network (its reference target fails too).
 """
 
 import random
@@ -43,9 +43,10 @@ class World:
         """About one of each kind every few days; real ones keep their distance, so that truth stays countable."""
         chance, at = self._chance, DAY / 4
         while at < days * DAY:
-            kind = chance.choice(["fault", "fault", "fault", "burst", "slow", "restart", "blind"])
+            kind = chance.choice(["fault", "fault", "fault", "flapping", "burst", "slow", "restart", "blind"])
             length = {
-                "fault": lambda: chance.choice([300.0, 600.0, 1_800.0, 7_200.0, 21_600.0]),
+                "fault": lambda: chance.choice([150.0, 180.0, 300.0, 600.0, 1_800.0, 7_200.0, 21_600.0]),
+                "flapping": lambda: chance.uniform(1_800, 5_400),
                 "burst": lambda: chance.uniform(20, 50),
                 "slow": lambda: chance.uniform(300, 3_600),
                 "restart": lambda: chance.uniform(5, 60),
@@ -55,7 +56,8 @@ class World:
             at += length + chance.uniform(0.1 * DAY, 0.5 * DAY)
 
     def faults(self) -> list[Spell]:
-        return [one for one in self.spells if one.kind == "fault" and one.end <= self.end]
+        """What should be told of: steady faults, and each flapping as one."""
+        return [one for one in self.spells if one.kind in ("fault", "flapping") and one.end <= self.end]
 
     def attempt(self, at: float) -> Attempt:
         """What one attempt at a moment meets; moments must not go back."""
@@ -65,5 +67,6 @@ class World:
         self._active = [one for one in self._active if one.end > at]
         kinds = {one.kind for one in self._active}
         failed = bool(kinds & {"fault", "restart", "blind"}) or self._chance.random() < self.blips
+        failed = failed or any(one.kind == "flapping" and (at - one.start) % 300 < 180 for one in self._active)
         failed = failed or ("burst" in kinds and self._chance.random() < 0.5)
         return Attempt(failed, "slow" in kinds, "blind" in kinds)
