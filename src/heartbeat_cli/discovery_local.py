@@ -111,7 +111,7 @@ def _ask(engine: docker_host.Engine, paths: Sequence[str], deadline: float) -> l
     if not paths:
         return []
     from heartbeat_cli import wire
-    from heartbeat_cli.domain.exchange import Request, Response
+    from heartbeat_cli.domain.exchange import Response
 
     answers: dict[str, Any] = {}
 
@@ -122,19 +122,7 @@ def _ask(engine: docker_host.Engine, paths: Sequence[str], deadline: float) -> l
             except (ValueError, RecursionError):
                 return
 
-    requests = [
-        Request(
-            engine.url + path,
-            unix_socket=engine.socket,
-            verify_tls=engine.verify_tls,
-            ca_file=engine.ca_file,
-            cert_file=engine.cert_file,
-            key_file=engine.key_file,
-            redirects=0,
-            max_body=_MAX_BODY,
-        )
-        for path in paths
-    ]
+    requests = [engine.request(path, _MAX_BODY) for path in paths]
     left = deadline - time.monotonic()
     wire.drive([wire.Exchange(one.url, one, left) for one in requests], deadline=deadline, done=done)
     return [answers.get(one.url) for one in requests]

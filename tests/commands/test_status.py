@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 from tests.parts.outage import Outage
@@ -69,3 +70,18 @@ def test_no_components(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "status", "--format", "json") == (0, "[]\n", "")
     line = "HEARTBEAT UNKNOWN - no components are configured\n"
     assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, line, "")
+
+
+def test_it_says_when_the_store_was_away(tmp_path: Path) -> None:
+    Outage(tmp_path).run()
+    now = time.time()
+    with sqlite3.connect(tmp_path / ".local/state/heartbeat/heartbeat.db") as db:
+        db.execute("INSERT INTO heartbeat_degraded VALUES ('d', 'me', ?, 'refused', ?)", (now - 7200, now - 3600))
+        db.execute("INSERT INTO heartbeat_degraded VALUES ('old', 'me', ?, 'refused', ?)", (now - 2e5, now - 1e5))
+    db.close()
+    ended = heartbeat(tmp_path, "status")
+    (line,) = ended.err.splitlines()
+    assert re.fullmatch(
+        r"heartbeat: the store was away from \d{4}-\d\d-\d\d [\d:]{8} until \d{4}-\d\d-\d\d [\d:]{8}: refused", line
+    )
+    assert heartbeat(tmp_path, "status", "--format", "json").err == ""

@@ -59,7 +59,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     with app.store() as db:
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
         now = app.now()
-        remarks += _nobody_looks(app, db, now)
+        remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
     return [
         rows.status_row(app.config.components[id_], known.get(id_), last.get(id_), now, incidents.get(id_))
         for id_ in wanted
@@ -76,6 +76,20 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     if watch is None or not is_late(watch.ended, now, check.expected_every(db, app.config)):
         return []
     return [f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? `heartbeat doctor` looks"]
+
+
+def _store_away(app: App, db: Any, now: float) -> list[str]:
+    """When, in the last 24 hours, a local spool stood in for the store, and why."""
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.store import spool
+    from heartbeat_cli.views.wording import local_time
+
+    lines = []
+    for one in spool.degraded_between(db, now - 86_400, now):
+        since, zone = local_time(one.started, app.config.timezone), app.config.timezone
+        until = "and still is" if one.ended is None else f"until {local_time(one.ended, zone)}"
+        lines.append(f"heartbeat: the store was away from {since} {until}: {one_line(one.reason, 160)}")
+    return lines
 
 
 def _show(app: App, made: list[dict[str, object]], form: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from heartbeat_cli.domain.exchange import Request
+
 AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -28,6 +30,19 @@ class Engine(NamedTuple):
     @property
     def tls(self) -> bool:
         return self.url.startswith("https:")
+
+    def request(self, path: str, max_body: int) -> Request:
+        """A GET of one path of the Engine API."""
+        return Request(
+            self.url + path,
+            unix_socket=self.socket,
+            verify_tls=self.verify_tls,
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            redirects=0,
+            max_body=max_body,
+        )
 
 
 def problems(container: str, host: str) -> list[tuple[str, str]]:

@@ -73,16 +73,7 @@ def request(settings: Settings, look: Look) -> Request:
     except ValueError as error:
         raise Unobservable(f"cannot reach Docker at {error}") from None
     path = "/info" if settings.daemon else f"/containers/{quote(settings.container or '', safe='')}/json"
-    return Request(
-        engine.url + path,
-        unix_socket=engine.socket,
-        verify_tls=engine.verify_tls,
-        ca_file=engine.ca_file,
-        cert_file=engine.cert_file,
-        key_file=engine.key_file,
-        redirects=0,
-        max_body=_MAX_BODY,
-    )
+    return engine.request(path, _MAX_BODY)
 
 
 def read(settings: Settings, response: Response, look: Look) -> Reading:
