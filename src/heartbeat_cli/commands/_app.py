@@ -60,15 +60,9 @@ class App:
             db.close()
 
     def _open(self, url: str) -> Any:
-        from heartbeat_cli.store import database, schema
+        from heartbeat_cli.store import schema
 
-        db = database.connect(url, self.config.heartbeat.store_timeout)
-        try:
-            schema.migrate(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
+        return schema.opened(url, self.config.heartbeat.store_timeout)
 
     def _newest(self) -> Any:
         spool = self._open_spool()

@@ -1,9 +1,10 @@
-"""Completion of component ids in a shell: `shell_complete=component_ids` on an option.
+"""The `--component` option, with completion of component ids in a shell.
 
 A key press must not wait: the file is read as TOML only, no kind is imported, nothing is checked or asked.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,3 +29,15 @@ def component_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -
     except (UsageError, OSError, ValueError, KeyError, AttributeError):
         return []
     return [CompletionItem(word, help=text) for word, text in (named | kinds).items() if word.startswith(incomplete)]
+
+
+def component_option(help_text: str) -> Callable[[Any], Any]:
+    """`--component ID|KIND|GLOB`, repeatable; the verb gets the words as `names`."""
+    return click.option(
+        "--component",
+        "names",
+        multiple=True,
+        metavar="ID|KIND|GLOB",
+        shell_complete=component_ids,
+        help=help_text,
+    )

@@ -5,18 +5,11 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, say, show_table
-from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.commands._complete import component_option
 
 
 @click.command("check")
-@click.option(
-    "--component",
-    "names",
-    multiple=True,
-    metavar="ID|KIND|GLOB",
-    shell_complete=component_ids,
-    help="Look at these, due or not; repeatable.",
-)
+@component_option("Look at these, due or not; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Look at every component this host watches, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
-from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,14 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("recover")
-@click.option(
-    "--component",
-    "names",
-    multiple=True,
-    metavar="ID|KIND|GLOB",
-    shell_complete=component_ids,
-    help="Only these; repeatable.",
-)
+@component_option("Only these; repeatable.")
 @click.option("--force", is_flag=True, help="A person's word: run the next step now (wants --component).")
 @format_option("table", "json")
 @dry_run_option

@@ -6,19 +6,12 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
-from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
 
 @click.command("status")
-@click.option(
-    "--component",
-    "names",
-    multiple=True,
-    metavar="ID|KIND|GLOB",
-    shell_complete=component_ids,
-    help="Only these; repeatable.",
-)
+@component_option("Only these; repeatable.")
 @click.option("--watch", is_flag=True, help="Show it again every two seconds until interrupted.")
 @format_option("table", "json", "nagios")
 @pass_app

@@ -97,14 +97,7 @@ class Keeper:
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        db = database.connect(self._config.store, self._timeout)
-        db.patience = self._timeout * _PATIENCE
-        try:
-            schema.migrate(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
+        return schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE)
 
     def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
         kept = None

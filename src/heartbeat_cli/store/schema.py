@@ -6,7 +6,7 @@ look are narrow: integer keys, response times in microseconds, statuses as numbe
 
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, connect
 
 _LOCK = 7_230_114  # any number of our own: the advisory lock that makes two first starts take turns
 
@@ -115,6 +115,19 @@ def migrate(db: Database) -> None:
         version = -1
     if version != len(MIGRATIONS):
         _apply(db)
+
+
+def opened(url: str, timeout: float, patience: float | None = None) -> Database:
+    """The store at `url`, brought to this version's tables. Raises StoreError when it cannot be had; then nothing
+    stays open."""
+    db = connect(url, timeout)
+    db.patience = patience
+    try:
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _apply(db: Database) -> None:
