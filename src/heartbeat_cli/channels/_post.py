@@ -21,6 +21,8 @@ _LONGEST_WAIT = 6 * 3600.0  # whatever the other side asks for
 # Seconds until the next try of what a person has to mend first (a token, an address, a right): no hurry, yet the
 # message must not be lost, for it is the one that says something is broken.
 MENDABLE = 300.0
+_LATE, _BROKEN = "no complete answer in time", "the connection broke off"
+_ANSWER_LOST = (_LATE, _BROKEN)  # after these it may have been taken all the same
 
 
 class Post(NamedTuple):
@@ -91,7 +93,8 @@ def wait(seconds: object) -> float | None:
 
 
 def _late(what: Post, timeout: float) -> DeliveryError:
-    return DeliveryError(f"{host(what.url)}: no complete answer within {round(timeout, 1):g} s", retryable=True)
+    text = f"{host(what.url)}: no complete answer within {round(timeout, 1):g} s"
+    return DeliveryError(text, retryable=True, unsure=True)
 
 
 def _exchange(what: Post, timeout: float) -> Answer:
@@ -121,7 +124,8 @@ def _exchange(what: Post, timeout: float) -> Answer:
     except requests.Timeout as error:
         raise _late(what, timeout) from error
     except (requests.RequestException, OSError, ValueError) as error:
-        raise DeliveryError(f"{host(what.url)}: {_words(error)}", retryable=True) from error
+        words = _words(error)
+        raise DeliveryError(f"{host(what.url)}: {words}", retryable=True, unsure=words in _ANSWER_LOST) from error
 
 
 def _nobody(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
@@ -155,9 +159,9 @@ def _words(error: Exception) -> str:
         ("Connection refused", "connection refused"),
         ("resolve", "host not found"),
         ("unreachable", "network unreachable"),
-        ("timed out", "no complete answer in time"),
+        ("timed out", _LATE),
     )
-    return next((words for sign, words in known if sign in text), "the connection broke off")
+    return next((words for sign, words in known if sign in text), _BROKEN)
 
 
 def said(body: str) -> str:

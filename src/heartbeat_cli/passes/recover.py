@@ -110,7 +110,8 @@ class _Room:
         state, parent = known.get(component.id), parent_of(component, known, self.config.components)
         last = passes.last_looks(self.db, self.config.observer).get(component.id)
         now = self.clock()
-        quiet = [s for s in silences.active(self.db, now) if s.kind == "maintenance" and s.covers(component, now)]
+        quiet = silences.quiet(self.db, self.config, now)
+        quiet = [s for s in quiet if s.kind == "maintenance" and s.covers(component, now)]
         held_by = incident.held_by if incident else None
         return Circumstances(
             state.state if state else "healthy",
@@ -199,7 +200,7 @@ class _Room:
             with self.db.transaction():
                 if states.note_recovery(self.db, incident.id, "failed"):
                     alert = self._failed_alert(component, incident, decision, tried)
-                    tell(self.db, self.config, alert, component, silences.active(self.db, now), now)
+                    tell(self.db, self.config, alert, component, silences.quiet(self.db, self.config, now), now)
         return Step(component.id, "exhausted", decision.reason, failed=True)
 
     def _failed_alert(

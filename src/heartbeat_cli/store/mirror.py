@@ -19,6 +19,7 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
+_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
 
 Snapshot = dict[str, list[Any]]
 
@@ -37,10 +38,11 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
+        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
     return found
 
 
-_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX))
+_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
 
 
 def _something_to_tell(db: Database) -> bool:
