@@ -1,30 +1,33 @@
 """A small real Bot API server. It judges calls as Telegram does (token, chat, topic, markup, length), unless a script
-says what happens to the next ones."""
+says what happens to the next ones, or a mood what happens to all of them. And a webhook's receiver with such moods."""
 
 import json
 import re
 import socket
 import struct
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
 from http.server import BaseHTTPRequestHandler
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tests.parts.http import Server, _QuietThreads, _serving
 
 TOKEN = "123456:AAH-secret_part"
 CHAT = "-100200300"
+_Server = TypeVar("_Server", bound="BotApi")
 _TAG = re.compile(r"</?(\w+)[^<>]*>")
 
 
 class Step(NamedTuple):
-    """What happens to one call: an answer, or `hang`, `drip`, `reset` (once accepted) instead of one."""
+    """What happens to one call: an answer, or `hang`, `drip`, `reset`, `drop` instead of one; `accept`: it is taken."""
 
     status: int = 200
     body: bytes = b'{"ok": true, "result": {}}'
     instead: str = ""
     accept: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def refusal(code: int, description: str, **parameters: int) -> Step:
@@ -33,15 +36,38 @@ def refusal(code: int, description: str, **parameters: int) -> Step:
 
 
 class BotApi(Server):
-    """`script` is used up call by call, then the server judges by itself; `calls` are all, `messages` the accepted."""
+    """`script` is used up call by call, then the server judges by itself; `calls` are all, `messages` the accepted.
+    What it would accept gets what `mood` says instead, if it says anything; `taken` is told of each accepted one before
+    its answer goes out. A call that hangs is let go, without a word, when `held` is emptied by `let_go`."""
 
     def __init__(self) -> None:
         super().__init__("")
+        self.mood: Callable[[dict[str, Any]], Step | None] = lambda call: None
+        self.taken: Callable[[dict[str, Any], Step], None] = lambda call, step: None
+        self.held: list[threading.Event] = []
         self.script: list[Step] = []
         self.calls: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.chats = {CHAT}
         self.topics: set[int] = set()
+
+    def decide(self, path: str, call: dict[str, Any]) -> Step:
+        if self.script:
+            return self.script.pop(0)
+        judged = self.judge(path, call)
+        return (self.mood(call) or judged) if judged.accept else judged
+
+    def hold(self) -> None:
+        """Until `let_go`."""
+        event = threading.Event()
+        self.held.append(event)
+        while not (event.wait(0.5) or self.stopping.is_set()):
+            pass
+
+    def let_go(self) -> None:
+        held, self.held = self.held, []
+        for event in held:
+            event.set()
 
     def judge(self, path: str, call: dict[str, Any]) -> Step:
         if path != f"/bot{TOKEN}/sendMessage":
@@ -60,6 +86,13 @@ class BotApi(Server):
         if len(text.encode("utf-16-le")) > 2 * 4096:
             return refusal(400, "Bad Request: message is too long")
         return Step(accept=True)
+
+
+class Receiver(BotApi):
+    """A webhook's receiver: takes whatever comes, unless it is in a mood."""
+
+    def judge(self, path: str, call: dict[str, Any]) -> Step:
+        return Step(body=b"", accept=True)
 
 
 def _markup_fault(text: str) -> str:
@@ -83,14 +116,17 @@ def _handler(server: BotApi) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.calls.append(call)
-            step = server.script.pop(0) if server.script else server.judge(self.path, call)
+            step = server.decide(self.path, call)
             if step.accept:
                 server.messages.append(call)
+                server.taken(call, step)
             if step.instead:
                 self._behave(step.instead)
                 return
             self.send_response(step.status)
             self.send_header("Content-Type", "application/json")
+            for name, value in step.headers:
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(step.body)))
             self.end_headers()
             self.wfile.write(step.body)
@@ -100,12 +136,14 @@ def _handler(server: BotApi) -> type[BaseHTTPRequestHandler]:
             if how == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
+            elif how == "drop":
+                self.connection.shutdown(socket.SHUT_RDWR)
             elif how == "drip":
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
                 while not server.stopping.wait(0.1):
                     self.wfile.write(b" ")
             else:
-                server.stopping.wait(30)
+                server.hold()
 
         def log_message(self, *args: object) -> None: ...
 
@@ -114,7 +152,18 @@ def _handler(server: BotApi) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def bot_api() -> Iterator[BotApi]:
-    server = BotApi()
+    with _running(BotApi()) as server:
+        yield server
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    with _running(Receiver()) as server:
+        yield server
+
+
+@contextmanager
+def _running(server: _Server) -> Iterator[_Server]:
     listener = _QuietThreads(("127.0.0.1", 0), _handler(server))
     server.url = f"http://127.0.0.1:{listener.server_address[1]}"
     with _serving(listener, server):

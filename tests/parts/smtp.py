@@ -3,13 +3,14 @@
 import asyncio
 import socket
 import ssl
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -19,9 +20,20 @@ from tests.parts.http import Certificate
 USER, PASSWORD = "heartbeat", "pass-word-1"
 
 
+class Whim(NamedTuple):
+    """What happens to one mail: an answer, or `hang`, `reset`, `drop` instead of one; `accept`: it is taken."""
+
+    answer: str = ""
+    instead: str = ""
+    accept: bool = False
+
+
 class MailBox:
     """`refusals` are the answers to RCPT by address, `data` the answer to a whole mail; `mails` are those taken, with
-    the recipients in `readers`, `raw` their bytes; `logins` the names that logged in."""
+    the recipients in `readers`, `raw` their bytes; `logins` the names that logged in.
+
+    `mood` says of a whole mail what happens instead (None: nothing); `taken` is told of each one that is taken, before
+    its answer goes out. A mail that hangs is let go, without a word, by `let_go`; `held` is how many hang."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -33,6 +45,13 @@ class MailBox:
         self.readers: list[list[str]] = []
         self.encrypted: list[bool] = []
         self.logins: list[str] = []
+        self.mood: Callable[[EmailMessage], Whim | None] = lambda mail: None
+        self.taken: Callable[[EmailMessage, Whim | None], None] = lambda mail, whim: None
+        self.held = 0
+        self._round = 0
+
+    def let_go(self) -> None:
+        self._round += 1
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         envelope.mail_from = address
@@ -45,14 +64,32 @@ class MailBox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.data.startswith("250"):
-            content = envelope.original_content
-            assert isinstance(content, bytes)
+        content = envelope.original_content
+        assert isinstance(content, bytes)
+        mail = BytesParser(EmailMessage, policy=default).parsebytes(content)
+        whim = self.mood(mail) if self.data.startswith("250") else None
+        if whim.accept if whim else self.data.startswith("250"):
             self.raw.append(content)
-            self.mails.append(BytesParser(EmailMessage, policy=default).parsebytes(content))
+            self.mails.append(mail)
             self.readers.append(list(envelope.rcpt_tos))
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
-        return self.data
+            self.taken(mail, whim)
+        if whim is None:
+            return self.data
+        return whim.answer or await self._behave(server.transport, whim.instead)
+
+    async def _behave(self, transport: Any, how: str) -> str:
+        if how == "hang":
+            self.held, now = self.held + 1, self._round
+            while self._round == now:
+                await asyncio.sleep(0.01)
+            self.held -= 1
+        elif how == "reset":
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # fmt: skip
+        transport.abort()
+        return "421 gone"
 
     def login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())

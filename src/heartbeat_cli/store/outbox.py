@@ -213,11 +213,17 @@ def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
 
 
 def _inherited(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:
-    """Whether an heir has the alert, or is given it now."""
+    """Whether an heir has the alert, or has heard of its incident's end meanwhile, or is given it now."""
     rows = db.rows("SELECT channel, state FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))
     states: dict[str, str] = dict(rows)
+    ends = db.rows(
+        "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
+        " AND b.alert_time > a.alert_time AND b.alert_type = 'recovered' JOIN heartbeat_outbox o"
+        " ON o.alert_id = b.alert_id AND o.state = 'sent' WHERE a.alert_id = ?",
+        (alert_id,),
+    )
     for heir in outcome.heirs:
-        if states.get(heir) in ("waiting", "sent"):
+        if states.get(heir) in ("waiting", "sent") or (heir,) in ends:
             return True
         if heir not in states:
             alerts.post(db, alert_id, [heir], outcome.at, remark=remark)
