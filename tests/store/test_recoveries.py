@@ -41,9 +41,17 @@ def test_what_came_up_in_its_time_is_credited_to_the_last_attempt(store: Databas
     assert [one.verified for one in recoveries.of_incident(store, "i")] == [None, AT + 120]
 
 
+def test_credit_for_what_needed_more_than_its_time_so_that_it_gets_more(store: Database) -> None:
+    recoveries.save(store, FIRST._replace(outcome="done"))
+    recoveries.save(store, FIRST._replace(id="i/held", outcome="held"))
+    recoveries.credit(store, "i", AT + 119)
+    assert recoveries.start_times(store, ["main", "other"]) == {"main": [119.0]}
+    assert recoveries.start_times(store, []) == {}
+
+
 def test_no_credit_for_what_came_up_late_or_was_never_done(store: Database) -> None:
     recoveries.save(store, FIRST._replace(outcome="done"))
-    recoveries.credit(store, "i", AT + 61)
+    recoveries.credit(store, "i", AT + 121)
     recoveries.credit(store, "i", AT - 1)
     recoveries.save(store, FIRST._replace(id="j/1", incident="j", outcome="failed"))
     recoveries.credit(store, "j", AT + 1)

@@ -22,8 +22,10 @@ class Incident(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One execution of one rung. `outcome` is running, done, failed, denied or refused; `verified` is when the same
-    check passed again; until `verify_until` a component that came up slowly is still given time."""
+    """One execution of one rung, or what held it back. `outcome` is running, done, working (accepted, still going on),
+    failed, denied, refused; after a kill lost (it never began) or cut off (nobody can tell); or held: nothing was
+    done. `reason` says why this step, `verified` is when the same check had passed often enough again; until
+    `verify_until` a component that comes up slowly is given time."""
 
     id: str
     incident: str | None
@@ -39,6 +41,7 @@ class Attempt(NamedTuple):
     output: str = ""
     verify_until: float | None = None
     verified: float | None = None
+    reason: str = ""
 
 
 def incident_id(component: str, started: float) -> str:

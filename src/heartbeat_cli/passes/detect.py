@@ -11,6 +11,7 @@ from heartbeat_cli.domain.component import Component, target_of, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.facts import Facts, outlook
 from heartbeat_cli.passes.tell import channels_of, tell
 from heartbeat_cli.store import alerts, passes, preferences, recoveries, silences, states
 from heartbeat_cli.store.database import Database
@@ -172,8 +173,9 @@ class _Room:
     def _details(self, component: Component, event: Event, incident: Incident | None) -> Mapping[str, object]:
         details: dict[str, object] = {"cause": event.cause, "started": event.started, "kind": component.kind}
         details |= {"observer": self.config.observer, "target": target_of(component)}
-        if component.plan.mode == "ask" and component.plan.ladder and event.name in ("opened", "released"):
-            details["ask"] = True
+        if event.name in ("opened", "released"):
+            next_ = outlook(Facts(self.db, self.config, self.now), component)
+            details |= {"recovery": next_.text, "ask": next_.asks}
         last = self._last_looks.get(component.id)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)

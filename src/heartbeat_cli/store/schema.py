@@ -88,7 +88,15 @@ _POSTGRES = (
         LATERAL jsonb_array_elements(s.samples) m""",
 )
 
-MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = ({"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},)
+_REASONS = (
+    "ALTER TABLE heartbeat_recoveries ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
+)
+
+MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
+    {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
+    {"sqlite": _REASONS, "postgres": _REASONS},
+)
 
 _WORDS = {
     "sqlite": {"time": "REAL", "key": "INTEGER PRIMARY KEY AUTOINCREMENT", "json": "TEXT", "partitioned": ""},

@@ -45,6 +45,14 @@ def open_incidents(db: Database) -> dict[str, Incident]:
     return {row[1]: Incident(*row) for row in rows}
 
 
+def ended_since(db: Database, at: float) -> dict[str, float]:
+    """When the last incident of each component ended, of those that ended since a moment."""
+    rows = db.rows(
+        "SELECT component, max(ended) FROM heartbeat_incidents WHERE ended >= to_timestamp(?) GROUP BY component", (at,)
+    )
+    return dict(rows)
+
+
 def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
     """Incidents that touch a span of time, oldest first."""
     rows = db.rows(

@@ -75,6 +75,8 @@ def _facts(alert: Alert, locale: str, timezone: str) -> list[str]:
 def _tried(alert: Alert, locale: str) -> list[str]:
     if alert.details.get("ask"):
         return [word("waits_for_you", locale, id=alert.component)]
+    if alert.details.get("recovery"):
+        return [str(alert.details["recovery"])]
     tried = alert.details.get("attempts") or []
     return [
         f"{n}. {action}: {word(outcome, locale)} - {detail}" for n, (action, outcome, detail) in enumerate(tried, 1)

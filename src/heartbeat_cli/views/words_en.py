@@ -11,6 +11,8 @@ TITLES = {
     "store_unreachable": "{name} cannot reach its store",
     "store_restored": "{name} reaches its store again",
     "recovery_failed": "{name}: recovery failed, a person is needed",
+    "recovery_denied": "{name}: heartbeat is not permitted to restart it",
+    "recovery_braked": "{name}: recovery is braked, too many steps",
 }
 
 DESCRIPTIONS = {
@@ -109,6 +111,10 @@ WORDS = {
     "denied": "not permitted",
     "refused": "refused",
     "running": "interrupted",
+    "working": "accepted, still going on",
+    "held": "held",
+    "lost": "cut off before it began",
+    "cut off": "cut off",
     "test_title": "Test message",
     "test_text": "If you can read this, heartbeat reaches you here.",
     "report": "Daily report",

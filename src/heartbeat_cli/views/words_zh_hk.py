@@ -11,6 +11,8 @@ TITLES = {
     "store_unreachable": "{name} 連不上儲存庫",
     "store_restored": "{name} 已能再次連上儲存庫",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
+    "recovery_denied": "{name}：heartbeat 沒有權限重啟它",
+    "recovery_braked": "{name}：修復步驟過多，已暫停自動修復",
 }
 
 DESCRIPTIONS = {
@@ -109,6 +111,10 @@ WORDS = {
     "denied": "沒有權限",
     "refused": "拒絕執行",
     "running": "中斷",
+    "working": "已接受，仍在進行",
+    "held": "暫緩",
+    "lost": "未開始便中斷",
+    "cut off": "中斷",
     "test_title": "測試訊息",
     "test_text": "如果你看到這則訊息，heartbeat 可以在此通知你。",
     "report": "每日報告",
