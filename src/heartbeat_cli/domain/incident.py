@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off")
+
 
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;

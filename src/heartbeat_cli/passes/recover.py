@@ -30,8 +30,8 @@ Keep = Callable[[Attempt], None]
 
 
 class Step(NamedTuple):
-    """What recovery did, or would do, about one component: `name` is the named reason, `action` the rung's and `on` what
-    it acts on; `outcome` is None where nothing was run; `failed` is set when a person is needed."""
+    """What recovery did, or would do, about one component: `name` is the named reason, `action` the rung's and `on`
+    what it acts on; `outcome` is None where nothing was run; `failed` is set when a person is needed."""
 
     component: str
     decision: str

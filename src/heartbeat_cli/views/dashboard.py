@@ -19,6 +19,7 @@ from heartbeat_cli.views.dashboard_rows import LEVELS, Group, groups
 from heartbeat_cli.views.voice import Voice, percent
 
 _INCIDENTS = 20  # shown one by one; more are counted
+_PENDING = ("done", "working", "running", "held", "lost", "cut off")
 _STEPS = 8
 _LEAST_REFRESH = 10.0
 _LEAST_STALE = 180.0
@@ -157,12 +158,11 @@ def _incident(one: Incident, board: Board, components: Mapping[str, Component], 
 
 
 def _step(one: Attempt, voice: Voice) -> dict[str, Any]:
-    done = one.outcome == "done"
     outcome = voice.word(one.outcome)
-    if done and (one.verified or one.verify_until is None or voice.now > one.verify_until):
+    if one.outcome == "done" and (one.verified or one.verify_until is None or voice.now > one.verify_until):
         outcome += f" – {voice.word('verified' if one.verified else 'not_verified')}"
     return {
-        "level": "ok" if one.verified else "warn" if done else "bad",
+        "level": "ok" if one.verified else "warn" if one.outcome in _PENDING else "bad",
         "action": one.action,
         "outcome": outcome,
         "detail": voice.clean(one.detail, 200),

@@ -92,7 +92,7 @@ def _recoveries(summary: Summary, locale: str) -> Table:
             _name(summary, one.component),
             _when(summary, one.started),
             f"{one.action}: {word(one.outcome, locale)} ({one_line(redact(one.detail), 70)})",
-            word("verified" if one.verified else "not_verified", locale),
+            "" if one.outcome == "held" else word("verified" if one.verified else "not_verified", locale),
         ]
         for one in summary.attempts[:_SHOWN]
     ]
