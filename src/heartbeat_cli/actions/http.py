@@ -69,4 +69,5 @@ def _judge(name: str, answer: http_call.Answer) -> Outcome:
     if 200 <= status < 300:
         return Outcome("done", f"{name} answered {status}", output)
     more = " (redirects are not followed)" if 300 <= status < 400 else ""
+    more = "; give this step what it wants to be let in, as headers" if status in _DENIED else more
     return Outcome("denied" if status in _DENIED else "failed", f"{name} answered {status}{more}", output)

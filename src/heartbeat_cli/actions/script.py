@@ -22,6 +22,7 @@ from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.outcome import Outcome, Right
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
+_MISSING = "no such script"
 
 
 class Settings(NamedTuple):
@@ -53,7 +54,8 @@ def rights(settings: Settings, *, timeout: float) -> Right:
     trouble = _trouble(settings)
     if trouble is None:
         return Right("ok", f"{_place(settings)[1]} may be run")
-    return Right("bad", trouble.detail, "mend that, or leave this step out of the ladder")
+    missing = trouble.detail.startswith(_MISSING)  # then the step is passed over: a ladder may well do without
+    return Right("warn" if missing else "bad", trouble.detail, "mend that, or leave this step out of the ladder")
 
 
 def _trouble(settings: Settings) -> Outcome | None:
@@ -66,7 +68,7 @@ def _trouble(settings: Settings) -> Outcome | None:
     try:
         reason = refusal(folder, path)
     except FileNotFoundError as error:
-        return Outcome("refused", f"no such script: {error.filename}")
+        return Outcome("refused", f"{_MISSING}: {error.filename}")
     except (OSError, ValueError) as error:
         words = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
         return Outcome("denied", f"cannot look at {path}: {words}; this user must be able to reach and read it")

@@ -11,7 +11,6 @@ from heartbeat_cli.domain.component import Component, target_of, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.facts import Facts, outlook
 from heartbeat_cli.passes.tell import channels_of, tell
 from heartbeat_cli.store import alerts, passes, preferences, recoveries, silences, states
 from heartbeat_cli.store.database import Database
@@ -174,6 +173,8 @@ class _Room:
         details: dict[str, object] = {"cause": event.cause, "started": event.started, "kind": component.kind}
         details |= {"observer": self.config.observer, "target": target_of(component)}
         if event.name in ("opened", "released"):
+            from heartbeat_cli.passes.facts import Facts, outlook  # a fault is rare, and every pass pays for imports
+
             next_ = outlook(Facts(self.db, self.config, self.now), component)
             details |= {"recovery": next_.text, "ask": next_.asks}
         last = self._last_looks.get(component.id)
