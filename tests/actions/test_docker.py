@@ -156,7 +156,7 @@ def held(name: str, **more: Any) -> str | None:
 def test_a_container_somebody_stopped_is_left_alone(run_container: RunContainer, policy: str) -> None:
     name = run_container("--restart", policy)
     assert held(name) is None
-    docker("stop", name)  # it has to be killed in the end: exit 137, as after `docker kill`
+    docker("stop", name)  # with exit 137, as after `docker kill`: its stop signal is SIGKILL
     reason = held(name)
     assert reason is not None
     assert reason.startswith(f"{name} was stopped on purpose at 20")
@@ -201,6 +201,20 @@ def test_whether_a_step_that_was_cut_off_took_place(run_container: RunContainer)
     docker("unpause", name)
     assert (happened(paused), happened(paused, do="unpause"), happened(time.time())) == (True, True, False)
     assert action.happened(Settings("heartbeat-test-nobody"), before, timeout=10) is None
+
+
+def test_since_when_it_runs_if_somebody_started_it(run_container: RunContainer) -> None:
+    """A crash loop starts again and again by itself: that is no coming up to be waited for."""
+    before = time.time()
+    name = run_container(command=TRAP)
+    begun = action.begun(Settings(name), timeout=10)
+    assert begun is not None and before <= begun <= time.time()
+    docker("pause", name)
+    assert action.begun(Settings(name), timeout=10) is None
+    loop = run_container("--restart", "always", command=("sh", "-c", "sleep 0.3"))
+    wait_for(lambda: inspect(loop)["RestartCount"] > 0, "Docker starts it again")
+    assert action.begun(Settings(loop), timeout=10) is None
+    assert action.begun(Settings("heartbeat-test-nobody"), timeout=10) is None
 
 
 def test_a_restart_still_under_way_took_place(run_container: RunContainer) -> None:

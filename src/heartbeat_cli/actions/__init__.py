@@ -16,5 +16,8 @@ and may have these, none of which changes anything or raises:
                                                     whether the step's effect took place at or after `since` (seconds
                                                     since the epoch), or is visibly under way: asked when the process
                                                     that took it was killed. None: cannot be known, as without it
+    begun(settings, *, timeout) -> float | None     since when (epoch seconds) what it acts on has been running, if
+                                                    somebody started it: it may still be coming up. None: it does
+                                                    not run, goes round in a crash loop, or that cannot be known
     rights(settings, *, timeout) -> Right           whether this user may take it; asked by `heartbeat doctor`
 """

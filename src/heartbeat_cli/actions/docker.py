@@ -107,6 +107,16 @@ def happened(settings: Settings, since: float, *, timeout: float) -> bool | None
         return None
 
 
+def begun(settings: Settings, *, timeout: float) -> float | None:
+    if problems(settings):
+        return None
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            return past.begun(client.inspect())
+    except _engine.Trouble:
+        return None
+
+
 def rights(settings: Settings, *, timeout: float) -> Right:
     """An Engine that answers may be used for everything: it knows no lesser right."""
     try:

@@ -21,7 +21,8 @@ from heartbeat_cli.domain.outcome import Outcome, Right
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 
 _PROPERTIES = (
-    "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic"
+    "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic,"
+    "NRestarts"
 )
 _LOOK_SHARE = 0.15  # of the time, for the look before and again for the one after
 _LONGEST_LOOK = 5.0
@@ -85,6 +86,15 @@ def happened(settings: Settings, since: float, *, timeout: float) -> bool | None
     if begun is None:
         return False
     return None if begun > now else time.time() - (now - begun) >= since
+
+
+def begun(settings: Settings, *, timeout: float) -> float | None:
+    """By the same moment as `happened`; none for a unit that systemd itself has started again after a crash."""
+    found = _seen(settings, timeout)
+    if not found or found.get("ActiveState") != "active" or found.get("NRestarts", "0") != "0":
+        return None
+    left, now = systemd.left_inactive(found), time.monotonic()
+    return None if left is None or left > now else time.time() - (now - left)
 
 
 def rights(settings: Settings, *, timeout: float) -> Right:

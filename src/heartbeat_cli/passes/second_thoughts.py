@@ -5,6 +5,7 @@ work is in flight that a restart would lose. Used by `recover`; nothing here cha
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ def against(db: Database, config: Config, due: Sequence[Due], now: float) -> dic
     """Why not to act after all, by component; those that are not named may go ahead."""
     found = _fresh_looks(db, config, due, now)
     left = [one for one in due if one.component.id not in found]
-    found |= {id_: ("objection", f"held: {text}") for id_, text in _objections(left).items()}
+    found |= _objections(left, now)
     left = [one for one in left if one.component.id not in found]
     work = _at_work([one.component for one in left])
     for one in left:
@@ -66,21 +67,28 @@ def _in_flight(one: Due, work: str, now: float) -> Objection | None:
     return None
 
 
-def _objections(due: Sequence[Due]) -> dict[str, str]:
-    """What the actions themselves say against their step just now (masked, stopped on purpose), by component."""
-    said = _asked_at_once({one.component.id: partial(_hold, one.rung) for one in due})
-    return {id_: one_line(text) for id_, text in said.items() if text}
+def _objections(due: Sequence[Due], now: float) -> dict[str, Objection]:
+    """What speaks against a step just now: its action says so (masked, stopped on purpose), or somebody else has just
+    started what it would restart."""
+    said = _asked_at_once({one.component.id: partial(_objection, one, now) for one in due})
+    return {id_: (name, one_line(text)) for id_, (name, text) in said.items() if text}
+
+
+def _objection(one: Due, now: float) -> Objection:
+    action = plugins.load("actions", one.rung.action)
+    if (hold := getattr(action, "hold", None)) and (reason := hold(one.rung.settings, timeout=_ASK / 2)):
+        return "objection", f"held: {reason}"
+    begun = ask(one.rung.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
+    left = 0.0 if begun is None else begun + one.grace - now
+    if begun is None or not 0 < left <= one.grace:
+        return "", ""
+    return "starting", f"held: it was started {duration(now - begun)} ago; it has {left:.0f} s left to come up"
 
 
 def _at_work(components: Sequence[Component]) -> dict[str, str]:
     """Who of these has work in flight, and what."""
     said = _asked_at_once({one.id: partial(_busy, one.plan.guard) for one in components})
     return {id_: one_line(text) for id_, text in said.items() if text}
-
-
-def _hold(rung: Rung) -> str | None:
-    ask = getattr(plugins.load("actions", rung.action), "hold", None)
-    return ask(rung.settings, timeout=_ASK) if ask else None
 
 
 def _happened(rung: Rung, since: float) -> bool | None:
@@ -107,7 +115,5 @@ def _asked_at_once(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]
 
 
 def _answer(answers: dict[str, Any], id_: str, ask: Callable[[], Any]) -> None:
-    try:
+    with suppress(Exception):  # a fault of our own in a mere question: the look at the component has been taken
         answers[id_] = ask()
-    except Exception:  # a fault of our own in a mere question: the look at the component itself has been taken
-        answers[id_] = None

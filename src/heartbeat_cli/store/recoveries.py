@@ -14,6 +14,8 @@ _TIMES = {"started", "finished", "verify_until", "verified"}
 
 _STARTS = 10  # of a component, remembered as its history
 
+_WELL_BEFORE = "its run was cut off; the component was well again before that was looked into"
+
 _LOCK = 7_230_116  # any number of our own: the advisory lock that makes those who would heal take turns
 
 
@@ -80,7 +82,14 @@ def start_times(db: Database, components: Iterable[str]) -> dict[str, list[float
 
 def credit(db: Database, incident: str, well_since: float) -> None:
     """The incident is over: what its last step set going came up, in the time it was given or in as much again (the
-    next time it is given more)."""
+    next time it is given more). A step whose process was killed is looked into no more; should that process live after
+    all (on another host), it will say itself how the step went."""
+    db.run(
+        "UPDATE heartbeat_recoveries SET outcome = 'cut off', detail = ?,"
+        " finished = CASE WHEN started > to_timestamp(?) THEN started ELSE to_timestamp(?) END"
+        " WHERE incident = ? AND outcome = 'running'",
+        (_WELL_BEFORE, well_since, well_since, incident),
+    )
     rows = db.rows(
         "SELECT id, started, verify_until FROM heartbeat_recoveries WHERE incident = ? AND verified IS NULL"
         " AND outcome IN ('done', 'working', 'cut off') AND key = (SELECT max(key) FROM heartbeat_recoveries"
