@@ -340,6 +340,21 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(ward: Make) -> None:
     assert one.steps == [] and scene.attempts == []
 
 
+def test_a_dry_run_of_an_order_does_nothing_either(ward: Make) -> None:
+    one = ward()
+    scene = one.fault()
+    assert [step.decision for step in scene.recover("main", forced=True, dry_run=True)] == ["would run"]
+    assert one.steps == [] and scene.attempts == []
+
+
+def test_a_dry_run_names_the_steps_of_what_is_well(ward: Make) -> None:
+    one = ward()
+    one.server.answer = Answer()
+    one.scene.pass_()
+    (step,) = one.scene.recover(dry_run=True)
+    assert step[:3] == ("main", "nothing", "it is not in fault (its steps: 1. command sh, 2. command sh)")
+
+
 def test_no_incident_no_step(ward: Make) -> None:
     one = ward()
     one.scene.pass_(2)

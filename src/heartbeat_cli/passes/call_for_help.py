@@ -18,6 +18,7 @@ NAMES = {
     "budget": "recovery_failed",
     "given_up": "recovery_failed",
     "denied": "recovery_denied",
+    "objection": "recovery_held",
     "host_budget": "recovery_braked",
 }
 

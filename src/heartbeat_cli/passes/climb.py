@@ -1,23 +1,23 @@
 """Rungs being taken and proven, several components at once: no slow one keeps a quick one waiting.
 
-Actions run on daemon threads that nobody waits for beyond their time; everything else (looks, the store) stays on the
-calling thread. A rung counts as proven when the component's own check has passed as often in a row as ends a fault:
-one good look just after a start says little about a thing that dies a second later.
+Actions and looks run on daemon threads that nobody waits for beyond their time; the store is used on the calling thread
+only. A rung counts as proven when the component's own check has passed as often in a row as ends a fault: one good look
+just after a start says little about a thing that dies a second later.
 """
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from heartbeat_cli import in_flight, plugins
+from heartbeat_cli import engine, in_flight, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, Rung
 from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.result import SUCCESSES
+from heartbeat_cli.domain.result import SUCCESSES, Reading
 from heartbeat_cli.passes import check
 from heartbeat_cli.passes.facts import Due
 from heartbeat_cli.store.database import Database
@@ -26,8 +26,6 @@ _POLL = 0.05  # seconds between two looks at who has finished
 _SPACING = 1.0  # seconds between two looks that prove a rung
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
-
-LIMIT = 8  # rungs taken at once
 
 
 class Ended(NamedTuple):
@@ -44,43 +42,71 @@ class Proven(NamedTuple):
     at: float | None
 
 
-def climb(db: Database, config: Config, due: Sequence[Due], clock: Callable[[], float]) -> Iterator[Ended | Proven]:
-    """Take all the rungs at once; tells of each as it ends, and of those that took place how their proof went."""
-    timeout = config.recovery.timeout
-    ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-    waiting = {one.component.id: one.component for one in due}
-    for one in due:
-        _in_background(partial(_take_and_tell, one, timeout, ended))
-    proofs: list[_Proof] = []
-    until = time.monotonic() + timeout + _DRAIN + _SLACK
-    while waiting or proofs:
-        for done in _finished(ended, waiting, until):
-            component = waiting.pop(done.component)
-            yield done
-            if done.outcome.result in ("done", "working"):
-                proofs.append(_Proof(db, config, component, clock))
-        for proof in [one for one in proofs if one.due]:
-            proof.look()
-            if proof.over:
-                proofs.remove(proof)
-                yield Proven(proof.id, proof.at)
-        if waiting or proofs:
-            time.sleep(_POLL)
+class _Looked(NamedTuple):
+    component: str
+    reading: Reading
 
 
-def _finished(ended: "queue.SimpleQueue[Ended]", waiting: Mapping[str, Component], until: float) -> list[Ended]:
-    """Those that have ended since, and all the rest once their time is over."""
-    found = []
-    while not ended.empty():
-        found.append(ended.get())
-    if time.monotonic() < until:
-        return found
-    late = Outcome("working", "the step did not come back in its time")
-    return found + [Ended(id_, late) for id_ in waiting if id_ not in {one.component for one in found}]
+class Climb:
+    """Rungs on their way: `start` one, at any time; iterating tells of each as it ends and, where it took place, how
+    its proof went, until nothing is left on its way."""
+
+    def __init__(self, db: Database, config: Config, clock: Callable[[], float]) -> None:
+        self._db, self._config, self._clock = db, config, clock
+        self._timeout = config.recovery.timeout
+        self._heard: queue.SimpleQueue[Ended | _Looked] = queue.SimpleQueue()
+        self._taking: dict[str, tuple[Component, float]] = {}
+        self._proofs: dict[str, _Proof] = {}
+
+    @property
+    def taking(self) -> int:
+        """How many rungs are being taken just now, proofs aside."""
+        return len(self._taking)
+
+    def start(self, due: Due) -> None:
+        """Take a rung."""
+        until = time.monotonic() + self._timeout + _DRAIN + _SLACK
+        self._taking[due.component.id] = due.component, until
+        _in_background(partial(_take_and_tell, due, self._timeout, self._heard))
+
+    def __iter__(self) -> Iterator[Ended | Proven]:
+        while self._taking or self._proofs:
+            for ended in self._ended():
+                component, _ = self._taking.pop(ended.component)
+                if ended.outcome.result in ("done", "working"):
+                    self._proofs[component.id] = _Proof(self._db, self._config, component, self._clock)
+                yield ended
+            for proof in list(self._proofs.values()):
+                if proof.over:
+                    del self._proofs[proof.id]
+                    yield Proven(proof.id, proof.at)
+                elif proof.due:
+                    _in_background(partial(_look_and_tell, proof.begin(), self._heard))
+            if self._taking or self._proofs:
+                time.sleep(_POLL)
+
+    def _ended(self) -> list[Ended]:
+        """The rungs that have ended since, and those whose time is over; what looks have found goes to its proof."""
+        found: dict[str, Ended] = {}
+        while not self._heard.empty():
+            heard = self._heard.get()
+            if isinstance(heard, Ended):
+                found[heard.component] = heard
+            elif heard.component in self._proofs:
+                self._proofs[heard.component].saw(heard.reading)
+        late = Outcome("working", "the step did not come back in its time")
+        for id_, (_, until) in self._taking.items():
+            if id_ not in found and time.monotonic() >= until:
+                found[id_] = Ended(id_, late)
+        return [one for id_, one in found.items() if id_ in self._taking]
 
 
-def _take_and_tell(due: Due, timeout: float, ended: "queue.SimpleQueue[Ended]") -> None:
-    ended.put(Ended(due.component.id, _take(due, timeout)))
+def _take_and_tell(due: Due, timeout: float, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
+    heard.put(Ended(due.component.id, _take(due, timeout)))
+
+
+def _look_and_tell(asked: engine.Asked, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
+    heard.put(_Looked(asked.component.id, check.look([asked])[asked.component.id]))
 
 
 def _take(due: Due, timeout: float) -> Outcome:
@@ -114,27 +140,30 @@ class _Proof:
         self._until = time.monotonic() + wait
         self._spacing = min(_SPACING, wait / (2 * self._wanted))
         self._asked = check.look_for(db, config, component, clock())
-        self._next = time.monotonic()
+        self._next: float | None = time.monotonic()  # None while a look is on its way
 
     @property
     def due(self) -> bool:
-        return time.monotonic() >= min(self._next, self._until)
+        return self._next is not None and time.monotonic() >= self._next
 
     @property
     def over(self) -> bool:
         return self.at is not None or time.monotonic() >= self._until
 
-    def look(self) -> None:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            return
+    def begin(self) -> engine.Asked:
+        """The next look, which ends when the wait does."""
+        self._next = None
         look = self._asked.look
-        seen = check.look([self._asked._replace(look=look._replace(timeout=min(look.timeout, left)))])[self.id]
-        self._good = self._good + 1 if seen.status in SUCCESSES else 0
+        left = max(_POLL, self._until - time.monotonic())
+        return self._asked._replace(look=look._replace(timeout=min(look.timeout, left)))
+
+    def saw(self, reading: Reading) -> None:
+        """What that look has found."""
+        self._good = self._good + 1 if reading.status in SUCCESSES else 0
         if self._good >= self._wanted:
             self.at = self._clock()
         self._next = time.monotonic() + self._spacing
-        self._asked = check.look_again(self._db, self._asked, seen, self._clock())
+        self._asked = check.look_again(self._db, self._asked, reading, self._clock())
 
 
 def _in_background(work: Callable[[], None]) -> None:

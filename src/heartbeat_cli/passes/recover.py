@@ -1,12 +1,13 @@
 """The third room: for each open incident, the next rung of its ladder, recorded before it starts and proven after.
 
-It goes in waves: decide for everything that is in fault, take the rungs that are due side by side, then decide again
-for those that were not helped. Nothing is restarted on old news: right before a rung the component is looked at once
-more, and one that answers again is left alone; then the action itself is asked what speaks against it, and the
-component whether it is at work. Only a person's `--force` goes without that.
+Everything in fault is decided upon, the rungs that are due are taken side by side, and what was not helped is decided
+upon anew while the others are still at work. Nothing is restarted on old news: right before a rung the component is
+looked at once more, and one that answers again is left alone; then the action itself is asked what speaks against it,
+and the component whether it is at work. Only a person's `--force` goes without that.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Decision, Word, target
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.passes import call_for_help, second_thoughts
-from heartbeat_cli.passes.climb import LIMIT, Ended, Proven, climb
+from heartbeat_cli.passes.climb import Climb, Ended, Proven
 from heartbeat_cli.passes.facts import Due, Facts, own_ids, steps_in_words
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store import recoveries
@@ -25,6 +26,9 @@ from heartbeat_cli.store.database import Database
 _OUTPUT = 4_000
 # Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
 _KEPT = frozenset({"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "busy"})
+
+_UNHELPED = ("failed", "denied", "refused")
+_AT_ONCE = 16  # rungs that are taken side by side
 
 Keep = Callable[[Attempt], None]
 
@@ -73,22 +77,47 @@ class _Room:
         self.until = time.monotonic() + config.recovery.timeout
 
     def work(self, ids: Sequence[str]) -> list[Step]:
-        """Wave after wave, until everything was helped, needs time, or has no rung left."""
-        steps: list[Step] = []
-        while ids:
-            settled, due = self._choose(ids)
-            steps += settled
-            now, later = due[:LIMIT], due[LIMIT:]
-            taken = self._climb(now)
-            steps += taken
-            unhelped = {one.component for one in taken if one.outcome in ("failed", "denied", "refused")}
-            unhelped -= {one.component.id for one in now if one.incident is None}
-            ids = [id_ for id_ in ids if id_ in unhelped or any(id_ == one.component.id for one in later)]
-            if ids and time.monotonic() > self.until:
-                spent = "this pass has spent its time; the next one goes on"
-                return steps + [Step(one.component.id, "wait", spent, "time", one.rung.action) for one in later]
-            self.word = self.word._replace(forced=False)
-        return steps
+        """Decide for all of them, take the rungs that are due side by side, and decide anew for each that was not
+        helped, until everything was helped, needs time, or has no rung left."""
+        steps, due = self._choose(ids)
+        self.word = self.word._replace(forced=False)
+        waiting, climbing = deque(due), Climb(self.db, self.config, self.clock)
+        taken: dict[str, tuple[Due, Attempt]] = {}
+        steps += self._start(waiting, climbing, taken)
+        for event in climbing:
+            one, attempt = taken[event.component]
+            attempt = self._after(attempt, event)
+            self.keep(attempt)
+            taken[event.component] = one, attempt
+            unhelped = attempt.outcome in _UNHELPED
+            if unhelped or isinstance(event, Proven):
+                steps.append(_step(one, attempt))
+            if unhelped and one.incident is not None:
+                settled, more = self._choose([event.component])
+                steps += settled
+                waiting += more
+            steps += self._start(waiting, climbing, taken)
+        spent = "this pass has spent its time; the next one goes on"
+        return steps + [_about(one, "wait", spent, "time") for one in waiting]
+
+    @property
+    def _late(self) -> bool:
+        return time.monotonic() > self.until
+
+    def _start(self, waiting: "deque[Due]", climbing: Climb, taken: dict[str, tuple[Due, Attempt]]) -> list[Step]:
+        """Start what waits, as far as there is room and time; each is recorded before it starts."""
+        refused = []
+        while waiting and climbing.taking < _AT_ONCE and not self._late:
+            one = waiting.popleft()
+            attempt = self._attempt(one)
+            if self._mine(one, attempt):
+                self.keep(attempt)
+                taken[one.component.id] = one, attempt
+                climbing.start(one)
+            else:
+                busy = "held: another heartbeat is taking a step just now"
+                refused.append(_about(one, "held", busy, "elsewhere"))
+        return refused
 
     # --- decide ---------------------------------------------------------------------------------------------------
 
@@ -108,23 +137,12 @@ class _Room:
             elif self.dry:
                 steps = steps_in_words(component) or "none"
                 settled.append(Step(id_, "nothing", f"it is not in fault (its steps: {steps})", "well"))
-        if self.word.forced:
-            return settled, due
-        against = second_thoughts.against(self.db, self.config, due, self.clock())
+        against = {} if self.word.forced else second_thoughts.against(self.db, self.config, due, self.clock())
         for one in due:
             if one.component.id in against:
                 settled.append(self._not_now(facts, one, *against[one.component.id]))
             elif self.dry:
-                settled.append(
-                    Step(
-                        one.component.id,
-                        "would run",
-                        one.reason,
-                        one.decision.name,
-                        one.rung.action,
-                        on=target(one.rung),
-                    )
-                )
+                settled.append(_about(one, "would run", one.reason, one.decision.name))
         return settled, [] if self.dry else [one for one in due if one.component.id not in against]
 
     def _decide(self, facts: Facts, component: Component) -> Step | Due:
@@ -162,19 +180,13 @@ class _Room:
 
     def _not_now(self, facts: Facts, one: Due, name: str, reason: str) -> Step:
         decision = Decision("held", name, self._clean(reason), one.decision.rung)
+        fresh = name == "objection" and one.incident is not None and facts.now < one.incident.declared + one.grace
+        needs_person = name in call_for_help.NAMES and not fresh  # it may be about to start, or to stop
         if one.incident is not None and not self.dry:
             self._note(facts, one.component, one.incident, decision, decision.reason)
-            if name in call_for_help.NAMES:
+            if needs_person:
                 call_for_help.call(self.db, self.config, facts, one.component, one.incident, decision)
-        return Step(
-            one.component.id,
-            "held",
-            decision.reason,
-            name,
-            one.rung.action,
-            failed=name in call_for_help.NAMES,
-            on=target(one.rung),
-        )
+        return _about(one, "held", decision.reason, name)._replace(failed=needs_person)
 
     def _note(self, facts: Facts, component: Component, incident: Incident, decision: Decision, reason: str) -> None:
         """Keep why nothing is done, once an incident and reason."""
@@ -201,27 +213,6 @@ class _Room:
         )
 
     # --- act ------------------------------------------------------------------------------------------------------
-
-    def _climb(self, due: Sequence[Due]) -> list[Step]:
-        """Take these rungs: each recorded, run, recorded again, proven by the same check."""
-        steps: dict[str, Step] = {}
-        attempts: dict[str, Attempt] = {}
-        for one in due:
-            attempt = self._attempt(one)
-            if self._mine(one, attempt):
-                attempts[one.component.id] = attempt
-            else:
-                busy = "held: another heartbeat is taking a step just now"
-                steps[one.component.id] = Step(one.component.id, "held", busy, "elsewhere", one.rung.action)
-        for attempt in attempts.values():
-            self.keep(attempt)
-        chosen = {one.component.id: one for one in due if one.component.id in attempts}
-        for event in climb(self.db, self.config, list(chosen.values()), self.clock):
-            id_ = event.component
-            attempts[id_] = self._after(attempts[id_], event)
-            self.keep(attempts[id_])
-            steps[id_] = _step(chosen[id_], attempts[id_])
-        return [steps[one.component.id] for one in due]
 
     def _attempt(self, one: Due) -> Attempt:
         begun = self.clock()
@@ -263,15 +254,15 @@ class _Room:
         return one_line(redact(text, self.config.secrets), 300)
 
 
+def _about(one: Due, decision: str, reason: str, name: str) -> Step:
+    return Step(one.component.id, decision, reason, name, one.rung.action, on=target(one.rung))
+
+
 def _step(one: Due, attempt: Attempt) -> Step:
-    return Step(
-        one.component.id,
-        "ran",
-        attempt.detail,
-        one.decision.name,
-        one.rung.action,
-        attempt.outcome,
-        attempt.verified is not None,
-        failed=attempt.outcome not in ("done", "working") and one.decision.rung + 1 >= len(one.component.plan.ladder),
-        on=target(one.rung),
+    """A rung that was taken."""
+    last = one.decision.rung + 1 >= len(one.component.plan.ladder)
+    return _about(one, "ran", attempt.detail, one.decision.name)._replace(
+        outcome=attempt.outcome,
+        verified=attempt.verified is not None,
+        failed=last and attempt.outcome in _UNHELPED,
     )

@@ -12,6 +12,7 @@ TITLES = {
     "store_restored": "{name} reaches its store again",
     "recovery_failed": "{name}: recovery failed, a person is needed",
     "recovery_denied": "{name}: heartbeat is not permitted to restart it",
+    "recovery_held": "{name} is left alone: a person decides",
     "recovery_braked": "{name}: recovery is braked, too many steps",
 }
 

@@ -12,6 +12,7 @@ TITLES = {
     "store_restored": "{name} 已能再次連上儲存庫",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
     "recovery_denied": "{name}：heartbeat 沒有權限重啟它",
+    "recovery_held": "{name}：heartbeat 不作處理，由人手決定",
     "recovery_braked": "{name}：修復步驟過多，已暫停自動修復",
 }
 
