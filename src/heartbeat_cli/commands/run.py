@@ -62,7 +62,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
         return found
 
     for one in keeper.do(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason}")
+        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
     done = _deliver(app, keeper, tell)
     if keeper.do(detect.in_fault, now()):
