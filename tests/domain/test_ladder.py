@@ -169,6 +169,25 @@ def test_a_clock_put_back_does_not_stop_the_ladder_for_as_long(back: float) -> N
         assert next_([tried(0, outcome, ago=-back)]).move == move
 
 
+@pytest.mark.parametrize("back", [-14_400.0, -3.0e8])
+def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: float) -> None:
+    tight = LIMITS._replace(brakes=Brakes(backoff=0, budget=2))
+    before = [tried(0, "done", ago=back), tried(1, "failed", ago=back), tried(2, "failed", ago=back)]
+    decision = next_(before, limits=tight)
+    assert (decision.move, decision.rung) == ("run", 0)
+    again = next_([*before, tried(0, "failed", ago=1)], limits=tight)
+    assert (again.move, again.rung) == ("run", 1)
+
+
+def test_what_a_step_has_healed_waits_for_the_next_look_and_not_for_its_backoff() -> None:
+    healed = [tried(0, "done", ago=10, verified=NOW - 8)]
+    waiting = next_(healed, FAULT._replace(looked=NOW - 12))
+    assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; the next look is waited for")
+    assert next_(healed, FAULT._replace(looked=NOW - 5)).move == "run", "it failed since"
+    assert next_([tried(0, "done", ago=70)], FAULT._replace(looked=NOW - 72)).move == "run", "it was not healed"
+    assert next_(healed, FAULT._replace(looked=NOW - 12), FORCED).move == "run"
+
+
 outcomes = st.sampled_from(["running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off"])
 attempts = st.lists(
     st.builds(tried, st.integers(0, 3), outcomes, st.floats(-100.0, 40_000.0), st.none() | st.just(NOW - 5)), max_size=8

@@ -109,6 +109,37 @@ def test_rungs_of_several_components_run_side_by_side(
     assert one.steps == []
 
 
+_TOGETHER = """
+cd "$1"; test -e "done-$0" || exit 2
+await() { n=0; until test -e "$1"; do n=$((n+1)); test $n -gt 60 && exit 2; sleep 0.05; done; }
+case "$0" in
+  first) await done-b; await done-c; sleep 0.5;;
+  b) : > looks-b; await looks-c;;
+  c) : > looks-c; await looks-b;;
+esac
+"""
+
+
+def test_those_that_were_not_helped_are_looked_at_together(
+    store: Database, store_url: str, tmp_path: Path, ward: Make
+) -> None:
+    """While the first is looked at once more, the steps of two others fail; their looks wait for one another."""
+    one = ward()
+    components = {}
+    for name, takes in (("first", 0), ("b", 0.2), ("c", 0.4)):
+        fails = f"sleep {takes}; : > {tmp_path}/done-{name}; exit 1"
+        components[name] = {
+            "kind": "command",
+            "command": ["/bin/sh", "-c", _TOGETHER, name, str(tmp_path)],
+            "retries": 0,
+            "recovery": {"ladder": [{"action": "command", "command": ["/bin/sh", "-c", fails]}, one.step(name)]},
+        }
+    scene = Scene(store, store_url, tmp_path, components, recovery=TOUCHY)
+    scene.pass_(3)
+    left_alone = [step.component for step in scene.recover() if step.reason == "held: it answers again"]
+    assert left_alone == ["first", "b", "c"] and one.steps == []
+
+
 def test_one_good_look_is_no_proof_when_two_end_a_fault(store: Database, store_url: str, tmp_path: Path) -> None:
     """A crash loop is up for a moment after each restart: here every other look finds it well."""
     check, looks, flag = tmp_path / "check", tmp_path / "looks", tmp_path / "restarted"
@@ -200,6 +231,19 @@ def test_after_its_parent_is_back_a_child_has_time_to_follow(ward: Make, tmp_pat
     scene.now += 61
     scene.pass_(1)
     assert scene.recover()[0].decision == "ran"
+
+
+def test_what_was_healed_is_looked_at_soon_and_not_restarted_meanwhile(ward: Make) -> None:
+    one = ward()
+    one = ward([one.step("one", cures=True)], main={"interval": 3600}, recovery={"backoff": 0})
+    scene = one.fault()
+    scene.recover()
+    assert one.recover() == [("wait", "step 1 healed it; the next look is waited for")]
+    scene.now += 30
+    assert set(scene.check().readings) == {"main"} and scene.detect() == []
+    scene.now += 30
+    scene.check()
+    assert scene.detect() == ["main ended"] and one.steps == ["one"]
 
 
 def test_a_slow_starter_is_given_longer_the_next_time(ward: Make) -> None:
@@ -295,7 +339,7 @@ def test_or_it_is_given_up_and_a_person_told(ward: Make, jobs: Server) -> None:
     for _ in range(2):
         (step,) = one.scene.recover()
         assert (step.name, step.failed) == ("given_up", True)
-    assert one.steps == [] and told(one.scene, "recovery_failed") == 1
+    assert one.steps == [] and told(one.scene, "recovery_held") == 1
 
 
 def test_a_drain_call_goes_before_the_step(ward: Make, jobs: Server) -> None:

@@ -59,13 +59,18 @@ def brake(
     return Braked("host_budget", reason, left)
 
 
+def quiet(brakes: Brakes, last: float, now: float) -> bool:
+    """Whether nothing was done for `rearm` seconds after `last`; what lies as far ahead was dated by a wrong clock."""
+    return abs(now - last) >= brakes.rearm
+
+
 def opener(brakes: Brakes, own: Sequence[Taken], now: float) -> Taken | None:
     """The step that opened the component's breaker, while it is open: the last one, if it spent the budget."""
     if not own:
         return None
     last = own[-1]
     spent = sum(last.started - brakes.window < one.started <= last.started for one in own)
-    return last if spent >= brakes.budget and now - last.started < brakes.rearm else None
+    return last if spent >= brakes.budget and not quiet(brakes, last.started, now) else None
 
 
 def _breaker(brakes: Brakes, own: Sequence[Taken], now: float) -> Braked | None:

@@ -12,7 +12,7 @@ never began is not forgotten, and where nobody can tell, it has its grace and is
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake
+from heartbeat_cli.domain.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake, quiet
 from heartbeat_cli.domain.component import Plan, Rung
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration
@@ -24,7 +24,7 @@ class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
     maintenance in force (its reason), whether it fails anew for too few looks (`blip`), and seconds this host has been
-    up."""
+    up, and when it was looked at last (epoch seconds)."""
 
     state: str
     last_status: str
@@ -33,6 +33,7 @@ class Circumstances(NamedTuple):
     maintenance: str | None = None
     blip: bool = False
     uptime: float | None = None
+    looked: float | None = None
 
 
 class Word(NamedTuple):
@@ -135,6 +136,8 @@ def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Deci
         return Decision("wait", "blip", "it was well again; waiting for as many failing looks as make a fault")
     if around.last_status == "unknown":
         return Decision("held", "unknown", "held: the last look could not be made, so it may be well")
+    if healed := _just_healed(past.tried, around.looked):
+        return Decision("wait", "healed", f"step {healed.rung + 1} healed it; the next look is waited for")
     if around.parent_back is not None:
         parent, left = around.parent_back
         return Decision("wait", "follows", f"{parent}, which it depends on, is back; it has {left:.0f} s to follow")
@@ -142,6 +145,14 @@ def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Deci
         left = limits.grace - around.uptime
         return Decision("wait", "boot", f"this host has just started; it has {left:.0f} s left to come up")
     return None
+
+
+def _just_healed(tried: Sequence[Attempt], looked: float | None) -> Attempt | None:
+    """The last step, when the component was seen well after it and the last look is older than that."""
+    last = next((one for one in reversed(tried) if one.outcome != "held"), None)
+    if last is None or last.verified is None or looked is None or not last.started <= last.verified:
+        return None
+    return last if looked < last.started else None
 
 
 def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Decision:
@@ -170,7 +181,7 @@ def _anew(tried: Sequence[Attempt], now: float) -> str:
     tried = [one for one in tried if one.outcome != "held"]
     if not tried:
         return "nothing was tried yet"
-    return f"from the first step again: nothing was done for {duration(now - tried[-1].started)}"
+    return f"from the first step again: nothing was done for {duration(abs(now - tried[-1].started))}"
 
 
 def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float) -> Decision:
@@ -185,11 +196,11 @@ def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float)
 def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Attempt]:
     """The steps since the ladder was last begun: after `rearm` quiet seconds it is begun again."""
     tried = [one for one in tried if one.outcome != "held"]
-    if not tried or now - tried[-1].started >= limits.brakes.rearm:
+    if not tried or (tried[-1].outcome != "running" and quiet(limits.brakes, tried[-1].started, now)):
         return ()
     begin = 0
     for n in range(1, len(tried)):
-        if tried[n].started - tried[n - 1].started >= limits.brakes.rearm:
+        if quiet(limits.brakes, tried[n - 1].started, tried[n].started):
             begin = n
     return tried[begin:]
 

@@ -16,7 +16,7 @@ from heartbeat_cli.views import wording
 NAMES = {
     "exhausted": "recovery_failed",
     "budget": "recovery_failed",
-    "given_up": "recovery_failed",
+    "given_up": "recovery_held",
     "denied": "recovery_denied",
     "objection": "recovery_held",
     "host_budget": "recovery_braked",

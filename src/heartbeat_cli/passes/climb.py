@@ -48,8 +48,8 @@ class _Looked(NamedTuple):
 
 
 class Climb:
-    """Rungs on their way: `start` one, at any time; iterating tells of each as it ends and, where it took place, how
-    its proof went, until nothing is left on its way."""
+    """Rungs on their way: `start` one, at any time; iterating tells of those that have ended and, where they took place,
+    how their proofs went, together what came together, until nothing is left on its way."""
 
     def __init__(self, db: Database, config: Config, clock: Callable[[], float]) -> None:
         self._db, self._config, self._clock = db, config, clock
@@ -69,21 +69,22 @@ class Climb:
         self._taking[due.component.id] = due.component, until
         _in_background(partial(_take_and_tell, due, self._timeout, self._heard))
 
-    def __iter__(self) -> Iterator[Ended | Proven]:
+    def __iter__(self) -> Iterator[list[Ended | Proven]]:
         while self._taking or self._proofs:
-            for ended in self._ended():
-                component, _ = self._taking.pop(ended.component)
-                if ended.outcome.result in ("done", "working"):
-                    self._proofs[component.id] = _Proof(self._db, self._config, component, self._clock)
-                yield ended
-            for proof in list(self._proofs.values()):
-                if proof.over:
-                    del self._proofs[proof.id]
-                    yield Proven(proof.id, proof.at)
-                elif proof.due:
-                    _in_background(partial(_look_and_tell, proof.begin(), self._heard))
+            if events := [*self._ended(), *self._proven()]:
+                yield events
             if self._taking or self._proofs:
                 time.sleep(_POLL)
+
+    def _proven(self) -> list[Proven]:
+        """The proofs that are over; the others look again when it is time."""
+        over = [proof for proof in self._proofs.values() if proof.over]
+        for proof in over:
+            del self._proofs[proof.id]
+        for proof in self._proofs.values():
+            if proof.due:
+                _in_background(partial(_look_and_tell, proof.begin(), self._heard))
+        return [Proven(proof.id, proof.at) for proof in over]
 
     def _ended(self) -> list[Ended]:
         """The rungs that have ended since, and those whose time is over; what looks have found goes to its proof."""
@@ -98,7 +99,12 @@ class Climb:
         for id_, (_, until) in self._taking.items():
             if id_ not in found and time.monotonic() >= until:
                 found[id_] = Ended(id_, late)
-        return [one for id_, one in found.items() if id_ in self._taking]
+        ended = [one for id_, one in found.items() if id_ in self._taking]
+        for one in ended:
+            component, _ = self._taking.pop(one.component)
+            if one.outcome.result in ("done", "working"):
+                self._proofs[component.id] = _Proof(self._db, self._config, component, self._clock)
+        return ended
 
 
 def _take_and_tell(due: Due, timeout: float, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:

@@ -12,7 +12,7 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.blame import parent_of, policy_of
 from heartbeat_cli.domain.brakes import Brakes
 from heartbeat_cli.domain.component import Component, Rung, ancestors
-from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.fault_detection import State, failing_enough
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
 from heartbeat_cli.store import passes, recoveries, silences, states
@@ -114,8 +114,9 @@ class Facts:
             held_by or (parent.id if parent and parent.in_fault else None),
             self._parent_back(component),
             self.maintenance(component),
-            state is not None and state.fail_count < policy_of(component).fail_threshold,
+            state is not None and not failing_enough(policy_of(component), state),
             self._uptime,
+            last.at if last else None,
         )
 
     def _parent_back(self, component: Component) -> tuple[str, float] | None:

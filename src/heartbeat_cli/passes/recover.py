@@ -77,23 +77,26 @@ class _Room:
         self.until = time.monotonic() + config.recovery.timeout
 
     def work(self, ids: Sequence[str]) -> list[Step]:
-        """Decide for all of them, take the rungs that are due side by side, and decide anew for each that was not
+        """Decide for all of them, take the rungs that are due side by side, and decide anew for those that were not
         helped, until everything was helped, needs time, or has no rung left."""
         steps, due = self._choose(ids)
         self.word = self.word._replace(forced=False)
         waiting, climbing = deque(due), Climb(self.db, self.config, self.clock)
         taken: dict[str, tuple[Due, Attempt]] = {}
         steps += self._start(waiting, climbing, taken)
-        for event in climbing:
-            one, attempt = taken[event.component]
-            attempt = self._after(attempt, event)
-            self.keep(attempt)
-            taken[event.component] = one, attempt
-            unhelped = attempt.outcome in _UNHELPED
-            if unhelped or isinstance(event, Proven):
-                steps.append(_step(one, attempt))
-            if unhelped and one.incident is not None:
-                settled, more = self._choose([event.component])
+        for events in climbing:
+            unhelped = []
+            for event in events:
+                one, attempt = taken[event.component]
+                attempt = self._after(attempt, event)
+                self.keep(attempt)
+                taken[event.component] = one, attempt
+                if attempt.outcome in _UNHELPED or isinstance(event, Proven):
+                    steps.append(_step(one, attempt))
+                if attempt.outcome in _UNHELPED and one.incident is not None:
+                    unhelped.append(event.component)
+            if unhelped:  # together: each looks once more, and one that hangs takes its whole time for it
+                settled, more = self._choose(unhelped, len(waiting))
                 steps += settled
                 waiting += more
             steps += self._start(waiting, climbing, taken)
@@ -121,9 +124,10 @@ class _Room:
 
     # --- decide ---------------------------------------------------------------------------------------------------
 
-    def _choose(self, ids: Iterable[str]) -> tuple[list[Step], list[Due]]:
-        """What is settled without a rung, and what is due for one."""
+    def _choose(self, ids: Iterable[str], planned: int = 0) -> tuple[list[Step], list[Due]]:
+        """What is settled without a rung, and what is due for one; `planned` rungs are due already, and not begun."""
         facts = Facts(self.db, self.config, self.clock())
+        facts.planned = planned
         self._look_into_orders(facts)
         settled: list[Step] = []
         due: list[Due] = []

@@ -23,9 +23,17 @@ def states(db: Database) -> dict[str, State]:
     return found
 
 
+_UNSETTLED = """
+    SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')
+    UNION SELECT s.component FROM heartbeat_state s
+      JOIN heartbeat_incidents i ON i.component = s.component AND i.ended IS NULL
+      JOIN heartbeat_recoveries r ON r.component = s.component AND r.incident = i.id AND r.verified IS NOT NULL
+    WHERE s.state = 'fault'"""
+
+
 def unsettled(db: Database) -> set[str]:
-    """The components of which it is not known whether they are well: suspect, or recovering."""
-    return {row[0] for row in db.rows("SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')")}
+    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step."""
+    return {row[0] for row in db.rows(_UNSETTLED)}
 
 
 def save_states(db: Database, changed: Mapping[str, State]) -> None:
