@@ -166,6 +166,20 @@ def test_a_container_somebody_stopped_is_left_alone(run_container: RunContainer,
     assert held(name) is None
 
 
+def test_who_was_seen_stopped_stays_so_though_the_log_forgets(run_container: RunContainer) -> None:
+    """The Engine remembers 256 events of everything on it: a few health checks, and the stop is forgotten."""
+    name = run_container()
+    docker("kill", name)  # what a stop looks like once its event is gone
+    end = inspect(name)["State"]["FinishedAt"]
+    said = f"held: {name} was stopped on purpose at {end}, ended by SIGKILL (exit 137)"
+    assert held(name) is None
+    assert action.hold(Settings(name), timeout=10, before=said) == said.removeprefix("held: ")
+    assert action.hold(Settings(name, stopped_on_purpose="start"), timeout=10, before=said) is None
+    docker("start", name)
+    docker("kill", name)
+    assert action.hold(Settings(name), timeout=10, before=said) is None, "that was another end"
+
+
 def test_what_nobody_stopped_is_not_held(run_container: RunContainer) -> None:
     killed = run_container()
     docker("restart", killed)  # its `stop` belongs to the end before

@@ -55,8 +55,8 @@ def next_(
         ([tried(0, "working", ago=61)], "run", 1),
         ([tried(0, "running", ago=29)], "wait", 0),  # killed in the middle: it may still be at work
         ([tried(0, "running", ago=31)], "prove", 0),
-        ([tried(0, "running", ago=33, observer="there")], "wait", 0),
-        ([tried(0, "running", ago=36, observer="there")], "prove", 0),
+        ([tried(0, "running", ago=44, observer="there")], "wait", 0),
+        ([tried(0, "running", ago=46, observer="there")], "prove", 0),
         ([tried(0, "lost", ago=31)], "run", 0),  # it never began: it is not forgotten
         ([tried(1, "lost", ago=31)], "run", 1),
         ([tried(0, "cut off", ago=59)], "wait", 0),

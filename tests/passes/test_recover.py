@@ -426,6 +426,37 @@ def test_killed_after_the_restart_there_is_no_second_one(ward: Make, store_url: 
     assert one.recover()[0][0] == "wait" and one.steps == ["one"]
 
 
+def test_what_was_ordered_without_a_fault_and_killed_is_looked_into_too(ward: Make) -> None:
+    one = ward()
+    one.server.answer = Answer()
+    scene = one.scene
+    scene.pass_(1)
+    recoveries.save(scene.db, Attempt("main/1", None, "main", 0, "command", "person", "here", scene.now))
+    assert one.recover() == [] and scene.attempts[0].outcome == "running"
+    scene.now += 6
+    assert one.recover(dry_run=True)[0][0] == "nothing" and scene.attempts[0].outcome == "running"
+    assert one.recover() == [] and scene.attempts[0].outcome == "cut off"
+    assert one.steps == []
+
+
+_TOGETHER = """
+import json
+from heartbeat_cli import config
+from heartbeat_cli.passes import recover
+loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
+now = float(sys.argv[3])
+recover.recover(db, loaded, lambda: now)
+"""
+
+
+def test_two_that_begin_in_the_same_moment_take_one_step(ward: Make, store_url: str) -> None:
+    one = ward()
+    one = ward([{"action": "command", "command": ["/bin/sh", "-c", f"echo one >> {one.done}; sleep 1"]}])
+    scene = one.fault()
+    elsewhere(store_url, _TOGETHER, json.dumps(scene.tables), scene.now, times=2)
+    assert one.steps == ["one"]
+
+
 _MEANWHILE = """
 import sys
 from heartbeat_cli.store import database, states

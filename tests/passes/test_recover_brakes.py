@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.store import alerts, recoveries
+from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.store import alerts, recoveries, states
 from heartbeat_cli.store.database import Database
+from tests.parts.docker import RunContainer, docker, inspect, run_container
 from tests.parts.http import Answer, Server
 from tests.parts.scene import Scene
 from tests.passes.test_recover import BAD, Make, Ward, server, ward
 
-__all__ = ["server", "ward"]
+__all__ = ["run_container", "server", "ward"]
 
 TOUCHY = {"verify_wait": 0.4, "startup_grace": 60.0, "timeout": 5.0}
 
@@ -133,6 +135,55 @@ def test_what_was_held_back_is_kept_once_with_its_reason(ward: Make) -> None:
     assert one.scene.attempts == []
 
 
+def test_what_was_stopped_on_purpose_is_left_alone_when_the_engine_has_forgotten(
+    store: Database, store_url: str, tmp_path: Path, run_container: RunContainer
+) -> None:
+    name = run_container()
+    box = {"kind": "docker", "container": name, "recovery": {"backoff": 0}}
+    scene = Scene(store, store_url, tmp_path, {"main": box}, recovery=TOUCHY)
+
+    def end(how: str) -> None:
+        docker("start", name)
+        docker(how, name)
+
+    def said_earlier() -> None:
+        """That this end was a stop; its event is forgotten by now, which makes it look like a kill."""
+        (attempt,) = recoveries.of_incident(store, scene.incidents["main"].id)
+        was, ended = attempt.detail.split(" at ")[1].split(",")[0], inspect(name)["State"]["FinishedAt"]
+        recoveries.save(store, attempt._replace(detail=attempt.detail.replace(was, ended)))
+
+    docker("stop", name)
+    scene.pass_(3)
+    assert scene.recover()[0].name == "objection"
+    end("stop")  # another end: what is kept must be about this one
+    assert scene.recover()[0].name == "objection"
+    assert inspect(name)["State"]["FinishedAt"] in recoveries.of_incident(store, scene.incidents["main"].id)[0].detail
+    end("kill")
+    said_earlier()
+    assert scene.recover()[0].name == "objection"
+    end("kill")
+    assert scene.recover()[0].outcome == "done"
+
+
+def test_a_fault_left_alone_and_then_not_healed_is_told_again(ward: Make) -> None:
+    """A person was told that it is left alone, and did something; what was tried then, in vain, is news."""
+    one = ward()
+    scene = one.fault()
+    failing = Ward(scene.db, scene.config.store, one.folder, one.server, [one.step("one", code=1)]).scene
+    failing.now = scene.now
+    incident = scene.incidents["main"]
+    came_to = Alert(
+        f"{incident.id}/recovery_held", "recovery_held", "high", "t", "main", scene.now, incident.id, "masked", {}
+    )
+    alerts.add(scene.db, came_to, scene.config.channels, scene.now)
+    states.note_recovery(scene.db, incident.id, "held")
+    assert scene.incidents["main"].needs_person
+    for _ in range(2):
+        assert failing.recover()[-1].decision == "exhausted"
+    assert (told(scene, "recovery_held"), told(scene, "recovery_failed")) == (1, 1)
+    assert scene.incidents["main"].recovery == "failed"
+
+
 def test_after_its_parent_is_back_a_child_has_time_to_follow(ward: Make, tmp_path: Path) -> None:
     flag = tmp_path / "well"
     db = {"kind": "command", "command": ["/usr/bin/test", "-e", str(flag)], "exit_codes": "plain", "recovery": "off"}
@@ -191,7 +242,7 @@ def test_of_two_hosts_only_one_heals(ward: Make, store_url: str) -> None:
     scene = one.fault()
     elsewhere = Attempt("there/1", scene.incidents["main"].id, "main", 0, "command", "person", "there", scene.now)
     recoveries.save(scene.db, elsewhere._replace(verify_until=scene.now + 60))
-    assert one.recover() == [("wait", "step 1 was cut off and may still be at work: 10 s left")]
+    assert one.recover() == [("wait", "step 1 was cut off and may still be at work: 20 s left")]
     assert one.steps == []
 
 

@@ -56,3 +56,18 @@ def test_no_credit_for_what_came_up_late_or_was_never_done(store: Database) -> N
     recoveries.save(store, FIRST._replace(id="j/1", incident="j", outcome="failed"))
     recoveries.credit(store, "j", AT + 1)
     assert [one.verified for one in recoveries.between(store, 0, AT + 99)] == [None, None]
+
+
+def test_a_step_whose_process_was_killed_does_not_run_for_ever(store: Database) -> None:
+    """What it was about is well again: nobody looks into it any more."""
+    recoveries.save(store, FIRST._replace(id="j/1", incident="j"))
+    recoveries.save(store, FIRST)
+    recoveries.credit(store, "i", AT + 20)
+    (one,) = recoveries.of_incident(store, "i")
+    assert (one.outcome, one.finished, one.verified) == ("cut off", AT + 20, AT + 20)
+    recoveries.save(store, FIRST._replace(id="k/1", incident="k"))
+    recoveries.credit(store, "k", AT - 5)
+    assert [(one.outcome, one.finished, one.verified) for one in recoveries.of_incident(store, "k")] == [
+        ("cut off", AT, None)
+    ]
+    assert [one.outcome for one in recoveries.of_incident(store, "j")] == ["running"]

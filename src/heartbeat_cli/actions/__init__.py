@@ -7,11 +7,13 @@ Each has a `Settings` named tuple and
 and may have these, none of which changes anything or raises:
 
     problems(settings) -> [(key, what is wrong)]    when the configuration is read
-    hold(settings, *, timeout) -> str | None        why the component must be left alone just now, in one line for a
+    hold(settings, *, timeout, before="") -> str | None
+                                                    why the component must be left alone just now, in one line for a
                                                     person ("was stopped on purpose", "is still starting"): no step of
                                                     its ladder is taken then. None when nothing speaks against it, and
                                                     when that cannot be found out. What only rules out this very step
-                                                    (no such unit, no such script) is for `run` to refuse
+                                                    (no such unit, no such script) is for `run` to refuse. `before`:
+                                                    what it last said about this fault
     happened(settings, since, *, timeout) -> bool | None
                                                     whether the step's effect took place at or after `since` (seconds
                                                     since the epoch), or is visibly under way: asked when the process

@@ -64,7 +64,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
         return trouble.outcome
 
 
-def hold(settings: Settings, *, timeout: float) -> str | None:
+def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
     if problems(settings):
         return None
     try:
@@ -73,18 +73,21 @@ def hold(settings: Settings, *, timeout: float) -> str | None:
             state = inspected["State"]
             if state.get("Status") == "removing":
                 return f"{settings.container} is being removed"
-            if settings.stopped_on_purpose == "leave" and _was_stopped(client, inspected):
+            if settings.stopped_on_purpose == "leave" and _was_stopped(client, inspected, before):
                 return f"{settings.container} was stopped on purpose at {state.get('FinishedAt')}, {exit_words(state)}"
     except _engine.Trouble:
         return None  # the step itself will meet the same trouble and name it
     return None
 
 
-def _was_stopped(client: _engine.Client, inspected: Mapping[str, Any]) -> bool:
-    """The log is asked only about an end that could have been somebody's wish."""
+def _was_stopped(client: _engine.Client, inspected: Mapping[str, Any], before: str) -> bool:
+    """The log is asked only about an end that could have been somebody's wish, and only until it has said so: on a busy
+    Engine it forgets within minutes."""
     end = ended_at(inspected["State"])
     if end is None or not past.may_be_stopped(inspected["State"]):
         return False
+    if str(inspected["State"]["FinishedAt"]) in before:
+        return True
     log = client.log(str(inspected.get("Id")), end - past.AFTER_END, min(time.time(), end + past.AFTER_END))
     return past.stopped_on_purpose(inspected, log)
 

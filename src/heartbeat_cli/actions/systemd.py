@@ -68,7 +68,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
         return failed.outcome
 
 
-def hold(settings: Settings, *, timeout: float) -> str | None:
+def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
     found = _seen(settings, timeout)
     reason = _why_wait(found) if found else ""
     return f"{settings.unit} is left alone: {reason}" if reason else None

@@ -7,7 +7,7 @@ OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held",
 
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
-    `recovery` is what healing has come to: `` (nothing yet), `running`, `healed` or `failed`."""
+    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one told."""
 
     id: str
     component: str
@@ -21,6 +21,10 @@ class Incident(NamedTuple):
     acked: float | None = None
     acked_by: str | None = None
     recovery: str = ""
+
+    @property
+    def needs_person(self) -> bool:
+        return self.ended is None and self.recovery != ""
 
 
 class Attempt(NamedTuple):

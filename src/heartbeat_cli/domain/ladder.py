@@ -73,7 +73,7 @@ class Decision(NamedTuple):
 
 _NO_WORD = Word()
 _NOTHING_BEFORE = Past()
-_SLACK = 5.0  # seconds a cut-off step of another host may need beyond its timeout
+_SLACK = 15.0  # seconds a cut-off step of another host may need beyond its timeout: to drain first, and to be given up
 
 
 def decide(

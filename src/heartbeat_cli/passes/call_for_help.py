@@ -26,14 +26,15 @@ NAMES = {
 def call(
     db: Database, config: Config, facts: Facts, component: Component, incident: Incident, decision: Decision
 ) -> None:
-    """Tell a person, once: the incident keeps what recovery has come to, and the alert's id what it is about."""
-    if incident.recovery == "failed":
-        return
+    """Tell a person, once a kind: the incident keeps what was told last, and the alert's id what it is about."""
     kind = NAMES[decision.name]
+    came_to = kind.removeprefix("recovery_")
+    if incident.recovery == came_to:
+        return
     with db.transaction():
         if kind == "recovery_braked":
             alerts.add(db, _braked(config, facts, decision), config.channels, facts.now)
-        elif states.note_recovery(db, incident.id, "failed"):
+        elif states.note_recovery(db, incident.id, came_to):
             tell(db, config, _failed(config, facts, component, incident, decision), component, facts.quiet, facts.now)
 
 

@@ -85,6 +85,11 @@ class Facts:
         incident = self.incidents.get(component.id)
         return [one for one in self.attempts.values() if incident is not None and one.incident == incident.id]
 
+    def objection(self, component: Component) -> str:
+        """What an action last said against a step for its open incident."""
+        said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
+        return said[-1] if said else ""
+
     def newest(self, component: Component) -> str | None:
         """The last attempt in which something was done about it."""
         done = [one.id for one in self._own(component) if one.outcome != "held"]
@@ -131,13 +136,14 @@ class Facts:
 
 class Due(NamedTuple):
     """A component that is due for a rung: as decided, with its incident (None: by force), the last attempt that this
-    was decided upon, and the seconds it gets to come up."""
+    was decided upon, the seconds it gets to come up, and what was last said against a step."""
 
     component: Component
     incident: Incident | None
     decision: Decision
     newest: str | None
     grace: float
+    objection: str = ""
 
     @property
     def rung(self) -> Rung:

@@ -124,6 +124,7 @@ class _Room:
     def _choose(self, ids: Iterable[str]) -> tuple[list[Step], list[Due]]:
         """What is settled without a rung, and what is due for one."""
         facts = Facts(self.db, self.config, self.clock())
+        self._look_into_orders(facts)
         settled: list[Step] = []
         due: list[Due] = []
         for id_ in ids:
@@ -151,7 +152,8 @@ class _Room:
             self._look_into(facts, component, facts.tried(component)[-1])
             decision = facts.decide(component, self.word)
         if decision.move == "run":
-            due = Due(component, incident, decision, facts.newest(component), facts.limits(component).grace)
+            grace, said = facts.limits(component).grace, facts.objection(component)
+            due = Due(component, incident, decision, facts.newest(component), grace, said)
             facts.planned += 1
             return due
         reason = self._clean(decision.reason.replace("{id}", component.id))
@@ -161,6 +163,14 @@ class _Room:
                 call_for_help.call(self.db, self.config, facts, component, incident, decision._replace(reason=reason))
         failed = decision.name in call_for_help.NAMES
         return Step(component.id, decision.move, reason, decision.name, failed=failed)
+
+    def _look_into_orders(self, facts: Facts) -> None:
+        """A person's order for a component in no fault, killed: no decision about a fault would ever come to it."""
+        for one in list(facts.attempts.values()):
+            component = self.config.components.get(one.component)
+            mine = one.outcome == "running" and one.incident is None and one.observer == self.config.observer
+            if mine and component and facts.now - one.started > self.config.recovery.timeout:
+                self._look_into(facts, component, one)
 
     def _look_into(self, facts: Facts, component: Component, last: Attempt) -> None:
         """What became of a step whose process was killed."""
@@ -189,9 +199,10 @@ class _Room:
         return _about(one, "held", decision.reason, name)._replace(failed=needs_person)
 
     def _note(self, facts: Facts, component: Component, incident: Incident, decision: Decision, reason: str) -> None:
-        """Keep why nothing is done, once an incident and reason."""
+        """Keep why nothing is done, once an incident and reason; an objection in its last words, which are needed."""
         id_ = f"{incident.id}/held-{decision.name}"
-        if decision.name not in _KEPT or id_ in facts.attempts:
+        known, reason = facts.attempts.get(id_), reason.removeprefix("held: ")
+        if decision.name not in _KEPT or (known and (decision.name != "objection" or known.detail == reason)):
             return
         now, ladder = facts.now, component.plan.ladder
         action = ladder[min(decision.rung, len(ladder) - 1)].action
@@ -245,7 +256,7 @@ class _Room:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
             recoveries.take_turns(self.db)
-            if recoveries.newest(self.db, one.component.id) not in (one.newest, attempt.id):
+            if recoveries.newest(self.db, one.component.id) != one.newest:
                 return False
             recoveries.save(self.db, attempt)
         return True

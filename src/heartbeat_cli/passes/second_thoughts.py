@@ -76,7 +76,9 @@ def _objections(due: Sequence[Due], now: float) -> dict[str, Objection]:
 
 def _objection(one: Due, now: float) -> Objection:
     action = plugins.load("actions", one.rung.action)
-    if (hold := getattr(action, "hold", None)) and (reason := hold(one.rung.settings, timeout=_ASK / 2)):
+    if (hold := getattr(action, "hold", None)) and (
+        reason := hold(one.rung.settings, timeout=_ASK / 2, before=one.objection)
+    ):
         return "objection", f"held: {reason}"
     begun = ask(one.rung.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
     left = 0.0 if begun is None else begun + one.grace - now

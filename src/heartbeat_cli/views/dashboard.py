@@ -95,7 +95,7 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
         notes.append(voice.word("also_warn", count=counts["warn"]))
     if level in ("bad", "warn") and counts["dim"]:
         notes.append(voice.word("also_dim", count=counts["dim"]))
-    if any(one.recovery == "failed" for one in board.incidents):
+    if any(one.needs_person for one in board.incidents):
         notes.append(voice.word("needs_person"))
     return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level]}
 
@@ -151,7 +151,7 @@ def _incident(one: Incident, board: Board, components: Mapping[str, Component], 
         "acked": voice.moment(one.acked) if one.acked else None,
         "affected": [_name(id_, components, voice) for id_ in taken[:_INCIDENTS]],
         "affected_more": max(0, len(taken) - _INCIDENTS),
-        "needs_person": one.recovery == "failed",
+        "needs_person": one.needs_person,
         "steps": [_step(attempt, voice) for attempt in tried[-_STEPS:]],
         "steps_before": max(0, len(tried) - _STEPS),
     }

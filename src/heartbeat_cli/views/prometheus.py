@@ -52,7 +52,7 @@ def text(figures: Figures, config: Config) -> str:
 def _own(figures: Figures) -> list[Family]:
     """What heartbeat says of itself."""
     incidents = Counter(one.severity for one in figures.incidents)
-    needing = sum(one.recovery == "failed" for one in figures.incidents)
+    needing = sum(one.needs_person for one in figures.incidents)
     waiting, ended = (
         {key: count for key, count in figures.notifications.items() if (key[1] == "waiting") is still}
         for still in (True, False)
