@@ -152,6 +152,7 @@ class Play:
             [channels.log]
             kind = "file"
             path = "{self.told}"
+            digest = false
             [components.main]
             {fault.component.replace("{folder}", str(folder))}
             interval = 0.01
