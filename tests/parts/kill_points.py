@@ -223,7 +223,8 @@ class Play:
 
     def _told(self) -> list[str]:
         lines = self.told.read_text().splitlines() if self.told.exists() else []
-        return [json.loads(line)["type"] for line in lines]
+        told = [json.loads(line)["type"] for line in lines]
+        return [one for one in told if one != "missed_runs"]  # between preparing a play and playing it
 
     def _said(self) -> str:
         return (self.folder / "said").read_text()
