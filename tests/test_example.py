@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli import config, plugins
+from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.domain.crontab import Job, block, tick
 from heartbeat_cli.domain.strategy import STRATEGIES
@@ -94,6 +95,7 @@ def test_every_common_key_stands_in_it() -> None:
         key for key in (*Common.__annotations__, "kind", "recovery") if not has_key(BLOCKS["components.main"], key)
     ]
     assert missing == []
+    assert [key for key in ChannelCommon.__annotations__ if not has_key(BLOCKS["channels.console"], key)] == []
 
 
 def test_every_key_of_a_recovery_table_stands_in_it() -> None:

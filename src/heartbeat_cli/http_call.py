@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Auth = requests.auth.AuthBase | tuple[str, str]
 
 _CHUNK = 4_096
+_LATE, _BROKEN = "no complete answer in time", "the connection broke off"
+_ANSWER_LOST = (_LATE, _BROKEN)  # after these it may have been taken all the same
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -41,7 +43,12 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """There is no complete answer; the text is one line, with the host and the kind of trouble."""
+    """There is no complete answer; the text is one line, with the host and the kind of trouble. `unsure`: the request
+    may have been taken all the same, only its answer was lost."""
+
+    def __init__(self, text: str, *, unsure: bool = False) -> None:
+        super().__init__(text)
+        self.unsure = unsure
 
 
 def host(url: str) -> str | None:
@@ -77,7 +84,7 @@ def make(call: Call, timeout: float) -> Answer:
 
 
 def _late(call: Call, timeout: float) -> NoAnswer:
-    return NoAnswer(f"{host(call.url)}: no complete answer within {round(timeout, 1):g} s")
+    return NoAnswer(f"{host(call.url)}: no complete answer within {round(timeout, 1):g} s", unsure=True)
 
 
 def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
@@ -108,7 +115,8 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
     except requests.Timeout as error:
         raise _late(call, timeout) from error
     except (requests.RequestException, OSError, ValueError) as error:
-        raise NoAnswer(f"{host(call.url)}: {_words(error)}") from error
+        words = _words(error)
+        raise NoAnswer(f"{host(call.url)}: {words}", unsure=words in _ANSWER_LOST) from error
 
 
 def _auth(url: str) -> "Auth":

@@ -5,7 +5,9 @@ import textwrap
 from typing import NamedTuple
 
 from heartbeat_cli import ladders, plugins
+from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.planned import Maintenance
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import Field, describe
 
@@ -50,8 +52,10 @@ def pages() -> list[Page]:
             ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
             found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
     found.append(Page("common", "component", _COMMON, describe(Common), []))
+    about = "Keys that every channel takes, besides `kind` and its kind's own."
+    found.append(Page("common", "channel", about, describe(ChannelCommon), []))
     found.append(Page("ladder", "component", _LADDER, describe(ladders.Keys), []))
-    for name, cls in SECTIONS.items():
+    for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
         found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found
 

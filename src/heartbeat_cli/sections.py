@@ -1,5 +1,6 @@
 """The sections of the configuration file, besides components and channels: their keys, defaults, meaning and limits."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -24,7 +25,12 @@ class Heartbeat(NamedTuple):
     reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
         component (two at least) is silent at once and these are too, the fault is this host's own and the looks
         count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
-    templates: folder of your own page templates and styles; a file in it replaces the one of the same name
+    remind_after: seconds after which a fault that still lasts, and that nobody has acknowledged, is told again, then
+        after twice that each time, a day at most; 0: never
+    templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
+    ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
+        compatible: each run says there when it begins and how it ended; a secret; default: none
+    ping_every: seconds between the pings of runs that go well; default: every run
     """
 
     store: str | None = None
@@ -35,7 +41,10 @@ class Heartbeat(NamedTuple):
     state_dir: str | None = None
     store_timeout: float = 3.0
     reference: tuple[str, ...] | None = None
+    remind_after: float = 14_400.0
     templates: str | None = None
+    ping_url: str | None = None
+    ping_every: float | None = None
 
 
 class Recovery(NamedTuple):
@@ -114,8 +123,9 @@ SECTIONS = {
 }
 
 _YEAR = 31_536_000
+_PING_URL = re.compile(r"https?://[^\s/?#]+[^\s\x7f]*", re.I)
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "heartbeat": {"store_timeout": (0.1, 600)},
+    "heartbeat": {"ping_every": (1, 86_400), "store_timeout": (0.1, 600), "remind_after": (0, _YEAR)},
     "recovery": {
         "timeout": (0.1, 600),
         "verify_wait": (0, 600),
@@ -142,6 +152,11 @@ COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "fail_threshold": (1, 1_000),
     "recovery_threshold": (1, 1_000),
     "retries": (0, 10),
+}
+CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
+    "rate": (0.01, 10_000),
+    "fallback_after": (0, 86_400),
+    "escalate_after": (0, _YEAR),
 }
 
 
@@ -172,6 +187,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65_536:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
+    if section.ping_url is not None and not _PING_URL.fullmatch(section.ping_url):
+        problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)
 

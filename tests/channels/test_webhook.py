@@ -31,6 +31,7 @@ BODY = {
     "component": "main",
     "at": "1970-01-01T00:00:01.500+00:00",
     "incident": "i-1",
+    "incidents": [],
 }
 
 

@@ -18,12 +18,8 @@ def pages(home: Path, *names: str) -> list[dict[str, object]]:
 
 def test_all_of_them(tmp_path: Path) -> None:
     kinds = [kind for room in plugins.ROOMS for kind in plugins.kinds(room)]
-    assert [page["kind"] for page in pages(tmp_path)] == [
-        *kinds,
-        "common",
-        "ladder",
-        *(f"[{name}]" for name in SECTIONS),
-    ]
+    sections = [*(f"[{name}]" for name in SECTIONS), "[maintenance]"]
+    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", "common", "ladder", *sections]
 
 
 @pytest.mark.parametrize("kind", sorted({kind for room in plugins.ROOMS for kind in plugins.kinds(room)}))

@@ -152,6 +152,7 @@ class Play:
             [channels.log]
             kind = "file"
             path = "{self.told}"
+            digest = false
             [components.main]
             {fault.component.replace("{folder}", str(folder))}
             interval = 0.01
@@ -222,7 +223,8 @@ class Play:
 
     def _told(self) -> list[str]:
         lines = self.told.read_text().splitlines() if self.told.exists() else []
-        return [json.loads(line)["type"] for line in lines]
+        told = [json.loads(line)["type"] for line in lines]
+        return [one for one in told if one != "missed_runs"]  # between preparing a play and playing it
 
     def _said(self) -> str:
         return (self.folder / "said").read_text()

@@ -266,7 +266,7 @@ def test_foreign_text_reaches_the_message_harmless(scene: Scene) -> None:
         scene.saw(db=nasty)
     assert scene.deliver() == ["tcp_down log sent"]
     (message,) = scene.messages
-    assert "nul  half ?" in message["text"]
+    assert "nul half ?" in message["text"]
 
 
 def test_a_fault_that_outlasts_its_silence_is_told_then(store: Database, store_url: str, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ TOUCHY = {"verify_wait": 0.4, "startup_grace": 60.0, "timeout": 5.0}
 def fall_again(one: Ward) -> None:
     """Well for long enough that the incident is over, then in fault anew."""
     one.server.answer = Answer()
-    assert one.scene.pass_(2) == ["main ended"]
+    assert "main ended" in one.scene.pass_(2)
     one.cure.unlink(missing_ok=True)
     time.sleep(0.05)  # until the watcher has seen that the cure is gone
     one.server.answer = BAD

@@ -28,7 +28,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Dat
 
 
 def read(db: Database, config: Config) -> Board:
-    return board.read(db, config.observer, config.components, SLOTS, NOW)
+    return board.read(db, config, SLOTS, NOW)
 
 
 def test_slots_follow_the_local_clock_and_end_with_the_running_hour() -> None:

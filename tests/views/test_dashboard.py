@@ -33,7 +33,7 @@ def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_l
 
 def rendered(db: Any, config: Config, now: float) -> str:
     slots = day_slots(now, 8 * 3600.0)
-    return dashboard.page(board.read(db, config.observer, config.components, slots, now), config, now)
+    return dashboard.page(board.read(db, config, slots, now), config, now)
 
 
 class _Text(HTMLParser):

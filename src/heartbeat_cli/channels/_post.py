@@ -18,7 +18,7 @@ def post(call: http_call.Call, timeout: float) -> http_call.Answer:
     try:
         return http_call.make(call, timeout)
     except http_call.NoAnswer as error:
-        raise DeliveryError(str(error), retryable=True) from error
+        raise DeliveryError(str(error), retryable=True, unsure=error.unsure) from error
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -69,7 +69,7 @@ def rendered(app: App, db: Any, now: float) -> str:
     config = app.config
     offset = datetime.fromtimestamp(now, ZoneInfo(config.timezone)).utcoffset()
     slots = day_slots(now, offset.total_seconds() if offset else 0.0)
-    return dashboard.page(board.read(db, config.observer, config.components, slots, now), config, now)
+    return dashboard.page(board.read(db, config, slots, now), config, now)
 
 
 def _due(target: str, db: Any, interval: float, now: float) -> bool:

@@ -36,11 +36,18 @@ def command(
     from heartbeat_cli.passes import report
 
     days = _days(app, day, first, last)
-    with app.working_store() if send else app.store(history=True) as db:
-        summary = report.report(db, app.config, report.period(*days, app.config.timezone), app.now())
-        text = rendered(summary, form, app.config.heartbeat.locale)
-        if send:
-            _send(app, db, summary)
+
+    def made(db: Any) -> Any:
+        return report.report(db, app.config, report.period(*days, app.config.timezone), app.now())
+
+    if send:
+        with app.keeper() as keeper:
+            summary = keeper.do(made, app.now())
+            _send(app, keeper, summary)
+    else:
+        with app.store(history=True) as db:
+            summary = made(db)
+    text = rendered(summary, form, app.config.heartbeat.locale)
     if output is None:
         if not send:
             click.echo(text)
@@ -105,11 +112,11 @@ def one_day(app: App, text: str, option: str) -> date:
     return found
 
 
-def _send(app: App, db: Any, summary: Any) -> None:
+def _send(app: App, keeper: Any, summary: Any) -> None:
     """Into the outbox under the period's own id, so that it goes out once however often this is called. One of a day
     that is not over goes out once, too, and does not stand for the whole one."""
+    from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.domain.alert import Alert
-    from heartbeat_cli.passes import deliver
     from heartbeat_cli.store import alerts
     from heartbeat_cli.views import report as view
     from heartbeat_cli.views.wording import word
@@ -120,10 +127,13 @@ def _send(app: App, db: Any, summary: Any) -> None:
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
     alert = Alert(id_, "report", "low", title, "report", now, None, "asked for", {"text": text})
     names = config.report.channels if config.report.channels is not None else config.channels
-    with db.transaction():
-        added = alerts.add(db, alert, names, now)
-    sent = deliver.deliver(db, config)
-    for one in sent:
+
+    def keep(db: Any) -> bool:
+        with db.transaction():
+            return alerts.add(db, alert, names, now)
+
+    added = keeper.do(keep, now)
+    for one in deliver(app, keeper):
         if one.alert == id_:
             say(f"{one.channel}: {one.error or 'sent'}")
     if not added:

@@ -148,6 +148,27 @@ def topological(components: Mapping[str, Component]) -> list[str]:
     return order
 
 
+def children(components: Mapping[str, Component]) -> dict[str, list[str]]:
+    """What directly depends on each component that something depends on."""
+    found: dict[str, list[str]] = {}
+    for one in components.values():
+        for parent in one.common.depends_on:
+            found.setdefault(parent, []).append(one.id)
+    return found
+
+
+def descendants(component: str, below: Mapping[str, list[str]]) -> list[str]:
+    """Everything that depends on `component`, nearest first, each once; `below` is what `children` gives."""
+    found: dict[str, None] = {}
+    queue = deque(below.get(component, ()))
+    while queue:
+        child = queue.popleft()
+        if child not in found:
+            found[child] = None
+            queue.extend(below.get(child, ()))
+    return list(found)
+
+
 def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
     """Everything `component` depends on, nearest first, each once."""
     found: dict[str, None] = {}
@@ -160,14 +181,19 @@ def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
     return list(found)
 
 
-def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
-    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
+def goes_by(component: Component, name: str) -> bool:
+    """Whether a name that people give (an id, kind or glob) is meant for this component."""
     from fnmatch import fnmatchcase
 
+    return name in (component.id, component.kind) or fnmatchcase(component.id, name)
+
+
+def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
+    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
     chosen: set[str] = set()
     missed = []
     for name in names:
-        hits = {c.id for c in components.values() if name in (c.id, c.kind) or fnmatchcase(c.id, name)}
+        hits = {c.id for c in components.values() if goes_by(c, name)}
         chosen |= hits
         if not hits:
             missed.append(name)

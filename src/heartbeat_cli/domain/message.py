@@ -6,8 +6,11 @@ from heartbeat_cli.domain.component import Severity
 
 
 class Message(NamedTuple):
-    """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident.
-    `text` is plain; `html` holds only the tags Telegram and mail share (b, i, code, pre, a) with all else escaped."""
+    """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident,
+    `threads` are the incidents that a digest tells of.
+    `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,
+    code, pre, a) with all else escaped. `label` is what stands in brackets before a subject: the severity in the
+    reader's language, or that it is over."""
 
     id: str
     type: str
@@ -18,3 +21,5 @@ class Message(NamedTuple):
     component: str
     at: float
     thread: str | None = None
+    label: str = ""
+    threads: tuple[str, ...] = ()

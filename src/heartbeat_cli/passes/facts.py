@@ -47,7 +47,7 @@ class Facts:
 
     @cached_property
     def quiet(self) -> list[silences.Silence]:
-        return silences.active(self.db, self.now)
+        return silences.quiet(self.db, self.config, self.now)
 
     @cached_property
     def _starts(self) -> dict[str, list[float]]:

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Sent
 from heartbeat_cli.domain.board import Board, Curve, Glance, LastPass, Quiet, Seen, Slots
-from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.store import alerts, silences, states
@@ -21,8 +21,9 @@ _PER_SLOT = 2  # samples of a host that are read for each slot
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
-def read(db: Database, observer: str, components: Mapping[str, Component], slots: Slots, now: float) -> Board:
-    """The board of these components at `now`, as this observer sees it."""
+def read(db: Database, config: Config, slots: Slots, now: float) -> Board:
+    """The board of the configured components at `now`, as this host sees it."""
+    components = config.components
     names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
     hosts = {one.id for one in components.values() if one.kind == "host"}
     recent = alerts.between(db, now - 7 * 86_400, now + 1, _ALERTS)
@@ -31,10 +32,10 @@ def read(db: Database, observer: str, components: Mapping[str, Component], slots
         deliveries.setdefault(sent.alert_id, []).append(sent)
     return Board(
         slots=slots,
-        last_pass=last_pass(db, observer),
+        last_pass=last_pass(db, config.observer),
         states=states.states(db),
         glances=glances(db),
-        quiet=quiet(db, components, now),
+        quiet=quiet(db, config, now),
         seen=seen(db, names, slots),
         incidents=list(states.open_incidents(db).values()),
         attempts=attempts(db),
@@ -94,12 +95,12 @@ def _seen(status: str, count: int, answered: int, microseconds: int) -> Seen:
     return Seen(answered=answered, seconds=float(microseconds) / 1e6)._replace(**{_FIELD[status]: count})
 
 
-def quiet(db: Database, components: Mapping[str, Component], now: float) -> dict[str, Quiet]:
+def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
     """The silence or maintenance each component is under now."""
-    in_force = silences.active(db, now)
+    in_force = silences.quiet(db, config, now)
     return {
         id_: Quiet(one.kind, one.ends, one.reason)
-        for id_, component in components.items()
+        for id_, component in config.components.items()
         for one in in_force
         if one.covers(component, now)
     }

@@ -19,6 +19,7 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
+_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
 
 _BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
 
@@ -42,10 +43,11 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
+        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
     return found
 
 
-_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX))
+_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
 
 
 def _something_to_tell(db: Database) -> bool:

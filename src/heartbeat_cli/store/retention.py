@@ -14,6 +14,7 @@ _SPENT = (
     "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
     " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
 )
+_OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 
 
 def prune(db: Database, keep: Retention, now: float) -> dict[str, int]:
@@ -28,6 +29,7 @@ def prune(db: Database, keep: Retention, now: float) -> dict[str, int]:
             "heartbeat_passes": _delete(db, "heartbeat_passes", "started", heartbeats, "AND detected IS NOT NULL"),
             "heartbeat_outbox": _delete(db, "heartbeat_outbox", "created", incidents, _SPENT),
             "heartbeat_alert_rows": _delete(db, "heartbeat_alert_rows", "alert_time", incidents, _TOLD),
+            "heartbeat_sends": _delete(db, "heartbeat_sends", "at", incidents, _OF_NO_ALERT),
             "heartbeat_recoveries": _delete(db, "heartbeat_recoveries", "started", incidents, _OF_NO_OPEN_INCIDENT),
             "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
             "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),

@@ -93,9 +93,24 @@ _REASONS = (
     "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
 )
 
+# Messages that tell several alerts, are handed over from channel to channel, and whose every try is kept.
+_MESSAGES = (
+    "ALTER TABLE heartbeat_outbox ADD COLUMN batch TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN remark TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN note TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN failing_since {time}",
+    "CREATE INDEX heartbeat_outbox_alert ON heartbeat_outbox (alert_id)",
+    """CREATE TABLE heartbeat_sends (key {key}, id TEXT NOT NULL UNIQUE, at {time} NOT NULL, observer TEXT NOT NULL,
+        channel TEXT NOT NULL, alert_id TEXT NOT NULL, batch TEXT NOT NULL, alerts INTEGER NOT NULL,
+        outcome TEXT NOT NULL, error TEXT, note TEXT, took_us INTEGER NOT NULL)""",
+    "CREATE INDEX heartbeat_sends_at ON heartbeat_sends (at)",
+    "CREATE INDEX heartbeat_sends_alert ON heartbeat_sends (alert_id)",
+)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
+    {"sqlite": _MESSAGES, "postgres": _MESSAGES},
 )
 
 _WORDS = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, Guard, Plan
+from heartbeat_cli.domain.windows import Window
 from heartbeat_cli.redact import BLOT, redact
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import is_secret, key_of
@@ -18,8 +19,23 @@ def tree(config: Config) -> _Tree:
     found["heartbeat"] |= {"store": redact(config.store, config.secrets), "timezone": config.timezone}
     found["heartbeat"] |= {"observer": config.observer, "state_dir": str(config.state_dir)}
     found["components"] = {one.id: _component(one, config) for one in config.components.values()}
-    found["channels"] = {one.id: {"kind": one.kind, **_plain(one.settings, config)} for one in config.channels.values()}
+    found["channels"] = {
+        one.id: {"kind": one.kind, **_plain(one.settings, config), **_plain(one.common, config)}
+        for one in config.channels.values()
+    }
+    found["maintenance"] = {one.id: _window(one) for one in config.maintenance.values()}
     return found
+
+
+def _window(window: Window) -> _Tree:
+    times = {"from": window.first, "until": window.last}
+    found: _Tree = {key: at.isoformat() for key, at in times.items() if at is not None}
+    if window.schedule is not None:
+        found |= {"cron": window.schedule.text, "duration": window.seconds}
+    if window.timezone is not None:
+        found["timezone"] = window.timezone
+    own = {"components": list(window.components), "reason": window.reason, "recovery": "on" if window.heals else "off"}
+    return {**own, **found}
 
 
 def toml_text(config: Config) -> str:
@@ -76,7 +92,7 @@ def toml(values: Mapping[str, Any]) -> str:
     """A tree of settings as TOML text."""
     lines: list[str] = []
     for name, table in values.items():
-        if name in ("components", "channels"):
+        if name in ("components", "channels", "maintenance"):
             for id_, inner in table.items():
                 lines += ["", f"[{name}.{_key(id_)}]", *_lines(inner)]
         else:

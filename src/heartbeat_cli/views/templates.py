@@ -1,13 +1,14 @@
 """Where pages come from: the folder `templates/`, file by file replaceable by a folder of the user's own.
 
     render("dashboard.html.j2", {...}, own)    a finished page; `own` is what `[heartbeat] templates` names
+    first(["alert.down.en.j2", …], {…}, own)   the same with the first of several that is there
     source("dashboard.css", own)               a file as it is
 
 In a checkout the folder stands beside `src/`, in an installed wheel inside the package. Whatever a template shows is
 escaped (`autoescape` is always on); a name it uses and is not given is an error, not an empty spot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,20 @@ def render(name: str, values: Mapping[str, Any], own: str | None = None) -> str:
         raise HeartbeatError(f"template {path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
 
 
+def first(names: Sequence[str], values: Mapping[str, Any], own: str | None = None) -> str:
+    """The first of the templates that is there, filled. Raises HeartbeatError as `render` does."""
+    return render(found(names, own).name, values, own)
+
+
+def found(names: Sequence[str], own: str | None = None) -> Path:
+    """The file of the first of these names that has one."""
+    for name in names:
+        for folder in _folders(own):
+            if (folder / name).is_file():
+                return folder / name
+    raise HeartbeatError(f"template {names[-1]} is missing in {_shown(own)}")
+
+
 def source(name: str, own: str | None = None) -> str:
     """The text of the file `name`. Raises HeartbeatError when it cannot be read."""
     path = find(name, own)
@@ -52,10 +67,7 @@ def source(name: str, own: str | None = None) -> str:
 
 def find(name: str, own: str | None = None) -> Path:
     """The file that `name` stands for: the user's own where there is one."""
-    for folder in _folders(own):
-        if (folder / name).is_file():
-            return folder / name
-    raise HeartbeatError(f"template {name} is missing in {_shown(own)}")
+    return found([name], own)
 
 
 def _folders(own: str | None) -> list[Path]:

@@ -12,8 +12,15 @@ TITLES = {
     "store_restored": "{name} reaches its store again",
     "recovery_failed": "{name}: recovery failed, a person is needed",
     "recovery_denied": "{name}: heartbeat is not permitted to restart it",
-    "recovery_held": "{name} is left alone: a person decides",
     "recovery_braked": "{name}: recovery is braked, too many steps",
+    "recovery_held": "{name} is left alone: a person decides",
+    "reminder": "{name} is still down",
+    "escalated": "{name} is down, and nobody has seen to it",
+    "push_down": "{name} has not reported success in time",
+    "host_down": "{name} is at the end of a resource",
+    "command_down": "{name} reports a problem",
+    "missed_runs": "{name}: heartbeat did not run",
+    "observer_silent": "{name} has stopped watching",
 }
 
 DESCRIPTIONS = {
@@ -24,7 +31,19 @@ DESCRIPTIONS = {
     "host": "The machine is at the end of a resource.",
     "tcp": "The port gave no good answer.",
     "command": "The check command reports a problem.",
-    "push": "The component has not reported that it is alive.",
+    "push": "It has not reported that it is alive, or its last run failed.",
+    "slow": "It answers, but later than it should.",
+    "degraded": "It works, with a warning.",
+    "escalated": "Others were told before; it has neither recovered nor been acknowledged.",
+    "reminder": "This was told before, and nothing has changed since.",
+    "recovery_failed": "All that heartbeat may do has been done, and it is still not well.",
+    "recovery_denied": "heartbeat knows what would heal it, but lacks the right to do that.",
+    "recovery_braked": "It was restarted as often as the configuration allows; more would only do harm.",
+    "recovery_held": "What would restart it has a reason not to; that reason is below.",
+    "missed_runs": "Between two runs there was a gap: nothing was looked at meanwhile.",
+    "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
+    "observer_silent": "Another host that should be looking has stored nothing for a while.",
+    "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
 }
 
 RECOMMENDATIONS = {
@@ -69,6 +88,43 @@ RECOMMENDATIONS = {
         "Check that the job still runs, and when it last did.",
         "Read its log; run it by hand.",
     ),
+    "recovery_denied": (
+        "Give heartbeat's user the right that is named above, or restart it by hand.",
+        "Try it as that user: heartbeat recover --component {id}.",
+    ),
+    "recovery_braked": (
+        "Find out why it does not stay up: read its log from the first failure on.",
+        "Once that is mended: heartbeat recover --component {id} --force.",
+    ),
+    "recovery_held": (
+        "Read why it is left alone: somebody may have stopped it on purpose.",
+        "If it should run: heartbeat recover --component {id} --force.",
+    ),
+    "missed_runs": (
+        "Check that cron runs: systemctl status cron, heartbeat doctor.",
+        "Check whether the machine slept, was off, or had no time: uptime, last reboot.",
+    ),
+    "observer_blind": (
+        "Check this host's network: ip addr, ip route, resolvectl status.",
+        "Look at the components from another place.",
+    ),
+    "observer_silent": (
+        "Check that the host is up and reaches the store.",
+        "There: systemctl status cron, heartbeat doctor.",
+    ),
+    "store_unreachable": (
+        "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",
+        "Nothing is lost meanwhile: what is seen is kept on this host and handed in later.",
+    ),
+    "database_degraded": (
+        "See who waits for whom: select pid, pg_blocking_pids(pid), query from pg_stat_activity.",
+        "End a session that blocks others: select pg_terminate_backend(pid).",
+        "Check connections and long transactions of the application.",
+    ),
+    "degraded": (
+        "Read what it warns of; it still works.",
+        "Mend it before it becomes an outage.",
+    ),
     "slow": (
         "Check the process's CPU and memory.",
         "Check the size of the model it has loaded.",
@@ -78,7 +134,6 @@ RECOMMENDATIONS = {
 
 WORDS = {
     "observer": "Seen by",
-    "waits_for_you": "nothing yet: it waits for your word: heartbeat recover --component {id}",
     "availability": "Answering (healthy or degraded)",
     "unwatched": "Not watched, or kept elsewhere meanwhile",
     "degraded_mode": "kept on the local spool",
@@ -87,11 +142,8 @@ WORDS = {
     "cause": "What was seen",
     "since": "Since",
     "lasted": "Lasted",
-    "decision": "Why this message",
     "tried": "What heartbeat did",
     "nothing_tried": "nothing yet",
-    "evidence": "Evidence",
-    "recommendations": "What to do",
     "severity": "Severity",
     "component": "Component",
     "time": "Time",
@@ -103,6 +155,12 @@ WORDS = {
     "suspect": "suspect",
     "fault": "fault",
     "recovering": "recovering",
+    "resolved": "resolved",
+    "digest_in_fault": "{count} of {total} in fault",
+    "digest_well": "None of {total} in fault",
+    "digest_begun": "{count} new",
+    "digest_ended": "{count} over",
+    "comma": ", ",
     "low": "low",
     "medium": "medium",
     "high": "high",
@@ -222,7 +280,18 @@ WORDS = {
     "delivery_sent": "delivered",
     "delivery_waiting": "waiting",
     "delivery_failed": "not delivered",
+    "handed_over": "{channel} does not take it ({error}): sent here instead",
     "nobody_told": "nobody told",
+    "delivery_handed_over": "handed over",
+    "delivery_retry": "not taken, tried again",
+    "alert_type": "Type",
+    "incident": "Incident",
+    "reason": "Reason",
+    "channel": "Channel",
+    "outcome": "Outcome",
+    "last_error": "Error",
+    "note": "Remark",
+    "tries": "Every try",
     "times_in": "Times in {timezone}",
     "refreshes": "refreshes itself every {span}",
 }

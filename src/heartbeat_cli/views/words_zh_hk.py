@@ -12,8 +12,15 @@ TITLES = {
     "store_restored": "{name} 已能再次連上儲存庫",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
     "recovery_denied": "{name}：heartbeat 沒有權限重啟它",
-    "recovery_held": "{name}：heartbeat 不作處理，由人手決定",
     "recovery_braked": "{name}：修復步驟過多，已暫停自動修復",
+    "recovery_held": "{name}：heartbeat 不作處理，由人手決定",
+    "reminder": "{name} 仍未恢復",
+    "escalated": "{name} 發生故障，尚未有人處理",
+    "push_down": "{name} 未有按時報告成功",
+    "host_down": "{name} 資源告急",
+    "command_down": "{name} 報告有問題",
+    "missed_runs": "{name}：heartbeat 曾經沒有執行",
+    "observer_silent": "{name} 已停止監察",
 }
 
 DESCRIPTIONS = {
@@ -24,7 +31,19 @@ DESCRIPTIONS = {
     "host": "主機資源即將耗盡。",
     "tcp": "連接埠沒有正常回應。",
     "command": "檢查指令報告有問題。",
-    "push": "組件沒有按時報告仍在運作。",
+    "push": "它沒有按時報告仍在運作，或上次執行失敗。",
+    "slow": "它有回應，但比應有的慢。",
+    "degraded": "它仍在運作，但發出了警告。",
+    "escalated": "早前已通知其他人；至今未恢復，亦無人確認。",
+    "reminder": "早前已通知，情況至今沒有改變。",
+    "recovery_failed": "heartbeat 可以做的都已做過，但仍未恢復正常。",
+    "recovery_denied": "heartbeat 知道怎樣修復，但沒有所需的權限。",
+    "recovery_braked": "重新啟動次數已達設定上限，再試只會有害。",
+    "recovery_held": "自動修復有理由不執行；原因見下。",
+    "missed_runs": "兩次執行之間出現空檔，期間沒有進行任何檢查。",
+    "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
+    "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
+    "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
 }
 
 RECOMMENDATIONS = {
@@ -69,6 +88,43 @@ RECOMMENDATIONS = {
         "檢查該工作是否仍在執行，以及上次執行時間。",
         "查看其日誌，並嘗試人手執行。",
     ),
+    "recovery_denied": (
+        "為 heartbeat 的用戶授予上述權限，或人手重新啟動。",
+        "以該用戶試行：heartbeat recover --component {id}。",
+    ),
+    "recovery_braked": (
+        "找出它不能維持運作的原因：由首次失敗起查看日誌。",
+        "解決後執行：heartbeat recover --component {id} --force。",
+    ),
+    "recovery_held": (
+        "了解不作處理的原因：可能是有人故意停止它。",
+        "如應該運行：heartbeat recover --component {id} --force。",
+    ),
+    "missed_runs": (
+        "檢查 cron 是否運行：systemctl status cron、heartbeat doctor。",
+        "檢查主機曾否休眠、關機或過於繁忙：uptime、last reboot。",
+    ),
+    "observer_blind": (
+        "檢查本機網絡：ip addr、ip route、resolvectl status。",
+        "從另一處查看各組件。",
+    ),
+    "observer_silent": (
+        "檢查該主機是否運行，以及能否連上儲存庫。",
+        "在該主機執行：systemctl status cron、heartbeat doctor。",
+    ),
+    "store_unreachable": (
+        "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",
+        "期間的記錄不會遺失：先存於本機，稍後補交。",
+    ),
+    "database_degraded": (
+        "查看哪些連線互相等待：select pid, pg_blocking_pids(pid), query from pg_stat_activity。",
+        "終止阻塞其他人的連線：select pg_terminate_backend(pid)。",
+        "檢查應用程式的連線數目和長時間的交易。",
+    ),
+    "degraded": (
+        "閱讀警告內容；它仍在運作。",
+        "在變成故障之前處理好。",
+    ),
     "slow": (
         "檢查進程的 CPU 和記憶體用量。",
         "檢查所載入模型的大小。",
@@ -78,7 +134,6 @@ RECOMMENDATIONS = {
 
 WORDS = {
     "observer": "監察主機",
-    "waits_for_you": "尚未採取行動，等待你的指示：heartbeat recover --component {id}",
     "availability": "有回應（正常或欠佳）",
     "unwatched": "未受監察或暫存於他處的時段",
     "degraded_mode": "暫存於本機",
@@ -87,11 +142,8 @@ WORDS = {
     "cause": "所見情況",
     "since": "開始時間",
     "lasted": "歷時",
-    "decision": "發出原因",
     "tried": "已採取的行動",
     "nothing_tried": "尚未採取行動",
-    "evidence": "證據",
-    "recommendations": "建議處理方法",
     "severity": "嚴重程度",
     "component": "組件",
     "time": "時間",
@@ -103,6 +155,12 @@ WORDS = {
     "suspect": "可疑",
     "fault": "故障",
     "recovering": "恢復中",
+    "resolved": "已恢復",
+    "digest_in_fault": "{total} 個組件中有 {count} 個故障",
+    "digest_well": "{total} 個組件均沒有故障",
+    "digest_begun": "{count} 項新警報",
+    "digest_ended": "{count} 項已結束",
+    "comma": "，",
     "low": "低",
     "medium": "中",
     "high": "高",
@@ -222,7 +280,18 @@ WORDS = {
     "delivery_sent": "已送達",
     "delivery_waiting": "等待發送",
     "delivery_failed": "未能送達",
+    "handed_over": "{channel} 未能送出（{error}），改由此渠道發送",
     "nobody_told": "沒有通知任何人",
+    "delivery_handed_over": "已改由另一渠道",
+    "delivery_retry": "未送達，會再試",
+    "alert_type": "類型",
+    "incident": "事故",
+    "reason": "原因",
+    "channel": "渠道",
+    "outcome": "結果",
+    "last_error": "錯誤",
+    "note": "備註",
+    "tries": "每次嘗試",
     "times_in": "時間以 {timezone} 顯示",
     "refreshes": "每 {span} 自動更新",
 }
