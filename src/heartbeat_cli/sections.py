@@ -55,7 +55,14 @@ class Recovery(NamedTuple):
     scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script rungs
     timeout: seconds one rung may take
     verify_wait: seconds to wait within one pass for the component to be well again after a rung
-    startup_grace: seconds a restarted component may take to come up before the next rung is tried
+    startup_grace: seconds a restarted component may take to come up before the next rung is tried; one that has
+        been seen to need longer is given half as much again as it took, up to 15 minutes
+    backoff: seconds before a step that was just taken is taken again; doubled each time
+    budget: steps that are taken for one component by itself within budget_window; then a person is told, and nothing
+        is done until it was left alone for rearm seconds
+    budget_window: seconds over which steps are counted
+    host_budget: steps that are taken on this host, over all components, within budget_window
+    rearm: seconds without a step after which a ladder that is used up, or a budget that is spent, starts anew
     """
 
     mode: Literal["off", "ask", "on"] = "on"
@@ -63,6 +70,11 @@ class Recovery(NamedTuple):
     timeout: float = 30.0
     verify_wait: float = 8.0
     startup_grace: float = 60.0
+    backoff: float = 60.0
+    budget: int = 5
+    budget_window: float = 3_600.0
+    host_budget: int = 20
+    rearm: float = 14_400.0
 
 
 class Retention(NamedTuple):
@@ -114,7 +126,16 @@ _YEAR = 31_536_000
 _PING_URL = re.compile(r"https?://[^\s/?#]+[^\s\x7f]*", re.I)
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "heartbeat": {"ping_every": (1, 86_400), "store_timeout": (0.1, 600), "remind_after": (0, _YEAR)},
-    "recovery": {"timeout": (0.1, 600), "verify_wait": (0, 600), "startup_grace": (0, 86_400)},
+    "recovery": {
+        "timeout": (0.1, 600),
+        "verify_wait": (0, 600),
+        "startup_grace": (0, 86_400),
+        "backoff": (0, 86_400),
+        "budget": (1, 1_000),
+        "budget_window": (1, 86_400),
+        "host_budget": (1, 100_000),
+        "rearm": (1, 86_400),
+    },
     "retention": dict.fromkeys(Retention._fields, (1, 36500)),
     "report": {"target": (0, 100)},
     "dashboard": {"interval": (0, 86_400)},

@@ -92,6 +92,11 @@ def test_a_password_in_netrc_stays_there(hook: Server, tmp_path: Path, monkeypat
     assert "authorization" not in hook.seen[0].headers
 
 
+def test_the_user_of_the_address_is_sent(hook: Server) -> None:
+    send(hook.url.replace("//", "//me:p%40ss@"))
+    assert hook.seen[0].headers["authorization"] == "Basic bWU6cEBzcw=="
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_taken(hook: Server, status: int) -> None:
     hook.answer = Answer(status, b"")

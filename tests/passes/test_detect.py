@@ -240,7 +240,7 @@ def test_a_component_may_tell_nobody(store: Database, store_url: str, tmp_path: 
 # --- what healed it --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("good_after", "credited"), [(20.0, True), (70.0, False)])
+@pytest.mark.parametrize(("good_after", "credited"), [(20.0, True), (110.0, True), (130.0, False)])
 def test_what_came_up_after_the_wait_but_in_its_time_was_healed(
     scene: Scene, good_after: float, credited: bool
 ) -> None:

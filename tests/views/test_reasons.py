@@ -4,7 +4,7 @@ what a component says stays what it is."""
 import ast
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from heartbeat_cli import wire_fault
 from heartbeat_cli.domain import container, ladder, postgres_health, slowness
 from heartbeat_cli.domain.component import Common, Plan, Rung
 from heartbeat_cli.domain.fault_detection import Observation, Parent, Policy, State, step
-from heartbeat_cli.domain.ladder import Circumstances, Tried
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.ladder import Circumstances, Limits, Past
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.monitors import push, service
 from heartbeat_cli.views.causes_zh_hk import CAUSES
@@ -112,29 +113,47 @@ def detection() -> Iterator[str]:
             yield from (event.reason for event in events)
 
 
+def tried(rung: int, outcome: str, started: float, **more: float) -> Attempt:
+    row = Attempt("i/1", "i", "main", rung, "systemd", "heartbeat", "here", started, None, outcome, "why")
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
 def decisions() -> Iterator[str]:
     plan = Plan("on", (Rung("systemd", None), Rung("script", None)))
-    calm = Circumstances("fault", "error")
+    calm, limits = Circumstances("fault", "error"), Limits(60.0)
+
+    def reason(around: Circumstances = calm, past: Sequence[Attempt] = (), plan: Plan = plan) -> str:
+        return ladder.decide(plan, limits, Past(past, past, (), "here"), around, 100.0).reason
+
     for around in (
         calm,
         calm._replace(held_by="db"),
+        calm._replace(parent_back=("db", 20.0)),
         calm._replace(maintenance="disk swap"),
         calm._replace(state="recovering"),
         calm._replace(blip=True),
         calm._replace(last_status="unknown"),
+        calm._replace(uptime=5.0),
     ):
-        yield ladder.decide(plan, [], around, 100.0).reason
-    for tried in (
-        [Tried(0, "done", 90.0, 130.0, None)],
-        [Tried(0, "failed", 90.0, None, None)],
-        [Tried(1, "failed", 90.0, None, None)],
-        [Tried(0, "done", 10.0, None, 20.0)],
-        [Tried(0, "done", 10.0, None, 20.0)] * 3,
+        yield reason(around)
+    for past in (
+        [tried(0, "done", 90.0, verify_until=130.0)],
+        [tried(0, "running", 90.0)],
+        [tried(0, "running", 10.0)],
+        [tried(0, "lost", 10.0)],
+        [tried(0, "cut off", 10.0)],
+        [tried(0, "failed", 90.0)],
+        [tried(1, "failed", 90.0)],
+        [tried(1, "denied", 90.0)],
+        [tried(0, "done", 10.0, verified=20.0)],
+        [tried(0, "done", -200.0, verified=-190.0)],
+        [tried(0, "done", 10.0, verified=20.0)] * 5,
+        [tried(0, "failed", -20_000.0)],
     ):
-        yield ladder.decide(plan, tried, calm, 100.0).reason
-    yield ladder.decide(plan._replace(mode="ask"), [], calm, 100.0).reason.replace("{id}", "main")
-    yield ladder.decide(plan._replace(mode="off"), [], calm, 100.0).reason
-    yield ladder.decide(plan._replace(ladder=()), [], calm, 100.0).reason
+        yield reason(past=past)
+    yield reason(plan=plan._replace(mode="ask")).replace("{id}", "main")
+    yield reason(plan=plan._replace(mode="off"))
+    yield reason(plan=plan._replace(ladder=()))
 
 
 def containers() -> Iterator[str]:

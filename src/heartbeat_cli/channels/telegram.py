@@ -50,14 +50,14 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli.channels import _post
+    from heartbeat_cli import http_call
 
     found = []
     if not _TOKEN.fullmatch(settings.token):
         found.append(("token", "expected a bot's token, digits:letters, as @BotFather gave it"))
     if not _CHAT.fullmatch(str(settings.chat_id)):
         found.append(("chat_id", 'expected a number such as "-1001234567890", or "@name" of a public channel'))
-    if _post.host(settings.base_url) is None:
+    if http_call.host(settings.base_url) is None:
         found.append(("base_url", "expected http://host or https://host"))
     known = get_args(Severity)
     for word in settings.silent:
@@ -118,18 +118,19 @@ class _Chat:
         raise self._refused(reply)
 
     def _ask(self, part: "Part") -> Reply:
+        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
 
-        call: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
-        call |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
+        asked: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
+        asked |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
         if not self._plain:
-            call["parse_mode"] = "HTML"
+            asked["parse_mode"] = "HTML"
         if self._thread is not None:
-            call["message_thread_id"] = self._thread
+            asked["message_thread_id"] = self._thread
         url = f"{self._settings.base_url.rstrip('/')}/bot{self._settings.token}/sendMessage"
         headers = {"Content-Type": "application/json"}
-        what = _post.Post(url, json.dumps(call).encode(), headers, read_success=True)
-        return _reply(_post.post(what, self._deadline - time.monotonic()))
+        call = http_call.Call(url, "POST", headers, json.dumps(asked).encode())
+        return _reply(_post.post(call, self._deadline - time.monotonic()))
 
     def _remedied(self, reply: Reply) -> bool:
         """Whether there is something to do differently at once."""
@@ -154,10 +155,11 @@ class _Chat:
         return True
 
     def _refused(self, reply: Reply) -> DeliveryError:
+        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
         from heartbeat_cli.redact import redact
 
-        host = _post.host(self._settings.base_url)
+        host = http_call.host(self._settings.base_url)
         text = redact(f"{host} answered {reply.code}{_post.said(reply.said)}", [self._settings.token])
         if reply.code == 429 or reply.code >= 500 or reply.ok:
             lost = reply.code != 429  # of anything else nobody knows how far it got

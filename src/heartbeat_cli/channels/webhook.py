@@ -21,7 +21,7 @@ from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.channels._post import Answer
+    from heartbeat_cli.http_call import Answer
 
 _AGAIN = (408, 425, 429)
 _MENDABLE = (401, 403, 404, 407)
@@ -46,10 +46,10 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli.channels import _post
+    from heartbeat_cli import http_call
 
     found = []
-    if _post.host(settings.url) is None:
+    if http_call.host(settings.url) is None:
         found.append(("url", "expected http://host/path or https://host/path"))
     for name, value in settings.headers.items():
         if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
@@ -61,14 +61,16 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Post it; raises DeliveryError when it was not taken."""
+    from heartbeat_cli import http_call
     from heartbeat_cli.channels import _post
 
     data = body(message)
     headers = _headers(settings, message, data)
     verify = settings.verify_tls and (settings.ca_file or True)
-    answer = _post.post(_post.Post(settings.url, data, headers, verify), timeout)
+    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True)
+    answer = _post.post(call, timeout)
     if not 200 <= answer.status < 300:
-        raise _refused(f"{_post.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
+        raise _refused(f"{http_call.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
     return None
 
 

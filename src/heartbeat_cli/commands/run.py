@@ -82,7 +82,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         return found
 
     for one in keeper.do(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason}")
+        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
     post = Post(app, keeper)
     post.go()

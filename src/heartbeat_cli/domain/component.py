@@ -8,6 +8,7 @@ from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
 Mode = Literal["off", "ask", "on"]
+Then = Literal["restart", "give_up"]
 
 
 class Common(NamedTuple):
@@ -62,11 +63,28 @@ class Rung(NamedTuple):
     settings: Any
 
 
+class Guard(NamedTuple):
+    """What spares work in flight: `busy` says whether any is running, `drain` asks to finish it and to take no more
+    (each an `http` or `command` rung); `wait` is how many seconds work is waited for, `then` what comes after that."""
+
+    busy: Rung | None = None
+    drain: Rung | None = None
+    wait: float = 300.0
+    then: Then = "restart"
+
+
 class Plan(NamedTuple):
-    """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), and the ladder."""
+    """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), the ladder, the
+    guard of its work in flight, and its own limits, each None where that of `[recovery]` holds: seconds it gets to come
+    up after a step, steps that are taken by themselves within the window, seconds before the same step is taken again.
+    """
 
     mode: Mode = "off"
     ladder: tuple[Rung, ...] = ()
+    guard: Guard | None = None
+    startup_grace: float | None = None
+    budget: int | None = None
+    backoff: float | None = None
 
 
 class Component(NamedTuple):

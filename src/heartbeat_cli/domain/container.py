@@ -104,8 +104,17 @@ def _code_words(code: object, out_of_memory: bool) -> str:
 
 def started_at(state: Mapping[str, Any]) -> float | None:
     """Seconds since the epoch of the last start; None when it never started or the text is no time."""
+    return _moment(state.get("StartedAt"))
+
+
+def ended_at(state: Mapping[str, Any]) -> float | None:
+    """Seconds since the epoch of the last end; None when it never ended or the text is no time."""
+    return _moment(state.get("FinishedAt"))
+
+
+def _moment(text: object) -> float | None:
     try:
-        moment = datetime.fromisoformat(str(state.get("StartedAt"))).timestamp()
+        moment = datetime.fromisoformat(str(text)).timestamp()
     except (ValueError, OverflowError):
         return None
     return moment if moment > 0 else None

@@ -18,8 +18,8 @@ Details = Mapping[str, object]
 class Surroundings:
     """What is known while a pass is judged: the states as they move, and what this pass has `seen`."""
 
-    def __init__(self, db: Database, config: Config) -> None:
-        self.db, self.config = db, config
+    def __init__(self, db: Database, config: Config, now: float) -> None:
+        self.db, self.config, self.now = db, config, now
         self.states: dict[str, State] = {}
         self.seen: Mapping[str, Status] = {}
 
@@ -34,8 +34,8 @@ class Surroundings:
     def of_event(self, component: Component, event: Event, incident: Incident | None) -> Details:
         """The details of an alert about what has just happened to a component."""
         details = self._facts(component) | {"cause": event.cause, "started": event.started}
-        if event.name in ("opened", "released") and _waits_for_a_word(component):
-            details["ask"] = True
+        if event.name in ("opened", "released"):
+            details |= self._outlook(component)
         last = self._last_looks.get(component.id)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
@@ -50,8 +50,7 @@ class Surroundings:
         """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""
         details = self._facts(component) | {"cause": incident.cause, "started": incident.started}
         details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
-        if _waits_for_a_word(component):
-            details["ask"] = True
+        details |= self._outlook(component)
         last = self._last_looks.get(component.id)
         if last is not None:
             details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
@@ -77,9 +76,12 @@ class Surroundings:
             return status in FAILURES
         return state is not None and state.state in ("suspect", "fault")
 
+    def _outlook(self, component: Component) -> Details:
+        """What recovery will do, or what holds it back."""
+        from heartbeat_cli.passes.facts import Facts, outlook  # a fault is rare, and every pass pays for imports
+
+        next_ = outlook(Facts(self.db, self.config, self.now), component)
+        return {"recovery": next_.text, "ask": next_.asks}
+
     def _attempts(self, incident: Incident) -> list[list[str]]:
         return [[one.action, one.outcome, one.detail] for one in recoveries.of_incident(self.db, incident.id)]
-
-
-def _waits_for_a_word(component: Component) -> bool:
-    return component.plan.mode == "ask" and bool(component.plan.ladder)

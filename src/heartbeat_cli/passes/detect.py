@@ -52,7 +52,7 @@ class _Room:
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
-        self.around = Surroundings(db, config)
+        self.around = Surroundings(db, config, now)
 
     @cached_property
     def _open(self) -> dict[str, Incident]:
@@ -119,10 +119,10 @@ class _Room:
         self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
-            self._tell(component, event)
             if over is not None and before is not None:
                 # What came up later than recovery waited for was healed by it all the same.
                 recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
+            self._tell(component, event)
 
     def _tell(self, component: Component, event: Event) -> None:
         incident = self._incident(component, event)

@@ -21,6 +21,8 @@ _LIVE_ALERTS = (
 )
 _TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
 
+_BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
+
 Snapshot = dict[str, list[Any]]
 
 
@@ -29,7 +31,10 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     wanted: dict[str, tuple[str, tuple[Any, ...]]] = {
         tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
-        tables.RECOVERIES.name: (f"WHERE incident IN ({_OPEN}) ORDER BY key", ()),
+        tables.RECOVERIES.name: (
+            f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
+            (now - _BRAKES_REMEMBER,),
+        ),
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }

@@ -88,6 +88,11 @@ _POSTGRES = (
         LATERAL jsonb_array_elements(s.samples) m""",
 )
 
+_REASONS = (
+    "ALTER TABLE heartbeat_recoveries ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
+)
+
 # Messages that tell several alerts, are handed over from channel to channel, and whose every try is kept.
 _MESSAGES = (
     "ALTER TABLE heartbeat_outbox ADD COLUMN batch TEXT",
@@ -104,6 +109,7 @@ _MESSAGES = (
 
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
+    {"sqlite": _REASONS, "postgres": _REASONS},
     {"sqlite": _MESSAGES, "postgres": _MESSAGES},
 )
 

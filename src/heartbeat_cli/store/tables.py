@@ -82,7 +82,7 @@ RECOVERIES = _table(
     "heartbeat_recoveries",
     "id",
     "id incident component rung action requested_by observer started finished outcome detail output verify_until"
-    " verified",
+    " verified reason",
     "started finished verify_until verified",
 )
 BEATS = _table("heartbeat_beats", "component at event", "component at event exit_code message rid", "at")

@@ -19,6 +19,7 @@ from heartbeat_cli.views.dashboard_rows import LEVELS, Group, groups
 from heartbeat_cli.views.voice import Voice, percent
 
 _INCIDENTS = 20  # shown one by one; more are counted
+_PENDING = ("done", "working", "running", "held", "lost", "cut off")
 _STEPS = 8
 _LEAST_REFRESH = 10.0
 _LEAST_STALE = 180.0
@@ -94,7 +95,7 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
         notes.append(voice.word("also_warn", count=counts["warn"]))
     if level in ("bad", "warn") and counts["dim"]:
         notes.append(voice.word("also_dim", count=counts["dim"]))
-    if any(one.recovery == "failed" for one in board.incidents):
+    if any(one.needs_person for one in board.incidents):
         notes.append(voice.word("needs_person"))
     return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level]}
 
@@ -150,19 +151,18 @@ def _incident(one: Incident, board: Board, components: Mapping[str, Component], 
         "acked": voice.moment(one.acked) if one.acked else None,
         "affected": [_name(id_, components, voice) for id_ in taken[:_INCIDENTS]],
         "affected_more": max(0, len(taken) - _INCIDENTS),
-        "needs_person": one.recovery == "failed",
+        "needs_person": one.needs_person,
         "steps": [_step(attempt, voice) for attempt in tried[-_STEPS:]],
         "steps_before": max(0, len(tried) - _STEPS),
     }
 
 
 def _step(one: Attempt, voice: Voice) -> dict[str, Any]:
-    done = one.outcome == "done"
     outcome = voice.word(one.outcome)
-    if done and (one.verified or one.verify_until is None or voice.now > one.verify_until):
+    if one.outcome == "done" and (one.verified or one.verify_until is None or voice.now > one.verify_until):
         outcome += f" – {voice.word('verified' if one.verified else 'not_verified')}"
     return {
-        "level": "ok" if one.verified else "warn" if done else "bad",
+        "level": "ok" if one.verified else "warn" if one.outcome in _PENDING else "bad",
         "action": one.action,
         "outcome": outcome,
         "detail": voice.clean(one.detail, 200),

@@ -79,7 +79,7 @@ def _incidents(summary: Summary, locale: str) -> Table:
         cause = one_line(redact(one.cause), 80)
         if one.held_by:
             cause = f"{cause} ({word('held_by', locale)} {_name(summary, one.held_by)})"
-        if one.recovery == "failed" and one.ended is None:
+        if one.needs_person:
             cause = f"{word('needs_person', locale)}: {cause}"
         rows.append([_name(summary, one.component), _when(summary, one.started), lasted, cause])
     return Table(word("incidents", locale), heads, rows, word("no_incidents", locale))
@@ -92,7 +92,7 @@ def _recoveries(summary: Summary, locale: str) -> Table:
             _name(summary, one.component),
             _when(summary, one.started),
             f"{one.action}: {word(one.outcome, locale)} ({one_line(redact(one.detail), 70)})",
-            word("verified" if one.verified else "not_verified", locale),
+            "" if one.outcome == "held" else word("verified" if one.verified else "not_verified", locale),
         ]
         for one in summary.attempts[:_SHOWN]
     ]

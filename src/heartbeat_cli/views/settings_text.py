@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from heartbeat_cli.config import Config
+from heartbeat_cli.domain.component import Component, Guard, Plan
 from heartbeat_cli.domain.windows import Window
 from heartbeat_cli.redact import BLOT, redact
 from heartbeat_cli.sections import SECTIONS
@@ -43,15 +44,31 @@ def toml_text(config: Config) -> str:
     return "\n".join([f"# effective settings of {config.source}", *broken, toml(tree(config))])
 
 
-def _component(component: Any, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in component.plan.ladder]
+def _component(component: Component, config: Config) -> _Tree:
     return {
         "kind": component.kind,
         **_plain(component.settings, config),
         **_plain(component.common, config),
         "severity": component.severity,
-        "recovery": {"mode": component.plan.mode, "ladder": ladder},
+        "recovery": _recovery(component.plan, config),
     }
+
+
+def _recovery(plan: Plan, config: Config) -> _Tree:
+    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
+    found: _Tree = {
+        "mode": plan.mode,
+        "ladder": ladder,
+        **{key: value for key, value in limits.items() if value is not None},
+    }
+    guard = plan.guard or Guard()
+    for key, call in (("busy", guard.busy), ("drain", guard.drain)):
+        if call is not None:
+            found[key] = _plain(call.settings, config)
+    if guard.busy is not None:
+        found |= {"busy_wait": guard.wait, "busy_then": guard.then}
+    return found
 
 
 def _plain(settings: Any, config: Config) -> _Tree:
