@@ -45,10 +45,11 @@ section { break-inside: avoid; background: #fff; border-radius: 8px; margin: 0 0
 header { padding: 12px 18px; border-bottom: 1px solid #ddd; } header b { display: block; font-size: 16px; }
 header small { color: #667; } iframe { border: 0; width: 100%%; display: block; }
 </style><main>%s</main>
-<script>for (const f of document.querySelectorAll("iframe")) f.onload = () => {
-  f.style.height = f.contentDocument.documentElement.scrollHeight + "px"; };</script>"""
-_MEASURE = """<script>setTimeout(() => document.documentElement.dataset.height =
-  Math.ceil(document.querySelector("main").getBoundingClientRect().bottom) + 8, 400);</script>"""
+<script>addEventListener("load", () => { for (const f of document.querySelectorAll("iframe"))
+  f.style.height = f.contentDocument.documentElement.scrollHeight + "px"; });</script>"""
+# After the page has loaded, its frames included: not after a time, which is too short on a busy machine.
+_MEASURE = """<script>addEventListener("load", () => document.documentElement.dataset.height =
+  Math.ceil(document.querySelector("main").getBoundingClientRect().bottom) + 8);</script>"""
 
 
 def alert(type_: str, id_: str, severity: Severity, after: float, reason: str, locale: str, **details: Any) -> Alert:

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from heartbeat_cli.config import Config
@@ -166,7 +167,9 @@ class Judge:
                 self._arrived(fault)
         self._copies()
         self._store()
-        found = self.db.rows("SELECT channel, batch, at, outcome FROM heartbeat_sends GROUP BY channel, batch, at, outcome")
+        found = self.db.rows(
+            "SELECT channel, batch, at, outcome FROM heartbeat_sends GROUP BY channel, batch, at, outcome"
+        )
         outcomes = Counter(row[3] for row in found)
         told = sum(one.told is not None for one in self.model.faults.values())
         messages = Counter(one.channel for one in self.arrivals)
@@ -205,7 +208,8 @@ class Judge:
             )
             if over and not began and not given:
                 self.wrong.append(f"{channel}: RESOLVED of {fault.id} without its DOWN")
-            if over and began and max(began) > min(over):
+            alone = [number for number in over if number not in began]  # one message may tell both
+            if alone and began and max(began) > min(alone):
                 self.wrong.append(f"{channel}: {fault.id} is out of order")
             if fault.ended is not None and began and not over and not self._elsewhere(fault, channel):
                 self.wrong.append(f"{channel}: heard of {fault.id} and not of its end")
@@ -225,9 +229,11 @@ class Judge:
                 seen[arrival.channel, mark].append(arrival)
         counted = set()
         for (channel, mark), many in seen.items():
-            for before, again in zip(many, many[1:], strict=False):
+            for before, again in pairwise(many):
                 if not before.lost:
-                    self.wrong.append(f"{channel}: {mark} again though it was answered ({before.number}, {again.number})")
+                    self.wrong.append(
+                        f"{channel}: {mark} again though it was answered ({before.number}, {again.number})"
+                    )
                 if set(before.marks) != set(again.marks) or before.id != again.id:
                     self.wrong.append(f"{channel}: {mark} again, and not as the same message")
                 if (again.channel, again.number, again.marks) not in counted:

@@ -1,5 +1,5 @@
-"""A life told of over channels that misbehave: components that fail and recover by a script, servers whose moods change,
-deliveries that are killed; at the end all is well, and `messages_model.py` compares. Seeded.
+"""A life told of over channels that misbehave: components that fail and recover by a script, moody servers, deliveries
+that are killed; at the end all is well, and `messages_model.py` compares. Seeded.
 
 with Servers() as servers, Nursery() as nursery:
     ending = World(db, url, folder, servers, nursery, seed).play()
@@ -8,13 +8,11 @@ with Servers() as servers, Nursery() as nursery:
 import json
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from email.message import EmailMessage
+from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from heartbeat_cli import config as configuration
@@ -23,85 +21,13 @@ from heartbeat_cli.passes.deliver import Delivering
 from heartbeat_cli.store import outbox, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
-from tests.parts.bot_api import CHAT, TOKEN, BotApi, Step, bot_api, receiver, refusal
+from tests.parts.bot_api import CHAT, TOKEN, Step
 from tests.parts.messages_model import TEMPLATES, Arrival, Ending, Judge, Model, marks_in
+from tests.parts.moody_servers import HTTP, MOODS, SMTP, Mood, Servers, why
 from tests.parts.nursery import Nursery
 from tests.parts.postgres import free_port
 from tests.parts.scene import Scene
-from tests.parts.smtp import MailBox, Whim, smtp_server
-
-_HTTP = {
-    "429": lambda asked: refusal(429, "Too Many Requests", retry_after=asked),
-    "500": lambda asked: Step(500, b"oops"),
-    "took, then 500": lambda asked: Step(500, b"oops", accept=True),
-    "markup": lambda asked: refusal(400, "Bad Request: can't parse entities: so it says"),
-    "hang": lambda asked: Step(instead="hang"),
-    "took, then hang": lambda asked: Step(instead="hang", accept=True),
-    "reset": lambda asked: Step(instead="reset"),
-    "took, then reset": lambda asked: Step(instead="reset", accept=True),
-    "took, then dropped": lambda asked: Step(instead="drop", accept=True),
-}
-_SMTP = {
-    "451": Whim("451 try again"),
-    "554": Whim("554 not this one"),
-    "hang": Whim(instead="hang"),
-    "took, then hang": Whim(instead="hang", accept=True),
-    "reset": Whim(instead="reset"),
-    "took, then reset": Whim(instead="reset", accept=True),
-    "took, then dropped": Whim(instead="drop", accept=True),
-}
-MOODS = {
-    "telegram": [*_HTTP, "refuse"],
-    "webhook": [name for name in (*_HTTP, "refuse") if name != "markup"],
-    "email": [name for name in (*_SMTP, "refuse") if name != "554"],
-    "file": ["refuse"],
-}
-
-
-class Servers:
-    """One of each, for as many worlds as there are, one after the other."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-
-    def __enter__(self) -> "Servers":
-        self.api: BotApi = self._stack.enter_context(bot_api())
-        self.hook: BotApi = self._stack.enter_context(receiver())
-        self.box: MailBox = self._stack.enter_context(smtp_server())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    @property
-    def holding(self) -> int:
-        return len(self.api.held) + len(self.hook.held) + self.box.held
-
-    def let_go(self) -> None:
-        """End what hangs."""
-        while self.holding:
-            for server in (self.api, self.hook, self.box):
-                server.let_go()
-            time.sleep(0.002)
-
-    def outlive(self) -> None:
-        """Wait until the last connection of clients that are dead is gone: nothing arrives from them after this."""
-        mine = {f"{one.port:04X}" for one in (self.api, self.hook, self.box)}
-        while True:
-            self.let_go()
-            rows = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-            if not any(here[-4:] in mine and state in ("01", "08") for here, _, state in rows):  # open, half closed
-                return
-            time.sleep(0.002)
-
-
-class Mood(NamedTuple):
-    """What a channel's other side does, to each message with this likelihood."""
-
-    name: str = "well"
-    likely: float = 1.0
+from tests.parts.smtp import Whim
 
 
 class Played(NamedTuple):
@@ -115,9 +41,7 @@ class Played(NamedTuple):
 class World:
     """`arrivals` is what the other sides took, in order."""
 
-    def __init__(
-        self, db: Database, url: str, folder: Path, servers: Servers, nursery: Nursery, seed: int
-    ) -> None:
+    def __init__(self, db: Database, url: str, folder: Path, servers: Servers, nursery: Nursery, seed: int) -> None:
         self.chance = random.Random(seed)
         self.servers, self.nursery = servers, nursery
         self.arrivals: list[Arrival] = []
@@ -159,7 +83,9 @@ class World:
         return made
 
     def _channels(self) -> dict[str, Any]:
-        kinds = self.chance.sample(["telegram", "email", self.chance.choice(["webhook", "file"])], self.chance.randint(1, 3))
+        kinds = self.chance.sample(
+            ["telegram", "email", self.chance.choice(["webhook", "file"])], self.chance.randint(1, 3)
+        )
         address = {"from": "heartbeat@example.org", "to": ["ops@example.org"]}
         own: dict[str, dict[str, Any]] = {
             "telegram": {"token": TOKEN, "chat_id": CHAT, "base_url": self.servers.api.url},
@@ -168,7 +94,7 @@ class World:
             "file": {"path": str(self._folder / "told.jsonl")},
         }
         made = {kind: {"kind": kind, **own[kind], **self._common()} for kind in kinds}
-        for kind, heir in zip(kinds, kinds[1:], strict=False):
+        for kind, heir in pairwise(kinds):
             if self.chance.random() < 0.5:
                 made[kind] |= {"fallback": heir, "fallback_after": self.chance.choice([0, 60, 300])}
         return made
@@ -219,7 +145,7 @@ class World:
                     return None
                 self.met[f"{channel}: {name}"] += 1
                 asked = self.chance.choice([1, 7, 90])
-                step = _HTTP[name](asked) if name in _HTTP else None
+                step = HTTP[name](asked) if name in HTTP else None
                 return step._replace(headers=(("Retry-After", str(asked)),)) if name == "429" and step else step
 
             return mood
@@ -227,14 +153,17 @@ class World:
         def mail(letter: EmailMessage) -> Whim | None:
             name = self._mood("email")
             self.met[f"email: {name}"] += 1
-            return _SMTP.get(name)
+            return SMTP.get(name)
 
         servers = self.servers
         servers.api.mood, servers.hook.mood, servers.box.mood = http("telegram"), http("webhook"), mail
-        servers.api.taken = lambda call, step: self._arrived("telegram", "", call["text"], _why(step))
-        servers.hook.taken = lambda call, step: self._arrived("webhook", call["id"], call["text"], _why(step))
+        servers.api.taken = lambda call, step: self._arrived("telegram", "", call["text"], why(step))
+        servers.hook.taken = lambda call, step: self._arrived("webhook", call["id"], call["text"], why(step))
         servers.box.taken = lambda letter, whim: self._arrived(
-            "email", letter["Message-ID"], letter.get_body(("plain",)).get_content(), _why(whim)  # type: ignore[union-attr]
+            "email",
+            letter["Message-ID"],
+            _plain(letter),
+            why(whim),
         )
 
     def _mood(self, channel: str) -> str:
@@ -259,7 +188,7 @@ class World:
     def play(self) -> Played:
         for _ in range(self.chance.randint(15, 40)):
             self._change()
-            self._pass(killed=self.chance.random() < 0.12)
+            self._pass(kills=True)
         for id_ in self.failing:
             self.failing[id_] = 0 if self.chance.random() < 0.85 else 10**6
         self._use({})
@@ -295,17 +224,19 @@ class World:
                 moods[channel] = Mood(name, chance.choice([0.5, 1.0, 1.0]))
         self._use(moods)
 
-    def _pass(self, killed: bool = False) -> None:
+    def _pass(self, kills: bool = False) -> None:
         self.number += 1
         errors: dict[str, str | None] = {}
         for id_, left in self.failing.items():
             self.looks += 1
             errors[id_] = f"fault {self.looks} of {id_}" if left else None
-        readings = {id_: Reading("error", None, said) if said else Reading("healthy", 0.1) for id_, said in errors.items()}
+        readings = {
+            id_: Reading("error", None, said) if said else Reading("healthy", 0.1) for id_, said in errors.items()
+        }
         self.scene.keep(**readings)
         self.scene.detect()
         self.model.step(self.scene.now, errors, silences.active(self.scene.db, self.scene.now))
-        if killed:
+        if kills and self.chance.random() < (0.2 if outbox.undelivered(self.scene.db) else 0.05):
             self._deliver_and_die()
         else:
             self._deliver()
@@ -322,7 +253,7 @@ class World:
         still = False
         while delivering.unfinished:
             before = len(delivering.results)
-            delivering.work(scene.db, keep, 0.02 if self.servers.holding else 0.5)
+            delivering.work(scene.db, keep, 0.03)
             quiet = len(_senders()) <= self.servers.holding
             if quiet and still and before == len(delivering.results):
                 break
@@ -333,7 +264,9 @@ class World:
             sender.join()
         self._read_file()
         tried = {(one.alert, one.channel) for one in delivering.results}
-        known = set(scene.db.rows("SELECT alert_id, channel FROM heartbeat_sends WHERE at = to_timestamp(?)", (scene.now,)))
+        known = set(
+            scene.db.rows("SELECT alert_id, channel FROM heartbeat_sends WHERE at = to_timestamp(?)", (scene.now,))
+        )
         assert tried <= known, "a try is not recorded"
         judge = Judge(self.model, [], scene.db)
         for one in self.arrivals[begun:]:
@@ -345,7 +278,9 @@ class World:
         and is not known to be, lost its answer by that."""
         begun, scene = len(self.arrivals), self.scene
         self._doomed = self.chance.random() < 0.6
-        died = self.nursery.deliver(scene.tables["heartbeat"]["store"], scene.tables, scene.now, self.chance.uniform(0.0, 0.12))
+        died = self.nursery.deliver(
+            scene.tables["heartbeat"]["store"], scene.tables, scene.now, self.chance.uniform(0.0, 0.12)
+        )
         self.kills += died
         self._doomed = False
         self.servers.outlive()
@@ -359,16 +294,11 @@ class World:
                 self.arrivals[place] = one._replace(lost="killed")
 
 
-def _why(step: Step | Whim | None) -> str:
-    """Why the answer to a message that was taken does not arrive, or does not say so."""
-    if step is None:
-        return ""
-    status = step.status if isinstance(step, Step) else 250 if step.answer in ("", "250 OK") else 500
-    return step.instead or (f"status {status}" if status >= 400 else "")
+def _plain(letter: EmailMessage) -> str:
+    body = letter.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 def _senders() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name.startswith("send to ")]
-
-
-

@@ -72,6 +72,7 @@ class MailBox:
             self.raw.append(content)
             self.mails.append(mail)
             self.readers.append(list(envelope.rcpt_tos))
+            assert server.transport is not None
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
             self.taken(mail, whim)
         if whim is None:
@@ -81,9 +82,11 @@ class MailBox:
     async def _behave(self, transport: Any, how: str) -> str:
         if how == "hang":
             self.held, now = self.held + 1, self._round
-            while self._round == now:
-                await asyncio.sleep(0.01)
-            self.held -= 1
+            try:
+                while self._round == now:
+                    await asyncio.sleep(0.01)
+            finally:  # the client may go away first
+                self.held -= 1
         elif how == "reset":
             transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)

@@ -92,3 +92,24 @@ def test_what_flaps_stays_acknowledged_and_its_messages_say_that_it_flaps(
     for reading in [GOOD, GOOD, BAD] * 20:
         scene.saw(db=reading)
     assert alerts.between(scene.db, 0, 9e9)[0] == newest
+
+
+def test_a_digest_counts_what_is_in_fault_when_the_whole_pass_is_judged(family: Scene) -> None:
+    scene = Scene(family.db, family.tables["heartbeat"]["store"], family.folder, {"a": TCP, "b": TCP, "c": TCP})
+    for _ in range(3):
+        scene.saw(a=BAD, b=BAD, c=GOOD)
+    scene.deliver()
+    for _ in range(2):
+        scene.saw(a=GOOD, b=GOOD, c=GOOD)
+    scene.deliver()
+    assert [one["title"] for one in scene.messages] == ["2 of 3 in fault", "None of 3 in fault"]
+
+
+def test_a_digest_of_ends_does_not_sound_as_if_something_broke(family: Scene) -> None:
+    scene = Scene(family.db, family.tables["heartbeat"]["store"], family.folder, {"a": TCP, "b": TCP, "c": TCP})
+    for _ in range(3):
+        scene.saw(a=BAD, b=BAD, c=BAD)
+    for _ in range(2):
+        scene.saw(a=GOOD, b=GOOD, c=BAD)
+    scene.deliver()
+    assert scene.messages[-1]["title"] == "2 over, 1 of 3 in fault"

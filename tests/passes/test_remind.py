@@ -179,6 +179,15 @@ def test_nor_what_is_acknowledged_or_silenced(made: Any) -> None:
     assert at(scene, begun + 2 * HOUR) == ["escalated-900 pager sent"]
 
 
+def test_what_a_silence_kept_back_is_escalated_only_after_others_had_their_time(made: Any) -> None:
+    scene = made(PAGER)
+    silences.add(scene.db, Silence("s", "db", "silence", START - 1, START + 2 * HOUR, "night", "kim"))
+    down(scene)
+    assert at(scene, START + 2 * HOUR) == ["tcp_down log sent"]
+    assert at(scene, START + 2 * HOUR + 899) == []
+    assert at(scene, START + 2 * HOUR + 900) == ["escalated-900 pager sent"]
+
+
 def test_each_has_a_patience_of_its_own_and_wants_what_it_wants(made: Any) -> None:
     scene = made(
         {"b": {"escalate_after": 600}, "a": {"escalate_after": 60}, "other": {"escalate_after": 60, "components": []}}
@@ -245,6 +254,31 @@ def test_the_end_of_slowness_goes_to_who_heard_of_it(made: Any) -> None:
     assert scene.outbox == ["tcp_slow to log: waiting", "degraded_ended to log: waiting"]
 
 
+SLOW = Reading("degraded", 9.0, "slow: 9.00 s (limit 1 s)")
+
+
+def test_slowness_that_outlasts_its_silence_is_told_then_and_so_is_its_end(made: Any) -> None:
+    scene = made()
+    silences.add(scene.db, Silence("s", "db", "silence", START - 1, START + HOUR, "night", "kim"))
+    for _ in range(4):
+        assert at(scene, scene.now, db=SLOW) == []
+    assert at(scene, START + HOUR, db=SLOW) == ["tcp_slow log sent"]
+    assert at(scene, START + HOUR + 60, db=SLOW) == []
+    assert up(scene, START + 2 * HOUR) == ["degraded_ended log sent"]
+
+
+def test_slowness_that_ends_in_its_silence_is_told_to_nobody(made: Any) -> None:
+    scene = made()
+    silences.add(scene.db, Silence("s", "db", "silence", START - 1, START + HOUR, "night", "kim"))
+    for _ in range(3):
+        scene.saw(db=SLOW)
+    assert up(scene, START + 600) == []
+    for _ in range(2):
+        assert at(scene, scene.now, db=SLOW) == []
+    scene.now = START + HOUR
+    assert [at(scene, scene.now, db=SLOW), at(scene, scene.now, db=SLOW)] == [["tcp_slow log sent"], []], "once, anew"
+
+
 # --- quiet hours (START is noon in UTC) ------------------------------------------------------------------------------
 
 NIGHT = {"heartbeat": {"timezone": "UTC"}}
@@ -280,9 +314,21 @@ def test_a_reminder_waits_for_the_morning_and_the_next_one_for_it(made: Any) -> 
     assert at(scene, START + 24.5 * HOUR) == ["reminder-1 log sent"]
 
 
-def test_the_morning_brings_all_of_the_night_together(made: Any) -> None:
+def test_what_was_told_only_in_the_morning_is_not_told_again_at_once(made: Any) -> None:
+    scene = made({"log": {"quiet_hours": "12:00-20:00"}}, MEDIUM, **NIGHT)
+    scene.now = START + 60
+    down(scene)
+    assert at(scene, START + 8 * HOUR) == ["tcp_down log sent"]
+    assert at(scene, START + 8 * HOUR + 30) == [] == at(scene, START + 12 * HOUR)
+    assert at(scene, START + 12 * HOUR + 30) == ["reminder-1 log sent"]
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-HK"])
+def test_the_morning_brings_all_of_the_night_together(made: Any, locale: str) -> None:
     log = {"quiet_hours": "12:00-20:00", "digest": True}
-    scene = made({"log": log}, {"db": MEDIUM["db"], "web": MEDIUM["db"]}, **NIGHT)
+    scene = made(
+        {"log": log}, {"db": MEDIUM["db"], "web": MEDIUM["db"]}, heartbeat={"timezone": "UTC", "locale": locale}
+    )
     scene.now = START + 60
     down(scene)
     assert up(scene, START + HOUR) == []
@@ -290,6 +336,30 @@ def test_the_morning_brings_all_of_the_night_together(made: Any) -> None:
     assert scene.messages == []
     at(scene, START + 8 * HOUR, db=GOOD, web=BAD)
     assert {line.partition(": ")[2] for line in scene.outbox} == {"sent"} and len(scene.outbox) == 3
-    first, *rest = scene.messages
-    assert "db" in first["text"] and "web" in first["text"]
-    assert len(rest) <= 1, "an end that cannot stand in one message with its beginning follows it"
+    (only,) = scene.messages
+    red, _, green, since = [line for line in only["text"].splitlines() if line[:1] in ("🔴", "🟢", "↳")]
+    assert red.startswith("🔴 web") and green.startswith("🟢 db") and "12:01:00" in since and "no route" in since
+    assert only["severity"] == "medium" and len(only["threads"]) == 2
+
+
+def test_a_night_that_is_over_makes_one_message_that_asks_for_nothing(made: Any) -> None:
+    scene = made({"log": {"quiet_hours": "12:00-20:00", "digest": True}}, MEDIUM, **NIGHT)
+    for begun in (START + 60, START + 2 * HOUR):
+        scene.now = begun
+        down(scene)
+        assert up(scene, begun + HOUR) == []
+    assert at(scene, START + 8 * HOUR, db=GOOD)
+    (only,) = scene.messages
+    assert (only["title"], only["severity"], len(only["threads"])) == ("None of 1 in fault", "low", 2)
+    assert only["text"].count("db is well again") == 2 and "🔴" not in only["text"] and "What to do" not in only["text"]
+
+
+def test_what_was_tried_already_keeps_its_end_for_a_message_of_its_own(made: Any, tmp_path: Path) -> None:
+    away = {"quiet_hours": "12:00-20:00", "digest": True, "path": str(tmp_path / "dir" / "log")}
+    scene = made({"away": away}, MEDIUM, **NIGHT)
+    scene.now = START + 60
+    down(scene)
+    at(scene, START + 8 * HOUR)  # in vain
+    up(scene, START + 8 * HOUR + 30)
+    (tmp_path / "dir").mkdir()
+    assert at(scene, START + 9 * HOUR, db=GOOD) == ["tcp_down away sent", "recovered away sent"]

@@ -192,3 +192,13 @@ def test_two_claimers_at_once_never_get_the_same(store: Database, store_url: str
     said = [set(out.split()) for out in elsewhere(store_url, _CLAIM, NOW, 200)]
     assert said[0].isdisjoint(said[1])
     assert len(said[0] | said[1]) == 100
+
+
+def test_a_channel_that_only_another_host_has_is_not_given_up_while_that_one_tries(store: Database) -> None:
+    for name in ("a", "b"):
+        alerts.add(store, alert(name), [f"of-{name}"], NOW)
+    for hour in range(30):
+        settle(store, claim(store, NOW + hour * 3600, "of-a"), "no route", NOW + hour * 3600)
+    now = NOW + 30 * 3600
+    outbox.give_up_removed(store, ["tg"], now - 86_400)
+    assert states(store, "a", "b") == {"a/of-a": "waiting", "b/of-b": "failed"}

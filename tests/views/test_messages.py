@@ -125,7 +125,7 @@ def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
 def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) -> None:
     down = alert("agent_down", held=["chat"], in_fault=3, watched=9)._replace(title="Main Agent is down")
     db = alert("database_down", "severe", 99, kind="database", cause="timed out")._replace(title="DB is down", id="d")
-    over = alert("recovered", after=99)._replace(title="Web is well again")
+    over = alert("recovered", after=99)._replace(title="Web is well again", incident="web@1")
     found = messages.digest([over, down, db], locale, ZONE, [], id="d-1", remark="a remark")
     assert (found.id, found.severity, found.thread, found.type) == ("d-1", "severe", None, "digest")
     heads = [line for line in found.text.splitlines() if line[:1] in ("🔴", "🟡", "🟢")]

@@ -1,9 +1,9 @@
 """Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
 
-The body has id, type, severity, title, text, component, at (ISO 8601, UTC) incident (or null) and incidents (those of a
-digest, which tells several alerts at once). `id` stays the same
-when a message is sent again, and stands in the header Idempotency-Key, too. With `secret`, the header
-X-Heartbeat-Signature is `sha256=` and the HMAC-SHA256 of the body in hexadecimal: compare it before you believe a word.
+The body has id, type, severity, title, text, component, at (ISO 8601, UTC), incident (or null) and incidents (those of
+a digest, which tells several alerts at once). `id` stays the same when a message is sent again, and stands in the
+header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Signature is `sha256=` and the HMAC-SHA256 of the
+body in hexadecimal: compare it before you believe a word.
 
 Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-After. So are a redirect (not followed),
 401, 403, 404 and 407, which are for a person to mend, only more rarely. Any other answer is final.

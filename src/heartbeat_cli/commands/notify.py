@@ -1,9 +1,14 @@
 """`heartbeat notify`: deliver what waits."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, say
-from heartbeat_cli.errors import UsageError
+from heartbeat_cli.errors import HeartbeatError, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.alert import Alert
 
 
 @click.command("notify")
@@ -32,10 +37,43 @@ def _test(app: App, channel: str) -> int:
     from heartbeat_cli.settings import nearest
     from heartbeat_cli.views import messages
 
-    if channel not in app.config.channels:
-        raise UsageError(f"no channel {channel!r}{nearest(channel, app.config.channels)}")
-    message = messages.trial(channel, app.config.heartbeat.locale, app.now(), app.config.heartbeat.templates)
-    tried = send.send(app.config.channels[channel], message)
-    told = str(tried.error) if tried.error else f"sent ({tried.note})" if tried.note else "sent"
-    click.echo(f"{channel}: {one_line(redact(told, app.secrets))}")
-    return 1 if tried.error else 0
+    config = app.config
+    if channel not in config.channels:
+        raise UsageError(f"no channel {channel!r}{nearest(channel, config.channels)}")
+    alert = _alert(app, channel)
+    message = messages.message(
+        alert, config.heartbeat.locale, config.timezone, config.secrets, own=config.heartbeat.templates
+    )
+    tried = send.send(config.channels[channel], message)
+    error, note = (
+        None if one is None else one_line(redact(str(one), app.secrets)) for one in (tried.error, tried.note)
+    )
+    click.echo(f"{channel}: {error or (f'sent ({note})' if note else 'sent')}")
+    _keep(app, alert, channel, error, note, tried.took)
+    return 1 if error else 0
+
+
+def _alert(app: App, channel: str) -> "Alert":
+    """What a test tells."""
+    from heartbeat_cli.domain.alert import Alert
+    from heartbeat_cli.views.wording import word
+
+    now, locale = app.now(), app.config.heartbeat.locale
+    details = {"text": word("test_text", locale), "observer": app.config.observer}
+    title = word("test_title", locale)
+    return Alert(f"test/{channel}/{round(now * 1000)}", "test", "low", title, "heartbeat", now, None, "", details)
+
+
+def _keep(app: App, alert: "Alert", channel: str, error: str | None, note: str | None, took: float) -> None:
+    """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
+    from heartbeat_cli.domain.delivery import Fate
+    from heartbeat_cli.store import outbox, trials
+
+    outcome = outbox.Outcome(
+        app.now(), app.config.observer, Fate("failed" if error else "sent"), error, note, took
+    )  # fmt: skip
+    try:
+        with app.steering_store() as db:
+            trials.keep(db, alert, channel, outcome)
+    except HeartbeatError as trouble:
+        say(f"heartbeat: the test is not recorded: {trouble}")

@@ -10,6 +10,7 @@ from heartbeat_cli.domain.blame import advance
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
+from heartbeat_cli.domain.windows import LONGEST
 from heartbeat_cli.passes import sight
 from heartbeat_cli.passes.details import Surroundings
 from heartbeat_cli.passes.missed import missed
@@ -71,22 +72,32 @@ class _Room:
         for one in waiting:
             if told := sight.tell(self.db, self.config, one.started, one.blind, self.now):
                 self.verdicts.append(Verdict(self.config.observer, *told))
-            self.around.seen = {id_: seen.status for id_, seen in one.heartbeats}
-            for id_, seen in self._in_order(one.heartbeats):
-                self._take(self.config.components[id_], seen)
+            self._judge(one.heartbeats)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
-            self._tell_what_was_kept_back()
+            self._tell_what_was_kept_back(alerts.untold(self.db))
             self._tell_again()
+        if slow := [id_ for id_, state in self.states.items() if state.degraded]:
+            self._tell_what_was_kept_back(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
         if reason := missed(self.db, self.config, [one.started for one in waiting], self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
 
-    def _tell_what_was_kept_back(self) -> None:
-        """A silence is over and the fault it kept back is not: now it is told."""
-        for alert_id, kind, id_ in alerts.untold(self.db):
+    def _judge(self, heartbeats: list[tuple[str, Observation]]) -> None:
+        """One pass: first what became of each, then what there is to tell; how many are in fault is known only then."""
+        self.around.seen = {id_: seen.status for id_, seen in heartbeats}
+        looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(heartbeats)]
+        happened = [one for component, seen in looks for one in self._take(component, seen)]
+        for component, event, incident in happened:
+            self._tell(component, event, incident)
+
+    def _tell_what_was_kept_back(self, untold: list[tuple[str, str, str]]) -> None:
+        """A silence is over and the fault, or slowness, it kept back is not: now it is told."""
+        for alert_id, kind, id_ in untold:
             component, state = self.config.components.get(id_), self.states.get(id_)
-            if component is None or state is None or state.state != "fault" or self._is_quiet(component):
+            if component is None or state is None or self._is_quiet(component):
+                continue
+            if not (state.degraded if kind.endswith(("_slow", "_degraded")) else state.state == "fault"):
                 continue
             severity = alert_severity(component, kind)
             channels = listeners(self.db, self.config, kind, severity, component, self.now)
@@ -114,7 +125,8 @@ class _Room:
         seen = dict(heartbeats)
         return [(id_, seen[id_]) for id_ in topological(self.config.components) if id_ in seen]
 
-    def _take(self, component: Component, seen: Observation) -> None:
+    def _take(self, component: Component, seen: Observation) -> Iterator[tuple[Component, Event, Incident | None]]:
+        """Move the state of a component; gives the events, each with its incident."""
         before = self.states.get(component.id)
         self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
@@ -122,10 +134,9 @@ class _Room:
             if over is not None and before is not None:
                 # What came up later than recovery waited for was healed by it all the same.
                 recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
-            self._tell(component, event)
+            yield component, event, self._incident(component, event)
 
-    def _tell(self, component: Component, event: Event) -> None:
-        incident = self._incident(component, event)
+    def _tell(self, component: Component, event: Event, incident: Incident | None) -> None:
         kind = alert_type(component, event)
         self.verdicts.append(Verdict(component.id, event.name, event.reason))
         if kind is None:

@@ -30,7 +30,7 @@ def _midnight(day: date, timezone: str) -> float:
 
 def report(db: Database, config: Config, span: Period, now: float | None = None) -> Summary:
     """The summary of a period; with `now`, one that no pass has come after is not watched to its end either."""
-    told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type != "report"]
+    told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type not in ("report", "test")]
     missed = gaps.between(db, span.start, span.end)
     if now is not None and (gap := _unfinished(db, config, min(span.end, now))) and gap.ended > span.start:
         missed.append(gap)

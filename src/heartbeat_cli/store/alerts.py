@@ -1,7 +1,7 @@
 """Alerts and who is to hear of them: written with what caused them, read back with how that went."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.domain.alert import Alert, Sent
 from heartbeat_cli.store.database import Database, Row
@@ -57,6 +57,20 @@ def untold(db: Database) -> list[tuple[str, str, str]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def untold_slowness(db: Database, components: Sequence[str], since: float) -> list[tuple[str, str, str]]:
+    """Likewise of the slowness or warning that these components have now, as far as it was raised after `since`."""
+    rows = db.rows(
+        "SELECT a.alert_id, a.alert_type, a.component FROM heartbeat_alert_rows a"
+        f" WHERE a.component IN ({', '.join('?' for _ in components)}) AND a.incident IS NULL"
+        " AND a.alert_time > to_timestamp(?) AND (a.alert_type LIKE ? OR a.alert_type LIKE ?)"
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_alert_rows b WHERE b.component = a.component"
+        " AND b.incident IS NULL AND b.alert_time > a.alert_time)"
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_outbox o WHERE o.alert_id = a.alert_id) ORDER BY a.alert_time",
+        (*components, since, "%_slow", "%_degraded"),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def between(db: Database, start: float, end: float, limit: int = 100_000) -> list[Alert]:
     """Alerts of a span of time, newest first."""
     rows = db.rows(
@@ -91,6 +105,17 @@ def told(db: Database, incident: str) -> list[str]:
         (incident,),
     )
     return [row[0] for row in rows]
+
+
+def told_the_end(db: Database, alert_id: str) -> set[str]:
+    """The channels that have heard, or are to hear, that what an alert is about is over."""
+    rows = db.rows(
+        "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
+        " AND b.alert_time > a.alert_time AND b.alert_type = 'recovered' JOIN heartbeat_outbox o"
+        " ON o.alert_id = b.alert_id AND o.state IN ('waiting', 'sent') WHERE a.alert_id = ?",
+        (alert_id,),
+    )
+    return {row[0] for row in rows}
 
 
 def as_alert(row: Row) -> Alert:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from heartbeat_cli.domain import delivery
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.delivery import Fate, Send, Trouble
-from heartbeat_cli.store import alerts, preferences
+from heartbeat_cli.store import alerts, overnight, preferences
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.text import storable
 
@@ -59,10 +59,11 @@ _DUE = (
     " OR o.next_try > to_timestamp(?) OR (o.attempts > 0 AND o.next_try > to_timestamp(?)))"
     " AND (o.lease_until IS NULL OR o.lease_until <= to_timestamp(?) OR o.lease_until > to_timestamp(?))"
 )
-# A channel hears of an incident in order: its end waits while its beginning still does.
+# A channel hears of an incident in order: its end waits while its beginning still does, unless one message tells both.
 _IN_ORDER = (
     "NOT EXISTS (SELECT 1 FROM heartbeat_outbox e JOIN heartbeat_alert_rows b ON b.alert_id = e.alert_id"
-    " WHERE e.state = 'waiting' AND e.channel = o.channel AND b.incident = a.incident AND b.alert_time < a.alert_time)"
+    " WHERE e.state = 'waiting' AND e.channel = o.channel AND b.incident = a.incident AND b.alert_time < a.alert_time"
+    " AND COALESCE(e.batch, '') <> COALESCE(o.batch, '-'))"
 )
 _FROM = f"FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE {_DUE} AND {_IN_ORDER}"
 
@@ -84,21 +85,25 @@ def claim(db: Database, owner: str, now: float, lease: float, channel: str, dige
     lock = "FOR UPDATE OF o SKIP LOCKED" if db.dialect == "postgres" else ""
     with db.transaction():
         rows = db.rows(
-            f"SELECT o.id, o.batch, a.alert_id, a.alert_type {_FROM} AND o.channel = ?"
+            f"SELECT o.id, o.batch, a.alert_id, a.alert_type, o.attempts = 0 AND o.next_try > o.created {_FROM}"
+            " AND o.channel = ?"
             f" ORDER BY o.batch IS NULL, o.batch, a.alert_time, o.created, o.id LIMIT ? {lock}",
             (*_moments(now, lease), channel, MOST),
         )
         if not rows:
             return None
-        _, batch, _, kind = rows[0]
+        _, batch, _, kind, _ = rows[0]
         if batch is not None:
             taken = [row for row in rows if row[1] == batch]
         elif digest and kind not in delivery.ALONE:
             taken = [row for row in rows if row[3] not in delivery.ALONE]
         else:
             taken = rows[:1]
-        again, batch = batch is not None, batch or delivery.batch_id(channel, [row[2] for row in taken])
-        ids = [row[0] for row in taken]
+        again, alert_ids, ids = batch is not None, [row[2] for row in taken], [row[0] for row in taken]
+        if digest and not again and (quiet := [row[0] for row in taken if row[4]]):
+            for id_, alert_id in overnight.ends(db, channel, quiet, now, MOST - len(taken)):
+                ids, alert_ids = [*ids, id_], [*alert_ids, alert_id]
+        batch = batch or delivery.batch_id(channel, alert_ids)
         db.run(
             "UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ?, batch = ?"
             f" WHERE id IN ({_marks(ids)})",
@@ -213,17 +218,13 @@ def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
 
 
 def _inherited(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:
-    """Whether an heir has the alert, or has heard of its incident's end meanwhile, or is given it now."""
+    """Whether an heir has the alert, or is given it now. One that hears of its incident's end already, maybe at this
+    very moment, is not told after that of what went before."""
     rows = db.rows("SELECT channel, state FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))
     states: dict[str, str] = dict(rows)
-    ends = db.rows(
-        "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
-        " AND b.alert_time > a.alert_time AND b.alert_type = 'recovered' JOIN heartbeat_outbox o"
-        " ON o.alert_id = b.alert_id AND o.state = 'sent' WHERE a.alert_id = ?",
-        (alert_id,),
-    )
+    ends = alerts.told_the_end(db, alert_id)
     for heir in outcome.heirs:
-        if states.get(heir) in ("waiting", "sent") or (heir,) in ends:
+        if states.get(heir) in ("waiting", "sent") or heir in ends:
             return True
         if heir not in states:
             alerts.post(db, alert_id, [heir], outcome.at, remark=remark)
@@ -237,14 +238,16 @@ def undelivered(db: Database) -> int:
 
 
 def give_up_removed(db: Database, channels: Iterable[str], before: float) -> None:
-    """What has waited since `before` for a channel that the configuration does not have will never go out: say so and
-    stop waiting. Not at once: another host that shares the store may well have that channel."""
+    """What has waited since `before` for a channel that the configuration does not have, and that nobody has tried to
+    send to since, will never go out: say so and stop waiting. Another host that shares the store may have it."""
     names = list(channels)
     db.run(
         "UPDATE heartbeat_outbox SET state = 'failed', lease_until = NULL,"
         " last_error = 'the channel is no longer in the configuration'"
-        f" WHERE state = 'waiting' AND created < to_timestamp(?) AND channel NOT IN ({_marks(names)})",
-        (before, *names),
+        f" WHERE state = 'waiting' AND created < to_timestamp(?) AND channel NOT IN ({_marks(names)})"
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_sends s"
+        " WHERE s.channel = heartbeat_outbox.channel AND s.at > to_timestamp(?))",
+        (before, *names, before),
     )
 
 

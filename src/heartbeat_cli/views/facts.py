@@ -3,7 +3,7 @@
 `of_alert` and `of_digest` are the only way from an alert into a template; docs/messages.md lists the names.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alert import Alert
@@ -43,9 +43,10 @@ def family(type_: str) -> str:
     return tail if tail in _FAMILIES else ""
 
 
-def worst(alerts: Iterable[Alert]) -> Severity:
-    """The gravest severity among what began; the end of something is never grave."""
-    began = [alert.severity for alert in alerts if family(alert.type) != "over"]
+def worst(alerts: Sequence[Alert]) -> Severity:
+    """The gravest severity among what began; what is over is never grave."""
+    over = {one.incident for one in alerts if one.type == "recovered" and one.incident}
+    began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in over]
     return max(began, key=lambda one: _GRAVITY.get(one, 0), default="low")
 
 
@@ -89,19 +90,27 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
 
 
 def of_digest(alerts: Sequence[Alert], voice: Voice, detail: Detail) -> Values:
-    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert`."""
+    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert`, and
+    `whole` where both stand in this message: then its end says all."""
+    over = {one.incident for one in alerts if one.type == "recovered" and one.incident}
+    whole = over & {one.incident for one in alerts if family(one.type) != "over"}
     begun = sorted(
         (one for one in alerts if family(one.type) != "over"),
         key=lambda one: (-_GRAVITY.get(one.severity, 0), _number(one.details.get("started")) or one.at),
     )
     ended = [one for one in alerts if family(one.type) == "over"]
+    lasting = [one for one in begun if one.incident not in whole]
+
+    def shown(one: Alert) -> Values:
+        return _shortened(of_alert(one, voice), detail) | {"whole": one.incident in whole}
+
     return {
-        "mark": _mark(begun[0]) if begun else _GREEN,
-        "title": _headline(alerts, begun, ended, voice),
-        "label": voice.word(worst(alerts)) if begun else voice.word("resolved"),
-        "begun": [] if detail.short else [_shortened(of_alert(one, voice), detail) for one in begun],
-        "ended": [] if detail.short else [of_alert(one, voice) for one in ended],
-        "names": _names([*begun, *ended], voice) if detail.short else [],
+        "mark": _mark(lasting[0]) if lasting else _GREEN,
+        "title": _headline(alerts, lasting, ended, voice),
+        "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
+        "begun": [] if detail.short else [shown(one) for one in begun],
+        "ended": [] if detail.short else [shown(one) for one in ended],
+        "names": _names([*lasting, *ended], voice) if detail.short else [],
         "at": local_time(voice.now, voice.timezone),
         "timezone": voice.timezone,
     }
@@ -118,13 +127,16 @@ def _shortened(values: Values, detail: Detail) -> Values:
 
 
 def _headline(alerts: Sequence[Alert], begun: Sequence[Alert], ended: Sequence[Alert], voice: Voice) -> str:
+    """How many are in fault by the newest alert; what only tells of ends says so first, lest it sound like news."""
+    words = [voice.word("digest_begun", count=len(begun))] if begun else []
+    words += [voice.word("digest_ended", count=len(ended))] if ended else []
     for alert in sorted(alerts, key=lambda one: one.at, reverse=True):
         count, total = (_number(alert.details.get(key)) for key in ("in_fault", "watched"))
         if count is not None and total:
             key = "digest_in_fault" if count else "digest_well"
-            return voice.word(key, count=round(count), total=round(total))
-    words = [voice.word("digest_begun", count=len(begun))] if begun else []
-    words += [voice.word("digest_ended", count=len(ended))] if ended else []
+            state = voice.word(key, count=round(count), total=round(total))
+            words = [*words, state] if count and not begun else [state]
+            break
     return voice.word("comma").join(words)
 
 

@@ -76,15 +76,6 @@ def digest(
     return Message(id, "digest", severity, title, text, html, "heartbeat", at, label=values["label"])
 
 
-def trial(channel: str, locale: str, now: float, own: str | None = None) -> Message:
-    """What `notify --test` sends."""
-    voice = Voice(locale, "UTC", (), now)
-    alert = Alert(f"test/{channel}/{round(now)}", "test", "low", voice.word("test_title"), "heartbeat", now, None, "")
-    values = facts.of_alert(alert, voice) | {"text": [voice.word("test_text")], "remark": ""}
-    title, text, html = _filled(["test"], values, voice, own)
-    return Message(alert.id, "test", "low", title, text, html, "heartbeat", now)
-
-
 def _filled(names: Iterable[str], values: Mapping[str, Any], voice: Voice, own: str | None) -> tuple[str, str, str]:
     """Title, plain text and HTML. The user's own template may be broken: then heartbeat's says what there is to say."""
     files = [*(f"alert.{name}.{voice.locale}.j2" for name in names if name), f"alert.{voice.locale}.j2"]

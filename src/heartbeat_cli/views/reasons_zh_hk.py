@@ -34,6 +34,7 @@ REASONS = {
     "from the first step again, as asked": "應要求由第一步重新開始",
     "all {n} steps were tried": "全部 {n} 步均已嘗試",
     "step {n} healed it before, and it fell again": "第 {n} 步曾修復它，但它再次故障",
+    "step {n} healed it; the next look is waited for": "第 {n} 步已修復它；等待下一次檢查",
     "it was healed {n} times and fell again each time": "已修復 {n} 次，每次均再次故障",
     "waits for your word: heartbeat recover --component {w}": "等待你的指示：heartbeat recover --component {w}",
     "held: maintenance ({reason})": "暫緩：維護中（{reason}）",
