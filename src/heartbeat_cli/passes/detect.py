@@ -75,12 +75,21 @@ class _Room:
             for id_, seen in self._in_order(one.heartbeats):
                 self._take(self.config.components[id_], seen)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
+            self._close_what_was_removed()
             self._tell_what_was_kept_back()
             self._tell_again()
         if reason := missed(self.db, self.config, [one.started for one in waiting], self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
+
+    def _close_what_was_removed(self) -> None:
+        if any(id_ not in self.config.components for id_ in self._open):
+            from heartbeat_cli.passes import removed
+
+            for id_ in removed.close(self.db, self.config, self._open, self.now):
+                del self._open[id_]
+                self.verdicts.append(Verdict(id_, "closed", removed.REASON))
 
     def _tell_what_was_kept_back(self) -> None:
         """A silence is over and the fault it kept back is not: now it is told."""

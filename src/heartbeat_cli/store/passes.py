@@ -189,3 +189,11 @@ def last_pass(db: Database, observer: str) -> Pass | None:
         (observer,),
     )
     return Pass(*rows[0]) if rows else None
+
+
+def looked_at(db: Database, component: str) -> list[tuple[str, float]]:
+    """Who has looked at a component, and when last."""
+    return [
+        (row[0], row[1])
+        for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))
+    ]

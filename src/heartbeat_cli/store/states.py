@@ -47,6 +47,11 @@ def save_states(db: Database, changed: Mapping[str, State]) -> None:
     )
 
 
+def forget(db: Database, component: str) -> None:
+    """Where a component stands is nobody's business any more."""
+    db.run("DELETE FROM heartbeat_state WHERE component = ?", (component,))
+
+
 def open_incidents(db: Database) -> dict[str, Incident]:
     """The open incident of each component that has one."""
     rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")

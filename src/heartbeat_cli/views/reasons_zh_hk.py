@@ -27,6 +27,7 @@ REASONS = {
     "the store answers again after {t}": "儲存庫在 {t}後重新有回應",
     "what was seen meanwhile is in it": "期間所見已補入",
     # recovery
+    "it is no longer in the configuration": "它已不在設定檔中",
     "no recovery steps are configured for it": "沒有為它設定修復步驟",
     "first step of {n}": "共 {n} 步的第一步",
     "step {n} was taken; it has {n2} s left to come up": "已採取第 {n} 步；尚餘 {n2} 秒等待啟動",

@@ -19,6 +19,7 @@ TITLES = {
     "push_down": "{name} has not reported success in time",
     "host_down": "{name} is at the end of a resource",
     "command_down": "{name} reports a problem",
+    "unwatched": "{name} is no longer watched",
     "missed_runs": "{name}: heartbeat did not run",
     "observer_silent": "{name} has stopped watching",
 }

@@ -19,6 +19,7 @@ TITLES = {
     "push_down": "{name} 未有按時報告成功",
     "host_down": "{name} 資源告急",
     "command_down": "{name} 報告有問題",
+    "unwatched": "{name} 已不再受監察",
     "missed_runs": "{name}：heartbeat 曾經沒有執行",
     "observer_silent": "{name} 已停止監察",
 }
