@@ -75,7 +75,7 @@ def body(message: Message) -> bytes:
     from datetime import UTC, datetime
 
     fields = message._asdict()
-    del fields["html"]
+    del fields["html"], fields["page"]
     fields["incident"] = fields.pop("thread")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
     return json.dumps(fields, ensure_ascii=False).encode(errors="replace")

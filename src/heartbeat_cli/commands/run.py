@@ -46,7 +46,7 @@ def command(app: App, verbose: bool) -> int:
 
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
     from heartbeat_cli.commands import dashboard
-    from heartbeat_cli.passes import check, detect, outage
+    from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
     seen = keeper.do(lambda db: check.see(db, config, now()), now())
@@ -70,6 +70,8 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
     if done:
         keeper.refresh_mirror(now())
     keeper.do(lambda db: dashboard.refresh(app, db, now()), now())
+    if keeper.degraded is None:
+        tidy.tidy(keeper.db, config, now())
 
 
 def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:

@@ -7,7 +7,8 @@ from heartbeat_cli.domain.component import Severity
 
 class Message(NamedTuple):
     """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident.
-    `text` is plain; `html` holds only the tags Telegram and mail share (b, i, code, pre, a) with all else escaped."""
+    `text` is plain; `html` holds only the tags Telegram and mail share (b, i, code, pre, a) with all else escaped.
+    `page`, where there is one (a report), is a whole HTML document to be mailed in its place."""
 
     id: str
     type: str
@@ -18,3 +19,4 @@ class Message(NamedTuple):
     component: str
     at: float
     thread: str | None = None
+    page: str = ""

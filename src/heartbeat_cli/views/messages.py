@@ -16,6 +16,8 @@ Section = tuple[str, list[str]]  # a heading ("" for none) and its lines
 
 def message(alert: Alert, locale: str, timezone: str, secrets: Iterable[str]) -> Message:
     """The finished message of an alert, the same each time it is made."""
+    if alert.type == "report":
+        return _report(alert)
     secrets = list(secrets)
     sections = [(head, [redact(line, secrets) for line in lines]) for head, lines in _sections(alert, locale, timezone)]
     title = redact(alert.title, secrets)
@@ -32,6 +34,13 @@ def message(alert: Alert, locale: str, timezone: str, secrets: Iterable[str]) ->
     )
 
 
+def _report(alert: Alert) -> Message:
+    """A report was worded, redacted and escaped when it was made: see views/report.py."""
+    text, brief, page = (str(alert.details.get(key, "")) for key in ("text", "brief", "page"))
+    html = f"<b>{escape(alert.title)}</b>\n\n{escape(brief or text)}"
+    return Message(alert.id, "report", alert.severity, alert.title, text, html, alert.component, alert.at, page=page)
+
+
 def trial(channel: str, locale: str, now: float) -> Message:
     """What `notify --test` sends."""
     title, text = word("test_title", locale), word("test_text", locale)
@@ -40,8 +49,6 @@ def trial(channel: str, locale: str, now: float) -> Message:
 
 
 def _sections(alert: Alert, locale: str, timezone: str) -> list[Section]:
-    if "text" in alert.details:
-        return [("", str(alert.details["text"]).splitlines())]
     kind = str(alert.details.get("kind", ""))
     down = alert.type.endswith("_down") or alert.type == "recovery_failed"
     topic = "slow" if alert.type.endswith("_slow") else kind if down else ""
