@@ -18,6 +18,9 @@
     find("stale-age").textContent = stale ? "(" + ago(age) + ")" : "";
     find("stale").hidden = !stale;
     document.body.classList.toggle("is-stale", stale);
+    if (stale) // what was "4 s ago" when it was written is so no more
+      for (const time of document.querySelectorAll("time.since"))
+        time.textContent = ago(Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000));
     document.title = stale ? "⚠ " + title : title;
   };
   look();

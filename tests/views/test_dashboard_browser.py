@@ -2,68 +2,13 @@
 the console, nobody asked for anything, no grave fault of accessibility, light and dark, wide and on a phone."""
 
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import board, silences
 from heartbeat_cli.views import dashboard
-from tests.parts import axe, chromium, deployment
-from tests.views.test_dashboard import NOW, hostile, page, parsed, said
-
-
-def crowd(folder: Path, number: int = 500) -> Config:
-    """So many components in a few groups of their own."""
-    groups = ("Shop", "Warehouse", "Office", "Laboratory")
-    components = {
-        f"unit-{n:03d}": {"kind": "tcp", "host": "localhost", "port": 1000 + n, "group": groups[n % len(groups)]}
-        for n in range(number)
-    }
-    return deployment.config(folder, components=components)
-
-
-def some_bad(id_: str, ago: float, chance: Any) -> Reading:
-    if id_ in ("unit-042", "unit-242"):
-        return Reading("error", None, "connection refused")
-    return Reading("degraded", 2.0, "slow: 2 s") if id_ == "unit-141" else Reading("healthy", 0.01)
-
-
-def crowded(folder: Path) -> str:
-    """The page of 500 components that were looked at for an hour."""
-    config = crowd(folder)
-    with deployment.store(config) as db:
-        deployment.live(db, config, NOW, some_bad, step=600.0, span=3600.0)
-        return _page(db, config)
-
-
-def troubled(folder: Path, locale: str = "en") -> str:
-    """The deployment on a bad day, after three months, with a silence on top."""
-    own = {"locale": locale}
-    config = deployment.config(folder, heartbeat=own)
-    with deployment.store(config) as db:
-        deployment.live(db, config, NOW, deployment.trouble, step=600.0)
-        deployment.past(db, config, NOW - 86_400)
-        silences.add(db, silences.Silence("a1", "weather", "silence", NOW - 60, NOW + 600, "works", "ann"))
-        return _page(db, config)
-
-
-def _page(db: Any, config: Config) -> str:
-    found = board.read(db, config.observer, config.components, ZoneInfo("Asia/Hong_Kong"), NOW)
-    return dashboard.page(found, config, NOW)
-
-
-def empty(folder: Path) -> str:
-    config = deployment.config(folder, components={})
-    with deployment.store(config) as db:
-        return _page(db, config)
-
-
-def single(folder: Path) -> str:
-    config = deployment.config(folder, components={"only": {"kind": "tcp", "host": "localhost", "port": 1}})
-    return page(config, lambda *_: Reading("healthy", 0.01))
+from tests.parts import axe, chromium
+from tests.views import pages as made
+from tests.views.test_dashboard import hostile, parsed, said
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +17,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         return tmp_path_factory.mktemp(name)
 
     return {
-        "empty": empty(folder("empty")),
-        "single": single(folder("single")),
-        "trouble": troubled(folder("trouble")),
-        "chinese": troubled(folder("chinese"), "zh-HK"),
-        "crowd": crowded(folder("crowd")),
+        "empty": made.empty(folder("empty")),
+        "single": made.single(folder("single")),
+        "trouble": made.troubled(folder("trouble")),
+        "chinese": made.troubled(folder("chinese"), "zh-HK"),
+        "crowd": made.crowded(folder("crowd")),
         "hostile": hostile(folder("hostile"))[1],
     }
 
@@ -95,11 +40,11 @@ def test_a_browser_has_nothing_to_complain_of(pages: dict[str, str], name: str, 
     ("name", "dark", "width"),
     [
         ("empty", False, 1200),
-        ("single", True, 420),
+        ("single", True, 390),
         ("trouble", False, 1200),
         ("trouble", True, 1200),
-        ("trouble", False, 420),
-        ("chinese", True, 420),
+        ("trouble", False, 390),
+        ("chinese", True, 390),
         ("crowd", False, 1200),
         ("hostile", False, 1200),
     ],
@@ -118,7 +63,7 @@ def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) ->
         file = tmp_path / f"{name}.html"
         script = "document.body.dataset.over = document.documentElement.scrollWidth - innerWidth;"
         file.write_text(_with_script(pages[name], script), encoding="utf-8")
-        over = dict(parsed(chromium.open_page(file, width=500).dom).tags)["body"]["data-over"]
+        over = dict(parsed(chromium.open_page(file, width=390).dom).tags)["body"]["data-over"]
         assert int(over or 0) <= 0, name
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -68,8 +68,8 @@ def command(
 
     if again and not send:
         raise UsageError("--again goes with --send")
-    chosen = _chosen(app, day=day, span=(first, last), week=week, month=month)
-    period = report.period(*_begun(app, chosen[0]), app.config.timezone, chosen[1])  # type: ignore[arg-type]
+    days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
+    period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
     with _progress(period), app.working_store() if send else app.store(history=True) as db:
         summary = report.report(db, app.config, period, app.now())
         text = _rendered(app, summary, form)
@@ -128,7 +128,7 @@ Days = tuple[date, date]
 
 def _chosen(
     app: App, *, day: str | None, span: tuple[str | None, str | None], week: str | None, month: str | None
-) -> tuple[Days, str]:
+) -> tuple[Days, Literal["", "week", "month"]]:
     """The days that were asked for, and the calendar unit they were asked for as."""
     named = [
         name
@@ -219,7 +219,7 @@ def _send(app: App, db: Any, summary: Any, again: bool) -> None:
         if not names:
             say(f"{id_}: no channel to send it through")
         return
-    say(f"{id_}: already sent; send it once more with --again")
-    for kept in alerts.deliveries(db, [id_]):
-        if kept.state != "sent":
-            say(f"{kept.channel}: {kept.state}: {kept.last_error or 'not tried yet'}")
+    left = [one for one in alerts.deliveries(db, [id_]) if one.state == "waiting"]
+    say(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
+    for kept in left:
+        say(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")

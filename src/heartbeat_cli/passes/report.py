@@ -28,7 +28,7 @@ _SHIFT = 48 * 3_600.0  # and a change of response times
 _BY_HOUR = 8  # days up to which a period is drawn by the hour, longer ones by the day
 
 
-def period(first: date, last: date, timezone: str, unit: Literal["", "week", "month"] = "") -> Period:
+def period(first: date, last: date, timezone: str, *, unit: Literal["", "week", "month"] = "") -> Period:
     """The days from `first` to `last` as the zone cuts them: a day of a clock change has 23 or 25 hours."""
     return Period(first, last, _midnight(first, timezone), _midnight(last + timedelta(days=1), timezone), unit)
 

@@ -16,7 +16,7 @@ from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_incidents import incidents, wanted
 from heartbeat_cli.views.dashboard_rows import LEVELS, Group, groups
-from heartbeat_cli.views.voice import Voice, percent
+from heartbeat_cli.views.voice import Moment, Voice, percent
 
 _LEAST_REFRESH = 10.0
 _LEAST_STALE = 180.0
@@ -55,7 +55,7 @@ def page(board: Board, config: Config, now: float) -> str:
         "style": _Inline(style),
         "script": _Inline(script),
     }
-    return templates.render("dashboard.html.j2", values, own)
+    return templates.render("dashboard.html.j2", values, own, config.state_dir / "compiled")
 
 
 class _Inline:
@@ -98,7 +98,7 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
     return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level]}
 
 
-def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str, str, str]]:
+def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str, str | Moment, str]]:
     """The figures beside the verdict: (what, figure, remark)."""
     shown = [row for group in rows for row in group.all]
     day, days = Known(), Known()
@@ -109,9 +109,7 @@ def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str,
         for one in known[first:]:
             days = days.plus(one)
     in_days = {"days": number - first}
-    last, run = board.last_pass, voice.word("never")
-    if last:
-        run = voice.moment(last.started).ago
+    last = board.last_pass
     well = sum(row["level"] == "ok" for row in shown)
     return [
         (voice.word("tile_healthy"), f"{well} / {len(shown)}", ""),
@@ -127,7 +125,7 @@ def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str,
         ),
         (
             voice.word("tile_pass"),
-            run,
+            voice.moment(last.started) if last else voice.word("never"),
             voice.word("took", span=voice.took(last.finished - last.started)) if last else "",
         ),
     ]
