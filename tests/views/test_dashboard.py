@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.board import day_slots
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.store import board, silences, states
@@ -22,6 +22,7 @@ from heartbeat_cli.views.voice import percent
 from tests.parts import chromium, deployment
 
 NOW = 1_795_000_000.0
+HONG_KONG = ZoneInfo("Asia/Hong_Kong")
 
 
 def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_later: float = 0.0) -> str:
@@ -32,8 +33,7 @@ def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_l
 
 
 def rendered(db: Any, config: Config, now: float) -> str:
-    slots = day_slots(now, 8 * 3600.0)
-    return dashboard.page(board.read(db, config, slots, now), config, now)
+    return dashboard.page(board.read(db, config, HONG_KONG, now), config, now)
 
 
 class _Text(HTMLParser):
@@ -83,7 +83,7 @@ def test_a_bad_day_reads_from_the_verdict_down_to_what_needs_a_person(tmp_path: 
 def test_a_good_day_says_so_and_nothing_more(tmp_path: Path) -> None:
     text = said(page(deployment.config(tmp_path), deployment.calm))
     assert "All components are healthy" in text
-    assert "Healthy now 10 / 10" in text and "Good looks, 24 hours 100 %" in text
+    assert "Healthy now 10 / 10" in text and "Available, 24 hours 100 %" in text
     assert "Open incidents" not in text and "No alerts in the last seven days." in text
 
 
@@ -127,9 +127,11 @@ def test_the_worst_of_a_group_comes_first_and_big_healthy_groups_are_folded(tmp_
         return Reading("error", None, "refused") if id_ == "c31" else Reading("healthy", 0.01)
 
     made = page(deployment.config(tmp_path, components=components), one_bad)
-    rows = re.findall(r'<tr role="row" class="(\w+)" id="c-(\w+)">', made)
+    rows = re.findall(r'<tr role="row" class="(\w+)" id="c-(\w+)"', made)
     assert rows[0] == ("bad", "c31") and len(rows) == 55
     assert re.search(r'id="g-tcp" open>', made) and re.search(r'id="g-service">', made)
+    trouble, _, rest = made.partition('<details class="rest">')
+    assert 'id="c-c31"' in trouble and 'id="c-c30"' in rest and "49 healthy" in said(rest)
 
 
 @pytest.mark.parametrize(
