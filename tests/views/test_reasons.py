@@ -223,7 +223,10 @@ def others() -> Iterator[str]:
     yield "held: its budget is spent: 5 steps within 1 h; steps again after 4 h of quiet"
     yield "held: this host's budget is spent: 20 steps within 1 h, the next one in 7 min"
     yield "step 1 was taken 2 times within 1 h; waits 3 min more"
-    yield "all 2 steps were tried; the first one again after 4 h of quiet; or now by: heartbeat recover --component m --force"
+    yield (
+        "all 2 steps were tried; the first one again after 4 h of quiet; "
+        "or now by: heartbeat recover --component web --force"
+    )
     yield "step 1 healed it; the next look is waited for"
     yield "next: step 1 of 2: systemd web.service"
     yield (
