@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import config, plugins
+from heartbeat_cli.actions import command, http
+from heartbeat_cli.domain.component import Guard, Rung
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
 from tests.parts.verb import heartbeat
 
@@ -18,6 +20,7 @@ ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and s
 MONITORS = ", ".join(plugins.kinds("monitors"))
 ACTIONS = ", ".join(plugins.kinds("actions"))
 ONE_LINE = "expected some text on one line"
+OWN = "components.main.recovery"
 RUNG = "components.main.recovery.ladder[0]"
 ZONES = "(as in Asia/Hong_Kong, UTC)"
 STORE_URL = "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"
@@ -31,6 +34,10 @@ def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         load(text)
     return raised.value.problems
+
+
+def guarded(keys: str) -> str:
+    return f"{AGENT}[components.main.recovery]\n{keys}\n"
 
 
 def ladder(rungs: str, also: str = "") -> str:
@@ -194,6 +201,56 @@ def ladder(rungs: str, also: str = "") -> str:
         (
             ladder("[{ action = 'script', name = 'restart.sh' }]"),
             [f"{RUNG}.folder: is required: the folder of the script, here or as scripts of [recovery]"],
+        ),
+        (
+            guarded("startup_grace = -1\nbudget = 0\nbackoff = 86401\nbusy = { url = 'http://h' }\nbusy_wait = -0.5"),
+            [
+                f"{OWN}.startup_grace: expected 0 to 86,400, got -1",
+                f"{OWN}.budget: expected 1 to 1,000, got 0",
+                f"{OWN}.backoff: expected 0 to 86,400, got 86,401",
+                f"{OWN}.busy_wait: expected 0 to 86,400, got -0.5",
+            ],
+        ),
+        (guarded("startup_grace = '9'"), [f'{OWN}.startup_grace: expected a number, got "9"']),
+        (guarded("budget = 1.5"), [f"{OWN}.budget: expected a whole number, got 1.5"]),
+        (guarded("backoff = true"), [f"{OWN}.backoff: expected a number, got true"]),
+        (guarded("backof = 1"), [f"{OWN}.backof: unknown key; did you mean backoff?"]),
+        (
+            guarded("busy = { url = 'http://h' }\nbusy_then = 'giveup'"),
+            [f'{OWN}.busy_then: expected one of restart, give_up, got "giveup"; did you mean give_up?'],
+        ),
+        (
+            guarded("drain = { url = 'http://h' }\nbusy_wait = 1\nbusy_then = 'restart'"),
+            [f"{OWN}.busy_wait: means nothing without busy", f"{OWN}.busy_then: means nothing without busy"],
+        ),
+        (guarded("busy = 'http://u:hunter2@h'"), [f"{OWN}.busy: expected a table with url or command"]),
+        (guarded("drain = ['drain']"), [f"{OWN}.drain: expected a table with url or command"]),
+        (guarded("busy = {}"), [f"{OWN}.busy: expected url or command"]),
+        (
+            guarded("busy = { ulr = 'http://u:hunter2@h', method = 'GET' }"),
+            [f"{OWN}.busy: expected url or command", f"{OWN}.busy.ulr: unknown key; did you mean url?"],
+        ),
+        (
+            guarded("drain = { url = 'http://h', command = ['drain'] }"),
+            [f"{OWN}.drain: expected url or command, not both"],
+        ),
+        (guarded("busy = { url = 'h' }"), [f"{OWN}.busy.url: expected http://host/path or https://host/path"]),
+        (guarded("busy = { url = 1 }"), [f"{OWN}.busy.url: expected a string, got 1"]),
+        (
+            guarded("busy = { url = 'http://h', action = 'http' }"),
+            [f"{OWN}.busy.action: unknown key; known: url, method, headers, body, verify_tls"],
+        ),
+        (
+            guarded("busy = { url = 'http://h', method = 'get' }"),
+            [f'{OWN}.busy.method: expected one of POST, GET, PUT, PATCH, DELETE, got "get"'],
+        ),
+        (
+            guarded("busy = { command = 'pgrep x' }"),
+            [f'{OWN}.busy.command: expected a list, a string each, got "pgrep x"'],
+        ),
+        (
+            guarded("drain = { command = [] }"),
+            [f'{OWN}.drain.command: is empty; expected a program and its arguments, as ["/usr/bin/thing", "restart"]'],
         ),
         # several at once, all of them listed
         (
@@ -424,10 +481,10 @@ def test_only_the_id_is_filled_into_a_ladder_of_ones_own() -> None:
             " { action = 'command', command = ['/bin/echo', '{id}', '{name}', '{0}', '{{id}}', '$(id)'] }]"
         )
     )
-    http, command = found.components["main"].plan.ladder
-    assert http.settings.url == "http://h/main?{url}"
-    assert http.settings.headers == {"X": "main"}
-    assert command.settings.command == ("/bin/echo", "main", "{name}", "{0}", "{main}", "$(id)")
+    hook, program = found.components["main"].plan.ladder
+    assert hook.settings.url == "http://h/main?{url}"
+    assert hook.settings.headers == {"X": "main"}
+    assert program.settings.command == ("/bin/echo", "main", "{name}", "{0}", "{main}", "$(id)")
 
 
 def test_the_default_ladder_leaves_out_what_is_not_set() -> None:
@@ -446,6 +503,40 @@ def test_modes() -> None:
     assert load("[recovery]\nmode = 'ask'\n" + AGENT + "recovery = 'off'\n").components["main"].plan.mode == "off"
     own = load("[recovery]\nmode = 'off'\n" + ladder("[]")).components["main"].plan
     assert (own.mode, own.ladder) == ("on", ())
+
+
+def test_limits_of_its_own_and_those_of_the_section() -> None:
+    plan = load(guarded("")).components["main"].plan
+    assert (plan.mode, plan.guard, plan.startup_grace, plan.budget, plan.backoff) == ("on", None, None, None, None)
+    plan = load(guarded("mode = 'ask'\nstartup_grace = 240\nbudget = 3\nbackoff = 0")).components["main"].plan
+    assert (plan.mode, plan.startup_grace, plan.budget, plan.backoff) == ("ask", 240.0, 3, 0.0)
+    assert plan.ladder == load(AGENT).components["main"].plan.ladder, "the kind's own, when none is given"
+
+
+def test_a_guard() -> None:
+    plan = load(guarded("busy = { url = 'http://h/{id}' }\ndrain = { url = 'http://h/{url}' }")).components["main"].plan
+    busy, drain = http.Settings("http://h/main", "GET"), http.Settings("http://h/{url}", "POST")
+    assert plan.guard == Guard(Rung("http", busy), Rung("http", drain), 300.0, "restart")
+    more = "busy = { command = ['pgrep', '{id}', '{name}'] }\nbusy_wait = 0\nbusy_then = 'give_up'"
+    assert load(guarded(more)).components["main"].plan.guard == Guard(
+        Rung("command", command.Settings(("pgrep", "main", "{name}"))), None, 0.0, "give_up"
+    )
+    drained = load(guarded("drain = { url = 'http://h', method = 'PUT' }")).components["main"].plan.guard
+    assert drained == Guard(None, Rung("http", http.Settings("http://h", "PUT")))
+
+
+def test_a_guard_whose_secret_is_away_asks_nothing(tmp_path: Path) -> None:
+    text = guarded("busy = { url = 'http://h', headers = { Authorization = 'file:token' } }")
+    loaded = load(text, tmp_path)
+    where = f"hb.toml: {OWN}.busy.headers.Authorization: cannot read token: No such file or directory"
+    assert loaded.lacking == (where,)
+    assert (loaded.components["main"].broken, loaded.components["main"].plan.guard) == (None, None)
+    (tmp_path / "token").write_text("Bearer hunter2\n")
+    loaded = load(text, tmp_path)
+    guard = loaded.components["main"].plan.guard
+    assert guard is not None and guard.busy is not None
+    assert guard.busy.settings.headers == {"Authorization": "Bearer hunter2"}
+    assert "Bearer hunter2" in loaded.secrets
 
 
 # --- kinds -------------------------------------------------------------------------------------------------------

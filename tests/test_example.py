@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from heartbeat_cli import config, plugins
+from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.domain.crontab import Job, block, tick
 from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.ladders import KEYS
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import key_of
 
@@ -93,6 +95,12 @@ def test_every_common_key_stands_in_it() -> None:
         key for key in (*Common.__annotations__, "kind", "recovery") if not has_key(BLOCKS["components.main"], key)
     ]
     assert missing == []
+    assert [key for key in ChannelCommon.__annotations__ if not has_key(BLOCKS["channels.console"], key)] == []
+
+
+def test_every_key_of_a_recovery_table_stands_in_it() -> None:
+    lines = [*BLOCKS["components.web"], "ladder = []"]  # a step stands there as a table of its own
+    assert [key for key in KEYS if not has_key(lines, key)] == []
 
 
 def has_key(lines: list[str], key: str) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import plugins
+from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.ladders import Keys
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import describe
 from heartbeat_cli.views import words_en, words_zh_hk
@@ -26,7 +28,7 @@ FLOORS = (
     ("commands",),
     ("passes",),
     ("discovery", "discovery_local", "discovery_http", "cron"),
-    ("engine",),
+    ("engine", "in_flight", "ping"),
     ("wire", "wire_options", "wire_transfer", "wire_fault"),
     ("monitors", "actions", "channels", "store", "views"),
     ("kinds_help",),
@@ -37,6 +39,7 @@ FLOORS = (
         "settings",
         "libpq",
         "dial",
+        "http_call",
         "procfs",
         "mounts",
         "rates",
@@ -44,6 +47,7 @@ FLOORS = (
         "bounded_search",
         "files",
         "sections",
+        "planned",
     ),
     ("domain",),
     ("errors", "redact", "lock", "process", "__init__"),
@@ -119,7 +123,7 @@ def test_every_kind_has_settings_help_and_a_test(room: str, kind: str) -> None:
     assert sum(hasattr(module, shape) for shape in shapes) == 1
 
 
-@pytest.mark.parametrize("cls", [Common, *SECTIONS.values()])
+@pytest.mark.parametrize("cls", [Common, ChannelCommon, Keys, *SECTIONS.values()])
 def test_every_common_key_and_section_key_has_help(cls: type) -> None:
     assert [field.key for field in describe(cls) if not field.help] == []
 

@@ -11,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import ladders, plugins
+from heartbeat_cli import ladders, planned, plugins
+from heartbeat_cli.domain.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
+from heartbeat_cli.domain.windows import Window
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.sections import (
+    CHANNEL_LIMITS,
     COMMON_LIMITS,
     SECTIONS,
     SQLITE,
@@ -39,12 +42,14 @@ _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
 
 class Channel(NamedTuple):
-    """A way to reach people: its kind's own settings; `broken` says why it cannot be used just now."""
+    """A way to reach people: its kind's own settings, and what every kind has in `common`; `broken` says why it cannot
+    be used just now."""
 
     id: str
     kind: str
     settings: Any
     broken: str | None = None
+    common: ChannelCommon = ChannelCommon()
 
 
 class Config(NamedTuple):
@@ -59,6 +64,7 @@ class Config(NamedTuple):
     retention: Retention
     report: Report
     dashboard: Dashboard
+    maintenance: Mapping[str, Window]
     secrets: frozenset[str]
     tables: Mapping[str, Any]
     lacking: tuple[str, ...] = ()
@@ -122,7 +128,7 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
     """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
     one). Raises ConfigError with every problem in them."""
     problems = Problems(source, folder)
-    known = [*SECTIONS, "components", "channels"]
+    known = [*SECTIONS, "components", "channels", "maintenance"]
     for name in tables:
         if name not in known:
             problems.add(str(name), f"unknown section{nearest(name, known)}")
@@ -132,12 +138,17 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
     if sections["report"] is not None:
         _check_channels(sections["report"].channels, "report.channels", named, problems)
     components = _components(_sub(tables, "components", problems), sections["recovery"] or Recovery(), named, problems)
+    for one in channels.values():
+        planned.check_channel(one.common, f"channels.{one.id}", components, problems)
+    windows = _named(_sub(tables, "maintenance", problems), "maintenance", problems)
+    maintenance = planned.maintenance(windows, components, problems)
     if problems.lines:
         raise ConfigError(problems.lines + problems.lacking)
     return Config(
         source=source,
         components=components,
         channels=channels,
+        maintenance=maintenance,
         secrets=worth_hiding(problems.secrets),
         tables=tables,
         lacking=tuple(problems.lacking),
@@ -225,9 +236,17 @@ def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Itera
 def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channel]:
     found = {}
     for id_, where, table in _named(tables, "channels", problems):
+        shared = {key: value for key, value in table.items() if key in ChannelCommon.__annotations__}
+        common = build(ChannelCommon, shared, where, problems) or ChannelCommon()
+        check_values(common, where, CHANNEL_LIMITS, problems)
+        if common.fallback is not None:
+            _check_channels([common.fallback], f"{where}.fallback", tables, problems)
         if (module := _kind("channels", table, where, problems)) is not None:
-            own = {key: value for key, value in table.items() if key != "kind"}
-            found[id_] = Channel(id_, table["kind"], *of_kind(module, own, where, problems))
+            own = {key: value for key, value in table.items() if key != "kind" and key not in shared}
+            settings, broken = of_kind(module, own, where, problems)
+            found[id_] = Channel(id_, table["kind"], settings, broken, common)
+    if circle := fallback_circle({id_: one.common.fallback for id_, one in found.items()}):
+        problems.add("channels", f"fallback goes round in a circle: {' → '.join(circle)}")
     return found
 
 

@@ -30,10 +30,21 @@ class Unobservable(Exception):
 
 
 class DeliveryError(Exception):
-    """A channel did not take a message. `retryable` says whether trying again can help;
-    `retry_after` (seconds) is what the other side asked for, if it did."""
+    """A channel did not take a message. `retryable` says whether trying again can help; `retry_after` (seconds) is
+    what the other side asked for, if it did. `lasting`: a person has to mend something first (a token, an address).
+    `unsure`: the answer was lost, so the message may have been taken all the same."""
 
-    def __init__(self, text: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        lasting: bool = False,
+        unsure: bool = False,
+    ) -> None:
         super().__init__(text)
         self.retryable = retryable
         self.retry_after = retry_after
+        self.lasting = lasting
+        self.unsure = unsure

@@ -4,8 +4,10 @@ import inspect
 import textwrap
 from typing import NamedTuple
 
-from heartbeat_cli import plugins
+from heartbeat_cli import ladders, plugins
+from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.planned import Maintenance
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import Field, describe
 
@@ -13,8 +15,20 @@ _COMMON = """\
 Keys that every component takes, besides its kind's own and these two:
 
   kind: one of those that `heartbeat kinds` shows as a component
-  recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own;
-      default: mode of [recovery], and the kind's own ladder"""
+  recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own
+      and more (`heartbeat kinds ladder`); default: mode of [recovery], and the kind's own ladder"""
+_LADDER = """\
+Keys of the table [components.ID.recovery], all of them optional, besides these:
+
+  mode: off, ask or on (the default)
+  ladder: the steps, as a list of tables { action = "…", … }; default: the kind's own
+  busy: { url = "…" } or { command = ["…"] }, asked before a step whether work is in flight, which is waited for;
+      it takes the keys of the recovery steps http (method GET by default) and command
+  drain: the same, called before a step to have work finished and no more taken (method POST by default)
+
+It is busy when the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value
+under busy, running, active, in_flight or jobs (a list counts by its length); when the command ends with exit code 0.
+Whatever cannot say so is not waited for."""
 _ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
@@ -38,7 +52,10 @@ def pages() -> list[Page]:
             ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
             found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
     found.append(Page("common", "component", _COMMON, describe(Common), []))
-    for name, cls in SECTIONS.items():
+    about = "Keys that every channel takes, besides `kind` and its kind's own."
+    found.append(Page("common", "channel", about, describe(ChannelCommon), []))
+    found.append(Page("ladder", "component", _LADDER, describe(ladders.Keys), []))
+    for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
         found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found
 

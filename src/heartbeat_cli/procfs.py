@@ -7,6 +7,7 @@ So psutil is left for systems without `/proc`, and for what is rarely needed (th
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 _SECTOR = 512  # /proc/diskstats counts these, whatever the disk's own size
@@ -63,6 +64,13 @@ def take(proc: str = "/proc") -> Snapshot:
         parse_disks(_read(proc, "diskstats", missing="")),
         parse_oom_kills(_read(proc, "vmstat", missing="")),
     )
+
+
+def uptime(proc: str = "/proc") -> float | None:
+    """Seconds since this host started; None where there is no way to tell."""
+    with suppress(OSError, ValueError, IndexError):
+        return float(_read(proc, "uptime").split()[0])
+    return None
 
 
 def _read(proc: str, name: str, missing: str | None = None) -> str:

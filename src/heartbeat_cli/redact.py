@@ -41,3 +41,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for pattern in _PATTERNS:
         text = pattern.sub(lambda match: match["head"] + BLOT, text)
     return text
+
+
+def pieces(address: str) -> frozenset[str]:
+    """Every word of an address that is a secret as a whole, as written and as meant: for errors about it."""
+    from urllib.parse import unquote
+
+    words = re.split(r"[/?#&=:@,;\s]+", address)
+    return worth_hiding({*words, *map(unquote, words)})

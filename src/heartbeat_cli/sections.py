@@ -1,5 +1,6 @@
 """The sections of the configuration file, besides components and channels: their keys, defaults, meaning and limits."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -24,7 +25,12 @@ class Heartbeat(NamedTuple):
     reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
         component (two at least) is silent at once and these are too, the fault is this host's own and the looks
         count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
-    templates: folder of your own page templates and styles; a file in it replaces the one of the same name
+    remind_after: seconds after which a fault that still lasts, and that nobody has acknowledged, is told again, then
+        after twice that each time, a day at most; 0: never
+    templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
+    ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
+        compatible: each run says there when it begins and how it ended; a secret; default: none
+    ping_every: seconds between the pings of runs that go well; default: every run
     """
 
     store: str | None = None
@@ -35,7 +41,10 @@ class Heartbeat(NamedTuple):
     state_dir: str | None = None
     store_timeout: float = 3.0
     reference: tuple[str, ...] | None = None
+    remind_after: float = 14_400.0
     templates: str | None = None
+    ping_url: str | None = None
+    ping_every: float | None = None
 
 
 class Recovery(NamedTuple):
@@ -46,7 +55,14 @@ class Recovery(NamedTuple):
     scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script rungs
     timeout: seconds one rung may take
     verify_wait: seconds to wait within one pass for the component to be well again after a rung
-    startup_grace: seconds a restarted component may take to come up before the next rung is tried
+    startup_grace: seconds a restarted component may take to come up before the next rung is tried; one that has
+        been seen to need longer is given half as much again as it took, up to 15 minutes
+    backoff: seconds before a step that was just taken is taken again; doubled each time
+    budget: steps that are taken for one component by itself within budget_window; then a person is told, and nothing
+        is done until it was left alone for rearm seconds
+    budget_window: seconds over which steps are counted
+    host_budget: steps that are taken on this host, over all components, within budget_window
+    rearm: seconds without a step after which a ladder that is used up, or a budget that is spent, starts anew
     """
 
     mode: Literal["off", "ask", "on"] = "on"
@@ -54,6 +70,11 @@ class Recovery(NamedTuple):
     timeout: float = 30.0
     verify_wait: float = 8.0
     startup_grace: float = 60.0
+    backoff: float = 60.0
+    budget: int = 5
+    budget_window: float = 3_600.0
+    host_budget: int = 20
+    rearm: float = 14_400.0
 
 
 class Retention(NamedTuple):
@@ -109,9 +130,19 @@ SECTIONS = {
 }
 
 _YEAR = 31_536_000
+_PING_URL = re.compile(r"https?://[^\s/?#]+[^\s\x7f]*", re.I)
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "heartbeat": {"store_timeout": (0.1, 600)},
-    "recovery": {"timeout": (0.1, 600), "verify_wait": (0, 600), "startup_grace": (0, 86_400)},
+    "heartbeat": {"ping_every": (1, 86_400), "store_timeout": (0.1, 600), "remind_after": (0, _YEAR)},
+    "recovery": {
+        "timeout": (0.1, 600),
+        "verify_wait": (0, 600),
+        "startup_grace": (0, 86_400),
+        "backoff": (0, 86_400),
+        "budget": (1, 1_000),
+        "budget_window": (1, 86_400),
+        "host_budget": (1, 100_000),
+        "rearm": (1, 86_400),
+    },
     "retention": dict.fromkeys(Retention._fields, (1, 36500)),
     "report": {"target": (0, 100)},
     "dashboard": {"interval": (0, 86_400)},
@@ -128,6 +159,11 @@ COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "fail_threshold": (1, 1_000),
     "recovery_threshold": (1, 1_000),
     "retries": (0, 10),
+}
+CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
+    "rate": (0.01, 10_000),
+    "fallback_after": (0, 86_400),
+    "escalate_after": (0, _YEAR),
 }
 
 
@@ -158,6 +194,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65_536:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
+    if section.ping_url is not None and not _PING_URL.fullmatch(section.ping_url):
+        problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.redact import BLOT, secret_parts, worth_hiding
 
-_SECRET_KEY = re.compile(r"token|password|passphrase|secret|authorization|cookie|api[_-]?key", re.I)
+_SECRET_KEY = re.compile(r"token|password|passphrase|secret|authorization|cookie|api[_-]?key|(ping|apprise)_url", re.I)
 _SECRET_BYTES = 65_536  # what `file:` reads; a bigger file is not a secret but a mistake
 _TOLD_BY = 16  # characters by which a longer secret is told even where a message cut it short
 _LINE = 1_000
@@ -93,13 +93,15 @@ def key_of(field: str) -> str:
 
 def of_kind(module: Any, table: Mapping[str, Any], where: str, problems: Problems) -> tuple[Any, str | None]:
     """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
-    be used just now, when a reference in them leads nowhere."""
+    be used just now, when a reference in them leads nowhere or the plugin's optional `lacking()` names what is not
+    there."""
     before = len(problems.lacking)
     settings = build(module.Settings, table, where, problems)
-    if len(problems.lacking) > before:
-        return settings, problems.lacking[before]
-    check(module, settings, where, problems)
-    return settings, None
+    if len(problems.lacking) == before:
+        check(module, settings, where, problems)
+        if text := getattr(module, "lacking", str)():
+            problems.lack(where, text)
+    return settings, problems.lacking[before] if len(problems.lacking) > before else None
 
 
 def check(module: Any, settings: Any, where: str, problems: Problems) -> None:

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heartbeat_cli.actions import docker as action
 from heartbeat_cli.actions.docker import Settings
 from tests.parts.docker import RunContainer, docker, inspect, wait_for
+from tests.parts.http import Answer, unix_server
 
 
 def started(name: str) -> str:
@@ -130,8 +132,161 @@ def test_without_the_right_it_is_denied(tmp_path: Path) -> None:
         code = (
             "import os, sys; import docker, requests; from heartbeat_cli.actions import docker as action\n"
             "os.setgid(65534); os.setuid(65534)\n"
-            f"print(*action.run(action.Settings('web', host='unix://{path}'), timeout=5)[:2])"
+            f"settings = action.Settings('web', host='unix://{path}')\n"
+            "print(*action.run(settings, timeout=5)[:2])\n"
+            "print(action.hold(settings, timeout=5), action.happened(settings, 0.0, timeout=5))\n"
+            "print(*action.rights(settings, timeout=5))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
-    assert done.stdout.startswith("denied not allowed to use Docker: "), done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("(is the user in the group docker?)")
+    remedy = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
+    assert done.stdout.startswith(f"denied the right to use Docker is missing: {remedy} ("), done.stdout + done.stderr
+    assert done.stdout.splitlines()[1] == "None None"
+    assert done.stdout.splitlines()[2].startswith("bad the right to use Docker is missing: ")
+    assert done.stdout.splitlines()[2].endswith(remedy)
+
+
+TRAP = ("sh", "-c", 'trap "exit 0" TERM; while :; do sleep 0.1; done')
+
+
+def held(name: str, **more: Any) -> str | None:
+    return action.hold(Settings(name, **more), timeout=10)
+
+
+@pytest.mark.parametrize("policy", ["no", "unless-stopped", "always", "on-failure"])
+def test_a_container_somebody_stopped_is_left_alone(run_container: RunContainer, policy: str) -> None:
+    name = run_container("--restart", policy)
+    assert held(name) is None
+    docker("stop", name)  # with exit 137, as after `docker kill`: its stop signal is SIGKILL
+    reason = held(name)
+    assert reason is not None
+    assert reason.startswith(f"{name} was stopped on purpose at 20")
+    assert reason.endswith("ended by SIGKILL (exit 137)")
+    assert held(name, stopped_on_purpose="start") is None
+    docker("start", name)
+    assert held(name) is None
+
+
+def test_who_was_seen_stopped_stays_so_though_the_log_forgets(run_container: RunContainer) -> None:
+    """The Engine remembers 256 events of everything on it: a few health checks, and the stop is forgotten."""
+    name = run_container()
+    docker("kill", name)  # what a stop looks like once its event is gone
+    end = inspect(name)["State"]["FinishedAt"]
+    said = f"held: {name} was stopped on purpose at {end}, ended by SIGKILL (exit 137)"
+    assert held(name) is None
+    assert action.hold(Settings(name), timeout=10, before=said) == said.removeprefix("held: ")
+    assert action.hold(Settings(name, stopped_on_purpose="start"), timeout=10, before=said) is None
+    docker("start", name)
+    docker("kill", name)
+    assert action.hold(Settings(name), timeout=10, before=said) is None, "that was another end"
+
+
+def test_what_nobody_stopped_is_not_held(run_container: RunContainer) -> None:
+    killed = run_container()
+    docker("restart", killed)  # its `stop` belongs to the end before
+    docker("kill", killed)
+    ended = run_container(command=("sh", "-c", "exit 0"))
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "its end")
+    assert (held(killed), held(ended), held("heartbeat-test-nobody")) == (None, None, None)
+
+
+def test_a_restart_that_could_not_start_it_again_is_no_wish(run_container: RunContainer, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    name = run_container("--mount", f"type=bind,source={folder},target=/mnt")
+    folder.rmdir()
+    outcome = action.run(Settings(name), timeout=20)
+    assert (outcome.result, inspect(name)["State"]["Status"]) == ("failed", "exited")
+    assert held(name) is None
+
+
+def test_whether_a_step_that_was_cut_off_took_place(run_container: RunContainer) -> None:
+    name = run_container(command=TRAP)
+
+    def happened(since: float, **more: Any) -> bool | None:
+        return action.happened(Settings(name, **more), since, timeout=10)
+
+    before = time.time()
+    assert happened(before) is False
+    docker("restart", name)
+    assert (happened(before), happened(time.time())) == (True, False)
+    docker("pause", name)
+    paused = time.time()
+    assert (happened(paused), happened(paused, do="unpause")) == (False, False)
+    docker("unpause", name)
+    assert (happened(paused), happened(paused, do="unpause"), happened(time.time())) == (True, True, False)
+    assert action.happened(Settings("heartbeat-test-nobody"), before, timeout=10) is None
+
+
+def test_since_when_it_runs_if_somebody_started_it(run_container: RunContainer) -> None:
+    """A crash loop starts again and again by itself: that is no coming up to be waited for."""
+    before = time.time()
+    name = run_container(command=TRAP)
+    begun = action.begun(Settings(name), timeout=10)
+    assert begun is not None and before <= begun <= time.time()
+    docker("pause", name)
+    assert action.begun(Settings(name), timeout=10) is None
+    loop = run_container("--restart", "always", command=("sh", "-c", "sleep 0.3"))
+    wait_for(lambda: inspect(loop)["RestartCount"] > 0, "Docker starts it again")
+    assert action.begun(Settings(loop), timeout=10) is None
+    assert action.begun(Settings("heartbeat-test-nobody"), timeout=10) is None
+
+
+def test_a_restart_still_under_way_took_place(run_container: RunContainer) -> None:
+    """Docker waits for the container to stop by itself; whoever asked for it is gone."""
+    name = run_container("--stop-signal=SIGTERM")
+    before = time.time()
+    with subprocess.Popen(["docker", "restart", "--time", "30", name], stdout=subprocess.DEVNULL) as asked:
+        wait_for(lambda: action.happened(Settings(name), before, timeout=10), "the step is seen under way")
+        assert inspect(name)["State"]["Running"]
+        asked.kill()
+    docker("kill", name)
+
+
+def test_who_shares_its_network_is_restarted_with_it(run_container: RunContainer) -> None:
+    main = run_container()
+    sharer = run_container("--network", f"container:{main}")
+    resting = run_container("--network", f"container:{main}")
+    stranger = run_container()
+    docker("kill", resting)
+    others = {one: started(one) for one in (sharer, resting, stranger)}
+    outcome = action.run(Settings(main), timeout=20)
+    assert outcome.result == "done", outcome
+    assert outcome.detail == (f"restarted {main}: started at {started(main)}; with it {sharer}, sharing its network")
+    assert {one: started(one) != at for one, at in others.items()} == {sharer: True, resting: False, stranger: False}
+
+    at = started(main)
+    outcome = action.run(Settings(sharer), timeout=20)
+    assert outcome.detail == f"restarted {sharer}: started at {started(sharer)}"
+    assert started(main) == at
+
+
+def test_the_containers_own_stop_timeout_is_respected(run_container: RunContainer) -> None:
+    """The container notes that it was let end by itself, which takes it longer than a second."""
+    slow = ("sh", "-c", 'trap "sleep 1.3; echo ended by itself; exit 0" TERM; while :; do sleep 0.1; done')
+    patient = run_container("--stop-signal=SIGTERM", "--stop-timeout=10", command=slow)
+    hasty = run_container("--stop-signal=SIGTERM", "--stop-timeout=0", command=slow)
+    for name in (patient, hasty):
+        assert action.run(Settings(name), timeout=20).result == "done"
+    assert [docker("logs", name) for name in (patient, hasty)] == ["ended by itself", ""]
+
+
+def test_whether_it_may_be_used(run_container: RunContainer, tmp_path: Path) -> None:
+    name = run_container()
+    assert action.rights(Settings(name), timeout=10) == ("ok", f"Docker may be used, and {name} is there", "")
+    level, text, _ = action.rights(Settings("heartbeat-test-nobody"), timeout=10)
+    assert (level, text) == ("warn", "Docker may be used, but there is no container named heartbeat-test-nobody")
+    assert action.rights(Settings("web", host=f"unix://{tmp_path}/none.sock"), timeout=5).level == "bad"
+
+
+def test_a_docker_still_at_it_is_working_and_one_that_says_nonsense_failed(tmp_path: Path) -> None:
+    with unix_server(tmp_path / "engine.sock") as server:
+        state = b'{"Id": "1", "State": {"Status": "running", "Running": true, "StartedAt": "2026-01-01T00:00:00Z"}}'
+        server.answers["/version"] = Answer(200, b'{"ApiVersion": "1.41"}')
+        server.answers["/v1.41/containers/web/json"] = Answer(200, state)
+        server.answers["/v1.41/containers/web/restart?t=0"] = Answer(204, b"", delay=30)
+        settings = Settings("web", stop_timeout=0, host=f"unix://{tmp_path}/engine.sock")
+        outcome = action.run(settings, timeout=1.2)
+        assert outcome[:2] == ("working", "Docker is still at the restart of web; it is running")
+        server.answers["/v1.41/containers/web/restart?t=0"] = Answer(204, b"")
+        outcome = action.run(settings, timeout=1.2)
+        assert outcome[:2] == ("failed", "web was not started anew; it is running since 2026-01-01T00:00:00Z")

@@ -142,3 +142,43 @@ def test_a_script_without_an_interpreter_line(folder: Path) -> None:
     outcome = run(folder)
     assert outcome.result == "failed"
     assert "it has no #! line" in outcome.detail
+
+
+def test_whether_it_may_be_run(folder: Path) -> None:
+    put(folder, "good.sh", "#!/bin/sh\n")
+    put(folder, "open.sh", "#!/bin/sh\n", 0o757)
+
+    def right(name: str) -> tuple[str, str]:
+        return script.rights(script.Settings(name, str(folder)), timeout=5)[:2]
+
+    assert right("good.sh") == ("ok", f"{folder}/good.sh may be run")
+    assert right("open.sh") == ("bad", f"{folder}/open.sh is writable for everybody; run chmod o-w on it")
+    assert right("none.sh") == ("warn", f"no such script: {folder}/none.sh")
+    assert right("../good.sh")[0] == "bad"
+
+
+def test_children_that_ignore_sigterm_end_at_the_timeout(folder: Path) -> None:
+    child = "trap '' TERM INT HUP; while :; do sleep 0.1; done"
+    text = f'#!/bin/sh\nfor n in 1 2 3; do sh -c "{child}" & echo $!; done\ntrap "" TERM\nwait\n'
+    put(folder, "restart_main.sh", text)
+    outcome = run(folder, timeout=0.6)
+    assert (outcome.result, "was killed" in outcome.detail) == ("failed", True)
+    pids = outcome.output.split()
+    assert len(pids) == 3
+    end = time.monotonic() + 5
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < end, "a child of the script lives on"
+        time.sleep(0.02)
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_output_without_end_is_bounded(folder: Path) -> None:
+    put(folder, "restart_main.sh", "#!/bin/sh\nyes\n")
+    outcome = run(folder, timeout=0.4)
+    assert (outcome.result, 0 < len(outcome.output) <= 4000) == ("failed", True)

@@ -23,6 +23,7 @@ LINE = {
     "component": "main",
     "at": 1.5,
     "thread": "i",
+    "threads": [],
 }
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = {"requests", "urllib3", "smtplib", "email", "html", "ssl", "http"}
+HEAVY = {"requests", "urllib3", "smtplib", "email", "html", "ssl", "http", "apprise", "logging"}
 
 CONFIGURATION = """
 [heartbeat]
@@ -23,6 +23,9 @@ to = ["b@example.org"]
 kind = "webhook"
 url = "http://127.0.0.1:1/"
 secret = "abcdef"
+[channels.phone]
+kind = "apprise"
+apprise_url = "ntfy://127.0.0.1:1/topic"
 """
 
 
@@ -35,5 +38,5 @@ def test_a_configured_channel_imports_nothing_until_it_sends(tmp_path: Path) -> 
     argv = [sys.executable, "-c", code]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30)
     loaded = set(json.loads(done.stdout))
-    assert {f"heartbeat_cli.channels.{kind}" for kind in ("telegram", "email", "webhook")} <= loaded
+    assert {f"heartbeat_cli.channels.{kind}" for kind in ("telegram", "email", "webhook", "apprise")} <= loaded
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()

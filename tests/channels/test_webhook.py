@@ -31,6 +31,7 @@ BODY = {
     "component": "main",
     "at": "1970-01-01T00:00:01.500+00:00",
     "incident": "i-1",
+    "incidents": [],
 }
 
 
@@ -89,6 +90,11 @@ def test_a_password_in_netrc_stays_there(hook: Server, tmp_path: Path, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path))
     send(hook.url)
     assert "authorization" not in hook.seen[0].headers
+
+
+def test_the_user_of_the_address_is_sent(hook: Server) -> None:
+    send(hook.url.replace("//", "//me:p%40ss@"))
+    assert hook.seen[0].headers["authorization"] == "Basic bWU6cEBzcw=="
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

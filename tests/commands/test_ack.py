@@ -43,7 +43,7 @@ def test_an_incident_that_is_over_is_not_opened_again(tmp_path: Path) -> None:
     thing.run()
     assert heartbeat(tmp_path, "ack", "thing") == (0, "", "no open incident\n")
     ended = thing.down()
-    assert ended.err.startswith("thing is down\n")
+    assert ended.err.startswith("thing reports a problem\n")
     assert "not acknowledged" in heartbeat(tmp_path, "ack").out, "a new incident is a new one"
 
 

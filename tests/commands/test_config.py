@@ -35,6 +35,12 @@ kind = "database"
 dsn = "env:DSN"
 container = "pg"
 depends_on = ["main"]
+[components.db.recovery]
+startup_grace = 12.5
+budget = 3
+busy = { url = "http://u:hunter2-busy@h/busy", headers = { Authorization = "hunter2-guard" } }
+busy_then = "give_up"
+drain = { command = ["/bin/echo", "{id}"] }
 [[components.db.recovery.ladder]]
 action = "command"
 command = ["/bin/echo", "{id}"]
@@ -63,11 +69,17 @@ def test_show_hides_every_secret_and_says_the_rest(tmp_path: Path) -> None:
         assert tree["components"]["main"]["headers"]["Accept"] == "text/plain"
         assert tree["components"]["main"]["recovery"]["mode"] == "ask"
         assert tree["components"]["db"]["dsn"] == "•••"
+        recovery = tree["components"]["db"]["recovery"]
+        assert recovery["busy"]["url"] == "http://u:•••@h/busy"
+        assert (recovery["busy_wait"], recovery["busy_then"], recovery["budget"]) == (300, "give_up", 3)
+        assert recovery["drain"]["command"] == ["/bin/echo", "db"]
+        assert "backoff" not in recovery
         assert tree["channels"]["log"]["path"] == '/var/log/hb "quoted" é\t.jsonl'
 
 
 def test_what_is_shown_is_a_configuration_that_means_the_same(tmp_path: Path) -> None:
     text = WHOLE.replace("hunter2-store@", "@").replace("u:hunter2-url@", "").replace("env:DSN", "postgresql://h/db")
+    text = text.replace("u:hunter2-busy@", "").replace(', headers = { Authorization = "hunter2-guard" }', "")
     text = text.replace('Authorization = "hunter2-header", "X-Api-Key" = "k", ', "").replace("hb:@", "hb@")
     (tmp_path / "heartbeat.toml").write_text(text)
     shown = tomllib.loads(heartbeat(tmp_path, "config", "show").out)

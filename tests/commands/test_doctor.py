@@ -143,6 +143,54 @@ def test_units_without_systemd(tmp_path: Path) -> None:
     assert "systemd does not run here" in found["systemctl"]["text"]
 
 
+def test_each_step_of_each_ladder(tmp_path: Path) -> None:
+    (tmp_path / "good.sh").write_text("#!/bin/sh\ntouch ran\n")
+    (tmp_path / "good.sh").chmod(0o755)
+    (tmp_path / "open.sh").touch()
+    (tmp_path / "open.sh").chmod(0o757)
+    steps = ", ".join(
+        (
+            '{ action = "script", name = "good.sh" }',
+            '{ action = "command", command = ["true", "hunter2"] }',
+            '{ action = "http", url = "http://127.0.0.1:1/hook" }',
+            '{ action = "script", name = "none.sh" }',
+            '{ action = "docker", container = "x", host = "unix:///no/docker.sock" }',
+            '{ action = "command", command = ["/no/such/cure"] }',
+            '{ action = "script", name = "open.sh" }',
+        )
+    )
+    text = f"""
+        [heartbeat]
+        state_dir = "{tmp_path}/state"
+        [recovery]
+        scripts = "{tmp_path}"
+        [components.x]
+        kind = "command"
+        command = ["/bin/true"]
+        recovery = {{ mode = "ask", ladder = [{steps}] }}
+        [components.off]
+        kind = "command"
+        command = ["/bin/true"]
+        recovery = {{ mode = "off", ladder = [{{ action = "command", command = ["/no/such/cure"] }}] }}
+    """
+    (tmp_path / "heartbeat.toml").write_text(text)
+    ended = heartbeat(tmp_path, "doctor", "--format", "json")
+    found = [one for one in json.loads(ended.out) if one["topic"].startswith("recovery ")]
+    assert {one["topic"] for one in found} == {"recovery x"}
+    assert [(one["level"], one["text"].partition(":")[0]) for one in found] == [
+        ("ok", "step 1, script"),
+        ("ok", "step 2, command"),
+        ("ok", "step 3, http"),
+        ("warn", "step 4, script"),
+        ("bad", "step 5, docker"),
+        ("bad", "step 6, command"),
+        ("bad", "step 7, script"),
+    ]
+    assert all(one["advice"] for one in found if one["level"] != "ok")
+    assert "hunter2" not in ended.out
+    assert (ended.code, (tmp_path / "ran").exists()) == (2, False)
+
+
 def test_a_table_for_people(tmp_path: Path) -> None:
     (tmp_path / "heartbeat.toml").write_text('[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\n')
     ended = heartbeat(tmp_path, "doctor")

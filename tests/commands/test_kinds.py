@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import plugins
+from heartbeat_cli.ladders import KEYS
 from heartbeat_cli.sections import SECTIONS
 from tests.parts.verb import heartbeat
 
@@ -17,7 +18,8 @@ def pages(home: Path, *names: str) -> list[dict[str, object]]:
 
 def test_all_of_them(tmp_path: Path) -> None:
     kinds = [kind for room in plugins.ROOMS for kind in plugins.kinds(room)]
-    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", *(f"[{name}]" for name in SECTIONS)]
+    sections = [*(f"[{name}]" for name in SECTIONS), "[maintenance]"]
+    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", "common", "ladder", *sections]
 
 
 @pytest.mark.parametrize("kind", sorted({kind for room in plugins.ROOMS for kind in plugins.kinds(room)}))
@@ -51,3 +53,9 @@ def test_what_every_component_takes(tmp_path: Path) -> None:
     out = heartbeat(tmp_path, "kinds", "common").out
     for key in ("kind", "recovery", "interval", "depends_on", "observer"):
         assert f"  {key}: " in out
+
+
+def test_the_recovery_table_of_a_component(tmp_path: Path) -> None:
+    out = heartbeat(tmp_path, "kinds", "ladder").out
+    assert [key for key in KEYS if f"  {key}: " not in out] == []
+    assert "  busy_wait: a number, default 300\n" in out

@@ -1,5 +1,6 @@
 """`heartbeat maintenance`: neither messages nor recovery for a while."""
 
+import re
 from pathlib import Path
 
 from tests.parts.outage import Outage
@@ -47,3 +48,40 @@ def test_a_person_may_still_recover_it(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
     assert ended.code == 0
     assert (tmp_path / "mended").exists()
+
+
+PLANNED = """[heartbeat]
+timezone = "UTC"
+[maintenance.moving]
+from = 2020-01-01
+until = 2099-01-01
+reason = "moving house"
+[maintenance.weekly]
+cron = "30 2 1 1 *"
+duration = "2h"
+components = ["thing", "command"]
+[maintenance.over]
+until = 2020-01-01
+"""
+
+
+def test_what_the_configuration_plans_is_listed_shown_and_kept(tmp_path: Path) -> None:
+    thing = Outage(tmp_path, also=PLANNED)
+    listed = heartbeat(tmp_path, "maintenance").out.splitlines()
+    assert listed[0] == "moving  *  until 2099-01-01 00:00:00  moving house (configuration)"
+    assert re.fullmatch(
+        r"weekly  thing, command  from 20\d\d-01-01 02:30:00 until 20\d\d-01-01 04:30:00"
+        r"  planned maintenance \(configuration\)",
+        listed[1],
+    )
+    assert len(listed) == 2, "what is over for good is not planned any more"
+    assert thing.down() == (0, "", "")
+    shown = heartbeat(tmp_path, "status")
+    assert "heartbeat: maintenance moving of * until 2099-01-01 00:00:00: moving house\n" in shown.err
+
+
+def test_what_the_configuration_plans_is_ended_there(tmp_path: Path) -> None:
+    Outage(tmp_path, also=PLANNED)
+    ended = heartbeat(tmp_path, "maintenance", "--end", "moving")
+    assert ended.code == 2
+    assert ended.err == "heartbeat: moving is planned in heartbeat.toml: change [maintenance.moving] there\n"

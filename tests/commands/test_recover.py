@@ -27,11 +27,11 @@ def test_a_person_gives_the_word(tmp_path: Path) -> None:
     assert not (tmp_path / "tried").exists()
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--dry-run")
     assert ended.code == 0
-    assert ended.out.startswith("thing: would run command: ")
+    assert ended.out.startswith("thing: would run command mend: step 1 of 1: ")
     assert not (tmp_path / "tried").exists()
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
     assert ended.code == 0
-    assert ended.out.startswith("thing: ran command done: ")
+    assert ended.out.startswith("thing: ran command mend done: ")
     assert ended.out.endswith(", healthy again\n")
     assert (tmp_path / "tried").exists()
 
@@ -47,7 +47,7 @@ def test_a_failed_recovery_is_exit_code_1(tmp_path: Path) -> None:
     Outage(tmp_path, recovery=ladder(tmp_path, "echo no way >&2; exit 4")).down()
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
     assert ended.code == 1
-    assert ended.out.startswith("thing: ran command failed: ")
+    assert ended.out.startswith("thing: ran command mend failed: ")
     assert (tmp_path / "tried").exists()
 
 

@@ -26,7 +26,7 @@ def test_a_fault_and_its_end_are_news(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
     ended = thing.down()
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("thing is down\n")
+    assert ended.err.startswith("thing reports a problem\n")
     assert "it is broken" in ended.err
     assert thing.run() == (0, "", ""), "and it is said once"
     thing.heals()
@@ -59,7 +59,7 @@ def test_a_lost_secret_costs_its_component_only(tmp_path: Path) -> None:
     assert found["db"].endswith(" unknown")
     ended = thing.down()
     assert ended.code == 2
-    assert ended.err.startswith("thing is down\n"), "a fault of the other one is still found and told"
+    assert ended.err.startswith("thing reports a problem\n"), "a fault of the other one is still found and told"
     assert ended.err.endswith(f"heartbeat: {lost}\n")
     assert states(tmp_path)["db"] == found["db"], "never a fault of the database"
     assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: {lost}\n")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.fault_detection import Event, Observation, Parent, Policy, State, step
+from heartbeat_cli.domain.fault_detection import Event, Observation, Parent, Policy, State, failing_enough, step
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 
 LETTERS: dict[str, Status] = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "unknown"}
@@ -153,6 +153,17 @@ def test_failures_among_a_window_make_a_fault_without_being_in_a_row() -> None:
     two = Story(fail_threshold=3, fail_window=5)
     assert two.look("ehehhhhe") == []
     assert two.state.fail_count == 1
+
+
+def test_with_a_window_a_fault_that_comes_and_goes_is_failing_enough_to_be_healed() -> None:
+    one = Story(fail_threshold=3, fail_window=5)
+    one.look("ehehehe")
+    assert (one.state.state, one.state.fail_count) == ("fault", 1) and failing_enough(one.policy, one.state)
+    one.look("hhhhe")
+    assert not failing_enough(one.policy, one.state)
+    strict = Story()
+    strict.look("eeehe")
+    assert strict.state.state == "fault" and not failing_enough(strict.policy, strict.state)
 
 
 def test_a_suspicion_lasts_as_long_as_its_window_remembers_a_failure() -> None:

@@ -83,7 +83,7 @@ def test_back_an_hour_in_the_middle_of_a_fault_and_asleep_over_the_change_of_clo
     host.now = NOON + timedelta(hours=20)  # asleep until the day after, which has 23 hours
     host.ticks(3)
     messages = [json.loads(line) for line in (host.folder / "messages.jsonl").read_text().splitlines()]
-    assert [one["type"] for one in messages] == ["agent_down", "recovered"]
+    assert [one["type"] for one in messages] == ["agent_down", "recovered", "missed_runs"]
     days = [host.report(day) for day in ("2026-03-27", "2026-03-28", "2026-03-29")]
     looks = [sum(one["heartbeats"] for one in day["components"]) for day in days]
     assert looks == [6, 12, 6]

@@ -46,6 +46,7 @@ def deployment(
             [channels.log]
             kind = "file"
             path = "{tmp_path}/messages.jsonl"
+            digest = false
             {agents}
             [components.db]
             kind = "database"

@@ -55,7 +55,7 @@ def rows(dsn: str, sql: str) -> list[Any]:
 def test_the_store_itself_dies_and_is_healed(watching: Deployment, postgres_container: Container) -> None:
     for _ in range(2):
         assert watching.tick()["db"]["state"] == "healthy"
-    postgres_container.stop()
+    postgres_container.kill()
     started_at = inspect(postgres_container.name)["State"]["StartedAt"]
 
     for looks in (1, 2):
@@ -101,7 +101,7 @@ def test_it_stays_down_for_two_hundred_passes(watching: Deployment, postgres_con
     watching.config.write_text(text.replace("store_timeout = 2", "store_timeout = 0.5"))
     watching.heartbeat("run")
     time.sleep(0.3)
-    postgres_container.stop()
+    postgres_container.kill()
     for _ in range(200):
         begun = time.monotonic()
         watching.heartbeat("run")

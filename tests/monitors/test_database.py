@@ -111,7 +111,7 @@ def test_a_session_blocked_by_another(own: Server) -> None:
         assert found.error is not None
         assert found.error.startswith("1 session waits for a lock longer than 0.2 s, the longest for ")
         assert values(found)["blocked_locks"] == 1
-        assert found.evidence["blocking sessions (pid)"] == str(holder.info.backend_pid)
+        assert f"s for pid {holder.info.backend_pid}: role " in found.evidence["who waits for whom"]
         assert (patient.status, values(patient)["blocked_locks"]) == ("healthy", 1)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from heartbeat_cli.domain import systemd
 from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.monitors import _journal
 from heartbeat_cli.monitors import service as monitor
 from heartbeat_cli.monitors.service import Settings
 from tests.parts.systemd import SystemdBox
@@ -19,6 +20,32 @@ SLEEP = "ExecStart=/bin/sleep 600"
 def look(box: SystemdBox, *units: str, memory: Mapping[str, Any] | None = None, **keys: Any) -> list[Reading]:
     circumstances = Look("it", 20, time.time(), memory or {})
     return monitor.probe_all([(Settings(unit, systemctl=box.prefix, **keys), circumstances) for unit in units])
+
+
+def test_what_a_failed_unit_said_last_is_evidence(systemd_box: SystemdBox) -> None:
+    box = systemd_box
+    box.service("s-talker.service", "ExecStart=/bin/sh -c 'echo no more room on the moon; exit 3'", start=True)
+    box.service("s-quiet.service", SLEEP, start=True)
+    box.wait("s-talker", "ActiveState", "failed")
+    box.shell("journalctl --sync")
+    first, healthy = look(box, "s-talker", "s-quiet")
+    assert "no more room on the moon" in first.evidence["journal"] and "journal" not in healthy.evidence
+    (again,) = look(box, "s-talker", memory={"journal": [first.evidence["systemd"], "as remembered"]})
+    assert again.evidence["journal"] == "as remembered", "the journal is read anew though nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("systemctl", "journalctl"),
+    [
+        (("systemctl",), ["journalctl"]),
+        (("/usr/bin/systemctl",), ["/usr/bin/journalctl"]),
+        (("sudo", "-n", "systemctl"), ["journalctl"]),
+        (("docker", "exec", "box", "systemctl"), ["docker", "exec", "box", "journalctl"]),
+        (("my-own-wrapper",), ["journalctl"]),
+    ],
+)
+def test_where_the_journal_is_asked_for(systemctl: tuple[str, ...], journalctl: list[str]) -> None:
+    assert _journal._program(systemctl) == journalctl
 
 
 def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) -> None:

@@ -19,11 +19,13 @@ from typing import Any
 from heartbeat_cli import config as configuration
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import SLOW
+from heartbeat_cli.domain.delivery import Fate
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import Metric, Reading
 from heartbeat_cli.passes import detect
-from heartbeat_cli.store import alerts, database, passes, recoveries, schema, states
+from heartbeat_cli.store import database, outbox, passes, recoveries, schema, states
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.outbox import Outcome
 
 Story = Callable[[str, float, random.Random], Reading | None]
 
@@ -124,11 +126,14 @@ def _pass(db: Database, config: Config, at: float, readings: Mapping[str, Readin
 
 def _deliver(db: Database, at: float) -> None:
     """Everything goes out by Telegram; the mail server is out of order for the last hour's messages."""
-    for one in alerts.claim(db, "test", at, 60.0, ["telegram", "mail"]):
-        if one.channel == "mail" and one.alert.component in ("db", "host"):
-            alerts.mark_failed(db, one.id, "localhost:25: connection refused", at + 2 * DAY)
-        else:
-            alerts.mark_sent(db, one.id, at)
+    for channel in ("telegram", "mail"):
+        while parcel := outbox.claim(db, "test", at, 60.0, channel, digest=False):
+            (one,) = parcel.notifications
+            if channel == "mail" and one.alert.component in ("db", "host"):
+                fate, error = Fate("waiting", at + 3_500.0), "localhost:25: connection refused"
+            else:
+                fate, error = Fate("sent"), None
+            outbox.settle(db, parcel, Outcome(at, "here", fate, error, None, 0.1))
 
 
 def _heal(db: Database, at: float) -> None:

@@ -75,7 +75,8 @@ def run_container() -> Iterator[RunContainer]:
 
     def run(*options: str, command: tuple[str, ...] = ("sleep", "600"), name: str | None = None) -> str:
         names.append(name or unique("box"))
-        fixed = ("--detach", "--network=none", "--stop-signal=SIGKILL", "--name", names[-1])
+        network = () if "--network" in options else ("--network=none",)
+        fixed = ("--detach", *network, "--stop-signal=SIGKILL", "--name", names[-1])
         docker("run", *fixed, *options, image, *command)
         return names[-1]
 

@@ -105,19 +105,25 @@ class Harness:
             expected_states, expected_alerts, expected_incidents = _model(heartbeats, made)
             assert _states(db) == expected_states
             assert _incidents(db) == expected_incidents
-            of_targets = "alert_type NOT IN ('store_unreachable', 'store_restored')"
+            of_targets = "alert_type NOT IN ('store_unreachable', 'store_restored', 'missed_runs')"
             alerts = {row[0] for row in db.rows(f"SELECT alert_id FROM heartbeat_alerts WHERE {of_targets}")}
             assert alerts == expected_alerts
             assert db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'") == [(0,)]
-            told = self._told()
+            told = self._told(db)
             assert set(told) == {row[0] for row in db.rows("SELECT alert_id FROM heartbeat_outbox")}
             return Outcome(kills, len(heartbeats), sum(told.values()), sum(n - 1 for n in told.values()))
         finally:
             db.close()
 
-    def _told(self) -> Counter[str]:
+    def _told(self, db: Any) -> Counter[str]:
+        """How often each alert was told, alone or in one message with others."""
         path = self.folder / "told.jsonl"
-        return Counter(json.loads(line)["id"] for line in path.read_text().splitlines()) if path.exists() else Counter()
+        together: dict[str, list[str]] = {}
+        for alert_id, batch in db.rows("SELECT alert_id, batch FROM heartbeat_outbox WHERE batch IS NOT NULL"):
+            together.setdefault(batch, []).append(alert_id)
+        lines = path.read_text().splitlines() if path.exists() else []
+        ids = [json.loads(line)["id"] for line in lines]
+        return Counter(alert_id for id_ in ids for alert_id in together.get(id_, [id_]))
 
     def _heartbeats(self, db: Any) -> list[tuple[float, dict[str, Observation]]]:
         """Passes in order; each whole, judged, and true to the script."""

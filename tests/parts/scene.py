@@ -101,4 +101,9 @@ class Scene:
 
     @property
     def attempts(self) -> list[Attempt]:
-        return recoveries.between(self.db, 0.0, 9e9)
+        return [one for one in recoveries.between(self.db, 0.0, 9e9) if one.outcome != "held"]
+
+    @property
+    def holds(self) -> list[str]:
+        """The named reasons for which nothing was done, as kept."""
+        return [one.reason for one in recoveries.between(self.db, 0.0, 9e9) if one.outcome == "held"]

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -64,6 +65,13 @@ class SystemdBox(NamedTuple):
 
 @pytest.fixture(scope="session")
 def systemd_box() -> Iterator[SystemdBox]:
+    with booted() as box:
+        yield box
+
+
+@contextmanager
+def booted(network: str = "none") -> Iterator[SystemdBox]:
+    """A systemd that has come up."""
     need_image("systemd", IMAGE)
     box = SystemdBox(unique("systemd"))
     options = (
@@ -71,7 +79,7 @@ def systemd_box() -> Iterator[SystemdBox]:
         "--security-opt=seccomp=unconfined",
         "--security-opt=apparmor=unconfined",
     )
-    mounts = ("--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--network=none")
+    mounts = ("--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", f"--network={network}")
     docker("run", "--detach", "--name", box.name, *options, *mounts, IMAGE, "sh", "-c", _BOOT)
     try:
         _wait_for_boot(box)

@@ -137,7 +137,7 @@ def test_when_all_was_tried_a_person_is_told_once(ward: Make) -> None:
     assert len({attempt.id for attempt in scene.attempts}) == 2
     for _ in range(3):
         scene.now += 100
-        assert one.recover() == [("exhausted", "all 2 steps were tried")]
+        assert one.recover()[0][1].startswith("all 2 steps were tried; the first one again after 3 h ")
     assert one.steps == ["one"]
     assert scene.outbox == ["agent_down to log: waiting", "recovery_failed to log: waiting"]
     assert scene.incidents["main"].recovery == "failed"
@@ -152,7 +152,8 @@ def test_when_the_last_step_does_not_help_in_its_time_it_is_told_then(ward: Make
     scene.recover()
     assert "recovery_failed to log: waiting" not in scene.outbox
     scene.now += 61
-    assert one.recover() == [("exhausted", "all 1 steps were tried")]
+    again = "the first one again after 3 h 59 min of quiet; or now by: heartbeat recover --component main --force"
+    assert one.recover() == [("exhausted", f"the only step was tried; {again}")]
     assert "recovery_failed to log: waiting" in scene.outbox
 
 
@@ -193,7 +194,7 @@ def test_what_cannot_be_looked_at_just_now_is_left_alone(
 
 
 def test_unknown_while_proving_keeps_waiting(store: Database, store_url: str, tmp_path: Path, server: Server) -> None:
-    """The check itself cannot run while the thing comes up; the third try finds it well."""
+    """The check itself cannot run while the thing comes up; the third try finds it well, and so does the fourth."""
     check, count = tmp_path / "check", tmp_path / "count"
     check.write_text("#!/bin/sh\nexit 2\n")
     check.chmod(0o755)
@@ -209,7 +210,7 @@ def test_unknown_while_proving_keeps_waiting(store: Database, store_url: str, tm
     )
     scene.pass_(3)
     (step,) = scene.recover()
-    assert step.verified and count.read_text().count("x") == 3
+    assert step.verified and count.read_text().count("x") == 4
     assert one.steps == []
 
 
@@ -334,8 +335,23 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(ward: Make) -> None:
     one = ward()
     scene = one.fault()
     (step,) = scene.recover(dry_run=True)
-    assert (step.decision, step.reason, step.action) == ("would run", "first step of 2", "command")
+    assert (step.decision, step.reason, step.action) == ("would run", "step 1 of 2: nothing was tried yet", "command")
     assert one.steps == [] and scene.attempts == []
+
+
+def test_a_dry_run_of_an_order_does_nothing_either(ward: Make) -> None:
+    one = ward()
+    scene = one.fault()
+    assert [step.decision for step in scene.recover("main", forced=True, dry_run=True)] == ["would run"]
+    assert one.steps == [] and scene.attempts == []
+
+
+def test_a_dry_run_names_the_steps_of_what_is_well(ward: Make) -> None:
+    one = ward()
+    one.server.answer = Answer()
+    one.scene.pass_()
+    (step,) = one.scene.recover(dry_run=True)
+    assert step[:3] == ("main", "nothing", "it is not in fault (its steps: 1. command sh, 2. command sh)")
 
 
 def test_no_incident_no_step(ward: Make) -> None:
@@ -364,35 +380,37 @@ def test_the_parent_is_healed_and_its_child_left_alone(
 # --- killed, and together with others --------------------------------------------------------------------------------
 
 
-def test_an_attempt_killed_in_the_middle_has_its_time_and_is_not_repeated(ward: Make) -> None:
+def test_what_a_killed_run_began_is_let_end_and_then_looked_into(ward: Make) -> None:
+    """A command cannot be asked whether it took place: it has its time, is taken once more, and then the next."""
     one = ward()
     scene = one.fault()
     incident = scene.incidents["main"].id
-    recoveries.save(
-        scene.db,
-        Attempt(
-            f"{incident}/1", incident, "main", 0, "command", "heartbeat", "here", scene.now, verify_until=scene.now + 60
-        ),
-    )
+    begun = Attempt(f"{incident}/1", incident, "main", 0, "command", "heartbeat", "here", scene.now)
+    recoveries.save(scene.db, begun._replace(verify_until=scene.now + 60))
     scene.now += 1
-    assert one.recover() == [("wait", "step 1 was taken; it has 59 s left to come up")]
-    assert one.steps == []
+    assert one.recover() == [("wait", "step 1 was cut off and may still be at work: 4 s left")]
+    scene.now += 5
+    assert one.recover() == [("wait", "step 1 was taken; it has 54 s left to come up")]
+    assert one.steps == [] and scene.attempts[0].outcome == "cut off"
     scene.now += 60
     one.recover()
-    assert one.steps == ["two"]
+    assert one.steps == ["one"]
+    scene.now += 61
+    one.recover()
+    assert one.steps == ["one", "two"]
 
 
 _KILLED = """
 import json, os
 from heartbeat_cli import config
-from heartbeat_cli.passes import recover
+from heartbeat_cli.passes import climb, recover
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 now = float(sys.argv[3])
-run = recover.run_rung
+run = climb.run_rung
 def and_die(rung, timeout):
     run(rung, timeout)
     os._exit(0)
-recover.run_rung = and_die
+climb.run_rung = and_die
 recover.recover(db, loaded, lambda: now)
 """
 
@@ -405,6 +423,37 @@ def test_killed_after_the_restart_there_is_no_second_one(ward: Make, store_url: 
     assert [attempt.outcome for attempt in scene.attempts] == ["running"]
     scene.now += 2
     assert one.recover()[0][0] == "wait" and one.steps == ["one"]
+
+
+def test_what_was_ordered_without_a_fault_and_killed_is_looked_into_too(ward: Make) -> None:
+    one = ward()
+    one.server.answer = Answer()
+    scene = one.scene
+    scene.pass_(1)
+    recoveries.save(scene.db, Attempt("main/1", None, "main", 0, "command", "person", "here", scene.now))
+    assert one.recover() == [] and scene.attempts[0].outcome == "running"
+    scene.now += 6
+    assert one.recover(dry_run=True)[0][0] == "nothing" and scene.attempts[0].outcome == "running"
+    assert one.recover() == [] and scene.attempts[0].outcome == "cut off"
+    assert one.steps == []
+
+
+_TOGETHER = """
+import json
+from heartbeat_cli import config
+from heartbeat_cli.passes import recover
+loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
+now = float(sys.argv[3])
+recover.recover(db, loaded, lambda: now)
+"""
+
+
+def test_two_that_begin_in_the_same_moment_take_one_step(ward: Make, store_url: str) -> None:
+    one = ward()
+    one = ward([{"action": "command", "command": ["/bin/sh", "-c", f"echo one >> {one.done}; sleep 1"]}])
+    scene = one.fault()
+    elsewhere(store_url, _TOGETHER, json.dumps(scene.tables), scene.now, times=2)
+    assert one.steps == ["one"]
 
 
 _MEANWHILE = """
@@ -477,4 +526,5 @@ def test_time_is_bounded_by_the_wait_and_the_step(ward: Make) -> None:
     began = time.monotonic()
     steps = scene.recover()
     assert time.monotonic() - began < 10
-    assert [(s.outcome, s.verified) for s in steps] == [("failed", False), ("done", False)]
+    steps += scene.recover()
+    assert [(s.outcome, s.verified) for s in steps if s.outcome] == [("failed", False), ("done", False)]

@@ -249,7 +249,11 @@ def test_sent_once_however_often_it_is_asked_for(store: Database, store_url: str
     first = heartbeat(tmp_path, "report", "--date", "2026-11-22", "--send")
     assert (first.code, first.out, first.err) == (0, "", "log: sent\n")
     again = heartbeat(tmp_path, "report", "--date", "2026-11-22", "--send")
-    assert (again.code, again.out, again.err) == (0, "", "report_20261122: already sent; send it once more with --again\n")
+    assert (again.code, again.out, again.err) == (
+        0,
+        "",
+        "report_20261122: already sent; send it once more with --again\n",
+    )
     (message,) = sent(tmp_path)
     assert (message["id"], message["type"]) == ("report_20261122", "report")
     assert "Heartbeats    14, 61.54 % healthy" in message["text"]

@@ -32,7 +32,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Dat
 
 
 def read(db: Database, config: Config) -> Board:
-    return board.read(db, config.observer, config.components, HONG_KONG, NOW)
+    return board.read(db, config, HONG_KONG, NOW)
 
 
 def test_slots_are_the_hours_that_are_rolled_up_the_running_one_last() -> None:

@@ -12,6 +12,7 @@ from heartbeat_cli.store.beats import Beat
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass
 from heartbeat_cli.store.silences import Silence
+from tests.parts.outbox import claim, settle, taken
 
 DAY = 86_400.0
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -94,7 +95,7 @@ def story(db: Database, name: str, started: float, ended: float | None) -> None:
     """An incident with its alert (sent) and one attempt."""
     states.save_incident(db, Incident(name, name, "agent", "high", "", started, started, ended))
     alerts.add(db, Alert(f"{name}/down", "agent_down", "high", "t", name, started, name, "r"), ["tg"], started)
-    alerts.mark_sent(db, f"{name}/down/tg", started)
+    settle(db, claim(db, started, "tg"), None, started)
     recoveries.save(db, Attempt(f"{name}/1", name, name, 0, "script", "heartbeat", "here", started))
 
 
@@ -113,6 +114,7 @@ def test_open_incidents_stay_with_all_that_belongs_to_them(store: Database) -> N
     assert left(store, "heartbeat_recoveries", "id") == {"open", "new"}
     assert left(store, "heartbeat_alert_rows", "alert_id") == {"open", "new"}
     assert left(store, "heartbeat_outbox", "id") == {"open", "new"}
+    assert left(store, "heartbeat_sends", "alert_id") == {"open", "new"}
     assert [one.id for one in recoveries.of_incident(store, "open")] == ["open/1"]
     assert alerts.told(store, "open") == ["tg"]
 
@@ -120,4 +122,4 @@ def test_open_incidents_stay_with_all_that_belongs_to_them(store: Database) -> N
 def test_what_still_waits_to_be_sent_stays(store: Database) -> None:
     alerts.add(store, Alert("w", "recovered", "low", "t", "main", NOW - 900 * DAY, None, "r"), ["tg"], NOW - 900 * DAY)
     retention.prune(store, Retention(), NOW)
-    assert [one.id for one in alerts.claim(store, "me", NOW, 60.0, ["tg"])] == ["w/tg"]
+    assert taken(store, NOW, "tg") == ["w/tg"]

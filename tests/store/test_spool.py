@@ -6,11 +6,12 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.store import alerts, beats, mirror, passes, preferences, silences, spool, states
+from heartbeat_cli.store import alerts, beats, mirror, outbox, passes, preferences, silences, spool, states
 from heartbeat_cli.store.beats import Beat
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass
 from heartbeat_cli.store.silences import Silence
+from tests.parts.outbox import claim, settle
 
 NOW = 1_795_348_800.0
 COMPONENTS = {id_: Component(id_, "tcp", None) for id_ in ("a", "b", "new")}
@@ -77,10 +78,12 @@ def test_what_was_told_stays_told(store: Database, tmp_path: Path) -> None:
     alert = Alert("x", "tcp_down", "high", "t", "a", NOW, None, "r")
     alerts.add(store, alert, ["log", "mail"], NOW)
     kept = begun(store, tmp_path / "spool.db")
-    alerts.mark_sent(kept, "x/log", NOW + 1)
-    alerts.mark_failed(kept, "x/mail", "no", NOW + 60)
-    alerts.mark_sent(store, "x/mail", NOW + 2)  # by another host
+    settle(kept, claim(kept, NOW + 1, "log"), None, NOW + 1)
+    settle(kept, claim(kept, NOW + 1, "mail"), "no", NOW + 1)
+    settle(store, claim(store, NOW + 2, "mail"), None, NOW + 2)  # by another host
     replayed(kept, store)
+    tries = [(one.channel, one.outcome) for one in outbox.sends_of(store, ["x"])]
+    assert tries == [("log", "sent"), ("mail", "retry"), ("mail", "sent")]
     assert {one.channel: one.state for one in alerts.deliveries(store, ["x"])} == {"log": "sent", "mail": "sent"}
     kept.close()
 

@@ -33,7 +33,7 @@ def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_l
 
 
 def rendered(db: Any, config: Config, now: float) -> str:
-    return dashboard.page(board.read(db, config.observer, config.components, HONG_KONG, now), config, now)
+    return dashboard.page(board.read(db, config, HONG_KONG, now), config, now)
 
 
 class _Text(HTMLParser):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from heartbeat_cli import process
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.outcome import Outcome, Result
+from heartbeat_cli.domain.outcome import Outcome
 
 OUTPUT = 4_000  # characters: an error stands at the end of what a program prints
 
@@ -28,6 +28,7 @@ def run(argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, st
     except OSError as error:
         return _not_started(label, error)
     output = "\n".join(text for text in (finished.stdout.strip(), finished.stderr.strip()) if text)[-OUTPUT:]
+    output = plain.bounded(output, OUTPUT)
     if finished.timed_out:
         return Outcome("failed", f"{label} did not finish within {timeout:g} s and was killed", output)
     if finished.code == 0:
@@ -48,5 +49,6 @@ def _not_started(label: str, error: OSError) -> Outcome:
     if error.errno == errno.ENOEXEC:
         reason = "it has no #! line, so the system does not know how to run it"
     where = f" ({error.filename})" if error.filename else ""
-    result: Result = "denied" if error.errno in (errno.EACCES, errno.EPERM) else "failed"
-    return Outcome(result, f"cannot run {label}: {reason}{where}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Outcome("denied", f"cannot run {label}: {reason}{where}; make it executable for heartbeat's user")
+    return Outcome("failed", f"cannot run {label}: {reason}{where}")

@@ -8,11 +8,13 @@ output to a file, not to the pipe it inherits. At the timeout everything of it i
     ladder = [{ action = "command", command = ["/usr/bin/supervisorctl", "restart", "main"] }]
 """
 
+import os
 from typing import NamedTuple
 
+from heartbeat_cli import process
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.outcome import Outcome, Right
 
 _NOTHING: dict[str, str] = {}
 
@@ -34,6 +36,23 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     if not settings.command or not settings.command[0]:
         return [("command", 'is empty; expected a program and its arguments, as ["/usr/bin/thing", "restart"]')]
     return []
+
+
+def rights(settings: Settings, *, timeout: float) -> Right:
+    """Found as `run` finds it: a bare name on the $PATH that the program gets, a path from `cwd`. Its arguments may be
+    secrets and are not named."""
+    import shutil
+
+    name, env = settings.command[0], process.minimal_env(settings.env)
+    if settings.cwd is not None and not os.path.isdir(settings.cwd):
+        return Right("bad", f"cwd {plain.one_line(settings.cwd, 200)}: no such folder", "mend `cwd` of this step")
+    wanted = os.path.join(settings.cwd or "", name) if "/" in name else name
+    shown = plain.one_line(name, 200)
+    if "\0" in name or not (os.path.exists(wanted) or shutil.which(wanted, path=env["PATH"])):
+        return Right("bad", f"{shown}: no such program", "install it, or mend `command` of this step")
+    if shutil.which(wanted, path=env["PATH"]) is None:
+        return Right("bad", f"{shown} may not be run by this user", "make it executable for heartbeat's user (chmod)")
+    return Right("ok", f"{shown} may be run")
 
 
 def run(settings: Settings, *, timeout: float) -> Outcome:

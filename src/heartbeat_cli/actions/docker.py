@@ -1,24 +1,29 @@
 """`docker`: bring a container back over the Docker SDK. A rung of a recovery ladder.
 
 `auto` does what the container needs: a paused one goes on, one that does not run is started, a running one is
-restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells.
+restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells. Running
+containers that share its network (`network_mode: "service:…"` in Compose) are restarted after it, since they have lost
+theirs. A container that somebody stopped (`docker stop`, `docker compose stop`) is left alone, unless
+`stopped_on_purpose` says otherwise; one that was killed or that crashed is not.
 
     {action = "docker", container = "openclaw-gateway"}
 """
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.actions import _engine
+from heartbeat_cli.domain import container_past as past
 from heartbeat_cli.domain import docker_host
-from heartbeat_cli.domain.container import exit_words
-from heartbeat_cli.domain.docker_host import AUTO, Engine, find
-from heartbeat_cli.domain.outcome import Outcome
-from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.container import ended_at, exit_words
+from heartbeat_cli.domain.docker_host import AUTO
+from heartbeat_cli.domain.outcome import Outcome, Right
+from heartbeat_cli.domain.plain import one_line
 
 _PROOF_SECONDS = 2.0  # kept back for the look at what came of it
 _LEAST_SECONDS = 0.2
+_STOP_SECONDS = 10  # what Docker gives a container that says nothing else
 
 Step = Literal["restart", "start", "unpause"]
 
@@ -28,19 +33,22 @@ class Settings(NamedTuple):
 
     container: name (or id) of the container
     do: auto (what its state calls for), restart, start or unpause
-    stop_timeout: seconds it gets to stop by itself before it is killed; at most half of the action's time
+    stop_timeout: seconds it gets to stop by itself before it is killed; default: the container's own (10 where it has
+        none); at most half of the action's time
+    stopped_on_purpose: leave or start a container that somebody has stopped
     host: unix:///path or tcp://host:port; default "auto": $DOCKER_HOST, else unix:///var/run/docker.sock
     """
 
     container: str
     do: Literal["auto", "restart", "start", "unpause"] = "auto"
-    stop_timeout: int = 10
+    stop_timeout: int | None = None
+    stopped_on_purpose: Literal["leave", "start"] = "leave"
     host: str = AUTO
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
     found = docker_host.problems(settings.container, settings.host)
-    if settings.stop_timeout < 0:
+    if settings.stop_timeout is not None and settings.stop_timeout < 0:
         found.append(("stop_timeout", "expected 0 (kill at once) or more seconds"))
     return found
 
@@ -49,49 +57,113 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
     wrong = problems(settings)
     if wrong:
         return Outcome("refused", wrong[0][1])
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            return _act(settings, client)
+    except _engine.Trouble as trouble:
+        return trouble.outcome
+
+
+def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
+    if problems(settings):
+        return None
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            inspected = client.inspect()
+            state = inspected["State"]
+            if state.get("Status") == "removing":
+                return f"{settings.container} is being removed"
+            if settings.stopped_on_purpose == "leave" and _was_stopped(client, inspected, before):
+                return f"{settings.container} was stopped on purpose at {state.get('FinishedAt')}, {exit_words(state)}"
+    except _engine.Trouble:
+        return None  # the step itself will meet the same trouble and name it
+    return None
+
+
+def _was_stopped(client: _engine.Client, inspected: Mapping[str, Any], before: str) -> bool:
+    """The log is asked only about an end that could have been somebody's wish, and only until it has said so: on a busy
+    Engine it forgets within minutes."""
+    end = ended_at(inspected["State"])
+    if end is None or not past.may_be_stopped(inspected["State"]):
+        return False
+    if str(inspected["State"]["FinishedAt"]) in before:
+        return True
+    log = client.log(str(inspected.get("Id")), end - past.AFTER_END, min(time.time(), end + past.AFTER_END))
+    return past.stopped_on_purpose(inspected, log)
+
+
+def happened(settings: Settings, since: float, *, timeout: float) -> bool | None:
+    """By StartedAt, which is exact; and by the log where the Engine is still stopping it, or it only had to go on."""
+    if problems(settings):
+        return None
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            inspected = client.inspect()
+            if past.started_since(inspected["State"], since):
+                return True
+            running = inspected["State"].get("Status") == "running"
+            if running and settings.do == "unpause":
+                return True
+            log = client.log(str(inspected.get("Id")), since, time.time())
+            return running and past.touched_since(log, since)
+    except _engine.Trouble:
+        return None
+
+
+def begun(settings: Settings, *, timeout: float) -> float | None:
+    if problems(settings):
+        return None
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            return past.begun(client.inspect())
+    except _engine.Trouble:
+        return None
+
+
+def rights(settings: Settings, *, timeout: float) -> Right:
+    """An Engine that answers may be used for everything: it knows no lesser right."""
+    try:
+        with _engine.connected(settings.host, settings.container, timeout) as client:
+            client.inspect()
+    except _engine.Trouble as trouble:
+        if trouble.outcome.result == "refused":
+            return Right("warn", f"Docker may be used, but {trouble.outcome.detail}", "mend `container` of this step")
+        denied = trouble.outcome.result == "denied"
+        advice = docker_host.REMEDY if denied else "is Docker running, and is `host` right?"
+        return Right("bad", trouble.outcome.detail, advice)
+    return Right("ok", f"Docker may be used, and {settings.container} is there")
+
+
+def _unusable(container: str, state: Mapping[str, Any]) -> str | None:
+    status = state.get("Status")
+    return f"{container} is {status}: it cannot be started again" if status in ("dead", "removing") else None
+
+
+def _act(settings: Settings, client: _engine.Client) -> Outcome:
+    inspected = client.inspect()
+    before = inspected["State"]
+    if reason := _unusable(settings.container, before):
+        return Outcome("refused", reason)
+    step = _step(settings, before)
+    others = _sharers(client, inspected) if step != "unpause" else []
+    timed_out = _do(settings, client, step, inspected, len(others))
+    outcome = _proof(settings.container, step, before, client.inspect()["State"], timed_out)
+    if outcome.result != "done" or not others:
+        return outcome
+    return outcome._replace(detail=f"{outcome.detail}; {_restart_others(settings, client, others)}")
+
+
+def _sharers(client: _engine.Client, inspected: Mapping[str, Any]) -> list[str]:
+    """The containers to restart after it; none where Docker cannot list them: that must not stop the step itself."""
     import docker.errors
     import requests
 
-    deadline = time.monotonic() + timeout
+    if past.shares_network_of((inspected.get("HostConfig") or {}).get("NetworkMode")):
+        return []
     try:
-        engine = find(settings.host, os.environ)
-        client = _connect(engine, deadline)
-    except ValueError as error:
-        return Outcome("refused", f"cannot reach Docker at {error}")
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        return _trouble(settings, error)
-    try:
-        return _act(settings, client, deadline)
-    except docker.errors.NotFound as error:
-        return Outcome("refused", f"there is no container named {settings.container}", bounded(str(error)))
-    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
-        return _trouble(settings, error)
-    finally:
-        client.close()
-
-
-def _connect(engine: Engine, deadline: float) -> Any:
-    """Typed Any: the SDK takes timeouts in fractions of a second, its published types do not."""
-    from docker import APIClient
-    from docker.tls import TLSConfig
-
-    connect: Any = APIClient
-
-    tls: TLSConfig | bool = False
-    if engine.tls:
-        pair = (engine.cert_file, engine.key_file) if engine.cert_file and engine.key_file else None
-        tls = TLSConfig(client_cert=pair, ca_cert=engine.ca_file, verify=engine.verify_tls)
-    return connect(base_url=engine.host, version="auto", timeout=_left(deadline), tls=tls)
-
-
-def _act(settings: Settings, client: Any, deadline: float) -> Outcome:
-    before = _state(client, settings.container, deadline)
-    if before.get("Status") in ("dead", "removing"):
-        return Outcome("refused", f"{settings.container} is {before['Status']}: it cannot be started again")
-    step = _step(settings, before)
-    timed_out = _do(settings, client, step, deadline)
-    after = _state(client, settings.container, deadline)
-    return _proof(settings.container, step, before, after, timed_out)
+        return past.dependents(client.listed(), inspected)
+    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
+        return []
 
 
 def _step(settings: Settings, state: Mapping[str, Any]) -> Step:
@@ -102,66 +174,76 @@ def _step(settings: Settings, state: Mapping[str, Any]) -> Step:
     return "restart" if state.get("Running") else "start"
 
 
-def _do(settings: Settings, client: Any, step: Step, deadline: float) -> bool:
+def _do(settings: Settings, client: _engine.Client, step: Step, inspected: Mapping[str, Any], others: int) -> bool:
     """Take the step; True when Docker was still at it when the time was over (it goes on by itself)."""
     import requests
 
-    left = deadline - time.monotonic()
+    left = client.left()
     budget = max(_LEAST_SECONDS, left - min(_PROOF_SECONDS, left / 4))
     try:
         if step == "restart":
-            stop = min(settings.stop_timeout, int(budget / 2))
-            # The SDK waits for its own timeout and the stop timeout together.
-            client.timeout = max(_LEAST_SECONDS, budget - stop)
-            client.restart(settings.container, timeout=stop)
+            stop = min(_stop_timeout(settings, inspected), int(budget / (2 + others)))
+            _restart(client, settings.container, stop, budget)
         else:
-            client.timeout = budget
-            (client.start if step == "start" else client.unpause)(settings.container)
+            client.sdk.timeout = budget
+            (client.sdk.start if step == "start" else client.sdk.unpause)(settings.container)
     except requests.Timeout:
         return True
     return False
 
 
-def _state(client: Any, container: str, deadline: float) -> Mapping[str, Any]:
-    client.timeout = _left(deadline)
-    state = client.inspect_container(container).get("State")
-    if not isinstance(state, Mapping):
-        raise ValueError("Docker's answer says nothing about the state of the container")
-    return state
+def _restart(client: _engine.Client, container: str, stop: int, budget: float) -> None:
+    client.sdk.timeout = max(_LEAST_SECONDS, budget - stop)  # the SDK waits for this and the stop timeout together
+    client.sdk.restart(container, timeout=stop)
 
 
-def _left(deadline: float) -> float:
-    return max(_LEAST_SECONDS, deadline - time.monotonic())
+def _stop_timeout(settings: Settings, inspected: Mapping[str, Any]) -> int:
+    """A container's own -1 means that it must never be killed; the action's time bounds that too."""
+    if settings.stop_timeout is not None:
+        return settings.stop_timeout
+    own = (inspected.get("Config") or {}).get("StopTimeout")
+    if not isinstance(own, int):
+        return _STOP_SECONDS
+    return own if own >= 0 else 2**31
+
+
+def _restart_others(settings: Settings, client: _engine.Client, names: list[str]) -> str:
+    """Restart those that share its network, in the time that is left; what came of each, in words."""
+    import docker.errors
+    import requests
+
+    restarted, trouble = [], []
+    for number, name in enumerate(names):
+        budget = client.deadline - time.monotonic()
+        if budget <= _LEAST_SECONDS:
+            trouble.append(f"{name}: no time left")
+            continue
+        try:
+            stop = min(_stop_timeout(settings, client.inspect(name)), int(budget / (2 + len(names) - number)))
+            _restart(client, name, stop, budget)
+            restarted.append(name)
+        except requests.Timeout:
+            trouble.append(f"{name}: Docker is still at it")
+        except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
+            trouble.append(f"{name}: {one_line(str(getattr(error, 'explanation', None) or error), 120)}")
+    parts = [f"with it {', '.join(restarted)}, sharing its network"] if restarted else []
+    return "; ".join([*parts, *(f"not restarted, though it shares its network: {one}" for one in trouble)])
 
 
 def _proof(container: str, step: Step, before: Mapping[str, Any], after: Mapping[str, Any], timed_out: bool) -> Outcome:
     status, started = after.get("Status"), after.get("StartedAt")
-    if step == "unpause":
-        if status == "running":
-            return Outcome("done", f"{container} goes on (unpaused)")
-        return Outcome("failed", f"{container} is {status} after unpause")
-    if started != before.get("StartedAt"):
+    if step == "unpause" and status == "running":
+        return Outcome("done", f"{container} goes on (unpaused)")
+    if step != "unpause" and started != before.get("StartedAt"):
         if status in ("running", "restarting"):
             return Outcome("done", f"{_past(step)} {container}: started at {started}")
         return Outcome("failed", f"{_past(step)} {container}, but it ended at once: {exit_words(after)}")
     if timed_out:
-        return Outcome("failed", f"{container} did not {step} in time; it is {status}")
+        return Outcome("working", f"Docker is still at the {step} of {container}; it is {status}")
+    if step == "unpause":
+        return Outcome("failed", f"{container} is {status} after unpause")
     return Outcome("failed", f"{container} was not started anew; it is {status} since {started}")
 
 
 def _past(step: Step) -> str:
     return "restarted" if step == "restart" else "started"
-
-
-def _trouble(settings: Settings, error: Exception) -> Outcome:
-    text = one_line(str(getattr(error, "explanation", None) or error))
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if "permission denied" in text.lower() or status in (401, 403):
-        return Outcome(
-            "denied",
-            f"not allowed to use Docker: {text} (is the user in the group docker?)",
-            bounded(str(error)),
-        )
-    if "timed out" in text.lower():
-        return Outcome("failed", f"Docker did not answer in time: {text}", bounded(str(error)))
-    return Outcome("failed", f"{settings.container} could not be brought back: {text}", bounded(str(error)))

@@ -19,6 +19,12 @@ from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import duration
 
 _SHARE = 0.95
+_ENDING = "GRANT pg_signal_backend, pg_read_all_stats TO this role"
+_REMEDY = {
+    "reload": "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO this role",
+    "terminate_idle": _ENDING,
+    "terminate_blockers": _ENDING,
+}
 
 # A session this role may not end is counted, not tried: one refusal would undo the whole statement.
 _TERMINATE = """,
@@ -78,8 +84,9 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
                 return _reload(session, deadline)
             return _terminate(session, settings, deadline)
     except libpq.Trouble as trouble:
-        denied = trouble.code == libpq.INSUFFICIENT_PRIVILEGE
-        return Outcome("denied" if denied else "failed", trouble.text)
+        if trouble.code == libpq.INSUFFICIENT_PRIVILEGE:
+            return Outcome("denied", f"{trouble.text}; {_REMEDY[settings.do]}")
+        return Outcome("failed", trouble.text)
 
 
 def _reload(session: libpq.Session, deadline: float) -> Outcome:
@@ -103,5 +110,5 @@ def _terminate(session: libpq.Session, settings: Settings, deadline: float) -> O
         rest = f", {len(rows) - len(ended)} left" if len(ended) < len(rows) else ""
         return Outcome("done", f"ended {len(ended)} of {len(rows)} sessions {which}{rest}", output)
     if forbidden:
-        return Outcome("denied", f"may not end the {len(forbidden)} sessions {which}: needs pg_signal_backend", output)
+        return Outcome("denied", f"may not end the {len(forbidden)} sessions {which}: {_ENDING}", output)
     return Outcome("failed", f"the {len(rows)} sessions {which} could not be signalled", output)

@@ -19,9 +19,10 @@ import stat
 from typing import NamedTuple
 
 from heartbeat_cli.actions import _program
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.outcome import Outcome, Right
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
+_MISSING = "no such script"
 
 
 class Settings(NamedTuple):
@@ -42,21 +43,42 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 
 def run(settings: Settings, *, timeout: float) -> Outcome:
+    trouble = _trouble(settings)
+    if trouble is not None:
+        return trouble
+    folder, path = _place(settings)
+    return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
+
+
+def rights(settings: Settings, *, timeout: float) -> Right:
+    trouble = _trouble(settings)
+    if trouble is None:
+        return Right("ok", f"{_place(settings)[1]} may be run")
+    missing = trouble.detail.startswith(_MISSING)  # then the step is passed over: a ladder may well do without
+    return Right("warn" if missing else "bad", trouble.detail, "mend that, or leave this step out of the ladder")
+
+
+def _trouble(settings: Settings) -> Outcome | None:
+    """Why the script cannot or must not be run, None when it may."""
     if not _NAME.fullmatch(settings.name):
         return Outcome("refused", "the script's name is not a bare file name")
     if not settings.folder:
         return Outcome("refused", f"no folder for {settings.name}: set scripts in [recovery]")
-    folder = os.path.abspath(settings.folder)
-    path = os.path.join(folder, settings.name)
+    folder, path = _place(settings)
     try:
         reason = refusal(folder, path)
     except FileNotFoundError as error:
-        return Outcome("refused", f"no such script: {error.filename}")
-    except OSError as error:
-        return Outcome("denied", f"cannot look at {path}: {(error.strerror or str(error)).lower()}")
-    if reason is not None:
-        return Outcome("refused", reason)
-    return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
+        return Outcome("refused", f"{_MISSING}: {error.filename}")
+    except (OSError, ValueError) as error:
+        words = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+        return Outcome("denied", f"cannot look at {path}: {words}; this user must be able to reach and read it")
+    return Outcome("refused", reason) if reason is not None else None
+
+
+def _place(settings: Settings) -> tuple[str, str]:
+    """The folder and the script's path."""
+    folder = os.path.abspath(settings.folder or "")
+    return folder, os.path.join(folder, settings.name)
 
 
 def refusal(folder: str, path: str) -> str | None:

@@ -1,9 +1,11 @@
 """`systemd`: restart a unit. A rung of a recovery ladder.
 
 `reset-failed` comes first, because systemd counts starts by hand against the start limit too; then a restart
-that is waited for. A new InvocationID proves it. Refused: units that do not exist, are masked, broken, being
+that is waited for. A new InvocationID proves it. Not touched: units that do not exist, are masked, broken, being
 stopped, or still starting: restarting a slow starter only makes it start over, and systemd itself ends a
-start that takes longer than its TimeoutStartSec.
+start that takes longer than its TimeoutStartSec. A restart that takes longer than the step may goes on by itself.
+
+Who is not root needs a polkit rule for the unit, or sudo = true and a line in sudoers.
 
     {action = "systemd", unit = "nginx.service"}
 """
@@ -13,11 +15,15 @@ import time
 from typing import NamedTuple
 
 from heartbeat_cli import process
+from heartbeat_cli.actions import _systemd_rights
 from heartbeat_cli.domain import systemd
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.outcome import Outcome, Right
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 
-_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID"
+_PROPERTIES = (
+    "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic,"
+    "NRestarts"
+)
 _LOOK_SHARE = 0.15  # of the time, for the look before and again for the one after
 _LONGEST_LOOK = 5.0
 
@@ -27,11 +33,13 @@ class Settings(NamedTuple):
 
     unit: the unit to restart
     user: true: a unit of the user heartbeat runs as (systemctl --user)
-    systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"]
+    sudo: true: restart it through `sudo -n`, for which sudoers must allow it; looking at it needs no sudo
+    systemctl: the program, with a prefix where one is needed, as ["docker", "exec", "box", "systemctl"]
     """
 
     unit: str
     user: bool = False
+    sudo: bool = False
     systemctl: tuple[str, ...] = ("systemctl",)
 
 
@@ -44,7 +52,10 @@ class _Failed(Exception):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    return systemd.problems(settings.unit, settings.systemctl)
+    found = systemd.problems(settings.unit, settings.systemctl)
+    if settings.sudo and settings.user:
+        found.append(("sudo", "a unit of this user needs none: leave out sudo or user"))
+    return found
 
 
 def run(settings: Settings, *, timeout: float) -> Outcome:
@@ -57,18 +68,69 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
         return failed.outcome
 
 
+def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
+    found = _seen(settings, timeout)
+    reason = _why_wait(found) if found else ""
+    return f"{settings.unit} is left alone: {reason}" if reason else None
+
+
+def happened(settings: Settings, since: float, *, timeout: float) -> bool | None:
+    """By the moment at which it left `inactive`, exact to the microsecond on this machine's monotonic clock. A systemd
+    of another machine (by a prefix) has another clock, which shows when it is ahead of ours."""
+    found = _seen(settings, timeout)
+    if not found:
+        return None
+    if systemd.job_waiting(found):
+        return True
+    begun, now = systemd.left_inactive(found), time.monotonic()
+    if begun is None:
+        return False
+    return None if begun > now else time.time() - (now - begun) >= since
+
+
+def begun(settings: Settings, *, timeout: float) -> float | None:
+    """By the same moment as `happened`; none for a unit that systemd itself has started again after a crash."""
+    found = _seen(settings, timeout)
+    if not found or found.get("ActiveState") != "active" or found.get("NRestarts", "0") != "0":
+        return None
+    left, now = systemd.left_inactive(found), time.monotonic()
+    return None if left is None or left > now else time.time() - (now - left)
+
+
+def rights(settings: Settings, *, timeout: float) -> Right:
+    wrong = problems(settings)
+    if wrong:
+        return Right("bad", wrong[0][1])
+    try:
+        found = _show(settings, timeout / 2)
+    except _Failed as failed:
+        return Right("bad", failed.outcome.detail, "is systemd running here, and is `systemctl` right?")
+    if found.get("LoadState") == "not-found":
+        return Right("warn", f"there is no unit {settings.unit}", "mend `unit`, or leave this step out of the ladder")
+    return _systemd_rights.judge(settings.systemctl, settings.user, settings.sudo, settings.unit, timeout / 2)
+
+
+def _seen(settings: Settings, timeout: float) -> systemd.Properties | None:
+    if problems(settings):
+        return None
+    try:
+        return _show(settings, timeout)
+    except _Failed:
+        return None
+
+
 def _restart(settings: Settings, timeout: float) -> Outcome:
     deadline = time.monotonic() + timeout
     look = min(_LONGEST_LOOK, timeout * _LOOK_SHARE)
     before = _show(settings, look)
     if reason := _why_not(before):
         return Outcome("refused", f"{settings.unit} is not restarted: {reason}")
-    _call(settings, look, "reset-failed", "--", settings.unit)  # a unit that has not failed is no error here
+    _call(settings, look, _privileged(settings, "reset-failed"))  # a unit that has not failed is no error here
     started = time.monotonic()
-    finished = _call(settings, max(0.1, deadline - started - look), "restart", "--", settings.unit)
+    finished = _call(settings, max(0.1, deadline - started - look), _privileged(settings, "restart"))
     if finished.code not in (0, None):
-        result = "denied" if systemd.denied(finished.stderr) else "failed"
-        return _bad(settings, result == "denied", systemd.complaint(finished.code, finished.stderr))
+        complaint = systemd.complaint(finished.code, finished.stderr)
+        return _bad(settings, systemd.denied(finished.stderr), complaint)
     after = _show(settings, max(0.1, deadline - time.monotonic()))
     return _proof(settings, before, after, finished.timed_out, time.monotonic() - started)
 
@@ -78,32 +140,38 @@ def _proof(
 ) -> Outcome:
     invocation, output = after.get("InvocationID", ""), systemd.summary(after)
     state = f"{after.get('ActiveState')} ({after.get('SubState')})"
+    if timed_out and systemd.job_waiting(after):
+        words = f"systemd is still restarting {settings.unit} after {duration(took)}; it is {state}"
+        return Outcome("working", words, output)
     if not invocation or invocation == before.get("InvocationID"):
         waited = f" within {duration(took)}" if timed_out else ""
         return Outcome("failed", f"{settings.unit} was not started anew{waited}; it is {state}", output)
     if after.get("ActiveState") == "failed":
         return Outcome("failed", f"{settings.unit} was started and failed: {after.get('Result')}", output)
-    still = ", still starting" if timed_out or systemd.starting(after) else ""
-    return Outcome("done", f"restarted {settings.unit}{still}: {state}, invocation {invocation[:12]}", output)
+    return Outcome("done", f"restarted {settings.unit}: {state}, invocation {invocation[:12]}", output)
 
 
 def _why_not(properties: systemd.Properties) -> str:
-    load, active = properties.get("LoadState", ""), properties.get("ActiveState", "")
+    load = properties.get("LoadState", "")
     if load == "not-found":
         return "there is no such unit"
-    if load == "masked":
-        return "it is masked (somebody wants it off)"
-    if load not in ("loaded", ""):
+    if load not in ("loaded", "masked", ""):
         return f"its unit file cannot be used ({one_line(load, 40)})"
-    if active == "deactivating":
+    return _why_wait(properties)
+
+
+def _why_wait(properties: systemd.Properties) -> str:
+    """Why it must be left alone, by whatever step; a unit that is not there only rules out this one."""
+    if properties.get("LoadState") == "masked":
+        return "it is masked (somebody wants it off)"
+    if properties.get("ActiveState") == "deactivating":
         return "it is being stopped"
-    if systemd.starting(properties):
-        return "it is still starting"
-    return ""
+    return "it is still starting" if systemd.starting(properties) else ""
 
 
 def _show(settings: Settings, seconds: float) -> systemd.Properties:
-    finished = _call(settings, seconds, "show", f"--property={_PROPERTIES}", "--", settings.unit)
+    words = ("show", f"--property={_PROPERTIES}", "--", settings.unit)
+    finished = _call(settings, seconds, systemd.command(settings.systemctl, settings.user, *words))
     found = systemd.block_of(settings.unit, systemd.blocks(finished.stdout)) if finished.code == 0 else None
     if found is None:
         why = systemd.complaint(finished.code, finished.stderr) if finished.code != 0 else "no answer about it"
@@ -111,22 +179,23 @@ def _show(settings: Settings, seconds: float) -> systemd.Properties:
     return found
 
 
-def _call(settings: Settings, seconds: float, *words: str) -> process.Finished:
+def _privileged(settings: Settings, verb: str) -> list[str]:
+    return systemd.privileged(settings.systemctl, settings.user, settings.sudo, verb, settings.unit)
+
+
+def _call(settings: Settings, seconds: float, argv: list[str]) -> process.Finished:
     try:
-        return process.run(
-            systemd.command(settings.systemctl, settings.user, *words),
-            timeout=seconds,
-            env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
-        )
+        env = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
+        return process.run(argv, timeout=seconds, env=env)
     except PermissionError as error:
-        raise _Failed(_bad(settings, True, f"cannot run {settings.systemctl[0]}: {error.strerror}")) from None
+        raise _Failed(_bad(settings, True, f"cannot run {one_line(argv[0], 80)}: {error.strerror}")) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise _Failed(_bad(settings, False, f"cannot run {one_line(settings.systemctl[0], 80)}: {reason}")) from None
+        raise _Failed(_bad(settings, False, f"cannot run {one_line(argv[0], 80)}: {reason}")) from None
 
 
 def _bad(settings: Settings, denied: bool, why: str) -> Outcome:
     if not denied:
         return Outcome("failed", f"{settings.unit} could not be restarted: {why}", bounded(why))
-    right = 'run as root, allow it in polkit (manage-units), or set systemctl = ["sudo", "-n", "systemctl"]'
-    return Outcome("denied", f"the right to restart {settings.unit} is missing: {why}; {right}", bounded(why))
+    remedy = systemd.remedy(settings.unit, settings.sudo)
+    return Outcome("denied", f"the right to restart {settings.unit} is missing: {remedy} ({why})", bounded(why))

@@ -20,19 +20,27 @@ from heartbeat_cli.domain.plain import one_line
 
 _SUBJECT = 200  # characters
 _BODY = 200_000
+_THREADS = 20  # incidents that a digest is a reply to
 _COLOURS = {"severe": "#7f1d1d", "high": "#dc2626", "medium": "#d97706", "low": "#2563eb"}
-_ENDED = "#16a34a"
+_ENDED = ("recovered", "degraded_ended")
+_MARKS = {"🟢": "#16a34a", "🟡": "#d97706", "🔵": "#2563eb"}  # what a message begins with says more than its severity
 _PAGE = """\
 <!DOCTYPE html>
 <html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{title}</title></head>
-<body style="margin:0;padding:16px;font:15px/1.5 system-ui,'Segoe UI',Roboto,'Noto Sans CJK TC',sans-serif">
-<div style="max-width:640px;border-left:6px solid {colour};padding:4px 16px;overflow-wrap:anywhere">
+<body style="margin:0;padding:16px;font:15px/1.55 system-ui,'Segoe UI',Roboto,'Noto Sans CJK HK',sans-serif">
+<div style="max-width:640px;border:1px solid #8884;border-top:5px solid {colour};border-radius:6px;padding:16px 20px;\
+overflow-wrap:anywhere">
 {content}
 </div>
-<p style="max-width:640px;margin:16px 0 0;font-size:12px;opacity:.7">heartbeat &middot; {type} &middot; {severity}</p>
+<p style="max-width:640px;margin:10px 0 0;font-size:12px;opacity:.65">heartbeat &middot; {type} &middot; {label}</p>
 </body></html>
 """
-_PRE = 'style="white-space:pre-wrap;font:13px/1.4 ui-monospace,Consolas,monospace;margin:4px 0"'
+_PRE = (
+    'style="white-space:pre-wrap;font:13px/1.45 ui-monospace,Consolas,monospace;margin:4px 0 8px;padding:8px 10px;'
+    'background:#8881;border-radius:4px"'
+)
+_HEAD = 'style="font-size:19px;line-height:1.35"'
+_FINE = 'style="font-style:normal;font-size:13px;opacity:.75"'
 
 
 def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
@@ -43,13 +51,15 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = own
     mail["To"] = [_address(one) for one in to]
-    mail["Subject"] = one_line(harmless(f"[{message.severity}] {message.title}"), _SUBJECT)
+    mail["Subject"] = one_line(harmless(f"[{message.label or message.severity}] {message.title}"), _SUBJECT)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
     mail["Message-ID"] = _id(own.domain, message.id, message.component, f"{message.at:.3f}")
     if message.thread is not None:
         thread = _id(own.domain, message.thread)
         mail["In-Reply-To"] = thread
         mail["References"] = thread
+    elif message.threads:
+        mail["References"] = " ".join(_id(own.domain, one) for one in message.threads[:_THREADS])
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     if message.severity == "severe":
@@ -87,14 +97,20 @@ def _coding(text: str) -> str:
 
 def _page(message: Message) -> str:
     content = render(parse(message.html[:_BODY]), _written)
-    ended = message.type in ("recovered", "degraded_ended")
+    mark = "🟢" if message.type in _ENDED else message.html.removeprefix("<b>")[:1]
     return _PAGE.format(
         title=escape(harmless(message.title)[:_SUBJECT]),
-        colour=_ENDED if ended else _COLOURS.get(message.severity, "#6b7280"),
-        content=content.replace("<pre>", f"<pre {_PRE}>"),
+        colour=_MARKS.get(mark) or _COLOURS.get(message.severity, "#6b7280"),
+        content=_styled(content),
         type=escape(harmless(message.type)),
-        severity=escape(harmless(message.severity)),
+        label=escape(harmless(message.label or message.severity)),
     )
+
+
+def _styled(content: str) -> str:
+    """The few tags as a mail shows them: the first bold text is the headline, `i` is small print."""
+    content = content.replace("<b>", f"<b {_HEAD}>", 1) if content.startswith("<b>") else content
+    return content.replace("</pre><br>\n", "</pre>").replace("<pre>", f"<pre {_PRE}>").replace("<i>", f"<i {_FINE}>")
 
 
 def _written(run: Run) -> str:

@@ -1,73 +1,24 @@
-"""One HTTP POST for the channels that speak HTTP: one deadline over all of it, and errors that show no URL.
+"""What the channels that speak HTTP share: a POST whose failure is a DeliveryError, and how long to wait after it."""
 
-URLs of this kind hold a token or are one, so only the host is ever named.
-"""
-
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
+from heartbeat_cli import http_call
 from heartbeat_cli.domain import plain
 from heartbeat_cli.errors import DeliveryError
 
-if TYPE_CHECKING:
-    import requests
-
-_BODY = 65_536  # bytes of an answer that are read
-_CHUNK = 4_096
 _LONGEST_WAIT = 6 * 3600.0  # whatever the other side asks for
 # Seconds until the next try of what a person has to mend first (a token, an address, a right): no hurry, yet the
 # message must not be lost, for it is the one that says something is broken.
 MENDABLE = 300.0
 
 
-class Post(NamedTuple):
-    """What to send where; `verify` is a CA file, or whether to check the certificate at all."""
-
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
-    verify: bool | str = True
-    read_success: bool = False  # a 2xx is enough where its body says nothing
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: str
-
-
-def host(url: str) -> str | None:
-    """The host of an http or https address, None for anything else."""
+def post(call: http_call.Call, timeout: float) -> http_call.Answer:
+    """The answer, complete, within `timeout` seconds, or a DeliveryError that may be tried again."""
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    return parts.hostname if valid else None
-
-
-def post(what: Post, timeout: float) -> Answer:
-    """The answer, complete, within `timeout` seconds, or a DeliveryError that may be tried again.
-
-    The exchange has a thread of its own, since a timeout of `requests` is only one between two bytes."""
-    results: list[Answer | Exception] = []
-
-    def work() -> None:
-        try:
-            results.append(_exchange(what, timeout))
-        except Exception as error:  # to be raised where somebody can see it
-            results.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(max(0.0, timeout))
-    result = results[0] if results else _late(what, timeout)
-    if isinstance(result, Exception):
-        raise result
-    return result
+        return http_call.make(call, timeout)
+    except http_call.NoAnswer as error:
+        raise DeliveryError(str(error), retryable=True, unsure=error.unsure) from error
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -88,76 +39,6 @@ def wait(seconds: object) -> float | None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
     return min(max(0.0, float(min(seconds, _LONGEST_WAIT))), _LONGEST_WAIT) if seconds == seconds else None
-
-
-def _late(what: Post, timeout: float) -> DeliveryError:
-    return DeliveryError(f"{host(what.url)}: no complete answer within {round(timeout, 1):g} s", retryable=True)
-
-
-def _exchange(what: Post, timeout: float) -> Answer:
-    import requests
-    import urllib3
-
-    if not what.verify:  # who asked for that need not be warned each time
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
-    try:
-        with (
-            requests.Session() as session,
-            session.post(
-                what.url,
-                data=what.body,
-                headers={"Accept-Encoding": "identity", **what.headers},
-                auth=_nobody,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
-                verify=what.verify,
-            ) as response,
-        ):
-            done = 200 <= response.status_code < 300 and not what.read_success
-            body = b"" if done else b"".join(_bounded(response))
-            return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
-    except requests.Timeout as error:
-        raise _late(what, timeout) from error
-    except (requests.RequestException, OSError, ValueError) as error:
-        raise DeliveryError(f"{host(what.url)}: {_words(error)}", retryable=True) from error
-
-
-def _nobody(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-    """Without this, requests would send a password that it finds for this host in ~/.netrc."""
-    return request
-
-
-def _bounded(response: "requests.Response") -> Iterator[bytes]:
-    read = 0
-    for chunk in response.iter_content(_CHUNK):
-        yield chunk
-        read += len(chunk)
-        if read >= _BODY:
-            return
-
-
-def _words(error: Exception) -> str:
-    """The kind of trouble only: the text of such an error often holds the whole URL."""
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate or TLS is not accepted"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not let it through"
-    if type(error) is OSError:  # requests itself says so of a file that is not there
-        return "the CA file cannot be read"
-    if not isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return f"the request cannot be made: {type(error).__name__}"
-    text = str(error)
-    known = (
-        ("Connection refused", "connection refused"),
-        ("resolve", "host not found"),
-        ("unreachable", "network unreachable"),
-        ("timed out", "no complete answer in time"),
-    )
-    return next((words for sign, words in known if sign in text), "the connection broke off")
 
 
 def said(body: str) -> str:

@@ -17,7 +17,7 @@ class Settings(NamedTuple):
     """Takes no keys."""
 
 
-def send(settings: Settings, message: Message, *, timeout: float) -> None:
+def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Print, without anything that would steer a terminal; raises DeliveryError when nobody can read it."""
     import click
 
@@ -27,3 +27,4 @@ def send(settings: Settings, message: Message, *, timeout: float) -> None:
         click.echo(f"{one_line(message.title)}\n{bounded(message.text, _TEXT)}\n", err=True)
     except OSError as error:
         raise DeliveryError(f"standard error cannot be written: {error.strerror}", retryable=True) from error
+    return None

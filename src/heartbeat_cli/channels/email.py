@@ -1,8 +1,8 @@
 """Channel `email`: a mail in plain text and HTML through an SMTP server; the mails of an incident stand together.
 
-One mail goes to all of `to`. When some of them are refused it counts as sent, and who was refused stands on standard
-error; when all are refused for good it is given up. What is for a person to mend (a wrong password, a sender that may
-not, a server without STARTTLS) keeps the message waiting: it is tried again every few minutes, then more rarely.
+One mail goes to all of `to`. When some of them are refused it counts as sent, and who was refused is noted with it;
+when all are refused for good it is given up. What is for a person to mend (a wrong password, a sender that may not, a
+server without STARTTLS) keeps the message waiting: it is tried again every few minutes, then more rarely.
 
     [channels.mail]
     kind = "email"
@@ -78,8 +78,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def send(settings: Settings, message: Message, *, timeout: float) -> None:
-    """Send the mail to everyone; raises DeliveryError when nobody got it."""
+def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
+    """Send the mail to everyone, and say who refused it; raises DeliveryError when nobody got it."""
     import smtplib
 
     from heartbeat_cli.channels import _letter
@@ -93,17 +93,18 @@ def send(settings: Settings, message: Message, *, timeout: float) -> None:
         context = _context(settings)
     except OSError as error:  # ssl.SSLError is one
         text = f"{settings.ca_file}: cannot be used as ca_file: {error.strerror or error.reason}"  # type: ignore[attr-defined]
-        raise DeliveryError(text, retryable=True, retry_after=_MENDABLE) from error
+        raise _mendable(text) from error
     try:
         line = Line(settings.host, settings.port or _PORTS[settings.security], deadline)
     except (DialError, Unobservable) as error:
         raise DeliveryError(str(error), retryable=True) from error
     with line:
         try:
-            _dialogue(settings, mail, line, context)
+            return _dialogue(settings, mail, line, context)
         except (smtplib.SMTPException, OSError) as error:
             if line.cut:
-                raise DeliveryError(f"{place}: no complete answer within {timeout:g} s", retryable=True) from error
+                text = f"{place}: no complete answer within {timeout:g} s"
+                raise DeliveryError(text, retryable=True, unsure=True) from error
             raise _refused(place, error) from error
 
 
@@ -119,7 +120,7 @@ def _context(settings: Settings) -> "SSLContext | None":
     return context
 
 
-def _dialogue(settings: Settings, mail: "EmailMessage", line: "Line", context: "SSLContext | None") -> None:
+def _dialogue(settings: Settings, mail: "EmailMessage", line: "Line", context: "SSLContext | None") -> str | None:
     if settings.security == "tls" and context is not None:
         line.encrypt(context)
     server = line.greet()
@@ -130,11 +131,7 @@ def _dialogue(settings: Settings, mail: "EmailMessage", line: "Line", context: "
     refused = server.send_message(mail)
     with suppress(OSError):  # it has been taken; a farewell changes nothing, and is not waited for
         server.putcmd("quit")
-    if refused:
-        import click
-
-        with suppress(OSError, ValueError):
-            click.echo(f"email: not taken for {_named(refused)}; the others have it", err=True)
+    return f"not taken for {_named(refused)}; the others have it" if refused else None
 
 
 def _named(refused: "dict[str, tuple[int, bytes]]") -> str:
@@ -154,18 +151,23 @@ def _refused(place: str, error: "smtplib.SMTPException | OSError") -> DeliveryEr
         final = all(code >= 500 for code, _ in error.recipients.values())
         return DeliveryError(f"{place} refused {_named(error.recipients)}", retryable=not final)
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        return DeliveryError(f"{place}: the connection broke off", retryable=True)
+        return DeliveryError(f"{place}: the connection broke off", retryable=True, unsure=True)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return DeliveryError(f"{place}: {one_line(str(error))}", retryable=True, retry_after=_MENDABLE)
+        return _mendable(f"{place}: {one_line(str(error))}")
     if not isinstance(error, smtplib.SMTPResponseException):
-        return DeliveryError(f"{place}: {_trouble(error)}", retryable=True)
+        lost = isinstance(error, ConnectionError)
+        return DeliveryError(f"{place}: {_trouble(error)}", retryable=True, unsure=lost)
     text = f"{place} answered {_said(error.smtp_code, error.smtp_error)}"
     if error.smtp_code < 500:
         return DeliveryError(text, retryable=True)
     if isinstance(error, smtplib.SMTPDataError) or error.smtp_code == _TOO_BIG:
         return DeliveryError(text, retryable=False)
     # It greets, logs in or lets send nobody like us: for a person to mend, and no fault of this message.
-    return DeliveryError(text, retryable=True, retry_after=_MENDABLE)
+    return _mendable(text)
+
+
+def _mendable(text: str) -> DeliveryError:
+    return DeliveryError(text, retryable=True, retry_after=_MENDABLE, lasting=True)
 
 
 def _trouble(error: Exception) -> str:

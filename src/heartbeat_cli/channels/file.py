@@ -1,6 +1,7 @@
 """Channel `file`: append the message to a file as one line of JSON, for other programs and as a last resort.
 
-The keys of a line are those of a message: id, type, severity, title, text, component, at (epoch seconds), thread.
+The keys of a line are those of a message: id, type, severity, title, text, component, at (epoch seconds),
+thread (the incident, or null), threads (the incidents of a digest).
 
     [channels.log]
     kind = "file"
@@ -33,12 +34,12 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return [("path", "expected an absolute path, or one below ~: cron starts elsewhere than a shell")]
 
 
-def send(settings: Settings, message: Message, *, timeout: float) -> None:
+def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Append in one write, so that two writers never mix; raises DeliveryError when the file cannot be written.
 
     A message whose line is there already (the process that wrote it died before it could say so) is not written again.
     """
-    line = {key: value for key, value in message._asdict().items() if key not in ("html", "page")}
+    line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page")}
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
     # A pipe that nobody reads would block for ever.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
@@ -51,6 +52,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> None:
             os.close(handle)
     except OSError as error:
         raise DeliveryError(f"{settings.path}: {error.strerror}", retryable=True) from error
+    return None
 
 
 def _stands(handle: int, path: str, id_: str) -> bool:

@@ -4,7 +4,7 @@ Make a bot with @BotFather, add it to the chat, and take the chat's id from `htt
 
 A message that is too long is shortened, its evidence first; a long report becomes several. Markup that Telegram does
 not accept is sent once more as plain text; a topic that is gone is left out; a group that became a supergroup is
-followed to its new id, which is then named on standard error. What a person has to mend (a wrong token, a chat that is
+followed to its new id. All of that is noted with the message. What a person has to mend (a wrong token, a chat that is
 not found, a bot that was thrown out) keeps the message waiting: it is tried again every few minutes, then more rarely.
 
     [channels.tg]
@@ -16,7 +16,6 @@ not found, a bot that was thrown out) keeps the message waiting: it is tried aga
 import json
 import re
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from heartbeat_cli.domain.component import Severity
@@ -51,14 +50,14 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli.channels import _post
+    from heartbeat_cli import http_call
 
     found = []
     if not _TOKEN.fullmatch(settings.token):
         found.append(("token", "expected a bot's token, digits:letters, as @BotFather gave it"))
     if not _CHAT.fullmatch(str(settings.chat_id)):
         found.append(("chat_id", 'expected a number such as "-1001234567890", or "@name" of a public channel'))
-    if _post.host(settings.base_url) is None:
+    if http_call.host(settings.base_url) is None:
         found.append(("base_url", "expected http://host or https://host"))
     known = get_args(Severity)
     for word in settings.silent:
@@ -67,15 +66,24 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def send(settings: Settings, message: Message, *, timeout: float) -> None:
-    """Send the message, in several parts where it has to be; raises DeliveryError when it was not taken."""
-    from heartbeat_cli.domain import telegram_text
+def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
+    """Send the message, in several parts where it has to be, and say what had to be done differently; raises
+    DeliveryError when it was not taken."""
+    from heartbeat_cli.domain import markup, telegram_text
 
     chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
-    for number, part in enumerate(telegram_text.fit(message.html)):
-        chat.tell(part, patient=number > 0)
-    if str(chat.id) != str(settings.chat_id):
-        _remark(f'telegram: the group has become a supergroup; set chat_id = "{chat.id}" in the configuration')
+    parts = telegram_text.fit(message.html)
+    if len(parts) > 1:
+        chat.notes.append(f"sent in {len(parts)} parts")
+    elif parts[0].plain != "".join(run.text for run in markup.parse(message.html)):
+        chat.notes.append("shortened")
+    for number, part in enumerate(parts):
+        try:
+            chat.tell(part, patient=number > 0)
+        except DeliveryError as error:
+            error.unsure = error.unsure or number > 0  # some of it has arrived
+            raise
+    return "; ".join(chat.notes) or None
 
 
 class Reply(NamedTuple):
@@ -96,6 +104,7 @@ class _Chat:
         self.id: str | int = settings.chat_id
         self._thread = settings.thread_id
         self._plain = False
+        self.notes: list[str] = []
 
     def tell(self, part: "Part", *, patient: bool) -> None:
         """Send one part. With `patient`, a short pause that Telegram asks for is made here: some of the message has
@@ -109,27 +118,31 @@ class _Chat:
         raise self._refused(reply)
 
     def _ask(self, part: "Part") -> Reply:
+        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
 
-        call: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
-        call |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
+        asked: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
+        asked |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
         if not self._plain:
-            call["parse_mode"] = "HTML"
+            asked["parse_mode"] = "HTML"
         if self._thread is not None:
-            call["message_thread_id"] = self._thread
+            asked["message_thread_id"] = self._thread
         url = f"{self._settings.base_url.rstrip('/')}/bot{self._settings.token}/sendMessage"
         headers = {"Content-Type": "application/json"}
-        what = _post.Post(url, json.dumps(call).encode(), headers, read_success=True)
-        return _reply(_post.post(what, self._deadline - time.monotonic()))
+        call = http_call.Call(url, "POST", headers, json.dumps(asked).encode())
+        return _reply(_post.post(call, self._deadline - time.monotonic()))
 
     def _remedied(self, reply: Reply) -> bool:
         """Whether there is something to do differently at once."""
         if reply.new_chat is not None and reply.new_chat != self.id:
             self.id = reply.new_chat
+            self.notes.append(f'the group has become a supergroup; set chat_id = "{self.id}" in the configuration')
         elif reply.code == 400 and self._thread is not None and "thread" in reply.said:
+            self.notes.append(f"topic {self._thread} is gone: sent without it")
             self._thread = None
         elif reply.code == 400 and not self._plain and _is_about_the_message(reply):
             self._plain = True
+            self.notes.append("sent as plain text: the markup was not accepted")
         else:
             return False
         return True
@@ -142,16 +155,18 @@ class _Chat:
         return True
 
     def _refused(self, reply: Reply) -> DeliveryError:
+        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
         from heartbeat_cli.redact import redact
 
-        host = _post.host(self._settings.base_url)
+        host = http_call.host(self._settings.base_url)
         text = redact(f"{host} answered {reply.code}{_post.said(reply.said)}", [self._settings.token])
         if reply.code == 429 or reply.code >= 500 or reply.ok:
-            return DeliveryError(text, retryable=True, retry_after=reply.retry_after)
+            lost = reply.code != 429  # of anything else nobody knows how far it got
+            return DeliveryError(text, retryable=True, retry_after=reply.retry_after, unsure=lost)
         if _is_about_the_message(reply):
             return DeliveryError(text, retryable=False)
-        return DeliveryError(text + _advice(reply), retryable=True, retry_after=_post.MENDABLE)
+        return DeliveryError(text + _advice(reply), retryable=True, retry_after=_post.MENDABLE, lasting=True)
 
 
 def _reply(answer: Any) -> Reply:
@@ -187,10 +202,3 @@ def _advice(reply: Reply) -> str:
     known = {401: "is the token right?", 404: "are token and base_url right?", 403: "was the bot removed or blocked?"}
     words = known.get(reply.code, "is chat_id right, and may the bot write there?")
     return f": {words}"
-
-
-def _remark(text: str) -> None:
-    import click
-
-    with suppress(OSError, ValueError):
-        click.echo(text, err=True)

@@ -1,6 +1,7 @@
 """Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
 
-The body has id, type, severity, title, text, component, at (ISO 8601, UTC) and incident (or null). `id` stays the same
+The body has id, type, severity, title, text, component, at (ISO 8601, UTC) incident (or null) and incidents (those of a
+digest, which tells several alerts at once). `id` stays the same
 when a message is sent again, and stands in the header Idempotency-Key, too. With `secret`, the header
 X-Heartbeat-Signature is `sha256=` and the HMAC-SHA256 of the body in hexadecimal: compare it before you believe a word.
 
@@ -20,7 +21,7 @@ from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.channels._post import Answer
+    from heartbeat_cli.http_call import Answer
 
 _AGAIN = (408, 425, 429)
 _MENDABLE = (401, 403, 404, 407)
@@ -45,10 +46,10 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli.channels import _post
+    from heartbeat_cli import http_call
 
     found = []
-    if _post.host(settings.url) is None:
+    if http_call.host(settings.url) is None:
         found.append(("url", "expected http://host/path or https://host/path"))
     for name, value in settings.headers.items():
         if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
@@ -58,16 +59,19 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def send(settings: Settings, message: Message, *, timeout: float) -> None:
+def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Post it; raises DeliveryError when it was not taken."""
+    from heartbeat_cli import http_call
     from heartbeat_cli.channels import _post
 
     data = body(message)
     headers = _headers(settings, message, data)
     verify = settings.verify_tls and (settings.ca_file or True)
-    answer = _post.post(_post.Post(settings.url, data, headers, verify), timeout)
+    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True)
+    answer = _post.post(call, timeout)
     if not 200 <= answer.status < 300:
-        raise _refused(f"{_post.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
+        raise _refused(f"{http_call.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
+    return None
 
 
 def body(message: Message) -> bytes:
@@ -75,8 +79,8 @@ def body(message: Message) -> bytes:
     from datetime import UTC, datetime
 
     fields = message._asdict()
-    del fields["html"], fields["page"]
-    fields["incident"] = fields.pop("thread")
+    del fields["html"], fields["label"], fields["page"]
+    fields["incident"], fields["incidents"] = fields.pop("thread"), fields.pop("threads")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
     return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
 
@@ -101,10 +105,11 @@ def _headers(settings: Settings, message: Message, data: bytes) -> dict[str, str
 def _refused(text: str, answer: "Answer") -> DeliveryError:
     from heartbeat_cli.channels import _post
 
-    if answer.status in _AGAIN or answer.status >= 500:
-        return DeliveryError(text, retryable=True, retry_after=_post.retry_after(answer.headers))
+    if answer.status in _AGAIN or answer.status >= 500:  # of a 5xx nobody knows how far it got
+        pause = _post.retry_after(answer.headers)
+        return DeliveryError(text, retryable=True, retry_after=pause, unsure=answer.status >= 500)
     if 300 <= answer.status < 400:
-        return DeliveryError(f"{text}; redirects are not followed", retryable=True, retry_after=_post.MENDABLE)
-    if answer.status in _MENDABLE:
-        return DeliveryError(text, retryable=True, retry_after=_post.MENDABLE)
+        text += "; redirects are not followed"
+    if 300 <= answer.status < 400 or answer.status in _MENDABLE:
+        return DeliveryError(text, retryable=True, retry_after=_post.MENDABLE, lasting=True)
     return DeliveryError(text, retryable=False)

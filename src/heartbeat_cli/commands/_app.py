@@ -101,18 +101,21 @@ class App:
         return None
 
     @contextmanager
-    def keeper(self, wait: float = 10.0) -> Iterator[Any]:
-        """The keeper of the store, for a pass that writes: only one such pass at a time on a host."""
+    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
+        """The keeper of the store, for a pass that writes: only one such pass at a time on a host. `begin` is called
+        when it is this one's turn."""
         from heartbeat_cli import lock
         from heartbeat_cli.store.keeper import Keeper
 
-        with lock.only_one(self.config.state_dir, wait), Keeper(self.config, self.now()) as keeper:
-            keeper.catch_up(self._judge, self.now())
-            try:
-                yield keeper
-            finally:
-                for line in keeper.news:
-                    say(f"heartbeat: {line}")
+        with lock.only_one(self.config.state_dir, wait):
+            begin()
+            with Keeper(self.config, self.now()) as keeper:
+                keeper.catch_up(self._judge, self.now())
+                try:
+                    yield keeper
+                finally:
+                    for line in keeper.news:
+                        say(f"heartbeat: {line}")
 
     def _judge(self, db: Any, covered: Any) -> None:
         """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""

@@ -35,22 +35,27 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
     now = app.now()
     with app.steering_store() as db:
         if ends is not None:
-            _end(db, kind, ends, now)
+            _end(app, db, kind, ends, now)
             return
         if target is not None:
             made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), person())
             silences.add(db, made)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
+    if kind == "maintenance":
+        shown += silences.planned(app.config, now)
     for one in shown:
         until = local_time(one.ends, app.config.timezone)
-        click.echo(f"{one.id}  {one.target}  until {until}  {_clean(one.reason)} ({one.created_by})")
+        begins = f"from {local_time(one.starts, app.config.timezone)} " if one.starts > now else ""
+        click.echo(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({one.created_by})")
     if not shown:
         say(f"no {kind} in force")
 
 
-def _end(db: Any, kind: str, id_: str, now: float) -> None:
+def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:
     from heartbeat_cli.store import silences
 
+    if kind == "maintenance" and id_ in app.config.maintenance:
+        raise UsageError(f"{id_} is planned in {app.config.source}: change [maintenance.{id_}] there")
     known = {one.id for one in silences.active(db, now) if one.kind == kind}
     if id_ not in known or not silences.end(db, id_, now):
         raise UsageError(f"no {kind} {id_!r} in force; `heartbeat {kind}` lists them")

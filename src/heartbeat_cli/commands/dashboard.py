@@ -79,7 +79,7 @@ def gathered(app: App, db: Any, now: float) -> "Board":
     from heartbeat_cli.store import board
 
     config = app.config
-    return board.read(db, config.observer, config.components, ZoneInfo(config.timezone), now)
+    return board.read(db, config, ZoneInfo(config.timezone), now)
 
 
 def _page(app: App, board: "Board", now: float) -> str:

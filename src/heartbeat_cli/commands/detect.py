@@ -15,12 +15,14 @@ def command(app: App, form: str, dry_run: bool) -> int:
     A component is healthy, suspect (failing, below its fail_threshold), in fault, or recovering (good again, below its
     recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
     """
-    from heartbeat_cli.passes import deliver, detect
+    from heartbeat_cli.commands._deliver import deliver
+    from heartbeat_cli.passes import detect
 
-    with app.working_store() as db:
-        verdicts = detect.detect(db, app.config, app.now(), dry_run=dry_run)
+    with app.keeper() as keeper:
+        now = app.now()
+        verdicts = keeper.do(lambda db: detect.detect(db, app.config, now, dry_run=dry_run), now)
         if not dry_run:
-            deliver.deliver(db, app.config)
+            deliver(app, keeper)
     if form == "json":
         print_json([verdict._asdict() for verdict in verdicts])
     else:

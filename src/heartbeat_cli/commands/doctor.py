@@ -10,7 +10,7 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.examine import Finding
+    from heartbeat_cli.domain.finding import Finding
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
 _COLORS = {"ok": "green", "warn": "yellow", "bad": "red"}
@@ -23,8 +23,8 @@ def command(app: App, form: str) -> int:
     """Look at everything heartbeat depends on, and say what to do about what is not right.
 
     Configuration, store, state folder and lock, each component once, channels (nothing is sent), the rights to use
-    Docker and systemctl, the crontab and the time zone. Nothing is stored or restarted. Exit code 2 when something
-    must be mended.
+    Docker and systemctl and to take each recovery step, the crontab and the time zone. Nothing is stored or restarted.
+    Exit code 2 when something must be mended.
     """
     found = []
     for finding in map(_clean, _findings(app)):
@@ -38,21 +38,23 @@ def command(app: App, form: str) -> int:
 
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
-    from heartbeat_cli.passes import examine
+    from heartbeat_cli.domain.finding import Finding
+    from heartbeat_cli.passes import examine, rights
 
     try:
         config = app.config
     except ConfigError as error:
         for line in error.problems:
-            yield examine.Finding("config", "bad", line, "`heartbeat kinds` shows what each kind takes")
+            yield Finding("config", "bad", line, "`heartbeat kinds` shows what each kind takes")
         return
     yield from examine.configuration(config, config_path())
     yield from examine.state_folder(config)
     yield from examine.store(app.configured_store(), config.store)
     yield from examine.components(config, app.now())
     yield from examine.channels(config)
-    yield from examine.docker(config, os.environ)
-    yield from examine.systemd(config, os.environ)
+    yield from rights.docker(config, os.environ)
+    yield from rights.systemd(config)
+    yield from rights.ladders(config)
     yield from examine.crontab(wanted_tick(app, quiet=True), config.tables)
     yield from examine.time_zone(config, app.now())
 

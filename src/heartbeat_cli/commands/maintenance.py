@@ -16,6 +16,7 @@ from heartbeat_cli.commands._complete import component_ids
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
     """Neither messages nor recovery for some components for a while; without arguments, list what is planned.
 
-    Looking and recording go on.
+    Looking and recording go on. What comes again, or is known beforehand, stands in the configuration as
+    [maintenance.ID]; it is listed here, too, with its next time.
     """
     _quiet.steer(app, "maintenance", target, minutes, reason, ends)

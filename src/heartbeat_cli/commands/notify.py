@@ -11,15 +11,15 @@ from heartbeat_cli.errors import UsageError
 @pass_app
 def command(app: App, channel: str | None) -> int:
     """Deliver what is waiting in the outbox. Exit code 1 when something is still undelivered."""
-    from heartbeat_cli.passes import deliver
-    from heartbeat_cli.store import alerts
+    from heartbeat_cli.commands._deliver import deliver, line
+    from heartbeat_cli.store import outbox
 
     if channel is not None:
         return _test(app, channel)
-    with app.working_store() as db:
-        for one in deliver.deliver(db, app.config):
-            click.echo(f"{one.alert} to {one.channel}: {one.error or 'sent'}")
-        left = alerts.undelivered(db)
+    with app.keeper() as keeper:
+        for one in deliver(app, keeper):
+            click.echo(line(one))
+        left = keeper.do(outbox.undelivered, app.now())
     if left:
         say(f"{left} still undelivered; the next run tries again")
     return 1 if left else 0
@@ -27,15 +27,15 @@ def command(app: App, channel: str | None) -> int:
 
 def _test(app: App, channel: str) -> int:
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.passes import deliver
+    from heartbeat_cli.passes import send
     from heartbeat_cli.redact import redact
     from heartbeat_cli.settings import nearest
     from heartbeat_cli.views import messages
 
     if channel not in app.config.channels:
         raise UsageError(f"no channel {channel!r}{nearest(channel, app.config.channels)}")
-    message = messages.trial(channel, app.config.heartbeat.locale, app.now())
-    error = deliver.send(app.config.channels[channel], message)
-    said = "sent" if error is None else one_line(redact(str(error), app.secrets))
-    click.echo(f"{channel}: {said}")
-    return 0 if error is None else 1
+    message = messages.trial(channel, app.config.heartbeat.locale, app.now(), app.config.heartbeat.templates)
+    tried = send.send(app.config.channels[channel], message)
+    told = str(tried.error) if tried.error else f"sent ({tried.note})" if tried.note else "sent"
+    click.echo(f"{channel}: {one_line(redact(told, app.secrets))}")
+    return 1 if tried.error else 0

@@ -48,6 +48,7 @@ def line(step: "Step") -> str:
     """One recovery step as a line."""
     proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
     action = f" {step.action}" if step.action else ""
+    action += f" {step.on}" if step.on else ""
     outcome = f" {step.outcome}" if step.outcome else ""
     reason = step.reason.removeprefix(f"{step.decision}: ")
     return f"{step.component}: {step.decision}{action}{outcome}: {reason}{proof}"

@@ -70,11 +70,18 @@ def command(
         raise UsageError("--again goes with --send")
     days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
     period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
-    with _progress(period), app.working_store() if send else app.store(history=True) as db:
-        summary = report.report(db, app.config, period, app.now())
-        text = _rendered(app, summary, form)
-        if send:
-            _send(app, db, summary, again)
+
+    def made(db: Any) -> Any:
+        return report.report(db, app.config, period, app.now())
+
+    if send:
+        with _progress(period), app.keeper() as keeper:
+            summary = keeper.do(made, app.now())
+            _send(app, keeper, summary, again)
+    else:
+        with _progress(period), app.store(history=True) as db:
+            summary = made(db)
+    text = _rendered(app, summary, form)
     if output is not None:
         _write(output, f"{text}\n")
     elif not send:
@@ -194,11 +201,11 @@ def one_day(app: App, text: str, option: str) -> date:
     return found
 
 
-def _send(app: App, db: Any, summary: Any, again: bool) -> None:
+def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
     that are not over goes out once, too, and does not stand for the whole."""
+    from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.domain.alert import Alert
-    from heartbeat_cli.passes import deliver
     from heartbeat_cli.store import alerts
     from heartbeat_cli.views import report as view
 
@@ -207,19 +214,23 @@ def _send(app: App, db: Any, summary: Any, again: bool) -> None:
     made = view.letter(summary, config.heartbeat.locale, tuple(config.secrets), config.heartbeat.templates)
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
     alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
-    with db.transaction():
-        added = alerts.add(db, alert, names, now)
-        if again and not added:
-            id_ = f"{id_}_again_{round(now)}"
-            added = alerts.add(db, alert._replace(id=id_), names, now)
-    sent = [one for one in deliver.deliver(db, config) if one.alert == id_]
-    for one in sent:
-        say(f"{one.channel}: {one.error or 'sent'}")
+
+    def keep(db: Any) -> str | None:
+        with db.transaction():
+            for name in (id_, f"{id_}_again_{round(now)}") if again else (id_,):
+                if alerts.add(db, alert._replace(id=name), names, now):
+                    return name
+        return None
+
+    added = keeper.do(keep, now)
+    for one in deliver(app, keeper):
+        if one.alert == added:
+            say(f"{one.channel}: {one.error or 'sent'}")
     if added:
         if not names:
             say(f"{id_}: no channel to send it through")
         return
-    left = [one for one in alerts.deliveries(db, [id_]) if one.state == "waiting"]
+    left = [one for one in keeper.do(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
     say(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
     for kept in left:
         say(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")

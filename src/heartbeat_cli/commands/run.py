@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, say
-from heartbeat_cli.errors import ConfigError
+from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.incident import Attempt
     from heartbeat_cli.passes.detect import Verdict
+    from heartbeat_cli.ping import Ping
     from heartbeat_cli.store.database import Database
     from heartbeat_cli.store.keeper import Keeper
 
@@ -29,23 +30,42 @@ def command(app: App, verbose: bool) -> int:
     A component or channel whose `env:` or `file:` reference leads nowhere is left out, and said with exit code 2.
     """
     from heartbeat_cli import lock
+    from heartbeat_cli.ping import Ping
 
     tell = say if verbose else lambda text: None
     begun = time.monotonic()
+    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, app.config.state_dir)
+    done = ""
     try:
-        with app.keeper(wait=0.0) as keeper:
-            _chain(app, keeper, tell)
+        with app.keeper(wait=0.0, begin=ping.begin) as keeper:
+            done = _chain(app, keeper, tell)
+        tell(f"done in {time.monotonic() - begun:.2f} s")
+        if app.config.lacking:
+            raise ConfigError(list(app.config.lacking))
     except lock.Busy as busy:
         tell(str(busy))
         return 0
-    tell(f"done in {time.monotonic() - begun:.2f} s")
-    if app.config.lacking:
-        raise ConfigError(list(app.config.lacking))
+    except Exception as error:
+        _end(app, ping, tell, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
+        raise
+    _end(app, ping, tell, 0, done)
     return 0
 
 
-def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
+def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
+    """The ping of a run that has ended, its lock given back: whoever is slow to take it holds nobody up."""
+    from heartbeat_cli.domain.plain import bounded
+    from heartbeat_cli.redact import redact
+
+    trouble = ping.end(code, bounded(redact(said.strip(), app.secrets)))
+    if trouble is not None:
+        tell(f"ping: {trouble}")
+
+
+def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
+    """The pass; what it came to, in a few words."""
     from heartbeat_cli.commands import dashboard
+    from heartbeat_cli.commands._deliver import Post, line
     from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
@@ -62,16 +82,25 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> None:
         return found
 
     for one in keeper.do(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason}")
+        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
-    done = _deliver(app, keeper, tell)
-    if keeper.do(detect.in_fault, now()):
-        done += _recover(app, keeper, tell) + _deliver(app, keeper, tell)
-    if done:
+    post = Post(app, keeper)
+    post.go()
+    faults = keeper.do(detect.in_fault, now())
+    if faults and _recover(app, keeper, tell):
         keeper.refresh_mirror(now())
+        post.go()
     keeper.do(lambda db: dashboard.refresh(app, db, now()), now())
+    sent = post.end()
+    if sent:
+        keeper.refresh_mirror(now())
+    for told in sent:
+        tell(line(told))
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
+    taken = sum(one.error is None for one in sent)
+    away = "" if keeper.degraded is None else ", the store is away"
+    return f"checked {len(seen.readings)}, {faults} in fault, {_count(taken, 'notification')} sent{away}"
 
 
 def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
@@ -89,13 +118,5 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
     return len(steps)
 
 
-def _deliver(app: App, keeper: "Keeper", tell: Tell) -> int:
-    from heartbeat_cli.passes import deliver
-
-    def keep(outcome: Callable[["Database"], None]) -> None:
-        keeper.note(outcome, app.now())  # it has happened outside: a spool that comes in later must hear of it, too
-
-    sent = keeper.do(lambda db: deliver.deliver(db, app.config, keep=keep), app.now())
-    for one in sent:
-        tell(f"{one.alert} to {one.channel}: {one.error or 'sent'}")
-    return len(sent)
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -105,8 +105,9 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     with app.store() as db:
         now = app.now()
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
-        tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, components, now)
+        tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
+        remarks += _channels_in_trouble(app, db, now)
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)
@@ -127,6 +128,19 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     return [f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? `heartbeat doctor` looks"]
 
 
+def _kept_quiet(app: App, db: Any, now: float) -> list[str]:
+    """What is silenced or in maintenance just now: who wonders why nobody was told reads it here."""
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.store import silences
+    from heartbeat_cli.views.wording import local_time
+
+    return [
+        f"heartbeat: {one.kind} {one.id} of {one.target} until {local_time(one.ends, app.config.timezone)}:"
+        f" {one_line(one.reason, 160)}"
+        for one in silences.quiet(db, app.config, now)
+    ]
+
+
 def _store_away(app: App, db: Any, now: float) -> list[str]:
     """When, in the last 24 hours, a local spool stood in for the store, and why."""
     from heartbeat_cli.domain.plain import one_line
@@ -139,6 +153,20 @@ def _store_away(app: App, db: Any, now: float) -> list[str]:
         until = "and still is" if one.ended is None else f"until {local_time(one.ended, zone)}"
         lines.append(f"heartbeat: the store was away from {since} {until}: {one_line(one.reason, 160)}")
     return lines
+
+
+def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
+    """The channels that take nothing: since when, why, and how much waits for them."""
+    from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.store import outbox
+    from heartbeat_cli.views.wording import local_time
+
+    return [
+        f"heartbeat: channel {one.channel} has taken nothing since {local_time(one.since, app.config.timezone)}"
+        f" ({one.waiting} waiting): {one_line(one.last_error, 160)}"
+        for one in outbox.channel_troubles(db, now)
+        if one.channel in app.config.channels
+    ]
 
 
 def _show(app: App, made: list[dict[str, object]], form: str) -> None:

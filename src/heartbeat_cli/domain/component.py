@@ -8,6 +8,7 @@ from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
 Mode = Literal["off", "ask", "on"]
+Then = Literal["restart", "give_up"]
 
 
 class Common(NamedTuple):
@@ -64,11 +65,28 @@ class Rung(NamedTuple):
     settings: Any
 
 
+class Guard(NamedTuple):
+    """What spares work in flight: `busy` says whether any is running, `drain` asks to finish it and to take no more
+    (each an `http` or `command` rung); `wait` is how many seconds work is waited for, `then` what comes after that."""
+
+    busy: Rung | None = None
+    drain: Rung | None = None
+    wait: float = 300.0
+    then: Then = "restart"
+
+
 class Plan(NamedTuple):
-    """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), and the ladder."""
+    """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), the ladder, the
+    guard of its work in flight, and its own limits, each None where that of `[recovery]` holds: seconds it gets to come
+    up after a step, steps that are taken by themselves within the window, seconds before the same step is taken again.
+    """
 
     mode: Mode = "off"
     ladder: tuple[Rung, ...] = ()
+    guard: Guard | None = None
+    startup_grace: float | None = None
+    budget: int | None = None
+    backoff: float | None = None
 
 
 class Component(NamedTuple):
@@ -132,6 +150,27 @@ def topological(components: Mapping[str, Component]) -> list[str]:
     return order
 
 
+def children(components: Mapping[str, Component]) -> dict[str, list[str]]:
+    """What directly depends on each component that something depends on."""
+    found: dict[str, list[str]] = {}
+    for one in components.values():
+        for parent in one.common.depends_on:
+            found.setdefault(parent, []).append(one.id)
+    return found
+
+
+def descendants(component: str, below: Mapping[str, list[str]]) -> list[str]:
+    """Everything that depends on `component`, nearest first, each once; `below` is what `children` gives."""
+    found: dict[str, None] = {}
+    queue = deque(below.get(component, ()))
+    while queue:
+        child = queue.popleft()
+        if child not in found:
+            found[child] = None
+            queue.extend(below.get(child, ()))
+    return list(found)
+
+
 def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
     """Everything `component` depends on, nearest first, each once."""
     found: dict[str, None] = {}
@@ -144,14 +183,19 @@ def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
     return list(found)
 
 
-def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
-    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
+def goes_by(component: Component, name: str) -> bool:
+    """Whether a name that people give (an id, kind or glob) is meant for this component."""
     from fnmatch import fnmatchcase
 
+    return name in (component.id, component.kind) or fnmatchcase(component.id, name)
+
+
+def matching(names: Iterable[str], components: Mapping[str, Component]) -> tuple[list[str], list[str]]:
+    """The ids that ids, kinds or globs select, in config order, and the names that selected nothing."""
     chosen: set[str] = set()
     missed = []
     for name in names:
-        hits = {c.id for c in components.values() if name in (c.id, c.kind) or fnmatchcase(c.id, name)}
+        hits = {c.id for c in components.values() if goes_by(c, name)}
         chosen |= hits
         if not hits:
             missed.append(name)

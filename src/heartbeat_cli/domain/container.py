@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.domain.result import Status
 
+_TOLD = 3  # health checks that are evidence
 _COULD_NOT_RUN = -1  # the exit code Docker notes when a health check gave none of its own
 _RESTING = {
     "paused": "paused: its processes are frozen (docker unpause lets them go on)",
@@ -71,12 +72,12 @@ def _last(health: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def health_log(state: Mapping[str, Any]) -> str:
-    """The last health check as evidence, empty when there is none."""
+    """The last health checks as evidence, the newest first; empty when there are none."""
     health = state.get("Health")
-    last = _last(health) if isinstance(health, Mapping) else {}
-    if not last:
-        return ""
-    return bounded(f"exit {last.get('ExitCode')} at {last.get('End')}\n{last.get('Output') or ''}".strip())
+    log = health.get("Log") if isinstance(health, Mapping) else None
+    told = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
+    lines = [f"exit {one.get('ExitCode')} at {one.get('End')}\n{one.get('Output') or ''}".strip() for one in told[::-1]]
+    return bounded("\n".join(dict.fromkeys(lines)))
 
 
 def exit_words(state: Mapping[str, Any]) -> str:
@@ -103,8 +104,17 @@ def _code_words(code: object, out_of_memory: bool) -> str:
 
 def started_at(state: Mapping[str, Any]) -> float | None:
     """Seconds since the epoch of the last start; None when it never started or the text is no time."""
+    return _moment(state.get("StartedAt"))
+
+
+def ended_at(state: Mapping[str, Any]) -> float | None:
+    """Seconds since the epoch of the last end; None when it never ended or the text is no time."""
+    return _moment(state.get("FinishedAt"))
+
+
+def _moment(text: object) -> float | None:
     try:
-        moment = datetime.fromisoformat(str(state.get("StartedAt"))).timestamp()
+        moment = datetime.fromisoformat(str(text)).timestamp()
     except (ValueError, OverflowError):
         return None
     return moment if moment > 0 else None

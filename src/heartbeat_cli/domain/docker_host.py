@@ -12,6 +12,7 @@ from heartbeat_cli.domain.exchange import Request
 
 AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
+REMEDY = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
 

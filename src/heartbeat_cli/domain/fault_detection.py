@@ -109,6 +109,12 @@ def _failures(policy: Policy, state: State) -> int:
     return state.history[-policy.fail_window :].count("F")
 
 
+def failing_enough(policy: Policy, state: State) -> bool:
+    """Whether as many looks have failed lately as make a fault: in a row, or among the window."""
+    among = state.history[-policy.fail_window :].count("F") if policy.fail_window is not None else 0
+    return max(state.fail_count, among) >= policy.fail_threshold
+
+
 def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | None) -> tuple[State, tuple[Event, ...]]:
     state = state._replace(
         fail_count=_failures(policy, state),

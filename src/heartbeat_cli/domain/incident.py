@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
+OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off")
+
 
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
-    `recovery` is what healing has come to: `` (nothing yet), `running`, `healed` or `failed`."""
+    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one told."""
 
     id: str
     component: str
@@ -20,10 +22,16 @@ class Incident(NamedTuple):
     acked_by: str | None = None
     recovery: str = ""
 
+    @property
+    def needs_person(self) -> bool:
+        return self.ended is None and self.recovery != ""
+
 
 class Attempt(NamedTuple):
-    """One execution of one rung. `outcome` is running, done, failed, denied or refused; `verified` is when the same
-    check passed again; until `verify_until` a component that came up slowly is still given time."""
+    """One execution of one rung, or what held it back. `outcome` is running, done, working (accepted, still going on),
+    failed, denied, refused; after a kill lost (it never began) or cut off (nobody can tell); or held: nothing was
+    done. `reason` says why this step, `verified` is when the same check had passed often enough again; until
+    `verify_until` a component that comes up slowly is given time."""
 
     id: str
     incident: str | None
@@ -39,6 +47,7 @@ class Attempt(NamedTuple):
     output: str = ""
     verify_until: float | None = None
     verified: float | None = None
+    reason: str = ""
 
 
 def incident_id(component: str, started: float) -> str:

@@ -1,110 +1,231 @@
-"""What recovery does next for one incident: a pure decision with a reason, from the ladder and what was tried."""
+"""What recovery does next for one incident: a pure decision with a named reason, from the ladder and what was tried.
+
+    step 1 ──not well after its grace──▶ step 2 ──▶ … ──▶ all tried: a person is told, once
+      ▲ ▲                                                   │
+      │ └──well, then failing again: the same step, braked  │ nothing done for `rearm` seconds
+      └─────────────────────────────────────────────────────┘
+
+A step whose process was killed is looked into before anything else (`prove`): what took place is not done twice, what
+never began is not forgotten, and where nobody can tell, it has its grace and is then taken once more.
+"""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain.component import Plan
+from heartbeat_cli.domain.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake, quiet
+from heartbeat_cli.domain.component import Plan, Rung
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.plain import duration
 
-Move = Literal["run", "wait", "exhausted", "off", "ask", "nothing", "held"]
-
-
-class Tried(NamedTuple):
-    """One attempt as the decision needs it; times in epoch seconds."""
-
-    rung: int
-    outcome: str
-    started: float
-    verify_until: float | None
-    verified: float | None
+Move = Literal["run", "prove", "wait", "held", "ask", "off", "nothing", "exhausted"]
 
 
 class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
-    whose fault it is), a maintenance in force (its reason), and whether it fails anew for too few looks (`blip`)."""
+    whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
+    maintenance in force (its reason), whether it fails anew for too few looks (`blip`), and seconds this host has been
+    up, and when it was looked at last (epoch seconds)."""
 
     state: str
     last_status: str
     held_by: str | None = None
+    parent_back: tuple[str, float] | None = None
     maintenance: str | None = None
     blip: bool = False
+    uptime: float | None = None
+    looked: float | None = None
 
 
 class Word(NamedTuple):
     """A person's word: `asked` names this component, which is what mode `ask` waits for; `forced` overrides mode,
-    holds and waiting, never an empty ladder."""
+    holds, brakes and waiting, never an empty ladder."""
 
     asked: bool = False
     forced: bool = False
 
 
+class Limits(NamedTuple):
+    """Times that a decision keeps, in seconds: what a component may take to come up, what one step may take, and the
+    brakes."""
+
+    grace: float
+    timeout: float = 30.0
+    brakes: Brakes = Brakes()
+
+
+class Past(NamedTuple):
+    """What was done before: `tried` for this incident, `own` for the component (this incident's included), both in the
+    order it was done; `host` the beginnings of all steps on this host; `here` names it."""
+
+    tried: Sequence[Attempt] = ()
+    own: Sequence[Attempt] = ()
+    host: Sequence[float] = ()
+    here: str = ""
+
+
 class Decision(NamedTuple):
-    """What to do, by which rung (an index into the ladder), and why, in one line."""
+    """What to do, the name of the reason, the reason in one line, and which rung (an index into the ladder)."""
 
     move: Move
+    name: str
     reason: str
     rung: int = 0
 
 
 _NO_WORD = Word()
-_RELAPSES = 3  # times within one incident that a step which healed it is taken again
+_NOTHING_BEFORE = Past()
+_SLACK = 15.0  # seconds a cut-off step of another host may need beyond its timeout: to drain first, and to be given up
 
 
-def decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, word: Word = _NO_WORD) -> Decision:
-    """The next step after what was tried (oldest first); in mode `ask` it waits for a person's word."""
-    decision = _decide(plan, tried, around, now, word)
-    if decision.move == "run" and plan.mode == "ask" and not (word.asked or word.forced):
-        return decision._replace(move="ask", reason="waits for your word: heartbeat recover --component {id}")
+def decide(
+    plan: Plan,
+    limits: Limits,
+    past: Past,
+    around: Circumstances,
+    now: float,
+    word: Word = _NO_WORD,
+) -> Decision:
+    """The next step; in mode `ask` it waits for a person's word."""
+    if not plan.ladder:
+        return Decision("nothing", "nothing", "no recovery steps are configured for it")
+    if not word.forced and (held := _held(plan, limits, past, around)):
+        return held
+    decision = _next(plan, limits, past, now, word)
+    if decision.move == "run" and not word.forced:
+        if braked := _braked(limits, past, decision, now):
+            return Decision("held" if braked.name != "backoff" else "wait", braked.name, f"held: {braked.reason}")
+        if plan.mode == "ask" and not word.asked:
+            return Decision("ask", "ask", "waits for your word: heartbeat recover --component {id}", decision.rung)
     return decision
 
 
-def _decide(plan: Plan, tried: Sequence[Tried], around: Circumstances, now: float, word: Word) -> Decision:
-    if not plan.ladder:
-        return Decision("nothing", "no recovery steps are configured for it")
-    if not word.forced and (held := _held(plan, around, word)):
-        return held
-    if not tried:
-        return Decision("run", f"first step of {len(plan.ladder)}")
-    last = tried[-1]
-    if not word.forced and (left := _time_to_come_up(last, now)) > 0:
-        return Decision("wait", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
-    if last.verified is not None and last.rung < len(plan.ladder):
-        return _again(plan, tried, word)
-    following = last.rung + 1
-    if following < len(plan.ladder):
-        return Decision("run", f"step {last.rung + 1} did not heal it ({last.outcome})", following)
-    if word.forced:
-        return Decision("run", "from the first step again, as asked")
-    return Decision("exhausted", f"all {len(plan.ladder)} steps were tried")
+def carried_out(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts in which something was done, or may have been."""
+    return [one for one in attempts if one.outcome in CARRIED_OUT]
 
 
-def _time_to_come_up(last: Tried, now: float) -> float:
-    """Seconds the last step still has; none when the clock was put back behind it, lest it wait for hours."""
-    if last.outcome not in ("done", "running") or last.verify_until is None or now < last.started:
-        return 0.0
-    return last.verify_until - now
+def taken(attempts: Sequence[Attempt]) -> list[Taken]:
+    """The steps that heartbeat took by itself, as the brakes count them."""
+    return [Taken(one.rung, one.started) for one in carried_out(attempts) if one.requested_by == "heartbeat"]
 
 
-def _held(plan: Plan, around: Circumstances, word: Word) -> Decision | None:
+def target(rung: Rung) -> str:
+    """What a rung acts on, in a word; "" for a hook, whose address often is its password, as arguments may be."""
+    found: Any = next((v for key in _TARGETS if (v := getattr(rung.settings, key, None))), "")
+    return (found[0].rpartition("/")[2] if isinstance(found, tuple) else str(found))[:80]
+
+
+def label(rung: Rung) -> str:
+    """A rung in a few words: the action and what it acts on."""
+    return f"{rung.action} {target(rung)}".strip()
+
+
+_TARGETS = ("container", "unit", "name", "command", "do")
+
+
+def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Decision | None:
     if around.held_by:
-        return Decision("held", f"held: {around.held_by}, which it depends on, is in fault")
+        return Decision("held", "parent", f"held: {around.held_by}, which it depends on, is in fault")
     if around.maintenance is not None:
-        return Decision("held", f"held: maintenance ({around.maintenance})")
+        return Decision("held", "maintenance", f"held: maintenance ({around.maintenance})")
     if plan.mode == "off":
-        return Decision("off", "recovery is off for it")
+        return Decision("off", "off", "recovery is off for it")
     if around.state != "fault":
-        return Decision("wait", "it answers again; waiting for it to stay well")
+        return Decision("wait", "well", "it answers again; waiting for it to stay well")
     if around.blip:
-        return Decision("wait", "it was well again; waiting for as many failing looks as make a fault")
+        return Decision("wait", "blip", "it was well again; waiting for as many failing looks as make a fault")
     if around.last_status == "unknown":
-        return Decision("held", "held: the last look could not be made, so it may be well")
+        return Decision("held", "unknown", "held: the last look could not be made, so it may be well")
+    if healed := _just_healed(past.tried, around.looked):
+        return Decision("wait", "healed", f"step {healed.rung + 1} healed it; the next look is waited for")
+    if around.parent_back is not None:
+        parent, left = around.parent_back
+        return Decision("wait", "follows", f"{parent}, which it depends on, is back; it has {left:.0f} s to follow")
+    if around.uptime is not None and around.uptime < limits.grace and not past.tried:
+        left = limits.grace - around.uptime
+        return Decision("wait", "boot", f"this host has just started; it has {left:.0f} s left to come up")
     return None
 
 
-def _again(plan: Plan, tried: Sequence[Tried], word: Word) -> Decision:
-    """It was healed, and fell again before the incident was over: the step that healed it is worth another time, but
-    not for ever."""
+def _just_healed(tried: Sequence[Attempt], looked: float | None) -> Attempt | None:
+    """The last step, when the component was seen well after it and the last look is older than that."""
+    last = next((one for one in reversed(tried) if one.outcome != "held"), None)
+    if last is None or last.verified is None or looked is None or not last.started <= last.verified:
+        return None
+    return last if looked < last.started else None
+
+
+def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Decision:
+    """The next rung, brakes aside."""
+    tried = _round(past.tried, limits, now)
+    steps = len(plan.ladder)
+    if not tried:
+        return Decision("run", "first", _anew(past.tried, now))
     last = tried[-1]
-    healed = sum(one.verified is not None for one in tried)
-    if healed >= _RELAPSES and not word.forced:
-        return Decision("exhausted", f"it was healed {healed} times and fell again each time")
-    return Decision("run", f"step {last.rung + 1} healed it before, and it fell again", last.rung)
+    if not word.forced and (waiting := _in_progress(last, limits, past.here, now)):
+        return waiting
+    if last.outcome == "lost":
+        return Decision("run", "lost", f"step {last.rung + 1} was cut off before it began", min(last.rung, steps - 1))
+    if last.verified is not None and last.rung < steps:
+        return Decision("run", "again", f"step {last.rung + 1} healed it before, and it fell again", last.rung)
+    if last.outcome == "cut off" and last.rung < steps and sum(one.outcome == "cut off" for one in tried) == 1:
+        return Decision("run", "again", f"step {last.rung + 1} was cut off, and did not heal it", last.rung)
+    if last.rung + 1 < steps:
+        return Decision("run", "next", f"step {last.rung + 1} did not heal it ({last.outcome})", last.rung + 1)
+    if word.forced:
+        return Decision("run", "forced", "from the first step again, as asked")
+    return _exhausted(tried, steps, limits, now)
+
+
+def _anew(tried: Sequence[Attempt], now: float) -> str:
+    tried = [one for one in tried if one.outcome != "held"]
+    if not tried:
+        return "nothing was tried yet"
+    return f"from the first step again: nothing was done for {duration(abs(now - tried[-1].started))}"
+
+
+def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float) -> Decision:
+    left = duration(limits.brakes.rearm - max(0.0, now - tried[-1].started))
+    how = f"the first one again after {left} of quiet; or now by: heartbeat recover --component {{id}} --force"
+    if all(one.outcome == "denied" for one in tried):
+        return Decision("exhausted", "denied", f"heartbeat is not permitted to do it: {tried[-1].detail}; {how}")
+    all_ = "the only step was tried" if steps == 1 else f"all {steps} steps were tried"
+    return Decision("exhausted", "exhausted", f"{all_}; {how}")
+
+
+def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Attempt]:
+    """The steps since the ladder was last begun: after `rearm` quiet seconds it is begun again."""
+    tried = [one for one in tried if one.outcome != "held"]
+    if not tried or (tried[-1].outcome != "running" and quiet(limits.brakes, tried[-1].started, now)):
+        return ()
+    begin = 0
+    for n in range(1, len(tried)):
+        if quiet(limits.brakes, tried[n - 1].started, tried[n].started):
+            begin = n
+    return tried[begin:]
+
+
+def _in_progress(last: Attempt, limits: Limits, here: str, now: float) -> Decision | None:
+    """The last step is still at work, or what it started may still come up. No waiting when the clock was put back
+    behind it, lest it wait for hours."""
+    if now < last.started:
+        return Decision("prove", "cut off", "a step was cut off", last.rung) if last.outcome == "running" else None
+    if last.outcome == "running":
+        left = last.started + limits.timeout + (0.0 if last.observer == here else _SLACK) - now
+        if left > 0:
+            reason = f"step {last.rung + 1} was cut off and may still be at work: {left:.0f} s left"
+            return Decision("wait", "cut off", reason)
+        return Decision("prove", "cut off", f"step {last.rung + 1} was cut off", last.rung)
+    comes_up = last.outcome in ("done", "working", "cut off") and last.verified is None
+    if comes_up and last.verify_until is not None and last.verify_until > now:
+        left = last.verify_until - now
+        return Decision("wait", "coming up", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
+    return None
+
+
+def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Braked | None:
+    own = taken(past.own)
+    if decision.name == "lost" or not (own or past.host):
+        return None
+    component = past.own[-1].component if past.own else ""
+    return brake(limits.brakes, component, decision.rung, own, past.host, now)

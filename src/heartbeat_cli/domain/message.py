@@ -6,8 +6,11 @@ from heartbeat_cli.domain.component import Severity
 
 
 class Message(NamedTuple):
-    """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident.
-    `text` is plain; `html` holds only the tags Telegram and mail share (b, i, code, pre, a) with all else escaped.
+    """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident,
+    `threads` are the incidents that a digest tells of.
+    `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,
+    code, pre, a) with all else escaped. `label` is what stands in brackets before a subject: the severity in the
+    reader's language, or that it is over.
     `page`, where there is one (a report), is a whole HTML document to be mailed in its place."""
 
     id: str
@@ -19,4 +22,6 @@ class Message(NamedTuple):
     component: str
     at: float
     thread: str | None = None
+    label: str = ""
+    threads: tuple[str, ...] = ()
     page: str = ""

@@ -1,15 +1,25 @@
-"""What one recovery action came to."""
+"""What one recovery action came to, and whether this user may take it at all."""
 
 from typing import Literal, NamedTuple
 
-Result = Literal["done", "failed", "denied", "refused"]
+Result = Literal["done", "failed", "denied", "refused", "working"]
 
 
 class Outcome(NamedTuple):
-    """`done`: the action took place (healing is proven by the check, not by this). `failed`: tried, did not work.
-    `denied`: the rights to do it are missing. `refused`: it must not or cannot be done here (masked unit, no
-    such script). `detail` is one line; `output` what the action printed, bounded."""
+    """`done`: the action took place (healing is proven by the check, not by this). `working`: it was accepted and
+    still went on when its time was over; nobody stops it. `failed`: tried, did not work. `denied`: the rights to do
+    it are missing; `detail` names the remedy. `refused`: it must not or cannot be done here (masked unit, no such
+    script). `detail` is one line; `output` what the action printed, bounded."""
 
     result: Result
     detail: str
     output: str = ""
+
+
+class Right(NamedTuple):
+    """Whether this user may take a step, found out without taking it. `ok`: yes. `warn`: cannot be told, or there is
+    nothing to take it on. `bad`: no. `advice` says what to do, in one line."""
+
+    level: Literal["ok", "warn", "bad"]
+    text: str
+    advice: str = ""

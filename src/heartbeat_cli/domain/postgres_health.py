@@ -86,7 +86,7 @@ def evidence(figures: Figures) -> dict[str, str]:
     found = {
         "longest transaction": figures.longest_transaction_by,
         "idle in transaction": figures.idle_in_transaction_by,
-        "blocking sessions (pid)": figures.blockers,
+        "who waits for whom": figures.blockers,
     }
     if not figures.sees_all:
         found["limited view"] = (

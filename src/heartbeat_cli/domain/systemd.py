@@ -45,6 +45,14 @@ def command(systemctl: Sequence[str], user: bool, *words: str) -> list[str]:
     return [*systemctl, *(["--user"] if user else []), "--no-ask-password", "--no-pager", *words]
 
 
+def privileged(systemctl: Sequence[str], user: bool, sudo: bool, verb: str, unit: str) -> list[str]:
+    """The argument list of what needs a right (`restart`, `reset-failed`). Through sudo it is kept to the bare words,
+    because a line in sudoers must name every one of them; a unit name cannot be an option (`problems`)."""
+    if sudo:
+        return ["sudo", "-n", *systemctl, verb, full_name(unit)]
+    return command(systemctl, user, verb, "--", unit)
+
+
 def extra_env(environ: Mapping[str, str], uid: int) -> dict[str, str]:
     """What systemctl (and a `docker exec` in front of it) needs besides a minimal environment: cron sets no
     XDG_RUNTIME_DIR, without which `--user` finds no manager."""
@@ -97,6 +105,24 @@ def number(properties: Properties, name: str) -> int | None:
     """A figure, None where this systemd or this unit has none (`[not set]`, or all bits set)."""
     text = properties.get(name, "")
     return int(text) if text.isdecimal() and int(text) < 2**63 else None
+
+
+def job_waiting(properties: Properties) -> bool:
+    """Whether a job (start, stop, restart) of the unit is queued or running."""
+    return properties.get("Job", "") not in ("", "0")
+
+
+def left_inactive(properties: Properties) -> float | None:
+    """Seconds on the machine's monotonic clock when the unit last began to start, None where it never did."""
+    moment = number(properties, "InactiveExitTimestampMonotonic")
+    return moment / 1e6 if moment else None
+
+
+def remedy(unit: str, sudo: bool) -> str:
+    """What to do where the right to restart a unit is missing, in one line."""
+    if sudo:
+        return f"let sudoers allow `systemctl restart {full_name(unit)}` with NOPASSWD, without a pattern"
+    return f"allow restart of {full_name(unit)} in a polkit rule, or set sudo = true and a line in sudoers"
 
 
 def summary(properties: Properties) -> str:

@@ -75,8 +75,11 @@ SELECT current_user::text,
   (SELECT count(*) FROM waiting)::float8,
   (SELECT count(*) FROM waiting WHERE waited >= %s)::float8,
   (SELECT max(waited) FROM waiting),
-  (SELECT string_agg(DISTINCT blocker::text, ', ')
-   FROM waiting, unnest(pg_blocking_pids(waiting.pid)) AS blocker),
+  (SELECT string_agg(line, E'\n') FROM (
+     SELECT format('pid %%s waits %%s s for pid %%s: role %%s, application %%s, %%s', waiting.pid,
+                   round(waiting.waited), blocker, s.usename, s.application_name, s.state) AS line
+     FROM waiting CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocker
+     LEFT JOIN seen s ON s.pid = blocker ORDER BY waiting.waited DESC NULLS LAST LIMIT 5) AS lines),
   CASE WHEN NOT pg_is_in_recovery() THEN
          (SELECT extract(epoch FROM max(coalesce(replay_lag, '0'))) FROM pg_stat_replication
           WHERE state = 'streaming')

@@ -25,12 +25,14 @@ from heartbeat_cli import process
 from heartbeat_cli.domain import systemd
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.result import Look, Metric, Reading, Status, unknown
+from heartbeat_cli.monitors._journal import tail
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
     "UnitFileState,MemoryCurrent,TriggeredBy"
 )
 _MAX_OUTPUT = 2_000_000
+_JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the look's time, and of one unit: for what it said last
 _EXITED = "1"  # ExecMainCode is the CLD_ code of waitid: 1 exited, 2 killed, 3 dumped core
 
 LADDER: tuple[Mapping[str, str], ...] = (
@@ -82,8 +84,25 @@ def probe_all(asked: Sequence[tuple[Settings, Look]]) -> list[Reading]:
     groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, Look]]] = {}
     for settings, look in asked:
         groups.setdefault((settings.systemctl, settings.user), []).append((settings, look))
+    until = time.monotonic() + min((look.timeout for _, look in asked), default=0.0) * _JOURNAL_SHARE
     answers = dict(zip(groups, _ask_all(list(groups.values())), strict=True))
-    return [_reading(settings, look, answers[settings.systemctl, settings.user]) for settings, look in asked]
+    readings = [_reading(settings, look, answers[settings.systemctl, settings.user]) for settings, look in asked]
+    return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
+
+
+def _with_journal(settings: Settings, look: Look, reading: Reading, until: float) -> Reading:
+    """What a unit that failed said last: read once for each way it stands, then remembered as long as it stands so."""
+    if reading.status != "unhealthy":
+        return reading
+    state, known = reading.evidence["systemd"], look.memory.get("journal")
+    if isinstance(known, list) and len(known) == 2 and known[0] == state:
+        text = str(known[1])
+    elif (left := until - time.monotonic()) > 0:
+        text = tail(settings.unit, settings.systemctl, settings.user, min(left, _JOURNAL_SECONDS))
+    else:
+        return reading
+    evidence = {**reading.evidence, "journal": text} if text else reading.evidence
+    return reading._replace(evidence=evidence, memory={**reading.memory, "journal": [state, text]})
 
 
 def _ask_all(groups: list[list[tuple[Settings, Look]]]) -> list[_Answer]:

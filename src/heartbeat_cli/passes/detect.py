@@ -1,20 +1,22 @@
 """The second room: what the heartbeats not yet seen mean. Counters, incidents, alerts and outbox in one transaction."""
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
 from heartbeat_cli.domain.blame import advance
-from heartbeat_cli.domain.component import Component, target_of, topological
+from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
-from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.tell import channels_of, tell
-from heartbeat_cli.store import alerts, passes, preferences, recoveries, silences, states
+from heartbeat_cli.passes import sight
+from heartbeat_cli.passes.details import Surroundings
+from heartbeat_cli.passes.missed import missed
+from heartbeat_cli.passes.remind import Pressing, remind
+from heartbeat_cli.passes.tell import listeners, post, tell
+from heartbeat_cli.store import alerts, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import LastLook, Waiting
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
@@ -50,65 +52,62 @@ class _Room:
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
+        self.around = Surroundings(db, config, now)
 
     @cached_property
     def _open(self) -> dict[str, Incident]:
         return states.open_incidents(self.db)
 
     @cached_property
-    def _last_looks(self) -> dict[str, LastLook]:
-        return passes.last_looks(self.db, self.config.observer)
-
-    @cached_property
     def _quiet(self) -> list[Silence]:
-        return silences.active(self.db, self.now)
+        return silences.quiet(self.db, self.config, self.now)
 
     def consume(self) -> None:
         waiting = passes.waiting(self.db, self.config.observer)
         if not waiting:
             return
         before = states.states(self.db)
-        self.states = dict(before)
+        self.states = self.around.states = dict(before)
         for one in waiting:
-            self._sight(one)
+            if told := sight.tell(self.db, self.config, one.started, one.blind, self.now):
+                self.verdicts.append(Verdict(self.config.observer, *told))
+            self.around.seen = {id_: seen.status for id_, seen in one.heartbeats}
             for id_, seen in self._in_order(one.heartbeats):
                 self._take(self.config.components[id_], seen)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._tell_what_was_kept_back()
+            self._tell_again()
+        if reason := missed(self.db, self.config, [one.started for one in waiting], self._quiet, self.now):
+            self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)
 
     def _tell_what_was_kept_back(self) -> None:
         """A silence is over and the fault it kept back is not: now it is told."""
-        for alert_id, id_ in alerts.untold(self.db):
-            component = self.config.components.get(id_)
-            if component and not any(silence.covers(component, self.now) for silence in self._quiet):
-                alerts.post(self.db, alert_id, channels_of(component, self.config), self.now)
+        for alert_id, kind, id_ in alerts.untold(self.db):
+            component, state = self.config.components.get(id_), self.states.get(id_)
+            if component is None or state is None or state.state != "fault" or self._is_quiet(component):
+                continue
+            severity = alert_severity(component, kind)
+            channels = listeners(self.db, self.config, kind, severity, component, self.now)
+            if channels:
+                post(self.db, self.config, alert_id, severity, channels, self.now)
                 self.verdicts.append(Verdict(id_, "told", "the silence that kept it back is over"))
 
-    def _sight(self, one: Waiting) -> None:
-        """This host cut off from the network, and seeing again: each told once, of the host and not of its targets."""
-        observer, name = self.config.observer, f"blind/{self.config.observer}"
-        since = preferences.get(self.db, name)
-        if bool(since) == bool(one.blind):
-            return
-        kind = "observer_blind" if one.blind else "observer_sees"
-        began = one.started if one.blind else float(since or one.started)
-        preferences.put(self.db, name, repr(one.started) if one.blind else "")
-        reason = one.blind or f"remote components answer again after {duration(max(0.0, one.started - began))}"
-        alert = Alert(
-            id=f"{incident_id(observer, began)}/{kind}",
-            type=kind,
-            severity="high" if one.blind else "low",
-            title=wording.observer_title(kind, observer, self.config.heartbeat.locale),
-            component=observer,
-            at=one.started,
-            incident=incident_id(observer, began),
-            reason=reason,
-            details={"started": began, "cause": reason, "kind": "observer"},
-        )
-        alerts.add(self.db, alert, self.config.channels, self.now)
-        self.verdicts.append(Verdict(observer, kind, reason))
+    def _tell_again(self) -> None:
+        """Faults that last and that nobody has acknowledged."""
+        self.verdicts += [Verdict(*one) for one in remind(self.db, self.config, self._pressing(), self.now)]
+
+    def _pressing(self) -> Iterator[Pressing]:
+        for id_, incident in self._open.items():
+            component, state = self.config.components.get(id_), self.states.get(id_)
+            if component is None or incident.held_by is not None or incident.acked is not None:
+                continue
+            if state is not None and state.state == "fault" and not self._is_quiet(component):  # not: about to be over
+                yield Pressing(component, incident, partial(self.around.of_lasting, component, incident))
+
+    def _is_quiet(self, component: Component) -> bool:
+        return any(silence.covers(component, self.now) for silence in self._quiet)
 
     def _in_order(self, heartbeats: list[tuple[str, Observation]]) -> list[tuple[str, Observation]]:
         """Parents before children, so that a child sees its parent's newest state; strangers are left out."""
@@ -120,10 +119,10 @@ class _Room:
         self.states[component.id], events = advance(component, seen, self.states, self.config.components)
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
-            self._tell(component, event)
             if over is not None and before is not None:
                 # What came up later than recovery waited for was healed by it all the same.
                 recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
+            self._tell(component, event)
 
     def _tell(self, component: Component, event: Event) -> None:
         incident = self._incident(component, event)
@@ -141,7 +140,7 @@ class _Room:
             at=event.at,
             incident=about,
             reason=event.reason,
-            details=self._details(component, event, incident),
+            details=self.around.of_event(component, event, incident),
         )
         tell(self.db, self.config, alert, component, self._quiet, self.now)
 
@@ -169,26 +168,12 @@ class _Room:
         states.save_incident(self.db, incident)
         return incident
 
-    def _details(self, component: Component, event: Event, incident: Incident | None) -> Mapping[str, object]:
-        details: dict[str, object] = {"cause": event.cause, "started": event.started, "kind": component.kind}
-        details |= {"observer": self.config.observer, "target": target_of(component)}
-        if component.plan.mode == "ask" and component.plan.ladder and event.name in ("opened", "released"):
-            details["ask"] = True
-        last = self._last_looks.get(component.id)
-        if last is not None and event.name in ("opened", "released", "degraded"):
-            details["evidence"] = dict(last.evidence)
-        if incident is not None and event.name == "ended":
-            details["cause"] = incident.cause
-            tried = recoveries.of_incident(self.db, incident.id)
-            details["attempts"] = [[a.action, a.outcome, a.detail] for a in tried]
-        return details
-
 
 def _ended(incident: Incident, at: float) -> Incident:
     """An incident that is over; none ends before it began, whatever the clock did meanwhile."""
     return incident._replace(ended=at, started=min(incident.started, at), declared=min(incident.declared, at))
 
 
-def in_fault(db: Database) -> bool:
-    """Whether there is an open incident at all, which is when recovery has something to do."""
-    return bool(db.rows("SELECT 1 FROM heartbeat_incidents WHERE ended IS NULL LIMIT 1"))
+def in_fault(db: Database) -> int:
+    """How many open incidents there are: when there is one, recovery has something to do."""
+    return int(db.rows("SELECT count(*) FROM heartbeat_incidents WHERE ended IS NULL")[0][0])

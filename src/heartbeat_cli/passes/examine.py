@@ -1,25 +1,22 @@
 """Is everything there that heartbeat needs? The looks behind `heartbeat doctor`: nothing is kept, sent or restarted.
 
-Each function looks at one thing and gives findings: `bad` must be mended, `warn` should be thought about. The advice
-says what to do.
+Each function looks at one thing and gives findings. What recovery needs is looked at in `rights`.
 """
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.finding import Finding, Level
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
 from heartbeat_cli.redact import redact
-
-Level = Literal["ok", "warn", "bad"]
 
 _LEVELS: dict[str, Level] = {"healthy": "ok", "degraded": "warn", "unhealthy": "warn", "error": "bad", "unknown": "bad"}
 _ADVICE = {
@@ -29,15 +26,6 @@ _ADVICE = {
     "unknown": "heartbeat could not look: mend this, or change the component's settings",
 }
 _SHOWN_KEYS = ("unit", "host", "port", "dsn", "container", "period", "mounts")
-
-
-class Finding(NamedTuple):
-    """One thing looked at."""
-
-    topic: str
-    level: Level
-    text: str
-    advice: str = ""
 
 
 class _RollBack(Exception):
@@ -158,60 +146,6 @@ def channels(config: Config) -> Iterator[Finding]:
             continue
         text = f"{one.kind}, settings are fine; nothing was sent (`heartbeat notify --test {one.id}` does)"
         yield Finding(f"channel {one.id}", "ok", text)
-
-
-def docker(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The right to use Docker's socket, where Docker is looked at or restarts something."""
-    from heartbeat_cli.domain import docker_host
-
-    for host in sorted({one.host for one in _uses(config, "docker")}):
-        try:
-            engine_ = docker_host.find(host, environ)
-        except ValueError as error:
-            yield Finding("docker", "bad", str(error), "mend `host` of the component, or $DOCKER_HOST")
-            continue
-        if engine_.socket is None:
-            continue
-        if not os.path.exists(engine_.socket):
-            yield Finding("docker", "bad", f"{engine_.socket}: no such socket", "is Docker installed and running?")
-        elif not os.access(engine_.socket, os.R_OK | os.W_OK):
-            advice = "add this user to the group docker (usermod -aG docker USER), then log in anew"
-            yield Finding("docker", "bad", f"{engine_.socket}: no right to use it", advice)
-        else:
-            yield Finding("docker", "ok", f"{engine_.socket}: may be used")
-
-
-def systemd(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """systemctl, and the right to restart units, where units are looked at or restarted."""
-    import shutil
-
-    from heartbeat_cli import process
-
-    path = process.minimal_env({})["PATH"]
-    for prefix in sorted({one.systemctl for one in _uses(config, "service", "systemd")}):
-        if shutil.which(prefix[0], path=path) is None:
-            yield Finding("systemctl", "bad", f"{prefix[0]}: no such program", "install it, or change `systemctl`")
-        elif prefix == ("systemctl",) and not os.path.isdir("/run/systemd/system"):
-            advice = "give the agents a ladder without systemd, or turn their recovery off"
-            yield Finding("systemctl", "warn", "systemd does not run here, so no unit can be restarted", advice)
-        elif prefix == ("systemctl",) and os.geteuid() != 0 and _restarts(config):
-            advice = 'allow it with a polkit rule, or with sudo: systemctl = ["sudo", "-n", "systemctl"] in the ladder'
-            yield Finding("systemctl", "warn", "may be asked; restarting units usually wants root", advice)
-        else:
-            yield Finding("systemctl", "ok", f"{' '.join(prefix)}: is there")
-
-
-def _uses(config: Config, *kinds: str) -> list[Any]:
-    """The settings of every component, and every rung of a ladder that is not off, of these kinds."""
-    every = [one for one in config.components.values() if not one.broken]
-    found = [one.settings for one in every if one.kind in kinds]
-    return found + [
-        rung.settings for one in every if one.plan.mode != "off" for rung in one.plan.ladder if rung.action in kinds
-    ]
-
-
-def _restarts(config: Config) -> bool:
-    return any(r.action == "systemd" for c in config.components.values() if c.plan.mode != "off" for r in c.plan.ladder)
 
 
 def crontab(every: int, tables: Mapping[str, Any]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.tell import add, tell_of_observer
 from heartbeat_cli.store import alerts, spool, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.views import wording
@@ -17,14 +18,14 @@ def lasts(db: Database, config: Config, since: Degraded, now: float) -> None:
     if spool.passes_kept(db) < _PASSES or any(one.kind == "database" for one in states.open_incidents(db).values()):
         return
     reason = f"{since.reason}; what is seen meanwhile is kept on this host"
-    alerts.add(db, _alert("store_unreachable", "high", config, since, now, reason), config.channels, now)
+    tell_of_observer(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
 
 
 def over(db: Database, config: Config, covered: Degraded, now: float) -> None:
     """Tell of its end those who heard of its beginning. `db` is the store."""
     reason = f"the store answers again after {duration(now - covered.started)}; what was seen meanwhile is in it"
     if heard := alerts.told(db, covered.id):
-        alerts.add(db, _alert("store_restored", "low", config, covered, now, reason), heard, now)
+        add(db, config, _alert("store_restored", "low", config, covered, now, reason), heard, now, weight="high")
 
 
 def _alert(kind: str, severity: Severity, config: Config, about: Degraded, now: float, reason: str) -> Alert:

@@ -1,11 +1,18 @@
-"""Whether this host itself is cut off: asked only when every remote component is silent at once."""
+"""Whether this host itself is cut off: asked only when every remote component is silent at once, and told once."""
 
 from collections.abc import Mapping
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import Config
+from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.domain.sight import all_silent, is_remote
+from heartbeat_cli.passes.tell import add, tell_of_observer
+from heartbeat_cli.store import alerts, preferences
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.views import wording
 
 _TIMEOUT = 2.0  # seconds for all reference addresses together
 
@@ -28,6 +35,36 @@ def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
     if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
         return None
     return f"this host is cut off: {', '.join(addresses)} did not answer either"
+
+
+def tell(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
+    """A pass that saw nothing remote (`cut_off` says why), or saw again: each told once, of the host and not of its
+    targets. Gives what was decided, and why."""
+    observer, name = config.observer, f"blind/{config.observer}"
+    since = preferences.get(db, name)
+    if bool(since) == bool(cut_off):
+        return None
+    kind = "observer_blind" if cut_off else "observer_sees"
+    began = at if cut_off else float(since or at)
+    preferences.put(db, name, repr(at) if cut_off else "")
+    about = incident_id(observer, began)
+    reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
+    alert = Alert(
+        id=f"{about}/{kind}",
+        type=kind,
+        severity="high" if cut_off else "low",
+        title=wording.observer_title(kind, observer, config.heartbeat.locale),
+        component=observer,
+        at=at,
+        incident=about,
+        reason=reason,
+        details={"started": began, "cause": reason, "kind": "observer"},
+    )
+    if cut_off:
+        tell_of_observer(db, config, alert, now)
+    else:
+        add(db, config, alert, alerts.told(db, about), now, weight="high")
+    return kind, reason
 
 
 def own_references() -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """Into the outbox: an alert and who hears of it. Used by detection and recovery, inside their transactions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.component import Component
-from heartbeat_cli.store import alerts
+from heartbeat_cli.domain.channel import ChannelCommon
+from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.routing import audience, may_wait, split, waits_until
+from heartbeat_cli.store import alerts, heard, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 
@@ -19,15 +21,84 @@ def tell(
     that it is over. Everything else a silence keeps back, and the alert bears that as its reason.
     """
     if alert.type == "recovered" and alert.incident:
-        return alerts.add(db, alert, alerts.told(db, alert.incident), now)
+        return add(db, config, alert, alerts.told(db, alert.incident), now)
     for silence in quiet:
         if silence.covers(component, now):
-            muted = alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
-            return alerts.add(db, muted, (), now)
-    return alerts.add(db, alert, channels_of(component, config), now)
+            return add(db, config, muted(alert, silence), (), now)
+    channels = listeners(db, config, alert.type, alert.severity, component, alert.at)
+    return add(db, config, alert, channels, now)
 
 
-def channels_of(component: Component, config: Config) -> Sequence[str]:
-    """The channels that hear of a component."""
-    own = component.common.channels
-    return list(config.channels) if own is None else own
+def tell_of_observer(db: Database, config: Config, alert: Alert, now: float) -> bool:
+    """Record an alert about the host that looks. It concerns everything, so a channel that hears of some components
+    only takes it, too, if it is grave enough; one that is told late does not, unless there is no other."""
+    takers = audience(commons(config), alert.severity, None)
+    at_once, _ = split(commons(config), takers)
+    return add(db, config, alert, at_once or takers, now)
+
+
+def add(
+    db: Database,
+    config: Config,
+    alert: Alert,
+    channels: Iterable[str],
+    now: float,
+    weight: Severity | None = None,
+) -> bool:
+    """Record an alert for these channels; where it is quiet now it waits. False when it is there already. `weight` is
+    how grave the matter is where the alert itself is slight: an end may go out whenever its beginning did."""
+    names = list(channels)
+    return alerts.add(db, alert, names, now, later=_waits(config, names, weight or alert.severity, now))
+
+
+def post(db: Database, config: Config, alert_id: str, severity: Severity, channels: Iterable[str], now: float) -> None:
+    """Have an alert that is recorded told on these channels, too; where it is quiet now it waits."""
+    names = list(channels)
+    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now))
+
+
+def listeners(
+    db: Database, config: Config, kind: str, severity: Severity, component: Component, at: float
+) -> list[str]:
+    """The channels that hear of an alert of this kind now. That recovery has given up is told, too, where a fault is
+    told only when nobody sees to it: nothing else will heal it."""
+    if kind == "degraded_ended":
+        began = heard.of_slowness(db, component.id, at)
+        if began is not None:
+            return began
+    takers = audience(commons(config), severity, component)
+    at_once, later = split(commons(config), takers)
+    if kind.startswith("recovery_") and later and not _acknowledged(db, component):
+        return takers
+    return at_once
+
+
+def commons(config: Config) -> Mapping[str, ChannelCommon]:
+    """What every channel has in common with the others, by id."""
+    return {id_: one.common for id_, one in config.channels.items()}
+
+
+def muted(alert: Alert, silence: Silence) -> Alert:
+    """The alert with the reason why nobody hears of it."""
+    return alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
+
+
+def _acknowledged(db: Database, component: Component) -> bool:
+    incident = states.open_incidents(db).get(component.id)
+    return incident is not None and incident.acked is not None
+
+
+def _waits(config: Config, channels: Iterable[str], severity: Severity, now: float) -> dict[str, float]:
+    """Until when each channel that has its quiet hours just now is not to be disturbed with this."""
+    resting = [
+        config.channels[id_]
+        for id_ in channels
+        if id_ in config.channels and may_wait(config.channels[id_].common, severity)
+    ]
+    if not resting:
+        return {}
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(config.timezone)
+    ends = {one.id: waits_until(one.common, severity, now, zone) for one in resting}
+    return {id_: end for id_, end in ends.items() if end is not None}

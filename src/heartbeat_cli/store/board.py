@@ -11,8 +11,21 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any
 
+from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Sent
-from heartbeat_cli.domain.board import Board, Curve, Glance, Known, LastPass, Quiet, Seen, Slots, day_slots, gathered, midnights
+from heartbeat_cli.domain.board import (
+    Board,
+    Curve,
+    Glance,
+    Known,
+    LastPass,
+    Quiet,
+    Seen,
+    Slots,
+    day_slots,
+    gathered,
+    midnights,
+)
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import hour_of
 from heartbeat_cli.domain.incident import Attempt
@@ -27,8 +40,9 @@ _LIVE = 50  # hours that are not rolled up yet, and asked of the log all the sam
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
-def read(db: Database, observer: str, components: Mapping[str, Component], zone: tzinfo, now: float) -> Board:
-    """The board of these components at `now`, as this observer sees it, its days cut as the zone cuts them."""
+def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
+    """The board of the configured components at `now`, as this host sees it, its days cut as the zone cuts them."""
+    components = config.components
     slots, begins = day_slots(now), midnights(now, zone)
     names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
     hosts = {one.id for one in components.values() if one.kind == "host"}
@@ -41,10 +55,10 @@ def read(db: Database, observer: str, components: Mapping[str, Component], zone:
     return Board(
         slots=slots,
         midnights=begins,
-        last_pass=last_pass(db, observer),
+        last_pass=last_pass(db, config.observer),
         states=states.states(db),
         glances=glances(db),
-        quiet=quiet(db, components, now),
+        quiet=quiet(db, config, now),
         seen=seen(db, names, slots),
         hours=hours,
         days=whole_days,
@@ -159,12 +173,12 @@ def _seen(status: str, count: int, answered: int, microseconds: int) -> Seen:
     return Seen(answered=answered, seconds=float(microseconds) / 1e6)._replace(**{_FIELD[status]: count})
 
 
-def quiet(db: Database, components: Mapping[str, Component], now: float) -> dict[str, Quiet]:
+def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
     """The silence or maintenance each component is under now."""
-    in_force = silences.active(db, now)
+    in_force = silences.quiet(db, config, now)
     return {
         id_: Quiet(one.kind, one.ends, one.reason)
-        for id_, component in components.items()
+        for id_, component in config.components.items()
         for one in in_force
         if one.covers(component, now)
     }

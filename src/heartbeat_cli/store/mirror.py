@@ -19,6 +19,9 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
+_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
+
+_BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
 
 Snapshot = dict[str, list[Any]]
 
@@ -28,7 +31,10 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     wanted: dict[str, tuple[str, tuple[Any, ...]]] = {
         tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
-        tables.RECOVERIES.name: (f"WHERE incident IN ({_OPEN}) ORDER BY key", ()),
+        tables.RECOVERIES.name: (
+            f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
+            (now - _BRAKES_REMEMBER,),
+        ),
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
@@ -37,10 +43,11 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
+        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
     return found
 
 
-_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX))
+_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
 
 
 def _something_to_tell(db: Database) -> bool:

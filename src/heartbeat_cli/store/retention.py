@@ -27,6 +27,7 @@ _SPENT = (
     "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
     " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
 )
+_OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
@@ -59,6 +60,7 @@ def _small_tables(db: Database, keep: Retention, now: float, looks: float, singl
         "heartbeat_alert_rows": _count(
             db, "alerts", "alert_type, severity", "heartbeat_alert_rows", "alert_time", incidents
         ),
+        "heartbeat_sends": _delete(db, "heartbeat_sends", "at", incidents, _OF_NO_ALERT),
         "heartbeat_recoveries": _count(
             db, "recoveries", f"outcome, {_VERIFIED}", "heartbeat_recoveries", "started", incidents
         ),

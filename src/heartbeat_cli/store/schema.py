@@ -88,6 +88,25 @@ _POSTGRES = (
         LATERAL jsonb_array_elements(s.samples) m""",
 )
 
+_REASONS = (
+    "ALTER TABLE heartbeat_recoveries ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
+)
+
+# Messages that tell several alerts, are handed over from channel to channel, and whose every try is kept.
+_MESSAGES = (
+    "ALTER TABLE heartbeat_outbox ADD COLUMN batch TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN remark TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN note TEXT",
+    "ALTER TABLE heartbeat_outbox ADD COLUMN failing_since {time}",
+    "CREATE INDEX heartbeat_outbox_alert ON heartbeat_outbox (alert_id)",
+    """CREATE TABLE heartbeat_sends (key {key}, id TEXT NOT NULL UNIQUE, at {time} NOT NULL, observer TEXT NOT NULL,
+        channel TEXT NOT NULL, alert_id TEXT NOT NULL, batch TEXT NOT NULL, alerts INTEGER NOT NULL,
+        outcome TEXT NOT NULL, error TEXT, note TEXT, took_us INTEGER NOT NULL)""",
+    "CREATE INDEX heartbeat_sends_at ON heartbeat_sends (at)",
+    "CREATE INDEX heartbeat_sends_alert ON heartbeat_sends (alert_id)",
+)
+
 # Hours in the store are numbers: of the hour since the epoch. `reach` is how many seconds a look speaks for at most
 # (NULL: 150), `stale` the first hour whose rollup does not hold a pass yet, `last_hour` the last one it reaches into.
 _HOUR = {
@@ -111,11 +130,12 @@ _ROLLUPS = (
     """CREATE TABLE heartbeat_forgotten (what TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL,
         number INTEGER NOT NULL, PRIMARY KEY (what, first, second))""",
     "CREATE INDEX heartbeat_incidents_ended ON heartbeat_incidents (ended)",
-    "CREATE INDEX heartbeat_outbox_alert ON heartbeat_outbox (alert_id)",
 )
 
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
+    {"sqlite": _REASONS, "postgres": _REASONS},
+    {"sqlite": _MESSAGES, "postgres": _MESSAGES},
     {"sqlite": _ROLLUPS, "postgres": _ROLLUPS},
 )
 

@@ -1,11 +1,15 @@
-"""Silences and ad hoc maintenance: for whom, from when to when, and why."""
+"""Silences and maintenance, ad hoc and as configured: for whom, from when to when, and why."""
 
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.component import Component, goes_by
+from heartbeat_cli.domain.windows import Span, Window, next_window, window_at
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.text import storable
+
+CONFIGURED = "configuration"  # who made the ones that nobody made by a command
 
 
 class Silence(NamedTuple):
@@ -20,8 +24,7 @@ class Silence(NamedTuple):
     created_by: str
 
     def covers(self, component: Component, now: float) -> bool:
-        hit = self.target in (component.id, component.kind) or fnmatchcase(component.id, self.target)
-        return hit and self.starts <= now < self.ends
+        return goes_by(component, self.target) and self.starts <= now < self.ends
 
 
 def add(db: Database, silence: Silence) -> None:
@@ -33,13 +36,45 @@ def add(db: Database, silence: Silence) -> None:
 
 
 def active(db: Database, now: float) -> list[Silence]:
-    """Silences that are in force or still to come."""
+    """Silences made by a command that are in force or still to come."""
     rows = db.rows(
         "SELECT id, target, kind, starts, ends, reason, created_by FROM heartbeat_silences"
         " WHERE ends > to_timestamp(?) ORDER BY starts, id",
         (now,),
     )
     return [Silence(*row) for row in rows]
+
+
+def quiet(db: Database, config: Config, now: float) -> list[Silence]:
+    """Everything that keeps messages or recovery back just now: silences and maintenance by command, and the windows
+    of the configuration; one for each name that a window has under `components`."""
+    return [one for one in active(db, now) if one.starts <= now] + [
+        _as_silence(window, name, span)
+        for window, span in _windows(config, now)
+        if span[0] <= now
+        for name in window.components
+    ]
+
+
+def planned(config: Config, now: float) -> list[Silence]:
+    """The configured windows, each with the time it is in or, if it is in none, its next one; `target` names all that
+    it concerns. Those that are over for good are left out."""
+    return [_as_silence(window, ", ".join(window.components), span) for window, span in _windows(config, now)]
+
+
+def _windows(config: Config, now: float) -> Iterator[tuple[Window, Span]]:
+    if not config.maintenance:
+        return
+    from zoneinfo import ZoneInfo
+
+    for window in config.maintenance.values():
+        zone = ZoneInfo(window.timezone or config.timezone)
+        if span := window_at(window, now, zone) or next_window(window, now, zone):
+            yield window, span
+
+
+def _as_silence(window: Window, target: str, span: Span) -> Silence:
+    return Silence(window.id, target, window.kind, max(0.0, span[0]), span[1], window.reason, CONFIGURED)
 
 
 def end(db: Database, id_: str, now: float) -> bool:

@@ -23,9 +23,17 @@ def states(db: Database) -> dict[str, State]:
     return found
 
 
+_UNSETTLED = """
+    SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')
+    UNION SELECT s.component FROM heartbeat_state s
+      JOIN heartbeat_incidents i ON i.component = s.component AND i.ended IS NULL
+      JOIN heartbeat_recoveries r ON r.component = s.component AND r.incident = i.id AND r.verified IS NOT NULL
+    WHERE s.state = 'fault'"""
+
+
 def unsettled(db: Database) -> set[str]:
-    """The components of which it is not known whether they are well: suspect, or recovering."""
-    return {row[0] for row in db.rows("SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')")}
+    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step."""
+    return {row[0] for row in db.rows(_UNSETTLED)}
 
 
 def save_states(db: Database, changed: Mapping[str, State]) -> None:
@@ -43,6 +51,14 @@ def open_incidents(db: Database) -> dict[str, Incident]:
     """The open incident of each component that has one."""
     rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")
     return {row[1]: Incident(*row) for row in rows}
+
+
+def ended_since(db: Database, at: float) -> dict[str, float]:
+    """When the last incident of each component ended, of those that ended since a moment."""
+    rows = db.rows(
+        "SELECT component, max(ended) FROM heartbeat_incidents WHERE ended >= to_timestamp(?) GROUP BY component", (at,)
+    )
+    return dict(rows)
 
 
 def incidents_between(db: Database, start: float, end: float) -> list[Incident]:

@@ -72,19 +72,21 @@ ALERTS = _table(
 OUTBOX = _table(
     "heartbeat_outbox",
     "id",
-    "id alert_id channel state created attempts next_try lease_until lease_by sent last_error",
-    "created next_try lease_until sent",
+    "id alert_id channel state created attempts next_try lease_until lease_by sent last_error batch remark note"
+    " failing_since",
+    "created next_try lease_until sent failing_since",
     only="{0}.state = 'waiting'",  # what has been told stays told
 )
+SENDS = _table("heartbeat_sends", "id", "id at observer channel alert_id batch alerts outcome error note took_us", "at")
 RECOVERIES = _table(
     "heartbeat_recoveries",
     "id",
     "id incident component rung action requested_by observer started finished outcome detail output verify_until"
-    " verified",
+    " verified reason",
     "started finished verify_until verified",
 )
 BEATS = _table("heartbeat_beats", "component at event", "component at event exit_code message rid", "at")
 SILENCES = _table("heartbeat_silences", "id", "id target kind starts ends reason created_by", "starts ends")
 
 # In this order nothing arrives before what it refers to.
-ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, RECOVERIES, BEATS, SILENCES)
+ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)

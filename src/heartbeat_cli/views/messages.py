@@ -1,36 +1,56 @@
-"""An alert as a message: what broke, since when, what heartbeat did, what to do now. Redacted, escaped, bounded."""
+"""Alerts as messages: templates/alert.*.j2 filled with what is known. Redacted, escaped, bounded.
 
-from collections.abc import Iterable
+The first template found words an alert (the user's folder is searched before heartbeat's own, each time):
+
+    alert.agent_down.en.j2     this type
+    alert.down.en.j2           its family: down, slow, degraded, over (whatever ends something)
+    alert.en.j2                everything else
+
+One template gives both forms: it writes the little HTML that Telegram and mail share, the plain text is the same
+without the tags. The first bold text is the title, which is a mail's subject. docs/messages.md is the user's side.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.markup import parse, render
 from heartbeat_cli.domain.message import Message
-from heartbeat_cli.domain.plain import bounded, duration
-from heartbeat_cli.redact import redact
-from heartbeat_cli.views.wording import description, local_time, recommendations, word
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.telegram_text import LIMIT, units
+from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.views import facts, templates
+from heartbeat_cli.views.voice import Voice
 
-_EVIDENCE = 600  # characters of one piece of evidence in a message; the store keeps more
+_TITLE = 200  # characters
+_PRE = re.compile(r"(<pre>.*?</pre>)", re.S)
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
-Section = tuple[str, list[str]]  # a heading ("" for none) and its lines
 
-
-def message(alert: Alert, locale: str, timezone: str, secrets: Iterable[str]) -> Message:
-    """The finished message of an alert, the same each time it is made."""
-    if alert.type == "report":
+def message(
+    alert: Alert, locale: str, timezone: str, secrets: Iterable[str], remark: str = "", own: str | None = None
+) -> Message:
+    """The finished message of an alert, the same each time it is made. `own` is the folder with the user's templates,
+    `remark` a line at its end (what the delivery has to say)."""
+    if alert.type == "report" and "page" in alert.details:
         return _report(alert)
-    secrets = list(secrets)
-    sections = [(head, [redact(line, secrets) for line in lines]) for head, lines in _sections(alert, locale, timezone)]
-    title = redact(alert.title, secrets)
+    voice = Voice(locale, timezone, tuple(secrets), alert.at)
+    values = facts.of_alert(alert, voice) | {"remark": voice.said(remark)}
+    title, text, html = _filled([alert.type, facts.family(alert.type)], values, voice, own)
     return Message(
         id=alert.id,
         type=alert.type,
         severity=alert.severity,
         title=title,
-        text="\n\n".join(_plain(head, lines) for head, lines in sections),
-        html=f"<b>{escape(title)}</b>\n\n" + "\n\n".join(_html(head, lines) for head, lines in sections),
+        text=text,
+        html=html,
         component=alert.component,
         at=alert.at,
         thread=alert.incident,
+        label=values["label"],
     )
 
 
@@ -41,62 +61,65 @@ def _report(alert: Alert) -> Message:
     return Message(alert.id, "report", alert.severity, alert.title, text, html, alert.component, alert.at, page=page)
 
 
-def trial(channel: str, locale: str, now: float) -> Message:
+def digest(
+    alerts: Sequence[Alert],
+    locale: str,
+    timezone: str,
+    secrets: Iterable[str],
+    *,
+    id: str,
+    remark: str = "",
+    own: str | None = None,
+) -> Message:
+    """Several alerts in one message: what began, worst first, then what ended. One that would be too long for Telegram
+    loses evidence first, then advice, then causes, never the name of what happened."""
+    if len(alerts) == 1:
+        return message(alerts[0], locale, timezone, secrets, remark, own)._replace(id=id)
+    at = max(alert.at for alert in alerts)
+    voice = Voice(locale, timezone, tuple(secrets), at)
+    for detail in facts.DETAILS:
+        values = facts.of_digest(alerts, voice, detail) | {"remark": voice.said(remark)}
+        title, text, html = _filled(["digest"], values, voice, own)
+        if units(f"{title}{text}") < LIMIT - 8:
+            break
+    severity: Severity = facts.worst(alerts)
+    return Message(id, "digest", severity, title, text, html, "heartbeat", at, label=values["label"])
+
+
+def trial(channel: str, locale: str, now: float, own: str | None = None) -> Message:
     """What `notify --test` sends."""
-    title, text = word("test_title", locale), word("test_text", locale)
-    html = f"<b>{escape(title)}</b>\n{escape(text)}"
-    return Message(f"test/{channel}/{round(now)}", "test", "low", title, text, html, "heartbeat", now)
+    voice = Voice(locale, "UTC", (), now)
+    alert = Alert(f"test/{channel}/{round(now)}", "test", "low", voice.word("test_title"), "heartbeat", now, None, "")
+    values = facts.of_alert(alert, voice) | {"text": [voice.word("test_text")], "remark": ""}
+    title, text, html = _filled(["test"], values, voice, own)
+    return Message(alert.id, "test", "low", title, text, html, "heartbeat", now)
 
 
-def _sections(alert: Alert, locale: str, timezone: str) -> list[Section]:
-    kind = str(alert.details.get("kind", ""))
-    down = alert.type.endswith("_down") or alert.type == "recovery_failed"
-    topic = "slow" if alert.type.endswith("_slow") else kind if down else ""
-    target = str(alert.details.get("target") or alert.component)
-    steps = recommendations(topic, alert.component, target, locale) if topic else []
-    sections = [
-        ("", [description(kind, locale)] if alert.type.endswith("_down") else []),
-        ("", _facts(alert, locale, timezone)),
-        (word("tried", locale), _tried(alert, locale)),
-        (word("evidence", locale), _evidence(alert)),
-        (word("recommendations", locale), [f"{n}. {step}" for n, step in enumerate(steps, 1)]),
-    ]
-    return [section for section in sections if section[1]]
+def _filled(names: Iterable[str], values: Mapping[str, Any], voice: Voice, own: str | None) -> tuple[str, str, str]:
+    """Title, plain text and HTML. The user's own template may be broken: then heartbeat's says what there is to say."""
+    files = [*(f"alert.{name}.{voice.locale}.j2" for name in names if name), f"alert.{voice.locale}.j2"]
+    if own is None:
+        return _parted(templates.first(files, values), values)
+    try:
+        found = _parted(templates.first(files, values, own), values)
+        if found[0]:
+            return found
+        raise HeartbeatError(f"template {templates.found(files, own)} gives an empty message")
+    except HeartbeatError as error:
+        remark = "\n".join(filter(None, [values["remark"], voice.said(str(error))]))
+        return _parted(templates.first(files, {**values, "remark": remark}), values)
 
 
-def _facts(alert: Alert, locale: str, timezone: str) -> list[str]:
-    started = alert.details.get("started")
-    facts = [
-        ("component", alert.component),
-        ("observer", alert.details.get("observer") or ""),
-        ("severity", word(alert.severity, locale)),
-        ("cause", alert.details.get("cause") or ""),
-        ("since", local_time(started, timezone) if started and alert.incident else ""),
-        ("lasted", duration(alert.at - started) if started and alert.type == "recovered" else ""),
-        ("time", f"{local_time(alert.at, timezone)} ({timezone})"),
-        ("decision", alert.reason),
-    ]
-    return [f"{word(key, locale)}: {value}" for key, value in facts if value]
+def _parted(html: str, values: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What a template gave, made well-formed, and its title taken off the plain text."""
+    runs = parse(_tidy(html))
+    plain = "".join(run.text for run in runs)
+    head = runs[0].text if runs and "b" in runs[0].tags else plain.partition("\n")[0]
+    title = one_line(head.strip().removeprefix(str(values["mark"])), _TITLE)
+    return title, plain[len(head) :].strip(), render(runs)
 
 
-def _tried(alert: Alert, locale: str) -> list[str]:
-    if alert.details.get("ask"):
-        return [word("waits_for_you", locale, id=alert.component)]
-    tried = alert.details.get("attempts") or []
-    return [
-        f"{n}. {action}: {word(outcome, locale)} - {detail}" for n, (action, outcome, detail) in enumerate(tried, 1)
-    ]
-
-
-def _evidence(alert: Alert) -> list[str]:
-    found = alert.details.get("evidence") or {}
-    return [f"{label}: {bounded(str(text), _EVIDENCE).strip()}" for label, text in found.items()]
-
-
-def _plain(head: str, lines: list[str]) -> str:
-    return "\n".join([f"{head}:", *lines] if head else lines)
-
-
-def _html(head: str, lines: list[str]) -> str:
-    body = "\n".join(escape(line) for line in lines)
-    return f"<b>{escape(head)}</b>\n{body}" if head else body
+def _tidy(html: str) -> str:
+    """One empty line, not many, where a block of a template was empty; evidence stays as it is."""
+    parts = _PRE.split(html.strip())
+    return "".join(part if part.startswith("<pre>") else _EMPTY_LINES.sub("\n\n", part) for part in parts)

@@ -16,13 +16,13 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.board import LastPass
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.figures import Figures
+from heartbeat_cli.domain.incident import OUTCOMES
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.result import STATUSES, Metric
 from heartbeat_cli.redact import redact
 
 STATES = ("healthy", "suspect", "fault", "recovering", "unknown")
 SEVERITIES = ("low", "medium", "high", "severe")
-OUTCOMES = ("done", "failed", "denied", "refused", "running")
 _INVALID = re.compile(r"[^a-zA-Z0-9_]")
 _LABEL = 120  # characters of a label value
 
@@ -52,7 +52,7 @@ def text(figures: Figures, config: Config) -> str:
 def _own(figures: Figures) -> list[Family]:
     """What heartbeat says of itself."""
     incidents = Counter(one.severity for one in figures.incidents)
-    needing = sum(one.recovery == "failed" for one in figures.incidents)
+    needing = sum(one.needs_person for one in figures.incidents)
     waiting, ended = (
         {key: count for key, count in figures.notifications.items() if (key[1] == "waiting") is still}
         for still in (True, False)
@@ -70,7 +70,7 @@ def _own(figures: Figures) -> list[Family]:
         _counter("alerts_total", "Alerts raised.", _pairs(figures.alerts, "type", "severity")),
         _gauge("notifications_waiting", "Notifications not delivered yet.", _pairs(waiting, "channel", "state")),
         _counter("notifications_total", "Notifications sent or given up.", _pairs(ended, "channel", "state")),
-        _counter("recoveries_total", "Recovery attempts (running: interrupted).", _by("outcome", OUTCOMES, outcomes)),
+        _counter("recoveries_total", "Recovery attempts, and what held one back.", _by("outcome", OUTCOMES, outcomes)),
         _counter("recoveries_verified_total", "Attempts after which the check passed again.", [((), verified)]),
     ]
 

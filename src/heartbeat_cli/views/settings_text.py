@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from heartbeat_cli.config import Config
+from heartbeat_cli.domain.component import Component, Guard, Plan
+from heartbeat_cli.domain.windows import Window
 from heartbeat_cli.redact import BLOT, redact
 from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import is_secret, key_of
@@ -17,8 +19,23 @@ def tree(config: Config) -> _Tree:
     found["heartbeat"] |= {"store": redact(config.store, config.secrets), "timezone": config.timezone}
     found["heartbeat"] |= {"observer": config.observer, "state_dir": str(config.state_dir)}
     found["components"] = {one.id: _component(one, config) for one in config.components.values()}
-    found["channels"] = {one.id: {"kind": one.kind, **_plain(one.settings, config)} for one in config.channels.values()}
+    found["channels"] = {
+        one.id: {"kind": one.kind, **_plain(one.settings, config), **_plain(one.common, config)}
+        for one in config.channels.values()
+    }
+    found["maintenance"] = {one.id: _window(one) for one in config.maintenance.values()}
     return found
+
+
+def _window(window: Window) -> _Tree:
+    times = {"from": window.first, "until": window.last}
+    found: _Tree = {key: at.isoformat() for key, at in times.items() if at is not None}
+    if window.schedule is not None:
+        found |= {"cron": window.schedule.text, "duration": window.seconds}
+    if window.timezone is not None:
+        found["timezone"] = window.timezone
+    own = {"components": list(window.components), "reason": window.reason, "recovery": "on" if window.heals else "off"}
+    return {**own, **found}
 
 
 def toml_text(config: Config) -> str:
@@ -27,15 +44,31 @@ def toml_text(config: Config) -> str:
     return "\n".join([f"# effective settings of {config.source}", *broken, toml(tree(config))])
 
 
-def _component(component: Any, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in component.plan.ladder]
+def _component(component: Component, config: Config) -> _Tree:
     return {
         "kind": component.kind,
         **_plain(component.settings, config),
         **_plain(component.common, config),
         "severity": component.severity,
-        "recovery": {"mode": component.plan.mode, "ladder": ladder},
+        "recovery": _recovery(component.plan, config),
     }
+
+
+def _recovery(plan: Plan, config: Config) -> _Tree:
+    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
+    found: _Tree = {
+        "mode": plan.mode,
+        "ladder": ladder,
+        **{key: value for key, value in limits.items() if value is not None},
+    }
+    guard = plan.guard or Guard()
+    for key, call in (("busy", guard.busy), ("drain", guard.drain)):
+        if call is not None:
+            found[key] = _plain(call.settings, config)
+    if guard.busy is not None:
+        found |= {"busy_wait": guard.wait, "busy_then": guard.then}
+    return found
 
 
 def _plain(settings: Any, config: Config) -> _Tree:
@@ -59,7 +92,7 @@ def toml(values: Mapping[str, Any]) -> str:
     """A tree of settings as TOML text."""
     lines: list[str] = []
     for name, table in values.items():
-        if name in ("components", "channels"):
+        if name in ("components", "channels", "maintenance"):
             for id_, inner in table.items():
                 lines += ["", f"[{name}.{_key(id_)}]", *_lines(inner)]
         else:

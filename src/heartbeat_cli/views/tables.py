@@ -114,7 +114,9 @@ def fitting(text: str, width: int | None) -> str:
 
 def _wide(text: str) -> int:
     """The columns that the widest line takes; a Chinese letter takes two."""
-    return max((sum(2 if east_asian_width(char) in "WF" else 1 for char in one) for one in text.splitlines()), default=0)
+    return max(
+        (sum(2 if east_asian_width(char) in "WF" else 1 for char in one) for one in text.splitlines()), default=0
+    )
 
 
 def _state(row: Mapping[str, Any], locale: str) -> str:

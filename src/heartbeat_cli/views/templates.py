@@ -2,6 +2,7 @@
 
     render("dashboard.html.j2", {...}, own)    a finished page; `own` is what `[heartbeat] templates` names
     render(..., keep=state_dir / "compiled")   the same without compiling the template anew each time
+    first(["alert.down.en.j2", …], {…}, own)   the same with the first of several that is there
     source("dashboard.css", own)               a file as it is
 
 In a checkout the folder stands beside `src/`, in an installed wheel inside the package. Whatever a template shows is
@@ -10,7 +11,7 @@ escaped (`autoescape` is always on); a name it uses and is not given is an error
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,20 @@ def _kept(folder: Path | None) -> Any:
     return Kept(str(folder)) if ours else None
 
 
+def first(names: Sequence[str], values: Mapping[str, Any], own: str | None = None) -> str:
+    """The first of the templates that is there, filled. Raises HeartbeatError as `render` does."""
+    return render(found(names, own).name, values, own)
+
+
+def found(names: Sequence[str], own: str | None = None) -> Path:
+    """The file of the first of these names that has one."""
+    for name in names:
+        for folder in _folders(own):
+            if (folder / name).is_file():
+                return folder / name
+    raise HeartbeatError(f"template {names[-1]} is missing in {_shown(own)}")
+
+
 def source(name: str, own: str | None = None) -> str:
     """The text of the file `name`. Raises HeartbeatError when it cannot be read."""
     path = find(name, own)
@@ -79,10 +94,7 @@ def source(name: str, own: str | None = None) -> str:
 
 def find(name: str, own: str | None = None) -> Path:
     """The file that `name` stands for: the user's own where there is one."""
-    for folder in _folders(own):
-        if (folder / name).is_file():
-            return folder / name
-    raise HeartbeatError(f"template {name} is missing in {_shown(own)}")
+    return found([name], own)
 
 
 def _folders(own: str | None) -> list[Path]:

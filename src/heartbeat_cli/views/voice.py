@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.plain import bounded, duration, one_line
 from heartbeat_cli.redact import redact
+from heartbeat_cli.views import reasons
 from heartbeat_cli.views.rows import iso
 from heartbeat_cli.views.wording import local_time, word
 
@@ -38,7 +39,16 @@ class Voice(NamedTuple):
 
     def clean(self, text: str | None, limit: int = 300) -> str:
         """What somebody else said, fit to be shown."""
-        return one_line(redact(text, self.secrets), limit) if text else ""
+        return one_line(redact(one_line(text, 20_000), self.secrets), limit) if text else ""
+
+    def said(self, text: str, limit: int = 400) -> str:
+        """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
+        return reasons.translated(self.clean(text, limit), self.locale)
+
+    def block(self, text: str, limit: int) -> str:
+        """What somebody else said in several lines, its end cut. Cleaned before it is redacted, lest a secret hide
+        behind a sign that is not shown, and redacted before it is cut, lest half of one be left."""
+        return bounded(redact(bounded(text, max(4 * limit, 20_000)), self.secrets), limit).strip()
 
     def span(self, seconds: float) -> str:
         """A length of time: `2 h 5 min`."""

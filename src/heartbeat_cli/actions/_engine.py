@@ -1,0 +1,104 @@
+"""The Docker Engine as the docker action talks to it: over the SDK, every call within what is left of one deadline."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from heartbeat_cli.domain import docker_host
+from heartbeat_cli.domain.container_past import NOTED, Event, events
+from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.plain import bounded, one_line
+
+_LEAST_SECONDS = 0.2
+_LOG_SECONDS = 2.0  # the log is answered at once, unless the Engine's clock is behind ours: then it would wait
+_LIST_SECONDS = 5.0
+
+
+class Trouble(Exception):
+    """Carries the outcome of a call that could not be made or was refused."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+class Client:
+    """One Engine and one container of it. Raises Trouble, and nothing else, for whatever goes wrong."""
+
+    def __init__(self, sdk: Any, container: str, deadline: float) -> None:
+        self.sdk, self.container, self.deadline = sdk, container, deadline
+
+    def left(self) -> float:
+        return max(_LEAST_SECONDS, self.deadline - time.monotonic())
+
+    def inspect(self, container: str = "") -> Mapping[str, Any]:
+        self.sdk.timeout = self.left()
+        found = self.sdk.inspect_container(container or self.container)
+        if not isinstance(found, Mapping) or not isinstance(found.get("State"), Mapping):
+            raise ValueError("Docker's answer says nothing about the state of the container")
+        return found
+
+    def listed(self) -> list[Any]:
+        """The running containers, as Docker lists them."""
+        self.sdk.timeout = min(_LIST_SECONDS, self.left() / 2)
+        return [one for one in self.sdk.containers() if isinstance(one, Mapping)]
+
+    def log(self, id_: str, since: float, until: float) -> list[Event]:
+        """The container's events (by its full id). The SDK's own call would wait for an answer without any limit."""
+        wanted = {"type": ["container"], "container": [id_], "event": list(NOTED)}
+        answer = self.sdk.get(
+            f"{self.sdk.base_url}/v{self.sdk.api_version}/events",
+            params={"since": f"{since:.3f}", "until": f"{until:.3f}", "filters": json.dumps(wanted)},
+            timeout=min(_LOG_SECONDS, self.left()),
+        )
+        answer.raise_for_status()
+        return events([json.loads(line) for line in answer.text.splitlines() if line.strip()], id_)
+
+
+@contextmanager
+def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
+    """A client of the engine that `host` means, for `timeout` seconds. Raises Trouble, also for what the calls in the
+    block raise."""
+    import docker.errors
+    import requests
+
+    deadline, sdk = time.monotonic() + timeout, None
+    try:
+        sdk = _connect(docker_host.find(host, os.environ), timeout)
+        yield Client(sdk, container, deadline)
+    except docker.errors.NotFound as error:
+        outcome = Outcome("refused", f"there is no container named {container}", bounded(str(error)))
+        raise Trouble(outcome) from None
+    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
+        raise Trouble(_outcome(container, error)) from None
+    finally:
+        if sdk is not None:
+            sdk.close()
+
+
+def _connect(engine: docker_host.Engine, timeout: float) -> Any:
+    """Typed Any: the SDK takes timeouts in fractions of a second, its published types do not."""
+    from docker import APIClient
+    from docker.tls import TLSConfig
+
+    connect: Any = APIClient
+
+    tls: TLSConfig | bool = False
+    if engine.tls:
+        pair = (engine.cert_file, engine.key_file) if engine.cert_file and engine.key_file else None
+        tls = TLSConfig(client_cert=pair, ca_cert=engine.ca_file, verify=engine.verify_tls)
+    return connect(base_url=engine.host, version="auto", timeout=max(_LEAST_SECONDS, timeout), tls=tls)
+
+
+def _outcome(container: str, error: Exception) -> Outcome:
+    text = one_line(str(getattr(error, "explanation", None) or error))
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if "permission denied" in text.lower() or status in (401, 403):
+        remedy = docker_host.REMEDY
+        return Outcome("denied", f"the right to use Docker is missing: {remedy} ({text})", bounded(str(error)))
+    if "timed out" in text.lower():
+        return Outcome("failed", f"Docker did not answer in time: {text}", bounded(str(error)))
+    return Outcome("failed", f"{container} could not be brought back: {text}", bounded(str(error)))

@@ -1,0 +1,52 @@
+"""May this user restart a unit? Asked of sudo or of polkit, without restarting anything."""
+
+import os
+from collections.abc import Sequence
+
+from heartbeat_cli import process
+from heartbeat_cli.domain import systemd
+from heartbeat_cli.domain.outcome import Right
+
+_ACTION = "org.freedesktop.systemd1.manage-units"  # systemd's polkit action for start, stop, restart, reset-failed
+_PLAIN = ("systemctl",)
+
+
+def judge(systemctl: Sequence[str], user: bool, sudo: bool, unit: str, timeout: float) -> Right:
+    if user:
+        return Right("ok", f"{unit} is this user's own")
+    if sudo:
+        return _by_sudo(systemctl, unit, timeout)
+    if tuple(systemctl) != _PLAIN:
+        return Right("ok", f"{unit} can be looked at through {systemctl[0]}; whether it may be restarted was not tried")
+    if os.geteuid() == 0:
+        return Right("ok", f"root may restart {unit}")
+    return _by_polkit(unit, timeout)
+
+
+def _by_sudo(systemctl: Sequence[str], unit: str, timeout: float) -> Right:
+    """`sudo -l COMMAND` ends with 0 when the command may be run, and runs nothing."""
+    lacking = []
+    for verb in ("restart", "reset-failed"):
+        wanted = systemd.privileged(systemctl, False, True, verb, unit)
+        if _code(["sudo", "-n", "-l", *wanted[2:]], timeout / 2) != 0:
+            lacking.append(" ".join(wanted[2:]))
+    if not lacking:
+        return Right("ok", f"sudo lets this user restart {unit}")
+    missing = " and ".join(f"`{one}`" for one in lacking)
+    return Right("bad", f"sudo does not let this user run {missing} without a password", systemd.remedy(unit, True))
+
+
+def _by_polkit(unit: str, timeout: float) -> Right:
+    """Only root may ask polkit about one unit; a yes to all units is still a yes, a no says nothing about this one."""
+    if _code(["pkcheck", "--action-id", _ACTION, "--process", str(os.getpid())], timeout) == 0:
+        return Right("ok", f"polkit lets this user restart {unit}")
+    text = f"whether polkit lets this user restart {unit} cannot be told without doing it"
+    return Right("warn", text, systemd.remedy(unit, False))
+
+
+def _code(argv: list[str], timeout: float) -> int | None:
+    """The exit code; None when it cannot be run or does not end in time."""
+    try:
+        return process.run(argv, timeout=timeout, env=process.minimal_env({})).code
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,105 @@
+"""What keeps recovery from doing harm by repetition: backoff, budgets, the breaker. Pure; time comes from outside.
+
+A step is something that was carried out (or may have been): what was held, refused or not permitted costs nothing.
+
+* Backoff: a step that was taken n times within the window waits `backoff`·2^(n-1) seconds after the last one, and up to
+  a quarter more, different for each component, so that what fell together does not start together.
+* Budget: `budget` steps within the window open the component's breaker. It closes by itself when nothing was done for
+  `rearm` seconds. There is no flag to get stuck: what opened it are the steps themselves.
+* Host budget: `host_budget` steps within the window, over all components, and this host waits till the oldest is out.
+"""
+
+from binascii import crc32
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from heartbeat_cli.domain.plain import duration
+
+CARRIED_OUT = frozenset({"done", "working", "failed", "running", "cut off"})
+_JITTER = 0.25
+
+
+class Brakes(NamedTuple):
+    """The limits that hold for one component; times in seconds."""
+
+    backoff: float = 60.0
+    budget: int = 5
+    window: float = 3_600.0
+    host_budget: int = 20
+    rearm: float = 14_400.0
+
+
+class Taken(NamedTuple):
+    """One step of the past: which rung of the ladder, and when it began (epoch seconds)."""
+
+    rung: int
+    started: float
+
+
+class Braked(NamedTuple):
+    """What holds the next step back: `backoff`, `budget` or `host_budget`, why in one line, and for how long."""
+
+    name: str
+    reason: str
+    left: float
+
+
+def brake(
+    brakes: Brakes, component: str, rung: int, own: Sequence[Taken], host: Sequence[float], now: float
+) -> Braked | None:
+    """What stands against taking `rung` now: `own` are the component's steps in the order they were taken, `host` the
+    beginnings of every component's steps on this host."""
+    if own and (held := _breaker(brakes, own, now) or _backoff(brakes, component, rung, own, now)):
+        return held
+    recent = sorted(at for at in host if now - brakes.window < at <= now)
+    if len(recent) < brakes.host_budget:
+        return None
+    left = recent[len(recent) - brakes.host_budget] + brakes.window - now
+    reason = f"this host's budget is spent: {_steps(len(recent), brakes)}, the next one in {duration(left)}"
+    return Braked("host_budget", reason, left)
+
+
+def quiet(brakes: Brakes, last: float, now: float) -> bool:
+    """Whether nothing was done for `rearm` seconds after `last`; what lies as far ahead was dated by a wrong clock."""
+    return abs(now - last) >= brakes.rearm
+
+
+def opener(brakes: Brakes, own: Sequence[Taken], now: float) -> Taken | None:
+    """The step that opened the component's breaker, while it is open: the last one, if it spent the budget."""
+    if not own:
+        return None
+    last = own[-1]
+    spent = sum(last.started - brakes.window < one.started <= last.started for one in own)
+    return last if spent >= brakes.budget and not quiet(brakes, last.started, now) else None
+
+
+def _breaker(brakes: Brakes, own: Sequence[Taken], now: float) -> Braked | None:
+    last = opener(brakes, own, now)
+    if last is None:
+        return None
+    left = brakes.rearm - max(0.0, now - last.started)
+    reason = f"its budget is spent: {_steps(brakes.budget, brakes)}; steps again after {duration(left)} of quiet"
+    return Braked("budget", reason, left)
+
+
+def _backoff(brakes: Brakes, component: str, rung: int, own: Sequence[Taken], now: float) -> Braked | None:
+    times = sum(one.rung == rung and now - brakes.window < one.started <= now for one in own)
+    if not times:
+        return None
+    last = own[-1].started
+    wait = min(brakes.backoff * 2.0 ** (times - 1), brakes.window) * (1 + _JITTER * _spread(component, last))
+    left = last + wait - now
+    if left <= 0 or now < last:  # a clock that was put back must not make it wait for as long
+        return None
+    often = "once" if times == 1 else f"{times} times"
+    reason = f"step {rung + 1} was taken {often} within {duration(brakes.window)}; waits {duration(left)} more"
+    return Braked("backoff", reason, left)
+
+
+def _steps(count: int, brakes: Brakes) -> str:
+    return f"{count} {'step' if count == 1 else 'steps'} within {duration(brakes.window)}"
+
+
+def _spread(component: str, at: float) -> float:
+    """0 to 1, the same each time it is asked, so that a dry run says what the pass will do."""
+    return crc32(f"{component}@{at}".encode()) / 2**32

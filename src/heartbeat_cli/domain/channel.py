@@ -1,0 +1,43 @@
+"""What every channel has in common, whatever its kind: how much it is sent at once, and who stands in for it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from heartbeat_cli.domain.component import Severity
+
+
+class ChannelCommon(NamedTuple):
+    """Keys that every kind of channel takes.
+
+    digest: when several alerts are due at once, send them as one message
+    rate: most messages a minute; what is over it waits, and goes out as one; default: no limit
+    fallback: id of the channel that takes over what this one does not take; default: none
+    fallback_after: seconds for which this one may fail before the fallback takes over
+    min_severity: slightest severity that it is sent: low, medium, high or severe
+    components: ids, kinds or globs of the components it hears of; default: all
+    quiet_hours: local times of day between which slighter things wait, as in "22:00-07:00"; default: none
+    quiet_severity: severities up to this one wait in quiet_hours, to arrive as one message at their end
+    escalate_after: seconds after which this channel is told of a fault that still lasts and that nobody has
+        acknowledged, or sooner when recovery gave up; of its end only then, too; default: told at once
+    """
+
+    digest: bool = True
+    rate: float | None = None
+    fallback: str | None = None
+    fallback_after: float = 300.0
+    min_severity: Severity = "low"
+    components: tuple[str, ...] | None = None
+    quiet_hours: str | None = None
+    quiet_severity: Severity = "medium"
+    escalate_after: float | None = None
+
+
+def fallback_circle(fallbacks: Mapping[str, str | None]) -> list[str]:
+    """A chain of fallbacks that comes back to itself, its first id again at the end; empty when there is none."""
+    for start in fallbacks:
+        path = [start]
+        while (following := fallbacks.get(path[-1])) is not None:
+            if following in path:
+                return [*path[path.index(following) :], following]
+            path.append(following)
+    return []

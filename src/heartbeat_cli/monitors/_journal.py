@@ -1,0 +1,35 @@
+"""The last lines of a unit's journal, as evidence for `service.py`; nothing where it may not be read."""
+
+import os
+from collections.abc import Sequence
+
+from heartbeat_cli import process
+from heartbeat_cli.domain import systemd
+from heartbeat_cli.domain.plain import bounded
+
+_LINES = 10
+_KEPT = 1_000  # characters, the last ones
+_AS_ROOT = ("sudo", "doas")  # a right given for systemctl is none for journalctl, and asking in vain is reported
+
+
+def tail(unit: str, systemctl: Sequence[str], user: bool, seconds: float) -> str:
+    """The newest lines, oldest first; "" when journalctl is missing, says nothing or takes too long."""
+    option = "--user-unit" if user else "--unit"
+    words = ("--quiet", "--no-pager", "--output=short-iso", f"--lines={_LINES}", f"{option}={systemd.full_name(unit)}")
+    try:
+        finished = process.run(
+            [*_program(systemctl), *words],
+            timeout=seconds,
+            env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
+        )
+    except (OSError, ValueError):
+        return ""
+    return bounded(finished.stdout.strip()[-_KEPT:], _KEPT) if finished.code == 0 else ""
+
+
+def _program(systemctl: Sequence[str]) -> list[str]:
+    """`journalctl` where `systemctl` is: in the same container, say."""
+    folder, _, name = systemctl[-1].rpartition("/")
+    if name != "systemctl" or systemctl[0].rpartition("/")[2] in _AS_ROOT:
+        return ["journalctl"]
+    return [*systemctl[:-1], f"{folder}/journalctl" if folder else "journalctl"]

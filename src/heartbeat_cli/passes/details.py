@@ -1,0 +1,98 @@
+"""What an alert of detection says besides its title and reason: the facts somebody woken at night asks for."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.config import Config
+from heartbeat_cli.domain.component import Component, children, descendants, target_of
+from heartbeat_cli.domain.fault_detection import Event, State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
+from heartbeat_cli.store import passes, recoveries
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.passes import LastLook
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.facts import Facts
+
+Details = Mapping[str, object]
+
+
+class Surroundings:
+    """What is known while a pass is judged: the states as they move, and what this pass has `seen`."""
+
+    def __init__(self, db: Database, config: Config, now: float) -> None:
+        self.db, self.config, self.now = db, config, now
+        self.states: dict[str, State] = {}
+        self.seen: Mapping[str, Status] = {}
+
+    @cached_property
+    def _last_looks(self) -> dict[str, LastLook]:
+        return passes.last_looks(self.db, self.config.observer)
+
+    @cached_property
+    def _below(self) -> dict[str, list[str]]:
+        return children(self.config.components)
+
+    def of_event(self, component: Component, event: Event, incident: Incident | None) -> Details:
+        """The details of an alert about what has just happened to a component."""
+        details = self._facts(component) | {"cause": event.cause, "started": event.started}
+        if event.name in ("opened", "released"):
+            details |= self._outlook(component)
+        last = self._last_looks.get(component.id)
+        if last is not None and event.name in ("opened", "released", "degraded"):
+            details["evidence"] = dict(last.evidence)
+        if event.name == "released":
+            details["waited_for"] = event.held_by
+        if incident is not None and event.name == "ended":
+            details["cause"] = incident.cause
+            details["attempts"] = self._attempts(incident)
+        return details
+
+    def of_lasting(self, component: Component, incident: Incident) -> Details:
+        """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""
+        details = self._facts(component) | {"cause": incident.cause, "started": incident.started}
+        details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
+        details |= self._outlook(component)
+        last = self._last_looks.get(component.id)
+        if last is not None:
+            details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
+        return details
+
+    def _facts(self, component: Component) -> dict[str, object]:
+        details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
+        details["target"] = target_of(component)
+        known = [state for id_, state in self.states.items() if id_ in self.config.components]
+        details["in_fault"] = sum(state.state in ("fault", "recovering") for state in known)
+        details["watched"] = len(self.config.components)
+        if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
+            details["held"] = held
+        state = self.states.get(component.id)
+        if state is not None and state.flapping:
+            details["flapping"] = True
+        return details
+
+    def _is_unwell(self, id_: str) -> bool:
+        """Whether a component fails: by this very pass, or by the last ones where this one says nothing of it."""
+        status, state = self.seen.get(id_), self.states.get(id_)
+        if status in FAILURES or status in SUCCESSES:
+            return status in FAILURES
+        return state is not None and state.state in ("suspect", "fault")
+
+    @cached_property
+    def _recovery(self) -> "Facts":
+        """Read once: a hundred that fall together would otherwise read each other's facts a hundred times."""
+        from heartbeat_cli.passes.facts import Facts  # a fault is rare, and every pass pays for imports
+
+        return Facts(self.db, self.config, self.now)
+
+    def _outlook(self, component: Component) -> Details:
+        """What recovery will do, or what holds it back."""
+        from heartbeat_cli.passes.facts import outlook
+
+        next_ = outlook(self._recovery, component)
+        return {"recovery": next_.text, "ask": next_.asks}
+
+    def _attempts(self, incident: Incident) -> list[list[str]]:
+        return [[one.action, one.outcome, one.detail] for one in recoveries.of_incident(self.db, incident.id)]

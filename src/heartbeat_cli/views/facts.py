@@ -1,0 +1,225 @@
+"""What a message's template may say, as names and values: harmless, redacted, bounded, in the reader's language.
+
+`of_alert` and `of_digest` are the only way from an alert into a template; docs/messages.md lists the names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.views.voice import Voice
+from heartbeat_cli.views.wording import description, local_time, recommendations
+
+Values = dict[str, Any]
+
+_EVIDENCE, _PIECES = 600, 10  # characters of one piece in a message, and pieces; the store keeps more
+_TRIED = 6  # attempts that are listed, the last ones
+_TEXT_LINES = 2_000
+_LATEST = 2e11  # seconds since the epoch that are still a date
+_GRAVITY: dict[str, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
+_OVER = ("recovered", "degraded_ended", "observer_sees", "store_restored")
+_FAMILIES = ("down", "slow", "degraded")
+_RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
+
+
+class Detail(NamedTuple):
+    """How much of each alert a digest holds: evidence pieces, advice lines, characters of the cause; `short`: names."""
+
+    evidence: int
+    advice: int
+    cause: int
+    short: bool = False
+
+
+DETAILS = (Detail(2, 2, 300), Detail(0, 2, 300), Detail(0, 0, 300), Detail(0, 0, 60), Detail(0, 0, 0, short=True))
+
+
+def family(type_: str) -> str:
+    """What an alert type has in common with others: down, slow, degraded, over, or nothing."""
+    if type_ in _OVER:
+        return "over"
+    tail = type_.rpartition("_")[2]
+    return tail if tail in _FAMILIES else ""
+
+
+def worst(alerts: Iterable[Alert]) -> Severity:
+    """The gravest severity among what began; the end of something is never grave."""
+    began = [alert.severity for alert in alerts if family(alert.type) != "over"]
+    return max(began, key=lambda one: _GRAVITY.get(one, 0), default="low")
+
+
+def of_alert(alert: Alert, voice: Voice) -> Values:
+    """Everything a template may use about one alert."""
+    details, over = alert.details, family(alert.type) == "over"
+    known = alert.incident or alert.type == "missed_runs"
+    started, ended = (_number(details.get(key)) if known else None for key in ("started", "ended"))
+    text = details.get("text")
+    tried = _tried(alert, voice)
+    return {
+        "mark": _mark(alert),
+        "title": voice.clean(alert.title, 200),
+        "label": voice.word("resolved") if over else voice.word(alert.severity),
+        "type": alert.type,
+        "kind": str(details.get("kind", "")),
+        "component": voice.clean(alert.component, 100),
+        "target": voice.clean(str(details.get("target") or alert.component), 100),
+        "observer": voice.clean(str(details.get("observer") or ""), 100),
+        "severity": "" if over or alert.type in ("report", "test") else voice.word(alert.severity),
+        "at": local_time(alert.at, voice.timezone),
+        "timezone": voice.timezone,
+        "since": "" if started is None else moment(started, alert.at, voice.timezone),
+        "until": "" if ended is None else moment(ended, alert.at, voice.timezone),
+        "lasting": "" if started is None else voice.span(max(0.0, (ended or alert.at) - started)),
+        "description": _description(alert, voice),
+        "cause": voice.said(_text(details.get("cause"))),
+        "last": _last(alert, voice),
+        "flapping": bool(details.get("flapping")),
+        "reason": voice.said(alert.reason),
+        "attempts": tried,
+        "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
+        "healed": _healed(alert, tried),
+        "ask": f"heartbeat recover --component {alert.component}" if details.get("ask") else "",
+        "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
+        "waited_for": voice.clean(_text(details.get("waited_for")), 60),
+        "advice": _advice(alert, voice),
+        "evidence": _evidence(alert, voice),
+        "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
+    }
+
+
+def of_digest(alerts: Sequence[Alert], voice: Voice, detail: Detail) -> Values:
+    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert`."""
+    begun = sorted(
+        (one for one in alerts if family(one.type) != "over"),
+        key=lambda one: (-_GRAVITY.get(one.severity, 0), _number(one.details.get("started")) or one.at),
+    )
+    ended = [one for one in alerts if family(one.type) == "over"]
+    return {
+        "mark": _mark(begun[0]) if begun else _GREEN,
+        "title": _headline(alerts, begun, ended, voice),
+        "label": voice.word(worst(alerts)) if begun else voice.word("resolved"),
+        "begun": [] if detail.short else [_shortened(of_alert(one, voice), detail) for one in begun],
+        "ended": [] if detail.short else [of_alert(one, voice) for one in ended],
+        "names": _names([*begun, *ended], voice) if detail.short else [],
+        "at": local_time(voice.now, voice.timezone),
+        "timezone": voice.timezone,
+    }
+
+
+def _shortened(values: Values, detail: Detail) -> Values:
+    cause = values["cause"]
+    return values | {
+        "evidence": values["evidence"][: detail.evidence],
+        "advice": values["advice"][: detail.advice],
+        "cause": cause if len(cause) <= detail.cause else cause[: detail.cause - 1] + "…",
+        "recovery": values["recovery"] if detail.advice else "",
+    }
+
+
+def _headline(alerts: Sequence[Alert], begun: Sequence[Alert], ended: Sequence[Alert], voice: Voice) -> str:
+    for alert in sorted(alerts, key=lambda one: one.at, reverse=True):
+        count, total = (_number(alert.details.get(key)) for key in ("in_fault", "watched"))
+        if count is not None and total:
+            key = "digest_in_fault" if count else "digest_well"
+            return voice.word(key, count=round(count), total=round(total))
+    words = [voice.word("digest_begun", count=len(begun))] if begun else []
+    words += [voice.word("digest_ended", count=len(ended))] if ended else []
+    return voice.word("comma").join(words)
+
+
+def _names(alerts: Sequence[Alert], voice: Voice) -> list[str]:
+    """Every title, many on a line, but no line so long that a channel would cut it."""
+    lines = [""]
+    for alert in alerts:
+        one = f"{_mark(alert)} {voice.clean(alert.title, 60)}"
+        if lines[-1] and len(lines[-1]) + len(one) > 150:
+            lines.append("")
+        lines[-1] += f" {one}" if lines[-1] else one
+    return lines
+
+
+def moment(at: float, now: float, timezone: str) -> str:
+    """A moment as short as it may be: the time of a day that is this one."""
+    shown = local_time(at, timezone)
+    return shown[11:] if shown[:10] == local_time(now, timezone)[:10] else shown[:16]
+
+
+def _mark(alert: Alert) -> str:
+    if family(alert.type) == "over":
+        return _GREEN
+    if alert.type in ("report", "test"):
+        return _BLUE
+    return _YELLOW if alert.severity == "low" else _RED
+
+
+def _description(alert: Alert, voice: Voice) -> str:
+    for topic in (alert.type, family(alert.type)):
+        if found := description(topic, voice.locale):
+            return found
+    return description(str(alert.details.get("kind", "")), voice.locale) if family(alert.type) == "down" else ""
+
+
+def _advice(alert: Alert, voice: Voice) -> list[str]:
+    if family(alert.type) == "over":
+        return []
+    kind = str(alert.details.get("kind", ""))
+    target = str(alert.details.get("target") or alert.component)
+    own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
+    for topic in (alert.type, family(alert.type), kind if own else ""):
+        if found := recommendations(topic, alert.component, target, voice.locale):
+            return [voice.clean(step) for step in found]
+    return []
+
+
+def _tried(alert: Alert, voice: Voice) -> list[Values]:
+    rows = [row for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
+    return [
+        {
+            "number": number,
+            "action": voice.clean(str(action), 60),
+            "outcome": voice.word(voice.clean(str(outcome), 60)),
+            "done": outcome in ("done", "working", "cut off"),
+            "detail": voice.said(str(detail)),
+        }
+        for number, (action, outcome, detail, *_) in list(enumerate(rows, 1))[-_TRIED:]
+    ]
+
+
+def _healed(alert: Alert, tried: Sequence[Values]) -> str:
+    """What made it well, as far as is known: the last step that was taken, else nothing: it came back by itself."""
+    done = [one for one in tried if one["done"]] if alert.type == "recovered" else []
+    return f"{done[-1]['action']}: {done[-1]['detail']}" if done else ""
+
+
+def _last(alert: Alert, voice: Voice) -> str:
+    """What the newest look saw, where the alert says that and it is not what was seen first."""
+    last = _list(alert.details.get("last"))
+    if len(last) < 2 or not last[1] or last[1] == alert.details.get("cause"):
+        return ""
+    return voice.said(str(last[1]))
+
+
+def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
+    found = alert.details.get("evidence")
+    pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
+    shown = [(voice.said(str(label), 60), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
+    return [(label, text) for label, text in shown if text]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _number(value: object) -> float | None:
+    """A count or a moment as details hold it; None for what can be neither."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
+    return float(value) if known else None  # type: ignore[arg-type]

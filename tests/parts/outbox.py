@@ -1,0 +1,46 @@
+"""The outbox as a sender uses it: a parcel claimed, and what came of sending it."""
+
+from heartbeat_cli.domain import delivery
+from heartbeat_cli.domain.channel import ChannelCommon
+from heartbeat_cli.domain.delivery import Trial
+from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.store import outbox
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.outbox import Outcome, Parcel
+
+LEASE = 60.0
+_ANY = ChannelCommon()
+
+
+def taken(db: Database, now: float, channel: str, digest: bool = True, owner: str = "me") -> list[str]:
+    """The ids of what is claimed, nothing when nothing is due."""
+    parcel = outbox.claim(db, owner, now, LEASE, channel, digest)
+    return [] if parcel is None else [one.id for one in parcel.notifications]
+
+
+def claim(db: Database, now: float, channel: str, digest: bool = True) -> Parcel:
+    parcel = outbox.claim(db, "me", now, LEASE, channel, digest)
+    assert parcel is not None
+    return parcel
+
+
+def settle(
+    db: Database,
+    parcel: Parcel,
+    error: str | None,
+    now: float,
+    *,
+    common: ChannelCommon = _ANY,
+    retryable: bool = True,
+    unsure: bool = False,
+    retry_after: float | None = None,
+) -> None:
+    """A try that ended with this error (None: it was taken); the heir is the fallback."""
+    failed = None if error is None else DeliveryError(
+        error, retryable=retryable, unsure=unsure, retry_after=retry_after
+    )  # fmt: skip
+    trial = Trial(0.25, failed)
+    fate = delivery.fate(trial, common, parcel.notifications[0].attempts, now, now)
+    heirs = (common.fallback,) if common.fallback else ()
+    remark = f"{parcel.channel} does not take it"
+    outbox.settle(db, parcel, Outcome(now, "here", fate, error, None, trial.took, heirs, remark))

@@ -1,0 +1,210 @@
+"""Alerts as messages: what the reader needs stands in them, in both languages, and nothing that does harm."""
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_cli import plugins
+from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.telegram_text import fit
+from heartbeat_cli.views import facts, messages, voice
+from heartbeat_cli.views.wording import LOCALES, recommendations
+from heartbeat_cli.views.words_en import TITLES
+
+ZONE, START = "Asia/Hong_Kong", 1_795_000_000.0  # 19:06:40 there
+SECRET = "hunter2-hunter2"
+
+
+def alert(type_: str = "agent_down", severity: Any = "high", after: float = 95.0, **details: Any) -> Alert:
+    base = {"cause": "connection refused by localhost:8000", "started": START, "kind": "agent", "observer": "pi"}
+    reason = "3 failing looks in a row (threshold 3)"
+    title = TITLES.get(type_, "{name} is down").replace("{name}", "Main Agent")
+    return Alert(f"i/{type_}", type_, severity, title, "main", START + after, "i", reason, base | details)
+
+
+def made(one: Alert, locale: str = "en", **more: Any) -> Message:
+    return messages.message(one, locale, ZONE, [SECRET], **more)
+
+
+def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_to_do() -> None:
+    found = made(
+        alert(
+            evidence={"http": "no HTTP answer from http://localhost:8000/health", "body": "a\nb"},
+            recovery="next: step 1 of 2: systemd restart of openclaw-main",
+            held=["chat", "web"],
+        )
+    )
+    assert (found.title, found.label, found.thread) == ("Main Agent is down", "high", "i")
+    assert found.html.splitlines() == [
+        "<b>🔴 Main Agent is down</b> since 19:06:40",
+        "",
+        "<b>connection refused by localhost:8000</b>",
+        "The agent's health address gave no good answer.",
+        "Waiting for it: chat, web",
+        "",
+        "<b>Recovery</b>",
+        "Next: step 1 of 2: systemd restart of openclaw-main",
+        "",
+        "<b>What to do</b>",
+        *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en"), 1)],
+        "",
+        "<b>http</b>",
+        "<pre>no HTTP answer from http://localhost:8000/health</pre>",
+        "<b>body</b>",
+        "<pre>a",
+        "b</pre>",
+        "",
+        "<i>main · high · seen by pi · 2026-11-18 19:08:15 Asia/Hong_Kong</i>",
+        "<i>Why this message: 3 failing looks in a row (threshold 3)</i>",
+    ]
+    plain = unescape(re.sub(r"</?\w+>", "", found.html))
+    assert found.text == plain.removeprefix("🔴 Main Agent is down").strip()
+
+
+def test_the_end_says_how_long_it_was_and_what_healed_it_and_is_not_grave() -> None:
+    tried = [["systemd", "failed", "no such unit"], ["script", "done", "restart_main.sh ended with exit code 0"]]
+    over = made(alert("recovered", after=430, attempts=tried))
+    assert over.html.startswith("<b>🟢 Main Agent is well again</b> after 7 min\n\nHealed by: script: restart_main.sh")
+    assert "It was: connection refused" in over.text and "high" not in over.text and over.label == "resolved"
+    assert "What to do" not in over.text and "1. systemd: failed - no such unit" in over.text
+    assert "It came back by itself." in made(alert("recovered")).text
+
+
+def test_what_waits_for_a_word_says_for_which() -> None:
+    assert "<code>heartbeat recover --component main</code>" in made(alert(ask=True)).html
+
+
+def test_a_start_on_another_day_bears_its_date() -> None:
+    assert " since 2026-11-18 19:06\n" in made(alert("reminder", after=90_000)).html.replace(", for 1 d 1 h", "")
+
+
+def test_the_newest_look_of_a_reminder_is_told_where_it_says_something_else() -> None:
+    assert "Now: HTTP 503" in made(alert("reminder", last=["unhealthy", "HTTP 503"])).text
+    assert "Now:" not in made(alert("reminder", last=["error", "connection refused by localhost:8000"])).text
+
+
+KINDS = plugins.kinds("monitors")
+TYPES = [
+    *(f"{kind}_{what}" for kind in KINDS for what in ("down", "slow", "degraded")),
+    *(
+        "degraded_ended",
+        "recovered",
+        "recovery_failed",
+        "recovery_denied",
+        "recovery_braked",
+        "recovery_held",
+        "reminder",
+        "escalated",
+    ),
+    *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
+    *("report", "test"),
+]
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
+    kind = type_.partition("_")[0]
+    one = alert(
+        type_, kind=kind if kind in KINDS else "agent", **({"text": "words"} if type_ in ("report", "test") else {})
+    )
+    english, chinese = (made(one, locale) for locale in LOCALES)
+    assert "{" not in english.text + chinese.text and english.text != chinese.text
+    words = re.sub(
+        r"Main Agent|Asia/Hong_Kong|localhost:8000|openclaw-main|PostgreSQL|[a-z]+ is down", "", chinese.text
+    )
+    assert not re.search(r"\b(the|is|was|since|what|why|seen)\b", words, re.I), words
+    if not type_.endswith(("_ended", "recovered", "_sees", "_restored", "report", "test")):
+        assert "What to do\n1. " in english.text and "建議處理方法\n1. " in chinese.text
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) -> None:
+    down = alert("agent_down", held=["chat"], in_fault=3, watched=9)._replace(title="Main Agent is down")
+    db = alert("database_down", "severe", 99, kind="database", cause="timed out")._replace(title="DB is down", id="d")
+    over = alert("recovered", after=99)._replace(title="Web is well again")
+    found = messages.digest([over, down, db], locale, ZONE, [], id="d-1", remark="a remark")
+    assert (found.id, found.severity, found.thread, found.type) == ("d-1", "severe", None, "digest")
+    heads = [line for line in found.text.splitlines() if line[:1] in ("🔴", "🟡", "🟢")]
+    assert [re.sub(r"( since|（| after).*", "", line) for line in heads] == [
+        "🔴 DB is down",
+        "🔴 Main Agent is down",
+        "🟢 Web is well again",
+    ]
+    assert found.title == {"en": "3 of 9 in fault", "zh-HK": "9 個組件中有 3 個故障"}[locale]
+    assert "chat" in found.text and found.text.endswith("a remark")
+
+
+def test_a_digest_of_one_is_the_message_and_one_of_ends_is_good_news() -> None:
+    assert messages.digest([alert()], "en", ZONE, [], id="d") == made(alert())._replace(id="d")
+    ends = [alert("recovered"), alert("degraded_ended")]
+    found = messages.digest(ends, "en", ZONE, [], id="d")
+    assert (found.title, found.severity, found.label) == ("2 over", "low", "resolved")
+    assert found.html.startswith("<b>🟢 2 over</b>")
+
+
+@pytest.mark.parametrize("count", [2, 9, 30, 120, 300])
+def test_a_digest_loses_evidence_before_advice_before_causes_and_never_a_name(count: int) -> None:
+    evidence = {"body": "x" * 2_000, "http": "y" * 500}
+    many = [
+        alert(severity="severe", cause=f"cause {n} " + "c" * 300, evidence=evidence)._replace(
+            title=f"Agent {n:03} is down"
+        )
+        for n in range(count)
+    ]
+    parts = fit(messages.digest(many, "en", ZONE, [], id="d").html)
+    shown = "".join(part.plain for part in parts)
+    assert all(f"Agent {n:03} is down" in shown for n in range(count))
+    assert len(parts) == 1 or count == 300
+    assert ("x" * 100 in shown) == (count == 2) and ("What to do" in shown) == (count <= 9)
+
+
+OWN = {
+    "a type": ("alert.agent_down.en.j2", "<b>{{ title }}!</b> call Ann: {{ cause }}"),
+    "a family": ("alert.down.en.j2", "<b>{{ title }}!</b> call Ann: {{ cause }}"),
+    "everything": ("alert.en.j2", "<b>{{ title }}!</b> call Ann: {{ cause }}"),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_one_file_rewords_a_message_title_and_all(name: str, tmp_path: Path) -> None:
+    file, text = OWN[name]
+    (tmp_path / file).write_text(text)
+    found = made(alert(cause="<i>1 & 2"), own=str(tmp_path))
+    assert (found.title, found.text) == ("Main Agent is down!", "call Ann: <i>1 & 2")
+    assert found.html == "<b>Main Agent is down!</b> call Ann: &lt;i&gt;1 &amp; 2"
+    assert made(alert(), "zh-HK", own=str(tmp_path)) == made(alert(), "zh-HK")
+
+
+def test_a_block_of_a_template_can_be_replaced_alone(tmp_path: Path) -> None:
+    text = '{% extends "alert.en.j2" %}{% block advice %}Call Ann.{% endblock %}'
+    (tmp_path / "alert.down.en.j2").write_text(text)
+    found = made(alert(), own=str(tmp_path))
+    assert "Call Ann." in found.text and "What to do" not in found.text and "connection refused" in found.text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["{% if %}", "{{ nobody }}", "{{ title.x.y }}", "{% extends 'nobody.j2' %}", "  \n", "{{ 1 / 0 }}", b"\xff\xfe"],
+)
+def test_a_broken_template_loses_no_message_and_is_named_in_it(broken: str | bytes, tmp_path: Path) -> None:
+    file = tmp_path / "alert.agent_down.en.j2"
+    file.write_bytes(broken if isinstance(broken, bytes) else broken.encode())
+    found, plain = made(alert(), own=str(tmp_path), remark="sent by mail"), made(alert())
+    assert found.title == plain.title and found.text.startswith(plain.text)
+    assert "sent by mail" in found.text and "template" in found.text.removeprefix(plain.text)
+
+
+def test_a_remark_is_the_last_line() -> None:
+    assert made(alert(), remark="tg is <down>").html.endswith("\n<i>tg is &lt;down&gt;</i>")
+
+
+def test_the_manual_names_everything_a_template_may_use() -> None:
+    manual = (Path(__file__).parents[2] / "docs/messages.md").read_text()
+    values = facts.of_alert(alert(), voice.Voice("en", ZONE, (), START))
+    digest = facts.of_digest([alert()], voice.Voice("en", ZONE, (), START), facts.DETAILS[0])
+    named = set(re.findall(r"`(\w+)`", manual))
+    assert {*values, *digest} - named == set()

@@ -1,0 +1,279 @@
+"""heartbeat's own lines in the other language: every one there is in the sources, what becomes of real ones, and that
+what a component says stays what it is."""
+
+import ast
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli import wire_fault
+from heartbeat_cli.domain import container, ladder, postgres_health, slowness
+from heartbeat_cli.domain.component import Common, Plan, Rung
+from heartbeat_cli.domain.fault_detection import Observation, Parent, Policy, State, step
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.ladder import Circumstances, Limits, Past
+from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.monitors import push, service
+from heartbeat_cli.views.causes_zh_hk import CAUSES
+from heartbeat_cli.views.reasons import translated
+from heartbeat_cli.views.reasons_zh_hk import REASONS
+
+SOURCE = Path(__file__).parents[2] / "src/heartbeat_cli"
+ROOMS = ("monitors/*.py", "actions/*.py", "wire*.py", "dial.py", "libpq.py", "in_flight.py", "passes/[cdorst]*.py")
+DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")
+FOUND = {path for room in ROOMS for path in SOURCE.glob(room)} | {SOURCE / f"domain/{name}.py" for name in DOMAIN}
+FILES = sorted(path for path in FOUND if path.is_file() and "rights" not in path.name)  # rights are for `doctor`
+GAP = "\0"
+# Texts that are looked for, or said elsewhere than in an alert.
+RECOGNISED = {
+    *("interactive authentication required", "password is required", "a terminal is required", "is not allowed to"),
+    *("not in the sudoers", "no such container", "wrong version number", "packet length too long"),
+    *("record layer failure", "reset by peer", "not yet valid", "self-signed certificate in certificate chain"),
+    *("unable to get local issuer", "unable to verify the first", "ip address mismatch"),
+    *("not allowed to end: " + GAP, "not yet installed", "a character that cannot be sent"),
+    "is Docker running, and is `host` right?",
+    "no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value|service"
+    "|could not match",
+}
+PATTERNS = REASONS | CAUSES
+
+
+class _Lines(ast.NodeVisitor):
+    """The texts of a module that read like a line of ours: three words or more, no settings' trouble, no docstring."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if not node.name.endswith(("problems", "problem")):
+            for statement in node.body:
+                self.visit(statement)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> None: ...
+
+    def visit_Call(self, node: ast.Call) -> None:
+        if not (isinstance(node.func, ast.Name) and node.func.id in ("ValueError", "TooSlow", "Right")):
+            self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self.found.append("".join(str(p.value) if isinstance(p, ast.Constant) else GAP for p in node.values))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.found.append(node.value)
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    lines = _Lines()
+    lines.visit(ast.parse(path.read_text()))
+    for text in lines.found:
+        if re.search(r"[a-z]{2,},? [a-z]{2,} [a-z]{2,}", text) and not re.search(
+            r"\b(SELECT|select|SET)\b|\(\?:", text
+        ):
+            yield text
+
+
+def left_in_english(text: str) -> bool:
+    """Whether three English words in a row are left."""
+    return bool(re.search(r"[A-Za-z']+,? [a-z']+,? [a-z']+", text))
+
+
+def has_translation(text: str) -> bool:
+    """Whether it becomes Chinese, or is a piece of a line whose words stand in a pattern, whatever stands between."""
+    if not left_in_english(translated(text.replace(GAP, "7"), "zh-HK")):
+        return True
+    words = re.split(rf"\{{\w*\}}|\d+|{GAP}:{GAP}|{GAP}", text.strip(" ()"))
+    wanted = ".*".join(re.escape(one) for one in words)
+    return any(re.search(wanted, english) for english in PATTERNS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_line_in_the_sources_has_its_translation(path: Path) -> None:
+    lines = {line for line in lines_of(path) if line not in RECOGNISED}
+    assert [line for line in lines if not all(has_translation(part) for part in line.split("; ") if part)] == []
+
+
+def detection() -> Iterator[str]:
+    window = Policy(fail_window=5)
+    for policy in (Policy(), window):
+        state, parent = State(since=0.0), Parent("db", in_fault=True)
+        looks = [("error", parent)] * 3 + [("error", None)] * 3 + [("degraded", None)] * 6 + [("healthy", None)] * 9
+        for at, (status, above) in enumerate(looks):
+            state, events = step(policy, state, Observation(float(at), status, "x"), above)  # type: ignore[arg-type]
+            yield from (event.reason for event in events)
+        for at in range(3):
+            state, events = step(policy, state, Observation(50.0 + at, "error", "x"))
+            yield from (event.reason for event in events)
+
+
+def tried(rung: int, outcome: str, started: float, **more: float) -> Attempt:
+    row = Attempt("i/1", "i", "main", rung, "systemd", "heartbeat", "here", started, None, outcome, "why")
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
+def decisions() -> Iterator[str]:
+    plan = Plan("on", (Rung("systemd", None), Rung("script", None)))
+    calm, limits = Circumstances("fault", "error"), Limits(60.0)
+
+    def reason(around: Circumstances = calm, past: Sequence[Attempt] = (), plan: Plan = plan) -> str:
+        return ladder.decide(plan, limits, Past(past, past, (), "here"), around, 100.0).reason
+
+    for around in (
+        calm,
+        calm._replace(held_by="db"),
+        calm._replace(parent_back=("db", 20.0)),
+        calm._replace(maintenance="disk swap"),
+        calm._replace(state="recovering"),
+        calm._replace(blip=True),
+        calm._replace(last_status="unknown"),
+        calm._replace(uptime=5.0),
+    ):
+        yield reason(around)
+    for past in (
+        [tried(0, "done", 90.0, verify_until=130.0)],
+        [tried(0, "running", 90.0)],
+        [tried(0, "running", 10.0)],
+        [tried(0, "lost", 10.0)],
+        [tried(0, "cut off", 10.0)],
+        [tried(0, "failed", 90.0)],
+        [tried(1, "failed", 90.0)],
+        [tried(1, "denied", 90.0)],
+        [tried(0, "done", 10.0, verified=20.0)],
+        [tried(0, "done", -200.0, verified=-190.0)],
+        [tried(0, "done", 10.0, verified=20.0)] * 5,
+        [tried(0, "failed", -20_000.0)],
+    ):
+        yield reason(past=past)
+    yield reason(plan=plan._replace(mode="ask")).replace("{id}", "main")
+    yield reason(plan=plan._replace(mode="off"))
+    yield reason(plan=plan._replace(ladder=()))
+
+
+def containers() -> Iterator[str]:
+    ill = {"Status": "unhealthy", "FailingStreak": 3, "Log": [{"ExitCode": 1, "Output": ""}]}
+    for state in (
+        {"Status": "restarting", "ExitCode": 137, "OOMKilled": True},
+        {"Status": "exited", "ExitCode": 143},
+        {"Status": "exited", "ExitCode": 127, "Error": "not found"},
+        {"Status": "exited", "ExitCode": 126},
+        {"Status": "paused"},
+        {"Status": "created"},
+        {"Status": "dead"},
+        {"Status": "removing"},
+        {"Status": "weird"},
+        {"Status": "running", "Health": ill},
+        {"Status": "running", "Health": ill | {"FailingStreak": 1}},
+        {"Status": "running", "Health": {"Status": "starting"}},
+    ):
+        yield container.judge(state, exited_ok=False, ailing=True).error or ""
+
+
+def services() -> Iterator[str]:
+    settings = service.Settings("web")
+    died = {"ExecMainStatus": "3", "ExecMainCode": "1"}
+    for properties in (
+        {"LoadState": "not-found"},
+        {"LoadState": "masked", "ActiveState": "active"},
+        {"LoadState": "bad-setting"},
+        {"ActiveState": "failed", "Result": "exit-code", **died},
+        {"ActiveState": "failed", "Result": "signal", "ExecMainStatus": "9", "ExecMainCode": "2"},
+        {"ActiveState": "active", "SubState": "exited"},
+        {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", **died},
+        {"ActiveState": "activating", "SubState": "start"},
+        {"ActiveState": "deactivating"},
+        {"ActiveState": "maintenance"},
+        {"ActiveState": "weird"},
+        {"ActiveState": "inactive", "TriggeredBy": "web.timer", **died},
+    ):
+        yield service._judge(settings, properties, 0).error or ""
+    yield service._judge(settings, died, 2).error or ""
+
+
+def exchanges() -> Iterator[str]:
+    facts = wire_fault.Facts(0, "what it said", "https", "example.org:443", False, 5.0, 111, 0.0, 0.0, 0.0, 0)
+    for code in (*wire_fault._BY_CODE, 60, 99):
+        yield wire_fault.fault_of(facts._replace(code=code)).text
+        yield wire_fault.fault_of(facts._replace(code=code, resolved=0.1, connected=0.2)).text
+        yield wire_fault.fault_of(facts._replace(code=code, resolved=0.1, connected=0.2, tls_done=0.3)).text
+        yield wire_fault.fault_of(facts._replace(code=code, resolved=0.1, connected=0.2, tls_done=1, received=9)).text
+    for said, text in wire_fault._CERTIFICATE_WORDS:
+        assert wire_fault.fault_of(facts._replace(code=60, said=said)).text == text
+        yield text
+
+
+def others() -> Iterator[str]:
+    late = slowness.judge(Common(slow_after=1.0), Reading("healthy", 2.0), {})
+    past = slowness.judge(Common(slow_factor=3.0), Reading("healthy", 2.0), {slowness.MEMORY: [0.1] * 20})
+    yield from (late.error or "", past.error or "")
+    limits = postgres_health.Limits(85, 95, 60, 60, 1, 60, 60, 70)
+    ill = ("app", True, 99, 100, 1, 90.0, None, 1, 7200.0, None, 2, 2, 75.0, None, 90.0, 0, 1.0, 2e9)
+    yield postgres_health.judge(postgres_health.Figures(*ill), limits)[1] or ""
+    beat = {"at": 0.0, "event": "success"}
+    for beats in ([beat], [beat | {"event": "start"}], [beat | {"event": "fail", "exit_code": 3, "message": "full"}]):
+        yield push.probe(push.Settings(60), Look("it", 5, 90_000.0, {"beats": beats})).error or ""
+    yield "disk / 97 % full (limit 95 %), 1.2 GB free; memory 98 % used (limit 97 %), 80.0 MB available"
+    yield "3 failing looks in a row (threshold 3); muted: silence 7 (we know)"
+    yield "held: its budget is spent: 5 steps within 1 h; steps again after 4 h of quiet"
+    yield "held: this host's budget is spent: 20 steps within 1 h, the next one in 7 min"
+    yield "step 1 was taken 2 times within 1 h; waits 3 min more"
+    yield (
+        "all 2 steps were tried; the first one again after 4 h of quiet; "
+        "or now by: heartbeat recover --component web --force"
+    )
+    yield "step 1 healed it; the next look is waited for"
+    yield "next: step 1 of 2: systemd web.service"
+    yield (
+        "heartbeat is not permitted to do it: the right to restart web.service is missing: allow restart of "
+        "web.service in a polkit rule, or set sudo = true and a line in sudoers (Connection refused); the first one "
+        "again after 4 h of quiet; or now by: heartbeat recover --component web --force"
+    )
+    yield (
+        "held: it could not be looked at just now (Docker did not answer in time: no answer within 5.0 s (connected, "
+        "sent the request, not one line came back))"
+    )
+
+
+@pytest.mark.parametrize("source", [detection, decisions, containers, services, exchanges, others])
+def test_a_real_line_becomes_another_language(source: Callable[[], Iterator[str]]) -> None:
+    lines = [line for line in dict.fromkeys(source()) if line]
+    assert lines
+    shown = {line: translated(line, "zh-HK") for line in lines}
+    said = "what it said"  # by the other side: that stays
+    assert {line: text for line, text in shown.items() if left_in_english(text.replace(said, ""))} == {}
+    assert all(text != line for line, text in shown.items())
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("3 failing looks in a row (threshold 3)", "連續 3 次檢查失敗（界限 3 次）"),
+        ("a transaction is open for 2 h 5 min (limit 1 h)", "有交易已開啟 2 小時 5 分鐘（界限 1 小時）"),
+        ("no connection to db:5432: connection refused", "未能連接 db:5432：連線被拒"),
+        ("held: db, which it depends on, is in fault", "暫緩：它所依賴的 db 發生故障"),
+        ("it says: status DOWN (the model is not loaded yet)", "它表示：status DOWN（the model is not loaded yet）"),
+        ("CRITICAL - 300 mails in the queue; oldest 3 h", "CRITICAL - 300 mails in the queue; oldest 3 h"),
+        ("", ""),
+    ],
+)
+def test_what_a_component_says_stays(english: str, chinese: str) -> None:
+    assert translated(english, "zh-HK") == chinese
+    assert translated(english, "en") == english
+
+
+@pytest.mark.parametrize("text", ["held: " * 20_000, "; " * 500, "failed: (" * 90, "a: b " * 150, "{why}", "\0; \0"])
+def test_a_hostile_line_takes_no_time_and_breaks_nothing(text: str) -> None:
+    begun = time.process_time()
+    translated(text, "zh-HK")
+    assert time.process_time() - begun < 1
+
+
+def test_every_pattern_keeps_what_it_was_given() -> None:
+    for english, chinese in PATTERNS.items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(set(re.findall(r"\{\w+\}", chinese))), english
