@@ -16,7 +16,7 @@ _PLACES = ("Shop", "Warehouse", "Office", "Laboratory")
 
 def rendered(db: Any, config: Config, now: float = NOW) -> str:
     """The page of what is in the store."""
-    found = board.read(db, config.observer, config.components, ZoneInfo("Asia/Hong_Kong"), now)
+    found = board.read(db, config, ZoneInfo("Asia/Hong_Kong"), now)
     return dashboard.page(found, config, now)
 
 

@@ -21,7 +21,7 @@ def made(config: Config, story: deployment.Story | None) -> dict[str, str]:
     with deployment.store(config) as db:
         if story:
             deployment.live(db, config, NOW, story, step=600.0, span=7200.0)
-        found = board.read(db, config.observer, config.components, ZoneInfo("UTC"), NOW)
+        found = board.read(db, config, ZoneInfo("UTC"), NOW)
     return badges.pictures(found, config, NOW)
 
 

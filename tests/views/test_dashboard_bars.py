@@ -56,7 +56,7 @@ def test_what_nobody_looked_at_is_never_green(tmp_path: Path) -> None:
 
     with deployment.store(config) as db:
         deployment.live(db, config, NOW, story, step=60.0, span=10_000.0)
-        found = board.read(db, config.observer, config.components, ZoneInfo("UTC"), NOW)
+        found = board.read(db, config, ZoneInfo("UTC"), NOW)
     spoken = voice.of(config, NOW)
     day, days = dashboard_bars.day(found, "a", spoken), dashboard_bars.days(found, "a", spoken)
     assert _cells(day.paths, "ok") == 3 and _cells(day.paths, "none") == 20 and _cells(day.paths, "dim") == 1
@@ -69,7 +69,7 @@ def test_what_nobody_looked_at_is_never_green(tmp_path: Path) -> None:
 def test_a_board_without_history_has_empty_bars(tmp_path: Path) -> None:
     config = deployment.config(tmp_path)
     with deployment.store(config) as db:
-        found: Board = board.read(db, config.observer, config.components, ZoneInfo("UTC"), NOW)
+        found: Board = board.read(db, config, ZoneInfo("UTC"), NOW)
     bar = dashboard_bars.days(found, "main", voice.of(config, NOW))
     assert set(bar.paths) == {"none"} and bar.share == "-" and bar.marks == []
 
@@ -79,7 +79,7 @@ def test_bad_cells_say_when_and_how_much(tmp_path: Path) -> None:
     with deployment.store(config) as db:
         deployment.live(db, config, NOW, deployment.trouble, step=600.0)
         deployment.past(db, config, NOW - 86_400)
-        found = board.read(db, config.observer, config.components, ZoneInfo("UTC"), NOW)
+        found = board.read(db, config, ZoneInfo("UTC"), NOW)
     bar = dashboard_bars.days(found, "db", voice.of(config, NOW))
     assert any(re.fullmatch(r"2026-09-17: \d\d\.\d\d % up, down [\d a-z]+", text) for _, text in bar.marks), bar.marks
     assert 0.9 < bar.whole.coverage < 0.99, "nobody looked for a day and a half"

@@ -70,23 +70,31 @@ def command(
         raise UsageError("--again goes with --send")
     days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
     period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
-
-    def made(db: Any) -> Any:
-        return report.report(db, app.config, period, app.now())
-
-    if send:
-        with _progress(period), app.keeper() as keeper:
-            summary = keeper.do(made, app.now())
-            _send(app, keeper, summary, again)
-    else:
-        with _progress(period), app.store(history=True) as db:
-            summary = made(db)
-    text = _rendered(app, summary, form)
+    with _progress(period):
+        summary = _sent(app, period, again) if send else _made(app, period)
+        text = _rendered(app, summary, form)
     if output is not None:
         _write(output, f"{text}\n")
     elif not send:
         click.echo(text)
     return 0
+
+
+def _made(app: App, period: Any) -> Any:
+    from heartbeat_cli.passes import report
+
+    with app.store(history=True) as db:
+        return report.report(db, app.config, period, app.now())
+
+
+def _sent(app: App, period: Any, again: bool) -> Any:
+    """The summary that went out."""
+    from heartbeat_cli.passes import report
+
+    with app.keeper() as keeper:
+        summary = keeper.do(lambda db: report.report(db, app.config, period, app.now()), app.now())
+        _send(app, keeper, summary, again)
+    return summary
 
 
 def rendered(summary: Any, form: str, locale: str) -> str:

@@ -1,14 +1,12 @@
-"""Everything the dashboard needs, in some fifteen statements whose cost is that of the last 24 hours' looks and of the
-hours of the last 90 days, however old the store.
+"""Everything the dashboard needs, in some fifteen statements whose cost is that of the last 24 hours, however old the
+store (`board_days` has the bars of many days).
 
 Incidents are the open ones, alerts the newest few. `changed` is the cheap question `run` asks before it renders.
 """
 
 import json
-from bisect import bisect
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from itertools import pairwise
 from typing import Any
 
 from heartbeat_cli.config import Config
@@ -17,26 +15,22 @@ from heartbeat_cli.domain.board import (
     Board,
     Curve,
     Glance,
-    Known,
     LastPass,
     Quiet,
     Seen,
     Slots,
     day_slots,
-    gathered,
     midnights,
 )
-from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.coverage import hour_of
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.store import alerts, rollups, silences, spans, spool, states
+from heartbeat_cli.store import alerts, board_days, silences, spool, states
 from heartbeat_cli.store.database import Database
 
 _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
+_DAYS = "dashboard.days"  # file in the state folder
 _PER_SLOT = 2  # samples of a host that are read for each slot
-_LIVE = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
@@ -50,7 +44,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
-    hours, whole_days = known(db, names, components, slots, begins, now)
+    hours, whole_days = board_days.known(db, names, components, slots, begins, now, config.state_dir / _DAYS)
     away = spool.since(db)
     return Board(
         slots=slots,
@@ -114,58 +108,6 @@ def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict
         if key in names:
             of_component = found.setdefault(names[key], {})
             of_component[slot] = of_component.get(slot, Seen()).plus(_seen(STATUSES[status], *counts))
-    return found
-
-
-def known(
-    db: Database,
-    names: Mapping[int, str],
-    components: Mapping[str, Component],
-    slots: Slots,
-    begins: Sequence[float],
-    now: float,
-) -> tuple[dict[str, list[Known]], dict[str, list[Known]]]:
-    """What is known of each component's hours, and of the days that begin then, from one reading of the rollups."""
-    hours = [slots.start + 3600.0 * n for n in range(round((slots.end - slots.start) / 3600))]
-    edges = sorted({*hours, *begins})
-    found = days(db, names, [*edges, now])
-    return (
-        {id_: gathered(found.get(id_, {}), edges, hours, now) for id_ in components},
-        {id_: gathered(found.get(id_, {}), edges, begins, now) for id_ in components},
-    )
-
-
-def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict[str, dict[int, tuple[int, int]]]:
-    """Microseconds known up and down, by component and by the number of the day among those that begin at `edges` (the
-    last edge ends the last day). An hour belongs to the day it begins in; days without a look are left out."""
-    way = rollups.plan(db, edges[0], edges[-1])
-    found: dict[str, dict[int, tuple[int, int]]] = {}
-    rows = []
-    if stretches := _stretches(edges, way.rolled):
-        marks = ", ".join(f"({n}, {first}, {after})" for n, first, after in stretches)
-        rows = db.rows(
-            f"WITH days(number, first, after) AS (VALUES {marks}) SELECT h.component, d.number, sum(h.up_us),"
-            " sum(h.down_us) FROM days d JOIN heartbeat_hours h ON h.hour >= d.first AND h.hour < d.after GROUP BY 1, 2"
-        )
-    for start, end in way.live[-_LIVE:]:
-        number = bisect(edges, start) - 1
-        rows += [(key, number, one.up_us, one.down_us) for key, one in spans.tallies(db, start, end).items()]
-    for key, number, up, down in rows:
-        of_component = found.setdefault(names.get(key, ""), {})
-        before = of_component.get(number, (0, 0))
-        of_component[number] = before[0] + int(up), before[1] + int(down)
-    return found
-
-
-def _stretches(edges: Sequence[float], rolled: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The rolled hours of each day: (number, first hour, the one after the last). Said so plainly, an index finds them:
-    a condition on all of them beside the join's own makes SQLite read all for each day."""
-    found = []
-    for number, (start, end) in enumerate(pairwise(edges)):
-        for first, after in rolled:
-            a, b = max(first, -hour_of(-start)), min(after, -hour_of(-end))
-            if a < b:
-                found.append((number, a, b))
     return found
 
 

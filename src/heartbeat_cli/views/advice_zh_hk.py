@@ -1,4 +1,4 @@
-"""What a fault means and what to do about it, in Traditional Chinese as written in Hong Kong; `words_zh_hk` is the whole catalogue."""
+"""What a fault means and what to do about it, in Traditional Chinese; `words_zh_hk` is the whole catalogue."""
 
 DESCRIPTIONS = {
     "agent": "代理的健康檢查地址沒有正常回應。",

@@ -11,9 +11,10 @@ from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.summary import Summary
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views import wording
+from heartbeat_cli.views import reasons, wording
 
 _FOREIGN = 20_000  # characters of a foreign text that are looked at at all
+_REASON = 400  # of a line that is to be translated: a cut one would not be known
 _DAY = 86_400.0
 
 
@@ -41,8 +42,8 @@ class Speech(NamedTuple):
         return one_line(redact(one_line(text, _FOREIGN), self.secrets), limit) if text else ""
 
     def said(self, text: str | None, limit: int = 200) -> str:
-        """A line of heartbeat's own (a cause, a reason), with what others said in it."""
-        return _said(self.clean(text, limit), self.locale)
+        """A line of heartbeat's own (a cause, a reason) in the reader's language; what others said in it stays."""
+        return one_line(reasons.translated(self.clean(text, _REASON), self.locale), limit)
 
     def name(self, id_: str) -> str:
         """What people call a component."""
@@ -99,11 +100,6 @@ class Speech(NamedTuple):
         from heartbeat_cli.domain.plain import size
 
         return self.word("per_second", size=size(value))
-
-
-def _said(text: str, locale: str) -> str:
-    """The one place where reasons and causes are put into the reader's language."""
-    return text
 
 
 def percent(value: float | None) -> str:
