@@ -107,7 +107,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
-        remarks += _channels_in_trouble(app, db, now)
+        remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)

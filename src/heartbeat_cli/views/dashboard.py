@@ -176,7 +176,7 @@ def _alert(alert: Alert, sent: Sequence[Sent], voice: Voice) -> dict[str, Any]:
         "title": voice.clean(alert.title, 120),
         "severity": alert.severity,
         "ended": alert.type in ("recovered", "degraded_ended"),
-        "reason": voice.clean(alert.reason, 200),
+        "reason": voice.said(alert.reason, 200),
         "at": voice.moment(alert.at),
         "sent": [
             {

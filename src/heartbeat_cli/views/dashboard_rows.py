@@ -76,7 +76,7 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "since": voice.moment(state.since) if state else None,
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
-        "cause": voice.clean(glance.error, 200) if glance and glance.status != "healthy" else "",
+        "cause": voice.said(glance.error or "", 200) if glance and glance.status != "healthy" else "",
         "spark": _spark([seen[n].response if n in seen else None for n in range(board.slots.number)], voice),
         "day": dashboard_bars.day(board, one.id, voice),
         "days": dashboard_bars.days(board, one.id, voice),

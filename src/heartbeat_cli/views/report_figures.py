@@ -9,6 +9,7 @@ from heartbeat_cli.views.report_incidents import forecasts, names
 from heartbeat_cli.views.report_parts import Fact, Part
 from heartbeat_cli.views.report_voice import Speech, percent
 
+_UNSENT = ("handed_over", "waiting", "failed")  # states of a notification
 _SHOWN = 3  # of a list of worst ones
 _SHARES = (0.5, 0.95, 0.99)
 _BRIEF_GAUGES = ("cpu_percent", "memory_used_percent", "disk_used_percent", "connections_used_percent")
@@ -136,7 +137,7 @@ def _flakiest(speech: Speech) -> list[Fact]:
 
 
 def _forecasts(speech: Speech) -> list[Fact]:
-    said = [f"{what} {full}; {speech.word('now_at', now=now)}" for what, full, now in forecasts(speech)]
+    said = [speech.phrases((f"{what} {full}", speech.word("now_at", now=now))) for what, full, now in forecasts(speech)]
     return [Fact(speech.word("forecast"), tuple(said[:_SHOWN]), "warn")] if said else []
 
 
@@ -174,7 +175,7 @@ def _delivery(speech: Speech, brief: bool) -> Fact:
         of[one.state] = of.get(one.state, 0) + 1
     said = []
     for channel, of in sorted(states.items()):
-        rest = [speech.word(f"channel_{s}", count=of[s]) for s in ("waiting", "failed") if of.get(s)]
+        rest = [speech.word(f"channel_{s}", count=of[s]) for s in _UNSENT if of.get(s)]
         first = speech.word("channel_sent", channel=speech.clean(channel, 40), sent=of.get("sent", 0))
         said.append(speech.listed([first, *rest]))
     text = speech.word("alerts_told", count=len(summary.alerts), channels=speech.phrases(said) or speech.word("untold"))

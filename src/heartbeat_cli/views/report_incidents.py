@@ -54,7 +54,7 @@ def _faults(speech: Speech) -> list[Item]:
     found = []
     for story in own(speech):
         one = story.incident
-        if one.ended is not None or one.acked is not None:
+        if one.ended is not None or one.acked is not None or one.held_by:
             continue
         untried = not any(attempt.outcome in _CARRIED for attempt in story.attempts)
         if one.recovery == "failed" or untried:
@@ -79,7 +79,7 @@ def _watching(speech: Speech) -> list[Item]:
 def _channels(speech: Speech) -> list[Item]:
     trouble: dict[str, list[str]] = {}
     for one in speech.summary.deliveries:
-        if one.state != "sent" and one.last_error:
+        if one.state in ("waiting", "failed") and one.last_error:
             trouble.setdefault(one.channel, []).append(one.last_error)
     found = []
     for channel, errors in sorted(trouble.items()):
