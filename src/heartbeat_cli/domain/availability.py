@@ -7,6 +7,7 @@ and for nothing else.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from heartbeat_cli.domain.brakes import CARRIED_OUT
 from heartbeat_cli.domain.coverage import union
 from heartbeat_cli.domain.incident import Attempt, Incident
 
@@ -35,7 +36,7 @@ class Times(NamedTuple):
 
 
 class Recoveries(NamedTuple):
-    """Attempts by what became of them: `carried_out` ran to an end, `verified` of those healed, `stopped` were denied,
+    """Attempts by what became of them: `carried_out` took place, `verified` of those healed, `stopped` were denied,
     refused or interrupted and say nothing about healing."""
 
     carried_out: int = 0
@@ -112,10 +113,10 @@ def recoveries(attempts: Iterable[Attempt]) -> Recoveries:
     """What attempts to heal came to."""
     carried = verified = stopped = 0
     for one in attempts:
-        if one.outcome in ("done", "failed"):
+        if one.outcome in CARRIED_OUT and one.outcome != "running":
             carried += 1
-            verified += one.outcome == "done" and one.verified is not None
-        else:
+            verified += one.verified is not None
+        elif one.outcome != "held":  # nothing was attempted then
             stopped += 1
     return Recoveries(carried, verified, stopped)
 
