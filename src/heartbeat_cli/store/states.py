@@ -76,6 +76,16 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
     return [Incident(*row) for row in rows]
 
 
+def began_between(db: Database, start: float, end: float) -> int:
+    """How many incidents began in a span of time, those not counted that a parent's fault held."""
+    rows = db.rows(
+        "SELECT count(*) FROM heartbeat_incidents WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        " AND held_by IS NULL",
+        (start, end),
+    )
+    return int(rows[0][0])
+
+
 def save_incident(db: Database, incident: Incident) -> None:
     """Write an incident, new or changed."""
     times = {"started", "declared", "ended", "acked"}
