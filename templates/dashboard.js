@@ -18,6 +18,9 @@
     find("stale-age").textContent = stale ? "(" + ago(age) + ")" : "";
     find("stale").hidden = !stale;
     document.body.classList.toggle("is-stale", stale);
+    if (stale) // what was "4 s ago" when it was written is so no more
+      for (const time of document.querySelectorAll("time.since"))
+        time.textContent = ago(Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000));
     document.title = stale ? "⚠ " + title : title;
   };
   look();
@@ -31,20 +34,27 @@
   const filter = find("filter"), only = find("only"), shown = find("shown");
   const groups = [...document.querySelectorAll("details.group")].map((box) => ({
     box,
+    rest: box.querySelector("details.rest"),
     rows: [...box.querySelectorAll("tbody tr")].map((row) => ({
       row,
-      text: (row.querySelector(".who").textContent + " " + row.id.slice(2) + " " + box.id.slice(2) + " " +
+      text: (row.querySelector(".who").textContent + " " + row.id.slice(2) + " " + row.dataset.kind + " " +
         box.querySelector("h3").textContent).toLowerCase(),
     })),
   }));
   const apply = () => {
     const wanted = filter.value.trim().toLowerCase().split(/\s+/);
     let count = 0;
-    for (const { box, rows } of groups) {
-      let hits = 0;
+    for (const { box, rest, rows } of groups) {
+      let hits = 0, folded = 0;
       for (const { row, text } of rows) {
         row.hidden = !wanted.every((word) => text.includes(word));
-        if (!row.hidden && !(only.checked && row.classList.contains("ok"))) hits++;
+        if (row.hidden || (only.checked && row.classList.contains("ok"))) continue;
+        hits++;
+        if (rest && rest.contains(row)) folded++;
+      }
+      if (rest) {
+        rest.hidden = folded === 0;
+        if (filter.value.trim() && folded) rest.open = true;
       }
       box.hidden = hits === 0;
       if (hits && (filter.value.trim() || only.checked)) box.open = true;
@@ -54,6 +64,12 @@
     store.put("filter", filter.value);
     store.put("only", only.checked ? "1" : "");
   };
+  // A link to a component opens what it is folded away in.
+  const reveal = () => {
+    for (let at = location.hash && find(location.hash.slice(1)); at; at = at.parentElement)
+      if (at instanceof HTMLDetailsElement) at.open = true;
+  };
+  addEventListener("hashchange", reveal);
   for (const { box } of groups) {
     const was = store.get(box.id);
     if (was !== null) box.open = was === "1";
@@ -67,5 +83,6 @@
   filter.addEventListener("focus", () => store.put("focus", "1"));
   filter.addEventListener("blur", () => store.put("focus", ""));
   if (filter.value || only.checked) apply();
+  reveal();
   if (store.get("focus") === "1") filter.focus({ preventScroll: true });
 })();

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heartbeat_cli.commands.report import rendered
-from heartbeat_cli.domain.board import day_slots
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.replay import Imagined, replay
@@ -84,7 +83,7 @@ def well_shown(scene: Scene) -> None:
     """The page and the report of the day, with no negative figure in them."""
     now, day = scene.now, report.today(scene.now, "UTC")
     shown = report.report(scene.db, scene.config, report.period(day, day, "UTC"), now)
-    seen = board.read(scene.db, scene.config, day_slots(now, 0.0), now)
+    seen = board.read(scene.db, scene.config, UTC, now)
     page = dashboard.page(seen, scene.config, now)
     for text in (rendered(shown, "text", "en"), rendered(shown, "html", "en"), page):
         assert ">-" not in text.replace(">-<", "") and " -0." not in text

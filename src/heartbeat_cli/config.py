@@ -37,7 +37,7 @@ _MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is someth
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_PATHS = ("state_dir", "templates", "scripts", "file")
+_PATHS = ("state_dir", "templates", "scripts", "file", "badges")
 _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
 

@@ -82,11 +82,13 @@ class Retention(NamedTuple):
 
     heartbeats_days: days that single heartbeats are kept
     metrics_days: days that metrics are kept
+    rollups_days: days that hourly figures of both are kept: what reports of earlier days are made of
     incidents_days: days that incidents, alerts and recovery attempts are kept
     """
 
     heartbeats_days: int = 90
     metrics_days: int = 30
+    rollups_days: int = 400
     incidents_days: int = 730
 
 
@@ -105,11 +107,16 @@ class Dashboard(NamedTuple):
     """Keys of `[dashboard]`.
 
     file: where `heartbeat run` writes the page; default: nowhere
+    badges: folder that `heartbeat run` writes badges into, small pictures (SVG) of the state and the availability of
+        30 days: `_all.svg`, and one for each component
+    public: whether other users of this host, such as a web server, may read the page and the badges
     title: heading of the page
     interval: seconds after which `run` writes the page anew even when nothing changed
     """
 
     file: str | None = None
+    badges: str | None = None
+    public: bool = False
     title: str = "heartbeat"
     interval: float = 60.0
 

@@ -39,13 +39,43 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_is_written_whole_and_readable_by_all(folder: Path) -> None:
+def test_the_page_is_written_whole_and_for_ones_own_eyes_unless_it_is_public(folder: Path) -> None:
     target = folder / "other.html"
     ended = heartbeat(folder, "dashboard", "-o", str(target))
     assert (ended.code, ended.out, ended.err) == (0, "", f"{target}: written\n")
-    assert target.stat().st_mode & 0o777 == 0o644
+    assert target.stat().st_mode & 0o777 == 0o600
     assert target.read_text().startswith("<!doctype html>") and "</html>" in target.read_text()
     assert not [path for path in folder.iterdir() if path.name.startswith(".other")]
+    (folder / "heartbeat.toml").write_text(CONFIG.format(folder) + "public = true\n")
+    assert heartbeat(folder, "dashboard", "-o", str(target)).code == 0
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_badges_are_written_and_those_of_what_is_gone_are_removed(folder: Path) -> None:
+    place = folder / "badges"
+    ended = heartbeat(folder, "dashboard", "--badges", str(place))
+    assert ended == (0, "", f"{place}: 3 badges written\n")
+    assert {path.name for path in place.iterdir()} == {"_all.svg", "port.svg", "sshd.svg"}
+    assert (place / "port.svg").stat().st_mode & 0o777 == 0o600 and place.stat().st_mode & 0o777 == 0o700
+    (place / "drawing.svg").write_text("<svg/>")
+    text = CONFIG.format(folder)
+    text = text[: text.index("[components.sshd]")] + text[text.index("[dashboard]") :]
+    (folder / "heartbeat.toml").write_text(text + 'badges = "badges"\npublic = true\n')
+    assert heartbeat(folder, "run").code == 0
+    assert {path.name for path in place.iterdir()} == {"_all.svg", "port.svg", "drawing.svg"}
+    assert (place / "port.svg").stat().st_mode & 0o777 == 0o644
+
+
+def test_run_keeps_badges_alone_up_to_date_too(folder: Path) -> None:
+    text = CONFIG.format(folder).replace(f'file = "{folder}/page.html"', 'badges = "badges"')
+    (folder / "heartbeat.toml").write_text(text)
+    badge = folder / "badges/_all.svg"
+    assert heartbeat(folder, "run") == (0, "", "")
+    first = badge.stat().st_ino
+    assert heartbeat(folder, "run").code == 0 and badge.stat().st_ino == first
+    os.utime(badge, (time.time() - 700, time.time() - 700))
+    assert heartbeat(folder, "run").code == 0 and badge.stat().st_ino != first
+    assert not (folder / "page.html").exists()
 
 
 def test_without_a_name_it_goes_where_the_configuration_says_or_nowhere(folder: Path) -> None:
@@ -55,7 +85,9 @@ def test_without_a_name_it_goes_where_the_configuration_says_or_nowhere(folder: 
     (folder / "heartbeat.toml").write_text(CONFIG.format(folder).partition("[dashboard]")[0])
     ended = heartbeat(folder, "dashboard")
     assert ended.code == 2
-    assert ended.err == "heartbeat: no file to write to: give -o FILE, or set file in [dashboard]\n"
+    assert ended.err == (
+        "heartbeat: nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]\n"
+    )
 
 
 def test_run_writes_the_page_when_it_is_missing_when_something_changed_and_when_it_is_old(folder: Path) -> None:

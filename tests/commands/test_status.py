@@ -85,3 +85,16 @@ def test_it_says_when_the_store_was_away(tmp_path: Path) -> None:
         r"heartbeat: the store was away from \d{4}-\d\d-\d\d [\d:]{8} until \d{4}-\d\d-\d\d [\d:]{8}: refused", line
     )
     assert heartbeat(tmp_path, "status", "--format", "json").err == ""
+
+
+def test_who_is_wanted_and_who_is_not_told(tmp_path: Path) -> None:
+    thing = Outage(tmp_path, recovery='{ mode = "ask", ladder = [{ action = "command", command = ["true"] }] }')
+    thing.down()
+    assert "waits for your word: heartbeat recover --component thing" in heartbeat(tmp_path, "status").out
+    heartbeat(tmp_path, "silence", "thing", "--reason", "works")
+    heartbeat(tmp_path, "ack", "thing")
+    (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert row["waits_for_you"] is True and row["needs_person"] is False
+    assert row["acked"] and row["acked_by"] and row["quiet"]["kind"] == "silence" and row["quiet"]["reason"] == "works"
+    out = heartbeat(tmp_path, "status").out
+    assert "Acknowledged by" in out and "silenced until" in out and "it is broken" in out

@@ -88,7 +88,7 @@ def test_the_reasons_are_named() -> None:
     assert next_([tried(0, "refused")]).reason == "step 1 did not heal it (refused)"
     assert next_([tried(0, "done", ago=20)]).reason == "step 1 was taken; it has 40 s left to come up"
     assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
-    tail = "; the first one again after 3 h 58 min of quiet, or with --force"
+    tail = "; the first one again after 3 h 58 min of quiet; or now by: heartbeat recover --component {id} --force"
     assert next_([tried(2, "failed")]).reason == "all 3 steps were tried" + tail
     assert next_([tried(0, "failed")], rungs=1).reason == "the only step was tried" + tail
     assert next_([tried(0, "denied")], rungs=1)[1:3] == ("denied", f"heartbeat is not permitted to do it: why{tail}")

@@ -10,10 +10,11 @@ from heartbeat_cli.domain.summary import Period, Tally, total
 
 def test_shares_leave_out_what_could_not_be_looked_at() -> None:
     #                      healthy degraded unhealthy error unknown
-    tally = Tally("a", "agent", (6, 1, 1, 2, 90), answered=8, total_us=4_000_000)
+    tally = Tally("a", "agent", (6, 1, 1, 2, 90), answered=8, total_us=4_000_000, up_us=70, down_us=30)
     assert tally.heartbeats == 100
     assert tally.healthy_percent == 60.0
-    assert tally.availability_percent == 70.0
+    assert tally.availability_percent == 70.0 and tally.coverage_percent is None
+    assert tally._replace(elapsed_us=400).coverage_percent == 25.0
     assert tally.average_response_time == 0.5
     assert [tally.count(word) for word in ("healthy", "degraded", "unhealthy", "error", "unknown")] == [6, 1, 1, 2, 90]
 

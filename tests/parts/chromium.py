@@ -25,9 +25,10 @@ class Opened(NamedTuple):
     console: list[str]
 
 
-def open_page(page: Path, *, seconds: float = 1.0) -> Opened:
+def open_page(page: Path, *, seconds: float = 1.0, dark: bool = False, width: int = 1200) -> Opened:
     """Open a file, let its scripts run for `seconds` of page time, and return what is there then."""
-    done = _run(page, "--dump-dom", f"--virtual-time-budget={round(seconds * 1000)}", "--timeout=20000")
+    extra = [f"--virtual-time-budget={round(seconds * 1000)}", "--timeout=20000", f"--window-size={width},1600"]
+    done = _run(page, "--dump-dom", *extra, *([_DARK] if dark else []))
     lines = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return Opened(done.stdout, [re.sub(r"^.*?CONSOLE[^ ]* ", "", line) for line in lines])
 

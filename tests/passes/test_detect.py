@@ -285,3 +285,27 @@ def test_a_fault_that_outlasts_its_silence_is_told_then(store: Database, store_u
     scene.saw(db=GOOD)
     scene.deliver()
     assert [one["type"] for one in scene.messages] == ["tcp_down", "recovered"]
+
+
+def test_the_fault_of_what_was_removed_is_closed_and_told_to_who_heard_of_it(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    before = Scene(store, store_url, tmp_path, {"db": TCP, "other": TCP})
+    for _ in range(3):
+        before.saw(db=BAD, other=GOOD)
+    after = Scene(store, store_url, tmp_path, {"other": TCP})
+    after.now = before.now
+    assert after.saw(other=GOOD) == []  # perhaps somebody is at work on the configuration
+    after.now += 3600
+    assert after.saw(other=GOOD) == ["db closed"]
+    assert after.incidents == {} and after.outbox[-1] == "unwatched to log: waiting"
+    assert after.saw(other=GOOD) == []
+
+
+def test_what_another_host_looks_at_is_not_closed(store: Database, store_url: str, tmp_path: Path) -> None:
+    there = Scene(store, store_url, tmp_path, {"db": TCP}, heartbeat={"observer": "there"})
+    for _ in range(3):
+        there.saw(db=BAD)
+    here = Scene(store, store_url, tmp_path, {"other": TCP})
+    here.now = there.now + 7200
+    assert here.saw(other=GOOD) == [] and "db" in here.incidents

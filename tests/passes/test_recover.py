@@ -152,9 +152,8 @@ def test_when_the_last_step_does_not_help_in_its_time_it_is_told_then(ward: Make
     scene.recover()
     assert "recovery_failed to log: waiting" not in scene.outbox
     scene.now += 61
-    assert one.recover() == [
-        ("exhausted", "the only step was tried; the first one again after 3 h 59 min of quiet, or with --force")
-    ]
+    again = "the first one again after 3 h 59 min of quiet; or now by: heartbeat recover --component main --force"
+    assert one.recover() == [("exhausted", f"the only step was tried; {again}")]
     assert "recovery_failed to log: waiting" in scene.outbox
 
 

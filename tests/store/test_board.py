@@ -1,20 +1,24 @@
 """The board that the dashboard shows, read from both stores: the same day gives the same board."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.board import Board, Seen, day_slots
+from heartbeat_cli.domain.board import Board, Known, Seen, day_slots, midnights
 from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.store import board, figures, passes, silences, states
+from heartbeat_cli.store import board, board_days, figures, passes, rollups, silences, states, summary
 from heartbeat_cli.store.database import Database
 from tests.parts import deployment
 
 NOW = 1_795_000_000.0
-HONG_KONG = 8 * 3600.0
-SLOTS = day_slots(NOW, HONG_KONG)
+HONG_KONG = ZoneInfo("Asia/Hong_Kong")
+SLOTS = day_slots(NOW)
+HOURS_LIVE = 3 * 26  # statements an hour that is not rolled up costs
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -28,15 +32,23 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Dat
 
 
 def read(db: Database, config: Config) -> Board:
-    return board.read(db, config, SLOTS, NOW)
+    return board.read(db, config, HONG_KONG, NOW)
 
 
-def test_slots_follow_the_local_clock_and_end_with_the_running_hour() -> None:
-    india = day_slots(NOW, 5.5 * 3600)
-    for slots, offset in ((SLOTS, HONG_KONG), (india, 5.5 * 3600)):
-        assert (slots.start + offset) % 3600 == 0
-        assert slots.end - 3600 <= NOW < slots.end
-        assert slots.end - slots.start == 24 * 3600
+def test_slots_are_the_hours_that_are_rolled_up_the_running_one_last() -> None:
+    assert SLOTS.start % 3600 == 0
+    assert SLOTS.end - 3600 <= NOW < SLOTS.end
+    assert SLOTS.end - SLOTS.start == 24 * 3600
+
+
+def test_days_begin_at_local_midnight_whatever_the_clock_does() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    noon = datetime(2026, 10, 26, 12, tzinfo=berlin).timestamp()
+    begins = midnights(noon, berlin, 3)
+    assert [datetime.fromtimestamp(at, berlin).strftime("%m-%d %H:%M") for at in begins] == [
+        *("10-24 00:00", "10-25 00:00", "10-26 00:00"),
+    ]
+    assert [round((b - a) / 3600) for a, b in pairwise(begins)] == [24, 25], "the clock went back on the 25th"
 
 
 def test_every_look_of_the_day_is_counted_once(filled: tuple[Database, Config]) -> None:
@@ -89,7 +101,11 @@ def test_the_cost_does_not_follow_the_number_of_looks(filled: tuple[Database, Co
     db, config = filled
     before = db.statements
     read(db, config)
-    assert db.statements - before <= 12
+    assert db.statements - before <= 14 + HOURS_LIVE, "none of the day is rolled up yet"
+    rollups.refresh(db, int(NOW // 3600), float("inf"))
+    before = db.statements
+    read(db, config)
+    assert db.statements - before <= 24
 
 
 def test_changed_sees_a_new_state_an_alert_an_acknowledgement_and_nothing_else(
@@ -136,3 +152,39 @@ def test_figures_count_the_last_hour_and_take_the_newest_metrics(filled: tuple[D
     assert disks["/"] > 96
     assert "db" not in made.metrics, "its last look measured nothing"
     assert all(isinstance(one, Metric) for one in made.metrics["host"])
+
+
+def test_days_hold_the_hours_that_begin_in_them(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
+    edges = [SLOTS.start, SLOTS.start + 5 * 3600, SLOTS.start + 18 * 3600, SLOTS.end]
+    before = board_days.days(db, names, edges)
+    assert set(before) == set(config.components) and set(before["db"]) == {0, 1, 2}
+    for id_, days in before.items():
+        whole = {one.component: one for one in summary.tallies(db, SLOTS.start, SLOTS.end)}[id_]
+        assert (sum(up for up, _ in days.values()), sum(down for _, down in days.values())) == (
+            *(whole.up_us, whole.down_us),
+        )
+    assert before["db"][0][1] == 0 < before["db"][2][1]
+    assert rollups.refresh(db, int(SLOTS.end // 3600), float("inf"))
+    assert board_days.days(db, names, edges) == before
+
+
+def test_days_that_are_over_are_read_once_an_hour(filled: tuple[Database, Config]) -> None:
+    db, config = filled
+    deployment.past(db, config, NOW - 86_400)
+    keep = config.state_dir / "dashboard.days"
+    keep.parent.mkdir(exist_ok=True)
+
+    def at(now: float) -> dict[str, list[Known]]:
+        return dict(board.read(db, config, HONG_KONG, now).days)
+
+    first = at(NOW)
+    assert keep.stat().st_mode & 0o777 == 0o600 and first == at(NOW)
+    db.run("UPDATE heartbeat_hours SET up_us = 0 WHERE hour < ?", (int(NOW // 3600) - 100,))
+    assert at(NOW) == first, "remembered"
+    later = at(NOW + 3600)
+    assert later["db"][40].up == 0 != first["db"][40].up, "the next hour knows"
+    for damage in ("", "[]", "{}", '{"about": 1}', "\0"):
+        keep.write_text(damage)
+        assert at(NOW + 3600) == later

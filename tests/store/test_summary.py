@@ -1,6 +1,7 @@
 """The store counts: tallies of a span, and its single heartbeats."""
 
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.quantiles import sketch
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.domain.summary import Tally, total
 from heartbeat_cli.store import passes, summary
@@ -24,10 +25,11 @@ def looks(db: Database) -> None:
 
 def test_a_tally_a_component_by_id(store: Database) -> None:
     looks(store)
-    assert summary.tallies(store, NOW, NOW + 181) == [
-        Tally("a", "agent", (1, 1, 1, 0, 1), 3, 600_000),
-        Tally("b", "tcp", (2, 0, 0, 1, 0), 2, 4_000_000),
-    ]
+    a, b = summary.tallies(store, NOW, NOW + 181)
+    times = {"least_us": 100_000, "most_us": 300_000, "sketch": sketch([100_000, 200_000, 300_000])}
+    assert a == Tally("a", "agent", (1, 1, 1, 0, 1), 3, 600_000, 4, 0, up_us=120_000_000, down_us=1_000_000, **times)
+    times = {"least_us": 1_000_000, "most_us": 3_000_000, "sketch": sketch([1_000_000, 3_000_000])}
+    assert b == Tally("b", "tcp", (2, 0, 0, 1, 0), 2, 4_000_000, 3, 2, up_us=61_000_000, down_us=120_000_000, **times)
     assert summary.tallies(store, NOW + 999, NOW + 9999) == []
 
 

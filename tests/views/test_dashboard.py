@@ -9,19 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.board import day_slots
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.store import board, silences, states
+from heartbeat_cli.store import board, recoveries, silences, states
 from heartbeat_cli.views import charts, dashboard, templates
 from heartbeat_cli.views.voice import percent
 from tests.parts import chromium, deployment
 
 NOW = 1_795_000_000.0
+HONG_KONG = ZoneInfo("Asia/Hong_Kong")
 
 
 def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_later: float = 0.0) -> str:
@@ -32,8 +33,7 @@ def page(config: Config, story: deployment.Story, *, now: float = NOW, seconds_l
 
 
 def rendered(db: Any, config: Config, now: float) -> str:
-    slots = day_slots(now, 8 * 3600.0)
-    return dashboard.page(board.read(db, config, slots, now), config, now)
+    return dashboard.page(board.read(db, config, HONG_KONG, now), config, now)
 
 
 class _Text(HTMLParser):
@@ -83,7 +83,7 @@ def test_a_bad_day_reads_from_the_verdict_down_to_what_needs_a_person(tmp_path: 
 def test_a_good_day_says_so_and_nothing_more(tmp_path: Path) -> None:
     text = said(page(deployment.config(tmp_path), deployment.calm))
     assert "All components are healthy" in text
-    assert "Healthy now 10 / 10" in text and "Good looks, 24 hours 100 %" in text
+    assert "Healthy now 10 / 10" in text and "Available, 24 hours 100 %" in text
     assert "Open incidents" not in text and "No alerts in the last seven days." in text
 
 
@@ -119,6 +119,42 @@ def test_silences_and_acknowledgements_are_shown(tmp_path: Path) -> None:
     assert "silenced until 19:16" in text and "Acknowledged by ann" in text
 
 
+def test_what_waits_for_a_word_says_how_to_give_it_and_what_was_held_why(tmp_path: Path) -> None:
+    config = deployment.config(tmp_path, recovery={"mode": "ask"})
+    with deployment.store(config) as db:
+        deployment.live(db, config, NOW, deployment.trouble, step=600.0)
+        incident = states.open_incidents(db)["db"]
+        states.save_incident(db, incident._replace(recovery="", held_by=None))
+        text = said(rendered(db, config, NOW))
+        assert "waits for your word" in text and "Say so with heartbeat recover --component db" in text
+        assert "nothing: no recovery steps are configured for it" in text, "the host"
+        for outcome, level in (("refused", "bad"), ("held", "dim"), ("working", "warn"), ("lost", "dim")):
+            one = recoveries.of_incident(db, incident.id)[0]._replace(outcome=outcome, requested_by="ann")
+            recoveries.save(db, one._replace(detail=f"because of {outcome}"))
+            made = rendered(db, config, NOW)
+            assert f"because of {outcome}" in said(made) and "asked for by ann" in said(made)
+            assert re.search(rf'<li class="{level}">(?:(?!</li>).)*because of {outcome}', made)
+
+
+def test_a_page_made_of_the_spool_says_so(tmp_path: Path) -> None:
+    config = deployment.config(tmp_path)
+    with deployment.store(config) as db:
+        deployment.live(db, config, NOW, deployment.calm, step=600.0, span=3600.0)
+        db.run("INSERT INTO heartbeat_degraded VALUES ('d', 'me', ?, 'refused', NULL)", (NOW - 600,))
+        assert "the store is away since 18:56" in said(rendered(db, config, NOW))
+
+
+def test_components_stand_under_their_own_group_or_their_kind(tmp_path: Path) -> None:
+    named = deployment.tables(tmp_path)["components"]
+    for id_ in ("main", "db"):
+        named[id_]["group"] = "Shop <b>"
+    made = page(deployment.config(tmp_path, components=named), deployment.calm)
+    groups = re.findall(r'<details class="card group ok" id="([\w-]+)"[^>]*>\s*<summary><h3>([^<]+)</h3>', made)
+    assert groups[0] == ("own-0", "Shop &lt;b&gt;") and ("g-agent", "Agents") in groups and len(groups) == 5
+    shop = made.split('<details class="card group')[1]
+    assert 'id="c-main" data-kind="agent"' in shop and 'id="c-db" data-kind="database"' in shop
+
+
 def test_the_worst_of_a_group_comes_first_and_big_healthy_groups_are_folded(tmp_path: Path) -> None:
     components = {f"c{n:02d}": {"kind": "tcp", "host": "localhost", "port": 1000 + n} for n in range(50)}
     components |= {f"s{n}": {"kind": "service", "unit": f"s{n}.service"} for n in range(5)}
@@ -127,9 +163,11 @@ def test_the_worst_of_a_group_comes_first_and_big_healthy_groups_are_folded(tmp_
         return Reading("error", None, "refused") if id_ == "c31" else Reading("healthy", 0.01)
 
     made = page(deployment.config(tmp_path, components=components), one_bad)
-    rows = re.findall(r'<tr role="row" class="(\w+)" id="c-(\w+)">', made)
+    rows = re.findall(r'<tr role="row" class="(\w+)" id="c-(\w+)"', made)
     assert rows[0] == ("bad", "c31") and len(rows) == 55
     assert re.search(r'id="g-tcp" open>', made) and re.search(r'id="g-service">', made)
+    trouble, _, rest = made.partition('<details class="rest">')
+    assert 'id="c-c31"' in trouble and 'id="c-c30"' in rest and "49 healthy" in said(rest)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +300,29 @@ def test_a_broken_template_is_one_plain_line(tmp_path: Path, template: str, comp
     assert complaint in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_template_is_compiled_once_where_nobody_else_can_write(tmp_path: Path) -> None:
+    own, keep = tmp_path / "own", tmp_path / "state/compiled"
+    own.mkdir()
+    keep.parent.mkdir(0o700)
+    page_ = own / "page.html.j2"
+
+    def made(text: str) -> tuple[str, list[tuple[str, int]]]:
+        page_.write_text(text)
+        out = templates.render("page.html.j2", {"a": "<b>"}, str(own), keep)
+        return out, [(one.name, one.stat().st_ino) for one in keep.glob("*")]
+
+    first, files = made("{{ a }}")
+    assert first == "&lt;b&gt;" and len(files) == 1
+    assert made("{{ a }}") == (first, files), "taken from there"
+    changed, later = made("{{ a }}!")
+    assert changed == "&lt;b&gt;!" and len(later) == 1 and later != files, "a changed template is compiled anew"
+    for open_, mode in ((keep, 0o777), (keep.parent, 0o777)):
+        open_.chmod(mode)
+        assert made("{{ a }}?") == ("&lt;b&gt;?", later), "what others can write there is neither run nor trusted"
+        open_.chmod(0o700)
+    assert templates.render("page.html.j2", {"a": "x"}, str(own), tmp_path / "none/compiled") == "x?"
+
+
 def test_a_browser_shows_a_hostile_page_without_running_or_asking_anything(
     tmp_path: Path, listener: tuple[str, list[str]]
 ) -> None:
@@ -286,6 +347,7 @@ def test_a_browser_calls_an_old_page_old_and_a_fresh_one_fresh(tmp_path: Path) -
         assert seen[name].console == []
     assert "<title>⚠ All components are healthy" in seen["old"].dom and 'class="is-stale"' in seen["old"].dom
     assert "heartbeat has not written it since 2026-11-18 19:06:40 (2 hours ago)" in said(seen["old"].dom)
+    assert "4 s ago" in said(seen["fresh"].dom) and "4 s ago" not in said(seen["old"].dom)
     assert "<title>All components are healthy" in seen["fresh"].dom and "is-stale" not in _tags(seen["fresh"].dom)
     assert re.search(r'id="stale"[^>]* hidden', seen["fresh"].dom)
 

@@ -223,12 +223,16 @@ def others() -> Iterator[str]:
     yield "held: its budget is spent: 5 steps within 1 h; steps again after 4 h of quiet"
     yield "held: this host's budget is spent: 20 steps within 1 h, the next one in 7 min"
     yield "step 1 was taken 2 times within 1 h; waits 3 min more"
-    yield "all 2 steps were tried; the first one again after 4 h of quiet, or with --force"
+    yield (
+        "all 2 steps were tried; the first one again after 4 h of quiet; "
+        "or now by: heartbeat recover --component web --force"
+    )
+    yield "step 1 healed it; the next look is waited for"
     yield "next: step 1 of 2: systemd web.service"
     yield (
         "heartbeat is not permitted to do it: the right to restart web.service is missing: allow restart of "
         "web.service in a polkit rule, or set sudo = true and a line in sudoers (Connection refused); the first one "
-        "again after 4 h of quiet, or with --force"
+        "again after 4 h of quiet; or now by: heartbeat recover --component web --force"
     )
     yield (
         "held: it could not be looked at just now (Docker did not answer in time: no answer within 5.0 s (connected, "

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.component import Common, Component
+from heartbeat_cli.domain.component import Common, Component, Plan, Rung
 from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.store.passes import LastLook
 from heartbeat_cli.views import rows, tables
 
@@ -18,7 +19,8 @@ def checked(**more: Any) -> dict[str, Any]:
 
 
 def stood(**more: Any) -> dict[str, Any]:
-    state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False}
+    state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False, "acked": None}
+    state |= {"acked_by": None, "quiet": None, "needs_person": False, "waits_for_you": False}
     return checked() | state | more
 
 
@@ -43,6 +45,7 @@ def test_a_status() -> None:
             stood(component="c", age=7200.0, late=True, error="was slow"),
         ],
         "en",
+        "UTC",
     )
     assert cells(text) == ["main", "agent", "healthy", "healthy", "12 ms", "12 s ago"]
     assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "12 s ago", "refused"]
@@ -51,7 +54,7 @@ def test_a_status() -> None:
 
 
 def test_the_other_language() -> None:
-    text = tables.status_table([stood(state="fault", status="error")], "zh-HK")
+    text = tables.status_table([stood(state="fault", status="error")], "zh-HK", "UTC")
     assert "fault" not in text and "Component" not in text
 
 
@@ -59,12 +62,40 @@ def test_the_other_language() -> None:
 def test_what_a_component_says_stays_in_its_cell(hostile: str) -> None:
     for text in (
         tables.check_table([checked(error=hostile)], "en"),
-        tables.status_table([stood(error=hostile, held_by=hostile)], "en"),
+        tables.status_table([stood(error=hostile, held_by=hostile, acked="x", acked_by=hostile)], "en", "UTC"),
         tables.table(["a", "b"], [["x", hostile]]),
     ):
         assert len(text.splitlines()) == 3
         assert text.replace("\n", "").isprintable()
         assert len(text) < 3_000
+
+
+def test_a_status_says_who_is_wanted_who_is_on_it_and_who_is_not_told() -> None:
+    quiet = {"kind": "silence", "until": "2026-11-18T11:16:40.000+00:00", "reason": "works"}
+    text = tables.status_table(
+        [
+            stood(needs_person=True, error="refused"),
+            stood(component="b", waits_for_you=True),
+            stood(component="c", acked="2026-11-18T11:00:00.000+00:00", acked_by="ann", quiet=quiet),
+        ],
+        "en",
+        "Asia/Hong_Kong",
+    )
+    assert cells(text)[-1] == "Needs a person; refused"
+    assert cells(text, 1)[-1] == "waits for your word: heartbeat recover --component b"
+    assert cells(text, 2)[-1] == "Acknowledged by ann; silenced until 11-18 19:16"
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-HK"])
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 200])
+def test_a_status_fits_a_narrow_terminal(width: int, locale: str) -> None:
+    bad = stood(component="b", state="fault", fail_count=4, status="error", error="connection refused " * 5)
+    text = tables.status_table([stood(), bad], locale, "UTC", width)
+    assert all(tables._wide(line) <= width for line in text.splitlines())
+    assert cells(text, 1)[0] == "b", "what it is about is the last thing to go"
+    assert len(text.splitlines()) == 4
+    if width == 200:
+        assert text == tables.status_table([stood(), bad], locale, "UTC")
 
 
 def test_numbers_stay_as_they_are() -> None:
@@ -107,6 +138,25 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
 def test_what_counts_as_well(state: State | None, look: LastLook | None, well: bool, late: bool) -> None:
     row = rows.status_row(Component("a", "agent", None), state, look, 1000.0)
     assert (rows.well(row), row["late"]) == (well, late)
+
+
+def test_who_is_wanted_for_an_open_incident() -> None:
+    asks = Component("a", "agent", None, plan=Plan("ask", (Rung("systemd", None),)))
+    one = Incident("a@1", "a", "agent", "high", "refused", 1.0, 2.0)
+    tried = Attempt("t", "a@1", "a", 0, "systemd", "ann", "here", 5.0, verify_until=65.0)
+
+    def said(component: Component, incident: Incident | None, now: float = 10.0, *tried: Attempt) -> tuple[bool, bool]:
+        row = rows.status_row(component, None, None, now, incident, tried)
+        return row["needs_person"], row["waits_for_you"]
+
+    assert said(asks, None) == (False, False)
+    assert said(asks, one) == (False, True)
+    assert said(asks, one, 10.0, tried) == (False, False), "the step has its time first"
+    assert said(asks, one, 66.0, tried) == (False, True)
+    assert said(asks, one._replace(recovery="failed")) == (True, False)
+    assert said(asks, one._replace(held_by="db")) == (False, False), "its parent is to be healed"
+    assert said(asks._replace(plan=Plan("on", asks.plan.ladder)), one) == (False, False)
+    assert said(asks._replace(plan=Plan("ask")), one) == (False, False), "there is nothing to say yes to"
 
 
 def test_a_rare_look_is_late_later() -> None:

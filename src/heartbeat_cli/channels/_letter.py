@@ -70,7 +70,7 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     mail["X-Mailer"] = f"heartbeat/{__version__}"
     text = harmless(f"{message.title}\n\n{message.text}"[:_BODY])
     mail.set_content(text, cte=_coding(text))
-    page = _page(message)
+    page = message.page or _page(message)
     mail.add_alternative(page, subtype="html", cte=_coding(page))
     return mail
 

@@ -39,7 +39,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
     A message whose line is there already (the process that wrote it died before it could say so) is not written again.
     """
-    line = {key: value for key, value in message._asdict().items() if key not in ("html", "label")}
+    line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page")}
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
     # A pipe that nobody reads would block for ever.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC

@@ -79,7 +79,7 @@ def body(message: Message) -> bytes:
     from datetime import UTC, datetime
 
     fields = message._asdict()
-    del fields["html"], fields["label"]
+    del fields["html"], fields["label"], fields["page"]
     fields["incident"], fields["incidents"] = fields.pop("thread"), fields.pop("threads")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
     return json.dumps(fields, ensure_ascii=False).encode(errors="replace")

@@ -1,7 +1,10 @@
-"""`heartbeat report`: the summary of a day or of several."""
+"""`heartbeat report`: the summary of a day, a week, a month or any days."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -9,6 +12,8 @@ from heartbeat_cli.commands._app import App, pass_app, say
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 _FORMS = ("text", "json", "html", "markdown", "csv")
+_PATIENCE = 1.0  # seconds without a word
+_LAST = "last"
 
 
 @click.command("report")
@@ -17,91 +22,183 @@ _FORMS = ("text", "json", "html", "markdown", "csv")
 )
 @click.option("--from", "first", metavar="D", help="First day of a longer period.")
 @click.option("--to", "last", metavar="D", help="Last day of it, included.")
+@click.option(
+    *("--week", "week"),
+    metavar="[D]",
+    is_flag=False,
+    flag_value=_LAST,
+    help="The week (Monday to Sunday) with day D, or as YYYY-Wnn; without D the last whole one.",
+)
+@click.option(
+    *("--month", "month"),
+    metavar="[D]",
+    is_flag=False,
+    flag_value=_LAST,
+    help="The month with day D, or as YYYY-MM; without D the last whole one.",
+)
 @click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="How to print.")
 @click.option("-o", "--output", metavar="FILE", help="Write to a file, at once and whole, instead of printing.")
 @click.option("--send", is_flag=True, help="Send it through the report channels, once per period.")
+@click.option("--again", is_flag=True, help="With --send: also when it has been sent before.")
 @pass_app
 def command(
-    app: App, day: str | None, first: str | None, last: str | None, form: str, output: str | None, send: bool
+    app: App,
+    day: str | None,
+    first: str | None,
+    last: str | None,
+    week: str | None,
+    month: str | None,
+    form: str,
+    output: str | None,
+    send: bool,
+    again: bool,
 ) -> int:
-    """Summarise a day (or --from/--to): heartbeats, incidents, what healed them, alerts and their delivery.
+    """Summarise a day (or week, month, any days): what needs a person, what broke and what healed it, service level,
+    response times, alerts and their delivery.
 
     Days are cut in the configured time zone. Repeating --send for the same period sends nothing twice.
 
     \b
     Example:
       heartbeat report --date 2026-11-22
+      heartbeat report --week --send
       heartbeat report --from 2026-11-01 --to 2026-11-30 --format json -o november.json
     """
     from heartbeat_cli.passes import report
 
-    days = _days(app, day, first, last)
-
-    def made(db: Any) -> Any:
-        return report.report(db, app.config, report.period(*days, app.config.timezone), app.now())
-
-    if send:
-        with app.keeper() as keeper:
-            summary = keeper.do(made, app.now())
-            _send(app, keeper, summary)
-    else:
-        with app.store(history=True) as db:
-            summary = made(db)
-    text = rendered(summary, form, app.config.heartbeat.locale)
-    if output is None:
-        if not send:
-            click.echo(text)
-        return 0
-    from heartbeat_cli.files import write_whole
-
-    try:
-        write_whole(output, text + "\n", 0o600)
-    except OSError as error:
-        raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
-    say(f"{output}: written")
+    if again and not send:
+        raise UsageError("--again goes with --send")
+    days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
+    period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
+    with _progress(period):
+        summary = _sent(app, period, again) if send else _made(app, period)
+        text = _rendered(app, summary, form)
+    if output is not None:
+        _write(output, f"{text}\n")
+    elif not send:
+        click.echo(text)
     return 0
 
 
+def _made(app: App, period: Any) -> Any:
+    from heartbeat_cli.passes import report
+
+    with app.store(history=True) as db:
+        return report.report(db, app.config, period, app.now())
+
+
+def _sent(app: App, period: Any, again: bool) -> Any:
+    """The summary that went out."""
+    from heartbeat_cli.passes import report
+
+    with app.keeper() as keeper:
+        summary = keeper.do(lambda db: report.report(db, app.config, period, app.now()), app.now())
+        _send(app, keeper, summary, again)
+    return summary
+
+
 def rendered(summary: Any, form: str, locale: str) -> str:
-    """The summary in one of the forms."""
+    """The summary in one of the forms, as somebody without a configuration sees it."""
     from heartbeat_cli.views import report as view
 
-    if form == "json":
-        import json
-
-        return json.dumps(view.tree(summary), ensure_ascii=False, indent=2)
-    made: str = getattr(view, form)(summary, locale)
-    return made
+    return view.rendered(summary, form, locale)
 
 
-def _days(app: App, day: str | None, first: str | None, last: str | None) -> tuple[date, date]:
-    if day and (first or last):
-        raise UsageError("--date goes without --from and --to")
-    if bool(first) != bool(last):
+def _rendered(app: App, summary: Any, form: str) -> str:
+    from heartbeat_cli.views import report as view
+
+    heartbeat = app.config.heartbeat
+    return view.rendered(summary, form, heartbeat.locale, tuple(app.config.secrets), heartbeat.templates)
+
+
+def _write(output: str, text: str) -> None:
+    from heartbeat_cli.files import write_whole
+
+    try:
+        write_whole(output, text, 0o600)
+    except OSError as error:
+        raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
+    say(f"{output}: written")
+
+
+@contextmanager
+def _progress(period: Any) -> Iterator[None]:
+    """A word to a person who has waited for a second already; nothing for cron, a pipe or a file."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    import threading
+
+    timer = threading.Timer(_PATIENCE, say, [f"heartbeat: adding up {period.first} to {period.last} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+Days = tuple[date, date]
+
+
+def _chosen(
+    app: App, *, day: str | None, span: tuple[str | None, str | None], week: str | None, month: str | None
+) -> tuple[Days, Literal["", "week", "month"]]:
+    """The days that were asked for, and the calendar unit they were asked for as."""
+    named = [
+        name
+        for name, value in (("--date", day), ("--from and --to", any(span)), ("--week", week), ("--month", month))
+        if value
+    ]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} goes without {' and '.join(named[1:])}")
+    if week is not None:
+        return _week(app, week), "week"
+    if month is not None:
+        return _month(app, month), "month"
+    if not any(span):
+        one = one_day(app, day or "yesterday", "--date")
+        return (one, one), ""
+    if not all(span):
         raise UsageError("--from and --to go together")
-    if first and last:
-        span = one_day(app, first, "--from"), one_day(app, last, "--to")
-        if span[0] > span[1]:
-            raise UsageError(f"--from {first} is after --to {last}")
-        return _begun(app, span)
-    one = one_day(app, day or "yesterday", "--date")
-    return _begun(app, (one, one))
+    first, last = (one_day(app, text or "", option) for text, option in zip(span, ("--from", "--to"), strict=True))
+    if first > last:
+        raise UsageError(f"--from {span[0]} is after --to {span[1]}")
+    return (first, last), ""
 
 
-def _begun(app: App, days: tuple[date, date]) -> tuple[date, date]:
-    """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
+def _week(app: App, text: str) -> Days:
+    """Monday to Sunday, as ISO 8601 has it."""
+    one = _today(app) - timedelta(days=7) if text == _LAST else one_day(app, text, "--week")
+    monday = one - timedelta(days=one.weekday())
+    return monday, monday + timedelta(days=6)
+
+
+def _month(app: App, text: str) -> Days:
+    if text == _LAST:
+        one = _today(app).replace(day=1) - timedelta(days=1)
+    else:
+        one = one_day(app, f"{text}-01" if len(text) == 7 else text, "--month")
+    first = one.replace(day=1)
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _today(app: App) -> date:
     from heartbeat_cli.passes.report import today
 
-    if days[0] > today(app.now(), app.config.timezone):
+    return today(app.now(), app.config.timezone)
+
+
+def _begun(app: App, days: Days) -> Days:
+    """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
+    if days[0] > _today(app):
         raise UsageError(f"{days[0]} is still to come")
     return days
 
 
 def one_day(app: App, text: str, option: str) -> date:
     """The day a person named. Raises UsageError for what is no day."""
-    from heartbeat_cli.passes.report import today
-
-    here = today(app.now(), app.config.timezone)
+    here = _today(app)
     words = {"today": here, "yesterday": here - timedelta(days=1)}
     try:
         found = words.get(text) or date.fromisoformat(text)
@@ -112,31 +209,36 @@ def one_day(app: App, text: str, option: str) -> date:
     return found
 
 
-def _send(app: App, keeper: Any, summary: Any) -> None:
-    """Into the outbox under the period's own id, so that it goes out once however often this is called. One of a day
-    that is not over goes out once, too, and does not stand for the whole one."""
+def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
+    """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
+    that are not over goes out once, too, and does not stand for the whole."""
     from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.domain.alert import Alert
     from heartbeat_cli.store import alerts
     from heartbeat_cli.views import report as view
-    from heartbeat_cli.views.wording import word
 
     config, now = app.config, app.now()
-    title = f"{word('report', config.heartbeat.locale)} {summary.period.first}"
-    text = view.text(summary, config.heartbeat.locale)
-    id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
-    alert = Alert(id_, "report", "low", title, "report", now, None, "asked for", {"text": text})
     names = config.report.channels if config.report.channels is not None else config.channels
+    made = view.letter(summary, config.heartbeat.locale, tuple(config.secrets), config.heartbeat.templates)
+    id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
+    alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
 
-    def keep(db: Any) -> bool:
+    def keep(db: Any) -> str | None:
         with db.transaction():
-            return alerts.add(db, alert, names, now)
+            for name in (id_, f"{id_}_again_{round(now)}") if again else (id_,):
+                if alerts.add(db, alert._replace(id=name), names, now):
+                    return name
+        return None
 
     added = keeper.do(keep, now)
     for one in deliver(app, keeper):
-        if one.alert == id_:
+        if one.alert == added:
             say(f"{one.channel}: {one.error or 'sent'}")
-    if not added:
-        say(f"{id_} has been sent before")
-    elif not names:
-        say(f"{id_}: no channel to send it through")
+    if added:
+        if not names:
+            say(f"{id_}: no channel to send it through")
+        return
+    left = [one for one in keeper.do(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
+    say(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
+    for kept in left:
+        say(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")

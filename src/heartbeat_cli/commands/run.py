@@ -66,7 +66,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
     from heartbeat_cli.commands import dashboard
     from heartbeat_cli.commands._deliver import Post, line
-    from heartbeat_cli.passes import check, detect, outage
+    from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
     seen = keeper.do(lambda db: check.see(db, config, now()), now())
@@ -96,6 +96,8 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         keeper.refresh_mirror(now())
     for told in sent:
         tell(line(told))
+    if keeper.degraded is None:
+        tidy.tidy(keeper.db, config, now())
     taken = sum(one.error is None for one in sent)
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {_count(taken, 'notification')} sent{away}"

@@ -1,6 +1,5 @@
 """`heartbeat status`: where every component stands."""
 
-import time
 from typing import Any
 
 import click
@@ -12,10 +11,18 @@ from heartbeat_cli.errors import UsageError
 
 @click.command("status")
 @component_option("Only these; repeatable.")
-@click.option("--watch", is_flag=True, help="Show it again every two seconds until interrupted.")
+@click.option("--watch", is_flag=True, help="Show it again and again, until `q` or Ctrl-C.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1, max=3600),
+    metavar="SECONDS",
+    default=2.0,
+    show_default=True,
+    help="How often --watch looks at what is stored.",
+)
 @format_option("table", "json", "nagios")
 @pass_app
-def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
+def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
     """Show every component's state as stored, without looking anew.
 
     States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never looked at). Exit code 1
@@ -23,41 +30,90 @@ def command(app: App, names: tuple[str, ...], watch: bool, form: str) -> int:
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")
+    wanted = app.components(names) if names else list(app.config.components)
+    if watch:
+        from heartbeat_cli.commands import _watch
+
+        hint = _word(app, "watch_hint", span=f"{every:g} {_word(app, 'unit_s')}")
+        return _watch.watch(lambda width: _picture(app, wanted, width), every, hint)
     from heartbeat_cli.views import nagios, rows
 
-    wanted = app.components(names) if names else list(app.config.components)
-    while True:
-        remarks: list[str] = []
+    remarks: list[str] = []
+    made = status_rows(app, wanted, remarks)
+    if form == "nagios":
+        text, code = nagios.status_line(made)
+        click.echo(text)
+        return code
+    _show(app, made, form)
+    for remark in remarks if form == "table" else ():
+        say(remark)
+    return 0 if all(rows.well(row) for row in made) else 1
+
+
+def _picture(app: App, wanted: list[str], width: int | None) -> Any:
+    """What `--watch` shows: how many are not well and when that was, the remarks, and the table, the worst first where
+    a person watches."""
+    from heartbeat_cli.commands._watch import Picture
+    from heartbeat_cli.errors import StoreError
+    from heartbeat_cli.views import rows, tables
+    from heartbeat_cli.views.wording import local_time
+
+    remarks: list[str] = []
+    try:
         made = status_rows(app, wanted, remarks)
-        if watch:
-            click.clear()
-        if form == "nagios":
-            text, code = nagios.status_line(made)
-            click.echo(text)
-        else:
-            _show(app, made, form)
-            code = 0 if all(rows.well(row) for row in made) else 1
-        for remark in remarks if form == "table" else ():
-            say(remark)
-        if not watch:
-            return code
-        time.sleep(2)
+    except StoreError as error:  # it may be back in a moment
+        return Picture([tables.fitting(str(error), width)], 3, str(error))
+    bad = sum(not rows.well(row) for row in made)
+    verdict = _word(app, "some_bad", bad=bad, total=len(made)) if bad else _word(app, "all_well")
+    if not made:
+        verdict = _word(app, "no_components")
+    at = local_time(app.now(), app.config.timezone, "%H:%M:%S")
+    if width is not None:
+        made.sort(key=rows.well)
+    locale = app.config.heartbeat.locale
+    table = tables.status_table(made, locale, app.config.timezone, width) if made else ""
+    shown = tables.colored(table, locale) if _colors() else table
+    heading = [tables.fitting(one, width) for one in (f"{at}  {verdict}", *remarks)]
+    lines = [*heading, "", *shown.splitlines()]
+    told = ("state", "status", "late", "incident", "held_by", "acked", "quiet", "needs_person", "waits_for_you")
+    news = (
+        [remark.split(":")[0] for remark in remarks],
+        [[row["component"], *(row[key] for key in told)] for row in made],
+    )
+    return Picture(lines, 1 if bad else 0, news)
+
+
+def _colors() -> bool:
+    import os
+    import sys
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _word(app: App, key: str, **values: object) -> str:
+    from heartbeat_cli.views.wording import word
+
+    return word(key, app.config.heartbeat.locale, **values)
 
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
     """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
-    from heartbeat_cli.store import passes, states
+    from heartbeat_cli.store import board, passes, states
     from heartbeat_cli.views import rows
 
+    components = {id_: app.config.components[id_] for id_ in wanted}
     with app.store() as db:
-        known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
         now = app.now()
-        remarks += _nobody_looks(app, db, now) + _store_away(app, db, now) + _kept_quiet(app, db, now)
-        remarks += _channels_in_trouble(app, db, now)
-    return [
-        rows.status_row(app.config.components[id_], known.get(id_), last.get(id_), now, incidents.get(id_))
-        for id_ in wanted
-    ]
+        known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
+        tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
+        remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
+        remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
+    found = []
+    for id_, one in components.items():
+        incident = incidents.get(id_)
+        steps = tried.get(incident.id, ()) if incident else ()
+        found.append(rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, quiet.get(id_)))
+    return found
 
 
 def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
@@ -120,7 +176,11 @@ def _show(app: App, made: list[dict[str, object]], form: str) -> None:
     if not made:
         say("No components are configured.")
         return
+    import shutil
+    import sys
+
     from heartbeat_cli.views import tables
 
-    text = tables.status_table(made, app.config.heartbeat.locale)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    text = tables.status_table(made, app.config.heartbeat.locale, app.config.timezone, width)
     show_table(tables.colored(text, app.config.heartbeat.locale))

@@ -15,6 +15,7 @@ class Common(NamedTuple):
     """Keys that every kind of component takes.
 
     name: what people call it; default: the id
+    group: heading it stands under on the dashboard, with whatever has the same; default: its kind's
     interval: seconds between two looks; default: the strategy's (15, 30 or 60)
     timeout: seconds one look may take; default: the strategy's (3, 5 or 10)
     fail_threshold: consecutive failing looks that make a fault
@@ -38,6 +39,7 @@ class Common(NamedTuple):
     """
 
     name: str | None = None
+    group: str | None = None
     interval: float | None = None
     timeout: float | None = None
     fail_threshold: int = 3

@@ -1,5 +1,6 @@
 """What was not watched, or not kept where it belongs: gaps between passes, and times on the local spool."""
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -7,6 +8,9 @@ from heartbeat_cli.domain.plain import duration
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be looked at
 MISSED = 2.5  # ticks without a pass that are a gap
+HOUR = 3_600
+REACH = round(MISSED * TICK)  # seconds that a look speaks for at most, of a component that wants one every minute
+LONGEST = 6 * HOUR  # and of one that wants it seldom: how far back the store has to read to know how an hour began
 
 
 class Gap(NamedTuple):
@@ -36,6 +40,23 @@ class Watch(NamedTuple):
     ended: float
     ahead: float = 0.0
     gap: tuple[float, float] | None = None
+
+
+def reach(interval: float) -> int | None:
+    """How many seconds a look speaks for, if no other comes, when one is wanted every `interval` seconds: as long as it
+    takes until passes that do not come are called a gap. None is the usual `REACH`."""
+    longest = min(math.ceil(MISSED * max(TICK, interval)), LONGEST)
+    return None if longest == REACH else longest
+
+
+def hour_of(at: float) -> int:
+    """The number of the hour a moment lies in, from the epoch on."""
+    return math.floor(at / HOUR)
+
+
+def last_hour(at: float, reaches: Iterable[int | None]) -> int:
+    """The last hour that looks of that moment speak for."""
+    return hour_of(at + max((one or REACH for one in reaches), default=REACH))
 
 
 def is_late(since: float, now: float, tick: float) -> bool:
@@ -68,13 +89,19 @@ def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float) 
     return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap)
 
 
+def union(spans: Iterable[tuple[float, float | None]], start: float, end: float) -> float:
+    """Seconds from `start` to `end` that lie in one of the spans at least; one that has no end goes on. Whole
+    microseconds are added, so that the parts of a span make up the whole."""
+    total, until = 0, round(start * 1e6)
+    last = round(end * 1e6)
+    for began, ended in sorted((round(a * 1e6), last if b is None else round(b * 1e6)) for a, b in spans):
+        total += max(0, min(ended, last) - max(began, until))
+        until = max(until, ended)
+    return total / 1e6
+
+
 def covered_percent(gaps: Iterable[Gap], start: float, end: float) -> float | None:
     """Share of a span (up to its end) in which passes ran as often as they should; None for an empty span."""
     if end <= start:
         return None
-    missing, until = 0.0, start
-    for gap in sorted(gaps, key=lambda one: one.started):
-        begun = max(gap.started, until)
-        missing += max(0.0, min(gap.ended, end) - begun)
-        until = max(until, gap.ended)
-    return 100.0 * (1 - missing / (end - start))
+    return 100.0 * (1 - union(((gap.started, gap.ended) for gap in gaps), start, end) / (end - start))

@@ -186,7 +186,7 @@ def _anew(tried: Sequence[Attempt], now: float) -> str:
 
 def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float) -> Decision:
     left = duration(limits.brakes.rearm - max(0.0, now - tried[-1].started))
-    how = f"the first one again after {left} of quiet, or with --force"
+    how = f"the first one again after {left} of quiet; or now by: heartbeat recover --component {{id}} --force"
     if all(one.outcome == "denied" for one in tried):
         return Decision("exhausted", "denied", f"heartbeat is not permitted to do it: {tried[-1].detail}; {how}")
     all_ = "the only step was tried" if steps == 1 else f"all {steps} steps were tried"

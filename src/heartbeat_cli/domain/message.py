@@ -10,7 +10,8 @@ class Message(NamedTuple):
     `threads` are the incidents that a digest tells of.
     `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,
     code, pre, a) with all else escaped. `label` is what stands in brackets before a subject: the severity in the
-    reader's language, or that it is over."""
+    reader's language, or that it is over.
+    `page`, where there is one (a report), is a whole HTML document to be mailed in its place."""
 
     id: str
     type: str
@@ -23,3 +24,4 @@ class Message(NamedTuple):
     thread: str | None = None
     label: str = ""
     threads: tuple[str, ...] = ()
+    page: str = ""

@@ -64,7 +64,7 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
     if blind is not None:
         readings = blinded(readings, sight.remote(config), blind)
     ended = round(now + time.monotonic() - begun, 6)
-    done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind)
+    done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind, pace)
     return Checked(done, readings, tick, {one.id for one in mine} <= {one.id for one in chosen} or wanted is None)
 
 

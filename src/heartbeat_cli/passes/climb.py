@@ -48,8 +48,8 @@ class _Looked(NamedTuple):
 
 
 class Climb:
-    """Rungs on their way: `start` one, at any time; iterating tells of those that have ended and, where they took place,
-    how their proofs went, together what came together, until nothing is left on its way."""
+    """Rungs on their way: `start` one, at any time; iterating tells of those that have ended and, where they took
+    place, how their proofs went, together what came together, until nothing is left on its way."""
 
     def __init__(self, db: Database, config: Config, clock: Callable[[], float]) -> None:
         self._db, self._config, self._clock = db, config, clock
@@ -71,7 +71,8 @@ class Climb:
 
     def __iter__(self) -> Iterator[list[Ended | Proven]]:
         while self._taking or self._proofs:
-            if events := [*self._ended(), *self._proven()]:
+            events: list[Ended | Proven] = [*self._ended(), *self._proven()]
+            if events:
                 yield events
             if self._taking or self._proofs:
                 time.sleep(_POLL)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, children, descendants, target_of
@@ -11,6 +12,9 @@ from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.store import passes, recoveries
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.facts import Facts
 
 Details = Mapping[str, object]
 
@@ -76,11 +80,18 @@ class Surroundings:
             return status in FAILURES
         return state is not None and state.state in ("suspect", "fault")
 
+    @cached_property
+    def _recovery(self) -> "Facts":
+        """Read once: a hundred that fall together would otherwise read each other's facts a hundred times."""
+        from heartbeat_cli.passes.facts import Facts  # a fault is rare, and every pass pays for imports
+
+        return Facts(self.db, self.config, self.now)
+
     def _outlook(self, component: Component) -> Details:
         """What recovery will do, or what holds it back."""
-        from heartbeat_cli.passes.facts import Facts, outlook  # a fault is rare, and every pass pays for imports
+        from heartbeat_cli.passes.facts import outlook
 
-        next_ = outlook(Facts(self.db, self.config, self.now), component)
+        next_ = outlook(self._recovery, component)
         return {"recovery": next_.text, "ask": next_.asks}
 
     def _attempts(self, incident: Incident) -> list[list[str]]:

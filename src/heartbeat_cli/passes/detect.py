@@ -74,6 +74,7 @@ class _Room:
                 self.verdicts.append(Verdict(self.config.observer, *told))
             self._judge(one.heartbeats)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
+            self._close_what_was_removed()
             self._tell_what_was_kept_back(alerts.untold(self.db))
             self._tell_again()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
@@ -90,6 +91,14 @@ class _Room:
         happened = [one for component, seen in looks for one in self._take(component, seen)]
         for component, event, incident in happened:
             self._tell(component, event, incident)
+
+    def _close_what_was_removed(self) -> None:
+        if any(id_ not in self.config.components for id_ in self._open):
+            from heartbeat_cli.passes import removed
+
+            for id_ in removed.close(self.db, self.config, self._open, self.now):
+                del self._open[id_]
+                self.verdicts.append(Verdict(id_, "closed", removed.REASON))
 
     def _tell_what_was_kept_back(self, untold: list[tuple[str, str, str]]) -> None:
         """A silence is over and the fault, or slowness, it kept back is not: now it is told."""

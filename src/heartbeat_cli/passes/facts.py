@@ -169,6 +169,7 @@ def outlook(facts: Facts, component: Component) -> Outlook:
     decision = facts.decide(component, Word(), around)
     steps = component.plan.ladder
     if decision.move == "run":
+        facts.planned += 1  # whoever comes after is told when the host's budget will not last for it
         return Outlook(f"next: step {decision.rung + 1} of {len(steps)}: {label(steps[decision.rung])}", False)
     return Outlook(decision.reason.replace("{id}", component.id), decision.move == "ask")
 

@@ -1,18 +1,36 @@
-"""The last room: a span of days as figures, incidents, attempts and alerts."""
+"""The last room: a span of days as figures, incidents, attempts, alerts and trends.
 
-from datetime import date, datetime, time, timedelta
+All of it from rollups and small tables: the log is only asked for hours that are not rolled up, and parts of hours.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
+from typing import Literal
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.coverage import Gap, covered_percent, unfinished
-from heartbeat_cli.domain.summary import Period, Summary
+from heartbeat_cli.domain import availability, trends
+from heartbeat_cli.domain.coverage import Gap, covered_percent, hour_of, unfinished, union
+from heartbeat_cli.domain.gauge import Gauge, joined
+from heartbeat_cli.domain.summary import Period, Stretch, Summary, total
+from heartbeat_cli.domain.trends import Comparison, Forecast, Hour, Shift
+from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes import check
-from heartbeat_cli.store import alerts, gaps, recoveries, spool, states, summary
+from heartbeat_cli.store import alerts, gaps, recoveries, rollups, spool, states, summary
 from heartbeat_cli.store.database import Database
 
+_ROLLING = 3.0  # seconds a report may spend on rolling up what no pass has
+_LIMITED = ("disk_used_percent", "connections_used_percent")  # what has an end
+_FORECAST = 14 * 86_400.0  # seconds back that a forecast is made of
+_SHIFT = 48 * 3_600.0  # and a change of response times
+_BY_HOUR = 8  # days up to which a period is drawn by the hour, longer ones by the day
 
-def period(first: date, last: date, timezone: str) -> Period:
+
+def period(first: date, last: date, timezone: str, *, unit: Literal["", "week", "month"] = "") -> Period:
     """The days from `first` to `last` as the zone cuts them: a day of a clock change has 23 or 25 hours."""
-    return Period(first, last, _midnight(first, timezone), _midnight(last + timedelta(days=1), timezone))
+    return Period(first, last, _midnight(first, timezone), _midnight(last + timedelta(days=1), timezone), unit)
 
 
 def today(now: float, timezone: str) -> date:
@@ -25,34 +43,155 @@ def today(now: float, timezone: str) -> date:
 def _midnight(day: date, timezone: str) -> float:
     from zoneinfo import ZoneInfo
 
-    return datetime.combine(day, time(), ZoneInfo(timezone)).timestamp()
+    return datetime.combine(day, clock_time(), ZoneInfo(timezone)).timestamp()
 
 
 def report(db: Database, config: Config, span: Period, now: float | None = None) -> Summary:
     """The summary of a period; with `now`, one that no pass has come after is not watched to its end either."""
+    until = span.end if now is None else max(span.start, min(span.end, now))
+    missed, seen = _missed(db, config, span, until, now)
+    _roll_up(db, span, until)
+    tallies = summary.tallies(db, span.start, span.end, known=until, seen=seen)
     told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type not in ("report", "test")]
-    missed = gaps.between(db, span.start, span.end)
-    if now is not None and (gap := _unfinished(db, config, min(span.end, now))) and gap.ended > span.start:
-        missed.append(gap)
-    return Summary(
+    incidents = states.incidents_between(db, span.start, span.end)
+    attempts = recoveries.between(db, span.start, span.end)
+    degraded = spool.degraded_between(db, span.start, span.end)
+    made = Summary(
         span,
         config.timezone,
         {one.id: one.name for one in config.components.values()},
-        summary.tallies(db, span.start, span.end),
-        states.incidents_between(db, span.start, span.end),
-        recoveries.between(db, span.start, span.end),
+        tallies,
+        incidents,
+        attempts,
         told,
         alerts.deliveries(db, [alert.id for alert in told]),
         missed,
-        spool.degraded_between(db, span.start, span.end),
+        degraded,
         _coverage(db, span, missed),
+        until,
+        total(tallies),
+        gap_seconds=union(((one.started, one.ended) for one in missed), span.start, until),
+        degraded_seconds=union(((one.started, one.ended) for one in degraded), span.start, until),
     )
+    return _with_trends(db, _with_availability(db, made, config.report.target))
+
+
+def _with_availability(db: Database, made: Summary, target: float) -> Summary:
+    """What the incidents and the time come to."""
+    span, whole, until = made.period, made.whole, made.until
+    about = recoveries.of_incidents_between(db, span.start, span.end)
+    used = whole.down_us / len(made.tallies) if made.tallies else 0
+    return made._replace(
+        stories=availability.stories(made.incidents, about, until),
+        times=availability.times(made.incidents, whole.up_us / 1e6, span.start, span.end),
+        recovery=availability.recoveries(made.attempts),
+        flakiest=availability.flakiest(
+            made.incidents, {one.component: (one.flaps, one.failing) for one in made.tallies}, span.start, span.end
+        ),
+        budget=availability.budget(target, span.start, span.end, used),
+        budgets={one.component: availability.budget(target, span.start, span.end, one.down_us) for one in made.tallies},
+        downtime=availability.downtime(made.incidents, span.start, until),
+    )
+
+
+def _with_trends(db: Database, made: Summary) -> Summary:
+    """Which way things go, as of the end of the period."""
+    names = summary.names(db)
+    gauges = rollups.hourly_gauges(db, names, made.until - _FORECAST, made.until)
+    span = made.period
+    return made._replace(
+        gauges=joined(rollups.gauges(db, names, span.start, made.until)),
+        comparisons=tuple(_comparison(db, name, *days) for name, days in _earlier(span, made.timezone).items()),
+        shifts=_shifts(db, names, made.until),
+        forecasts=_forecasts(gauges),
+        stretches=_stretches(db, names, made),
+        curves=tuple(one for one in gauges if one[0] >= span.start),
+    )
+
+
+def _stretches(db: Database, names: dict[int, str], made: Summary) -> dict[str, tuple[Stretch, ...]]:
+    """Each component part by part."""
+    span = made.period
+    found: dict[str, list[Stretch]] = {}
+    if (span.last - span.first).days < _BY_HOUR:
+        for key, hours in rollups.hourly(db, span.start, made.until).items():
+            found[names.get(key, "")] = [Stretch(h.at, h.median_us, h.up_us, h.down_us) for h in hours]
+    else:
+        day = span.first
+        while day <= span.last and (start := _midnight(day, made.timezone)) < made.until:
+            day += timedelta(days=1)
+            end = min(_midnight(day, made.timezone), made.until)
+            for key, one in rollups.tallies(db, start, end, quantiles=False).items():
+                mean = one.total_us / one.answered if one.answered else None
+                found.setdefault(names.get(key, ""), []).append(Stretch(start, mean, one.up_us, one.down_us))
+    return {id_: tuple(found[id_]) for id_ in sorted(found)}
+
+
+def _roll_up(db: Database, span: Period, until: float) -> None:
+    """What this report reads often is worth being rolled up now; where that cannot be, the log is asked instead."""
+    with suppress(StoreError):
+        rollups.refresh(db, hour_of(until), time.monotonic() + _ROLLING, first=hour_of(span.start))
+
+
+def _earlier(span: Period, timezone: str) -> dict[str, tuple[float, float]]:
+    """The spans to compare with, by name."""
+    length = (span.last - span.first).days + 1
+
+    def days(first: date, last: date) -> tuple[float, float]:
+        return _midnight(first, timezone), _midnight(last + timedelta(days=1), timezone)
+
+    def before(number: int) -> tuple[float, float]:
+        return days(span.first - timedelta(days=number), span.first - timedelta(days=1))
+
+    found = {"day_before": before(1)} if length == 1 else {}
+    if length <= 7:
+        week = timedelta(days=7)
+        found["week_before"] = days(span.first - week, span.last - week)
+    return found | {"last_7": before(7), "last_30": before(30)}
+
+
+def _comparison(db: Database, name: str, start: float, end: float) -> Comparison:
+    short = not name.startswith("last")
+    whole = total(rollups.tallies(db, start, end, quantiles=short).values())
+    began = states.began_between(db, start, end)
+    shares = whole.healthy_percent, whole.availability_percent
+    p95 = whole.response_time(0.95) if short else None
+    return Comparison(name, start, end, whole.heartbeats, began, *shares, whole.average_response_time, p95)
+
+
+def _shifts(db: Database, names: dict[int, str], until: float) -> tuple[Shift, ...]:
+    found = []
+    for key, hours in rollups.hourly(db, until - _SHIFT, until).items():
+        told = [Hour(one.at, one.median_us, one.answered) for one in hours if one.median_us is not None]
+        if (one := trends.shift(names.get(key, ""), told)) is not None:
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: (-abs(one.change), one.component)))
+
+
+def _forecasts(gauges: Sequence[tuple[float, Gauge]]) -> tuple[Forecast, ...]:
+    levels: dict[tuple[str, str, str], list[trends.Point]] = {}
+    for at, one in gauges:
+        if one.metric in _LIMITED:
+            levels.setdefault(one[:3], []).append((at, one.mean))
+    made = (trends.forecast(*name, points) for name, points in sorted(levels.items()))
+    return tuple(sorted((one for one in made if one is not None), key=lambda one: one.days))
+
+
+def _missed(
+    db: Database, config: Config, span: Period, until: float, now: float | None
+) -> tuple[list[Gap], float | None]:
+    """The gaps of the period, one that still goes on included, and since when that one does."""
+    missed = gaps.between(db, span.start, span.end)
+    gap = None if now is None else _unfinished(db, config, until)
+    if gap is None or gap.ended <= span.start:
+        return missed, None
+    return [*missed, gap], max(span.start, gap.started)
 
 
 def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
     """Share of the period, as far as it has come, that was watched: before the first pass of all nothing was, and
     after the last one nothing is known yet."""
-    edges = gaps.edges(db, span.end)
+    edges = gaps.edges(db)
     if edges is None or edges[0] >= span.end:
         return None
     unwatched = [*missed, Gap("", min(span.start, edges[0]), edges[0], "not yet installed")]

@@ -1,47 +1,67 @@
-"""Everything the dashboard needs, in a dozen statements whose cost is that of the last 24 hours, however old the store.
+"""Everything the dashboard needs, in some fifteen statements whose cost is that of the last 24 hours, however old the
+store (`board_days` has the bars of many days).
 
 Incidents are the open ones, alerts the newest few. `changed` is the cheap question `run` asks before it renders.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Sent
-from heartbeat_cli.domain.board import Board, Curve, Glance, LastPass, Quiet, Seen, Slots
+from heartbeat_cli.domain.board import (
+    Board,
+    Curve,
+    Glance,
+    LastPass,
+    Quiet,
+    Seen,
+    Slots,
+    day_slots,
+    midnights,
+)
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.store import alerts, silences, states
+from heartbeat_cli.store import alerts, board_days, silences, spool, states
 from heartbeat_cli.store.database import Database
 
 _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
+_DAYS = "dashboard.days"  # file in the state folder
 _PER_SLOT = 2  # samples of a host that are read for each slot
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
-def read(db: Database, config: Config, slots: Slots, now: float) -> Board:
-    """The board of the configured components at `now`, as this host sees it."""
+def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
+    """The board of the configured components at `now`, as this host sees it, its days cut as the zone cuts them."""
     components = config.components
+    slots, begins = day_slots(now), midnights(now, zone)
     names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
     hosts = {one.id for one in components.values() if one.kind == "host"}
     recent = alerts.between(db, now - 7 * 86_400, now + 1, _ALERTS)
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
+    hours, whole_days = board_days.known(db, names, components, slots, begins, now, config.state_dir / _DAYS)
+    away = spool.since(db)
     return Board(
         slots=slots,
+        midnights=begins,
         last_pass=last_pass(db, config.observer),
         states=states.states(db),
         glances=glances(db),
         quiet=quiet(db, config, now),
         seen=seen(db, names, slots),
+        hours=hours,
+        days=whole_days,
         incidents=list(states.open_incidents(db).values()),
         attempts=attempts(db),
         alerts=recent,
         deliveries=deliveries,
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
+        away=away.started if away else None,
     )
 
 

@@ -123,6 +123,8 @@ class SQLite(Database):
             connection.create_function("to_timestamp", 1, lambda at: at, deterministic=True)
             super().__init__(connection, sqlite3.Error)
             self._cursor("PRAGMA foreign_keys=OFF", ())
+            if path.stat().st_size == 0:  # later it would be a write, and change nothing
+                self._cursor("PRAGMA auto_vacuum=INCREMENTAL", ())
             if sole:
                 self._cursor("PRAGMA locking_mode=EXCLUSIVE", ())
             else:

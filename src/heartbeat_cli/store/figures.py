@@ -1,4 +1,5 @@
-"""What `heartbeat metrics` shows: what stands in small tables, and the last hour of the big ones."""
+"""What `heartbeat metrics` shows: what stands in small tables, and the last hour of the big ones. Counters go on where
+retention has dropped what they counted."""
 
 from heartbeat_cli.domain.figures import Figures
 from heartbeat_cli.domain.result import STATUSES, Metric
@@ -6,6 +7,7 @@ from heartbeat_cli.store import board, states
 from heartbeat_cli.store.database import Database
 
 _HOUR = 3_600.0
+_RECOVERIES = "heartbeat_recoveries"
 
 
 def read(db: Database, observer: str, now: float) -> Figures:
@@ -16,13 +18,13 @@ def read(db: Database, observer: str, now: float) -> Figures:
         glances=board.glances(db),
         incidents=list(states.open_incidents(db).values()),
         looks=looks(db, now - _HOUR, now),
-        alerts=_counts(db, "alert_type, severity", "heartbeat_alert_rows"),
-        notifications=_counts(db, "channel, state", "heartbeat_outbox"),
+        alerts=_counts(db, "alerts", "alert_type, severity", "heartbeat_alert_rows"),
+        notifications=_counts(db, "notifications", "channel, state", "heartbeat_outbox"),
         attempts={
             (outcome, bool(verified)): count
-            for outcome, verified, count in db.rows(
-                "SELECT outcome, verified IS NOT NULL, count(*) FROM heartbeat_recoveries GROUP BY 1, 2"
-            )
+            for (outcome, verified), count in _counts(
+                db, "recoveries", "outcome, CASE WHEN verified IS NULL THEN '' ELSE 'verified' END", _RECOVERIES
+            ).items()
         },
         metrics=newest_metrics(db),
     )
@@ -53,6 +55,14 @@ def newest_metrics(db: Database) -> dict[str, list[Metric]]:
     return {id_: [Metric(*one) for one in board.decoded(samples)] for id_, samples in rows}
 
 
-def _counts(db: Database, columns: str, table: str) -> dict[tuple[str, str], int]:
-    rows = db.rows(f"SELECT {columns}, count(*) FROM {table} GROUP BY 1, 2 ORDER BY 1, 2")
-    return {(first, second): count for first, second, count in rows}
+def _counts(db: Database, what: str, columns: str, table: str) -> dict[tuple[str, str], int]:
+    """Rows by two of their columns: those that are there, and those that were."""
+    rows = db.rows(
+        f"SELECT {columns}, count(*) FROM {table} GROUP BY 1, 2"
+        " UNION ALL SELECT first, second, number FROM heartbeat_forgotten WHERE what = ? ORDER BY 1, 2",
+        (what,),
+    )
+    found: dict[tuple[str, str], int] = {}
+    for first, second, count in rows:
+        found[first, second] = found.get((first, second), 0) + count
+    return found

@@ -2,7 +2,7 @@
 
 import json
 
-from heartbeat_cli.domain.coverage import Gap, Watch
+from heartbeat_cli.domain.coverage import HOUR, Gap, Watch
 from heartbeat_cli.store import preferences
 from heartbeat_cli.store.database import Database
 
@@ -10,12 +10,16 @@ _WATCH = "watched/"  # and the observer: among the settings, which travel to the
 
 
 def note(db: Database, gap: Gap) -> None:
-    """Record a gap; the same one twice is one."""
-    db.run(
+    """Record a gap; the same one twice is one. Looks before it did not speak for it, whatever has been rolled up."""
+    new = db.run(
         "INSERT INTO heartbeat_gaps (observer, started, ended, reason) VALUES (?, to_timestamp(?), to_timestamp(?), ?)"
         " ON CONFLICT (observer, started) DO NOTHING",
         gap,
     )
+    if new:
+        from heartbeat_cli.store import rollups  # with all that figures are made of: no ordinary pass needs it
+
+        rollups.make_stale(db, gap.observer, gap.started, gap.ended)
 
 
 def watch(db: Database, observer: str) -> Watch | None:
@@ -40,11 +44,20 @@ def _watch(text: str | None) -> Watch | None:
     return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None)
 
 
-def edges(db: Database, end: float) -> tuple[float, float] | None:
-    """When the first pass of all, and the last one before `end`, started; None when there was none."""
-    sql = "SELECT (SELECT min(started) FROM heartbeat_passes), (SELECT max(started) FROM heartbeat_passes"
-    ((first, last),) = db.rows(sql + " WHERE started < to_timestamp(?))", (end,))
-    return None if first is None or last is None else (first, last)
+def edges(db: Database) -> tuple[float, float] | None:
+    """When the first and the last pass of all started; of passes that are forgotten their hours are still known. None
+    when there was none."""
+    from heartbeat_cli.store import rollups
+
+    ((hour, later, first, last),) = db.rows(
+        "SELECT (SELECT min(hour) FROM heartbeat_hours), (SELECT max(hour) FROM heartbeat_hours),"
+        " (SELECT min(started) FROM heartbeat_passes), (SELECT max(started) FROM heartbeat_passes)"
+    )
+    begins = [] if first is None else [first]
+    if hour is not None and hour < rollups.forgotten(db):
+        begins.append(hour * HOUR)
+    ends = [one for one in (last, None if later is None else later * HOUR) if one is not None]
+    return (float(min(begins)), float(max(ends))) if begins and ends else None
 
 
 def between(db: Database, start: float, end: float) -> list[Gap]:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.coverage import hour_of, last_hour, reach
 from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.result import STATUSES, Reading
+from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.text import as_json, storable
@@ -33,13 +35,14 @@ class LastLook(NamedTuple):
 
 class Pass(NamedTuple):
     """One pass as written: `id` is unique over all observers, `started` and `finished` epoch seconds; `blind` is why
-    the remote components could not be looked at, if so."""
+    the remote components could not be looked at, if so; `pace` the strategy it was made under."""
 
     id: str
     observer: str
     started: float
     finished: float
     blind: str | None = None
+    pace: Strategy = STRATEGIES[DEFAULT]
 
 
 class Waiting(NamedTuple):
@@ -56,14 +59,17 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
     with db.transaction():
         ensure_day(db, done.started)
         keys = _component_keys(db, readings, components, done.started)
+        reaches = {id_: reach(components[id_].interval(done.pace)) for id_ in readings}
+        hours = hour_of(done.started), last_hour(done.started, reaches.values())
         rows = db.rows(
-            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind)"
-            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key",
-            (done.id, done.observer, done.started, done.finished, len(readings), done.blind),
+            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind, stale, last_hour)"
+            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+            " RETURNING key",
+            (done.id, done.observer, done.started, done.finished, len(readings), done.blind, *hours),
         )
         if not rows:
             return  # already kept: the answer to the first try was lost, not the pass
-        _insert_heartbeats(db, rows[0][0], done.started, readings, keys)
+        _insert_heartbeats(db, rows[0][0], done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
         _remember(db, done, readings)
 
@@ -88,7 +94,12 @@ def _component_keys(
 
 
 def _insert_heartbeats(
-    db: Database, pass_key: int, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]
+    db: Database,
+    pass_key: int,
+    at: float,
+    readings: Mapping[str, Reading],
+    keys: Mapping[str, int],
+    reaches: Mapping[str, int | None],
 ) -> None:
     rows = [
         (
@@ -99,11 +110,12 @@ def _insert_heartbeats(
             _NUMBER[one.status],
             one.attempts,
             storable(one.error),
+            reaches[id_],
         )
         for id_, one in readings.items()
     ]
-    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error)"
-    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
+    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach)"
+    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
@@ -189,3 +201,11 @@ def last_pass(db: Database, observer: str) -> Pass | None:
         (observer,),
     )
     return Pass(*rows[0]) if rows else None
+
+
+def looked_at(db: Database, component: str) -> list[tuple[str, float]]:
+    """Who has looked at a component, and when last."""
+    return [
+        (row[0], row[1])
+        for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))
+    ]

@@ -44,6 +44,18 @@ def of_incident(db: Database, incident: str) -> list[Attempt]:
     return [Attempt(*row) for row in rows]
 
 
+def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt]:
+    """The attempts made for the incidents that touch a span of time, oldest first."""
+    columns = ", ".join(f"r.{column}" for column in _ATTEMPT.split(", "))
+    rows = db.rows(
+        f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
+        " AND r.incident = i.id WHERE i.started < to_timestamp(?) AND (i.ended IS NULL OR i.ended > to_timestamp(?))"
+        " ORDER BY r.key",
+        (end, start),
+    )
+    return [Attempt(*row) for row in rows]
+
+
 def recent(db: Database, since: float) -> list[Attempt]:
     """The attempts that decide what is done next: those of the open incidents, and all since a moment; in the order
     they were made."""

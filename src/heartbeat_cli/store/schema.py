@@ -107,10 +107,36 @@ _MESSAGES = (
     "CREATE INDEX heartbeat_sends_alert ON heartbeat_sends (alert_id)",
 )
 
+# Hours in the store are numbers: of the hour since the epoch. `reach` is how many seconds a look speaks for at most
+# (NULL: 150), `stale` the first hour whose rollup does not hold a pass yet, `last_hour` the last one it reaches into.
+_HOUR = {
+    "sqlite": "CAST(round({0} * 1000000) AS INTEGER) / 3600000000",
+    "postgres": "CAST(floor(EXTRACT(EPOCH FROM {0}) / 3600) AS INTEGER)",
+}
+_ROLLUPS = (
+    "ALTER TABLE heartbeat_log ADD COLUMN reach INTEGER",
+    "ALTER TABLE heartbeat_passes ADD COLUMN stale INTEGER",
+    "ALTER TABLE heartbeat_passes ADD COLUMN last_hour INTEGER",
+    "UPDATE heartbeat_passes SET stale = {hour:started}, last_hour = {hour:started} + 1",
+    "CREATE INDEX heartbeat_passes_stale ON heartbeat_passes (stale) WHERE stale IS NOT NULL",
+    """CREATE TABLE heartbeat_hours (hour INTEGER NOT NULL, component INTEGER NOT NULL, healthy INTEGER NOT NULL,
+        degraded INTEGER NOT NULL, unhealthy INTEGER NOT NULL, error INTEGER NOT NULL, unknown INTEGER NOT NULL,
+        attempts INTEGER NOT NULL, flaps INTEGER NOT NULL, answered INTEGER NOT NULL, total_us BIGINT NOT NULL,
+        least_us INTEGER, most_us INTEGER, median_us INTEGER, up_us BIGINT NOT NULL, down_us BIGINT NOT NULL,
+        sketch {json} NOT NULL, PRIMARY KEY (hour, component))""",
+    """CREATE TABLE heartbeat_hour_gauges (hour INTEGER NOT NULL, component INTEGER NOT NULL, metric TEXT NOT NULL,
+        label TEXT NOT NULL, number INTEGER NOT NULL, total BIGINT NOT NULL, least BIGINT NOT NULL,
+        most BIGINT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (hour, component, metric, label))""",
+    """CREATE TABLE heartbeat_forgotten (what TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL,
+        number INTEGER NOT NULL, PRIMARY KEY (what, first, second))""",
+    "CREATE INDEX heartbeat_incidents_ended ON heartbeat_incidents (ended)",
+)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
     {"sqlite": _MESSAGES, "postgres": _MESSAGES},
+    {"sqlite": _ROLLUPS, "postgres": _ROLLUPS},
 )
 
 _WORDS = {
@@ -166,7 +192,7 @@ def _apply(db: Database) -> None:
             )
         for migration in MIGRATIONS[version:]:
             for statement in migration[db.dialect]:
-                db.run(_worded(statement, db.dialect))
+                db.run(worded(statement, db.dialect))
         db.run("DELETE FROM heartbeat_schema")
         db.run("INSERT INTO heartbeat_schema VALUES (?)", (len(MIGRATIONS),))
 
@@ -176,11 +202,13 @@ def _version(db: Database) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _worded(statement: str, dialect: str) -> str:
+def worded(statement: str, dialect: str) -> str:
+    """A statement of a migration as a dialect wants it."""
     for word, meaning in _WORDS[dialect].items():
         statement = statement.replace("{" + word + "}", meaning)
-    while "{shown:" in statement:
-        head, _, rest = statement.partition("{shown:")
-        column, _, tail = rest.partition("}")
-        statement = head + _SHOWN[dialect].format(column) + tail
+    for word, meanings in (("{shown:", _SHOWN), ("{hour:", _HOUR)):
+        while word in statement:
+            head, _, rest = statement.partition(word)
+            column, _, tail = rest.partition("}")
+            statement = head + meanings[dialect].format(column) + tail
     return statement

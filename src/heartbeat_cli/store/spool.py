@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.domain.coverage import Degraded, hour_of
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import gaps, mirror, schema, tables
 from heartbeat_cli.store.database import Database, Row, SQLite
@@ -21,8 +21,8 @@ from heartbeat_cli.store.partitions import ensure_day
 _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
 _CHUNK = 200  # passes replayed and judged at a time: bounds the memory a long outage takes
 
-_COLUMNS = "key, id, observer, started, finished, looks, blind"
-_LOG = "at, pass, component, response_us, status, attempts, error"
+_COLUMNS = "key, id, observer, started, finished, looks, blind, last_hour"
+_LOG = "at, pass, component, response_us, status, attempts, error, reach"
 # What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
 _JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
 _JUDGED_SETTINGS = "blind/"
@@ -184,7 +184,7 @@ def _replay_passes(spool: Database, db: Database, passes: list[Row], observer: s
     bounds = "WHERE at >= to_timestamp(?) AND at <= to_timestamp(?)"
     log = spool.rows(f"SELECT {_LOG} FROM heartbeat_log {bounds} ORDER BY pass", span)
     rows = [(one[0], fresh[one[1]][0], keys[one[2]], *one[3:]) for one in log if one[1] in fresh]
-    db.insert(f"INSERT INTO heartbeat_log ({_LOG})", "(to_timestamp(?), ?, ?, ?, ?, ?, ?)", rows)
+    db.insert(f"INSERT INTO heartbeat_log ({_LOG})", "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
     starts = {started for _, started in fresh.values()}
     samples = spool.rows(f"SELECT at, component, samples FROM heartbeat_samples {bounds}", span)
     metrics = [(at, keys[component], text) for at, component, text in samples if at in starts]
@@ -199,9 +199,9 @@ def _insert_passes(db: Database, passes: list[Row], observer: str) -> dict[int, 
     there = {row[0] for row in db.rows(f"SELECT id {by_id}", [one[1] for one in passes])}
     new = [one for one in passes if one[1] not in there]
     db.insert(
-        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind)",
-        "(?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?)",
-        [(*one[1:5], None if one[2] == observer else one[4], *one[5:]) for one in new],
+        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind, last_hour, stale)",
+        "(?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?, ?, ?)",
+        [(*one[1:5], None if one[2] == observer else one[4], *one[5:], hour_of(one[3])) for one in new],
     )
     keys: dict[str, int] = dict(db.rows(f"SELECT id, key {by_id}", [one[1] for one in passes]))
     return {one[0]: (keys[one[1]], one[3]) for one in new}

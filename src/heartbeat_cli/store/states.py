@@ -47,6 +47,11 @@ def save_states(db: Database, changed: Mapping[str, State]) -> None:
     )
 
 
+def forget(db: Database, component: str) -> None:
+    """Where a component stands is nobody's business any more."""
+    db.run("DELETE FROM heartbeat_state WHERE component = ?", (component,))
+
+
 def open_incidents(db: Database) -> dict[str, Incident]:
     """The open incident of each component that has one."""
     rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")
@@ -69,6 +74,16 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
         (end, start),
     )
     return [Incident(*row) for row in rows]
+
+
+def began_between(db: Database, start: float, end: float) -> int:
+    """How many incidents began in a span of time, those not counted that a parent's fault held."""
+    rows = db.rows(
+        "SELECT count(*) FROM heartbeat_incidents WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        " AND held_by IS NULL",
+        (start, end),
+    )
+    return int(rows[0][0])
 
 
 def save_incident(db: Database, incident: Incident) -> None:

@@ -1,27 +1,32 @@
-"""Aggregates over stored heartbeats: SQL does the counting, no row is loaded."""
+"""Figures of a span of stored heartbeats: the store does the counting, no row is loaded."""
 
 from heartbeat_cli.domain.result import STATUSES, Status
 from heartbeat_cli.domain.summary import Tally
+from heartbeat_cli.store import rollups
 from heartbeat_cli.store.database import Database
 
 History = tuple[str, float, Status, float | None, str | None]
 
-_COUNTS = ", ".join(f"SUM(CASE WHEN l.status = {n} THEN 1 ELSE 0 END)" for n in range(len(STATUSES)))
+
+def tallies(
+    db: Database, start: float, end: float, *, known: float | None = None, seen: float | None = None
+) -> list[Tally]:
+    """A tally for each component that was looked at from `start` to before `end`, or of which a look before still spoke
+    for a part of it, by id. `known`: how far time has come; with it each knows how long it could have been looked at,
+    which is since it was registered. `seen`: until when anybody looked, if that is earlier."""
+    found = rollups.tallies(db, start, min(one for one in (end, known, seen) if one is not None))
+    rows = db.rows("SELECT key, id, kind, registered FROM heartbeat_components ORDER BY id")
+    named = []
+    for key, id_, kind, registered in rows:
+        if key in found:
+            elapsed = 0 if known is None else round(min(end, known) * 1e6) - round(max(start, registered) * 1e6)
+            named.append(found[key]._replace(component=id_, kind=kind, elapsed_us=max(0, elapsed)))
+    return sorted(named, key=lambda one: one.component)
 
 
-def tallies(db: Database, start: float, end: float) -> list[Tally]:
-    """A tally for each component that was looked at from `start` to before `end`, by id."""
-    rows = db.rows(
-        f"SELECT c.id, c.kind, {_COUNTS}, COUNT(l.response_us), COALESCE(SUM(l.response_us), 0)"
-        " FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component"
-        " WHERE l.at >= to_timestamp(?) AND l.at < to_timestamp(?) GROUP BY c.id, c.kind ORDER BY c.id",
-        (start, end),
-    )
-    size = len(STATUSES)
-    return [
-        Tally(row[0], row[1], tuple(int(n) for n in row[2 : 2 + size]), int(row[2 + size]), int(row[3 + size]))
-        for row in rows
-    ]
+def names(db: Database) -> dict[int, str]:
+    """The ids of all components there ever were, by key."""
+    return dict(db.rows("SELECT key, id FROM heartbeat_components"))
 
 
 def history(db: Database, start: float, end: float) -> list[History]:

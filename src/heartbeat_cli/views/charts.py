@@ -1,6 +1,11 @@
-"""Small drawings as SVG path data: a day bar of cells, a sparkline, an area. Geometry only; colours are the page's."""
+"""Small drawings as SVG path data: a bar of cells, a sparkline, an area. Geometry only; colours are the page's.
+
+A run of equal cells is one stroke, as wide as the cells are high, dashed into cells by the page's style: what was well
+for 90 days is one short path.
+"""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 CELL, GAP, BAR_HEIGHT = 6, 2, 20
@@ -8,7 +13,7 @@ SPARK_WIDTH, SPARK_HEIGHT = 144, 28
 AREA_WIDTH, AREA_HEIGHT = 288, 72
 
 # Height says what colour says: a bad hour stands out without it, an hour without a look is only a dot on the ground.
-_TOPS = {"ok": 7, "warn": 3, "bad": 0, "dim": 7, "none": 17}
+_TOPS = {"ok": 7.0, "warn": 3.0, "bad": 0.0, "dim": 7.0, "none": 17.0}
 
 Points = list[tuple[float, float]]
 
@@ -23,18 +28,35 @@ class Line(NamedTuple):
     high: float = 0.0
 
 
-def bar(levels: Sequence[str]) -> tuple[int, dict[str, str]]:
-    """The width of a bar, and a path for all cells of each level."""
+def bar(levels: Sequence[str], seen: Sequence[float] = ()) -> tuple[int, dict[str, str]]:
+    """The width of a bar, and a path for all cells of each level; `seen` is the part of each cell that is known, and
+    what is not known of it is a path of its own, `gap`, that covers the cell from the top."""
     paths: dict[str, str] = {}
-    for number, level in enumerate(levels):
-        paths[level] = paths.get(level, "") + cell(number, level)
+    first = 0
+    for level, run in groupby(levels):
+        count = len(list(run))
+        paths[level] = paths.get(level, "") + cell(first, level, count)
+        first += count
+    for number, (level, part) in enumerate(zip(levels, seen, strict=False)):
+        if part < 1 and level in ("ok", "warn", "bad"):
+            paths["gap"] = paths.get("gap", "") + _cover(number, _TOPS[level], part)
     return len(levels) * (CELL + GAP) - GAP, paths
 
 
-def cell(number: int, level: str) -> str:
-    """The path of one cell."""
-    top = _TOPS[level]
-    return f"M{number * (CELL + GAP)} {top}h{CELL}V{BAR_HEIGHT}h-{CELL}z"
+def cell(number: int, level: str, count: int = 1) -> str:
+    """The stroke of so many cells of a level, from this one on."""
+    middle = (_TOPS[level] + BAR_HEIGHT) / 2
+    return f"M{number * (CELL + GAP)} {middle:g}h{count * (CELL + GAP) - GAP}"
+
+
+def spot(number: int) -> str:
+    """The whole place of a cell, to be pointed at."""
+    return f"M{number * (CELL + GAP)} 0h{CELL}V{BAR_HEIGHT}h-{CELL}z"
+
+
+def _cover(number: int, top: float, part: float) -> str:
+    bottom = top + (BAR_HEIGHT - top) * (1 - part)
+    return f"M{number * (CELL + GAP)} {top:g}h{CELL}V{bottom:.1f}h-{CELL}z"
 
 
 def spark(values: Sequence[float | None]) -> Line:

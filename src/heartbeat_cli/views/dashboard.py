@@ -10,20 +10,16 @@ from typing import Any
 from heartbeat_cli import __version__
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, Sent
-from heartbeat_cli.domain.board import Board, Curve, Seen
+from heartbeat_cli.domain.board import Board, Curve, Known
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.views import charts, templates
+from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
+from heartbeat_cli.views.dashboard_incidents import incidents, wanted
 from heartbeat_cli.views.dashboard_rows import LEVELS, Group, groups
-from heartbeat_cli.views.voice import Voice, percent
+from heartbeat_cli.views.voice import Moment, Voice, percent
 
-_INCIDENTS = 20  # shown one by one; more are counted
-_PENDING = ("done", "working", "running", "held", "lost", "cut off")
-_STEPS = 8
 _LEAST_REFRESH = 10.0
 _LEAST_STALE = 180.0
-_SEVERITIES = ("severe", "high", "medium", "low")
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
 _FAVICONS = {"bad": "%23c8372f", "warn": "%23c98a12", "dim": "%238a94a0", "ok": "%232c9460"}
 
@@ -48,10 +44,10 @@ def page(board: Board, config: Config, now: float) -> str:
         "stale_after": round(max(_LEAST_STALE, 3 * interval)),
         "verdict": verdict(board, config, rows, voice),
         "tiles": _tiles(board, rows, voice),
-        "incidents": _incidents(board, config.components, voice),
+        "incidents": incidents(board, config.components, voice),
         "groups": rows,
-        "levels": ("ok", "warn", "bad", "dim", "none"),
-        "legend": {level: charts.cell(0, level) for level in ("ok", "warn", "bad", "dim", "none")},
+        "legend": dashboard_bars.legend(),
+        "days": len(board.midnights),
         "spark": (charts.SPARK_WIDTH, charts.SPARK_HEIGHT),
         "hosts": _hosts(board, config.components, voice),
         "area": (charts.AREA_WIDTH, charts.AREA_HEIGHT),
@@ -59,7 +55,7 @@ def page(board: Board, config: Config, now: float) -> str:
         "style": _Inline(style),
         "script": _Inline(script),
     }
-    return templates.render("dashboard.html.j2", values, own)
+    return templates.render("dashboard.html.j2", values, own, config.state_dir / "compiled")
 
 
 class _Inline:
@@ -81,7 +77,7 @@ class _Inline:
 
 def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -> dict[str, Any]:
     """The first thing to read: a level, one sentence, and what else must be known before trusting it."""
-    counts = {level: sum(row["level"] == level for group in rows for row in group.rows) for level in LEVELS}
+    counts = {level: sum(row["level"] == level for group in rows for row in group.all) for level in LEVELS}
     total = sum(counts.values())
     level = next((name for name in LEVELS if counts[name]), "dim")
     if not total:
@@ -95,79 +91,51 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
         notes.append(voice.word("also_warn", count=counts["warn"]))
     if level in ("bad", "warn") and counts["dim"]:
         notes.append(voice.word("also_dim", count=counts["dim"]))
-    if any(one.needs_person for one in board.incidents):
-        notes.append(voice.word("needs_person"))
+    wants = {wanted(one, board, config.components, voice.now) for one in board.incidents}
+    notes += [voice.word(word) for want, word in (("person", "needs_person"), ("word", "waits")) if want in wants]
+    if board.away is not None:
+        notes.append(voice.word("store_away", since=voice.moment(board.away).shown))
     return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level]}
 
 
-def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str, str, str]]:
+def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str, str | Moment, str]]:
     """The figures beside the verdict: (what, figure, remark)."""
-    shown = [row for group in rows for row in group.rows]
-    whole = Seen()
+    shown = [row for group in rows for row in group.all]
+    day, days = Known(), Known()
     for row in shown:
-        whole = whole.plus(row["day"]["whole"])
-    past = min(board.slots.number, int((voice.now - board.slots.start) / board.slots.step) + 1)
-    watched = len({slot for seen in board.seen.values() for slot in seen if slot < past})
-    last, run = board.last_pass, voice.word("never")
-    if last:
-        run = voice.moment(last.started).ago
+        day = day.plus(row["day"].whole)
+    first, number = _first_day(board), len(board.midnights)
+    for known in board.days.values():
+        for one in known[first:]:
+            days = days.plus(one)
+    in_days = {"days": number - first}
+    last = board.last_pass
     well = sum(row["level"] == "ok" for row in shown)
     return [
         (voice.word("tile_healthy"), f"{well} / {len(shown)}", ""),
         (
-            voice.word("tile_good"),
-            percent((whole.good + whole.degraded) / whole.judged if whole.judged else None),
-            voice.word("of_looks", count=f"{whole.judged:,}"),
+            voice.word("tile_available"),
+            percent(day.share),
+            voice.word("in_days", share=percent(days.share), **in_days) if first < number - 1 else "",
         ),
-        (voice.word("tile_watched"), percent(watched / past), voice.word("last_24_hours")),
+        (
+            voice.word("tile_watched"),
+            percent(day.coverage),
+            voice.word("in_days", share=percent(days.coverage), **in_days) if first < number - 1 else "",
+        ),
         (
             voice.word("tile_pass"),
-            run,
+            voice.moment(last.started) if last else voice.word("never"),
             voice.word("took", span=voice.took(last.finished - last.started)) if last else "",
         ),
     ]
 
 
-def _incidents(board: Board, components: Mapping[str, Component], voice: Voice) -> dict[str, Any]:
-    """Open incidents, the gravest and oldest first; what only fell over with its parent stands with the parent."""
-    known = {one.component for one in board.incidents}
-    own = [one for one in board.incidents if one.held_by not in known]
-    own.sort(key=lambda one: (_SEVERITIES.index(one.severity) if one.severity in _SEVERITIES else 9, one.started))
-    shown = [_incident(one, board, components, voice) for one in own[:_INCIDENTS]]
-    return {"shown": shown, "more": len(own) - len(shown)}
-
-
-def _incident(one: Incident, board: Board, components: Mapping[str, Component], voice: Voice) -> dict[str, Any]:
-    tried = board.attempts.get(one.id, ())
-    taken = [other.component for other in board.incidents if other.held_by == one.component]
-    return {
-        "id": one.component,
-        "name": _name(one.component, components, voice),
-        "severity": one.severity,
-        "cause": voice.clean(one.cause, 400),
-        "since": voice.moment(one.started),
-        "held_by": _name(one.held_by, components, voice) if one.held_by else "",
-        "acked_by": voice.clean(one.acked_by or "?", 60) if one.acked else "",
-        "acked": voice.moment(one.acked) if one.acked else None,
-        "affected": [_name(id_, components, voice) for id_ in taken[:_INCIDENTS]],
-        "affected_more": max(0, len(taken) - _INCIDENTS),
-        "needs_person": one.needs_person,
-        "steps": [_step(attempt, voice) for attempt in tried[-_STEPS:]],
-        "steps_before": max(0, len(tried) - _STEPS),
-    }
-
-
-def _step(one: Attempt, voice: Voice) -> dict[str, Any]:
-    outcome = voice.word(one.outcome)
-    if one.outcome == "done" and (one.verified or one.verify_until is None or voice.now > one.verify_until):
-        outcome += f" – {voice.word('verified' if one.verified else 'not_verified')}"
-    return {
-        "level": "ok" if one.verified else "warn" if one.outcome in _PENDING else "bad",
-        "action": one.action,
-        "outcome": outcome,
-        "detail": voice.clean(one.detail, 200),
-        "at": voice.moment(one.started),
-    }
+def _first_day(board: Board) -> int:
+    """The number of the first whole day that was watched: heartbeat came in the middle of the one before."""
+    number = len(board.midnights)
+    began = min((n for known in board.days.values() for n, one in enumerate(known) if one.coverage), default=number)
+    return began + 1 if 0 < began < number - 2 else began
 
 
 def _hosts(board: Board, components: Mapping[str, Component], voice: Voice) -> list[dict[str, Any]]:
@@ -208,7 +176,7 @@ def _alert(alert: Alert, sent: Sequence[Sent], voice: Voice) -> dict[str, Any]:
         "title": voice.clean(alert.title, 120),
         "severity": alert.severity,
         "ended": alert.type in ("recovered", "degraded_ended"),
-        "reason": voice.clean(alert.reason, 200),
+        "reason": voice.said(alert.reason, 200),
         "at": voice.moment(alert.at),
         "sent": [
             {
@@ -220,7 +188,3 @@ def _alert(alert: Alert, sent: Sequence[Sent], voice: Voice) -> dict[str, Any]:
             for one in sent
         ],
     }
-
-
-def _name(id_: str, components: Mapping[str, Component], voice: Voice) -> str:
-    return voice.clean(components[id_].name if id_ in components else id_, 80)

@@ -1,4 +1,4 @@
-"""The components of the dashboard: one row each with its level, texts, day bar and sparkline, grouped by kind.
+"""The components of the dashboard: one row each with its level, texts, bars and sparkline, grouped as configured.
 
 A level is what a row is coloured, sorted and filtered by: `bad` (in fault), `warn` (suspect, recovering, degraded,
 flapping), `dim` (not known: never or no longer looked at, or heartbeat could not look), `ok`.
@@ -7,43 +7,59 @@ flapping), `dim` (not known: never or no longer looked at, or heartbeat could no
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.board import Board, Glance, Seen, Slots
+from heartbeat_cli.domain.board import Board, Glance
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
-from heartbeat_cli.views import charts
-from heartbeat_cli.views.voice import Voice, percent
+from heartbeat_cli.views import charts, dashboard_bars
+from heartbeat_cli.views.dashboard_incidents import wanted
+from heartbeat_cli.views.rows import late_after
+from heartbeat_cli.views.voice import Voice
 
 LEVELS = ("bad", "warn", "dim", "ok")
-_UNFOLDED = 40  # components up to which every group is shown open
-_LATE_LOOKS, _LATE_SECONDS = 3.0, 180.0
-_BLIP = 0.1  # share of an hour's looks below which trouble is a blip
+_UNFOLDED = 40  # components up to which everything is shown open
 
 
 class Group(NamedTuple):
-    """The components of one kind; `counts` are (level, text) of what there is."""
+    """The components under one heading; `counts` are (level, text) of what there is, `rest` the healthy ones that are
+    folded away behind those in trouble."""
 
-    kind: str
+    id: str
     heading: str
     counts: list[tuple[str, str]]
     rows: list[dict[str, Any]]
+    rest: list[dict[str, Any]]
     open: bool
+
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        return self.rows + self.rest
 
 
 def groups(board: Board, components: Mapping[str, Component], voice: Voice) -> list[Group]:
-    """Every configured component, by kind in the configuration's order; inside a group the worst first."""
-    by_kind: dict[str, list[dict[str, Any]]] = {}
+    """Every configured component, under its group or else its kind, in the configuration's order; groups with trouble
+    before the others, and inside a group the worst first."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in components.values():
-        by_kind.setdefault(one.kind, []).append(_row(board, components, one, voice))
-    unfolded = len(components) <= _UNFOLDED
-    return [_group(kind, rows, unfolded, voice) for kind, rows in by_kind.items()]
+        own = one.common.group
+        heading = ("", voice.clean(own, 60)) if own else (one.kind, voice.named("kind", one.kind))
+        found.setdefault(heading, []).append(_row(board, components, one, voice))
+    big = len(components) > _UNFOLDED
+    made = [
+        _group(f"g-{kind}" if kind else f"own-{number}", heading, rows, big, voice)
+        for number, ((kind, heading), rows) in enumerate(found.items())
+    ]
+    return sorted(made, key=lambda group: min(LEVELS.index(group.counts[0][0]), 2))
 
 
-def _group(kind: str, rows: list[dict[str, Any]], unfolded: bool, voice: Voice) -> Group:
+def _group(id_: str, heading: str, rows: list[dict[str, Any]], big: bool, voice: Voice) -> Group:
     rows.sort(key=lambda row: LEVELS.index(row["level"]))
     counts = [(level, sum(row["level"] == level for row in rows)) for level in LEVELS]
     shown = [(level, voice.word(f"count_{level}", count=count)) for level, count in counts if count]
-    is_open = unfolded or any(row["level"] in ("bad", "warn") for row in rows)
-    return Group(kind, voice.named("kind", kind), shown, rows, is_open)
+    troubled = [row for row in rows if row["level"] != "ok"]
+    is_open = not big or counts[0][1] + counts[1][1] > 0
+    if big and is_open and len(troubled) < len(rows):
+        return Group(id_, heading, shown, troubled, rows[len(troubled) :], is_open)
+    return Group(id_, heading, shown, rows, [], is_open)
 
 
 def _row(board: Board, components: Mapping[str, Component], one: Component, voice: Voice) -> dict[str, Any]:
@@ -52,6 +68,7 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
     seen = board.seen.get(one.id, {})
     return {
         "id": one.id,
+        "kind": one.kind,
         "name": voice.clean(one.name, 80),
         "level": level(state, glance, late),
         "state": voice.word(_headline(state, glance)),
@@ -59,15 +76,11 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "since": voice.moment(state.since) if state else None,
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
-        "cause": voice.clean(glance.error, 200) if glance and glance.status != "healthy" else "",
+        "cause": voice.said(glance.error or "", 200) if glance and glance.status != "healthy" else "",
         "spark": _spark([seen[n].response if n in seen else None for n in range(board.slots.number)], voice),
-        "day": _day(board.slots, seen, voice),
+        "day": dashboard_bars.day(board, one.id, voice),
+        "days": dashboard_bars.days(board, one.id, voice),
     }
-
-
-def late_after(one: Component) -> float:
-    """Seconds without a look from which a component counts as no longer looked at."""
-    return max(_LATE_LOOKS * (one.common.interval or 60.0), _LATE_SECONDS)
 
 
 def level(state: State | None, glance: Glance | None, late: bool) -> str:
@@ -92,6 +105,7 @@ def _headline(state: State | None, glance: Glance | None) -> str:
 def _notes(board: Board, components: Mapping[str, Component], one: Component, late: bool, voice: Voice) -> list[str]:
     """What else is to be said about a state."""
     state, quiet = board.states.get(one.id), board.quiet.get(one.id)
+    incident = next((found for found in board.incidents if found.component == one.id), None)
     notes = []
     if state and state.held_by:
         parent = components.get(state.held_by)
@@ -100,6 +114,10 @@ def _notes(board: Board, components: Mapping[str, Component], one: Component, la
         notes.append(voice.word("flapping"))
     if late:
         notes.append(voice.word("late"))
+    if incident and (want := wanted(incident, board, components, voice.now)):
+        notes.append(voice.word("needs_person" if want == "person" else "waits"))
+    if incident and incident.acked:
+        notes.append(f"{voice.word('acked_by')} {voice.clean(incident.acked_by or '?', 40)}")
     if quiet:
         notes.append(voice.word(f"quiet_{quiet.kind}", until=voice.moment(quiet.ends).shown))
     return notes
@@ -110,37 +128,3 @@ def _spark(values: Sequence[float | None], voice: Voice) -> dict[str, Any] | Non
     if line.last is None:
         return None
     return {"line": line, "label": voice.word("between", low=voice.took(line.low), high=voice.took(line.high))}
-
-
-def _day(slots: Slots, seen: Mapping[int, Seen], voice: Voice) -> dict[str, Any]:
-    """The day bar: a cell an hour, the share of good looks, and the hours that were not good by name."""
-    per_cell = round(3600 / slots.step)
-    hours = [_merged(seen, first, per_cell) for first in range(0, slots.number, per_cell)]
-    levels = [_hour_level(hour) for hour in hours]
-    width, paths = charts.bar(levels)
-    marks = []
-    for number, (hour, name) in enumerate(zip(hours, levels, strict=True)):
-        if name in ("bad", "warn"):
-            at = voice.moment(slots.start + number * 3600).shown
-            text = voice.word("hour", at=at, failed=hour.failed, degraded=hour.degraded, looks=hour.judged)
-            marks.append((charts.cell(number, name), text))
-    whole = _merged(seen, 0, slots.number)
-    share = percent((whole.good + whole.degraded) / whole.judged if whole.judged else None)
-    label = voice.word("day_label", share=share, bad=levels.count("bad"), warn=levels.count("warn"))
-    return {"width": width, "paths": paths, "marks": marks, "share": share, "label": label, "whole": whole}
-
-
-def _merged(seen: Mapping[int, Seen], first: int, count: int) -> Seen:
-    merged = Seen()
-    for slot in range(first, first + count):
-        if slot in seen:
-            merged = merged.plus(seen[slot])
-    return merged
-
-
-def _hour_level(hour: Seen) -> str:
-    if not hour.judged:
-        return "dim" if hour.unknown else "none"
-    if hour.failed / hour.judged >= _BLIP:
-        return "bad"
-    return "warn" if hour.failed or hour.degraded / hour.judged >= _BLIP else "ok"

@@ -18,7 +18,7 @@ _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _LATEST = 2e11  # seconds since the epoch that are still a date
 _GRAVITY: dict[str, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
-_OVER = ("recovered", "degraded_ended", "observer_sees", "store_restored")
+_OVER = ("recovered", "degraded_ended", "observer_sees", "store_restored", "unwatched")
 _FAMILIES = ("down", "slow", "degraded")
 _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 

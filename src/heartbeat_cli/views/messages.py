@@ -12,6 +12,7 @@ without the tags. The first bold text is the title, which is a mail's subject. d
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from heartbeat_cli.domain.alert import Alert
@@ -34,6 +35,8 @@ def message(
 ) -> Message:
     """The finished message of an alert, the same each time it is made. `own` is the folder with the user's templates,
     `remark` a line at its end (what the delivery has to say)."""
+    if alert.type == "report" and "page" in alert.details:
+        return _report(alert)
     voice = Voice(locale, timezone, tuple(secrets), alert.at)
     values = facts.of_alert(alert, voice) | {"remark": voice.said(remark)}
     title, text, html = _filled([alert.type, facts.family(alert.type)], values, voice, own)
@@ -49,6 +52,13 @@ def message(
         thread=alert.incident,
         label=values["label"],
     )
+
+
+def _report(alert: Alert) -> Message:
+    """A report was worded, redacted and escaped when it was made: see views/report.py."""
+    text, brief, page = (str(alert.details.get(key, "")) for key in ("text", "brief", "page"))
+    html = f"<b>{escape(alert.title)}</b>\n\n{escape(brief or text)}"
+    return Message(alert.id, "report", alert.severity, alert.title, text, html, alert.component, alert.at, page=page)
 
 
 def digest(

@@ -1,11 +1,13 @@
 """Components as rows: the values that `check` and `status` print, for a table, JSON or a Nagios line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from heartbeat_cli.domain.board import Quiet, wants
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.redact import redact
@@ -44,11 +46,21 @@ def check_row(component: Component, reading: Reading, at: float, state: State | 
     }
 
 
-def status_row(component: Component, state: State | None, last: Any, now: float, incident: Any = None) -> Row:
-    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any.
+def status_row(
+    component: Component,
+    state: State | None,
+    last: Any,
+    now: float,
+    incident: Incident | None = None,
+    tried: Sequence[Attempt] = (),
+    quiet: Quiet | None = None,
+) -> Row:
+    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any, `incident` the
+    open one and `tried` what recovery did about it.
 
     `late` says that nobody looks any more: what is stored may have been true long ago.
     """
+    wanted = wants(component, incident, tried, now)
     age = round(max(0.0, now - last.at), 3) if last else None
     return {
         "component": component.id,
@@ -67,6 +79,11 @@ def status_row(component: Component, state: State | None, last: Any, now: float,
         "late": age is not None and age > late_after(component),
         "incident": incident.id if incident else None,
         "held_by": state.held_by if state else None,
+        "acked": iso(incident.acked) if incident else None,
+        "acked_by": incident.acked_by if incident else None,
+        "quiet": {"kind": quiet.kind, "until": iso(quiet.ends), "reason": redact(quiet.reason)} if quiet else None,
+        "needs_person": wanted == "person",
+        "waits_for_you": wanted == "word",
     }
 
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from unicodedata import east_asian_width
 
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.views.rows import took
-from heartbeat_cli.views.wording import word
+from heartbeat_cli.views.wording import local_time, word
 
 _COLORS = {
     "healthy": "green",
@@ -15,6 +17,8 @@ _COLORS = {
     "recovering": "cyan",
     "unknown": "magenta",
 }
+_CELL = 200  # characters of a cell
+_LEAST = 12  # characters of a cause that say something
 _WORD = re.compile(r"\S+")
 
 
@@ -22,7 +26,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A plain aligned table; what a component says cannot steer the terminal."""
     from tabulate import tabulate
 
-    cells = [[one_line(str(cell), 100) for cell in row] for row in rows]
+    cells = [[one_line(str(cell), _CELL) for cell in row] for row in rows]
     return tabulate(cells, headers=list(heads), tablefmt="simple", disable_numparse=True)
 
 
@@ -44,23 +48,74 @@ def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
     )
 
 
-def status_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
-    """Where every component stands."""
-    heads = [word(key, locale) for key in ("component", "kind", "state", "status", "response", "last_look", "cause")]
-    return table(
-        heads,
-        [
-            (
-                row["component"],
-                row["kind"],
-                _state(row, locale),
-                word(row["status"], locale),
-                took(row["response_time"]),
-                word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
-                "; ".join(part for part in (word("late", locale) if row["late"] else "", row["error"]) if part),
-            )
-            for row in rows
-        ],
+# What a narrow terminal can do without, the least needed first.
+_SPARED = ("kind", "response", "status", "last_look")
+
+
+def status_table(rows: Iterable[Mapping[str, Any]], locale: str, timezone: str, width: int | None = None) -> str:
+    """Where every component stands; within `width` columns where that can be had by leaving some out and cutting the
+    rest."""
+    told = [_told(row, locale, timezone) for row in rows]
+    heads = ["component", "kind", "state", "status", "response", "last_look", "cause"]
+    made = _drawn(heads, told, locale)
+    for spared in _SPARED:
+        if width is None or _wide(made) <= width:
+            return made
+        heads.remove(spared)
+        made = _drawn(heads, told, locale)
+    while width is not None and (over := _wide(made) - width) > 0 and len(heads) > 1:
+        longest = max(len(cells[heads[-1]]) for cells in told)
+        if longest - over < _LEAST:
+            heads.pop()
+        else:
+            told = [{**cells, heads[-1]: one_line(cells[heads[-1]], longest - over)} for cells in told]
+        made = _drawn(heads, told, locale)
+    return made
+
+
+def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
+    """A component's cells by heading."""
+    return {
+        "component": row["component"],
+        "kind": row["kind"],
+        "state": _state(row, locale),
+        "status": word(row["status"], locale),
+        "response": took(row["response_time"]),
+        "last_look": word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
+        "cause": "; ".join(part for part in (*notes(row, locale, timezone), row["error"]) if part),
+    }
+
+
+def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
+    """What a person should know of a component besides its state: who is wanted, who is on it, who is not told."""
+    found = [word(key, locale) for key in ("needs_person", "late") if row[key]]
+    if row["waits_for_you"]:
+        found.append(f"{word('waits', locale)}: heartbeat recover --component {row['component']}")
+    if row["acked"]:
+        found.append(f"{word('acked_by', locale)} {row['acked_by'] or '?'}")
+    if quiet := row["quiet"]:
+        until = local_time(datetime.fromisoformat(quiet["until"]).timestamp(), timezone, "%m-%d %H:%M")
+        found.append(word(f"quiet_{quiet['kind']}", locale, until=until))
+    return found
+
+
+def _drawn(heads: Sequence[str], told: Iterable[Mapping[str, str]], locale: str) -> str:
+    return table([word(key, locale) for key in heads], [[cells[key] for key in heads] for cells in told])
+
+
+def fitting(text: str, width: int | None) -> str:
+    """As much of a line as fits into so many columns."""
+    if width is None or _wide(text) <= width:
+        return text
+    while _wide(text) >= width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _wide(text: str) -> int:
+    """The columns that the widest line takes; a Chinese letter takes two."""
+    return max(
+        (sum(2 if east_asian_width(char) in "WF" else 1 for char in one) for one in text.splitlines()), default=0
     )
 
 

@@ -1,6 +1,7 @@
 """Where pages come from: the folder `templates/`, file by file replaceable by a folder of the user's own.
 
     render("dashboard.html.j2", {...}, own)    a finished page; `own` is what `[heartbeat] templates` names
+    render(..., keep=state_dir / "compiled")   the same without compiling the template anew each time
     first(["alert.down.en.j2", …], {…}, own)   the same with the first of several that is there
     source("dashboard.css", own)               a file as it is
 
@@ -8,7 +9,10 @@ In a checkout the folder stands beside `src/`, in an installed wheel inside the 
 escaped (`autoescape` is always on); a name it uses and is not given is an error, not an empty spot.
 """
 
+import os
+import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,9 @@ from heartbeat_cli.errors import HeartbeatError
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
 
 
-def render(name: str, values: Mapping[str, Any], own: str | None = None) -> str:
-    """The template `name` filled with `values`. Raises HeartbeatError naming the file when it cannot be."""
+def render(name: str, values: Mapping[str, Any], own: str | None = None, keep: Path | None = None) -> str:
+    """The template `name` filled with `values`; `keep` is a folder for its compiled form, of use to who renders every
+    minute in a process of its own. Raises HeartbeatError naming the file when it cannot be rendered."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -28,6 +33,7 @@ def render(name: str, values: Mapping[str, Any], own: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_kept(keep),
     )
     try:
         return environment.get_template(name).render(values)
@@ -38,6 +44,27 @@ def render(name: str, values: Mapping[str, Any], own: str | None = None) -> str:
     except Exception as error:  # a template of the user's own can fail in every way that a program can
         path = find(name, own)
         raise HeartbeatError(f"template {path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
+
+
+def _kept(folder: Path | None) -> Any:
+    """Compiled templates in `folder`, or None where they cannot be kept. What is read back there is run, so nobody else
+    may be able to write it."""
+    import jinja2
+
+    class Kept(jinja2.FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Any) -> None:
+            with suppress(OSError):  # a full disk: then it is compiled each time
+                super().dump_bytecode(bucket)
+
+    try:
+        if folder is None or os.stat(folder.parent).st_mode & 0o022:
+            return None
+        folder.mkdir(0o700, exist_ok=True)
+        found = os.lstat(folder)
+    except OSError:
+        return None
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return Kept(str(folder)) if ours else None
 
 
 def first(names: Sequence[str], values: Mapping[str, Any], own: str | None = None) -> str:

@@ -71,6 +71,10 @@ class Voice(NamedTuple):
             self.word("lasting", span=self.span(ago)),
         )
 
+    def day(self, at: float) -> str:
+        """The local date of a moment."""
+        return local_time(at, self.timezone, "%Y-%m-%d")
+
 
 def of(config: Config, now: float) -> Voice:
     """The voice a configuration asks for."""

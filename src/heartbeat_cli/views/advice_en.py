@@ -1,0 +1,110 @@
+"""What a fault means and what to do about it, in English; `words_en` is the whole catalogue."""
+
+DESCRIPTIONS = {
+    "agent": "The agent's health address gave no good answer.",
+    "database": "PostgreSQL gave no good answer.",
+    "docker": "The container is not running as it should.",
+    "service": "The systemd unit is not running as it should.",
+    "host": "The machine is at the end of a resource.",
+    "tcp": "The port gave no good answer.",
+    "command": "The check command reports a problem.",
+    "push": "It has not reported that it is alive, or its last run failed.",
+    "slow": "It answers, but later than it should.",
+    "degraded": "It works, with a warning.",
+    "escalated": "Others were told before; it has neither recovered nor been acknowledged.",
+    "reminder": "This was told before, and nothing has changed since.",
+    "recovery_failed": "All that heartbeat may do has been done, and it is still not well.",
+    "recovery_denied": "heartbeat knows what would heal it, but lacks the right to do that.",
+    "recovery_braked": "It was restarted as often as the configuration allows; more would only do harm.",
+    "recovery_held": "What would restart it has a reason not to; that reason is below.",
+    "missed_runs": "Between two runs there was a gap: nothing was looked at meanwhile.",
+    "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
+    "observer_silent": "Another host that should be looking has stored nothing for a while.",
+    "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
+}
+
+RECOMMENDATIONS = {
+    "agent": (
+        "Check that the agent's process is running.",
+        "Read the agent's log from the time of the first failure on.",
+        "Restart the agent: systemctl restart openclaw-{id}.",
+        "Check the network between this host and the agent's address.",
+    ),
+    "database": (
+        "Check that the postgres process is running.",
+        "Read the PostgreSQL log.",
+        "Check the database's container: docker ps -a, docker logs.",
+        "Check the free disk space of the data folder: df -h.",
+        "Restart the database once the cause is known.",
+    ),
+    "docker": (
+        "Look at the container's state: docker inspect {target}.",
+        "Read its log: docker logs --tail 100 {target}.",
+        "Check memory, CPU and disk of the host.",
+        "Restart it: docker restart {target}.",
+    ),
+    "service": (
+        "Look at the unit: systemctl status {target}.",
+        "Read its journal: journalctl -u {target}.",
+        "Restart it: systemctl restart {target}.",
+    ),
+    "host": (
+        "Find the biggest users: top, df -h, du -x.",
+        "Stop or move what is not needed.",
+        "Think about a bigger machine if this comes back.",
+    ),
+    "tcp": (
+        "Check that the server listens: ss -ltnp.",
+        "Check firewall and network on the way to it.",
+    ),
+    "command": (
+        "Run the command by hand and read its whole output.",
+        "Mend what it names, or the command itself.",
+    ),
+    "push": (
+        "Check that the job still runs, and when it last did.",
+        "Read its log; run it by hand.",
+    ),
+    "recovery_denied": (
+        "Give heartbeat's user the right that is named above, or restart it by hand.",
+        "Try it as that user: heartbeat recover --component {id}.",
+    ),
+    "recovery_braked": (
+        "Find out why it does not stay up: read its log from the first failure on.",
+        "Once that is mended: heartbeat recover --component {id} --force.",
+    ),
+    "recovery_held": (
+        "Read why it is left alone: somebody may have stopped it on purpose.",
+        "If it should run: heartbeat recover --component {id} --force.",
+    ),
+    "missed_runs": (
+        "Check that cron runs: systemctl status cron, heartbeat doctor.",
+        "Check whether the machine slept, was off, or had no time: uptime, last reboot.",
+    ),
+    "observer_blind": (
+        "Check this host's network: ip addr, ip route, resolvectl status.",
+        "Look at the components from another place.",
+    ),
+    "observer_silent": (
+        "Check that the host is up and reaches the store.",
+        "There: systemctl status cron, heartbeat doctor.",
+    ),
+    "store_unreachable": (
+        "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",
+        "Nothing is lost meanwhile: what is seen is kept on this host and handed in later.",
+    ),
+    "database_degraded": (
+        "See who waits for whom: select pid, pg_blocking_pids(pid), query from pg_stat_activity.",
+        "End a session that blocks others: select pg_terminate_backend(pid).",
+        "Check connections and long transactions of the application.",
+    ),
+    "degraded": (
+        "Read what it warns of; it still works.",
+        "Mend it before it becomes an outage.",
+    ),
+    "slow": (
+        "Check the process's CPU and memory.",
+        "Check the size of the model it has loaded.",
+        "Check the load of the system.",
+    ),
+}

@@ -1,0 +1,52 @@
+"""What a report is made of, before it takes a form: lines already worded, redacted and rounded, nothing escaped."""
+
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """Something that happened: a level (bad, warn, ok, dim), what it is about, the facts in short, and lines below."""
+
+    level: str
+    head: str
+    facts: str
+    lines: tuple[str, ...] = ()
+
+
+class Fact(NamedTuple):
+    """A figure with its name; further lines say more about it."""
+
+    label: str
+    lines: tuple[str, ...]
+    level: str = ""
+
+
+class Table(NamedTuple):
+    """Heads and cells; `numbers` is the first column that holds figures. `ids` name the rows, for drawings."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: int = 99
+    ids: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """One heading's worth. `note` is said below everything else, or alone."""
+
+    key: str
+    heading: str = ""
+    items: tuple[Item, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    table: Table | None = None
+    note: str = ""
+
+
+class Report(NamedTuple):
+    """A whole report: `level` and `verdict` say how the period was, `parts` are in reading order; `brief` are those of
+    the text form."""
+
+    title: str
+    about: str
+    level: str
+    verdict: str
+    parts: tuple[Part, ...]
+    brief: tuple[Part, ...]

@@ -1,0 +1,112 @@
+"""How a report speaks: words, times and figures in one language and zone, the same in every form.
+
+What others said goes through `clean` or `said`: redacted, one printable line, bounded. Escaping is each form's own.
+"""
+
+import importlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.summary import Summary
+from heartbeat_cli.redact import redact
+from heartbeat_cli.views import reasons, wording
+
+_FOREIGN = 20_000  # characters of a foreign text that are looked at at all
+_REASON = 400  # of a line that is to be translated: a cut one would not be known
+_DAY = 86_400.0
+
+
+class Speech(NamedTuple):
+    """Whose figures, in what language, and what must not be shown."""
+
+    summary: Summary
+    locale: str
+    secrets: tuple[str, ...] = ()
+
+    def word(self, key: str, **values: object) -> str:
+        """A word of the report's own catalogue, or of the common one."""
+        module = f"heartbeat_cli.views.report_words_{self.locale.lower().replace('-', '_')}"
+        words: dict[str, str] = importlib.import_module(module).WORDS
+        if key not in words:
+            return wording.word(key, self.locale, **values)
+        return words[key].format(**values) if values else words[key]
+
+    def counted(self, key: str, count: int) -> str:
+        """`1 incident`, `2 incidents`."""
+        return self.word(f"{key}_1" if count == 1 else f"{key}_n", count=f"{count:,}")
+
+    def clean(self, text: str | None, limit: int = 200) -> str:
+        """What somebody else said, fit to be shown."""
+        return one_line(redact(one_line(text, _FOREIGN), self.secrets), limit) if text else ""
+
+    def said(self, text: str | None, limit: int = 200) -> str:
+        """A line of heartbeat's own (a cause, a reason) in the reader's language; what others said in it stays."""
+        return one_line(reasons.translated(self.clean(text, _REASON), self.locale), limit)
+
+    def name(self, id_: str) -> str:
+        """What people call a component."""
+        return self.clean(self.summary.names.get(id_, id_), 40)
+
+    def listed(self, found: Iterable[str]) -> str:
+        """`a, b, c`, as this language strings them together."""
+        return self.word("comma").join(found)
+
+    def phrases(self, found: Iterable[str]) -> str:
+        """Parts of a sentence in a row."""
+        return self.word("semicolon").join(found)
+
+    def within(self, text: str, remark: str) -> str:
+        """A text with a remark in brackets."""
+        return f"{text}{self.word('brackets', remark=remark)}" if remark else text
+
+    def severity(self, severity: Severity | str) -> str:
+        return wording.word(severity, self.locale)
+
+    def span(self, seconds: float) -> str:
+        """A length of time: `2 h 5 min`."""
+        parts = duration(seconds).split()
+        return " ".join(wording.word(f"unit_{part}", self.locale).removeprefix("unit_") for part in parts)
+
+    def exact(self, seconds: float) -> str:
+        """The same to the second below an hour: budgets are small."""
+        if not 60 <= seconds < 3600:
+            return self.span(seconds)
+        minutes, rest = divmod(round(seconds), 60)
+        units = [wording.word(f"unit_{unit}", self.locale) for unit in ("min", "s")]
+        return f"{minutes} {units[0]} {rest} {units[1]}" if rest else f"{minutes} {units[0]}"
+
+    def took(self, seconds: float | None) -> str:
+        """A response time: whole milliseconds up to ten seconds."""
+        if seconds is None:
+            return "-"
+        return f"{seconds * 1000:,.0f} {wording.word('unit_ms', self.locale)}" if seconds < 10 else self.span(seconds)
+
+    def when(self, at: float) -> str:
+        """A time of day; with its date where the report is of several days, or the moment not of its day; with the
+        name of the zone's time where the clock changes in the period."""
+        span = self.summary.period
+        plain = span.first == span.last and span.start <= at <= span.end
+        pattern = "%H:%M" if plain else "%m-%d %H:%M"
+        if round(span.end - span.start) % round(_DAY):
+            pattern += " %Z"
+        return wording.local_time(at, self.summary.timezone, pattern)
+
+    def level(self, metric: str, value: float) -> str:
+        """A figure of a host: percent, or bytes a second."""
+        if metric.endswith("_percent"):
+            return f"{value:.0f} %"
+        from heartbeat_cli.domain.plain import size
+
+        return self.word("per_second", size=size(value))
+
+
+def percent(value: float | None) -> str:
+    """A share as shown: never rounded up to 100."""
+    if value is None:
+        return "-"
+    text = f"{value:.2f}"
+    if text == "100.00":
+        return "100 %" if value >= 100 else "99.99 %"
+    return f"{text} %"
