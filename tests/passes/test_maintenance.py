@@ -1,11 +1,11 @@
 """Maintenance planned in the configuration: nothing is told or restarted in it, and no final state is swallowed."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.board import day_slots
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.store import alerts, board, passes, silences
 from heartbeat_cli.store.database import Database
@@ -79,7 +79,7 @@ def test_looking_goes_on(made: Any) -> None:
     scene = made({})
     tell(scene, START + 60, BAD, BAD, BAD)
     assert passes.last_looks(scene.db)["db"].status == "error" and "db" in scene.incidents
-    shown = board.read(scene.db, scene.config, day_slots(scene.now, 0.0), scene.now).quiet["db"]
+    shown = board.read(scene.db, scene.config, UTC, scene.now).quiet["db"]
     assert (shown.kind, shown.ends, shown.reason) == ("maintenance", START + HOUR, "backup")
 
 
