@@ -77,7 +77,7 @@ class _Room:
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._tell_what_was_kept_back()
             self._tell_again()
-        if reason := missed(self.db, self.config, [one.started for one in waiting], self._quiet, self.now):
+        if reason := missed(self.db, self.config, [one.started for one in waiting], lambda: self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)

@@ -122,6 +122,11 @@ def _loaded(db: Database, ids: Sequence[str]) -> tuple[Notification, ...]:
     return tuple(Notification(row[0], alerts.as_alert(row[4:]), row[1], row[2], row[3] or "") for row in rows)
 
 
+def is_waiting(db: Database) -> bool:
+    """Whether there is anything to deliver, now or later: most passes have nothing to do with the outbox but ask."""
+    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))
+
+
 def lease_owners(db: Database) -> list[str]:
     """Who has taken something that still waits."""
     sql = "SELECT DISTINCT lease_by FROM heartbeat_outbox WHERE state = 'waiting' AND lease_until IS NOT NULL"
