@@ -84,5 +84,7 @@ def _config(folder: Path, dsn: str, urls: list[str], names: list[str]) -> str:
     blocks += [f'[components.{id_}]\nkind = "agent"\nurl = "{url}"\ninterval = 0.01' for id_, url in pairs]
     blocks += [f'[components.db]\nkind = "database"\ndsn = "{dsn}"\ninterval = 0.01']
     blocks += [f'[components.{n}]\nkind = "docker"\ncontainer = "{n}"\ninterval = 0.01' for n in names]
-    blocks += ['[components.host]\nkind = "host"\ninterval = 0.01']
+    # The machine that measures may be busy: a page about that is not the pass to be measured.
+    quiet = "\n".join(f"{limit}_warn = 0" for limit in ("cpu", "load", "memory", "swap", "disk", "inodes"))
+    blocks += [f'[components.host]\nkind = "host"\ninterval = 0.01\noom_warn = false\n{quiet}']
     return "\n\n".join(blocks)

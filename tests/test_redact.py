@@ -1,9 +1,12 @@
 """No secret is shown: known ones by value, others by their looks; and ordinary words stay."""
 
+import random
+import re
 import time
 
 import pytest
 
+from heartbeat_cli import redact as redact_module
 from heartbeat_cli.redact import BLOT, redact, secret_parts, worth_hiding
 
 
@@ -76,3 +79,31 @@ def test_a_megabyte_of_anything_is_soon_done(text: str) -> None:
     begun = time.monotonic()
     redact(text)
     assert time.monotonic() - begun < 10
+
+
+def test_what_is_passed_over_without_a_search_would_not_have_matched() -> None:
+    """An ordinary text costs no search: told by words that every match of a pattern must hold."""
+    words = [
+        "password",
+        "=",
+        ":",
+        "\u017fecret",
+        "TOKEN",
+        "Api-Key",
+        " ",
+        '"',
+        "x1",
+        "Bearer ",
+        "BASIC ",
+        "ba\u0131sic ",
+    ]
+    words += ["abcDEF12345", "/bot", "12:ab", "http://", "u:p", "@", "h/", "\n", "toKen", "key\u017f"]
+    chance = random.Random(1)
+    found = 0
+    for _ in range(5_000):
+        text = expected = "".join(chance.choice(words) for _ in range(chance.randrange(9)))
+        for _, pattern in redact_module._PATTERNS:
+            expected = re.sub(pattern, lambda match: match["head"] + BLOT, expected)
+        assert redact(text) == expected
+        found += expected != text
+    assert found > 100

@@ -1,60 +1,27 @@
-"""The root command: verbs are found by file name and imported when used; errors become a line and an exit code."""
+"""The program: runs a verb; errors become a line and an exit code."""
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import click
+from heartbeat_cli.errors import HeartbeatError, Stopped
 
-from heartbeat_cli import __version__
-from heartbeat_cli.errors import HeartbeatError
+if TYPE_CHECKING:
+    from heartbeat_cli.commands._base import App
 
 _INTERNAL = 3
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _LINE = 2_000  # characters of a line of error
-
-
-class Verbs(click.Group):
-    """A verb is a module of `commands/` with a `command` in it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        folder = Path(__file__).parent / "commands"
-        return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if not cmd_name.isidentifier() or cmd_name.startswith("_") or cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f"heartbeat_cli.commands.{cmd_name}").command
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from heartbeat_cli.settings import nearest
-
-            ctx.fail(f"no such command {args[0]!r}{nearest(args[0], self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", help="Configuration file; default: the first one found, see `config show`.")
-@click.version_option(__version__, prog_name="heartbeat")
-@click.pass_context
-def root(ctx: click.Context, config: str | None) -> None:
-    """Watch agents, PostgreSQL, Docker, systemd services and this host; heal, tell, report.
-
-    One-shot: cron starts `heartbeat run`, it makes one pass and is gone. Exit codes: 0 fine, 1 something watched is
-    not, 2 wrong usage or configuration, 3 heartbeat itself could not do its work.
-    """
-    ctx.obj.path = config
+_GARBAGE = 100_000  # objects between two searches for garbage: a pass is over before much can gather
 
 
 def main(args: list[str] | None = None) -> NoReturn:
     """The program: run a verb, end with its exit code."""
+    gc.set_threshold(_GARBAGE)
     for number in range(3):
         # A closed stream's number would be taken by the next file that is opened: the lock, a socket.
         with suppress(OSError):
@@ -68,31 +35,23 @@ def main(args: list[str] | None = None) -> NoReturn:
                 stream.flush()
         except OSError:
             _into_nowhere(number)
-    sys.exit(code)
+    # All is said and closed. What Python does at its end (freeing every object, one by one) takes a sixth of a pass.
+    os._exit(code)
 
 
 def run(args: list[str] | None = None) -> int:
     """Run a verb and return the exit code; whatever goes wrong is one line on standard error."""
-    from heartbeat_cli.commands._app import App
+    from heartbeat_cli.commands._base import App
 
     app = App()
     try:
-        result = root.main(args, prog_name="heartbeat", standalone_mode=False, obj=app)
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
-        return _said("stopped", 130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
-    except click.UsageError as error:
-        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        return _said(f"{error.format_message()}{hint}", 2)
-    except click.ClickException as error:
-        return _said(error.format_message(), 2)
+        return _invoke(sys.argv[1:] if args is None else args, app)
+    except KeyboardInterrupt:
+        return _said(str(Stopped()), Stopped.exit_code)
     except HeartbeatError as error:
         return _said(str(error), error.exit_code, app.secrets)
-    except SystemExit:
-        # click's word for a broken pipe: whoever read our output has gone. Nothing to say, and nobody to say it to.
+    except (SystemExit, BrokenPipeError):
+        # Whoever read our output has gone; SystemExit is click's word for it. Nothing to say, and nobody to say it to.
         _into_nowhere(1)
         return _INTERNAL
     except Exception as error:
@@ -105,13 +64,36 @@ def run(args: list[str] | None = None) -> int:
         return _said(text, _INTERNAL, app.secrets)
 
 
+def _invoke(args: list[str], app: "App") -> int:
+    verbose = _plain_run(args)
+    if verbose is None:
+        from heartbeat_cli import verbs
+
+        return verbs.invoke(args, app)
+    from heartbeat_cli.commands._chain import whole_pass
+
+    app.path = args[1] if args[0] == "--config" else None
+    return whole_pass(app, verbose)
+
+
+def _plain_run(args: list[str]) -> bool | None:
+    """Whether these words, written as cron has them, `[--config FILE] run [-v]`, ask for a verbose run; None for all
+    others. That one needs no click, whose import and work would be an eighth of it."""
+    words = args[2:] if len(args) > 2 and args[0] == "--config" and not args[1].startswith("-") else args
+    if words == ["run"]:
+        return False
+    return True if words in (["run", "-v"], ["run", "--verbose"]) else None
+
+
 def _said(text: str, code: int, secrets: Iterable[str] = ()) -> int:
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
 
+    lines = redact(text, secrets).splitlines() or [""]
     try:
-        for line in redact(text, secrets).splitlines() or [""]:
-            click.echo(f"heartbeat: {one_line(line, _LINE)}", err=True)
+        if sys.stderr is not None:
+            sys.stderr.writelines(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+            sys.stderr.flush()
     except OSError:
         _into_nowhere(2)  # the exit code has to say it all
     return code

@@ -36,7 +36,7 @@ from heartbeat_cli.settings import Problems, build, nearest, of_kind, shown
 _MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
 _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
@@ -227,7 +227,7 @@ def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Itera
         where = f"{section}.{id_}"
         if not isinstance(table, Mapping):
             problems.add(where, f"expected a section, as in [{where}]")
-        elif not _ID.fullmatch(id_):
+        elif not re.fullmatch(_ID, id_):
             problems.add(where, _ID_RULE)
         else:
             yield id_, where, table

@@ -13,6 +13,15 @@ class UsageError(HeartbeatError):
     exit_code = 2
 
 
+class Stopped(HeartbeatError):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("stopped")
+
+
 class ConfigError(UsageError):
     """Every problem of a configuration at once, one line each."""
 

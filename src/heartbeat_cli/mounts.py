@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _MOST = 32
-_REAL = re.compile(r"ext[234]|xfs|btrfs|zfs|f2fs|jfs|nilfs2|bcachefs|reiserfs|vfat|exfat|ntfs3?|apfs|hfs|ufs")
-_REMOTE = re.compile(r"nfs.*|cifs|smb.*|9p|ceph|glusterfs|lustre|afs|fuse|fuse\..*|davfs.*|sshfs")
+_REAL = frozenset(
+    {
+        *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "nilfs2", "bcachefs", "reiserfs"),
+        *("vfat", "exfat", "ntfs", "ntfs3", "apfs", "hfs", "ufs"),
+    }
+)
+_REMOTE = frozenset({"cifs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse", "sshfs"})
+_REMOTE_FAMILIES = ("nfs", "smb", "fuse.", "davfs")
 
 
 class Mount(NamedTuple):
@@ -22,7 +28,7 @@ class Mount(NamedTuple):
     @property
     def remote(self) -> bool:
         """Whether asking it may hang: its other end can be gone."""
-        return bool(_REMOTE.fullmatch(self.kind))
+        return self.kind in _REMOTE or self.kind.startswith(_REMOTE_FAMILIES)
 
 
 class Usage(NamedTuple):
@@ -56,7 +62,7 @@ def parse(mountinfo: str) -> list[Mount]:
 
 
 def _unescape(path: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path) if "\\" in path else path
 
 
 def worth_watching(mounts: Iterable[Mount]) -> list[Mount]:
@@ -66,7 +72,7 @@ def worth_watching(mounts: Iterable[Mount]) -> list[Mount]:
     """
     kept: dict[str, Mount] = {}
     for mount in sorted(mounts, key=lambda mount: (mount.root != "/", len(mount.point), mount.point)):
-        real = _REAL.fullmatch(mount.kind) is not None or (mount.kind == "overlay" and mount.point == "/")
+        real = mount.kind in _REAL or (mount.kind == "overlay" and mount.point == "/")
         if real and mount.writable and mount.device not in kept:
             kept[mount.device] = mount
     return sorted(kept.values(), key=lambda mount: mount.point)[:_MOST]

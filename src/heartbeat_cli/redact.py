@@ -5,28 +5,33 @@ than a little longer for twice the text: what is redacted comes from outside.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 BLOT = "•••"
 _SHORTEST = 4  # a shorter secret would blot out half of every text
 
 # To the last @ before the path: a password may hold an @ that should have been written %40.
-_USERINFO = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]*:)(?P<secret>[^\s/]+)(?=@)", re.I)
-_ASSIGNED = re.compile(
-    r"(?P<head>(?:password|passwd|passphrase|secret|token|api[_-]?key)[\"']?\s{0,9}"
+_USERINFO = r"(?i)(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]*:)(?P<secret>[^\s/]+)(?=@)"
+_ASSIGNED = (
+    r"(?i)(?P<head>(?:password|passwd|passphrase|secret|token|api[_-]?key)[\"']?\s{0,9}"
     r"(?:=|:(?!\s{0,9}[a-z]{1,30}\s[a-z]))\s{0,9})"  # `/run/secret: No such file` is prose
-    r"(?P<secret>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\"]+)",
-    re.I,
+    r"(?P<secret>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\"]+)"
 )
 # `basic authentication` is no secret: one has more than small letters.
-_BEARER = re.compile(r"(?P<head>\b(?i:bearer|basic)\s{1,9})(?=[a-z]*[^a-z\s])(?P<secret>[A-Za-z0-9._~+/=-]{8,})")
-_BOT = re.compile(r"(?P<head>/bot)(?P<secret>\d+:[A-Za-z0-9_-]+)")
-_PATTERNS = (_USERINFO, _ASSIGNED, _BEARER, _BOT)
+_BEARER = r"(?P<head>\b(?i:bearer|basic)\s{1,9})(?=[a-z]*[^a-z\s])(?P<secret>[A-Za-z0-9._~+/=-]{8,})"
+_BOT = r"(?P<head>/bot)(?P<secret>\d+:[A-Za-z0-9_-]+)"
+# Each with small letters of which any match holds one: an ordinary text costs no search, nor compiling a pattern.
+_PATTERNS = (
+    (("@",), _USERINFO),
+    (("pass", "secret", "token", "key"), _ASSIGNED),
+    (("bearer", "basic"), _BEARER),
+    (("/bot",), _BOT),
+)
 
 
 def secret_parts(text: str) -> set[str]:
     """The passwords and tokens standing inside a longer value such as a DSN or a URL."""
-    return {match["secret"].strip("'\"") for pattern in _PATTERNS for match in pattern.finditer(text)}
+    return {match["secret"].strip("'\"") for pattern in _worth_trying(text) for match in re.finditer(pattern, text)}
 
 
 def worth_hiding(secrets: Iterable[str]) -> frozenset[str]:
@@ -38,9 +43,17 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` with known secrets, and whatever looks like one, blotted out."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, BLOT)
-    for pattern in _PATTERNS:
-        text = pattern.sub(lambda match: match["head"] + BLOT, text)
+    for pattern in _worth_trying(text):
+        text = re.sub(pattern, lambda match: match["head"] + BLOT, text)
     return text
+
+
+def _worth_trying(text: str) -> Iterator[str]:
+    """The patterns that may match. Beyond ASCII a letter has more kin (the long s is one of s): there all may."""
+    small = text.lower()
+    for words, pattern in _PATTERNS:
+        if not text.isascii() or any(word in small for word in words):
+            yield pattern
 
 
 def pieces(address: str) -> frozenset[str]:

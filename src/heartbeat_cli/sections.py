@@ -130,7 +130,7 @@ SECTIONS = {
 }
 
 _YEAR = 31_536_000
-_PING_URL = re.compile(r"https?://[^\s/?#]+[^\s\x7f]*", re.I)
+_PING_URL = r"(?i)https?://[^\s/?#]+[^\s\x7f]*"
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "heartbeat": {"ping_every": (1, 86_400), "store_timeout": (0.1, 600), "remind_after": (0, _YEAR)},
     "recovery": {
@@ -194,7 +194,7 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65_536:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
-    if section.ping_url is not None and not _PING_URL.fullmatch(section.ping_url):
+    if section.ping_url is not None and not re.fullmatch(_PING_URL, section.ping_url):
         problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)

@@ -15,12 +15,15 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.redact import BLOT, secret_parts, worth_hiding
 
-_SECRET_KEY = re.compile(r"token|password|passphrase|secret|authorization|cookie|api[_-]?key|(ping|apprise)_url", re.I)
+_SECRET_KEYS = (
+    *("token", "password", "passphrase", "secret", "authorization", "cookie"),
+    *("api_key", "api-key", "apikey", "ping_url", "apprise_url"),
+)
 _SECRET_BYTES = 65_536  # what `file:` reads; a bigger file is not a secret but a mistake
 _TOLD_BY = 16  # characters by which a longer secret is told even where a message cut it short
 _LINE = 1_000
 _MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
-_HELP_LINE = re.compile(r"^\s*(\w+): (.*)$")
+_HELP_LINE = r"^\s*(\w+): (.*)$"
 _NAMES = {
     str: "a string",
     int: "a whole number",
@@ -160,7 +163,8 @@ def resolve(text: str, where: str, problems: Problems) -> str | None:
 
 def is_secret(key: str) -> bool:
     """Whether what stands under this key is never shown."""
-    return _SECRET_KEY.search(key) is not None
+    small = key.casefold()
+    return any(word in small for word in _SECRET_KEYS)
 
 
 class _Nowhere(Exception):
@@ -272,7 +276,7 @@ def help_texts(cls: Any) -> dict[str, str]:
     keys = {key_of(field) for field in cls.__annotations__}
     last = ""
     for line in (cls.__doc__ or "").splitlines():
-        if (match := _HELP_LINE.match(line)) and match[1] in keys:
+        if (match := re.match(_HELP_LINE, line)) and match[1] in keys:
             last = match[1]
             texts[last] = match[2].strip()
         elif last and line.strip():

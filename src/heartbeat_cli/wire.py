@@ -13,8 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import pycurl
-
+from heartbeat_cli.curl import pycurl
 from heartbeat_cli.domain.exchange import Fault, Request, Response
 from heartbeat_cli.wire_options import own_file_fault
 from heartbeat_cli.wire_transfer import Hop, Transfer, no_answer, redirected

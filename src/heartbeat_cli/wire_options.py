@@ -6,9 +6,8 @@ Refuses what must not go out (line breaks in headers, a URL with control charact
 import os
 from typing import Any
 
-import pycurl
-
 from heartbeat_cli import __version__
+from heartbeat_cli.curl import pycurl
 from heartbeat_cli.domain.exchange import Fault, Request
 from heartbeat_cli.wire_fault import plain
 

@@ -8,8 +8,7 @@ certificates meant for one host never reach another, and no redirect's body is w
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pycurl
-
+from heartbeat_cli.curl import pycurl
 from heartbeat_cli.domain.exchange import Fault, Request, Response
 from heartbeat_cli.wire_fault import Facts, fault_of, plain
 from heartbeat_cli.wire_options import configure

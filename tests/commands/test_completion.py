@@ -72,7 +72,7 @@ def test_a_key_press_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys, click\n"
         "from heartbeat_cli.commands._complete import component_ids\n"
-        "from heartbeat_cli.cli import root\n"
+        "from heartbeat_cli.verbs import root\n"
         "found = component_ids(root.make_context('heartbeat', [], resilient_parsing=True), None, 'mai')\n"
         "assert [(one.value, one.help) for one in found] == [('main', 'Main Agent'), ('mail', 'tcp')], found\n"
         "heavy = {'psycopg2', 'pycurl', 'docker', 'requests', 'jinja2', 'psutil', 'sqlite3'}\n"

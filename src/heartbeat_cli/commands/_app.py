@@ -1,193 +1,18 @@
-"""What every verb starts from: the configuration and the store, opened when first asked for."""
+"""What verbs share on the command line: the App they are handed, their common options, and how they print."""
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from heartbeat_cli.errors import UsageError
+from heartbeat_cli.commands._base import App as App
+from heartbeat_cli.commands._base import person as person
+from heartbeat_cli.commands._base import say as say
 
-_TURN = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
 FORMATS = ("table", "json")
 
-pass_app: Callable[[Any], Any]
-
-
-class App:
-    """The configuration named on the command line (or found), and the store it names. `path` is set by the root
-    command; whoever made the App can ask it afterwards what must not be shown."""
-
-    def __init__(self, path: str | None = None) -> None:
-        self.path = path
-
-    @cached_property
-    def config(self) -> Any:
-        from heartbeat_cli import config
-
-        path = config.find(self.path)
-        if path is not None:
-            return config.read(path)
-        from heartbeat_cli import discovery
-
-        return config.load(discovery.default_tables(), "built-in configuration")
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """What must never be shown; nothing while no configuration has been read."""
-        return self.config.secrets if "config" in self.__dict__ else frozenset()
-
-    @contextmanager
-    def store(self, *, history: bool = False) -> Iterator[Any]:
-        """The open store, brought to this version's tables, for a reader. What was seen without it, and is not in it
-        yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers."""
-        db = self._history() if history else self._newest()
-        try:
-            yield db
-        finally:
-            db.close()
-
-    @contextmanager
-    def configured_store(self) -> Iterator[Any]:
-        """The store that the configuration names and nothing in its place, for `doctor`."""
-        db = self._open(self.config.store)
-        try:
-            yield db
-        finally:
-            db.close()
-
-    def _open(self, url: str) -> Any:
-        from heartbeat_cli.store import schema
-
-        return schema.opened(url, self.config.heartbeat.store_timeout)
-
-    def _newest(self) -> Any:
-        spool = self._open_spool()
-        if spool is None:
-            return self._open(self.config.store)
-        say(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
-        return spool
-
-    def _history(self) -> Any:
-        from heartbeat_cli.errors import StoreError
-
-        spool = self._open_spool()
-        try:
-            db = self._open(self.config.store)
-        except StoreError as error:
-            if spool is None:
-                raise
-            say(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
-            return spool
-        if spool is not None:
-            say(f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there")
-            spool.close()
-        return db
-
-    def _open_spool(self) -> Any:
-        """The spool that is in use, or None: also when it cannot be read, because then the store is the newest."""
-        from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import spool
-
-        for path in reversed(spool.existing(self.config.state_dir)):
-            with suppress(StoreError):
-                db = self._open(f"sqlite:///{path}")
-                if spool.since(db) is not None:
-                    return db
-                db.close()
-        return None
-
-    @contextmanager
-    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """The keeper of the store, for a pass that writes: only one such pass at a time on a host. `begin` is called
-        when it is this one's turn."""
-        from heartbeat_cli import lock
-        from heartbeat_cli.store.keeper import Keeper
-
-        with lock.only_one(self.config.state_dir, wait):
-            begin()
-            with Keeper(self.config, self.now()) as keeper:
-                keeper.catch_up(self._judge, self.now())
-                try:
-                    yield keeper
-                finally:
-                    for line in keeper.news:
-                        say(f"heartbeat: {line}")
-
-    def _judge(self, db: Any, covered: Any) -> None:
-        """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""
-        from heartbeat_cli.passes import detect, outage
-
-        detect.detect(db, self.config, self.now())
-        if covered is not None:
-            outage.over(db, self.config, covered, self.now())
-
-    @contextmanager
-    def working_store(self, wait: float = 10.0) -> Iterator[Any]:
-        """The store, or the spool in its place, for a verb that writes."""
-        with self.keeper(wait) as keeper:
-            yield keeper.db
-            keeper.refresh_mirror(self.now())
-
-    @contextmanager
-    def steering_store(self) -> Iterator[Any]:
-        """The store, for a verb that writes a row or two no pass writes: it need not wait for a pass to end. Only while
-        the store is away, or what was kept without it is yet to be replayed, it has to take its turn."""
-        from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import spool
-
-        db = None
-        if not spool.existing(self.config.state_dir):
-            with suppress(StoreError):
-                db = self._open(self.config.store)
-        if db is None:
-            with self.working_store(_TURN) as db:
-                yield db
-            return
-        try:
-            yield db
-            self._remember(db)
-        finally:
-            db.close()
-
-    def _remember(self, db: Any) -> None:
-        """Should the store go away before the next pass, that pass must know of what has just been said."""
-        from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import mirror
-
-        if db.dialect != "sqlite":
-            with suppress(OSError, StoreError):
-                copy = mirror.snapshot(db, self.config.observer, self.now())
-                mirror.write(self.config.state_dir / "mirror.json", copy)
-
-    def components(self, names: Sequence[str]) -> list[str]:
-        """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
-        from heartbeat_cli.domain.component import matching
-        from heartbeat_cli.settings import nearest
-
-        chosen, missed = matching(names, self.config.components)
-        if missed:
-            lines = [f"no component {name!r}{nearest(name, self.config.components)}" for name in missed]
-            raise UsageError("\n".join(lines))
-        return chosen
-
-    def watched(self) -> list[str]:
-        """The ids of the components that this host looks at by itself."""
-        from fnmatch import fnmatchcase
-
-        components = self.config.components.values()
-        return [one.id for one in components if fnmatchcase(self.config.observer, one.common.observer)]
-
-    @staticmethod
-    def now() -> float:
-        """The time, rounded to what both stores keep exactly."""
-        return round(time.time(), 6)
-
-
-pass_app = click.make_pass_decorator(App)
+pass_app: Callable[[Any], Any] = click.make_pass_decorator(App)
 
 
 def format_option(*choices: str) -> Callable[[Any], Any]:
@@ -212,24 +37,7 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def say(text: str) -> None:
-    """A remark for a person: standard error, so that standard output stays what was asked for. Nobody to hear it is
-    no reason to stop a pass."""
-    with suppress(OSError):
-        click.echo(text, err=True)
-
-
 def show_table(text: str) -> None:
     """A table on standard output, in colour for a terminal only, and not where $NO_COLOR says so."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     click.echo(text, color=False if plain else None)
-
-
-def person() -> str:
-    """Who runs this: the login name, or the number of a user who has none (in a container)."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

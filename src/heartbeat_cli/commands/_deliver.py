@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from heartbeat_cli.commands._app import App, say
+from heartbeat_cli.commands._base import App, say
 
 if TYPE_CHECKING:
     from heartbeat_cli.passes.deliver import Delivered

@@ -1,22 +1,8 @@
 """`heartbeat run`: the whole chain, as cron starts it."""
 
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
-from heartbeat_cli.errors import ConfigError, HeartbeatError
-
-if TYPE_CHECKING:
-    from heartbeat_cli.domain.incident import Attempt
-    from heartbeat_cli.passes.detect import Verdict
-    from heartbeat_cli.ping import Ping
-    from heartbeat_cli.store.database import Database
-    from heartbeat_cli.store.keeper import Keeper
-
-Tell = Callable[[str], None]
+from heartbeat_cli.commands._app import App, pass_app
 
 
 @click.command("run")
@@ -29,94 +15,6 @@ def command(app: App, verbose: bool) -> int:
     leaves quietly. Exit code 0 unless heartbeat itself failed: what is wrong with components is told by alerts.
     A component or channel whose `env:` or `file:` reference leads nowhere is left out, and said with exit code 2.
     """
-    from heartbeat_cli import lock
-    from heartbeat_cli.ping import Ping
+    from heartbeat_cli.commands._chain import whole_pass
 
-    tell = say if verbose else lambda text: None
-    begun = time.monotonic()
-    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, app.config.state_dir)
-    done = ""
-    try:
-        with app.keeper(wait=0.0, begin=ping.begin) as keeper:
-            done = _chain(app, keeper, tell)
-        tell(f"done in {time.monotonic() - begun:.2f} s")
-        if app.config.lacking:
-            raise ConfigError(list(app.config.lacking))
-    except lock.Busy as busy:
-        tell(str(busy))
-        return 0
-    except Exception as error:
-        _end(app, ping, tell, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
-        raise
-    _end(app, ping, tell, 0, done)
-    return 0
-
-
-def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
-    """The ping of a run that has ended, its lock given back: whoever is slow to take it holds nobody up."""
-    from heartbeat_cli.domain.plain import bounded
-    from heartbeat_cli.redact import redact
-
-    trouble = ping.end(code, bounded(redact(said.strip(), app.secrets)))
-    if trouble is not None:
-        tell(f"ping: {trouble}")
-
-
-def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
-    """The pass; what it came to, in a few words."""
-    from heartbeat_cli.commands import dashboard
-    from heartbeat_cli.commands._deliver import Post, line
-    from heartbeat_cli.passes import check, detect, outage, tidy
-
-    config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.see(db, config, now()), now())
-    tell(f"checked {len(seen.readings)} of {len(config.components)} components")
-
-    def kept_and_judged(db: "Database") -> list["Verdict"]:
-        with db.transaction():  # a pass that the store has taken is judged, or the spool would go on without it
-            check.keep(db, config, seen)
-            found = detect.detect(db, config, now())
-            if keeper.degraded is not None:
-                outage.lasts(db, config, keeper.degraded, now())
-            keeper.prepare_mirror(db, now())
-        return found
-
-    for one in keeper.do(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
-    keeper.refresh_mirror(now())
-    post = Post(app, keeper)
-    post.go()
-    faults = keeper.do(detect.in_fault, now())
-    if faults and _recover(app, keeper, tell):
-        keeper.refresh_mirror(now())
-        post.go()
-    keeper.do(lambda db: dashboard.refresh(app, db, now()), now())
-    sent = post.end()
-    if sent:
-        keeper.refresh_mirror(now())
-    for told in sent:
-        tell(line(told))
-    if keeper.degraded is None:
-        tidy.tidy(keeper.db, config, now())
-    taken = sum(one.error is None for one in sent)
-    away = "" if keeper.degraded is None else ", the store is away"
-    return f"checked {len(seen.readings)}, {faults} in fault, {_count(taken, 'notification')} sent{away}"
-
-
-def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
-    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts."""
-    from heartbeat_cli.commands.recover import line
-    from heartbeat_cli.passes import recover
-    from heartbeat_cli.store import recoveries
-
-    def keep(attempt: "Attempt") -> None:
-        keeper.note(lambda db: recoveries.save(db, attempt), app.now())
-
-    steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
-    for step in steps:
-        tell(line(step))
-    return len(steps)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+    return whole_pass(app, verbose)

@@ -1,6 +1,5 @@
 """What becomes of a message after a try, when a channel may be sent to, and what goes out together."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -105,6 +104,8 @@ def batch_id(channel: str, alert_ids: Iterable[str]) -> str:
     ids = sorted(alert_ids)
     if len(ids) == 1:
         return ids[0]
+    import hashlib  # with it OpenSSL, for which nearly every pass has no use
+
     digest = hashlib.sha256("\n".join([channel, *ids]).encode(errors="replace")).hexdigest()
     return f"digest/{channel}/{digest[:20]}"
 

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.exchange import Request
 AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
 REMEDY = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
 
 
@@ -49,7 +49,7 @@ class Engine(NamedTuple):
 def problems(container: str, host: str) -> list[tuple[str, str]]:
     """What is wrong with a container's name and with a configured host."""
     found = []
-    if not _NAME.fullmatch(container):
+    if not re.fullmatch(_NAME, container):
         found.append(("container", f"{container!r} is no container name: letters, digits, _ . -"))
     if host not in ("", AUTO):
         try:

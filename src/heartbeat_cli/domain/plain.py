@@ -5,14 +5,18 @@ EVIDENCE = 2_000
 
 def one_line(text: str, limit: int = 300) -> str:
     """Foreign text as one printable line: anything that would break the line becomes a space."""
-    words = "".join(char if char.isprintable() else " " for char in text[: limit * 4]).split()
-    line = " ".join(words)
+    kept = text[: limit * 4]
+    if not kept.isprintable():
+        kept = "".join(char if char.isprintable() else " " for char in kept)
+    line = " ".join(kept.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def bounded(text: str, limit: int = EVIDENCE) -> str:
     """Foreign text of several lines, without the control characters that would steer a terminal."""
-    kept = "".join(char for char in text[:limit] if char.isprintable() or char in "\n\t")
+    kept = text[:limit]
+    if not kept.isprintable():
+        kept = "".join(char for char in kept if char.isprintable() or char in "\n\t")
     return kept if len(text) <= limit else kept[: limit - 1] + "…"
 
 

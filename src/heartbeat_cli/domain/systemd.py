@@ -8,8 +8,10 @@ from heartbeat_cli.domain.plain import one_line
 
 Properties = Mapping[str, str]
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*")
-_SUFFIX = re.compile(r"\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$")
+_UNIT = r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*"
+_TYPES = frozenset(
+    ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
+)
 _LONGEST = 255
 _DENIED = (
     "interactive authentication required",
@@ -26,7 +28,7 @@ _DENIED = (
 def problems(unit: str, systemctl: Sequence[str]) -> list[tuple[str, str]]:
     """What is wrong with a unit name (a glob, a path, an option in disguise) or with a systemctl prefix."""
     found = []
-    if not _UNIT.fullmatch(unit):
+    if not re.fullmatch(_UNIT, unit):
         found.append(("unit", f"{unit!r} is no unit name: letters, digits, : _ . @ \\ and, not first, -"))
     elif len(full_name(unit)) > _LONGEST:
         found.append(("unit", f"a unit name has at most {_LONGEST} characters"))
@@ -37,7 +39,7 @@ def problems(unit: str, systemctl: Sequence[str]) -> list[tuple[str, str]]:
 
 def full_name(unit: str) -> str:
     """`nginx` means `nginx.service`, as systemctl itself reads it."""
-    return unit if _SUFFIX.search(unit) else f"{unit}.service"
+    return unit if "." in unit and unit.rpartition(".")[2] in _TYPES else f"{unit}.service"
 
 
 def command(systemctl: Sequence[str], user: bool, *words: str) -> list[str]:

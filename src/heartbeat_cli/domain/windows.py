@@ -8,8 +8,8 @@ from heartbeat_cli.domain.schedule import Schedule, epoch, last_start, next_star
 
 LONGEST = 31 * 86_400.0  # seconds: a repeating window is looked for this far back
 _UNITS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
-_PART = re.compile(r"(\d+(?:\.\d+)?) ?(d|h|min|m|s) ?", re.ASCII)
-_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d) ?- ?([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_PART = r"(?a)(\d+(?:\.\d+)?) ?(d|h|min|m|s) ?"
+_HOURS = r"(?a)([01]?\d|2[0-3]):([0-5]\d) ?- ?([01]?\d|2[0-3]):([0-5]\d)"
 
 Span = tuple[float, float]  # from, and up to but without
 
@@ -75,9 +75,9 @@ def as_seconds(value: float | str) -> float:
     if not isinstance(value, str):
         return float(value)
     text = value.strip().lower()
-    if not text or _PART.sub("", text):
+    if not text or re.sub(_PART, "", text):
         raise ValueError('expected a time as in "2h", "90min" or 5400 (seconds)')
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
 
 
 class QuietHours(NamedTuple):
@@ -89,7 +89,7 @@ class QuietHours(NamedTuple):
 
 def quiet_hours(text: str) -> QuietHours:
     """`22:00-07:00`. Raises ValueError."""
-    match = _HOURS.fullmatch(text.strip())
+    match = re.fullmatch(_HOURS, text.strip())
     if match is None:
         raise ValueError("expected two times of day, as in 22:00-07:00")
     begin, end = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))

@@ -13,6 +13,7 @@ searched in the first 8,192 characters only and given up after half a second, so
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain import health_body
@@ -22,7 +23,7 @@ from heartbeat_cli.domain.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
-_CODES = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
+_CODES = r"(?i)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 _NAMES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     408: "Request Timeout", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
@@ -85,7 +86,7 @@ def host_of(settings: Settings) -> str | None:
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """What is wrong with the settings, as (key, text)."""
     found = [("url", text) for text in _url_problems(settings.url)]
-    if not re.fullmatch(r"[A-Za-z]+", settings.method):
+    if not (settings.method.isascii() and settings.method.isalpha()):
         found.append(("method", f"{settings.method!r} is not an HTTP method like GET"))
     for name, value in settings.headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value):
@@ -131,7 +132,8 @@ def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
     if settings.json_path and (wrong := health_body.path_problem(settings.json_path)):
         found.append(("json_path", wrong))
     try:
-        re.compile(settings.pattern or "")
+        if settings.pattern is not None:
+            re.compile(settings.pattern)
     except (re.error, RecursionError, OverflowError) as error:
         found.append(("pattern", f"is not a regular expression: {error}"))
     return found
@@ -249,9 +251,10 @@ def _accepted(status: int, accept: tuple[str, ...]) -> bool:
     return any(status in span for code in accept if (span := _span(code)))
 
 
+@cache  # a thousand components ask for the same
 def _span(code: str) -> range:
     """The status codes that `204`, `2xx` or `200-299` stands for; empty for anything else."""
-    match = _CODES.fullmatch(code.strip())
+    match = re.fullmatch(_CODES, code.strip())
     if match is None:
         return range(0)
     hundred, low, high = match.groups()

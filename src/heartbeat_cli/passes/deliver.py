@@ -87,6 +87,9 @@ class Delivering:
         keep = keep or (lambda work: work(db))
         begun = time.monotonic()
         self._stopped.clear()
+        if not self._running and not outbox.is_waiting(db):
+            self.unfinished = False
+            return
         self._tidy(db)
         while self._begin_due(db, keep, begun + min(patience, _BEGINNING)):
             try:

@@ -79,7 +79,7 @@ class _Room:
             self._tell_again()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
             self._tell_what_was_kept_back(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
-        if reason := missed(self.db, self.config, [one.started for one in waiting], self._quiet, self.now):
+        if reason := missed(self.db, self.config, [one.started for one in waiting], lambda: self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting], self.now)

@@ -1,6 +1,6 @@
 """Runs that did not come, noticed by the first one that did: told once, of the host and not of its components."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from heartbeat_cli.config import Config
@@ -18,7 +18,9 @@ _SAME = 0.001  # seconds: a store keeps microseconds
 _PASSES = 3  # and as many passes must have failed to come
 
 
-def missed(db: Database, config: Config, started: Iterable[float], quiet: Iterable[Silence], now: float) -> str | None:
+def missed(
+    db: Database, config: Config, started: Iterable[float], quiet: Callable[[], Iterable[Silence]], now: float
+) -> str | None:
     """Tell of the gap that one of the passes which `started` then has ended, if there is one that matters; gives the
     reason. A silence of everything, or of this host's name, keeps it back."""
     watch = gaps.watch(db, config.observer)
@@ -44,7 +46,7 @@ def missed(db: Database, config: Config, started: Iterable[float], quiet: Iterab
         reason=reason,
         details={"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"},
     )
-    for silence in quiet:
+    for silence in quiet():
         if fnmatchcase(config.observer, silence.target):
             add(db, config, muted(alert, silence), (), now)
             return f"{reason}; muted: {silence.kind} {silence.id}"

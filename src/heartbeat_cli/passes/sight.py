@@ -29,7 +29,9 @@ def remote(config: Config) -> list[str]:
 
 def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
     """Why this host can see nothing, or None when it can, or has no reference to tell by."""
-    if config.heartbeat.reference == () or not all_silent(readings, remote(config)):
+    if config.heartbeat.reference == () or not any(one.status == "error" for one in readings.values()):
+        return None
+    if not all_silent(readings, remote(config)):
         return None
     addresses = config.heartbeat.reference or own_references()
     if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.store.alerts import COLUMNS, as_alert
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, marks
 
 _AMBIGUOUS = 20  # alerts that a beginning of an id is looked up for
 
@@ -65,7 +65,7 @@ def notifications(db: Database, alert_ids: Iterable[str]) -> dict[str, list[Noti
     if ids:
         rows = db.rows(
             "SELECT alert_id, channel, state, attempts, created, next_try, sent, last_error, note"
-            f" FROM heartbeat_outbox WHERE alert_id IN ({_marks(ids)}) ORDER BY channel",
+            f" FROM heartbeat_outbox WHERE alert_id IN ({marks(ids)}) ORDER BY channel",
             ids,
         )
         for row in rows:
@@ -83,7 +83,7 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
     values: list[Any] = []
     for column, names in (("component", wanted.components), ("severity", wanted.severities or None)):
         if names is not None:
-            found.append(f"{column} IN ({_marks(names)})" if names else "1 = 0")
+            found.append(f"{column} IN ({marks(names)})" if names else "1 = 0")
             values += names
     if wanted.types:
         found.append(f"({' OR '.join(['alert_type LIKE ? ESCAPE ' + _ESCAPE] * len(wanted.types))})")
@@ -105,7 +105,3 @@ def _like(glob: str) -> str:
     """A glob as a LIKE pattern."""
     signs = {"!": "!!", "%": "!%", "_": "!_", "*": "%", "?": "_"}
     return "".join(signs.get(sign, sign) for sign in glob)
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)

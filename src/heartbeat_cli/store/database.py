@@ -204,6 +204,11 @@ def _epoch(text: Any, _: Any) -> float | None:
     return None if text is None else datetime.fromisoformat(text).timestamp()
 
 
+def marks(values: Sequence[object]) -> str:
+    """A question mark for each of the values."""
+    return ", ".join("?" for _ in values)
+
+
 def connect(url: str, timeout: float) -> Database:
     """Open the store at `url`. Raises StoreError with one plain line when that cannot be done in `timeout` seconds."""
     if url.startswith("sqlite:///"):

@@ -24,11 +24,12 @@ _TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back o
 _BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
 
 Snapshot = dict[str, list[Any]]
+_Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
 
 
 def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     """The rows that the next passes of this observer need, by table."""
-    wanted: dict[str, tuple[str, tuple[Any, ...]]] = {
+    wanted: _Wanted = {
         tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
         tables.RECOVERIES.name: (
@@ -38,8 +39,8 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
-    found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
-    if found[tables.INCIDENTS.name] or _something_to_tell(db):
+    found, told = (_at_once if db.dialect == "postgres" else _one_by_one)(db, wanted)
+    if found[tables.INCIDENTS.name] or told:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
@@ -50,13 +51,25 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
 _ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
 
 
-def _something_to_tell(db: Database) -> bool:
-    return bool(
-        db.rows(
-            "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
-            " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"
-        )
-    )
+_TOLD = (
+    "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
+    " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"
+)
+
+
+def _one_by_one(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """What is always wanted, and whether there is something to tell."""
+    found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
+    return found, bool(db.rows(_TOLD))
+
+
+def _at_once(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
+    chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
+    packed = [table.packed(where) for table, where, _ in chosen]
+    params = [value for _, _, values in chosen for value in values]
+    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_TOLD})", params)
+    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
 
 
 def write(path: Path, copy: Snapshot) -> None:

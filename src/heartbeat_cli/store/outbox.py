@@ -7,7 +7,7 @@ from heartbeat_cli.domain import delivery
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.delivery import Fate, Send, Trouble
 from heartbeat_cli.store import alerts, overnight, preferences
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, marks
 from heartbeat_cli.store.text import storable
 
 MOST = 100  # notifications in one message
@@ -73,7 +73,7 @@ def due_channels(db: Database, now: float, lease: float, channels: Iterable[str]
     names = list(channels)
     if not names:
         return []
-    sql = f"SELECT DISTINCT o.channel {_FROM} AND o.channel IN ({_marks(names)})"
+    sql = f"SELECT DISTINCT o.channel {_FROM} AND o.channel IN ({marks(names)})"
     due = {row[0] for row in db.rows(sql, (*_moments(now, lease), *names))}
     return [name for name in names if name in due]
 
@@ -106,7 +106,7 @@ def claim(db: Database, owner: str, now: float, lease: float, channel: str, dige
         batch = batch or delivery.batch_id(channel, alert_ids)
         db.run(
             "UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ?, batch = ?"
-            f" WHERE id IN ({_marks(ids)})",
+            f" WHERE id IN ({marks(ids)})",
             (now + lease, owner, batch, *ids),
         )
         return Parcel(batch, channel, _loaded(db, ids), again)
@@ -120,11 +120,16 @@ def _loaded(db: Database, ids: Sequence[str]) -> tuple[Notification, ...]:
     columns = ", ".join("a." + column for column in alerts.COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT o.id, o.attempts, o.failing_since, o.remark, {columns} FROM heartbeat_outbox o"
-        f" JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE o.id IN ({_marks(ids)})"
+        f" JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE o.id IN ({marks(ids)})"
         " ORDER BY a.alert_time, o.created, o.id",
         ids,
     )
     return tuple(Notification(row[0], alerts.as_alert(row[4:]), row[1], row[2], row[3] or "") for row in rows)
+
+
+def is_waiting(db: Database) -> bool:
+    """Whether there is anything to deliver, now or later: most passes have nothing to do with the outbox but ask."""
+    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))
 
 
 def lease_owners(db: Database) -> list[str]:
@@ -141,7 +146,7 @@ def release(db: Database, owner: str) -> None:
 def unpack(db: Database, parcel: Parcel) -> None:
     """Let go of a parcel that was not sent, and of its being one."""
     ids = [one.id for one in parcel.notifications]
-    db.run(f"UPDATE heartbeat_outbox SET lease_until = NULL, batch = NULL WHERE id IN ({_marks(ids)})", ids)
+    db.run(f"UPDATE heartbeat_outbox SET lease_until = NULL, batch = NULL WHERE id IN ({marks(ids)})", ids)
 
 
 def settle(db: Database, parcel: Parcel, outcome: Outcome) -> None:
@@ -173,7 +178,7 @@ def _record(db: Database, parcel: Parcel, outcome: Outcome) -> None:
 
 
 def _mark(db: Database, ids: Sequence[str], parcel: Parcel, outcome: Outcome, state: str) -> None:
-    marks = _marks(ids)
+    marks = marks(ids)
     if state == "sent":
         db.run(
             "UPDATE heartbeat_outbox SET state = 'sent', sent = to_timestamp(?), attempts = attempts + 1, batch = ?,"
@@ -202,7 +207,7 @@ def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
     if incidents := [one.alert.incident for one in parcel.notifications if one.alert.incident]:
         behind = db.rows(
             "SELECT o.id, o.alert_id FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
-            f" WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN ({_marks(incidents)})",
+            f" WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN ({marks(incidents)})",
             (parcel.channel, *incidents),
         )
         ids |= {id_: (alert_id, "") for id_, alert_id in behind if id_ not in ids}
@@ -244,7 +249,7 @@ def give_up_removed(db: Database, channels: Iterable[str], before: float) -> Non
     db.run(
         "UPDATE heartbeat_outbox SET state = 'failed', lease_until = NULL,"
         " last_error = 'the channel is no longer in the configuration'"
-        f" WHERE state = 'waiting' AND created < to_timestamp(?) AND channel NOT IN ({_marks(names)})"
+        f" WHERE state = 'waiting' AND created < to_timestamp(?) AND channel NOT IN ({marks(names)})"
         " AND NOT EXISTS (SELECT 1 FROM heartbeat_sends s"
         " WHERE s.channel = heartbeat_outbox.channel AND s.at > to_timestamp(?))",
         (before, *names, before),
@@ -274,7 +279,7 @@ def sends_of(db: Database, alert_ids: Iterable[str]) -> list[Send]:
         return []
     rows = db.rows(
         "SELECT at, observer, channel, alert_id, batch, alerts, outcome, error, note, took_us FROM heartbeat_sends"
-        f" WHERE alert_id IN ({_marks(ids)}) ORDER BY at, key",
+        f" WHERE alert_id IN ({marks(ids)}) ORDER BY at, key",
         ids,
     )
     return [Send(*row)._replace(took=row[-1] / 1_000_000) for row in rows]
@@ -291,7 +296,3 @@ def channel_troubles(db: Database, now: float) -> list[Trouble]:
         (now - _REMEMBERED,),
     )
     return [Trouble(channel, since, error or "", waiting) for channel, since, error, waiting in rows]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)

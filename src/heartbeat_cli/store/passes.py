@@ -169,10 +169,10 @@ def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]
 def waiting(db: Database, observer: str) -> list[Waiting]:
     """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
     detection begins, on any host: two that read the same counters would overwrite each other's."""
-    if db.dialect == "postgres":
-        db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    # In one round trip; the second statement sees what was kept while the first one waited.
+    lock = f"SELECT pg_advisory_xact_lock({_LOCK}); " if db.dialect == "postgres" else ""
     passes = db.rows(
-        "SELECT key, started, blind FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key",
+        f"{lock}SELECT key, started, blind FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key",
         (observer,),
     )
     return [Waiting(key, started, blind, _heartbeats(db, key, started)) for key, started, blind in passes]

@@ -24,6 +24,12 @@ class Travelling(NamedTuple):
             return rows
         return [tuple(bool(v) if n in places else v for n, v in enumerate(row)) for row in rows]
 
+    def packed(self, where: str = "") -> str:
+        """A PostgreSQL expression: the rows that `select` gives, as JSON."""
+        parts = [f"extract(epoch FROM {one})::float8" if one in self.times else one for one in self.columns]
+        rows = f"SELECT json_build_array({', '.join(parts)}) AS packed FROM {self.name} {where}"
+        return f"(SELECT coalesce(json_agg(packed), '[]') FROM ({rows}) rows)"
+
     def merge(self, db: Database, rows: list[Row]) -> None:
         """Insert rows, or bring those that are there up to date."""
         marks = ", ".join("to_timestamp(?)" if column in self.times else "?" for column in self.columns)

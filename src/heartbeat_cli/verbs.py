@@ -1,0 +1,64 @@
+"""The command line as click knows it: verbs are found by file name and imported when used."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heartbeat_cli import __version__
+from heartbeat_cli.errors import Stopped, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.commands._base import App
+
+
+class Verbs(click.Group):
+    """A verb is a module of `commands/` with a `command` in it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        folder = Path(__file__).parent / "commands"
+        return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if not cmd_name.isidentifier() or cmd_name.startswith("_") or cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"heartbeat_cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from heartbeat_cli.settings import nearest
+
+            ctx.fail(f"no such command {args[0]!r}{nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", metavar="FILE", help="Configuration file; default: the first one found, see `config show`.")
+@click.version_option(__version__, prog_name="heartbeat")
+@click.pass_context
+def root(ctx: click.Context, config: str | None) -> None:
+    """Watch agents, PostgreSQL, Docker, systemd services and this host; heal, tell, report.
+
+    One-shot: cron starts `heartbeat run`, it makes one pass and is gone. Exit codes: 0 fine, 1 something watched is
+    not, 2 wrong usage or configuration, 3 heartbeat itself could not do its work.
+    """
+    ctx.obj.path = config
+
+
+def invoke(args: list[str] | None, app: "App") -> int:
+    """Run a verb and return its exit code. Raises what the verb raises; click's own errors come as ours."""
+    try:
+        result = root.main(args, prog_name="heartbeat", standalone_mode=False, obj=app)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        raise Stopped() from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        raise UsageError(f"{error.format_message()}{hint}") from None
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None

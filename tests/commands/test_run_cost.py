@@ -1,0 +1,79 @@
+"""What a healthy `heartbeat run` costs, counted: the machine that tests may be busy, its counts are not."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.commands._chain import whole_pass
+from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
+from tests.parts.verb import heartbeat
+
+# Each is a round trip to PostgreSQL, besides those that open the connection.
+STATEMENTS = {"sqlite": 22, "postgres": 24}
+
+
+class Counting(App):
+    """Remembers how many statements its keeper's store was given."""
+
+    statements: int
+    dialect: str
+
+    @contextmanager
+    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
+        with super().keeper(wait, begin) as keeper:
+            yield keeper
+            self.statements, self.dialect = keeper.db.statements, keeper.db.dialect
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0), backlog=1_000) as server:
+        yield server.getsockname()[1]
+
+
+def config(folder: Path, store_url: str, port: int, components: int) -> str:
+    path = folder / "heartbeat.toml"
+    blocks = [f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{folder}/state"']
+    blocks += [
+        f'[components.c{number}]\nkind = "tcp"\nhost = "127.0.0.1"\nport = {port}\ninterval = 0.01'
+        for number in range(components)
+    ]
+    path.write_text("\n\n".join(blocks))
+    return str(path)
+
+
+@pytest.mark.parametrize("components", [1, 12])
+def test_a_healthy_pass_is_a_fixed_number_of_statements(
+    store_url: str, port: int, tmp_path: Path, components: int
+) -> None:
+    """However many components there are, and none of them grows with what is stored."""
+    path = config(tmp_path, store_url, port, components)
+    app, seen = Counting(path), []
+    for _ in range(23):  # the history of a new component fills up with 21, and is written as long as it grows
+        time.sleep(0.01)  # its interval
+        assert whole_pass(app, False) == 0
+        seen.append(app.statements)
+    assert seen[1:] == [STATEMENTS[app.dialect] + 1] * 20 + [STATEMENTS[app.dialect]] * 2
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "-v"), ("run", "--verbose")])
+def test_run_without_click_is_the_run_with_it(port: int, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """As cron writes it, it goes past click; written in any other way it does the same through click."""
+    path = config(tmp_path, f"sqlite:///{tmp_path}/store.db", port, 1)
+    past, through = (heartbeat(tmp_path, *head, *words) for head in (("--config", path), (f"--config={path}",)))
+    assert (past.code, past.out) == (through.code, through.out) == (0, "")
+    assert [line.split()[0] for line in past.err.splitlines()] == ["checked", "done"] * (len(words) > 1)
+    assert [line.split()[0] for line in through.err.splitlines()] == ["checked", "done"] * (len(words) > 1)
+
+
+def test_mistakes_are_said_the_same_way(tmp_path: Path) -> None:
+    past, through = heartbeat(tmp_path, "--config", "x", "run"), heartbeat(tmp_path, "--config=x", "run")
+    assert past == through
+    assert past.err.startswith("heartbeat: x: no such file (--config)")
+    assert heartbeat(tmp_path, "--config", "run").code == 2, "--config takes `run` for its file"
