@@ -178,11 +178,11 @@ def _record(db: Database, parcel: Parcel, outcome: Outcome) -> None:
 
 
 def _mark(db: Database, ids: Sequence[str], parcel: Parcel, outcome: Outcome, state: str) -> None:
-    marks = marks(ids)
+    these = marks(ids)
     if state == "sent":
         db.run(
             "UPDATE heartbeat_outbox SET state = 'sent', sent = to_timestamp(?), attempts = attempts + 1, batch = ?,"
-            f" lease_until = NULL, last_error = NULL, note = ?, failing_since = NULL WHERE id IN ({marks})",
+            f" lease_until = NULL, last_error = NULL, note = ?, failing_since = NULL WHERE id IN ({these})",
             (outcome.at, parcel.batch, _kept(outcome.note), *ids),
         )
         return
@@ -191,7 +191,7 @@ def _mark(db: Database, ids: Sequence[str], parcel: Parcel, outcome: Outcome, st
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
         " attempts = attempts + 1, batch = ?, lease_until = NULL, last_error = ?,"
-        f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({marks}) AND state = 'waiting'",
+        f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({these}) AND state = 'waiting'",
         (state, fate.next_try, batch, storable(outcome.error or ""), outcome.at, *ids),
     )
 
