@@ -11,11 +11,12 @@ import pytest
 
 from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.coverage import Watch
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.domain.summary import Summary, total
 from heartbeat_cli.passes import report
-from heartbeat_cli.store import alerts, recoveries
+from heartbeat_cli.store import alerts, gaps, recoveries
 from heartbeat_cli.store.database import Database
 from tests.parts.scene import Scene
 from tests.parts.verb import heartbeat
@@ -196,6 +197,36 @@ def test_one_that_ended_at_midnight_belongs_to_the_day_before(store: Database, s
     assert [len(summary(scene, date(2026, 11, day)).incidents) for day in (20, 21, 22)] == [0, 1, 0]
 
 
+def test_passes_that_end_a_minute_before_midnight_end_there_in_every_split(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    scene = scene_in(store, store_url, tmp_path, "UTC")
+    scene.now = last = utc(2026, 11, 22, 23, 59)
+    scene.saw(main=GOOD)
+    gaps.keep_watch(store, "here", Watch(last, last + 1))
+    now = utc(2026, 11, 23, 7)
+    one, two, both = (
+        report.report(store, scene.config, report.period(a, b, "UTC"), now)
+        for a, b in ((DAY, DAY), (DAY + timedelta(1), DAY + timedelta(1)), (DAY, DAY + timedelta(1)))
+    )
+    assert [made.whole.up_us for made in (one, two, both)] == [1_000_000, 0, 1_000_000]
+    assert [made.gap_seconds for made in (one, two, both)] == [59, 25_200, 25_259]
+
+
+def test_what_a_person_looks_at_while_cron_is_dead_is_a_heartbeat_and_no_time(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    scene = scene_in(store, store_url, tmp_path, "UTC")
+    scene.now = last = utc(2026, 11, 22, 9)
+    scene.saw(main=GOOD)
+    gaps.keep_watch(store, "here", Watch(last, last + 1))
+    scene.now = utc(2026, 11, 22, 12)
+    scene.saw(main=BAD, db=GOOD)
+    made = report.report(store, scene.config, report.period(DAY, DAY, "UTC"), utc(2026, 11, 22, 13))
+    assert {one.component: one.heartbeats for one in made.tallies} == {"db": 1, "main": 2}
+    assert (made.whole.up_us, made.whole.down_us, made.whole.answered) == (1_000_000, 0, 2)
+
+
 def test_alerts_newest_first_and_reports_are_no_alerts(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = scene_in(store, store_url, tmp_path, "UTC")
     noon = utc(2026, 11, 22, 12)
@@ -286,6 +317,8 @@ def test_a_report_goes_into_a_file_whole(store: Database, store_url: str, tmp_pa
     ("words", "line"),
     [
         (("--date", "2026-02-30"), "--date '2026-02-30' is no day; expected YYYY-MM-DD, today or yesterday"),
+        (("--week", "2026-W60"), "--week '2026-W60' is no day; expected YYYY-MM-DD, YYYY-Wnn, today or yesterday"),
+        (("--month", "2026-13"), "--month '2026-13' is no day; expected YYYY-MM-DD, YYYY-MM, today or yesterday"),
         (("--date", "0001-01-01"), "--date '0001-01-01' is out of reach; expected a day from 1971 to 9998"),
         (("--from", "2026-01-02", "--to", "2026-01-01"), "--from 2026-01-02 is after --to 2026-01-01"),
         (("--from", "2026-01-02"), "--from and --to go together"),

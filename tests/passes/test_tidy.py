@@ -119,9 +119,9 @@ def test_counters_do_not_fall(scene: Scene) -> None:
     for n, ago in enumerate((900, 899, 1)):
         at = START - ago * DAY
         alerts.add(db, Alert(f"a{n}", "tcp_down", "high", "t", "db", at, None, "r"), ["log", "mail"], at)
-        db.run("UPDATE heartbeat_outbox SET state = CASE channel WHEN 'log' THEN 'sent' ELSE 'failed' END")
         tried = Attempt(f"r{n}", None, "db", 0, "script", "heartbeat", "here", at, outcome="done")
         recoveries.save(db, tried._replace(verified=at if n else None))
+    db.run("UPDATE heartbeat_outbox SET state = CASE channel WHEN 'log' THEN 'sent' ELSE 'failed' END")
     before = figures.read(db, "here", START)
     for now in (START - 169.5 * DAY, START, START):  # one goes, another one, none
         retention.prune(db, Retention(), now)

@@ -128,6 +128,23 @@ def test_what_is_full_within_a_week_is_for_a_person(bad: Summary) -> None:
     assert "! This machine: disk /srv full in about 4 days (3 to 6)" in text.partition("Incidents")[0]
 
 
+@pytest.mark.parametrize("outcome", ["running", "cut off"])
+def test_what_is_being_tried_is_not_untried(bad: Summary, outcome: str) -> None:
+    open_ = [one for one in bad.incidents if one.ended is None and one.component == "host"]
+    tried = Attempt("a", open_[0].id, "host", 0, "script", "heartbeat", "here", NOW - 9, outcome=outcome)
+    assert "and nothing was tried" not in report.rendered(
+        bad._replace(stories=stories(open_, [tried], NOW)), "text", "en"
+    )
+    assert "and nothing was tried" in report.rendered(bad._replace(stories=stories(open_, [], NOW)), "text", "en")
+
+
+def test_what_is_full_within_a_day_has_no_nought_days(bad: Summary) -> None:
+    for latest in (1.4, None):
+        soon = bad.forecasts[0]._replace(days=0.3, earliest=0.1, latest=latest)
+        shown = report.rendered(bad._replace(forecasts=(soon,)), "text", "en")
+        assert "disk /srv full within a day" in shown and "about 0 days" not in shown
+
+
 def test_nobody_is_needed_for_what_somebody_knows_of(bad: Summary) -> None:
     known = [one._replace(acked=SPAN.end - 60, acked_by="ops") for one in bad.incidents]
     made = bad._replace(incidents=known, stories=stories(known, [], SPAN.end), deliveries=[])

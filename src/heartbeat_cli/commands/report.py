@@ -14,6 +14,7 @@ from heartbeat_cli.errors import HeartbeatError, UsageError
 _FORMS = ("text", "json", "html", "markdown", "csv")
 _PATIENCE = 1.0  # seconds without a word
 _LAST = "last"
+_WEEK, _MONTH = "YYYY-Wnn, ", "YYYY-MM, "  # besides a day
 
 
 @click.command("report")
@@ -169,16 +170,13 @@ def _chosen(
 
 def _week(app: App, text: str) -> Days:
     """Monday to Sunday, as ISO 8601 has it."""
-    one = _today(app) - timedelta(days=7) if text == _LAST else one_day(app, text, "--week")
+    one = _today(app) - timedelta(days=7) if text == _LAST else one_day(app, text, "--week", _WEEK)
     monday = one - timedelta(days=one.weekday())
     return monday, monday + timedelta(days=6)
 
 
 def _month(app: App, text: str) -> Days:
-    if text == _LAST:
-        one = _today(app).replace(day=1) - timedelta(days=1)
-    else:
-        one = one_day(app, f"{text}-01" if len(text) == 7 else text, "--month")
+    one = _today(app).replace(day=1) - timedelta(days=1) if text == _LAST else one_day(app, text, "--month", _MONTH)
     first = one.replace(day=1)
     return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
@@ -196,14 +194,15 @@ def _begun(app: App, days: Days) -> Days:
     return days
 
 
-def one_day(app: App, text: str, option: str) -> date:
-    """The day a person named. Raises UsageError for what is no day."""
+def one_day(app: App, text: str, option: str, also: str = "") -> date:
+    """The day a person named, or the first one of what `also` names the form of. Raises UsageError for what is no
+    day."""
     here = _today(app)
     words = {"today": here, "yesterday": here - timedelta(days=1)}
     try:
-        found = words.get(text) or date.fromisoformat(text)
+        found = words.get(text) or date.fromisoformat(f"{text}-01" if also == _MONTH and len(text) == 7 else text)
     except ValueError:
-        raise UsageError(f"{option} {text!r} is no day; expected YYYY-MM-DD, today or yesterday") from None
+        raise UsageError(f"{option} {text!r} is no day; expected YYYY-MM-DD, {also}today or yesterday") from None
     if not 1970 < found.year < 9999:
         raise UsageError(f"{option} {text!r} is out of reach; expected a day from 1971 to 9998")
     return found

@@ -116,7 +116,7 @@ def recoveries(attempts: Iterable[Attempt]) -> Recoveries:
         if one.outcome in CARRIED_OUT and one.outcome != "running":
             carried += 1
             verified += one.verified is not None
-        elif one.outcome != "held":  # nothing was attempted then
+        elif one.outcome not in ("held", "running"):  # nothing was attempted then, or it is not known yet what it was
             stopped += 1
     return Recoveries(carried, verified, stopped)
 

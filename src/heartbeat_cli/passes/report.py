@@ -182,10 +182,11 @@ def _missed(
 ) -> tuple[list[Gap], float | None]:
     """The gaps of the period, one that still goes on included, and since when that one does."""
     missed = gaps.between(db, span.start, span.end)
-    gap = None if now is None else _unfinished(db, config, until)
-    if gap is None or gap.ended <= span.start:
+    # Judged as of now, so that a day that ended a minute into it knows of it as the days after do.
+    gap = None if now is None else _unfinished(db, config, now)
+    if gap is None or gap.started >= until or gap.ended <= span.start:
         return missed, None
-    return [*missed, gap], max(span.start, gap.started)
+    return [*missed, gap._replace(ended=until)], max(span.start, gap.started)
 
 
 def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
@@ -199,10 +200,10 @@ def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
     return covered_percent(unwatched, span.start, min(span.end, known))
 
 
-def _unfinished(db: Database, config: Config, until: float) -> Gap | None:
-    """The time since the last regular pass of all, when another should have come by then."""
+def _unfinished(db: Database, config: Config, now: float) -> Gap | None:
+    """The time since the last regular pass of all, when another should have come by now."""
     watches = gaps.watches(db)
     if not watches:
         return None
     last = max(watches, key=lambda one: one.ended)
-    return unfinished(last, config.observer, until, check.expected_every(db, config))
+    return unfinished(last, config.observer, now, check.expected_every(db, config))

@@ -13,8 +13,15 @@ def tallies(
 ) -> list[Tally]:
     """A tally for each component that was looked at from `start` to before `end`, or of which a look before still spoke
     for a part of it, by id. `known`: how far time has come; with it each knows how long it could have been looked at,
-    which is since it was registered. `seen`: until when anybody looked, if that is earlier."""
-    found = rollups.tallies(db, start, min(one for one in (end, known, seen) if one is not None))
+    which is since it was registered. `seen`: until when passes ran, if that is earlier: a person's looks after
+    it are counted, and speak for no time."""
+    until = end if known is None else min(end, known)
+    found = rollups.tallies(db, start, until if seen is None else min(until, seen))
+    if seen is not None:
+        for key, one in rollups.tallies(db, max(start, seen), until).items():
+            if one.heartbeats:
+                looks = one._replace(up_us=0, down_us=0)
+                found[key] = found[key].plus(looks) if key in found else looks
     rows = db.rows("SELECT key, id, kind, registered FROM heartbeat_components ORDER BY id")
     named = []
     for key, id_, kind, registered in rows:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from heartbeat_cli.domain.availability import Story
+from heartbeat_cli.domain.brakes import CARRIED_OUT
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.views.report_parts import Item, Part
 from heartbeat_cli.views.report_voice import Speech
 
 NEAR = 7.0  # days to a limit that a person should know of today
 _SEVERITIES = ("severe", "high", "medium", "low")
-_CARRIED = ("done", "failed", "working")
 _NAMES = 6  # names of a list; more are counted
 
 
@@ -56,7 +56,7 @@ def _faults(speech: Speech) -> list[Item]:
         one = story.incident
         if one.ended is not None or one.acked is not None or one.held_by:
             continue
-        untried = not any(attempt.outcome in _CARRIED for attempt in story.attempts)
+        untried = not any(attempt.outcome in CARRIED_OUT for attempt in story.attempts)
         if one.recovery == "failed" or untried:
             key = "need_failed" if one.recovery == "failed" else "need_untried"
             facts = speech.word(key, since=speech.when(one.started), lasted=speech.span(story.lasted))
@@ -104,7 +104,7 @@ def forecasts(speech: Speech, found: Sequence[object] | None = None) -> list[tup
         label = speech.clean(one.label, 40)
         what = speech.word("disk", label=label) if one.metric == "disk_used_percent" else speech.word(one.metric)
         days, earliest = f"{one.days:.0f}", f"{one.earliest:.0f}"
-        key = "full_open" if one.latest is None else "full"
+        key = "full_soon" if one.days < 1 else "full_open" if one.latest is None else "full"
         full = speech.word(key, days=days, earliest=earliest, latest=f"{one.latest or 0:.0f}")
         said.append((speech.name(one.component) + speech.word("colon") + what, full, speech.level(one.metric, one.now)))
     return said

@@ -81,6 +81,7 @@ WORDS = {
     "flaky": "{name} ({incidents}, {flaps} turns, {failing} failing)",
     "forecast": "Forecast",
     "full": "full in about {days} days ({earliest} to {latest})",
+    "full_soon": "full within a day",
     "full_open": "full in about {days} days ({earliest} or more)",
     "now_at": "now {now}",
     "host": "Host",

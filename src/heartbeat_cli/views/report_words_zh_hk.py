@@ -81,6 +81,7 @@ WORDS = {
     "flaky": "{name}（{incidents}，轉變 {flaps} 次，失敗 {failing} 次）",
     "forecast": "預測",
     "full": "約 {days} 日後用盡（{earliest} 至 {latest} 日）",
+    "full_soon": "一日內用盡",
     "full_open": "約 {days} 日後用盡（{earliest} 日或以上）",
     "now_at": "現為 {now}",
     "host": "主機",
