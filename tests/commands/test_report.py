@@ -67,7 +67,7 @@ def test_without_a_day_the_last_whole_one(home: Path, option: str, title: str) -
     ("words", "line"),
     [
         (("--week", "2026-W60"), "--week '2026-W60' is no day"),
-        (("--month", "2026-13"), "--month '2026-13-01' is no day"),
+        (("--month", "2026-13"), "--month '2026-13' is no day"),
         (("--week", "--month"), "--week goes without --month"),
         (("--date", "today", "--week"), "--date goes without --week"),
         (("--week", "9998-12-31"), "is still to come"),
