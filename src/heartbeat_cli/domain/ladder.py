@@ -73,7 +73,6 @@ class Decision(NamedTuple):
 
 
 _NO_WORD = Word()
-_NOTHING_BEFORE = Past()
 _SLACK = 15.0  # seconds a cut-off step of another host may need beyond its timeout: to drain first, and to be given up
 
 
