@@ -59,3 +59,9 @@ def test_the_recovery_table_of_a_component(tmp_path: Path) -> None:
     out = heartbeat(tmp_path, "kinds", "ladder").out
     assert [key for key in KEYS if f"  {key}: " not in out] == []
     assert "  busy_wait: a number, default 300\n" in out
+
+
+def test_an_unknown_one_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    ended = heartbeat(tmp_path, "kinds", "channels")
+    assert ended.code == 2
+    assert ended.err.startswith("heartbeat: unknown kind 'channels'") and "telegram" in ended.err

@@ -28,7 +28,9 @@ def test_show_and_set(tmp_path: Path) -> None:
     assert ended == (0, line, "")
     assert heartbeat(tmp_path, "strategy") == (0, shown("aggressive"), "")
     found = json.loads(heartbeat(tmp_path, "strategy", "show", "--format", "json").out)
+    known = found.pop("known")
     assert found == {"strategy": "aggressive", "interval": 15.0, "timeout": 3.0}
+    assert known["conservative"] == {"interval": 60.0, "timeout": 10.0} and set(known) == set(SHOWN)
 
 
 def test_what_was_set_wins_over_the_file(tmp_path: Path) -> None:

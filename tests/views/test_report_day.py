@@ -30,7 +30,7 @@ EN = [
     "target missed by api (38 min 30 s), db (38 min 30 s), web (38 min 30 s)",
     f"435, {HEALTHY:.2f} % healthy, average response {AVERAGE * 1000:.0f} ms",
     "1 of 2 attempts healed (50.00 %); 1 not carried out",
-    "seen after 20 min, over after 1 h 23 min, 1 d 10 h up for each",
+    "seen after 20 min, over after 1 h 23 min, one for every 1 d 10 h of uptime",
     "db (1 incident, 2 turns, 4 failing)",
     "api (No incident, 2 turns, 4 failing)",
     "59 min 59 s without a pass: 09:05 CET-10:05 CET",

@@ -75,7 +75,11 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
         if not quiet:
             say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
     mine = [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
-    return crontab.tick(pace.interval, [one.interval(pace) for one in mine])
+    wanted = [one.interval(pace) for one in mine]
+    every = crontab.tick(pace.interval, wanted)
+    if not quiet and (shortest := min(wanted, default=every)) < every:
+        say(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
+    return every
 
 
 def config_path() -> Path | None:

@@ -29,7 +29,8 @@ def show(app: App, form: str = "table") -> None:
     with app.store() as db:
         current = check.strategy(db, app.config)
     if form == "json":
-        print_json({"strategy": current.name, "interval": current.interval, "timeout": current.timeout})
+        known = {one.name: {"interval": one.interval, "timeout": one.timeout} for one in STRATEGIES.values()}
+        print_json({"strategy": current.name} | known[current.name] | {"known": known})
         return
     for one in STRATEGIES.values():
         mark = "*" if one.name == current.name else " "

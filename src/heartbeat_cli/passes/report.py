@@ -144,7 +144,7 @@ def _earlier(span: Period, timezone: str) -> dict[str, tuple[float, float]]:
         return days(span.first - timedelta(days=number), span.first - timedelta(days=1))
 
     found = {"day_before": before(1)} if length == 1 else {}
-    if length <= 7:
+    if length < 7:  # beside seven days "last_7" is the same
         week = timedelta(days=7)
         found["week_before"] = days(span.first - week, span.last - week)
     return found | {"last_7": before(7), "last_30": before(30)}

@@ -128,7 +128,7 @@ def _flakiest(speech: Speech) -> list[Fact]:
             "flaky",
             name=speech.name(one.component),
             incidents=speech.counted("incidents", one.incidents) if one.incidents else speech.word("incidents_0"),
-            flaps=one.flaps,
+            flaps=speech.counted("turns", one.flaps),
             failing=one.failing,
         )
         for one in found[:_SHOWN]
