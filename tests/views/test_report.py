@@ -22,7 +22,7 @@ from heartbeat_cli.domain.trends import Forecast, Shift
 from heartbeat_cli.passes import report as figures
 from heartbeat_cli.views import messages, report, report_text, report_words_en, report_words_zh_hk
 from heartbeat_cli.views.report_voice import percent
-from tests.parts import chromium, deployment, json_schema
+from tests.parts import axe, chromium, deployment, json_schema
 
 DAY = date(2026, 11, 21)
 NOW = 1_795_276_800.0 + 60  # a minute after its end in Hong Kong
@@ -218,6 +218,8 @@ def test_a_page_is_drawn_without_a_complaint(bad: Summary, tmp_path: Path, local
     if locale == "en":
         seen = chromium.open_page(page)
         assert seen.console == [] and "42 min without a pass" in seen.dom
+    dark, width = (False, 1200) if locale == "en" else (True, 390)
+    assert axe.faults(page.read_text(), tmp_path, dark=dark, width=width) == []
 
 
 def test_a_page_whoever_speaks_in_it(tmp_path: Path) -> None:
