@@ -113,6 +113,14 @@ def test_the_pass_s_deadline_stands_above_every_timeout() -> None:
     assert "heartbeat went on without it" in str(readings["mute"].error)
 
 
+def test_asking_many_is_not_taken_from_their_time() -> None:
+    """Four hundred add 0.4 s to the pass: the first of them has its half second, not what a few would leave of it."""
+    with listening() as port:
+        wanted = [asked(component(f"a{n}", "agent", url=f"http://127.0.0.1:{port}/"), 0.5) for n in range(400)]
+        readings = look_at(wanted, time.monotonic() + 0.2)
+    assert str(readings["a0"].error).startswith("no answer within 0.5 s")
+
+
 _LEAVES = """
 import sys, time
 from heartbeat_cli import engine, plugins

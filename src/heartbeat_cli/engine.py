@@ -30,6 +30,7 @@ _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wa
 _SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
 _LINE = 300  # characters of an error
 _WORTH = 0.4  # share of the timeout that must be left for another try
+_ASKING = 0.001  # seconds of this machine that a look may take, its waiting not counted
 _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
 
 
@@ -41,8 +42,11 @@ class Asked(NamedTuple):
 
 
 def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
-    """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept."""
+    """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept, plus a
+    millisecond for each: of ten thousand the last is asked seconds after the first, and has its timeout all the same.
+    """
     asked = list(asked)
+    deadline += len(asked) * _ASKING
     readings = {one.component.id: _broken(one) for one in asked if one.component.broken}
     exchanges: list[Asked] = []
     jobs: list[_Job] = []
@@ -122,8 +126,8 @@ def _retried(reading: Reading, attempt: int) -> Reading:
 class _Progress(NamedTuple):
     asked: Asked
     module: "ModuleType"
-    attempt: int
-    ends: float
+    attempt: int = 1
+    ends: float = 0.0
     before: Reading | None = None
 
 
@@ -135,8 +139,7 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
     first: list[Exchange] = []
     for one in asked:
         id_, module = one.component.id, plugins.load("monitors", one.component.kind)
-        ends = min(time.monotonic() + one.look.timeout, deadline)
-        progress[id_] = _Progress(one, module, 1, ends)
+        progress[id_] = _Progress(one, module)
         try:
             first.append(wire.Exchange(id_, module.request(one.component.settings, one.look), one.look.timeout))
         except Exception as error:
@@ -146,9 +149,12 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
         state = progress[exchange.key]
         look, settings = state.asked.look, state.asked.component.settings
         reading = _guarded(look, state.module.read, settings, response, look)
-        if state.before is not None and response.fault == wire.NOT_ASKED:
+        if state.before is not None and response.fault in (wire.NOT_ASKED, wire.CUT_SHORT):
             readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
             return None
+        if state.before is None:  # its time began when its turn came
+            begun = time.monotonic() - response.elapsed
+            state = state._replace(ends=min(begun + look.timeout, deadline))
         again = _try_again(state, reading)
         if again is None:
             readings[exchange.key] = _retried(reading, state.attempt)

@@ -2,7 +2,11 @@
 
 `engine.py` hands over exchanges and gets each response through `done`, which may return a retry.
 libcurl tells which sockets and which moment it waits for; the loop sleeps in one `select` for all of them.
-Nothing outlives `deadline`: what still runs then ends as a timeout, what never got its turn as `NOT_ASKED`.
+What answers comes before what is to be asked next: a few are asked at a time, so that no answer lies there unread while
+others are asked, which would count as the target's slowness. Those that let us wait keep a socket each, as many as the
+system allows: a rack that hangs takes no turn from what would answer.
+Nothing outlives `deadline`: what still runs then ends as a timeout, or as `CUT_SHORT` when it did not get the time it
+was promised; what never got its turn ends as `NOT_ASKED`.
 """
 
 import heapq
@@ -16,13 +20,16 @@ from typing import Any, NamedTuple
 from heartbeat_cli.curl import pycurl
 from heartbeat_cli.domain.exchange import Fault, Request, Response
 from heartbeat_cli.wire_options import own_file_fault
+from heartbeat_cli.wire_sockets import Sockets
 from heartbeat_cli.wire_transfer import Hop, Transfer, no_answer, redirected
 
-_IN_FLIGHT = 256  # each needs a socket; a pass must stay well below the usual limit of 1,024 open files
+_AT_A_TIME = 8  # asked before the answers of earlier ones are looked for
 _LONGEST_SLEEP = 1.0
+_PROMISED = 0.9  # share of its time without which an exchange says nothing about its target
 
-# `other`, not `timeout`: the target was never asked, so it must not count as failing.
+# `other`, not `timeout`: the target was not asked, or not long enough, so it must not count as failing.
 NOT_ASKED = Fault("other", "not asked: the pass had no time left")
+CUT_SHORT = Fault("other", "asked late, and the pass had no time left to wait for the answer")
 
 
 class Exchange(NamedTuple):
@@ -44,9 +51,9 @@ def drive(exchanges: Iterable[Exchange], *, deadline: float, done: Done) -> None
     `done` is called in this thread, once for every exchange that ended, however it ended.
     """
     wire = _Wire(deadline, done)
+    for exchange in exchanges:
+        wire.enqueue(exchange)
     try:
-        for exchange in exchanges:
-            wire.enqueue(exchange)
         wire.run()
     finally:
         wire.close()
@@ -56,11 +63,13 @@ class _Running(NamedTuple):
     exchange: Exchange
     transfer: Transfer
     ends: float
+    cut_short: bool  # by the deadline, because it had to wait for its turn
 
 
 class _Wire:
     def __init__(self, deadline: float, done: Done) -> None:
         self._deadline, self._done = deadline, done
+        self._longest = deadline - time.monotonic()
         self._ready: deque[Exchange] = deque()
         self._later: list[tuple[float, int, Exchange]] = []
         self._order = 0
@@ -68,7 +77,9 @@ class _Wire:
         self._idle: list[Any] = []
         self._wake: float | None = None
         self._left_resolving = False
+        self._sockets = Sockets()
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -81,6 +92,7 @@ class _Wire:
             self._ready.append(exchange)
 
     def run(self) -> None:
+        self._sockets.open(len(self._ready) + len(self._later))
         while self._ready or self._later or self._running:
             now = time.monotonic()
             if now >= self._deadline:
@@ -96,6 +108,7 @@ class _Wire:
         for curl in self._running:
             self._multi.remove_handle(curl)
         self._running.clear()
+        self._sockets.close()
         if self._left_resolving:
             threading.Thread(target=self._close_now, daemon=True).start()
         else:
@@ -109,11 +122,13 @@ class _Wire:
 
     def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
         """libcurl wants to know of events on this socket, or of none any more."""
-        known = fd in self._selector.get_map()
+        known = fd in self._watched
         if what == pycurl.POLL_REMOVE:
             if known:
+                self._watched.remove(fd)
                 self._selector.unregister(fd)
             return
+        self._watched.add(fd)
         events = 0
         if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
             events |= selectors.EVENT_READ
@@ -127,11 +142,7 @@ class _Wire:
     # --- one turn of the loop
 
     def _turn(self) -> None:
-        moments = [self._deadline, *([self._wake] if self._wake is not None else [])]
-        if self._later and len(self._running) < _IN_FLIGHT:
-            moments.append(self._later[0][0])
-        pause = min(_LONGEST_SLEEP, max(0.0, min(moments) - time.monotonic()))
-        for key, mask in self._selector.select(pause):
+        for key, mask in self._selector.select(self._pause()):
             flags = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
             flags |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
             self._multi.socket_action(key.fd, flags)
@@ -139,6 +150,16 @@ class _Wire:
             self._wake = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do besides what the sockets bring."""
+        room = len(self._running) < self._sockets.most
+        if room and self._ready:
+            return 0.0
+        moments = [self._deadline, *([self._wake] if self._wake is not None else [])]
+        if room and self._later:
+            moments.append(self._later[0][0])
+        return min(_LONGEST_SLEEP, max(0.0, min(moments) - time.monotonic()))
 
     def _collect(self) -> None:
         queued = 1
@@ -152,16 +173,18 @@ class _Wire:
     def _start_due(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
             self._ready.append(heapq.heappop(self._later)[2])
-        while self._ready and len(self._running) < _IN_FLIGHT:
+        for _ in range(min(_AT_A_TIME, self._sockets.most - len(self._running), len(self._ready))):
             exchange = self._ready.popleft()
             fault = own_file_fault(exchange.request)
             if fault is not None:
                 self._tell(exchange, no_answer(exchange.request, fault))
                 continue
-            ends = min(self._deadline, time.monotonic() + max(0.0, exchange.timeout))
-            self._start(exchange, Hop(exchange.request), ends)
+            now = time.monotonic()
+            ends = min(self._deadline, now + max(0.0, exchange.timeout))
+            cut_short = ends - now < _PROMISED * min(exchange.timeout, self._longest)
+            self._start(exchange, Hop(exchange.request), ends, cut_short)
 
-    def _start(self, exchange: Exchange, hop: Hop, ends: float) -> None:
+    def _start(self, exchange: Exchange, hop: Hop, ends: float, cut_short: bool) -> None:
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         try:
             transfer = Transfer(curl, hop, ends - time.monotonic())
@@ -171,7 +194,7 @@ class _Wire:
             fault = Fault("other", f"cannot ask: {reason}")
             self._tell(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
-        self._running[curl] = _Running(exchange, transfer, ends)
+        self._running[curl] = _Running(exchange, transfer, ends, cut_short)
         self._multi.add_handle(curl)
 
     def _ended(self, curl: Any, code: int, said: str) -> None:
@@ -181,9 +204,9 @@ class _Wire:
         self._multi.remove_handle(curl)
         self._idle.append(curl)
         if isinstance(outcome, Hop):
-            self._start(running.exchange, outcome, running.ends)
+            self._start(running.exchange, outcome, running.ends, running.cut_short)
         else:
-            self._tell(running.exchange, outcome)
+            self._tell(running.exchange, _fair(running, outcome))
 
     def _note_resolving(self, transfer: Transfer, code: int) -> None:
         if code and transfer.resolving():
@@ -204,9 +227,16 @@ class _Wire:
             response = running.transfer.abandon()
             self._multi.remove_handle(curl)
             del self._running[curl]
-            self._tell(running.exchange, response)
+            self._tell(running.exchange, _fair(running, response))
         waiting = [*self._ready, *(entry[2] for entry in self._later)]
         self._ready.clear()
         self._later.clear()
         for exchange in waiting:
             self._done(exchange, no_answer(exchange.request, NOT_ASKED))
+
+
+def _fair(running: _Running, response: Response) -> Response:
+    """Who was asked late cannot be blamed for not having answered by the end of the pass."""
+    if running.cut_short and response.fault is not None and response.fault.kind in ("timeout", "dns"):
+        return response._replace(fault=CUT_SHORT)
+    return response
