@@ -433,7 +433,8 @@ def _key(one: Imagined) -> tuple[str, float, float]:
 
 
 def _emptied(db: Database) -> None:
-    for table in ("passes", "log", "samples", "looks", "state", "incidents", "alert_rows", "outbox", "settings"):
+    of_passes = ("pass_rows", "pending", "log", "samples", "looks")
+    for table in (*of_passes, "state", "incidents", "alert_rows", "outbox", "settings"):
         db.run(f"DELETE FROM heartbeat_{table}")
 
 

@@ -11,7 +11,7 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
     thing.run()
     with sqlite3.connect(tmp_path / ".local/state/heartbeat/heartbeat.db") as db:
-        for table, column in (("heartbeat_log", "at"), ("heartbeat_passes", "started")):
+        for table, column in (("heartbeat_log", "at"), ("heartbeat_pass_rows", "started")):
             db.execute(f"UPDATE {table} SET {column} = {column} - 91 * 86400")
     thing.run()
     ended = heartbeat(tmp_path, "prune")

@@ -16,7 +16,7 @@ from heartbeat_cli.domain.summary import Summary
 from heartbeat_cli.passes import check, detect, report
 from heartbeat_cli.passes.check import Checked
 from heartbeat_cli.sections import Retention
-from heartbeat_cli.store import mirror, passes, recoveries, retention, rollups, spool, states
+from heartbeat_cli.store import board, mirror, recoveries, retention, rollups, spool, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass
 from tests.parts.scene import Scene
@@ -199,4 +199,4 @@ def test_a_time_that_still_goes_on_without_a_pass_is_not_known(scene: Scene) -> 
     span = report.period(date(2026, 10, 26), date(2026, 10, 26), "Europe/Berlin")
     made = report.report(scene.db, scene.config, span, now)
     assert made.until == now and made.tallies[0].up_us == 301_000_000
-    assert made.gap_seconds == now - END - 301 and passes.last_pass(scene.db, "here") is not None
+    assert made.gap_seconds == now - END - 301 and board.last_pass(scene.db, "here") is not None

@@ -82,7 +82,7 @@ def test_retention_drops_what_had_its_time(store: Database) -> None:
         at = NOW - ago * DAY
         passes.save(store, Pass(f"p{ago}", "here", at, at), {"main": reading}, {"main": MAIN})
         if ago:
-            passes.mark_detected(store, [one.key for one in passes.waiting(store, "here")], NOW)
+            passes.mark_detected(store, [one.key for one in passes.waiting(store, "here")])
     gone = retention.prune(store, Retention(), NOW)
     assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(4,)]
     assert store.rows("SELECT count(*) FROM system_metrics") == [(2,)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,19 @@ def test_whole_days_are_dropped_and_the_day_of_the_limit_stays(pg: Database) -> 
     assert partitions(pg) == [f"heartbeat_log_2026112{day}" for day in (4, 5, 6)]
     look(pg, MIDNIGHT)  # and may come back
     assert len(partitions(pg)) == 4
+
+
+def test_a_table_that_somebody_put_in_its_place_is_used_as_it_is(pg: Database) -> None:
+    """A hypertable looks like any table to SQL, and takes no partitions. The statements are those of docs/growth.md."""
+    text = (Path(__file__).parents[2] / "docs" / "growth.md").read_text()
+    block = text.split("```sql\n")[1].split("```")[0]
+    look(pg, MIDNIGHT)
+    lines = block.splitlines()
+    plain = [line for line in lines if "create_hypertable" not in line]
+    assert len(lines) - len(plain) == 2
+    pg.run("\n".join(plain))
+    look(pg, MIDNIGHT + 86_400)
+    assert pg.rows("SELECT count(*) FROM heartbeat_logs") == pg.rows("SELECT count(*) FROM system_metrics") == [(2,)]
+    assert partitions(pg) == []
+    assert drop_before(pg, "heartbeat_log", MIDNIGHT + 3600) == 1
+    assert pg.rows("SELECT count(*) FROM heartbeat_log") == [(1,)]

@@ -9,7 +9,7 @@ import pytest
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.result import STATUSES, Metric, Reading, unknown
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import passes
+from heartbeat_cli.store import board, passes
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass
 from tests.parts.stores import elsewhere
@@ -100,7 +100,7 @@ def test_detection_gets_whole_passes_once_and_in_order(store: Database) -> None:
     passes.save(store, pass_at(NOON, observer="elsewhere"), SEEN, COMPONENTS)
     with store.transaction():
         waiting = passes.waiting(store, "here")
-        passes.mark_detected(store, [one.key for one in waiting[:2]], NOON + 100)
+        passes.mark_detected(store, [one.key for one in waiting[:2]])
     assert [one.started for one in waiting] == [NOON, NOON + 30, NOON + 60]
     seen = dict(waiting[1].heartbeats)
     assert {id_: (one.at, one.status, one.error) for id_, one in seen.items()} == {
@@ -121,7 +121,7 @@ def test_a_moment_survives_whatever_its_fraction(store: Database, offset: float)
         (waiting,) = passes.waiting(store, "here")
         assert len(waiting.heartbeats) == 1
         assert waiting.started == pytest.approx(at, abs=1e-6)
-        passes.mark_detected(store, [waiting.key], at)
+        passes.mark_detected(store, [waiting.key])
 
 
 def test_the_last_look_is_remembered_by_observer(store: Database) -> None:
@@ -136,10 +136,11 @@ def test_the_last_look_is_remembered_by_observer(store: Database) -> None:
 
 
 def test_the_newest_pass_of_an_observer(store: Database) -> None:
-    assert passes.last_pass(store, "here") is None
+    assert board.last_pass(store, "here") is None
     for at in (NOON, NOON + 30):
         passes.save(store, pass_at(at), SEEN, COMPONENTS)
-    assert passes.last_pass(store, "here") == pass_at(NOON + 30)
+    passes.save(store, pass_at(NOON + 60, observer="elsewhere"), SEEN, COMPONENTS)
+    assert board.last_pass(store, "here") == ("here", NOON + 30, NOON + 31.5, len(SEEN))
 
 
 def test_a_component_that_changed_its_kind_is_known_by_the_new_one(store: Database) -> None:
@@ -234,7 +235,7 @@ schema.migrate(db)
 with db.transaction():
     found = passes.waiting(db, "here")
     import time; time.sleep(0.5)
-    passes.mark_detected(db, [one.key for one in found], 5.0)
+    passes.mark_detected(db, [one.key for one in found])
 print(len(found))
 """
 

@@ -34,7 +34,7 @@ GOOD, BAD, BLIND = Reading("healthy", 0.1), Reading("error"), Reading("unknown")
 def look(db: Database, at: float, observer: str = "here", **readings: Reading) -> None:
     done = Pass(f"{observer}@{at}", observer, at, at + 1)
     passes.save(db, done, readings, COMPONENTS)
-    passes.mark_detected(db, [one.key for one in passes.waiting(db, observer)], at)
+    passes.mark_detected(db, [one.key for one in passes.waiting(db, observer)])
 
 
 def refreshed(db: Database, until: float = START + 100 * HOUR) -> None:
@@ -197,7 +197,7 @@ CUTS = st.lists(st.integers(0, 5 * HOUR * 1000), min_size=1, max_size=3)
 
 
 def lived(db: Database, story: list[tuple[int, str, str, str, int | None]], gap: tuple[int, int] | None) -> None:
-    for table in ("log", "passes", "hours", "gaps", "components", "settings"):
+    for table in ("log", "pass_rows", "pending", "hours", "gaps", "components", "settings"):
         db.run(f"DELETE FROM heartbeat_{table}")
     for n, (after, observer, component, status, took) in enumerate(story):
         if n == len(story) // 2:
@@ -315,7 +315,7 @@ for n in range(15):
     done, web = passes.Pass(f"{me}@{at}", me, at, at), Component("web", "tcp", None)
     passes.save(db, done, {"web": Reading("healthy")}, {"web": web})
     with db.transaction():
-        passes.mark_detected(db, [one.key for one in passes.waiting(db, me)], at)
+        passes.mark_detected(db, [one.key for one in passes.waiting(db, me)])
     assert rollups.refresh(db, math.floor(start / 3600) + n % 4, math.inf)
 """
 

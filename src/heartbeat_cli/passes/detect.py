@@ -82,7 +82,7 @@ class _Room:
         if reason := missed(self.db, self.config, [one.started for one in waiting], lambda: self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
-        passes.mark_detected(self.db, [one.key for one in waiting], self.now)
+        passes.mark_detected(self.db, [one.key for one in waiting])
 
     def _judge(self, heartbeats: list[tuple[str, Observation]]) -> None:
         """One pass: first what became of each, then what there is to tell; how many are in fault is known only then."""

@@ -31,11 +31,13 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew."""
+    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
 
     dialect: str
     begin: str
     where: str
+    server = ""  # which of the hosts that `where` may name
     patience: float | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
@@ -43,6 +45,7 @@ class Database:
         self._errors = errors
         self._open = False
         self.statements = 0
+        self.written = 0
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
@@ -51,13 +54,16 @@ class Database:
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it touched."""
-        return int(self._execute(sql, params).rowcount)
+        touched = int(self._execute(sql, params).rowcount)
+        self.written += max(0, touched)
+        return touched
 
     def insert(self, head: str, row: str, rows: Sequence[Row], tail: str = "") -> None:
         """Insert many rows with few statements: `head` up to VALUES, `row` one row's `(?, to_timestamp(?))`, `tail`
         an ON CONFLICT clause."""
         if not rows:
             return
+        self.written += len(rows)
         step = max(1, _MAX_VALUES // len(rows[0]))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -79,6 +85,15 @@ class Database:
             raise
         finally:
             self._open = False
+
+    @contextmanager
+    def unhurried(self, seconds: float) -> Iterator[None]:
+        """In here a statement may take that long. Call it around a transaction."""
+        patience, self.patience = self.patience, None
+        try:
+            yield
+        finally:
+            self.patience = patience
 
     def close(self) -> None:
         self._connection.close()
@@ -172,15 +187,26 @@ class Postgres(Database):
 
         self.where = redact(dsn)
         self._timeout = timeout
-        milliseconds = max(1, int(timeout * 900))
-        self.begin = f"BEGIN; SET LOCAL statement_timeout = {milliseconds}; SET LOCAL lock_timeout = {milliseconds}"
+        self.begin = _begin(timeout, timeout)
         try:
-            session = libpq.connect(dsn, deadline=time.monotonic() + timeout)
+            session = libpq.connect(dsn, deadline=time.monotonic() + timeout, writes=True)
         except libpq.Trouble as trouble:
             raise StoreError(f"store {self.where}: {trouble.text}") from trouble
+        self.server = session.where
         session.read_as(_TIMESTAMPTZ, "EPOCH", _epoch)
         super().__init__(session, libpq.Trouble)
         self._sql: dict[str, str] = {}
+
+    @contextmanager
+    def unhurried(self, seconds: float) -> Iterator[None]:
+        """Locks are waited for no longer than ever."""
+        usual = self._timeout, self.begin
+        self._timeout, self.begin = seconds, _begin(seconds, self._timeout)
+        try:
+            with super().unhurried(seconds):
+                yield
+        finally:
+            self._timeout, self.begin = usual
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
@@ -192,6 +218,13 @@ class Postgres(Database):
         finally:
             if self.patience is not None:
                 self.patience -= time.monotonic() - begun
+
+
+def _begin(statement: float, lock: float) -> str:
+    limits = (
+        f"SET LOCAL {name}_timeout = {max(1, int(s * 900))}" for name, s in (("statement", statement), ("lock", lock))
+    )
+    return "; ".join(("BEGIN", *limits))
 
 
 _TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat

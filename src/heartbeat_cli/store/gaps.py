@@ -51,7 +51,7 @@ def edges(db: Database) -> tuple[float, float] | None:
 
     ((hour, later, first, last),) = db.rows(
         "SELECT (SELECT min(hour) FROM heartbeat_hours), (SELECT max(hour) FROM heartbeat_hours),"
-        " (SELECT min(started) FROM heartbeat_passes), (SELECT max(started) FROM heartbeat_passes)"
+        " (SELECT min(started) FROM heartbeat_pass_rows), (SELECT max(started) FROM heartbeat_pass_rows)"
     )
     begins = [] if first is None else [first]
     if hour is not None and hour < rollups.forgotten(db):

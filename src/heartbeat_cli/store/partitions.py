@@ -2,11 +2,14 @@
 
 A partition is made as a table of its own and then attached: that waits for no reader, where `PARTITION OF` would wait
 for everybody's open transaction, and fail every pass after midnight while one stays open.
+
+Where somebody has put another table in the place of a partitioned one (a hypertable, say), it is written to and deleted
+from as any table is.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, marks
 
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
 _LOCK = 7_230_116  # any number of our own: the advisory lock under which one pass makes the day's partitions
@@ -28,13 +31,15 @@ def ensure_day(db: Database, at: float) -> None:
 
 def _missing(db: Database, at: float) -> list[str]:
     # Not to_regclass(): it may answer from a cache that has not heard yet of what another session has just made.
-    names = {_name(table, at): table for table in PARTITIONED}
+    names = {table: _name(table, at) for table in PARTITIONED}
+    wanted = (*names, *names.values())
     rows = db.rows(
-        "SELECT relname FROM pg_class WHERE relname IN (?, ?) AND relnamespace ="
+        f"SELECT relname, relkind FROM pg_class WHERE relname IN ({marks(wanted)}) AND relnamespace ="
         " (SELECT relnamespace FROM pg_class WHERE oid = CAST(? AS regclass))",
-        (*names, PARTITIONED[0]),
+        (*wanted, PARTITIONED[0]),
     )
-    return [table for name, table in names.items() if (name,) not in rows]
+    kinds: dict[str, str] = dict(rows)
+    return [table for table, name in names.items() if kinds.get(table) == "p" and name not in kinds]
 
 
 def _name(table: str, at: float) -> str:
@@ -43,7 +48,7 @@ def _name(table: str, at: float) -> str:
 
 def drop_before(db: Database, table: str, at: float) -> int:
     """Forget rows older than `at`: whole days in PostgreSQL, rows in SQLite. Returns partitions or rows dropped."""
-    if db.dialect == "sqlite":
+    if db.dialect == "sqlite" or not _partitioned(db, table):
         return db.run(f"DELETE FROM {table} WHERE at < to_timestamp(?)", (at,))
     rows = db.rows(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -53,3 +58,7 @@ def drop_before(db: Database, table: str, at: float) -> int:
     for (name,) in rows:
         db.run(f"DROP TABLE {name}")
     return len(rows)
+
+
+def _partitioned(db: Database, table: str) -> bool:
+    return db.rows("SELECT relkind FROM pg_class WHERE oid = CAST(? AS regclass)", (table,)) == [("p",)]

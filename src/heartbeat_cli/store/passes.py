@@ -5,7 +5,7 @@ A pass row and its heartbeats share a transaction; `detect` marks the pass in th
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Component
@@ -34,8 +34,9 @@ class LastLook(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One pass as written: `id` is unique over all observers, `started` and `finished` epoch seconds; `blind` is why
-    the remote components could not be looked at, if so; `pace` the strategy it was made under."""
+    """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
+    `started` and `finished` are epoch seconds; `blind` is why the remote components could not be looked at, if so;
+    `pace` the strategy it was made under."""
 
     id: str
     observer: str
@@ -43,6 +44,18 @@ class Pass(NamedTuple):
     finished: float
     blind: str | None = None
     pace: Strategy = STRATEGIES[DEFAULT]
+
+
+class PassRow(NamedTuple):
+    """One pass as a row; its start, `number` and `observer` (a key) say which one it is."""
+
+    started: float
+    number: int
+    took_us: int
+    observer: int
+    looks: int
+    last_hour: int
+    blind: str | None
 
 
 class Waiting(NamedTuple):
@@ -58,39 +71,78 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
     """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
     with db.transaction():
         ensure_day(db, done.started)
-        keys = _component_keys(db, readings, components, done.started)
+        keys, observer = _keys(db, done.observer, readings, components, done.started)
         reaches = {id_: reach(components[id_].interval(done.pace)) for id_ in readings}
-        hours = hour_of(done.started), last_hour(done.started, reaches.values())
-        rows = db.rows(
-            "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind, stale, last_hour)"
-            " VALUES (?, ?, to_timestamp(?), to_timestamp(?), NULL, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
-            " RETURNING key",
-            (done.id, done.observer, done.started, done.finished, len(readings), done.blind, *hours),
-        )
-        if not rows:
+        took, until = microseconds(done.finished - done.started) or 0, last_hour(done.started, reaches.values())
+        row = PassRow(done.started, _number(done.id), took, observer, len(readings), until, done.blind)
+        new = insert(db, [row], observer)
+        if not new:
             return  # already kept: the answer to the first try was lost, not the pass
-        _insert_heartbeats(db, rows[0][0], done.started, readings, keys, reaches)
+        (key,) = new.values()
+        _insert_heartbeats(db, key, done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
         _remember(db, done, readings)
 
 
-def _component_keys(
-    db: Database, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
-) -> dict[str, int]:
-    """The store's keys of the components, whose kind may have changed since they were first seen."""
-    known = {id_: (key, kind) for id_, key, kind in db.rows("SELECT id, key, kind FROM heartbeat_components")}
+def _number(id_: str) -> int:
+    """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
+    tail = id_.rpartition("-")[2]
+    if tail.isdecimal() and len(tail) < 10:
+        return int(tail)
+    from binascii import crc32
+
+    return crc32(id_.encode()) & _LONGEST
+
+
+def insert(db: Database, rows: Sequence[PassRow], mine: int) -> dict[tuple[int, int, int], int]:
+    """Keep passes that are not there yet, to be detected if they are observer `mine`'s, and to be rolled up. Returns
+    the keys of the new ones by start (in microseconds), number and observer."""
+    marks = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
+    new = db.rows(
+        f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {marks}"
+        " ON CONFLICT (started, number, observer) DO NOTHING RETURNING key, started, number, observer, last_hour",
+        [value for row in rows for value in row],
+    )
+    db.insert(
+        "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
+        "(?, ?, ?, ?, ?)",
+        [(key, observer, observer != mine, hour_of(started), last) for key, started, _, observer, last in new],
+    )
+    return {(round(started * 1e6), number, observer): key for key, started, number, observer, _ in new}
+
+
+def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
+    """The store's keys of these observers, made where they are new."""
+    new = [(name,) for name in sorted(set(names))]
+    db.insert("INSERT INTO heartbeat_observers (id)", "(?)", new, "ON CONFLICT (id) DO NOTHING")
+    return dict(db.rows("SELECT id, key FROM heartbeat_observers"))
+
+
+def _keys(
+    db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
+) -> tuple[dict[str, int], int]:
+    """The store's keys of the components (whose kind may have changed since they were first seen) and the observer."""
+    found = db.rows(
+        "SELECT id, key, kind FROM heartbeat_components"
+        " UNION ALL SELECT id, key, NULL FROM heartbeat_observers WHERE id = ?",
+        (observer,),
+    )
+    known = {id_: (key, kind) for id_, key, kind in found if kind is not None}
+    mine = next((key for _, key, kind in found if kind is None), None)
+    if mine is None:
+        mine = observer_keys(db, [observer])[observer]
     changed = [
         (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
     ]
     if not changed:
-        return {id_: key for id_, (key, _) in known.items()}
+        return {id_: key for id_, (key, _) in known.items()}, mine
     db.insert(
         "INSERT INTO heartbeat_components (id, kind, registered)",
         "(?, ?, to_timestamp(?))",
         changed,
         "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind",
     )
-    return dict(db.rows("SELECT id, key FROM heartbeat_components"))
+    return dict(db.rows("SELECT id, key FROM heartbeat_components")), mine
 
 
 def _insert_heartbeats(
@@ -172,7 +224,8 @@ def waiting(db: Database, observer: str) -> list[Waiting]:
     # In one round trip; the second statement sees what was kept while the first one waited.
     lock = f"SELECT pg_advisory_xact_lock({_LOCK}); " if db.dialect == "postgres" else ""
     passes = db.rows(
-        f"{lock}SELECT key, started, blind FROM heartbeat_passes WHERE detected IS NULL AND observer = ? ORDER BY key",
+        f"{lock}SELECT p.key, p.started, p.blind FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
+        " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",
         (observer,),
     )
     return [Waiting(key, started, blind, _heartbeats(db, key, started)) for key, started, blind in passes]
@@ -188,19 +241,10 @@ def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, 
     return [(id_, Observation(at, STATUSES[status], error)) for id_, at, status, error in rows]
 
 
-def mark_detected(db: Database, keys: Sequence[int], now: float) -> None:
+def mark_detected(db: Database, keys: Sequence[int]) -> None:
     """These passes have been consumed."""
     for key in keys:
-        db.run("UPDATE heartbeat_passes SET detected = to_timestamp(?) WHERE key = ?", (now, key))
-
-
-def last_pass(db: Database, observer: str) -> Pass | None:
-    """The newest pass of an observer."""
-    rows = db.rows(
-        "SELECT id, observer, started, finished FROM heartbeat_passes WHERE observer = ? ORDER BY key DESC LIMIT 1",
-        (observer,),
-    )
-    return Pass(*rows[0]) if rows else None
+        db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
 
 
 def looked_at(db: Database, component: str) -> list[tuple[str, float]]:

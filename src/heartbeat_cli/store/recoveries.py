@@ -12,6 +12,8 @@ _ATTEMPT = (
 )
 _TIMES = {"started", "finished", "verify_until", "verified"}
 
+_RECENT = "started >= to_timestamp(?) OR incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
+
 _STARTS = 10  # of a component, remembered as its history
 
 _WELL_BEFORE = "its run was cut off; the component was well again before that was looked into"
@@ -59,19 +61,16 @@ def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt
 def recent(db: Database, since: float) -> list[Attempt]:
     """The attempts that decide what is done next: those of the open incidents, and all since a moment; in the order
     they were made."""
-    rows = db.rows(
-        f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE started >= to_timestamp(?)"
-        " OR incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL) ORDER BY key",
-        (since,),
-    )
+    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE {_RECENT} ORDER BY key", (since,))
     return [Attempt(*row) for row in rows]
 
 
-def newest(db: Database, component: str) -> str | None:
-    """The id of the last attempt in which something was done about a component."""
+def newest(db: Database, component: str, since: float) -> str | None:
+    """The id of the last attempt in which something was done about a component, among those that `recent` gives."""
     rows = db.rows(
-        "SELECT id FROM heartbeat_recoveries WHERE component = ? AND outcome <> 'held' ORDER BY key DESC LIMIT 1",
-        (component,),
+        f"SELECT id FROM heartbeat_recoveries WHERE component = ? AND outcome <> 'held' AND ({_RECENT})"
+        " ORDER BY key DESC LIMIT 1",
+        (component, since),
     )
     return rows[0][0] if rows else None
 

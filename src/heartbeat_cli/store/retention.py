@@ -27,6 +27,7 @@ _SPENT = (
     "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
     " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
 )
+_DETECTED = "AND key NOT IN (SELECT pass FROM heartbeat_pending WHERE NOT detected)"
 _OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
@@ -55,7 +56,7 @@ def _small_tables(db: Database, keep: Retention, now: float, looks: float, singl
     return {
         "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
         "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
-        "heartbeat_passes": _delete(db, "heartbeat_passes", "started", looks, "AND detected IS NOT NULL"),
+        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", looks, _DETECTED),
         "heartbeat_outbox": _count(db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents),
         "heartbeat_alert_rows": _count(
             db, "alerts", "alert_type, severity", "heartbeat_alert_rows", "alert_time", incidents

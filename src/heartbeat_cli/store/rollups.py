@@ -62,10 +62,10 @@ def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judge
     """Roll up the stale hours from `first` to before hour `before`, oldest first, each in a transaction of its own,
     until time.monotonic() is past the deadline; True when none is left. `judged`: leave passes that detection has not
     seen alone, for it may be at work on them."""
-    only = "AND detected IS NOT NULL" if judged else ""
+    only = "AND detected" if judged else ""
     while True:
         ((hour,),) = db.rows(
-            f"SELECT min(stale) FROM heartbeat_passes WHERE stale >= ? AND stale < ? {only}", (first, before)
+            f"SELECT min(stale) FROM heartbeat_pending WHERE stale >= ? AND stale < ? {only}", (first, before)
         )
         if hour is None:
             return True
@@ -75,10 +75,11 @@ def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judge
             take_turns(db)
             # The mark goes first: a pass that comes in between is in the hour or stays marked, perhaps both.
             db.run(
-                "UPDATE heartbeat_passes SET stale = CASE WHEN last_hour > stale THEN stale + 1 END"
+                "UPDATE heartbeat_pending SET stale = CASE WHEN last_hour > stale THEN stale + 1 END"
                 f" WHERE stale = ? {only}",
                 (hour,),
             )
+            db.run("DELETE FROM heartbeat_pending WHERE stale IS NULL AND detected")
             if hour >= forgotten(db):
                 _roll(db, hour)
 
@@ -89,14 +90,18 @@ def make_stale(db: Database, observer: str, start: float, end: float) -> None:
     take_turns(db)
     hour = hour_of(start)
     touched = db.rows(
-        "SELECT key, started FROM heartbeat_passes WHERE observer = ? AND started >= to_timestamp(?)"
-        " AND started < to_timestamp(?) AND last_hour >= ?",
+        "SELECT p.key, p.started, p.observer, p.last_hour FROM heartbeat_pass_rows p"
+        " JOIN heartbeat_observers o ON o.key = p.observer WHERE o.id = ? AND p.started >= to_timestamp(?)"
+        " AND p.started < to_timestamp(?) AND p.last_hour >= ?",
         (observer, start - LONGEST, end, hour),
+    )  # those that were just made as a rule, and what somebody looked at in the gap
+    db.insert(
+        "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
+        "(?, ?, TRUE, ?, ?)",
+        [(key, of, max(hour, hour_of(started)), last) for key, started, of, last in touched],
+        "ON CONFLICT (pass) DO UPDATE SET stale = CASE WHEN heartbeat_pending.stale <= excluded.stale"
+        " THEN heartbeat_pending.stale ELSE excluded.stale END",
     )
-    for key, started in touched:  # those that were just made as a rule, and what somebody looked at in the gap
-        first = max(hour, hour_of(started))
-        sql = "UPDATE heartbeat_passes SET stale = ? WHERE key = ? AND (stale IS NULL OR stale > ?)"
-        db.run(sql, (first, key, first))
 
 
 def _roll(db: Database, hour: int) -> None:
@@ -142,7 +147,7 @@ def plan(db: Database, start: float, end: float) -> Plan:
     if first > last or start >= end:
         return Plan([], [(start, end)] if start < end else [])
     marked = db.rows(
-        "SELECT DISTINCT stale, last_hour FROM heartbeat_passes WHERE stale IS NOT NULL AND stale < ?"
+        "SELECT DISTINCT stale, last_hour FROM heartbeat_pending WHERE stale IS NOT NULL AND stale < ?"
         " AND last_hour >= ?",
         (last, first),
     )
@@ -188,7 +193,7 @@ def _rolled(db: Database, hours: list[Hours]) -> dict[int, Tally]:
 
 def _sketches(db: Database, hours: list[Hours]) -> dict[int, dict[int, int]]:
     """Response times of rolled hours in buckets, added up by the store."""
-    each = "jsonb_each_text" if db.dialect == "postgres" else "json_each"
+    each = "json_each_text" if db.dialect == "postgres" else "json_each"
     found: dict[int, dict[int, int]] = {}
     if hours:
         rows = db.rows(

@@ -33,7 +33,7 @@ _WORDS = {
         "name": "m.value ->> 0",
         "label": "COALESCE(m.value -> 3 ->> 'mount', '')",
         "milli": "CAST(floor(CAST(m.value ->> 1 AS DOUBLE PRECISION) * 1000 + 0.5) AS BIGINT)",
-        "each": "LATERAL jsonb_array_elements(s.samples) m",
+        "each": "LATERAL json_array_elements(s.samples) m",
     },
 }
 # As domain/quantiles.py counts.
@@ -48,9 +48,10 @@ _MISSED = """{most}(0, until - since - COALESCE((
     WHERE g.observer = spans.observer AND g.ended > to_timestamp(?) AND g.started < to_timestamp(?)
     AND {us:g.started} < until AND {us:g.ended} > since), 0))"""
 _FIGURES = f"""WITH looks AS (
-    SELECT l.component, p.observer, l.pass, {{us:l.at}} AS t, l.status, l.response_us, l.attempts,
+    SELECT l.component, o.id AS observer, l.pass, {{us:l.at}} AS t, l.status, l.response_us, l.attempts,
         COALESCE(l.reach, {REACH}) * CAST(1000000 AS BIGINT) AS reach
-    FROM heartbeat_log l LEFT JOIN heartbeat_passes p ON p.key = l.pass AND p.started >= to_timestamp(?)
+    FROM heartbeat_log l LEFT JOIN heartbeat_pass_rows p ON p.key = l.pass AND p.started >= to_timestamp(?)
+    LEFT JOIN heartbeat_observers o ON o.key = p.observer
     WHERE l.at >= to_timestamp(?) AND l.at < to_timestamp(?)
 ), told AS (
     SELECT looks.*, lag(t) OVER mine AS own_next, lead(t + reach) OVER mine AS reached,
@@ -106,7 +107,7 @@ def tallies(db: Database, start: float, end: float) -> dict[int, Tally]:
 def _reaching(db: Database, start: float) -> float:
     """When the first look was that may still speak for the time from `start` on."""
     ((found,),) = db.rows(
-        "SELECT min(started) FROM heartbeat_passes WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        "SELECT min(started) FROM heartbeat_pass_rows WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
         " AND last_hour >= ?",
         (start - LONGEST, start, hour_of(start)),
     )

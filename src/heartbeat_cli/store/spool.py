@@ -12,16 +12,20 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from heartbeat_cli.domain.coverage import Degraded, hour_of
+from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import gaps, mirror, schema, tables
 from heartbeat_cli.store.database import Database, Row, SQLite
 from heartbeat_cli.store.partitions import ensure_day
+from heartbeat_cli.store.passes import PassRow, insert, observer_keys
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
 _CHUNK = 200  # passes replayed and judged at a time: bounds the memory a long outage takes
 
-_COLUMNS = "key, id, observer, started, finished, looks, blind, last_hour"
+_PASSES = (
+    f"SELECT p.key, o.id, {', '.join(f'p.{name}' for name in PassRow._fields)} FROM heartbeat_pass_rows p"
+    " JOIN heartbeat_observers o ON o.key = p.observer WHERE p.key > ? ORDER BY p.key LIMIT ?"
+)
 _LOG = "at, pass, component, response_us, status, attempts, error, reach"
 # What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
 _JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
@@ -102,7 +106,7 @@ def put_aside(path: Path, now: float) -> Path:
 
 
 def passes_kept(spool: Database) -> int:
-    return int(spool.rows("SELECT count(*) FROM heartbeat_passes")[0][0])
+    return int(spool.rows("SELECT count(*) FROM heartbeat_pass_rows")[0][0])
 
 
 def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:
@@ -117,12 +121,10 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
         for gap in gaps.between(spool, 0.0, now):
             gaps.note(db, gap)
     last = 0
-    while passes := spool.rows(
-        f"SELECT {_COLUMNS} FROM heartbeat_passes WHERE key > ? ORDER BY key LIMIT ?", (last, _CHUNK)
-    ):
+    while rows := spool.rows(_PASSES, (last, _CHUNK)):
         with db.transaction():
-            _replay_passes(spool, db, passes, observer)
-        last = passes[-1][0]
+            _replay_passes(spool, db, [(key, name, PassRow(*rest)) for key, name, *rest in rows], observer)
+        last = rows[-1][0]
         yield
 
 
@@ -170,12 +172,12 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
 
-def _replay_passes(spool: Database, db: Database, passes: list[Row], observer: str) -> None:
+def _replay_passes(spool: Database, db: Database, passes: list[tuple[int, str, PassRow]], observer: str) -> None:
     """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
     theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
     ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
-    for day in sorted({started // 86_400 for _, _, _, started, *_ in passes}):
+    for day in sorted({one.started // 86_400 for _, _, one in passes}):
         ensure_day(db, day * 86_400)
     fresh = _insert_passes(db, passes, observer)
     if not fresh:
@@ -191,20 +193,14 @@ def _replay_passes(spool: Database, db: Database, passes: list[Row], observer: s
     db.insert("INSERT INTO heartbeat_samples (at, component, samples)", "(to_timestamp(?), ?, ?)", metrics)
 
 
-def _insert_passes(db: Database, passes: list[Row], observer: str) -> dict[int, tuple[int, float]]:
+def _insert_passes(db: Database, passes: list[tuple[int, str, PassRow]], observer: str) -> dict[int, tuple[int, float]]:
     """The passes that the store does not have yet: their key here, to their key there and their start. One that bears
     another name (this host had it before) counts as judged: nobody would ever do it."""
-    marks = ", ".join("?" for _ in passes)
-    by_id = f"FROM heartbeat_passes WHERE id IN ({marks})"
-    there = {row[0] for row in db.rows(f"SELECT id {by_id}", [one[1] for one in passes])}
-    new = [one for one in passes if one[1] not in there]
-    db.insert(
-        "INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, blind, last_hour, stale)",
-        "(?, ?, to_timestamp(?), to_timestamp(?), to_timestamp(?), ?, ?, ?, ?)",
-        [(*one[1:5], None if one[2] == observer else one[4], *one[5:], hour_of(one[3])) for one in new],
-    )
-    keys: dict[str, int] = dict(db.rows(f"SELECT id, key {by_id}", [one[1] for one in passes]))
-    return {one[0]: (keys[one[1]], one[3]) for one in new}
+    observers = observer_keys(db, [observer, *(name for _, name, _ in passes)])
+    rows = [(key, one._replace(observer=observers[name])) for key, name, one in passes]
+    new = insert(db, [one for _, one in rows], observers[observer])
+    found = {key: (new.get((round(one.started * 1e6), one.number, one.observer)), one.started) for key, one in rows}
+    return {key: (there, started) for key, (there, started) in found.items() if there is not None}
 
 
 def _ours(folder: Path) -> bool:
