@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,49 @@ def test_every_host_that_failed_is_named() -> None:
     one, two = free_port(), free_port()
     text = trouble(f"host=127.0.0.1,localhost port={one},{two}").text
     assert f"no connection to 127.0.0.1:{one}: Connection refused; no connection to localhost:{two}" in text
+
+
+def test_of_several_sockets_each_is_named(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    said = trouble(f"host={one},{two} port=5432,5433").text
+    assert said == (
+        f"no connection to {one}/.s.PGSQL.5432: No such file or directory; "
+        f"no connection to {two}/.s.PGSQL.5433: No such file or directory"
+    )
+
+
+def test_no_password_in_what_is_said_of_several_hosts() -> None:
+    one, two = free_port(), free_port()
+    found = trouble(f"postgresql://app:{SECRET}@127.0.0.1:{one},127.0.0.1:{two}/db?target_session_attrs=read-write")
+    assert SECRET not in found.text
+    assert len(found.text.splitlines()) == 1
+
+
+def test_each_of_three_that_hang_has_its_share_whatever_connect_timeout_says(database: str) -> None:
+    real = libpq._parsed(database)
+    with impostor() as one, impostor() as two:
+        hosts = f"host=127.0.0.1,127.0.0.1,{real['host']} port={one},{two},{real.get('port', '5432')}"
+        login = f"user={real['user']} dbname={real['dbname']} password='{real.get('password', '')}' connect_timeout=30"
+        with libpq.connect(f"{hosts} {login}", deadline=within(3)) as session:
+            assert session.rows("SELECT current_database()", deadline=within(5)) == [(real["dbname"],)]
+
+
+def test_who_wants_to_write_is_not_sent_to_a_standby(scram: Server) -> None:
+    """Of several hosts; a DSN that says something else is obeyed, and one host is taken as it is."""
+    standby = scram.standby()
+    try:
+        several = f"host={standby.home},{scram.home} port={standby.port},{scram.port} user=postgres dbname=postgres"
+        asked = "SELECT pg_is_in_recovery()"
+        for dsn, writes, is_standby in (
+            (several, True, False),
+            (several, False, True),
+            (f"{several} target_session_attrs=any", True, True),
+            (standby.admin_dsn(), True, True),
+        ):
+            with libpq.connect(dsn, deadline=within(10), writes=writes) as session:
+                assert session.rows(asked, deadline=within(5)) == [(is_standby,)]
+    finally:
+        standby.destroy()
 
 
 def test_the_wanted_kind_of_server_is_still_asked_for(scram: Server) -> None:

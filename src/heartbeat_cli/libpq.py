@@ -141,14 +141,19 @@ class Session:
         return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
 
 
-def connect(dsn: str, *, deadline: float) -> Session:
-    """A session with the first host of the DSN that takes it; each gets an even share of the time left."""
+def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
+    """A session with the first host of the DSN that takes it; each gets an even share of the time left (libpq's own
+    `connect_timeout` has no say). `writes`: of several hosts only one that takes writes will do, if the DSN says
+    nothing else."""
     targets = _targets(_parsed(dsn))
+    if writes and len(targets) > 1:
+        targets = [{"target_session_attrs": "read-write"} | target for target in targets]
     troubles: list[Trouble] = []
     for number, target in enumerate(targets):
         now = time.monotonic()
         try:
-            return _connect_one(target, now + (deadline - now) / (len(targets) - number))
+            where = _where(target, len(targets) > 1)
+            return _connect_one(target, where, now + (deadline - now) / (len(targets) - number))
         except Trouble as trouble:
             troubles.append(trouble)
             if trouble.kind == "login":
@@ -160,9 +165,8 @@ def connect(dsn: str, *, deadline: float) -> Session:
     raise Trouble((found or troubles)[0].kind, "; ".join(texts))
 
 
-def _connect_one(target: dict[str, str], deadline: float) -> Session:
+def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session:
     psycopg2 = driver()
-    where = _where(target)
     secrets = [target.get("password", ""), os.environ.get("PGPASSWORD", "")]
     secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
     begun = time.monotonic()
@@ -242,11 +246,12 @@ def _targets(params: dict[str, str]) -> list[dict[str, str]]:
     return hosts
 
 
-def _where(target: Mapping[str, str]) -> str:
+def _where(target: Mapping[str, str], several: bool) -> str:
     host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
+    port = target.get("port") or os.environ.get("PGPORT") or "5432"
     if not host or host.startswith(("/", "@")):
-        return "the local PostgreSQL socket"
-    return f"{host}:{target.get('port') or os.environ.get('PGPORT') or '5432'}"
+        return f"{host}/.s.PGSQL.{port}" if host and several else "the local PostgreSQL socket"
+    return f"{host}:{port}"
 
 
 def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:

@@ -19,66 +19,9 @@ from heartbeat_cli.store import spool
 from tests.parts import lacking
 from tests.parts.kills import Harness
 from tests.parts.postgres import Server, execute
-from tests.parts.verb import Ended, heartbeat
+from tests.parts.watch import Watch
 
 KILLS = 40
-
-
-class Watch:
-    """Two targets that are well while their files are there, a store, and what was told."""
-
-    def __init__(self, folder: Path, store: str, also: str = "", timeout: float = 1.0) -> None:
-        self.folder, self.store = folder, store
-        self.state = folder / "state"
-        self.runs = 0
-        for id_ in ("alpha", "beta"):
-            (folder / id_).touch()
-        parts = [
-            f'[components.{id_}]\nkind = "command"\ncommand = ["test", "-e", "{folder}/{id_}"]\nexit_codes = "plain"\n'
-            'interval = 0.01\nretries = 0\nrecovery = "off"\nrecovery_threshold = 1\n'
-            for id_ in ("alpha", "beta")
-        ]
-        head = f'[heartbeat]\nobserver = "here"\nstore = "{store}"\nstate_dir = "{self.state}"\n'
-        head += f"store_timeout = {timeout}\n"
-        log = f'[channels.log]\nkind = "file"\npath = "{folder}/told.jsonl"\n'
-        (folder / "heartbeat.toml").write_text(head + also + log + "".join(parts))
-
-    def verb(self, *words: str) -> Ended:
-        ended = heartbeat(self.folder, *words)
-        assert "Traceback" not in ended.err and "internal" not in ended.err, ended.err
-        return ended
-
-    def run(self, times: int = 1) -> str:
-        """That many passes, all of them good; what they said."""
-        said = ""
-        for _ in range(times):
-            ended = self.verb("run")
-            assert ended.code == 0, ended.err
-            self.runs += 1
-            said += ended.err
-        return said
-
-    def told(self) -> list[str]:
-        path = self.folder / "told.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [f"{one['component']} {one['type']}" for one in map(json.loads, lines)]
-
-    def spools(self) -> list[Path]:
-        return spool.existing(self.state)
-
-    def is_whole(self, dsn: str | None = None) -> None:
-        """Every pass is in the store once, whole and judged, and no spool is left."""
-        db = stores.connect(dsn or self.store, 5)
-        try:
-            assert db.rows("SELECT count(*), sum(looks) FROM heartbeat_passes") == [(self.runs, 2 * self.runs)]
-            assert db.rows("SELECT count(*) FROM heartbeat_passes WHERE detected IS NULL") == [(0,)]
-            found = db.rows("SELECT pass, component, count(*) FROM heartbeat_logs GROUP BY 1, 2")
-            assert len(found) == 2 * self.runs and {row[2] for row in found} == {1}
-            assert db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'") == [(0,)]
-            assert db.rows("SELECT count(*) FROM heartbeat_degraded WHERE ended IS NULL") == [(0,)]
-        finally:
-            db.close()
-        assert self.spools() == []
 
 
 @pytest.fixture
@@ -135,11 +78,11 @@ def test_full(tmp_path: Path, database: str) -> None:
     """No room for a heartbeat; what is there can be read."""
     body = "BEGIN RAISE 'no space' USING ERRCODE = '53100'; END"
     full = f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;"
-    on = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat_passes EXECUTE FUNCTION no_room()"
+    on = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat_pass_rows EXECUTE FUNCTION no_room()"
     story(
         Watch(tmp_path, database),
         lambda: execute(database, full + on),
-        lambda: execute(database, "DROP TRIGGER no_room ON heartbeat_passes"),
+        lambda: execute(database, "DROP TRIGGER no_room ON heartbeat_pass_rows"),
     )
 
 
@@ -167,10 +110,10 @@ def test_so_slow_that_a_pass_would_never_end(tmp_path: Path, server: Server) -> 
     """Each statement stays under the timeout, but there are many: together they have a limit."""
     body = "BEGIN PERFORM pg_sleep(0.75); RETURN NULL; END"
     slow = f"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;"
-    tables = ("heartbeat_passes", "heartbeat_log", "heartbeat_looks", "heartbeat_state")
+    tables = ("heartbeat_pass_rows", "heartbeat_log", "heartbeat_looks", "heartbeat_state")
     on = "".join(f"CREATE TRIGGER slow AFTER INSERT ON {one} EXECUTE FUNCTION slow();" for one in tables)
-    on += "CREATE TRIGGER slowly AFTER UPDATE ON heartbeat_passes EXECUTE FUNCTION slow();"
-    off = "DROP TRIGGER slowly ON heartbeat_passes;" + "".join(f"DROP TRIGGER slow ON {one};" for one in tables)
+    on += "CREATE TRIGGER slowly AFTER UPDATE ON heartbeat_pending EXECUTE FUNCTION slow();"
+    off = "DROP TRIGGER slowly ON heartbeat_pending;" + "".join(f"DROP TRIGGER slow ON {one};" for one in tables)
     watch = Watch(tmp_path, server.dsn())
     watch.run()
     server.execute(slow + on)
@@ -199,41 +142,6 @@ def test_the_database_is_dropped(tmp_path: Path, server: Server) -> None:
     watch.run(3)
     assert watch.told()[-1] == "alpha recovered" or watch.told() == ["alpha command_down"]
     watch.is_whole()
-
-
-def test_failover(tmp_path: Path, server: Server) -> None:
-    """The primary dies, the standby is promoted; a pass in between is kept on this host."""
-    with_standby = server.standby()
-    try:
-        hosts = f"127.0.0.1:{server.port},127.0.0.1:{with_standby.port}"
-        dsn = (
-            f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&sslmode=disable&gssencmode=disable"
-        )
-        watch = Watch(tmp_path, dsn)
-        (tmp_path / "alpha").unlink()
-        watch.run(2)
-        _caught_up(server, with_standby)
-        server.kill()
-        watch.run()
-        assert watch.told() == ["alpha command_down"]
-        with_standby.execute("SELECT pg_promote()")
-        (tmp_path / "alpha").touch()
-        watch.run()
-        assert watch.told() == ["alpha command_down", "alpha recovered"]
-        watch.is_whole()
-    finally:
-        with_standby.destroy()
-
-
-def _caught_up(primary: Server, standby: Server) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with psycopg2.connect(primary.admin_dsn()) as one, one.cursor() as cursor:
-            cursor.execute("SELECT pg_current_wal_lsn() <= replay_lsn FROM pg_stat_replication")
-            if cursor.fetchone() == (True,):
-                return
-        time.sleep(0.05)
-    raise AssertionError("the standby does not catch up")
 
 
 def test_cut_off_again_and_again(tmp_path: Path, server: Server) -> None:

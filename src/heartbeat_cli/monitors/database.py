@@ -123,9 +123,9 @@ class Settings(NamedTuple):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The host that a look must reach; None for the local socket."""
+    """The (first) host that a look must reach; None for the local socket, which a URL writes as %2Fpath."""
     found = re.search(r"(?:^\w+://(?:[^@/]*@)?|\bhost(?:addr)?\s*=\s*)(?P<host>\[[^\]]+\]|[^:/?,\s]+)", settings.dsn)
-    return found["host"] if found else None
+    return found["host"] if found and not found["host"].lower().startswith("%2f") else None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -68,12 +68,15 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
             except _RollBack:
                 pass
             took = f"opened in {(ready - begun) * 1000:.0f} ms, a query takes {(asked - ready) * 1000:.1f} ms"
-            yield Finding("store", "ok", f"{where}: {took}, the tables are there and can be written")
+            reached = f"{where}: {db.server}, " if db.server else f"{where}: "
+            yield Finding("store", "ok", f"{reached}{took}, the tables are there and can be written")
     except StoreError as error:
-        yield Finding("store", "bad", str(error), _store_advice(where))
+        yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
 
 
-def _store_advice(where: str) -> str:
+def _store_advice(where: str, said: str) -> str:
+    if "read-only transaction" in said or "session is read-only" in said:
+        return "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
     if where.startswith("sqlite"):
         return "its folder must be there and writable to this user, with room on the disk"
     return "PostgreSQL must run, let this role in, and allow it to create tables in the database"
