@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.files import write_whole
+from heartbeat_cli.files import sweep, write_whole
 
 
 def left_in(folder: Path) -> list[str]:
@@ -107,3 +107,17 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "File too large\n"
     assert (left_in(tmp_path), (tmp_path / "page").read_text()) == (["page"], "old")
+
+
+def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
+    """Half a file, an hour old; not what is being written just now, and nothing of anybody else's."""
+    now = time.time()
+    old = [".mirror.json.4711.new", "__jinja2_0f.cache8abc.tmp"]
+    kept = ["mirror.json", ".mirror.json.new", ".notes.txt.new", "page.4711.new", "report.tmp", "__jinja2_0f.cache"]
+    for name in (*old, *kept):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - 3_700, now - 3_700))
+    (tmp_path / ".page.4712.new").touch()
+    (tmp_path / ".folder.4713.new").mkdir()
+    sweep([tmp_path, tmp_path / "nowhere"], now)
+    assert left_in(tmp_path) == sorted([*kept, ".page.4712.new", ".folder.4713.new"])

@@ -1,7 +1,14 @@
 """Write a file whole or not at all."""
 
 import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+# What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
+_HALF = re.compile(r"\..+\.\d+\.new|__jinja2_.+\.tmp", re.DOTALL)
+_DEAD = 3_600.0  # seconds: nobody writes for so long
 
 
 def write_whole(path: str | Path, text: str, mode: int) -> None:
@@ -26,6 +33,15 @@ def write_whole(path: str | Path, text: str, mode: int) -> None:
     except BaseException:
         os.unlink(made)
         raise
+
+
+def sweep(folders: Iterable[str | Path], now: float) -> None:
+    """Remove what killed writers left half-written in these folders; what cannot be removed is for the next time."""
+    for folder in folders:
+        with suppress(OSError):
+            for one in [one for one in os.scandir(folder) if _HALF.fullmatch(one.name)]:
+                if one.is_file(follow_symlinks=False) and one.stat(follow_symlinks=False).st_mtime < now - _DEAD:
+                    os.unlink(one.path)
 
 
 def _create(path: str) -> int:

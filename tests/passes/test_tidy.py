@@ -107,7 +107,8 @@ def test_run_rolls_up_by_itself(tmp_path: Path) -> None:
     path = tmp_path / ".local/state/heartbeat/heartbeat.db"
     with sqlite3.connect(path) as db:
         db.execute("UPDATE heartbeat_log SET at = at - 7200")
-        db.execute("UPDATE heartbeat_passes SET started = started - 7200, stale = stale - 2, last_hour = last_hour - 2")
+        db.execute("UPDATE heartbeat_pass_rows SET started = started - 7200, last_hour = last_hour - 2")
+        db.execute("UPDATE heartbeat_pending SET stale = stale - 2, last_hour = last_hour - 2")
         db.execute("UPDATE heartbeat_settings SET value = '[null, 9e9]' WHERE name LIKE 'tidied/%'")
     thing.run()
     assert db.execute("SELECT count(*) > 0 FROM heartbeat_hours").fetchone() == (1,)

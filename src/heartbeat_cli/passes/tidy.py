@@ -7,6 +7,7 @@ the next one. An ordinary pass pays one statement.
 import json
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.coverage import hour_of
@@ -36,11 +37,24 @@ def _tidied(db: Database, config: Config, now: float, prune_at: float, due: bool
 
     done = rollups.refresh(db, hour_of(now), time.monotonic() + _SECONDS)
     if due:
+        _sweep(config, now)
         prune_at = now + _AGAIN
         with suppress(StoreError):
             if retention.prune(db, config.retention, now, time.monotonic() + _SECONDS) is not None:
                 prune_at = now + _DAY
     return hour_of(now) if done else None, prune_at
+
+
+def _sweep(config: Config, now: float) -> None:
+    """What passes that were killed left half-written, wherever a pass writes."""
+    from heartbeat_cli.files import sweep
+
+    folders = [config.state_dir, config.state_dir / "compiled"]
+    if config.dashboard.file is not None:
+        folders.append(Path(config.dashboard.file).expanduser().parent)
+    if config.dashboard.badges is not None:
+        folders.append(Path(config.dashboard.badges).expanduser())
+    sweep(folders, now)
 
 
 def _last(db: Database, observer: str) -> tuple[int | None, float]:
