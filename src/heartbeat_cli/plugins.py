@@ -10,13 +10,14 @@ from heartbeat_cli.errors import UsageError
 ROOMS = ("monitors", "actions", "channels")
 
 
-@cache  # a configuration of a thousand components asks a thousand times
+@cache  # a configuration of a thousand components asks a thousand times; likewise below
 def kinds(room: str) -> tuple[str, ...]:
     """The kinds of a room (`monitors`, `actions`, `channels`), by file name, sorted."""
     files = os.listdir(os.path.join(os.path.dirname(__file__), room))
     return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
+@cache
 def load(room: str, kind: str) -> ModuleType:
     """The module of `kind`. Raises UsageError, naming the known ones, for any other word."""
     if kind not in kinds(room):

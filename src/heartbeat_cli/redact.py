@@ -5,7 +5,7 @@ than a little longer for twice the text: what is redacted comes from outside.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 BLOT = "•••"
 _SHORTEST = 4  # a shorter secret would blot out half of every text
@@ -48,12 +48,19 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def _worth_trying(text: str) -> Iterator[str]:
+def _worth_trying(text: str) -> list[str]:
     """The patterns that may match. Beyond ASCII a letter has more kin (the long s is one of s): there all may."""
+    if not text.isascii():
+        return [pattern for _, pattern in _PATTERNS]
     small = text.lower()
-    for words, pattern in _PATTERNS:
-        if not text.isascii() or any(word in small for word in words):
-            yield pattern
+    return [pattern for words, pattern in _PATTERNS if _holds(small, words)]
+
+
+def _holds(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - any() takes three times as long, and every text of every look comes by here
+        if word in text:
+            return True
+    return False
 
 
 def pieces(address: str) -> frozenset[str]:

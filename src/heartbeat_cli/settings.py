@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -24,13 +25,7 @@ _TOLD_BY = 16  # characters by which a longer secret is told even where a messag
 _LINE = 1_000
 _MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
 _HELP_LINE = r"^\s*(\w+): (.*)$"
-_NAMES = {
-    str: "a string",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    NoneType: "nothing",
-}
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
 
 class Problems:
@@ -75,7 +70,7 @@ class Field(NamedTuple):
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
     """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what)."""
     before = len(problems.lines)
-    fields = {key_of(field): field for field in cls.__annotations__}
+    fields = _fields(cls)
     for key in table:
         if key not in fields:
             problems.add(f"{where}.{key}", f"unknown key{nearest(key, fields)}")
@@ -87,6 +82,12 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems) ->
         elif field not in cls._field_defaults:
             problems.add(f"{where}.{key}", f"is required: {expects(kind)}")
     return cls(**values) if len(problems.lines) == before else None
+
+
+@cache  # a thousand components have the same few classes; likewise below
+def _fields(cls: Any) -> Mapping[str, str]:
+    """Every key of a settings class, and the field it is."""
+    return {key_of(field): field for field in cls.__annotations__}
 
 
 def key_of(field: str) -> str:
@@ -161,6 +162,7 @@ def resolve(text: str, where: str, problems: Problems) -> str | None:
     return found
 
 
+@cache
 def is_secret(key: str) -> bool:
     """Whether what stands under this key is never shown."""
     small = key.casefold()

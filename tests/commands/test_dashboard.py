@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.commands import dashboard
+from heartbeat_cli.commands import _page
 from heartbeat_cli.commands._app import App
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.passes import detect
@@ -150,9 +150,9 @@ def test_refresh_follows_a_clock_that_was_set_back(folder: Path) -> None:
         one = passes.Pass("p", app.config.observer, now - 1, now - 0.5)
         passes.save(db, one, {"port": Reading("healthy", 0.01)}, app.config.components)
         detect.detect(db, app.config, now)
-        dashboard.refresh(app, db, now + 5_000)
+        _page.refresh(app, db, now + 5_000)
         first = (folder / "page.html").stat().st_ino
-        dashboard.refresh(app, db, now + 5_010)
+        _page.refresh(app, db, now + 5_010)
         assert (folder / "page.html").stat().st_ino == first
-        dashboard.refresh(app, db, now + 10)
+        _page.refresh(app, db, now + 10)
         assert (folder / "page.html").stat().st_ino != first, "a page from the future would never grow old"

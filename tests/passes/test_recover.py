@@ -94,6 +94,22 @@ def test_a_step_that_heals_is_proven_by_the_same_check(ward: Make) -> None:
     assert scene.outbox == ["agent_down to log: waiting", "recovered to log: waiting"]
 
 
+@pytest.mark.parametrize("hours", [6, 24 * 100])
+def test_what_was_healed_long_ago_is_healed_again(ward: Make, hours: float) -> None:
+    """Its last step is older than anything that the brakes look back on."""
+    one = ward()
+    one = ward([one.step("one", cures=True)])
+    scene = one.fault()
+    assert [step.decision for step in scene.recover()] == ["ran"]
+    assert scene.pass_(2)[-1] == "main ended"
+    scene.now += hours * 3600
+    one.cure.unlink()
+    one.server.answer = BAD
+    one.fault()
+    (step,) = scene.recover()
+    assert (step.decision, step.verified, one.steps) == ("ran", True, ["one", "one"]), step.reason
+
+
 def test_the_second_step_follows_at_once_when_the_first_fails(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", code=3), one.step("two", cures=True)])

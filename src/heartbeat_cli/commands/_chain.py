@@ -98,24 +98,26 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
 def _draw(app: App, db: "Database") -> None:
     """The page and the badges, where they are wanted."""
     if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
-        from heartbeat_cli.commands import dashboard
+        from heartbeat_cli.commands import _page
 
-        dashboard.refresh(app, db, app.now())
+        _page.refresh(app, db, app.now())
 
 
-def _recover(app: App, keeper: "Keeper", tell: Tell) -> int:
-    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts."""
-    from heartbeat_cli.commands.recover import line
+def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
+    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts. Whether anything
+    was written: while something stays down, most passes only find that there is nothing to do."""
+    from heartbeat_cli.commands._recover import line
     from heartbeat_cli.passes import recover
     from heartbeat_cli.store import recoveries
 
     def keep(attempt: "Attempt") -> None:
         keeper.note(lambda db: recoveries.save(db, attempt), app.now())
 
+    before = keeper.db, keeper.db.written
     steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
     for step in steps:
         tell(line(step))
-    return len(steps)
+    return before != (keeper.db, keeper.db.written)
 
 
 def _count(number: int, what: str) -> str:

@@ -1,15 +1,10 @@
 """`heartbeat recover`: the due recovery steps, proven by the same check."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from heartbeat_cli.passes.recover import Step
 
 
 @click.command("recover")
@@ -29,6 +24,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
       heartbeat recover --dry-run
       heartbeat recover --component gateway --force
     """
+    from heartbeat_cli.commands._recover import line
     from heartbeat_cli.passes import recover
 
     if force and not names:
@@ -42,13 +38,3 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
         for one in steps:
             click.echo(line(one))
     return 1 if any(one.failed for one in steps) else 0
-
-
-def line(step: "Step") -> str:
-    """One recovery step as a line."""
-    proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
-    action = f" {step.action}" if step.action else ""
-    action += f" {step.on}" if step.on else ""
-    outcome = f" {step.outcome}" if step.outcome else ""
-    reason = step.reason.removeprefix(f"{step.decision}: ")
-    return f"{step.component}: {step.decision}{action}{outcome}: {reason}{proof}"

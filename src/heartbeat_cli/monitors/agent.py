@@ -112,7 +112,8 @@ def _url_problems(url: str) -> list[str]:
         return [f"is not a URL: {error}"]
     if parts.scheme not in ("http", "https") or not host:
         return [f"{url!r} is not an address like http://localhost:8000/health"]
-    if any(sign <= " " or sign == "\x7f" for sign in url):
+    ordinary = url.isascii() and url.isprintable() and " " not in url
+    if not ordinary and any(sign <= " " or sign == "\x7f" for sign in url):
         return ["must not contain spaces or control characters"]
     return []
 

@@ -29,9 +29,9 @@ class Facts:
 
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
-        horizon = now - config.recovery.budget_window - config.recovery.rearm
+        self.horizon = now - config.recovery.budget_window - config.recovery.rearm
         self.planned = 0
-        self.attempts = {one.id: one for one in recoveries.recent(db, horizon)}
+        self.attempts = {one.id: one for one in recoveries.recent(db, self.horizon)}
 
     @cached_property
     def incidents(self) -> dict[str, Incident]:
@@ -136,13 +136,14 @@ class Facts:
 
 
 class Due(NamedTuple):
-    """A component that is due for a rung: as decided, with its incident (None: by force), the last attempt that this
-    was decided upon, the seconds it gets to come up, and what was last said against a step."""
+    """A component that is due for a rung: as decided, with its incident (None: by force), the last attempt `since` then
+    that this was decided upon, the seconds it gets to come up, and what was last said against a step."""
 
     component: Component
     incident: Incident | None
     decision: Decision
     newest: str | None
+    since: float
     grace: float
     objection: str = ""
 

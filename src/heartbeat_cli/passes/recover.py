@@ -157,7 +157,7 @@ class _Room:
             decision = facts.decide(component, self.word)
         if decision.move == "run":
             grace, said = facts.limits(component).grace, facts.objection(component)
-            due = Due(component, incident, decision, facts.newest(component), grace, said)
+            due = Due(component, incident, decision, facts.newest(component), facts.horizon, grace, said)
             facts.planned += 1
             return due
         reason = self._clean(decision.reason.replace("{id}", component.id))
@@ -260,7 +260,7 @@ class _Room:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
             recoveries.take_turns(self.db)
-            if recoveries.newest(self.db, one.component.id) != one.newest:
+            if recoveries.newest(self.db, one.component.id, one.since) != one.newest:
                 return False
             recoveries.save(self.db, attempt)
         return True

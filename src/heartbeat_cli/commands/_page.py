@@ -1,0 +1,118 @@
+"""The page and the badges, written: for `heartbeat dashboard`, and kept up to date by `run`, which knows no click."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.board import Board
+
+_OWN, _PUBLIC = 0o600, 0o644
+_AGAIN = 86_400.0  # seconds until a trouble that stays is told again: cron mails every line
+_SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
+
+
+def refresh(app: App, db: Any, now: float) -> None:
+    """Write the configured page and badges when something has changed or their interval is over; what cannot be written
+    is told on standard error, once a day, and never fails the pass."""
+    own = app.config.dashboard
+    if own.file is None and own.badges is None:
+        return
+    told = app.config.state_dir / "dashboard.trouble"
+    try:
+        if _due(own, db, now):
+            board = gathered(app, db, now)
+            if own.badges is not None:
+                write_badges(app, own.badges, board, now)
+            if own.file is not None:
+                write(app, own.file, text(app, board, now), now)
+            told.unlink(missing_ok=True)
+    except HeartbeatError as error:
+        _complain(told, str(error), now)
+
+
+def gathered(app: App, db: Any, now: float) -> "Board":
+    """What the page and the badges are made of, as it is at `now`."""
+    from zoneinfo import ZoneInfo
+
+    from heartbeat_cli.store import board
+
+    config = app.config
+    return board.read(db, config, ZoneInfo(config.timezone), now)
+
+
+def text(app: App, board: "Board", now: float) -> str:
+    """The page."""
+    from heartbeat_cli.views import dashboard
+
+    return dashboard.page(board, app.config, now)
+
+
+def _due(own: Any, db: Any, now: float) -> bool:
+    from heartbeat_cli.store import board
+
+    # The page is written last: while it is young, so are the badges.
+    target = Path(own.file).expanduser() if own.file is not None else Path(own.badges).expanduser() / "_all.svg"
+    try:
+        written = os.stat(target).st_mtime
+    except OSError:
+        return True
+    # A page from the future was written before the clock was set back: nobody knows how old it is.
+    return not written <= now < written + own.interval or board.changed(db, written)
+
+
+def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
+    """Write every badge; those of components that are gone go, too. Returns how many there are."""
+    from heartbeat_cli.views import badges
+
+    made = badges.pictures(board, app.config, now)
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(0o755 if app.config.dashboard.public else 0o700, exist_ok=True)
+        old = [one for one in path.glob("*.svg") if one.name not in made]
+    except OSError as error:
+        raise HeartbeatError(f"{folder}: cannot be written: {error.strerror}") from error
+    for name, picture in sorted(made.items(), reverse=True):  # the one for all last: it says that all are written
+        write(app, str(path / name), picture, now)
+    _remove(old, badges.SIGN)
+    return len(made)
+
+
+def _remove(paths: Iterable[Path], sign: str) -> None:
+    """Remove what bears our sign: what a component that is gone once was must not be shown for ever."""
+    for path in paths:
+        with suppress(OSError), path.open("rb") as file:
+            if sign.encode() in file.read(_SIGNED):
+                path.unlink()
+
+
+def write(app: App, target: str, content: str, now: float) -> None:
+    """Write a file whole, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
+    from heartbeat_cli.files import write_whole
+
+    path = Path(target).expanduser()
+    try:
+        write_whole(path, content, _PUBLIC if app.config.dashboard.public else _OWN)
+        os.utime(path, (now, now))
+    except OSError as error:
+        raise HeartbeatError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _complain(told: Path, trouble: str, now: float) -> None:
+    """Say it, unless the same was said within the last day."""
+    try:
+        if told.read_text(encoding="utf-8") == trouble and 0 <= now - told.stat().st_mtime < _AGAIN:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass  # nothing was told yet
+    say(f"heartbeat: dashboard: {trouble}")
+    try:
+        told.write_text(trouble, encoding="utf-8")
+        os.utime(told, (now, now))
+    except OSError:
+        return  # then it is said every time, which is better than never
