@@ -70,8 +70,8 @@ def systemd_box() -> Iterator[SystemdBox]:
 
 
 @contextmanager
-def booted(network: str = "none") -> Iterator[SystemdBox]:
-    """A systemd that has come up."""
+def booted(network: str = "none", more: tuple[str, ...] = ()) -> Iterator[SystemdBox]:
+    """A systemd that has come up; `more` are further options of `docker run`."""
     need_image("systemd", IMAGE)
     box = SystemdBox(unique("systemd"))
     options = (
@@ -80,7 +80,7 @@ def booted(network: str = "none") -> Iterator[SystemdBox]:
         "--security-opt=apparmor=unconfined",
     )
     mounts = ("--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", f"--network={network}")
-    docker("run", "--detach", "--name", box.name, *options, *mounts, IMAGE, "sh", "-c", _BOOT)
+    docker("run", "--detach", "--name", box.name, *options, *mounts, *more, IMAGE, "sh", "-c", _BOOT)
     try:
         _wait_for_boot(box)
         yield box
