@@ -1,6 +1,8 @@
-"""The example deployment on real parts: five agents over HTTP, PostgreSQL as store and component, two containers."""
+"""The example deployment on real parts: five agents over HTTP, PostgreSQL as store and component, two containers, the
+host. Well, or with two agents that take a connection and never answer."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -8,50 +10,47 @@ from typing import NamedTuple
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
 from tests.parts.postgres import Server
 
-AGENTS = ("main", "chat", "coding", "system-admin", "weather")
+from bench._http import answering
 
-_SERVE = """
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-import threading
-class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b'{"status": "ok"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *words): pass
-servers = [ThreadingHTTPServer(("127.0.0.1", 0), Healthy) for _ in range(int(sys.argv[1]))]
-for server in servers:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-print(*(server.server_address[1] for server in servers), flush=True)
-sys.stdin.read()
-"""
+LATENCIES = {"main": 0.1, "chat": 0.02, "coding": 0.04, "system-admin": 0.06, "weather": 0.08}  # seconds to an answer
+SLOWEST = max(LATENCIES.values())
+HUNG = ("chat", "coding")
+TIMEOUT = 1.0  # seconds that a look at an agent may take
+VERIFY_WAIT = 2.0  # seconds that a pass waits for what it restarted
+
+_numbers = itertools.count()
 
 
 class Deployment(NamedTuple):
-    """Where the parts are, and the configuration over them."""
+    """Where the parts are; `config` is the one over them while all is well, `dsn` its store."""
 
-    config: Path
-    dsn: str
-    urls: list[str]
+    folder: Path
+    server: Server
+    agents: str
     containers: list[str]
 
+    @property
+    def config(self) -> Path:
+        return self.folder / "heartbeat.toml"
 
-@contextmanager
-def agents(count: int) -> Iterator[list[str]]:
-    """Health addresses served by a process of its own, so that serving is not measured."""
-    import subprocess
-    import sys
+    @property
+    def dsn(self) -> str:
+        return _dsn(self.server, "postgres")
 
-    argv = [sys.executable, "-c", _SERVE, str(count)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            assert child.stdout is not None
-            yield [f"http://127.0.0.1:{port}/health" for port in child.stdout.readline().split()]
-        finally:
-            child.kill()
+    def urls(self, hung: bool = False) -> dict[str, str]:
+        """Where each agent answers, or two of them never do."""
+        words = {id_: f"{round(latency * 1000)}" for id_, latency in LATENCIES.items()}
+        words |= dict.fromkeys(HUNG, "hang") if hung else {}
+        return {id_: f"{self.agents}/{word}/{id_}" for id_, word in words.items()}
+
+    def hung(self, threshold: int, recovery: str) -> Path:
+        """A configuration with a store of its own, in which two agents hang and are restarted in vain, if at all."""
+        name = f"hung{next(_numbers)}"
+        self.server.execute(f"CREATE DATABASE {name}")
+        own = dict.fromkeys(HUNG, f"fail_threshold = {threshold}\nrecovery = {recovery}")
+        path = self.folder / f"{name}.toml"
+        path.write_text(_config(self.folder / name, _dsn(self.server, name), self, self.urls(hung=True), own))
+        return path
 
 
 @contextmanager
@@ -70,21 +69,29 @@ def containers(count: int) -> Iterator[list[str]]:
 def deployment(folder: Path) -> Iterator[Deployment]:
     with ExitStack() as stack:
         server = stack.enter_context(Server())
-        urls = stack.enter_context(agents(len(AGENTS)))
-        names = stack.enter_context(containers(2))
-        dsn = server.dsn().replace("postgresql:///", "postgresql://localhost/")
-        config = folder / "heartbeat.toml"
-        config.write_text(_config(folder, dsn, urls, names))
-        yield Deployment(config, dsn, urls, names)
+        parts = Deployment(folder, server, stack.enter_context(answering()), stack.enter_context(containers(2)))
+        parts.config.write_text(_config(folder, parts.dsn, parts, parts.urls(), {}))
+        yield parts
 
 
-def _config(folder: Path, dsn: str, urls: list[str], names: list[str]) -> str:
-    blocks = [f'[heartbeat]\nstore = "{dsn}"\nstate_dir = "{folder}/state"']
-    pairs = zip(AGENTS, urls, strict=True)
-    blocks += [f'[components.{id_}]\nkind = "agent"\nurl = "{url}"\ninterval = 0.01' for id_, url in pairs]
-    blocks += [f'[components.db]\nkind = "database"\ndsn = "{dsn}"\ninterval = 0.01']
-    blocks += [f'[components.{n}]\nkind = "docker"\ncontainer = "{n}"\ninterval = 0.01' for n in names]
+def _dsn(server: Server, database: str) -> str:
+    return server.dsn(dbname=database).replace("postgresql:///", "postgresql://localhost/")
+
+
+def _config(folder: Path, dsn: str, parts: Deployment, urls: Mapping[str, str], own: Mapping[str, str]) -> str:
+    """Everything is due in every pass; what is told goes to a file."""
+    blocks = [f'[heartbeat]\nstore = "{dsn}"\nstate_dir = "{folder}/state"', f"[recovery]\nverify_wait = {VERIFY_WAIT}"]
+    blocks += [f'[channels.file]\nkind = "file"\npath = "{folder}/state/told.jsonl"']
+    blocks += [
+        _block(id_, "agent", f'url = "{url}"\ntimeout = {TIMEOUT}', own.get(id_, "")) for id_, url in urls.items()
+    ]
+    blocks += [_block("db", "database", f'dsn = "{dsn}"')]
+    blocks += [_block(name, "docker", f'container = "{name}"') for name in parts.containers]
     # The machine that measures may be busy: a page about that is not the pass to be measured.
     quiet = "\n".join(f"{limit}_warn = 0" for limit in ("cpu", "load", "memory", "swap", "disk", "inodes"))
-    blocks += [f'[components.host]\nkind = "host"\ninterval = 0.01\noom_warn = false\n{quiet}']
+    blocks += [_block("host", "host", "oom_warn = false", quiet)]
     return "\n\n".join(blocks)
+
+
+def _block(id_: str, kind: str, *keys: str) -> str:
+    return "\n".join([f"[components.{id_}]", f'kind = "{kind}"', "interval = 0.01", *keys])

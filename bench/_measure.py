@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from tabulate import tabulate
@@ -41,6 +42,11 @@ def cost(argv: Sequence[str], codes: tuple[int, ...] = (0,)) -> Cost:
     if int(code) not in codes:
         raise RuntimeError(f"{argv}: exit {code}: {done.stderr}")
     return Cost(float(cpu), float(wall), float(memory))
+
+
+def heartbeat(config: Path, *words: str) -> list[str]:
+    """The installed program, as cron starts it."""
+    return [str(Path(sys.executable).with_name("heartbeat")), "--config", str(config), *words]
 
 
 def alternate(runs: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bench._deployment import deployment
-from bench._measure import alternate, cost, table, target
+from bench._measure import alternate, cost, heartbeat, table, target
 from heartbeat_cli.store import schema
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.partitions import ensure_day
@@ -24,10 +24,11 @@ SELECT h, c.key, 118, 0, 0, 2, 0, 120, 0, 118, 4720000, 9000, 90000, 40000, 3540
 FROM generate_series(CAST(? AS INTEGER), ?) h CROSS JOIN heartbeat_components c
 ON CONFLICT DO NOTHING
 """
+_OBSERVER = "INSERT INTO heartbeat_observers (id) VALUES ('past')"
 _PASSES = """
-INSERT INTO heartbeat_passes (id, observer, started, finished, detected, looks, stale, last_hour)
-SELECT 'past@' || t, 'past', to_timestamp(t), to_timestamp(t + 1), to_timestamp(t + 1), 9, NULL, t / 3600
-FROM generate_series(CAST(? AS INTEGER), ?, ?) t
+INSERT INTO heartbeat_pass_rows (started, number, took_us, observer, looks, last_hour)
+SELECT to_timestamp(t), 0, 1000000, o.key, 9, t / 3600
+FROM generate_series(CAST(? AS INTEGER), ?, ?) t CROSS JOIN heartbeat_observers o WHERE o.id = 'past'
 """
 _LOOKS = """
 INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts)
@@ -56,7 +57,7 @@ def main() -> int:
         for number, (name, text) in enumerate(configs.items()):
             file = Path(folder) / f"{number}.toml"
             file.write_text(text)
-            argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(file), "run"]
+            argv = heartbeat(file, "run")
             runs[name] = lambda argv=argv: cost(argv)  # type: ignore[misc]
             subprocess.run(argv, check=True)
         db = schema.opened(parts.dsn, 120.0)
@@ -76,6 +77,7 @@ def _fill(db: Database, now: int) -> None:
     for day in (now - _DAY, now):
         ensure_day(db, day)
     with db.transaction():
+        db.run(_OBSERVER)
         db.run(_PASSES, (now - _DAY, now, _STEP))
         db.run(_LOOKS)
         db.run(_SAMPLES)

@@ -140,6 +140,6 @@ def _healthy_beside_hanging(folder: Path, servers: Servers) -> int:
 def _detected(folder: Path) -> float:
     db = opened(f"sqlite:///{folder}/hanging.db")
     try:
-        return float(db.rows("SELECT max(detected) FROM heartbeat_passes")[0][0])
+        return float(db.rows("SELECT max(created) FROM heartbeat_outbox")[0][0])
     finally:
         db.close()
