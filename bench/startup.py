@@ -30,6 +30,7 @@ VERBS = {
     "strategy": ("strategy", "show"),
     "silence": ("silence",),
     "ack": ("ack",),
+    "observers": ("observers",),
     "maintenance": ("maintenance",),
     "beat": ("beat", "job"),
     "crontab": ("crontab",),

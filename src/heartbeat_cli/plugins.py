@@ -4,6 +4,7 @@ import importlib
 import os
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from heartbeat_cli.errors import UsageError
 
@@ -23,3 +24,12 @@ def load(room: str, kind: str) -> ModuleType:
     if kind not in kinds(room):
         raise UsageError(f"unknown kind {kind!r} of {room}; known: {', '.join(kinds(room))}")
     return importlib.import_module(f"heartbeat_cli.{room}.{kind}")
+
+
+def looks_out(kind: str, settings: Any) -> bool:
+    """Whether a component of this kind and these settings is reached over a network, by what the kind says of them
+    (its optional `host_of`)."""
+    from heartbeat_cli.domain.sight import is_remote
+
+    host_of = getattr(load("monitors", kind), "host_of", None)
+    return host_of is not None and settings is not None and is_remote(host_of(settings))

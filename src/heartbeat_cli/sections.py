@@ -159,6 +159,7 @@ COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "fail_threshold": (1, 1_000),
     "recovery_threshold": (1, 1_000),
     "retries": (0, 10),
+    "quorum": (1, 1_000),
 }
 CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
     "rate": (0.01, 10_000),

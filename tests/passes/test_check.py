@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.passes import check
-from heartbeat_cli.store import passes, preferences
+from heartbeat_cli.store import board, passes, preferences
 from heartbeat_cli.store.beats import Beat, add
 from heartbeat_cli.store.database import Database
 from tests.parts.hostile import unused_port
@@ -144,5 +144,5 @@ def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
     assert passes.last_looks(store, "here")["a"].at == scene.now
-    last = passes.last_pass(store, "here")
+    last = board.last_pass(store, "here")
     assert last is not None and last.started == scene.now <= last.finished

@@ -175,10 +175,9 @@ class App:
 
     def watched(self) -> list[str]:
         """The ids of the components that this host looks at by itself."""
-        from fnmatch import fnmatchcase
+        from heartbeat_cli.domain.component import watched_by
 
-        components = self.config.components.values()
-        return [one.id for one in components if fnmatchcase(self.config.observer, one.common.observer)]
+        return [one.id for one in self.config.components.values() if watched_by(one, self.config.observer)]
 
     @staticmethod
     def now() -> float:

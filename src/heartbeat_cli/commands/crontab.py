@@ -60,9 +60,8 @@ def _lines(app: App, jitter: float) -> str:
 
 def wanted_tick(app: App, quiet: bool = False) -> int:
     """Seconds between two starts that the strategy in force and this host's components ask for."""
-    from fnmatch import fnmatchcase
-
     from heartbeat_cli.domain import crontab
+    from heartbeat_cli.domain.component import watched_by
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.passes import check
 
@@ -74,7 +73,7 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
         pace = STRATEGIES[config.heartbeat.strategy]
         if not quiet:
             say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
-    mine = [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
+    mine = [one for one in config.components.values() if watched_by(one, config.observer)]
     wanted = [one.interval(pace) for one in mine]
     every = crontab.tick(pace.interval, wanted)
     if not quiet and (shortest := min(wanted, default=every)) < every:

@@ -24,7 +24,8 @@ def command(app: App, output: str | None) -> int:
     from heartbeat_cli.views import prometheus
 
     with app.store() as db:
-        text = prometheus.text(figures.read(db, app.config.observer, app.now()), app.config)
+        made = figures.read(db, app.config.observer, app.now(), app.config.components.values())
+        text = prometheus.text(made, app.config)
     if output in (None, "-"):
         click.echo(text, nl=False)
         return 0

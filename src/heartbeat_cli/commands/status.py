@@ -98,13 +98,14 @@ def _word(app: App, key: str, **values: object) -> str:
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
     """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
-    from heartbeat_cli.store import board, passes, states
+    from heartbeat_cli.store import board, company, passes, states
     from heartbeat_cli.views import rows
 
     components = {id_: app.config.components[id_] for id_ in wanted}
     with app.store() as db:
         now = app.now()
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
+        together = company.rounds(db, components.values())
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
         remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
@@ -112,7 +113,9 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     for id_, one in components.items():
         incident = incidents.get(id_)
         steps = tried.get(incident.id, ()) if incident else ()
-        found.append(rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, quiet.get(id_)))
+        found.append(
+            rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, quiet.get(id_), together.get(id_))
+        )
     return found
 
 
@@ -122,10 +125,15 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     from heartbeat_cli.passes import check
     from heartbeat_cli.store import gaps
 
-    watch = gaps.watch(db, app.config.observer)
-    if watch is None or not is_late(watch.ended, now, check.expected_every(db, app.config)):
-        return []
-    return [f"heartbeat: no pass for {duration(now - watch.ended)}: does cron run? `heartbeat doctor` looks"]
+    lines, every = [], check.expected_every(db, app.config)
+    for host, watch in gaps.watches(db).items():
+        if host != app.config.observer:
+            if is_late(watch.ended, now, max(every, watch.every)):
+                lines.append(f"heartbeat: {host} has made no pass for {duration(now - watch.ended)}")
+        elif is_late(watch.ended, now, every):
+            lost = duration(now - watch.ended)
+            lines.append(f"heartbeat: no pass for {lost}: does cron run? `heartbeat doctor` looks")
+    return lines
 
 
 def _kept_quiet(app: App, db: Any, now: float) -> list[str]:

@@ -36,6 +36,9 @@ class Common(NamedTuple):
     severity: severity of its down alert; default: the kind's
     channels: ids of the channels that hear of it; default: all
     observer: name (or glob) of the hosts that watch it
+    quorum: where several hosts watch it, how many of them must see it fail to make a fault; default: more than half
+        of those that look, and one where it is not reached over a network: then each sees its own
+    healer: name (or glob) of the hosts that may restart it, of those that watch it
     """
 
     name: str | None = None
@@ -56,6 +59,8 @@ class Common(NamedTuple):
     severity: Severity | None = None
     channels: tuple[str, ...] | None = None
     observer: str = "*"
+    quorum: int | None = None
+    healer: str = "*"
 
 
 class Rung(NamedTuple):
@@ -181,6 +186,24 @@ def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
             found[parent] = None
             queue.extend(components[parent].common.depends_on)
     return list(found)
+
+
+def watched_by(component: Component, host: str) -> bool:
+    """Whether that host is one of those that watch it."""
+    return _named(component.common.observer, host)
+
+
+def healed_by(component: Component, host: str) -> bool:
+    """Whether that host may restart it by itself."""
+    return _named(component.common.healer, host) and watched_by(component, host)
+
+
+def _named(pattern: str, host: str) -> bool:
+    if pattern in ("*", host):  # nearly always: no import then
+        return True
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(host, pattern)
 
 
 def goes_by(component: Component, name: str) -> bool:

@@ -34,12 +34,14 @@ class Degraded(NamedTuple):
 
 class Watch(NamedTuple):
     """How far an observer's regular passes have come: the last one's start and end; `ahead`, the farthest they had
-    come before the clock was set back; and the last gap between two of them, if any."""
+    come before the clock was set back; the last gap between two of them, if any; and how many seconds after a pass the
+    next one was expected."""
 
     started: float
     ended: float
     ahead: float = 0.0
     gap: tuple[float, float] | None = None
+    every: float = TICK
 
 
 def reach(interval: float) -> int | None:
@@ -81,12 +83,12 @@ def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | No
     return Gap(observer, watch.ended, now, f"no pass since, expected every {duration(tick)}")
 
 
-def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float) -> Watch:
+def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:
     """The watch after one more regular pass."""
     if watch is None:
-        return Watch(started, ended)
+        return Watch(started, ended, every=every)
     ahead = max(watch.ahead, watch.ended) if started < watch.started or watch.ahead > started else 0.0
-    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap)
+    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap, every)
 
 
 def union(spans: Iterable[tuple[float, float | None]], start: float, end: float) -> float:

@@ -23,8 +23,8 @@ Move = Literal["run", "prove", "wait", "held", "ask", "off", "nothing", "exhaust
 class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
-    maintenance in force (its reason), whether it fails anew for too few looks (`blip`), and seconds this host has been
-    up, and when it was looked at last (epoch seconds)."""
+    maintenance in force (its reason), whether it fails anew for too few looks (`blip`), seconds this host has been
+    up, when it was looked at last (epoch seconds), and why it is another host's to restart (`apart`)."""
 
     state: str
     last_status: str
@@ -34,6 +34,7 @@ class Circumstances(NamedTuple):
     blip: bool = False
     uptime: float | None = None
     looked: float | None = None
+    apart: str | None = None
 
 
 class Word(NamedTuple):
@@ -123,10 +124,8 @@ _TARGETS = ("container", "unit", "name", "command", "do")
 
 
 def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Decision | None:
-    if around.held_by:
-        return Decision("held", "parent", f"held: {around.held_by}, which it depends on, is in fault")
-    if around.maintenance is not None:
-        return Decision("held", "maintenance", f"held: maintenance ({around.maintenance})")
+    if elsewhere := _elsewhere(around):
+        return elsewhere
     if plan.mode == "off":
         return Decision("off", "off", "recovery is off for it")
     if around.state != "fault":
@@ -143,6 +142,17 @@ def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Deci
     if around.uptime is not None and around.uptime < limits.grace and not past.tried:
         left = limits.grace - around.uptime
         return Decision("wait", "boot", f"this host has just started; it has {left:.0f} s left to come up")
+    return None
+
+
+def _elsewhere(around: Circumstances) -> Decision | None:
+    """Somebody or something else has it in hand."""
+    if around.held_by:
+        return Decision("held", "parent", f"held: {around.held_by}, which it depends on, is in fault")
+    if around.apart:
+        return Decision("held", "apart", f"held: {around.apart}")
+    if around.maintenance is not None:
+        return Decision("held", "maintenance", f"held: maintenance ({around.maintenance})")
     return None
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.coverage import TICK, missed, watched
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
@@ -85,7 +85,7 @@ def _go_on_watching(db: Database, config: Config, seen: Checked) -> None:
     gap = missed(before, config.observer, seen.started, seen.tick)
     if gap is not None:
         gaps.note(db, gap)
-    gaps.keep_watch(db, config.observer, watched(before, gap, seen.started, seen.done.finished))
+    gaps.keep_watch(db, config.observer, watched(before, gap, seen.started, seen.done.finished, seen.tick))
 
 
 def look(asked: list[engine.Asked]) -> dict[str, Reading]:
@@ -132,9 +132,7 @@ def _tick(mine: Sequence[Component], pace: Strategy) -> float:
 
 def _own(config: Config) -> list[Component]:
     """The components that this host watches."""
-    from fnmatch import fnmatchcase
-
-    return [one for one in config.components.values() if fnmatchcase(config.observer, one.common.observer)]
+    return [one for one in config.components.values() if watched_by(one, config.observer)]
 
 
 def _due(

@@ -8,6 +8,7 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, children, descendants, target_of
 from heartbeat_cli.domain.fault_detection import Event, State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.quorum import Round, shown, witness
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.store import passes, recoveries
 from heartbeat_cli.store.database import Database
@@ -20,17 +21,26 @@ Details = Mapping[str, object]
 
 
 class Surroundings:
-    """What is known while a pass is judged: the states as they move, and what this pass has `seen`."""
+    """What is known while a pass is judged: the states as they move, what this pass has `seen`, and, of what several
+    hosts look at, the `rounds`."""
 
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
         self.states: dict[str, State] = {}
         self.seen: Mapping[str, Status] = {}
+        self.rounds: Mapping[str, Round] = {}
         self._counted: tuple[Mapping[str, Status], int] | None = None  # for which pass, how many were in fault
 
     @cached_property
     def _last_looks(self) -> dict[str, LastLook]:
         return passes.last_looks(self.db, self.config.observer)
+
+    def _last_look(self, component: Component) -> LastLook | None:
+        """This host's, or of what several look at, that of one which sees what they say together."""
+        round_ = self.rounds.get(component.id)
+        who = witness(round_, self.config.observer) if round_ else self.config.observer
+        looks = self._last_looks if who == self.config.observer else passes.last_looks(self.db, who)
+        return looks.get(component.id)
 
     @cached_property
     def _below(self) -> dict[str, list[str]]:
@@ -41,7 +51,7 @@ class Surroundings:
         details = self._facts(component) | {"cause": event.cause, "started": event.started}
         if event.name in ("opened", "released"):
             details |= self._outlook(component)
-        last = self._last_looks.get(component.id)
+        last = self._last_look(component)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
         if event.name == "released":
@@ -56,7 +66,7 @@ class Surroundings:
         details = self._facts(component) | {"cause": incident.cause, "started": incident.started}
         details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
         details |= self._outlook(component)
-        last = self._last_looks.get(component.id)
+        last = self._last_look(component)
         if last is not None:
             details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
         return details
@@ -71,6 +81,8 @@ class Surroundings:
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True
+        if round_ := self.rounds.get(component.id):
+            details["votes"] = shown(round_.votes)
         return details
 
     def _in_fault(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
@@ -18,8 +18,14 @@ from heartbeat_cli.passes.remind import Pressing, remind
 from heartbeat_cli.passes.tell import listeners, post, tell
 from heartbeat_cli.store import alerts, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.passes import Waiting
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.together import Together
+
+Looks = list[tuple[Component, Observation]]
 
 
 class Verdict(NamedTuple):
@@ -54,6 +60,7 @@ class _Room:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
         self.around = Surroundings(db, config, now)
+        self._together: Together | None = None
 
     @cached_property
     def _open(self) -> dict[str, Incident]:
@@ -67,30 +74,60 @@ class _Room:
         waiting = passes.waiting(self.db, self.config.observer)
         if not waiting:
             return
+        self._together = self._others(waiting[0].company)
         before = states.states(self.db)
         self.states = self.around.states = dict(before)
         for one in waiting:
             if told := sight.tell(self.db, self.config, one.started, one.blind, self.now):
                 self.verdicts.append(Verdict(self.config.observer, *told))
-            self._judge(one.heartbeats)
+            self._judge(one)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._close_what_was_removed()
             self._tell_what_was_kept_back(alerts.untold(self.db))
             self._tell_again()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
             self._tell_what_was_kept_back(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
+        if self._together is not None:
+            self._look_at_the_others(self._together)
         if reason := missed(self.db, self.config, [one.started for one in waiting], lambda: self._quiet, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
 
-    def _judge(self, heartbeats: list[tuple[str, Observation]]) -> None:
+    def _judge(self, one: Waiting) -> None:
         """One pass: first what became of each, then what there is to tell; how many are in fault is known only then."""
-        self.around.seen = {id_: seen.status for id_, seen in heartbeats}
-        looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(heartbeats)]
+        self.around.seen = {id_: seen.status for id_, seen in one.heartbeats}
+        looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
+        if self._together is not None:
+            looks = self._agreed(one, self._together, looks)
         happened = [one for component, seen in looks for one in self._take(component, seen)]
         for component, event, incident in happened:
             self._tell(component, event, incident)
+
+    def _others(self, there_are: bool) -> "Together | None":
+        """What other hosts see; None where there are none, and no quorum asks for any."""
+        if not there_are and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
+            return None
+        from heartbeat_cli.passes import together
+
+        return together.Together(self.db, self.config, self.now)
+
+    def _agreed(self, one: Waiting, company: "Together", looks: Looks) -> Looks:
+        """What the hosts that look at them say together; without what is not this host's to say."""
+        judged = [(component, company.judged(component, seen)) for component, seen in looks]
+        passes.overrule(self.db, one, [component.id for component, said in judged if said.overruled])
+        self.around.rounds = company.rounds
+        return [(component, said.seen) for component, said in judged if said.seen is not None]
+
+    def _look_at_the_others(self, company: "Together") -> None:
+        """Doubts that nobody else can settle, and hosts that have gone silent."""
+        self.verdicts += [Verdict(*one) for one in company.tell(self.states, self._quiet, self.now)]
+        company.keep()
+        if company.hears:
+            from heartbeat_cli.passes import silent
+
+            found = silent.watch_over(self.db, self.config, lambda: self._quiet, self.now)
+            self.verdicts += [Verdict(*one) for one in found]
 
     def _close_what_was_removed(self) -> None:
         if any(id_ not in self.config.components for id_ in self._open):
@@ -151,6 +188,7 @@ class _Room:
         if kind is None:
             return
         about = incident.id if incident else None
+        round_ = self.around.rounds.get(component.id)
         alert = Alert(
             id=f"{about or incident_id(component.id, event.at)}/{kind}",
             type=kind,
@@ -159,7 +197,9 @@ class _Room:
             component=component.id,
             at=event.at,
             incident=about,
-            reason=event.reason,
+            reason=f"{event.reason}; {round_.words}"
+            if round_ and event.name in ("opened", "released")
+            else event.reason,
             details=self.around.of_event(component, event, incident),
         )
         tell(self.db, self.config, alert, component, self._quiet, self.now)

@@ -3,19 +3,19 @@
 `recover` acts on these decisions, `detect` puts them into the alert: both say the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
-from heartbeat_cli import procfs
+from heartbeat_cli import plugins, procfs
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.blame import parent_of, policy_of
 from heartbeat_cli.domain.brakes import Brakes
-from heartbeat_cli.domain.component import Component, Rung, ancestors
+from heartbeat_cli.domain.component import Component, Rung, ancestors, healed_by, watched_by
 from heartbeat_cli.domain.fault_detection import State, failing_enough
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
-from heartbeat_cli.store import passes, recoveries, silences, states
+from heartbeat_cli.store import company, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook
 
@@ -117,6 +117,7 @@ class Facts:
             state is not None and not failing_enough(policy_of(component), state),
             self._uptime,
             last.at if last else None,
+            self.apart(component),
         )
 
     def _parent_back(self, component: Component) -> tuple[str, float] | None:
@@ -128,6 +129,22 @@ class Facts:
         ended, parent = max(back)
         left = ended + grace - self.now
         return (parent, left) if 0 < left <= grace else None
+
+    def apart(self, component: Component) -> str | None:
+        """Why this host leaves it to another one, if it does. Who restarts what several hosts look at over a network is
+        settled in the store: while that is away only the one that alone may do it knows."""
+        healer, here = component.common.healer, self.config.observer
+        if watched_by(component, here) and not healed_by(component, here):
+            return f"{healer} restarts it, not this host"
+        if healer == here or not plugins.looks_out(component.kind, component.settings):
+            return None
+        if component.id in self._shared:
+            return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
+        return None
+
+    @cached_property
+    def _shared(self) -> Collection[str]:
+        return company.while_apart(self.db, self.config.observer)
 
     def maintenance(self, component: Component) -> str | None:
         """Why it is worked on, if it is."""
@@ -166,7 +183,7 @@ class Outlook(NamedTuple):
 
 def outlook(facts: Facts, component: Component) -> Outlook:
     """What comes next for a component that has just been found in fault."""
-    around = Circumstances("fault", "error", maintenance=facts.maintenance(component))
+    around = Circumstances("fault", "error", maintenance=facts.maintenance(component), apart=facts.apart(component))
     decision = facts.decide(component, Word(), around)
     steps = component.plan.ladder
     if decision.move == "run":
@@ -181,7 +198,5 @@ def steps_in_words(component: Component) -> str:
 
 
 def own_ids(config: Config, ids: Iterable[str]) -> list[str]:
-    """Of these, what this host watches, and so heals."""
-    from fnmatch import fnmatchcase
-
-    return [id_ for id_ in ids if fnmatchcase(config.observer, config.components[id_].common.observer)]
+    """Of these, what this host watches."""
+    return [id_ for id_ in ids if watched_by(config.components[id_], config.observer)]

@@ -29,12 +29,15 @@ def missed(
     begun, ended = watch.gap
     if not any(abs(one - ended) < _SAME for one in started):
         return None
+    from heartbeat_cli.passes import silent
     from heartbeat_cli.passes.check import expected_every
 
     every = expected_every(db, config)
     if ended - begun <= max(_PASSES * every, _LEAST):
         return None
     reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
+    if silent.back(db, config, watch.gap, now):
+        return reason  # another host has told of it, and whoever heard that hears this
     alert = Alert(
         id=f"{incident_id(config.observer, begun)}/missed_runs",
         type="missed_runs",

@@ -205,5 +205,5 @@ def _unfinished(db: Database, config: Config, now: float) -> Gap | None:
     watches = gaps.watches(db)
     if not watches:
         return None
-    last = max(watches, key=lambda one: one.ended)
+    last = max(watches.values(), key=lambda one: one.ended)
     return unfinished(last, config.observer, now, check.expected_every(db, config))

@@ -19,12 +19,7 @@ _TIMEOUT = 2.0  # seconds for all reference addresses together
 
 def remote(config: Config) -> list[str]:
     """The ids of components that are reached over a network, by what their kind says of their settings."""
-    found = []
-    for one in config.components.values():
-        host_of = getattr(plugins.load("monitors", one.kind), "host_of", None)
-        if host_of is not None and one.settings is not None and is_remote(host_of(one.settings)):
-            found.append(one.id)
-    return found
+    return [one.id for one in config.components.values() if plugins.looks_out(one.kind, one.settings)]
 
 
 def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:

@@ -5,7 +5,7 @@ Incidents are the open ones, alerts the newest few. `changed` is the cheap quest
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -22,9 +22,10 @@ from heartbeat_cli.domain.board import (
     day_slots,
     midnights,
 )
+from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.store import alerts, board_days, silences, spool, states
+from heartbeat_cli.store import alerts, board_days, company, silences, spool, states
 from heartbeat_cli.store.database import Database
 
 _ALERTS = 12  # shown on the page
@@ -51,7 +52,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         midnights=begins,
         last_pass=last_pass(db, config.observer),
         states=states.states(db),
-        glances=glances(db),
+        glances=glances(db, config.components.values()),
         quiet=quiet(db, config, now),
         seen=seen(db, names, slots),
         hours=hours,
@@ -89,10 +90,15 @@ def last_pass(db: Database, observer: str) -> LastPass | None:
     return LastPass(*rows[0]) if rows else None
 
 
-def glances(db: Database) -> dict[str, Glance]:
-    """The last look at each component, by whichever observer."""
+def glances(db: Database, components: Collection[Component]) -> dict[str, Glance]:
+    """The last look at each component, by whichever observer; its status is what those that look say together."""
     rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
-    return {row[0]: Glance(*row[1:]) for row in rows}
+    found = {row[0]: Glance(*row[1:]) for row in rows}
+    if len(rows) > len(found) or any((one.common.quorum or 1) > 1 for one in components):
+        for id_, said in company.rounds(db, components).items():
+            error = said.words if said.failing else found[id_].error
+            found[id_] = found[id_]._replace(status=said.status, error=error)
+    return found
 
 
 def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:

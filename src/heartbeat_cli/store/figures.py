@@ -1,6 +1,9 @@
 """What `heartbeat metrics` shows: what stands in small tables, and the last hour of the big ones. Counters go on where
 retention has dropped what they counted."""
 
+from collections.abc import Collection
+
+from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.figures import Figures
 from heartbeat_cli.domain.result import STATUSES, Metric
 from heartbeat_cli.store import board, states
@@ -10,12 +13,13 @@ _HOUR = 3_600.0
 _RECOVERIES = "heartbeat_recoveries"
 
 
-def read(db: Database, observer: str, now: float) -> Figures:
-    """The figures at `now` as this observer sees them."""
+def read(db: Database, observer: str, now: float, components: Collection[Component] = ()) -> Figures:
+    """The figures at `now` as this observer sees them; of these components that several look at, what they say
+    together."""
     return Figures(
         last_pass=board.last_pass(db, observer),
         states=states.states(db),
-        glances=board.glances(db),
+        glances=board.glances(db, components),
         incidents=list(states.open_incidents(db).values()),
         looks=looks(db, now - _HOUR, now),
         alerts=_counts(db, "alerts", "alert_type, severity", "heartbeat_alert_rows"),

@@ -31,17 +31,22 @@ def keep_watch(db: Database, observer: str, watch: Watch) -> None:
     preferences.put(db, _WATCH + observer, json.dumps(watch))
 
 
-def watches(db: Database) -> list[Watch]:
-    """The watch of every observer there ever was."""
-    rows = db.rows("SELECT value FROM heartbeat_settings WHERE name LIKE ?", (_WATCH + "%",))
-    return [found for (text,) in rows if (found := _watch(text)) is not None]
+def watches(db: Database) -> dict[str, Watch]:
+    """The watch of every observer that is known."""
+    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (_WATCH + "%",))
+    return {name.removeprefix(_WATCH): found for name, text in rows if (found := _watch(text)) is not None}
+
+
+def forget_watch(db: Database, observer: str) -> bool:
+    """An observer is none any more; False when it was not known."""
+    return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_WATCH + observer,)) > 0
 
 
 def _watch(text: str | None) -> Watch | None:
     if text is None:
         return None
-    started, ended, ahead, gap = json.loads(text)
-    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None)
+    started, ended, ahead, gap, *every = json.loads(text)  # `every` came later
+    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *every)
 
 
 def edges(db: Database) -> tuple[float, float] | None:

@@ -13,12 +13,13 @@ from heartbeat_cli.domain.coverage import hour_of, last_hour, reach
 from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.result import STATUSES, Reading
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, marks
 from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
 _LOCK = 7_230_115  # any number of our own: the advisory lock that makes the detections of all observers take turns
+SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
 _LONGEST = 2_147_483_647  # microseconds that the column holds
 
 
@@ -59,12 +60,14 @@ class PassRow(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A pass that detection has not consumed, with its heartbeats in the order they were looked at."""
+    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `company` says
+    whether other hosts keep their passes here, too."""
 
     key: int
     started: float
     blind: str | None
     heartbeats: list[tuple[str, Observation]]
+    company: bool = False
 
 
 def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
@@ -97,9 +100,9 @@ def _number(id_: str) -> int:
 def insert(db: Database, rows: Sequence[PassRow], mine: int) -> dict[tuple[int, int, int], int]:
     """Keep passes that are not there yet, to be detected if they are observer `mine`'s, and to be rolled up. Returns
     the keys of the new ones by start (in microseconds), number and observer."""
-    marks = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
+    places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
     new = db.rows(
-        f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {marks}"
+        f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {places}"
         " ON CONFLICT (started, number, observer) DO NOTHING RETURNING key, started, number, observer, last_hour",
         [value for row in rows for value in row],
     )
@@ -224,11 +227,16 @@ def waiting(db: Database, observer: str) -> list[Waiting]:
     # In one round trip; the second statement sees what was kept while the first one waited.
     lock = f"SELECT pg_advisory_xact_lock({_LOCK}); " if db.dialect == "postgres" else ""
     passes = db.rows(
-        f"{lock}SELECT p.key, p.started, p.blind FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
+        f"{lock}SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
+        " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
+        " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
         " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",
-        (observer,),
+        (f"{SHARED}{observer}", observer),
     )
-    return [Waiting(key, started, blind, _heartbeats(db, key, started)) for key, started, blind in passes]
+    return [
+        Waiting(key, started, blind, _heartbeats(db, key, started), bool(company))
+        for key, started, blind, company in passes
+    ]
 
 
 def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:
@@ -245,6 +253,21 @@ def mark_detected(db: Database, keys: Sequence[int]) -> None:
     """These passes have been consumed."""
     for key in keys:
         db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
+
+
+def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
+    """These looks of a pass say something else than the other hosts together: they speak for no time."""
+    if components:
+        db.run(
+            "UPDATE heartbeat_log SET reach = 0 WHERE pass = ? AND at = to_timestamp(?)"
+            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({marks(components)}))",
+            (one.key, one.started, *components),
+        )
+        hour = hour_of(one.started)  # it may have been rolled up by another host
+        db.run(
+            "UPDATE heartbeat_pending SET stale = ? WHERE pass = ? AND (stale IS NULL OR stale > ?)",
+            (hour, one.key, hour),
+        )
 
 
 def looked_at(db: Database, component: str) -> list[tuple[str, float]]:

@@ -2,8 +2,9 @@
 
 A look that found out something (healthy or degraded: up; unhealthy or error: down) speaks for its component until the
 next such look by anybody, the next look of its own observer (which may have found out nothing), the end of its reach
-or of the span, whichever comes first; and not for the time that is a gap of its observer. All else is neither up nor
-down. Times are whole microseconds and sums whole numbers, so parts add up to the whole to the digit, on both stores.
+or of the span, whichever comes first; and not for the time that is a gap of its observer. One that the other hosts
+overrule has no reach, and speaks for nothing. All else is neither up nor down. Times are whole microseconds and sums
+whole numbers, so parts add up to the whole to the digit, on both stores.
 """
 
 import json
@@ -56,7 +57,7 @@ _FIGURES = f"""WITH looks AS (
 ), told AS (
     SELECT looks.*, lag(t) OVER mine AS own_next, lead(t + reach) OVER mine AS reached,
         lead(status) OVER mine AS before,
-        min(CASE WHEN status <> 4 THEN t END) OVER (PARTITION BY component ORDER BY t DESC, pass DESC
+        min(CASE WHEN status <> 4 AND reach > 0 THEN t END) OVER (PARTITION BY component ORDER BY t DESC, pass DESC
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS next_known
     FROM looks WINDOW mine AS (PARTITION BY component, observer ORDER BY t DESC, pass DESC)
 ), spans AS (

@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     "missed_runs": "Between two runs there was a gap: nothing was looked at meanwhile.",
     "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
     "observer_silent": "Another host that should be looking has stored nothing for a while.",
+    "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
 }
 
@@ -88,6 +89,12 @@ RECOMMENDATIONS = {
     "observer_silent": (
         "Check that the host is up and reaches the store.",
         "There: systemctl status cron, heartbeat doctor.",
+        "If it is gone for good: heartbeat observers --forget NAME.",
+    ),
+    "unconfirmed": (
+        "Look at it yourself, best from another place.",
+        "Bring the other hosts back: heartbeat observers shows which of them watch.",
+        "If a host is gone for good, lower `quorum`; by hand: heartbeat recover --component {id} --force.",
     ),
     "store_unreachable": (
         "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",

@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     "missed_runs": "兩次執行之間出現空檔，期間沒有進行任何檢查。",
     "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
+    "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
 }
 
@@ -88,6 +89,12 @@ RECOMMENDATIONS = {
     "observer_silent": (
         "檢查該主機是否運行，以及能否連上儲存庫。",
         "在該主機執行：systemctl status cron、heartbeat doctor。",
+        "如該主機不再使用：heartbeat observers --forget NAME。",
+    ),
+    "unconfirmed": (
+        "親自查看，最好從另一處查看。",
+        "讓其他主機恢復監察：heartbeat observers 列出各主機的情況。",
+        "如某主機不再使用，請調低 `quorum`，或人手重啟：heartbeat recover --component {id} --force。",
     ),
     "store_unreachable": (
         "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",

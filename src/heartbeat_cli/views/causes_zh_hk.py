@@ -116,6 +116,7 @@ CAUSES = {
     "redirected to a bad address: {why}": "轉址至錯誤的地址：{why}",
     "the headers are larger than {n} bytes": "標頭大於 {n} 位元組",
     "not asked: the pass had no time left": "未檢查：本次執行已沒有時間",
+    "asked late, and the pass had no time left to wait for the answer": "檢查得太遲，本次執行沒有時間等待回應",
     "cannot ask: {why}": "無法查詢：{why}",
     "cannot read the {what} {file}: {why}": "無法讀取 {what} {file}：{why}",
     "{why}; seen: {seen}": "{why}；所見：{seen}",

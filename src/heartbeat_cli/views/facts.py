@@ -18,7 +18,15 @@ _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _LATEST = 2e11  # seconds since the epoch that are still a date
 _GRAVITY: dict[str, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
-_OVER = ("recovered", "degraded_ended", "observer_sees", "store_restored", "unwatched")
+_OVER = (
+    "recovered",
+    "degraded_ended",
+    "observer_sees",
+    "observer_back",
+    "store_restored",
+    "unwatched",
+    "unconfirmed_ended",
+)
 _FAMILIES = ("down", "slow", "degraded")
 _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
@@ -83,6 +91,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "ask": f"heartbeat recover --component {alert.component}" if details.get("ask") else "",
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
+        "votes": _votes(alert, voice),
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
@@ -195,6 +204,19 @@ def _tried(alert: Alert, voice: Voice) -> list[Values]:
             "detail": voice.said(str(detail)),
         }
         for number, (action, outcome, detail, *_) in list(enumerate(rows, 1))[-_TRIED:]
+    ]
+
+
+def _votes(alert: Alert, voice: Voice) -> list[Values]:
+    """Who sees what, of what several hosts look at."""
+    rows = [row for row in _list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
+    return [
+        {
+            "host": voice.clean(str(host), 60),
+            "status": voice.word(voice.clean(str(status), 20)),
+            "said": voice.said(str(error), 120),
+        }
+        for host, status, error, *_ in rows[:_PIECES]
     ]
 
 

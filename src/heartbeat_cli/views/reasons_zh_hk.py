@@ -26,6 +26,10 @@ REASONS = {
     "what is seen meanwhile is kept on this host": "期間所見先存於本機",
     "the store answers again after {t}": "儲存庫在 {t}後重新有回應",
     "what was seen meanwhile is in it": "期間所見已補入",
+    "{n1} of {n2} hosts see it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
+    "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
+    "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
+    "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",
     "no recovery steps are configured for it": "沒有為它設定修復步驟",
@@ -49,6 +53,10 @@ REASONS = {
     ),
     "held: it was started {t} ago; it has {n} s left to come up": "暫緩：它在 {t}前啟動；尚有 {n} 秒等待它啟動",
     "held: {reason}": "暫緩：{reason}",
+    "{w} restarts it, not this host": "由 {w} 重新啟動，本機不作處理",
+    "other hosts look at it, too, and while the store is away none knows which of them restarts it": (
+        "其他主機亦監察它；儲存庫連不上時，無法得知由誰重新啟動"
+    ),
     "this host's budget is spent: {steps}, the next one in {t}": "本機的修復額度已用完：{steps}，{t}後可再試",
     "its budget is spent: {steps}": "它的修復額度已用完：{steps}",
     "{n} steps within {t}": "{t}內 {n} 步",

@@ -9,6 +9,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.quorum import Round, Vote
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.redact import redact
 
@@ -25,9 +26,7 @@ def iso(at: float | None) -> str | None:
 def check_row(component: Component, reading: Reading, at: float, state: State | None) -> Row:
     """One heartbeat as `check --format json` gives it."""
     return {
-        "component": component.id,
-        "kind": component.kind,
-        "name": component.name,
+        **_head(component),
         "status": reading.status,
         "response_time": None if reading.response_time is None else round(reading.response_time, 6),
         "error": None if reading.error is None else redact(reading.error),
@@ -54,26 +53,26 @@ def status_row(
     incident: Incident | None = None,
     tried: Sequence[Attempt] = (),
     quiet: Quiet | None = None,
+    together: Round | None = None,
 ) -> Row:
     """Where one component stands, as `status --format json` gives it; `last` is its last look, if any, `incident` the
-    open one and `tried` what recovery did about it.
+    open one and `tried` what recovery did about it, `together` what several hosts say.
 
     `late` says that nobody looks any more: what is stored may have been true long ago.
     """
     wanted = wants(component, incident, tried, now)
+    status, error = _seen(last, together)
     age = round(max(0.0, now - last.at), 3) if last else None
     return {
-        "component": component.id,
-        "kind": component.kind,
-        "name": component.name,
+        **_head(component),
         "state": state.state if state and state.history else "unknown",
-        "status": last.status if last else "unknown",
+        "status": status,
         "since": iso(state.since) if state else None,
         "fail_count": state.fail_count if state else 0,
         "success_count": state.success_count if state else 0,
         "flapping": bool(state and state.flapping),
         "response_time": last.response_time if last else None,
-        "error": redact(last.error) if last and last.error else None,
+        "error": redact(error) if error else None,
         "last_look": iso(last.at) if last else None,
         "age": age,
         "late": age is not None and age > late_after(component),
@@ -84,6 +83,28 @@ def status_row(
         "quiet": {"kind": quiet.kind, "until": iso(quiet.ends), "reason": redact(quiet.reason)} if quiet else None,
         "needs_person": wanted == "person",
         "waits_for_you": wanted == "word",
+        "votes": [_vote(one) for one in together.votes] if together else [],
+    }
+
+
+def _head(component: Component) -> Row:
+    return {"component": component.id, "kind": component.kind, "name": component.name}
+
+
+def _seen(last: Any, together: Round | None) -> tuple[str, str | None]:
+    """Status and error: of the last look, or of all that look."""
+    if together is not None:
+        return together.status, together.words if together.failing else last.error
+    return (last.status, last.error) if last else ("unknown", None)
+
+
+def _vote(one: Vote) -> Row:
+    """What one of several hosts sees."""
+    return {
+        "observer": one.observer,
+        "status": one.status,
+        "error": redact(one.error) if one.error else None,
+        "last_look": iso(one.at),
     }
 
 

@@ -27,6 +27,9 @@ TITLES = {
     "unwatched": "{name} is no longer watched",
     "missed_runs": "{name}: heartbeat did not run",
     "observer_silent": "{name} has stopped watching",
+    "observer_back": "{name} watches again",
+    "unconfirmed": "{name} fails, and too few hosts look to confirm it",
+    "unconfirmed_ended": "{name} is well after all",
 }
 
 WORDS = {
@@ -49,6 +52,7 @@ WORDS = {
     "fault": "fault",
     "recovering": "recovering",
     "resolved": "resolved",
+    "nobody_looks": "Nobody looks at these now: {names}",
     "digest_in_fault": "{count} of {total} in fault",
     "digest_well": "None of {total} in fault",
     "digest_begun": "{count} new",

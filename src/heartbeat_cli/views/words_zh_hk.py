@@ -27,6 +27,9 @@ TITLES = {
     "unwatched": "{name} 已不再受監察",
     "missed_runs": "{name}：heartbeat 曾經沒有執行",
     "observer_silent": "{name} 已停止監察",
+    "observer_back": "{name} 已恢復監察",
+    "unconfirmed": "{name} 檢查失敗，但監察主機不足，未能確認",
+    "unconfirmed_ended": "{name} 最終證實正常",
 }
 
 WORDS = {
@@ -49,6 +52,7 @@ WORDS = {
     "fault": "故障",
     "recovering": "恢復中",
     "resolved": "已恢復",
+    "nobody_looks": "目前無人監察：{names}",
     "digest_in_fault": "{total} 個組件中有 {count} 個故障",
     "digest_well": "{total} 個組件均沒有故障",
     "digest_begun": "{count} 項新警報",

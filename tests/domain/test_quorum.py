@@ -1,0 +1,84 @@
+"""Several hosts, one component: whose turn it is, and what they say together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.quorum import Vote, agrees, count, leads, needed, observation, standing, witness
+from heartbeat_cli.domain.result import FAILURES, STATUSES, SUCCESSES
+
+ONE = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "unknown"}
+
+
+def votes(text: str) -> list[Vote]:
+    """`he?`: host a sees it healthy, b gets no answer, c could not look."""
+    return [Vote(name, 100.0, ONE[sign], f"by {name}") for name, sign in zip("abcdefgh", text, strict=False)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "quorum", "sense"),
+    [
+        ("h", None, "up"), ("e", None, "down"), ("?", None, "open"), ("u", 1, "down"),  # one host alone, as ever
+        ("ee", None, "down"), ("eh", None, "up"), ("he", None, "up"), ("e?", None, "open"), ("h?", None, "up"),
+        ("eeh", None, "down"), ("ehh", None, "up"), ("eh?", None, "open"), ("hh?", None, "up"), ("h??", None, "open"),
+        ("eehh", None, "up"), ("eeeh", None, "down"),  # more than half
+        ("e", 2, "open"), ("h", 2, "up"), ("ee", 2, "down"), ("eh", 2, "up"), ("eeh", 3, "up"), ("ee", 3, "open"),
+        ("eh", 1, "down"), ("hd", 1, "up"), ("h?", 1, "open"), ("?", 2, "open"), ("", None, "open"),
+    ],
+)  # fmt: skip
+def test_what_they_say_together(seen: str, quorum: int | None, sense: str) -> None:
+    assert count(quorum, votes(seen)).sense == sense
+
+
+@given(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=8), st.none() | st.integers(1, 9))
+def test_a_fault_needs_its_quorum_and_unknown_is_nobodys_word(statuses: list[str], quorum: int | None) -> None:
+    round_ = count(quorum, [Vote(f"h{n}", 1.0, one) for n, one in enumerate(statuses)])  # type: ignore[arg-type]
+    failing = sum(one in FAILURES for one in statuses)
+    good = sum(one in SUCCESSES for one in statuses)
+    assert (round_.sense == "down") == (failing >= needed(quorum, len(statuses)))
+    if round_.sense == "up":
+        assert good > 0 and len(statuses) - good < round_.needed, "whoever could not look might have said otherwise"
+    assert count(quorum, reversed(round_.votes)) == round_
+    # What nobody saw makes nothing better or worse: another host that could not look never turns it over.
+    more = count(quorum, [*round_.votes, Vote("z", 1.0, "unknown")])
+    assert {round_.sense, more.sense} != {"up", "down"}
+
+
+def test_the_first_host_by_name_ends_a_round() -> None:
+    others = votes("hh")
+    assert leads("a", others) and not leads("b", others) and leads("B", others) and leads("c", [])
+
+
+def test_detection_takes_the_own_look_where_it_says_the_same() -> None:
+    for own, seen, status, error in (
+        ("e", "ee", "error", "by a"),
+        ("h", "hee", "error", "by b"),
+        ("e", "ehh", "healthy", "by b"),
+    ):
+        found = observation(votes(own)[0], count(None, votes(seen)))
+        assert (found.at, found.status, found.error) == (100.0, status, error)
+    found = observation(votes("e")[0], count(2, votes("e")))
+    assert (found.status, found.error) == ("unknown", "1 of 1 hosts see it fail (quorum 2)")
+
+
+def test_a_look_speaks_only_for_what_the_round_says() -> None:
+    assert agrees("error", "down") and agrees("unhealthy", "down") and agrees("degraded", "up")
+    assert not any(agrees(status, "open") for status in STATUSES)
+    assert not agrees("healthy", "down") and not agrees("error", "up") and not agrees("unknown", "up")
+
+
+def test_the_evidence_is_that_of_a_host_which_sees_it() -> None:
+    assert witness(count(None, votes("hee")), "a") == "b"
+    assert witness(count(None, votes("hee")), "c") == "c"
+    assert witness(count(2, votes("e")), "a") == "a"
+
+
+def test_what_stands_goes_by_looks_of_about_the_same_time() -> None:
+    old, new = Vote("a", 100.0, "healthy"), Vote("b", 500.0, "error")
+    assert standing(None, [old, new], 150.0) is None, "one host is left"
+    assert standing(None, [old, new._replace(at=120.0)], 150.0) is not None
+    assert standing(None, [], 150.0) is None
+    alone = standing(2, [old, new], 150.0)
+    assert alone is not None and (alone.sense, alone.status, alone.lonely) == ("open", "unknown", True)
+    both = standing(None, [old, old._replace(observer="c", status="degraded")], 150.0)
+    assert both is not None and both.status == "degraded"

@@ -1,0 +1,239 @@
+"""Components that several hosts look at, on both stores: who judges, what is told, what counts as up."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.store import company, mirror, spans, spool, states
+from heartbeat_cli.store.database import Database
+from tests.parts.hosts import STEP, Hosts
+from tests.parts.stores import opened
+
+Make = Callable[..., Hosts]
+
+
+@pytest.fixture
+def hosts(store: Database, store_url: str, tmp_path: Path) -> Make:
+    def make(names: str = "ab", **more: Any) -> Hosts:
+        return Hosts(store, store_url, tmp_path, names, **more)
+
+    return make
+
+
+def test_three_rounds_make_a_fault_however_many_look(hosts: Make) -> None:
+    three = hosts("abc")
+    assert three.round(2, a="error", b="error", c="error") == []
+    assert three.state.fail_count == 1 + 1, "the first look was that of one host alone"
+    assert three.round(a="error", b="error", c="error") == ["web opened"]
+    assert three.round(3, a="healthy", b="healthy", c="healthy") == ["web ended"], (
+        "the first one goes by their last looks"
+    )
+    assert three.told() == ["agent_down", "recovered"]
+
+
+def test_one_of_two_or_of_three_is_no_fault(hosts: Make) -> None:
+    three = hosts("abc")
+    three.round(a="healthy", b="healthy", c="healthy")
+    assert three.round(20, a="healthy", b="error", c="healthy") == []
+    assert three.round(20, a="error", b="healthy", c="healthy") == []
+    assert (three.state.state, three.told()) == ("healthy", [])
+
+
+def test_a_quorum_of_one_believes_anybody(hosts: Make) -> None:
+    two = hosts("ab", quorum=1)
+    two.round(a="healthy", b="healthy")
+    assert two.round(3, a="healthy", b="error") == [], "b's look of this round comes after a has ended it"
+    assert two.round(a="healthy", b="error") == ["web opened"]
+    assert two.round(3, a="healthy", b="healthy") == ["web ended"]
+
+
+def test_the_message_says_who_sees_what(hosts: Make) -> None:
+    three = hosts("abc")
+    three.round(5, a="healthy", b="error", c="unhealthy")
+    found = three.alert("agent_down")
+    assert found["reason"] == "3 failing looks in a row (threshold 3); 2 of 3 hosts see it fail (quorum 2)"
+    assert found["details"]["votes"] == [
+        ["a", "healthy", ""],
+        ["b", "error", "b got error"],
+        ["c", "unhealthy", "c got unhealthy"],
+    ]
+    assert found["details"]["cause"] == "b got error" and found["details"]["evidence"] == {"seen by": "b"}
+    assert "b sees it error: b got error" in text(three) or "c sees it unhealthy" in text(three)
+
+
+def text(hosts: Hosts) -> str:
+    scene = hosts.scenes["a"]
+    scene.now = hosts.now
+    scene.deliver()
+    return "".join(one["text"] for one in scene.messages)
+
+
+def test_whoever_could_not_look_has_no_say(hosts: Make) -> None:
+    two = hosts("ab")
+    two.round(a="healthy", b="healthy")
+    assert two.round(9, a="error", b="unknown") == ["web unconfirmed"]
+    assert two.state.state == "healthy"
+
+
+def test_when_a_host_is_gone_the_next_one_judges(hosts: Make) -> None:
+    three = hosts("abc")
+    three.round(2, a="healthy", b="healthy", c="healthy")
+    decided = three.round(9, b="error", c="error")
+    assert decided.count("web opened") == 1
+    assert three.round(9, c="healthy") == ["a observer_silent", "web ended"] or three.state.state == "healthy"
+
+
+def test_a_fault_that_too_few_can_confirm_is_told_and_is_none(hosts: Make) -> None:
+    two = hosts("ab", quorum=2)
+    two.round(2, a="healthy", b="healthy")
+    decided = two.round(12, a="error")
+    assert "web opened" not in decided and decided.count("web unconfirmed") == 1
+    assert states.open_incidents(two.db) == {} and two.state.state == "healthy"
+    found = two.alert("unconfirmed")
+    assert found["reason"] == "1 of 1 hosts see it fail (quorum 2)" and found["severity"] == "high"
+    two.round(a="healthy")
+    assert two.told()[-1] == "unconfirmed_ended"
+    two.round(8, a="error", b="error")
+    assert two.told().count("agent_down") == 1
+
+
+def test_a_quorum_that_is_never_met_by_one_host_alone(hosts: Make) -> None:
+    one = hosts("a", quorum=2)
+    assert one.round(9, a="error") == ["web unconfirmed"]
+    assert one.told() == ["unconfirmed"]
+    assert one.round(1, a="healthy") == ["web unconfirmed_ended"]
+    assert one.told() == ["unconfirmed", "unconfirmed_ended"]
+
+
+def test_a_doubt_that_becomes_a_fault_is_told_as_that(hosts: Make) -> None:
+    two = hosts("ab", quorum=2)
+    two.round(5, a="error")
+    two.round(5, a="error", b="error")
+    two.round(5, a="healthy", b="healthy")
+    assert two.told() == ["unconfirmed", "agent_down", "recovered"]
+
+
+def test_what_comes_late_is_history(hosts: Make) -> None:
+    """A host that was cut off brings an hour of failures: the others saw it well all the time."""
+    two = hosts("ab")
+    two.round(2, a="healthy", b="healthy")
+    begun = two.now
+    two.round(120, b="healthy")
+    for n in range(100):
+        two.keep("a", "error", at=begun + n * STEP)
+    assert [one for one in two.look("a", "healthy") if one.startswith("web")] == []
+    assert two.state.state == "healthy" and "agent_down" not in two.told()
+    tally = next(iter(spans.tallies(two.db, begun + 300, two.now - 300).values()))
+    assert (tally.down_us, tally.up_us) == (0, (two.now - begun - 600) * 1e6)
+
+
+def test_a_host_whose_clock_is_wrong_does_not_stop_the_others(hosts: Make) -> None:
+    two = hosts("ab")
+    for skew in (-900.0, 900.0):
+        seen: list[str] = []
+        for status in ("healthy", "error", "error", "error", "error", "healthy", "healthy", "healthy"):
+            two.now += STEP
+            seen += two.look("b", status) + two.look("a", status, at=two.now + skew)
+        assert (seen.count("web opened"), seen.count("web ended")) == (1, 1), skew
+
+
+def test_availability_follows_what_they_say_together(hosts: Make) -> None:
+    """A whole hour in which one of three cannot reach it: no second of it counts as down, all of it is covered."""
+    three = hosts("abc")
+    three.round(2, a="healthy", b="healthy", c="healthy")
+    start = three.now
+    three.round(120, a="healthy", b="healthy", c="error")
+    tally = next(iter(spans.tallies(three.db, start, three.now - STEP).values()))
+    assert tally.down_us == 0 and tally.up_us == round((three.now - STEP - start) * 1e6)
+    start = three.now
+    three.round(60, a="error", b="error", c="healthy")
+    tally = next(iter(spans.tallies(three.db, start + STEP, three.now - STEP).values()))
+    assert tally.up_us == 0 and tally.down_us == round((three.now - 2 * STEP - start) * 1e6)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rounds=st.lists(st.tuples(*[st.sampled_from(("healthy", "error", "unknown", ""))] * 3), min_size=6, max_size=30),
+    quorum=st.sampled_from((None, 1, 2, 3)),
+)
+def test_no_fault_without_its_quorum(rounds: list[tuple[str, ...]], quorum: int | None, tmp_path_factory: Any) -> None:
+    """Whatever three hosts see, and whichever of them miss a pass: when an incident opens, as many hosts as are needed
+    had seen it fail within the reach of a look."""
+    folder = tmp_path_factory.mktemp("quorum")
+    url = f"sqlite:///{folder}/store.db"
+    with closing(opened(url)) as db:
+        three = Hosts(db, url, folder, "abc", **({"quorum": quorum} if quorum else {}))
+        last: dict[str, tuple[float, str]] = {}
+        for statuses in rounds:
+            for name, status in zip("abc", statuses, strict=True):
+                if not status:
+                    continue
+                last[name] = three.now, status
+                decided = three.look(name, status)
+                fresh = [one for at, one in last.values() if at > three.now - 150]
+                if "web opened" in decided:
+                    assert fresh.count("error") >= (quorum or len(fresh) // 2 + 1)
+                three.now += 1
+            three.now += STEP
+
+
+def test_what_each_host_has_of_its_own_is_never_overruled(hosts: Make) -> None:
+    """Two hosts call their own disks `web`: one that is full is told of, whatever the other's is."""
+    two = hosts("ab", url="http://localhost:9/health")
+    two.round(a="healthy", b="healthy")
+    assert two.round(4, a="healthy", b="error") == ["web opened"]
+    assert two.alert("agent_down")["details"]["votes"] == [["a", "healthy", ""], ["b", "error", "b got error"]]
+
+
+# --- the store is away ---
+
+
+def spooled(hosts: Hosts, name: str, folder: Path) -> Database:
+    """The spool of a host, seeded as its last good pass left it."""
+    copy = mirror.snapshot(hosts.db, name, hosts.now)
+    begun = Degraded(f"{name}@1", name, hosts.now, "the store does not answer")
+    return spool.begin(folder / "spool.db", lambda: copy, begun, 3.0)
+
+
+def test_without_the_store_one_of_several_neither_judges_nor_heals(hosts: Make, tmp_path: Path) -> None:
+    two = hosts("ab", recovery={"ladder": [{"action": "command", "command": ["true"]}]})
+    two.round(2, a="healthy", b="healthy")
+    db = spooled(two, "a", tmp_path)
+    try:
+        decided = []
+        for _ in range(6):
+            decided += two.look("a", "error", db=db)
+            two.now += STEP
+        assert decided == ["web unconfirmed"] and states.open_incidents(db) == {}
+        assert company.while_apart(db, "a") == {"web"}
+    finally:
+        db.close()
+
+
+@pytest.mark.parametrize(("healer", "moves"), [("*", ["held"]), ("a", ["ran"]), ("b", ["held"])])
+def test_without_the_store_a_fault_is_left_to_the_one_that_alone_may_heal_it(
+    hosts: Make, tmp_path: Path, healer: str, moves: list[str]
+) -> None:
+    two = hosts("ab", recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer=healer)
+    two.round(5, a="error", b="error")
+    db = spooled(two, "a", tmp_path)
+    try:
+        two.look("a", "error", db=db)
+        assert [step.decision for step in two.scenes["a"].recover()] == moves
+    finally:
+        db.close()
+
+
+def test_the_alert_says_who_restarts_it(hosts: Make) -> None:
+    two = hosts("ab", recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer="b")
+    two.round(5, a="error", b="error")
+    assert two.alert("agent_down")["details"]["recovery"] == "held: b restarts it, not this host"
+    assert [step.name for step in two.scenes["a"].recover()] == ["apart"]
+    two.scenes["b"].now = two.now
+    assert [step.decision for step in two.scenes["b"].recover()] == ["ran"]
