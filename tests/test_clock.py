@@ -424,7 +424,7 @@ def _replayed_is_what_was(db: Database, components: Any) -> None:
         Imagined(one.component, one.started, one.declared, one.cause, one.ended, one.held_by)
         for one in states.incidents_between(db, 0.0, 9e9)
     ]
-    history = ((id_, Observation(at, status, error)) for id_, at, status, _, error in summary.history(db, 0.0, 9e9))
+    history = ((id_, Observation(at, status, error)) for id_, at, status, _, error, _ in summary.history(db, 0.0, 9e9))
     assert sorted(replay(history, components), key=_key) == sorted(were, key=_key)
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heartbeat_cli.commands.replay import _judged
 from heartbeat_cli.domain.coverage import Degraded
-from heartbeat_cli.store import company, mirror, spans, spool, states
+from heartbeat_cli.domain.replay import replay
+from heartbeat_cli.store import company, mirror, spans, spool, states, summary
 from heartbeat_cli.store.database import Database
 from tests.parts.hosts import STEP, Hosts
 from tests.parts.stores import opened
@@ -189,6 +191,25 @@ def test_what_each_host_has_of_its_own_is_never_overruled(hosts: Make) -> None:
     two.round(a="healthy", b="healthy")
     assert two.round(4, a="healthy", b="error") == ["web opened"]
     assert two.alert("agent_down")["details"]["votes"] == [["a", "healthy", ""], ["b", "error", "b got error"]]
+
+
+def test_what_is_replayed_is_judged_as_it_was(hosts: Make) -> None:
+    """The stored looks of three hosts, heard again, make the incidents that were."""
+    three = hosts("abc")
+    three.round(3, a="healthy", b="healthy", c="healthy")
+    three.round(6, a="error", b="healthy", c="healthy")
+    three.round(6, a="healthy", b="error", c="error")
+    three.round(6, a="healthy", b="healthy", c="error")
+    three.round(12, b="error", c="error")
+    three.round(6, b="healthy", c="healthy")
+    components = three.scenes["a"].config.components
+    rows = list(summary.history(three.db, 0.0, 9e9))
+    again = replay(_judged(rows, components), components)  # type: ignore[arg-type]
+    were = states.incidents_between(three.db, 0.0, 9e9)
+    assert len(were) == 2
+    assert [(one.started, one.declared, one.ended) for one in again] == [
+        (one.started, one.declared, one.ended) for one in were
+    ]
 
 
 # --- the store is away ---

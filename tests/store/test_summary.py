@@ -49,10 +49,10 @@ def test_any_cut_of_the_span_adds_up(store: Database) -> None:
 def test_history_is_in_the_order_of_looking(store: Database) -> None:
     looks(store)
     found = summary.history(store, NOW + 60, NOW + 181)
-    assert [(id_, at - NOW, status) for id_, at, status, _, _ in found if id_ == "a"] == [
+    assert [(id_, at - NOW, status) for id_, at, status, *_ in found if id_ == "a"] == [
         ("a", 60, "degraded"),
         ("a", 120, "unknown"),
         ("a", 180, "unhealthy"),
     ]
-    assert ("b", NOW + 60, "error", None, "gone") in found
-    assert ("b", NOW + 180, "healthy", 3.0, None) in found
+    assert ("b", NOW + 60, "error", None, "gone", "here") in found
+    assert ("b", NOW + 180, "healthy", 3.0, None, "here") in found

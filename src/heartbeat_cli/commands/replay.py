@@ -16,7 +16,7 @@ from heartbeat_cli.errors import UsageError
 _LATEST = 4_102_444_800.0  # the year 2100
 _BEFORE = 86_400.0  # seconds of history before a day, and what began on it, that its first judgements rest on
 _NAMED = 20  # wrong lines that are named
-_KEYS = ("fail_threshold", "fail_window", "recovery_threshold")
+_KEYS = ("fail_threshold", "fail_window", "recovery_threshold", "quorum")
 
 
 @click.command("replay")
@@ -36,8 +36,8 @@ _KEYS = ("fail_threshold", "fail_window", "recovery_threshold")
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
     """Run history through detection with changed settings and print the incidents that would have been.
 
-    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold.
-    Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
+    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold,
+    quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
         with _from_file(path) as (history, ids):
             _show(app, replay(history, _with_strangers(components, ids)), [], form)
         return
-    span, history, were = _from_store(app, day or "yesterday")
+    span, history, were = _from_store(app, day or "yesterday", components)
     imagined = [one for one in replay(history, components) if _touches(one, span)]
     _show(app, imagined, were, form)
 
@@ -84,12 +84,11 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     return components
 
 
-def _from_store(app: App, day: str) -> tuple[Any, Iterable[Any], list[Any]]:
+def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, Iterable[Any], list[Any]]:
     """The day, the heartbeats that decide about it in the order they were looked at, and the incidents that touch it.
 
     What touches the day may have begun before and ended after it."""
     from heartbeat_cli.commands.report import one_day
-    from heartbeat_cli.domain.fault_detection import Observation
     from heartbeat_cli.passes.report import period
     from heartbeat_cli.store import states, summary
 
@@ -100,7 +99,18 @@ def _from_store(app: App, day: str) -> tuple[Any, Iterable[Any], list[Any]]:
         begun = min([span.start, *(one.started for one in were)]) - _BEFORE
         over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])
         rows = summary.history(db, begun, over)
-    return span, ((id_, Observation(at, status, error)) for id_, at, status, _, error in rows), were
+    return span, _judged(rows, components), were
+
+
+def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
+    """The heartbeats as detection takes them: of what several hosts look at, what they say together."""
+    from heartbeat_cli.domain.quorum import Council, Vote
+    from heartbeat_cli.store import company
+
+    councils = {id_: Council(company.quorum_of(one), company.reaches(one)) for id_, one in components.items()}
+    for id_, at, status, _, error, observer in rows:
+        if id_ in councils and (seen := councils[id_].hear(Vote(observer, at, status, error))) is not None:
+            yield id_, seen
 
 
 def _touches(one: Any, span: Any) -> bool:

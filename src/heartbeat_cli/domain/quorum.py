@@ -106,3 +106,28 @@ def standing(quorum: int | None, votes: Sequence[Vote], far: float) -> Round | N
     newest = max((one.at for one in votes), default=0.0)
     fresh = [one for one in votes if one.at > newest - far]
     return count(quorum, fresh) if len(fresh) > 1 or (fresh and (quorum or 1) > 1) else None
+
+
+class Council:
+    """The hosts that look at one component, heard one look after the other, as they were kept."""
+
+    def __init__(self, quorum: int | None, far: float) -> None:
+        self._quorum, self._far = quorum, far
+        self._newest: dict[str, Vote] = {}
+
+    def hear(self, own: Vote) -> Observation | None:
+        """What detection takes of this look: None where it is not that host's turn, or the others are past it."""
+        others = around((one for one in self._newest.values() if one.observer != own.observer), own.at, self._far)
+        self._newest[own.observer] = own
+        if others is None or not leads(own.observer, others):
+            return None
+        if not others and (self._quorum or 1) == 1:
+            return Observation(own.at, own.status, own.error)
+        return observation(own, count(self._quorum, [own, *others]))
+
+
+def around(votes: Iterable[Vote], at: float, far: float) -> list[Vote] | None:
+    """The votes that count at a moment; None when some are `far` past it, as they are when a host comes back with what
+    it saw without the store."""
+    fresh = [one for one in votes if one.at > at - far]
+    return None if any(one.at > at + far for one in fresh) else fresh

@@ -15,7 +15,7 @@ from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.coverage import LONGEST
 from heartbeat_cli.domain.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.domain.quorum import Round, Vote, agrees, count, leads, observation, shown
+from heartbeat_cli.domain.quorum import Round, Vote, agrees, around, count, leads, observation, shown
 from heartbeat_cli.passes.tell import add, tell
 from heartbeat_cli.store import alerts, company
 from heartbeat_cli.store.company import Doubt, Shared
@@ -71,13 +71,11 @@ class Together:
         return Judged(observation(own, round_) if mine else None, overruled)
 
     def _others(self, component: Component, at: float) -> list[Vote] | None:
-        """The others' votes around that moment; None when they are past it, as they are when a host comes back with
-        what it saw without the store."""
+        """The others' votes around that moment; None when they are past it."""
         if self._apart:
             return [Vote(name, at, "unknown") for name in self._by.get(component.id, ())]
-        far = company.reaches(component)
-        votes = [one for one in self._votes.get(component.id, ()) if one.at > at - far]
-        if any(one.at > at + far for one in votes):
+        votes = around(self._votes.get(component.id, ()), at, company.reaches(component))
+        if votes is None:
             return None
         if votes:
             self._by[component.id] = sorted(one.observer for one in votes)

@@ -5,7 +5,7 @@ from heartbeat_cli.domain.summary import Tally
 from heartbeat_cli.store import rollups
 from heartbeat_cli.store.database import Database
 
-History = tuple[str, float, Status, float | None, str | None]
+History = tuple[str, float, Status, float | None, str | None, str]
 
 
 def tallies(
@@ -37,14 +37,15 @@ def names(db: Database) -> dict[int, str]:
 
 
 def history(db: Database, start: float, end: float) -> list[History]:
-    """Single heartbeats of a span, in the order they were looked at; response times in seconds."""
+    """Single heartbeats of a span, in the order they were looked at; response times in seconds, last who looked."""
     rows = db.rows(
-        "SELECT c.id, l.at, l.status, l.response_us, l.error FROM heartbeat_log l"
-        " JOIN heartbeat_components c ON c.key = l.component"
+        "SELECT c.id, l.at, l.status, l.response_us, l.error, o.id FROM heartbeat_log l"
+        " JOIN heartbeat_components c ON c.key = l.component JOIN heartbeat_pass_rows p ON p.key = l.pass"
+        " JOIN heartbeat_observers o ON o.key = p.observer"
         " WHERE l.at >= to_timestamp(?) AND l.at < to_timestamp(?) ORDER BY l.pass",
         (start, end),
     )
     return [
-        (id_, at, STATUSES[status], None if took is None else took / 1e6, error)
-        for id_, at, status, took, error in rows
+        (id_, at, STATUSES[status], None if took is None else took / 1e6, error, observer)
+        for id_, at, status, took, error, observer in rows
     ]
