@@ -16,6 +16,7 @@ from tests.parts.verb import heartbeat
 
 # Each is a round trip to PostgreSQL, besides those that open the connection.
 STATEMENTS = {"sqlite": 23, "postgres": 25}
+IN_COMPANY = {"sqlite": 6, "postgres": 5}  # more, of a host that is not alone
 
 
 class Counting(App):
@@ -37,9 +38,9 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def config(folder: Path, store_url: str, port: int, components: int) -> str:
-    path = folder / "heartbeat.toml"
-    blocks = [f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{folder}/state"']
+def config(folder: Path, store_url: str, port: int, components: int, observer: str = "one") -> str:
+    path = folder / f"{observer}.toml"
+    blocks = [f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{folder}/{observer}"\nobserver = "{observer}"']
     blocks += [
         f'[components.c{number}]\nkind = "tcp"\nhost = "127.0.0.1"\nport = {port}\ninterval = 0.01'
         for number in range(components)
@@ -60,6 +61,20 @@ def test_a_healthy_pass_is_a_fixed_number_of_statements(
         assert whole_pass(app, False) == 0
         seen.append(app.statements)
     assert seen[1:] == [STATEMENTS[app.dialect] + 1] * 20 + [STATEMENTS[app.dialect]] * 2
+
+
+@pytest.mark.parametrize("components", [1, 12])
+def test_in_company_it_is_a_fixed_number_too(store_url: str, port: int, tmp_path: Path, components: int) -> None:
+    """Whether or not it is this host's turn to judge, and however many things they look at together."""
+    apps = [Counting(config(tmp_path, store_url, port, components, name)) for name in ("one", "two")]
+    seen: list[list[int]] = [[], []]
+    for _ in range(26):
+        for app, counts in zip(apps, seen, strict=True):
+            time.sleep(0.01)
+            assert whole_pass(app, False) == 0
+            counts.append(app.statements)
+    dialect = apps[0].dialect
+    assert [counts[-3:] for counts in seen] == [[STATEMENTS[dialect] + IN_COMPANY[dialect]] * 3] * 2
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "-v"), ("run", "--verbose")])

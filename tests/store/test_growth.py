@@ -10,6 +10,7 @@ import pytest
 from heartbeat_cli.passes.tidy import tidy
 from heartbeat_cli.store.database import Database, Postgres
 from heartbeat_cli.store.partitions import ensure_day
+from tests.parts.hosts import Hosts
 from tests.parts.lived import START, Life, live, sizes
 from tests.parts.scene import Scene
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
@@ -71,6 +72,7 @@ def test_a_pass_opens_its_own_day_alone(database: str, tmp_path: Path) -> None:
     live(db, Life(4, 60), 0, 300)
     db.close()
     db = Explaining(database)
+    Hosts(db, database, tmp_path, "ab").round(2, a="healthy", b="healthy")  # so that it is one in company
     scene = Scene(db, database, tmp_path, {"a": {"kind": "tcp", "host": "127.0.0.1", "port": 9}})
     for day in range(40):
         ensure_day(db, scene.now - 86_400 * day)
@@ -80,6 +82,7 @@ def test_a_pass_opens_its_own_day_alone(database: str, tmp_path: Path) -> None:
     tidy(db, scene.config, scene.now)
     db.close()
     assert len(db.plans) > 20
+    assert any("heartbeat_looks WHERE observer <>" in sql for sql in db.plans)
     for sql, plan in db.plans.items():
         scans = [line for line in plan if re.search(r"Scan.* on heartbeat_(log|samples|pass_rows)", line)]
         assert not [line for line in scans if "Seq Scan" in line], (sql, plan)

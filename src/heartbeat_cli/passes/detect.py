@@ -121,7 +121,7 @@ class _Room:
 
     def _look_at_the_others(self, company: "Together") -> None:
         """Doubts that nobody else can settle, and hosts that have gone silent."""
-        self.verdicts += [Verdict(*one) for one in company.tell(self.states, self._quiet, self.now)]
+        self.verdicts += [Verdict(*one) for one in company.tell(self.states, lambda: self._quiet, self.now)]
         company.keep()
         if company.hears:
             from heartbeat_cli.passes import silent

@@ -6,7 +6,7 @@ A look that the round does not bear out speaks for its component no longer, so a
 Where too few look to make a fault, and this host sees one, people are told that once: it is neither healed nor counted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
@@ -108,7 +108,9 @@ class Together:
         """Whether the others can be heard of just now."""
         return not self._apart
 
-    def tell(self, states: Mapping[str, State], quiet: Iterable[Silence], now: float) -> list[tuple[str, str, str]]:
+    def tell(
+        self, states: Mapping[str, State], quiet: Callable[[], Iterable[Silence]], now: float
+    ) -> list[tuple[str, str, str]]:
         """Tell people of doubts, and of their end those who heard of them. What has become a fault is told of as that.
         Gives what was decided: component, decision, reason."""
         in_fault = {id_ for id_, state in states.items() if state.state in ("fault", "recovering")}
@@ -128,7 +130,7 @@ class Together:
                     one.component.severity,
                 )
             else:
-                tell(self._db, self._config, alert, one.component, quiet, now)
+                tell(self._db, self._config, alert, one.component, quiet(), now)
             told.append((one.component.id, alert.type, alert.reason))
         return told
 
