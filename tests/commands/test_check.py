@@ -51,6 +51,10 @@ def test_what_other_hosts_watch_is_left_to_them(tmp_path: Path) -> None:
     configured(tmp_path, TRUE.format("mine", 'observer = "he*"'), FALSE.format("theirs", 'observer = "there"'))
     assert looked_at(tmp_path, "--all") == ["mine"]
     assert looked_at(tmp_path, "--component", "theirs") == ["theirs"], "but a person may ask"
+    before = kept(tmp_path)
+    ended = heartbeat(tmp_path, "check", "--component", "theirs", "--component", "mine")
+    assert ended.err == "theirs: looked at, not kept: there watches it, not this host\n"
+    assert kept(tmp_path) == before + 1, "it would be a vote of a host that has none"
 
 
 def test_nothing_to_do(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.parts.verb import heartbeat
 
 # Each is a round trip to PostgreSQL, besides those that open the connection.
 STATEMENTS = {"sqlite": 23, "postgres": 25}
-IN_COMPANY = {"sqlite": 6, "postgres": 5}  # more, of a host that is not alone
+IN_COMPANY = {"sqlite": 6, "postgres": 5}  # more, of a host that is not alone; one more yet where it ends the round
 
 
 class Counting(App):
@@ -74,7 +74,8 @@ def test_in_company_it_is_a_fixed_number_too(store_url: str, port: int, tmp_path
             assert whole_pass(app, False) == 0
             counts.append(app.statements)
     dialect = apps[0].dialect
-    assert [counts[-3:] for counts in seen] == [[STATEMENTS[dialect] + IN_COMPANY[dialect]] * 3] * 2
+    more = STATEMENTS[dialect] + IN_COMPANY[dialect]
+    assert sorted(counts[-3:] for counts in seen) == [[more] * 3, [more + 1] * 3]
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "-v"), ("run", "--verbose")])

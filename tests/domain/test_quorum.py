@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.quorum import Vote, agrees, count, leads, needed, observation, standing, witness
+from heartbeat_cli.domain.quorum import Council, Vote, agrees, count, leads, needed, observation, standing, witness
 from heartbeat_cli.domain.result import FAILURES, STATUSES, SUCCESSES
 
 ONE = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "unknown"}
@@ -23,7 +23,8 @@ def votes(text: str) -> list[Vote]:
         ("eeh", None, "down"), ("ehh", None, "up"), ("eh?", None, "open"), ("hh?", None, "up"), ("h??", None, "open"),
         ("eehh", None, "up"), ("eeeh", None, "down"),  # more than half
         ("e", 2, "open"), ("h", 2, "up"), ("ee", 2, "down"), ("eh", 2, "up"), ("eeh", 3, "up"), ("ee", 3, "open"),
-        ("eh", 1, "down"), ("hd", 1, "up"), ("h?", 1, "open"), ("?", 2, "open"), ("", None, "open"),
+        ("eh", 1, "down"), ("hd", 1, "up"), ("h?", 1, "up"), ("e?", 1, "down"), ("h??", 1, "up"),
+        ("?", 2, "open"), ("", None, "open"),
     ],
 )  # fmt: skip
 def test_what_they_say_together(seen: str, quorum: int | None, sense: str) -> None:
@@ -37,16 +38,41 @@ def test_a_fault_needs_its_quorum_and_unknown_is_nobodys_word(statuses: list[str
     good = sum(one in SUCCESSES for one in statuses)
     assert (round_.sense == "down") == (failing >= needed(quorum, len(statuses)))
     if round_.sense == "up":
-        assert good > 0 and len(statuses) - good < round_.needed, "whoever could not look might have said otherwise"
+        assert good > 0 and failing < round_.needed
+        assert round_.needed == 1 or len(statuses) - good < round_.needed, "who could not look may have said otherwise"
     assert count(quorum, reversed(round_.votes)) == round_
     # What nobody saw makes nothing better or worse: another host that could not look never turns it over.
     more = count(quorum, [*round_.votes, Vote("z", 1.0, "unknown")])
     assert {round_.sense, more.sense} != {"up", "down"}
 
 
-def test_the_first_host_by_name_ends_a_round() -> None:
-    others = votes("hh")
-    assert leads("a", others) and not leads("b", others) and leads("B", others) and leads("c", [])
+def test_a_look_ends_a_round_unless_another_host_did_since_the_last_one() -> None:
+    others = [one._replace(ended=50.0) for one in votes("hh")]
+    assert leads(50.0, others) and leads(60.0, others) and leads(0.0, []) and leads(0.0, votes("hh"))
+    assert not leads(49.0, others) and not leads(0.0, others)
+
+
+@given(
+    st.lists(st.tuples(st.integers(5, 90), st.integers(0, 89), st.integers(-4, 4)), min_size=1, max_size=4),
+    st.integers(0, 3),
+)
+def test_rounds_come_as_often_as_the_host_that_looks_most_often(hosts: list[tuple[int, int, int]], gone: int) -> None:
+    """Each host has its distance, its offset and a clock that is a little wrong; one makes no more looks after a while.
+    In any time there are about as many rounds as the fastest one that is left looks."""
+    council, rounds = Council(2, 150.0), []
+    looks = sorted(
+        (at, n)
+        for n, (every, offset, _) in enumerate(hosts)
+        for at in range(1_000 + offset, 4_000, every)
+        if n != gone or at < 2_000 or len(hosts) == 1
+    )
+    for at, n in looks:
+        if council.hear(Vote(f"h{n}", at + hosts[n][2], "healthy")) is not None:
+            rounds.append(at)
+    left = [every for n, (every, _, _) in enumerate(hosts) if n != gone or len(hosts) == 1]
+    for begin in range(2_300, 3_700, 100):
+        there = sum(begin <= at < begin + 200 for at in rounds)
+        assert 200 / min(left) / 3 - 2 <= there <= 200 / min(left) * 1.5 + 2, (there, min(left))
 
 
 def test_detection_takes_the_own_look_where_it_says_the_same() -> None:

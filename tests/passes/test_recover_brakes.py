@@ -293,8 +293,9 @@ def test_of_two_hosts_only_one_heals(ward: Make, store_url: str) -> None:
 
 
 def test_a_host_heals_only_what_it_watches(ward: Make) -> None:
-    one = ward(main={"observer": "elsewhere"})
-    scene = one.fault()
+    one = ward()
+    one.fault()
+    scene = Ward(one.scene.db, one.scene.config.store, one.folder, one.server, main={"observer": "elsewhere"}).scene
     assert scene.recover() == [] and one.steps == []
     assert scene.recover("main")[0].decision == "ran"  # unless a person names it
 

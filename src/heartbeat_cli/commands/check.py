@@ -25,6 +25,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
       heartbeat check --component db
       heartbeat check --component agent --format json
     """
+    from heartbeat_cli.domain.component import watched_by
     from heartbeat_cli.passes import check
     from heartbeat_cli.store import states
     from heartbeat_cli.views import rows
@@ -33,6 +34,9 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     with app.working_store() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
         known = states.states(db)
+    for id_ in seen.readings:
+        if not watched_by(app.config.components[id_], app.config.observer):
+            say(f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host")
     made = [
         rows.check_row(app.config.components[id_], reading, seen.started, known.get(id_))
         for id_, reading in seen.readings.items()

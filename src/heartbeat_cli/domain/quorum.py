@@ -1,10 +1,12 @@
 """Several hosts look at one component: whose turn it is to judge, and what they say together. Pure.
 
 Each host that looks at a component has one vote: its newest look, as long as that speaks for the component. The votes
-are counted once a round, when the first of those hosts (by name) has looked, so that three looks in a row are three
-rounds however many hosts there are. A round fails when `quorum` of them fail (default: more than half of those that
-look), it is good when so many can no longer come together, and otherwise nobody can tell. Of one host alone its look
-is the round, unless a quorum is asked for that one host cannot make.
+are counted once a round, so that three looks in a row are three rounds however many hosts there are: a look ends a
+round unless another host has ended one since the last look of the same host. So the host that looks most often leads,
+and when it is gone, or looks without judging, the next one's second look leads, whatever the clocks and intervals are.
+A round fails when `quorum` of the votes do (default: more than half of those that look), it is good when so many can no
+longer come together, and otherwise nobody can tell. Of one host alone its look is the round, unless a quorum is asked
+for that one host cannot make.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,12 +19,14 @@ Sense = Literal["up", "down", "open"]
 
 
 class Vote(NamedTuple):
-    """What one host sees; `at` is the moment of its look, epoch seconds."""
+    """What one host sees; `at` is the moment of its look, epoch seconds, `ended` that of the last one which ended a
+    round (0: none did)."""
 
     observer: str
     at: float
     status: Status
     error: str | None = None
+    ended: float = 0.0
 
 
 class Round(NamedTuple):
@@ -64,14 +68,15 @@ def count(quorum: int | None, votes: Iterable[Vote]) -> Round:
     most = needed(quorum, len(votes))
     if failing >= most:
         return Round("down", failing, good, most, votes)
-    blind = len(votes) - failing - good
+    # Who could not look might have made it a fault; where one host is enough, that one would have to be waited for.
+    blind = len(votes) - failing - good if most > 1 else 0
     up = good > 0 and failing + blind < most
     return Round("up" if up else "open", failing, good, most, votes)
 
 
-def leads(observer: str, votes: Iterable[Vote]) -> bool:
-    """Whether it is this host's look that ends a round."""
-    return all(observer <= one.observer for one in votes)
+def leads(before: float, others: Iterable[Vote]) -> bool:
+    """Whether a look ends a round, of the host that looked `before` (epoch seconds; 0: never)."""
+    return all(one.ended <= before for one in others)
 
 
 def observation(own: Vote, round_: Round) -> Observation:
@@ -116,10 +121,12 @@ class Council:
         self._newest: dict[str, Vote] = {}
 
     def hear(self, own: Vote) -> Observation | None:
-        """What detection takes of this look: None where it is not that host's turn, or the others are past it."""
+        """What detection takes of this look: None where it ends no round, or the others are past it."""
+        last = self._newest.get(own.observer, Vote(own.observer, 0.0, "unknown"))
         others = around((one for one in self._newest.values() if one.observer != own.observer), own.at, self._far)
-        self._newest[own.observer] = own
-        if others is None or not leads(own.observer, others):
+        mine = others is not None and leads(last.at, others)
+        self._newest[own.observer] = own._replace(ended=own.at if mine and others else last.ended)
+        if others is None or not mine:
             return None
         if not others and (self._quorum or 1) == 1:
             return Observation(own.at, own.status, own.error)

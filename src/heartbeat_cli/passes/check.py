@@ -65,15 +65,18 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
         readings = blinded(readings, sight.remote(config), blind)
     ended = round(now + time.monotonic() - begun, 6)
     done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind, pace)
-    return Checked(done, readings, tick, {one.id for one in mine} <= {one.id for one in chosen} or wanted is None)
+    everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
+    return Checked(done, readings, tick, wanted is None or everything)
 
 
 def keep(db: Database, config: Config, seen: Checked) -> None:
-    """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once."""
-    if not seen.readings:
+    """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once. What this
+    host does not watch it may look at, but has no say in: that is not kept."""
+    mine = {id_: one for id_, one in seen.readings.items() if watched_by(config.components[id_], config.observer)}
+    if not mine:
         return
     with db.transaction():
-        passes.save(db, seen.done, seen.readings, config.components)
+        passes.save(db, seen.done, mine, config.components)
         if seen.regular:
             _go_on_watching(db, config, seen)
 

@@ -74,7 +74,7 @@ class _Room:
         waiting = passes.waiting(self.db, self.config.observer)
         if not waiting:
             return
-        self._together = self._others(waiting[0].company)
+        self._together = self._others(waiting)
         before = states.states(self.db)
         self.states = self.around.states = dict(before)
         for one in waiting:
@@ -104,13 +104,13 @@ class _Room:
         for component, event, incident in happened:
             self._tell(component, event, incident)
 
-    def _others(self, there_are: bool) -> "Together | None":
+    def _others(self, waiting: list[Waiting]) -> "Together | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
-        if not there_are and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
+        if not waiting[0].company and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
             return None
         from heartbeat_cli.passes import together
 
-        return together.Together(self.db, self.config, self.now)
+        return together.Together(self.db, self.config, waiting, self.now)
 
     def _agreed(self, one: Waiting, company: "Together", looks: Looks) -> Looks:
         """What the hosts that look at them say together; without what is not this host's to say."""

@@ -195,9 +195,9 @@ def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None
         "INSERT INTO heartbeat_looks (observer, component, at, status, response_time, error, evidence, memory)",
         "(?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
         rows,
-        "ON CONFLICT (observer, component) DO UPDATE SET at = excluded.at, status = excluded.status,"
-        " response_time = excluded.response_time, error = excluded.error, evidence = excluded.evidence,"
-        " memory = excluded.memory",
+        "ON CONFLICT (observer, component) DO UPDATE SET before = heartbeat_looks.at, at = excluded.at,"
+        " status = excluded.status, response_time = excluded.response_time, error = excluded.error,"
+        " evidence = excluded.evidence, memory = excluded.memory",
     )
 
 

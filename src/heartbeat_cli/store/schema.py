@@ -181,12 +181,20 @@ _NARROW_POSTGRES = (
         LATERAL json_array_elements(s.samples) m""",
 )
 
+# Where several hosts look at a component: when each had looked before its newest look, and the last of its looks that
+# ended a round.
+_ROUNDS = (
+    "ALTER TABLE heartbeat_looks ADD COLUMN before {time}",
+    "ALTER TABLE heartbeat_looks ADD COLUMN ended {time}",
+)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
     {"sqlite": _MESSAGES, "postgres": _MESSAGES},
     {"sqlite": _ROLLUPS, "postgres": _ROLLUPS},
     {"sqlite": _NARROW_PASSES, "postgres": _NARROW_PASSES + _NARROW_POSTGRES},
+    {"sqlite": _ROUNDS, "postgres": _ROUNDS},
 )
 
 _WORDS = {
