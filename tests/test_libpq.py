@@ -16,6 +16,7 @@ from tests.parts.postgres_impostor import impostor, refusal
 
 SLACK = 3.0
 SECRET = "s3cret-w0rd"
+NOWHERE = "nohost.example.invalid"  # RFC 6761: it never resolves
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +96,19 @@ def test_a_server_killed_under_a_query() -> None:
     assert caught.value.text.startswith(f"the connection to 127.0.0.1:{server.port} broke: ")
 
 
-@pytest.mark.parametrize("other", ["hangs", "is gone"])
+def test_a_name_that_does_not_resolve() -> None:
+    found = trouble(f"host={NOWHERE}")
+    assert found.kind == "connect"
+    assert found.text.startswith(f'no connection to {NOWHERE}:5432: could not translate host name "{NOWHERE}"')
+
+
+@pytest.mark.parametrize("other", ["hangs", "is gone", "does not resolve"])
 def test_a_second_host_is_reached_when_the_first(other: str, database: str) -> None:
     real = libpq._parsed(database)
     with impostor() as hanging:
+        name = NOWHERE if other == "does not resolve" else "127.0.0.1"
         first = hanging if other == "hangs" else free_port()
-        hosts = f"host=127.0.0.1,{real['host']} port={first},{real.get('port', '5432')}"
+        hosts = f"host={name},{real['host']} port={first},{real.get('port', '5432')}"
         login = f"user={real['user']} dbname={real['dbname']} password='{real.get('password', '')}'"
         with libpq.connect(f"{hosts} {login}", deadline=within(1)) as session:
             assert session.rows("SELECT current_database()", deadline=within(5)) == [(real["dbname"],)]
