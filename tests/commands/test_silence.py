@@ -67,10 +67,25 @@ def test_what_it_is_not_about_is_told(tmp_path: Path) -> None:
 
 def test_wrong_usage(tmp_path: Path) -> None:
     Outage(tmp_path)
-    assert heartbeat(tmp_path, "silence", "thnig") == (2, "", "heartbeat: no component 'thnig'; did you mean thing?\n")
+    line = "heartbeat: no component or observer 'thnig'; did you mean thing?\n"
+    assert heartbeat(tmp_path, "silence", "thnig") == (2, "", line)
     ended = heartbeat(tmp_path, "silence", "thing", "--end", "abc")
     assert ended == (2, "", "heartbeat: --end abc goes without 'thing': it names the silence to end\n")
     assert heartbeat(tmp_path, "silence") == (0, "", "no silence in force\n")
+
+
+@pytest.mark.parametrize("verb", ["silence", "maintenance"])
+def test_a_host_of_the_store(tmp_path: Path, verb: str) -> None:
+    """It need be no component of this configuration: what is kept back is the message that the host is silent."""
+    Outage(tmp_path, also='[heartbeat]\nobserver = "web2"\n').run()
+    Outage(tmp_path, also='[heartbeat]\nobserver = "web1"\n')
+    for target in ("web2", "web*"):
+        ended = heartbeat(tmp_path, verb, target)
+        assert (ended.code, ended.err, ended.out.splitlines()[-1].split()[1]) == (0, "", target)
+    line = "heartbeat: no component or observer 'wbe2'; did you mean web2?\n"
+    assert heartbeat(tmp_path, verb, "wbe2") == (2, "", line)
+    line = "heartbeat: no component 'web2'; known: thing\n"
+    assert heartbeat(tmp_path, "ack", "web2") == (2, "", line)
 
 
 def test_a_hostile_reason_stays_on_its_line(tmp_path: Path) -> None:

@@ -28,8 +28,6 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
 
     if target is not None and ends is not None:
         raise UsageError(f"--end {ends} goes without {target!r}: it names the {kind} to end")
-    if target is not None:
-        app.components([target])
     if math.isnan(minutes):
         raise UsageError("--for: nan is no number of minutes")
     now = app.now()
@@ -38,6 +36,7 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
             _end(app, db, kind, ends, now)
             return
         if target is not None:
+            _require(app, db, target)
             made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), person())
             silences.add(db, made)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
@@ -49,6 +48,22 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
         click.echo(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({one.created_by})")
     if not shown:
         say(f"no {kind} in force")
+
+
+def _require(app: App, db: Any, target: str) -> None:
+    """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
+    from fnmatch import fnmatchcase
+
+    from heartbeat_cli.domain.component import matching
+    from heartbeat_cli.settings import nearest
+    from heartbeat_cli.store import gaps
+
+    if not matching([target], app.config.components)[1]:
+        return
+    observers = gaps.watches(db)
+    if not any(fnmatchcase(one, target) for one in observers):
+        known = nearest(target, dict.fromkeys([*app.config.components, *observers]))
+        raise UsageError(f"no component or observer {target!r}{known}")
 
 
 def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:

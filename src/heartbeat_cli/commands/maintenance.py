@@ -8,7 +8,7 @@ from heartbeat_cli.commands._complete import component_ids
 
 
 @click.command("maintenance")
-@click.argument("target", required=False, metavar="[ID|KIND|GLOB]", shell_complete=component_ids)
+@click.argument("target", required=False, metavar="[ID|KIND|GLOB|HOST]", shell_complete=component_ids)
 @_quiet.minutes_option()
 @click.option("--reason", default="no reason given", show_default=True, help="Why; shown wherever the maintenance is.")
 @click.option("--end", "ends", metavar="ID", help="End this maintenance now.")

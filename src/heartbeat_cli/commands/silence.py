@@ -8,7 +8,7 @@ from heartbeat_cli.commands._complete import component_ids
 
 
 @click.command("silence")
-@click.argument("target", required=False, metavar="[ID|KIND|GLOB]", shell_complete=component_ids)
+@click.argument("target", required=False, metavar="[ID|KIND|GLOB|HOST]", shell_complete=component_ids)
 @_quiet.minutes_option()
 @click.option("--reason", default="no reason given", show_default=True, help="Why; shown wherever the silence is.")
 @click.option("--end", "ends", metavar="SILENCE", help="End this silence now.")
@@ -16,6 +16,7 @@ from heartbeat_cli.commands._complete import component_ids
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
     """Send no messages about some components for a while; without arguments, list what is silenced.
 
-    Looking, healing and recording go on. Alerts raised meanwhile are kept, with the silence as their reason.
+    Looking, healing and recording go on. Alerts raised meanwhile are kept, with the silence as their reason. The name
+    of a host of the store (`heartbeat observers`) keeps back that it makes no more passes.
     """
     _quiet.steer(app, "silence", target, minutes, reason, ends)
