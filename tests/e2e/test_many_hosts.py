@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.store import database as stores
-from tests.parts.postgres import Server
+from tests.parts.postgres import Server, free_port
 from tests.parts.verb import Ended, heartbeat
 
 pytestmark = pytest.mark.postgres
@@ -166,3 +166,20 @@ def test_observers(cluster: Cluster) -> None:
     assert heartbeat(home, "observers", "--forget", "alpha").code == 2
     assert heartbeat(home, "observers", "--forget", "beta").code == 0
     assert "beta" not in heartbeat(home, "observers").out
+
+
+def test_nobody_is_forgotten_while_the_store_is_away(cluster: Cluster) -> None:
+    """The spool would take it, and never bring it to the store."""
+    home = cluster.folder / "of-alpha"
+    cluster.run()
+    configuration = (home / "heartbeat.toml").read_text()
+    for passes in (0, 1):  # before anybody noticed, and with a spool in use
+        away = f"postgresql://u@127.0.0.1:{free_port()}/db"
+        (home / "heartbeat.toml").write_text(configuration.replace(cluster.dsn, away))
+        for _ in range(passes):
+            heartbeat(home, "run")
+        ended = heartbeat(home, "observers", "--forget", "beta")
+        assert (ended.code, ended.out, ended.err.count("\n")) == (3, "", 1)
+        assert ended.err.endswith("Connection refused; beta is not forgotten: say it again when the store answers\n")
+    (home / "heartbeat.toml").write_text(configuration)
+    assert "beta" in heartbeat(home, "observers").out

@@ -51,7 +51,7 @@ class App:
 
     @contextmanager
     def configured_store(self) -> Iterator[Any]:
-        """The store that the configuration names and nothing in its place, for `doctor`."""
+        """The store that the configuration names and nothing in its place."""
         db = self._open(self.config.store)
         try:
             yield db
@@ -148,11 +148,11 @@ class App:
             return
         try:
             yield db
-            self._remember(db)
+            self.remember(db)
         finally:
             db.close()
 
-    def _remember(self, db: Any) -> None:
+    def remember(self, db: Any) -> None:
         """Should the store go away before the next pass, that pass must know of what has just been said."""
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store import mirror

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
-from heartbeat_cli.errors import UsageError
+from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.coverage import Watch
@@ -88,9 +88,14 @@ def _forget(app: App, host: str) -> int:
 
     if host == app.config.observer:
         raise UsageError(f"{host} is this host: take it out of cron, and forget it from another one")
-    with app.steering_store() as db, db.transaction():
-        if not gaps.forget_watch(db, host):
-            raise UsageError(f"no observer {host!r}{nearest(host, gaps.watches(db))}")
-        company.forget(db, host)
+    try:  # a spool would take it, and never bring it to the store: what is deleted does not travel
+        with app.configured_store() as db:
+            with db.transaction():
+                if not gaps.forget_watch(db, host):
+                    raise UsageError(f"no observer {host!r}{nearest(host, gaps.watches(db))}")
+                company.forget(db, host)
+            app.remember(db)
+    except StoreError as error:
+        raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error
     say(f"{host}: forgotten; should it make a pass again, it is known again")
     return 0
