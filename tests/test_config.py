@@ -139,6 +139,39 @@ def ladder(rungs: str, also: str = "") -> str:
         (AGENT + "name = ''\n", ["components.main.name: expected some text on one line"]),
         (AGENT + 'name = "a\\nb"\n', ["components.main.name: expected some text on one line"]),
         (AGENT + "observer = ''\n", ["components.main.observer: expected some text on one line"]),
+        *[
+            (f"{AGENT}{keys}\n", [f"components.main.{line}"])
+            for keys, line in (
+                ("quorum = 0", "quorum: expected 1 to 1,000, got 0"),
+                (
+                    "observer = 'web1'\nquorum = 2",
+                    'quorum: expected 1, because observer = "web1" is one host, which alone never makes it; got 2',
+                ),
+                (
+                    "observer = 'web*'\nhealer = 'db1'",
+                    'healer: "db1" does not watch it (observer = "web*"), so nobody would ever restart it',
+                ),
+                (
+                    "observer = 'db1'\nhealer = 'web[12]'",
+                    'healer: "web[12]" does not watch it (observer = "db1"), so nobody would ever restart it',
+                ),
+                (
+                    "observer = 'web1,web2'\nquorum = 2",
+                    'observer: expected a name or a glob, as in web*; a comma makes no list of hosts, got "web1,web2"',
+                ),
+                (
+                    "healer = 'web1, web2'",
+                    'healer: expected a name or a glob, as in web*; a comma makes no list of hosts, got "web1, web2"',
+                ),
+                *(
+                    (
+                        f"observer = '{glob}'",
+                        f'observer: expected a name or a glob, as in web[12]; a bracket is not closed, got "{glob}"',
+                    )
+                    for glob in ("web[12", "web[]", "[!]", "[1]-[2")
+                ),
+            )
+        ],
         (AGENT + "channels = ['tg']\n", ['components.main.channels: no channel "tg"; known: console']),
         (
             AGENT + "channels = ['tgg']\n[channels.tg]\nkind = 'console'\n",
@@ -426,6 +459,23 @@ def test_the_zone_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- references that lead nowhere --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "observer = 'web1'\nquorum = 1",
+        "observer = 'web*'\nquorum = 2\nhealer = 'web1'",
+        "observer = 'web[12]'\nquorum = 2\nhealer = 'web?'",
+        "observer = 'web1'\nhealer = 'web*'",
+        "observer = '[]x]'\nhealer = '*'",
+        "healer = 'web1'\nquorum = 9",
+        "observer = 'web*'\nhealer = 'env:NOT_SET_ANYWHERE'",
+    ],
+)
+def test_hosts_that_may_well_be(keys: str) -> None:
+    assert load(f"{AGENT}{keys}\n").components["main"].common.observer
+
 
 LACKING = AGENT + PUSH.format("job") + '[components.db]\nkind = "database"\ndsn = "env:HB_TEST_DSN"\n'
 NOT_SET = "hb.toml: components.db.dsn: environment variable HB_TEST_DSN is not set (cron starts with almost none)"

@@ -50,6 +50,7 @@ FLOORS = (
         "files",
         "sections",
         "planned",
+        "hosts",
     ),
     ("domain",),
     ("errors", "redact", "lock", "process", "__init__"),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import ladders, planned, plugins
+from heartbeat_cli import hosts, ladders, planned, plugins
 from heartbeat_cli.domain.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.domain.windows import Window
@@ -273,6 +273,7 @@ def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recover
     shared = {key: value for key, value in table.items() if key in Common.__annotations__}
     common = build(Common, shared, where, problems) or Common()
     check_values(common, where, COMMON_LIMITS, problems)
+    hosts.check(common, where, problems)
     if common.fail_window is not None and common.fail_threshold > common.fail_window:
         text = f"expected at most fail_window ({common.fail_window}), or there is never a fault; got"
         problems.add(f"{where}.fail_threshold", f"{text} {common.fail_threshold}")

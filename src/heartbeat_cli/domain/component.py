@@ -190,15 +190,16 @@ def ancestors(component: str, components: Mapping[str, Component]) -> list[str]:
 
 def watched_by(component: Component, host: str) -> bool:
     """Whether that host is one of those that watch it."""
-    return _named(component.common.observer, host)
+    return goes_to(component.common.observer, host)
 
 
 def healed_by(component: Component, host: str) -> bool:
     """Whether that host may restart it by itself."""
-    return _named(component.common.healer, host) and watched_by(component, host)
+    return goes_to(component.common.healer, host) and watched_by(component, host)
 
 
-def _named(pattern: str, host: str) -> bool:
+def goes_to(pattern: str, host: str) -> bool:
+    """Whether a name or glob is meant for this host."""
     if pattern in ("*", host):  # nearly always: no import then
         return True
     from fnmatch import fnmatchcase
