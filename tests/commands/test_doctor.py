@@ -119,6 +119,56 @@ def test_what_cron_does_not_know(tmp_path: Path) -> None:
     assert "$WHO" in found["crontab"]["text"]
 
 
+HOSTS = """
+    [components.shop]
+    kind = "command"
+    command = ["/bin/true"]
+    observer = "{observer}"
+    healer = "{healer}"
+    quorum = {quorum}
+    recovery = {{ ladder = [{{ action = "command", command = ["/no/such/cure"] }}] }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("observer", "quorum", "healer", "text"),
+    [
+        ("wbe*", 1, "*", 'nobody looks at it: observer = "wbe*" is no host of this store (web1, web2)'),
+        ("web*", 2, "web9", 'nobody may restart it: healer = "web9" is no host that watches it (web1, web2)'),
+        (
+            "web*", 3, "web2",
+            "no fault can come about: quorum = 3 is more than the hosts that watch it (web1, web2)",
+        ),
+        ("web?", 2, "web2", None),
+    ],
+)  # fmt: skip
+def test_hosts_that_are_named(tmp_path: Path, observer: str, quorum: int, healer: str, text: str | None) -> None:
+    own = tmp_path / "heartbeat.toml"
+    own.write_text('[heartbeat]\nobserver = "web2"\n[components.x]\nkind = "command"\ncommand = ["/bin/true"]\n')
+    assert heartbeat(tmp_path, "run").code == 0
+    here = '[heartbeat]\nobserver = "web1"\n'
+    found = doctor(tmp_path, here + HOSTS.format(observer=observer, quorum=quorum, healer=healer), 0)
+    assert found.get("hosts of shop", {}).get("text") == text
+    assert found.get("hosts of shop", {"level": "warn"})["level"] == "warn"
+
+
+def test_what_another_host_looks_at_and_restarts(tmp_path: Path) -> None:
+    text = '[heartbeat]\nobserver = "web1"\n' + HOSTS.format(observer="web*", quorum=1, healer="web2")
+    text += '[components.unit]\nkind = "docker"\ncontainer = "x"\nhost = "unix:///no.sock"\nobserver = "db1"\n'
+    found = doctor(tmp_path, text, 0)
+    told = "restarts it, not this host: its steps are to be looked at there"
+    assert found["recovery shop"] == {"topic": "recovery shop", "level": "ok", "text": f"web2 {told}", "advice": ""}
+    assert ": healthy in 0." in found["component shop"]["text"]
+    assert found["component unit"]["text"] == "db1 looks at it, not this host"
+    assert found["recovery unit"]["text"] == f"db1 {told}"
+    assert "docker" not in found
+
+
+def test_one_is_no_plural(tmp_path: Path) -> None:
+    text = '[components.a]\nkind = "push"\nperiod = 60\n[channels.c]\nkind = "console"\n'
+    assert doctor(tmp_path, text, 0)["config"]["text"] == "heartbeat.toml: 1 component, 1 channel"
+
+
 def test_docker_that_is_not_there(tmp_path: Path) -> None:
     found = doctor(tmp_path, '[components.x]\nkind = "docker"\ncontainer = "x"\nhost = "unix:///no/docker.sock"\n', 2)
     assert found["docker"] | {"topic": ""} == {

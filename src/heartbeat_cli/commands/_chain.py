@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         tidy.tidy(keeper.db, config, now())
     taken = sum(one.error is None for one in sent)
     away = "" if keeper.degraded is None else ", the store is away"
-    return f"checked {len(seen.readings)}, {faults} in fault, {_count(taken, 'notification')} sent{away}"
+    return f"checked {len(seen.readings)}, {faults} in fault, {counted(taken, 'notification')} sent{away}"
 
 
 def _draw(app: App, db: "Database") -> None:
@@ -118,7 +119,3 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
     for step in steps:
         tell(line(step))
     return before != (keeper.db, keeper.db.written)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -23,15 +23,13 @@ def check(app: App) -> None:
     An `env:` or `file:` reference that leads nowhere is an error here. Other verbs go on without the component or
     channel it stands in.
     """
+    from heartbeat_cli.domain.plain import counted
+
     config = app.config
     if config.lacking:
         raise ConfigError(list(config.lacking))
-    counts = (_count(len(config.components), "component"), _count(len(config.channels), "channel"))
+    counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @command.command("show")

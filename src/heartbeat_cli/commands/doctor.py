@@ -1,13 +1,14 @@
 """`heartbeat doctor`: is everything there that heartbeat needs?"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
-from heartbeat_cli.errors import ConfigError
+from heartbeat_cli.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.finding import Finding
@@ -22,7 +23,8 @@ _COLORS = {"ok": "green", "warn": "yellow", "bad": "red"}
 def command(app: App, form: str) -> int:
     """Look at everything heartbeat depends on, and say what to do about what is not right.
 
-    Configuration, store, state folder and lock, each component once, channels (nothing is sent), the rights to use
+    Configuration, store, state folder and lock, whether the hosts that components name are known, each component of
+    this host once, channels (nothing is sent), the rights to use
     Docker and systemctl and to take each recovery step, the crontab and the time zone. Nothing is stored or restarted.
     Exit code 2 when something must be mended.
     """
@@ -39,7 +41,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import examine, rights
+    from heartbeat_cli.passes import examine, hosts, rights
 
     try:
         config = app.config
@@ -49,7 +51,10 @@ def _findings(app: App) -> "Iterator[Finding]":
         return
     yield from examine.configuration(config, config_path())
     yield from examine.state_folder(config)
-    yield from examine.store(app.configured_store(), config.store)
+    stores = list(examine.store(app.configured_store(), config.store))
+    yield from stores
+    if all(one.level == "ok" for one in stores):
+        yield from hosts.named(config, _observers(app))
     yield from examine.components(config, app.now())
     yield from examine.channels(config)
     yield from rights.docker(config, os.environ)
@@ -57,6 +62,15 @@ def _findings(app: App) -> "Iterator[Finding]":
     yield from rights.ladders(config)
     yield from examine.crontab(wanted_tick(app, quiet=True), config.tables)
     yield from examine.time_zone(config, app.now())
+
+
+def _observers(app: App) -> Collection[str]:
+    """The hosts that have made a pass into the store."""
+    from heartbeat_cli.store import gaps
+
+    with suppress(StoreError), app.configured_store() as db:
+        return gaps.watches(db)
+    return ()
 
 
 def _clean(finding: "Finding") -> "Finding":

@@ -20,6 +20,11 @@ def bounded(text: str, limit: int = EVIDENCE) -> str:
     return kept if len(text) <= limit else kept[: limit - 1] + "…"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 component`, `2 components`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def duration(seconds: float) -> str:
     """`45 s`, `7 min`, `2 h 5 min`, `3 d 4 h`: the two biggest units."""
     if seconds < 10:

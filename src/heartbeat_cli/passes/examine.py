@@ -10,9 +10,9 @@ from typing import Any
 
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.finding import Finding, Level
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import counted, one_line
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
@@ -33,7 +33,7 @@ class _RollBack(Exception):
 
 
 def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
-    count = f"{len(config.components)} components, {len(config.channels)} channels"
+    count = f"{counted(len(config.components), 'component')}, {counted(len(config.channels), 'channel')}"
     if path is None:
         advice = "`heartbeat init --discover` writes a file to build on"
         yield Finding("config", "ok", f"no configuration file, so the built-in one: {count}", advice)
@@ -96,17 +96,19 @@ def state_folder(config: Config) -> Iterator[Finding]:
 
 
 def components(config: Config, now: float) -> Iterator[Finding]:
-    """Each component's look, once: what was asked, and what came back."""
+    """The look of each component of this host, once: what was asked, and what came back."""
     pace = STRATEGIES[config.heartbeat.strategy]
     asked = [
         engine.Asked(one, Look(one.id, one.timeout(pace), now))
         for one in config.components.values()
-        if not getattr(plugins.load("monitors", one.kind), "WANTS_BEATS", False)
+        if watched_by(one, config.observer) and not getattr(plugins.load("monitors", one.kind), "WANTS_BEATS", False)
     ]
     longest = max((one.look.timeout for one in asked), default=0.0)
     readings = engine.look_at(asked, time.monotonic() + longest + 1.0)
     for one in config.components.values():
-        if one.id in readings:
+        if not watched_by(one, config.observer):
+            yield Finding(f"component {one.id}", "ok", f"{one.common.observer} looks at it, not this host")
+        elif one.id in readings:
             yield _component(config, one, readings[one.id], now)
         else:
             yield Finding(f"component {one.id}", "ok", f"reports its own life (`heartbeat beat {one.id}`)")

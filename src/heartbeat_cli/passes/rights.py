@@ -9,7 +9,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.component import Rung
+from heartbeat_cli.domain.component import Rung, goes_to, healed_by, watched_by
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.outcome import Right
 from heartbeat_cli.domain.plain import one_line
@@ -57,10 +57,15 @@ def systemd(config: Config) -> Iterator[Finding]:
 
 
 def ladders(config: Config) -> Iterator[Finding]:
-    """Each step of each ladder that is not off."""
+    """Each step of each ladder that is not off, where it is this host that takes it."""
     until = time.monotonic() + _ALL
     for one in config.components.values():
-        if one.broken or one.plan.mode == "off":
+        if one.broken or one.plan.mode == "off" or not one.plan.ladder:
+            continue
+        if not healed_by(one, config.observer):
+            who = next(who for who in (one.common.healer, one.common.observer) if not goes_to(who, config.observer))
+            text = f"{who} restarts it, not this host: its steps are to be looked at there"
+            yield Finding(f"recovery {one.id}", "ok", text)
             continue
         for number, rung in enumerate(one.plan.ladder, 1):
             if rung.action == "systemd" and _without_systemd(rung.settings.systemctl):
@@ -86,9 +91,10 @@ def _without_systemd(prefix: tuple[str, ...]) -> bool:
 
 
 def _uses(config: Config, *kinds: str) -> list[Any]:
-    """The settings of every component, and every rung of a ladder that is not off, of these kinds."""
-    every = [one for one in config.components.values() if not one.broken]
+    """The settings of every component, and every rung of a ladder that is not off, of these kinds, where it is this
+    host that looks and restarts."""
+    here = config.observer
+    every = [one for one in config.components.values() if not one.broken and watched_by(one, here)]
     found = [one.settings for one in every if one.kind in kinds]
-    return found + [
-        rung.settings for one in every if one.plan.mode != "off" for rung in one.plan.ladder if rung.action in kinds
-    ]
+    healed = [one for one in every if one.plan.mode != "off" and healed_by(one, here)]
+    return found + [rung.settings for one in healed for rung in one.plan.ladder if rung.action in kinds]
