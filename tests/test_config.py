@@ -23,6 +23,7 @@ ONE_LINE = "expected some text on one line"
 OWN = "components.main.recovery"
 RUNG = "components.main.recovery.ladder[0]"
 ZONES = "(as in Asia/Hong_Kong, UTC)"
+AND_COMMON = "and those of `heartbeat kinds common`"
 STORE_URL = "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"
 
 
@@ -117,6 +118,18 @@ def ladder(rungs: str, also: str = "") -> str:
         ),
         ("[components.main]\nkind = 'agent'\n", ["components.main.url: is required: a string"]),
         (AGENT + "urll = 'x'\n", ["components.main.urll: unknown key; did you mean url?"]),
+        *[
+            (f"{AGENT}{typo} = 2\n", [f"components.main.{typo}: unknown key; did you mean {meant}?"])
+            for typo, meant in (("quroum", "quorum"), ("healers", "healer"), ("obsever", "observer"), ("kinds", "kind"))
+        ],
+        (
+            PUSH.format("job") + "zzz = 2\n",
+            [f"components.job.zzz: unknown key; known: period, grace, max_runtime, {AND_COMMON}"],
+        ),
+        (
+            "[channels.c]\nkind = 'console'\nmin_severty = 'low'\n",
+            ["channels.c.min_severty: unknown key; did you mean min_severity?"],
+        ),
         (AGENT + "headers = { a = 1 }\n", ["components.main.headers.a: expected a string, got 1"]),
         (AGENT + "headers = 'a'\n", ['components.main.headers: expected a table, a string each, got "a"']),
         (AGENT + "interval = 0\n", ["components.main.interval: expected 0.01 to 31,536,000, got 0"]),

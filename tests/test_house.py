@@ -53,7 +53,7 @@ FLOORS = (
         "hosts",
     ),
     ("domain",),
-    ("errors", "redact", "lock", "process", "__init__"),
+    ("errors", "redact", "lock", "process", "references", "__init__"),
 )
 ROOMS = {"monitors", "actions", "channels", "store", "views"}
 

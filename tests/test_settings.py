@@ -192,6 +192,22 @@ def test_what_counts_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.secrets == {"postgresql://u:inside@h/db", "inside", "in-a-url", "k1", "k2", "k3"}
 
 
+class Named(NamedTuple):
+    observer: str
+    depends_on: tuple[str, ...]
+    env: dict[str, str]
+
+
+def test_a_name_is_no_secret_wherever_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be blotted out of every message, and out of ids that hold it."""
+    monkeypatch.setenv("HB_VALUE", "web1")
+    monkeypatch.setenv("HB_SECRET", SECRET)
+    problems = Problems("f")
+    table = {"observer": "env:HB_VALUE", "depends_on": ["env:HB_VALUE"], "env": {"observer": "env:HB_SECRET"}}
+    assert settings.build(Named, table, "s", problems) == ("web1", ("web1",), {"observer": SECRET})
+    assert problems.secrets == {SECRET}, "a variable may be called what it likes"
+
+
 @pytest.mark.parametrize("secret", [SECRET, "hunter2-'\"\\\n\té" + "y" * 80, "hunter2-s"])
 @pytest.mark.parametrize("key", ["number", "count", "flag", "word", "limit", "many"])
 def test_no_mistake_shows_a_secret(monkeypatch: pytest.MonkeyPatch, secret: str, key: str) -> None:

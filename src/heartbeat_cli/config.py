@@ -243,7 +243,7 @@ def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channe
             _check_channels([common.fallback], f"{where}.fallback", tables, problems)
         if (module := _kind("channels", table, where, problems)) is not None:
             own = {key: value for key, value in table.items() if key != "kind" and key not in shared}
-            settings, broken = of_kind(module, own, where, problems)
+            settings, broken = of_kind(module, own, where, problems, ChannelCommon.__annotations__)
             found[id_] = Channel(id_, table["kind"], settings, broken, common)
     if circle := fallback_circle({id_: one.common.fallback for id_, one in found.items()}):
         problems.add("channels", f"fallback goes round in a circle: {' → '.join(circle)}")
@@ -281,7 +281,7 @@ def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recover
     if module is None:
         return Component(id_, "", None, common)
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
-    settings, broken = of_kind(module, own, where, problems)
+    settings, broken = of_kind(module, own, where, problems, sorted(_COMMON_KEYS))
     usable = settings is not None and not broken
     scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
     default = getattr(module, "LADDER", ()) if usable else ()

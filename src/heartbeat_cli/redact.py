@@ -6,8 +6,45 @@ than a little longer for twice the text: what is redacted comes from outside.
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 BLOT = "•••"
+_SECRET_KEYS = (
+    *("token", "password", "passphrase", "secret", "authorization", "cookie"),
+    *("api_key", "api-key", "apikey", "ping_url", "apprise_url"),
+)
+# Keys whose value is a name that messages need, or a place, and that may all the same come from `env:` or `file:`.
+_NAME_KEYS = frozenset(
+    [
+        "badges",
+        "cert_file",
+        "ca_file",
+        "channels",
+        "components",
+        "container",
+        "cwd",
+        "depends_on",
+        "fallback",
+        "file",
+        "folder",
+        "group",
+        "healer",
+        "locale",
+        "mode",
+        "name",
+        "observer",
+        "reason",
+        "reference",
+        "scripts",
+        "severity",
+        "state_dir",
+        "strategy",
+        "templates",
+        "timezone",
+        "title",
+        "unit",
+    ]
+)
 _SHORTEST = 4  # a shorter secret would blot out half of every text
 
 # To the last @ before the path: a password may hold an @ that should have been written %40.
@@ -27,6 +64,18 @@ _PATTERNS = (
     (("bearer", "basic"), _BEARER),
     (("/bot",), _BOT),
 )
+
+
+@cache
+def is_secret(key: str) -> bool:
+    """Whether what stands under this key is never shown."""
+    small = key.casefold()
+    return any(word in small for word in _SECRET_KEYS)
+
+
+def is_name(key: str) -> bool:
+    """Whether what stands under this key of a section, component or channel is no secret, wherever it comes from."""
+    return key in _NAME_KEYS
 
 
 def secret_parts(text: str) -> set[str]:

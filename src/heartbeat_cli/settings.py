@@ -4,9 +4,7 @@ A settings class is a NamedTuple: annotations are the types, defaults are the de
 `key: text` lines are the help. Every problem is collected, none raised, so that a user sees all at once.
 """
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,13 +12,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.redact import BLOT, secret_parts, worth_hiding
+from heartbeat_cli.redact import BLOT, is_name, is_secret, secret_parts, worth_hiding
+from heartbeat_cli.references import Nowhere, follow
 
-_SECRET_KEYS = (
-    *("token", "password", "passphrase", "secret", "authorization", "cookie"),
-    *("api_key", "api-key", "apikey", "ping_url", "apprise_url"),
-)
-_SECRET_BYTES = 65_536  # what `file:` reads; a bigger file is not a secret but a mistake
 _TOLD_BY = 16  # characters by which a longer secret is told even where a message cut it short
 _LINE = 1_000
 _MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
@@ -67,21 +61,29 @@ class Field(NamedTuple):
     help: str
 
 
-def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
-    """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what)."""
+def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
+    """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what). `also` are keys
+    that may stand beside them, for who mistypes one."""
     before = len(problems.lines)
     fields = _fields(cls)
     for key in table:
         if key not in fields:
-            problems.add(f"{where}.{key}", f"unknown key{nearest(key, fields)}")
+            problems.add(f"{where}.{key}", f"unknown key{_known(key, fields, also)}")
     values = {}
     for key, field in fields.items():
         kind = cls.__annotations__[field]
         if key in table:
-            values[field] = convert(table[key], kind, f"{where}.{key}", problems)
+            values[field] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
         elif field not in cls._field_defaults:
             problems.add(f"{where}.{key}", f"is required: {expects(kind)}")
     return cls(**values) if len(problems.lines) == before else None
+
+
+def _known(key: str, own: Iterable[str], also: Iterable[str]) -> str:
+    if close := nearest(key, [*own, *also], few=0):
+        return close
+    listed = nearest(key, own)
+    return f"{listed}, and those of `heartbeat kinds common`" if also and listed else listed
 
 
 @cache  # a thousand components have the same few classes; likewise below
@@ -95,12 +97,14 @@ def key_of(field: str) -> str:
     return field.rstrip("_")
 
 
-def of_kind(module: Any, table: Mapping[str, Any], where: str, problems: Problems) -> tuple[Any, str | None]:
+def of_kind(
+    module: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()
+) -> tuple[Any, str | None]:
     """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
     be used just now, when a reference in them leads nowhere or the plugin's optional `lacking()` names what is not
     there."""
     before = len(problems.lacking)
-    settings = build(module.Settings, table, where, problems)
+    settings = build(module.Settings, table, where, problems, also)
     if len(problems.lacking) == before:
         check(module, settings, where, problems)
         if text := getattr(module, "lacking", str)():
@@ -116,20 +120,21 @@ def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
             problems.add(f"{where}.{key}" if key else where, text)
 
 
-def convert(value: Any, kind: Any, where: str, problems: Problems) -> Any:
-    """`value` as `kind`; on a mismatch a problem is added and None returned."""
+def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = False) -> Any:
+    """`value` as `kind`; on a mismatch a problem is added and None returned. `name`: what a reference in it, or in a
+    list of them, gives is no secret."""
     if not isinstance(value, str):
-        return _typed(value, kind, where, value, problems)
-    found = resolve(value, where, problems)
-    return value if found is None else _typed(found, kind, where, value, problems)
+        return _typed(value, kind, where, value, problems, name)
+    found = resolve(value, where, problems, name)
+    return value if found is None else _typed(found, kind, where, value, problems, name)
 
 
-def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
+def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
     """`written` is how the value stands in the file: what is wrong is said with the reference, never what it gave."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
-        return _typed(value, fitting, where, written, problems)
+        return _typed(value, fitting, where, written, problems, name)
     if origin is Literal:
         if value in args:
             return value
@@ -138,73 +143,24 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems) 
         )
         return None
     if origin is tuple and isinstance(value, list | tuple):
-        return tuple(convert(item, args[0], f"{where}[{n}]", problems) for n, item in enumerate(value))
+        return tuple(convert(item, args[0], f"{where}[{n}]", problems, name) for n, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {key: convert(item, args[1], f"{where}.{key}", problems) for key, item in value.items()}
     return _scalar(value, kind, where, written, problems)
 
 
-def resolve(text: str, where: str, problems: Problems) -> str | None:
-    """`env:NAME` and `file:PATH` replaced by what they point at, which is a secret from then on; None when they lead
-    nowhere, which is noted as lacking."""
+def resolve(text: str, where: str, problems: Problems, name: bool = False) -> str | None:
+    """`env:NAME` and `file:PATH` replaced by what they point at, which is a secret from then on, unless it is a `name`;
+    None when they lead nowhere, which is noted as lacking."""
     try:
-        if text.startswith("env:"):
-            found = _environment(text[4:])
-        elif text.startswith("file:"):
-            found = _content(text[5:], problems.folder)
-        else:
-            problems.secrets |= {text} if is_secret(where.rpartition(".")[2]) else secret_parts(text)
-            return text
-    except _Nowhere as nowhere:
+        found = follow(text, problems.folder)
+    except Nowhere as nowhere:
         problems.lack(where, str(nowhere))
         return None
-    problems.secrets |= {found} | secret_parts(found)
-    return found
-
-
-@cache
-def is_secret(key: str) -> bool:
-    """Whether what stands under this key is never shown."""
-    small = key.casefold()
-    return any(word in small for word in _SECRET_KEYS)
-
-
-class _Nowhere(Exception):
-    """A reference that leads to nothing usable; the text says why."""
-
-
-def _environment(name: str) -> str:
-    found = os.environ.get(name)
-    if found is None:
-        raise _Nowhere(f"environment variable {name or '(no name)'} is not set (cron starts with almost none)")
-    if not found.isascii() and any("\udc80" <= char <= "\udcff" for char in found):
-        raise _Nowhere(f"environment variable {name} is not UTF-8 text")
-    if not found.strip():
-        raise _Nowhere(f"environment variable {name} is empty")
-    return found
-
-
-def _content(path: str, folder: Path) -> str:
-    """The text of a file, which is relative to the configuration's folder, without the white space around it."""
-    path = path or "(no path)"
-    try:
-        handle = os.open(folder / os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise _Nowhere(f"cannot read {path}: is not a regular file")
-            data = os.read(handle, _SECRET_BYTES + 1)
-        finally:
-            os.close(handle)
-        if len(data) > _SECRET_BYTES:
-            raise _Nowhere(f"cannot read {path}: is larger than {_SECRET_BYTES // 1024} KiB")
-        text = data.decode().strip()
-    except OSError as error:
-        raise _Nowhere(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise _Nowhere(f"cannot read {path}: is not UTF-8 text") from error
-    if not text:
-        raise _Nowhere(f"cannot read {path}: is empty")
-    return text
+    whole = not name if found is not None else is_secret(where.rpartition(".")[2])
+    value = text if found is None else found
+    problems.secrets |= ({value} if whole else set()) | secret_parts(value)
+    return value
 
 
 def _fitting(value: Any, kinds: list[Any]) -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, Guard, Plan
 from heartbeat_cli.domain.windows import Window
-from heartbeat_cli.redact import BLOT, redact
+from heartbeat_cli.redact import BLOT, is_secret, redact
 from heartbeat_cli.sections import SECTIONS
-from heartbeat_cli.settings import is_secret, key_of
+from heartbeat_cli.settings import key_of
 
 _Tree = dict[str, Any]
 
