@@ -59,7 +59,8 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
-    from heartbeat_cli.settings import nearest
+    from heartbeat_cli.sections import COMMON_LIMITS
+    from heartbeat_cli.settings import nearest, shown
 
     components = dict(app.config.components)
     for change in changes:
@@ -70,9 +71,10 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
         try:
             number = int(value)
         except ValueError:
-            raise UsageError(f"--set {change}: expected a number, got {value!r}") from None
-        if number <= 0:
-            raise UsageError(f"--set {change}: expected more than 0")
+            raise UsageError(f"--set {change}: expected a whole number, got {shown(value)}") from None
+        low, high = COMMON_LIMITS[key]
+        if not low <= number <= high:
+            raise UsageError(f"--set {change}: expected {low:,} to {high:,}, got {number:,}")
         for id_ in app.components([target]) if target else components:
             one = components[id_]
             components[id_] = one._replace(common=one.common._replace(**{key: number}))
