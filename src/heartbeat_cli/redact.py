@@ -14,37 +14,11 @@ _SECRET_KEYS = (
     *("api_key", "api-key", "apikey", "ping_url", "apprise_url"),
 )
 # Keys whose value is a name that messages need, or a place, and that may all the same come from `env:` or `file:`.
-_NAME_KEYS = frozenset(
-    [
-        "badges",
-        "cert_file",
-        "ca_file",
-        "channels",
-        "components",
-        "container",
-        "cwd",
-        "depends_on",
-        "fallback",
-        "file",
-        "folder",
-        "group",
-        "healer",
-        "locale",
-        "mode",
-        "name",
-        "observer",
-        "reason",
-        "reference",
-        "scripts",
-        "severity",
-        "state_dir",
-        "strategy",
-        "templates",
-        "timezone",
-        "title",
-        "unit",
-    ]
-)
+_NAME_KEYS = {
+    *("observer", "healer", "name", "group", "title", "reason", "unit", "container", "depends_on", "components"),
+    *("channels", "fallback", "timezone", "strategy", "locale", "mode", "severity", "reference"),
+    *("state_dir", "templates", "scripts", "folder", "file", "badges", "cwd", "ca_file", "cert_file"),
+}
 _SHORTEST = 4  # a shorter secret would blot out half of every text
 
 # To the last @ before the path: a password may hold an @ that should have been written %40.

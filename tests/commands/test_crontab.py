@@ -103,6 +103,16 @@ def test_without_the_program_it_is_one_clear_line(tmp_path: Path) -> None:
     assert ended.err.count("\n") == 1
 
 
+def test_hosts_of_one_image_are_spread_by_their_observer(tmp_path: Path) -> None:
+    printed = set()
+    for observer in ("one", "two", "three", "four"):
+        folder = here(tmp_path, f'[heartbeat]\nobserver = "{observer}"\n{CONFIG}')
+        lines = heartbeat(folder, "crontab", "--jitter", "20").out
+        assert heartbeat(folder, "crontab", "--jitter", "20").out == lines
+        printed.add(lines)
+    assert len(printed) > 1
+
+
 @pytest.mark.parametrize("words", [("--install", "--remove"), ("--jitter", "61"), ("--jitter", "x")])
 def test_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     ended = heartbeat(here(tmp_path), "crontab", *words)
