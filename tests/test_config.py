@@ -23,6 +23,7 @@ ONE_LINE = "expected some text on one line"
 OWN = "components.main.recovery"
 RUNG = "components.main.recovery.ladder[0]"
 ZONES = "(as in Asia/Hong_Kong, UTC)"
+PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
 AND_COMMON = "and those of `heartbeat kinds common`"
 STORE_URL = "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"
 
@@ -104,6 +105,11 @@ def ladder(rungs: str, also: str = "") -> str:
         ("[heartbeat]\nstore = 'postgresql://u:p@ss@h/db'\n", [f"heartbeat.store: {STORE_URL}"]),
         ("[heartbeat]\nstore = 'postgresql://u:p%zz@h/db'\n", [f"heartbeat.store: {STORE_URL}"]),
         ("[heartbeat]\nstore = 'postgresql://h/db?nonsense=1'\n", [f"heartbeat.store: {STORE_URL}"]),
+        *[
+            (f"[heartbeat]\nstore = 'postgresql://u@{hosts}'\n", [f"heartbeat.store: cannot be read: {PORTS}"])
+            for hosts in ("a,b:x/db", "h:5432x/db", "h:0/db", "h:99999/db", "/db?host=a,b&port=1,2,3")
+        ],
+        ("[heartbeat]\nstore = 'postgresql://u:hunter2/w@h/db'\n", [f"heartbeat.store: {STORE_URL}"]),
         *[
             (f"[heartbeat]\ntimezone = '{name}'\n", [f'heartbeat.timezone: no such time zone: "{name}" {ZONES}'])
             for name in ("Mars/Olympus", "Asia", "../../etc/passwd", "tzdata.zi", "/etc/localtime")
@@ -472,6 +478,13 @@ def test_the_zone_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- references that lead nowhere --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hosts", ["h", "a,b", "a:5432,b", "a,b:5433", "a:,b:/db", "/db?host=a,b&port=5433", "h: 05432", "h:65535"]
+)
+def test_store_addresses_that_libpq_takes(hosts: str) -> None:
+    assert load(f"[heartbeat]\nstore = 'postgresql://u@{hosts}'\n").store == f"postgresql://u@{hosts}"
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,11 @@ def test_a_misread_dsn_is_never_echoed(dsn: str) -> None:
     assert not any(part in found.text for part in (SECRET, "tail", "nonsense"))
 
 
+def test_a_port_that_is_none_is_not_taken_for_a_bad_password() -> None:
+    found = trouble("postgresql://u@127.0.0.1,127.0.0.1:x/db")
+    assert (found.kind, found.text) == ("login", f"the dsn cannot be read: {libpq.PORTS}")
+
+
 def test_a_server_that_echoes_the_password_does_not_get_it_into_the_text() -> None:
     with impostor(refusal("XX000", "FATAL", f"you said {SECRET}")) as port:
         found = trouble(f"postgresql://app:{SECRET}@127.0.0.1:{port}/db?sslmode=disable")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TroubleKind = Literal["connect", "timeout", "login", "answered"]
 INSUFFICIENT_PRIVILEGE = "42501"
+# It does not show what stands there: of a misread address that may be half of a password.
+PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
 
 # While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
 # Kept uncompiled: only a failure needs them, and every tick would pay.
@@ -220,13 +222,24 @@ def _parsed(dsn: str) -> dict[str, str]:
         params: dict[str, str] = psycopg2.extensions.parse_dsn(dsn)
     except psycopg2.Error:
         raise Trouble("login", "the dsn is not a PostgreSQL connection string") from None
-    ports = params.get("port", "").replace(",", "")
-    misread = "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", ""))
-    if misread or not (ports.isdigit() or ports == ""):
+    if "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", "")):
         raise Trouble("login", "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F")
+    if not ports_fit(params):
+        raise Trouble("login", f"the dsn cannot be read: {PORTS}")
     params.setdefault("fallback_application_name", "heartbeat")
     params.setdefault("client_encoding", "UTF8")
     return params
+
+
+def ports_fit(params: Mapping[str, str]) -> bool:
+    """Whether libpq can use the ports: numbers (or nothing: the default), one for each host or one for all."""
+    ports = [port.strip() for port in params.get("port", "").split(",")]
+    hosts = max(params.get(key, "").count(",") + 1 for key in ("host", "hostaddr"))
+    return len(ports) in (1, hosts) and all(map(_is_port, filter(None, ports)))
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) < 65_536
 
 
 def _targets(params: dict[str, str]) -> list[dict[str, str]]:

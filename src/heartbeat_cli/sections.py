@@ -221,11 +221,11 @@ def _store_trouble(store: str) -> str | None:
         return None if store.removeprefix(SQLITE).strip("/") else f"{SQLITE} wants the path of a file"
     if not store.startswith(("postgresql://", "postgres://")):
         return "expected postgresql://… or sqlite:///path"
-    from heartbeat_cli.libpq import driver
+    from heartbeat_cli import libpq
 
-    psycopg2 = driver()
+    psycopg2 = libpq.driver()
     with suppress(psycopg2.Error):  # what it says may hold half of a password
         parts = psycopg2.extensions.parse_dsn(store)
         if "@" not in parts.get("host", "")[1:] + parts.get("dbname", ""):
-            return None
+            return None if libpq.ports_fit(parts) else f"cannot be read: {libpq.PORTS}"
     return "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"

@@ -160,6 +160,9 @@ CAUSES = {
     "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F": (
         "dsn 無法讀取：密碼中的 @ 請寫作 %40、/ 寫作 %2F、? 寫作 %3F"
     ),
+    "the dsn cannot be read: a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433": (
+        "dsn 無法讀取：連接埠須為 1 至 65,535 的數字，所有主機共用一個或每台各一，例如 a:5432,b:5433"
+    ),
     "the local PostgreSQL socket": "本機 PostgreSQL socket",
     "a transaction is open for {t} (limit {t2})": "有交易已開啟 {t}（界限 {t2}）",
     "a session is idle in a transaction for {t} (limit {t2})": "有連線在交易中閒置 {t}（界限 {t2}）",
