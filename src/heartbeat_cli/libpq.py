@@ -35,7 +35,7 @@ _SEVERITY = r"\S{2,20}:  "  # two blanks: only what the server itself said has t
 _QUOTED = r'"[^"]*"|«[^»]*»|»[^«]*«'  # names: a database may well be called authentik
 _LOGIN_HERE = (
     r"no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
-    r"|definition of service|service file|could not match"  # a resolver says `Name or service not known`
+    r"|service(?! not known)|could not match"  # a resolver says `Name or service not known`
 )
 _LOGIN_THERE = (
     r"pg_hba\.conf|certificate|not permitted to log ?in|permission denied for database"

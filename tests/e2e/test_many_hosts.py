@@ -182,4 +182,5 @@ def test_nobody_is_forgotten_while_the_store_is_away(cluster: Cluster) -> None:
         assert (ended.code, ended.out, ended.err.count("\n")) == (3, "", 1)
         assert ended.err.endswith("Connection refused; beta is not forgotten: say it again when the store answers\n")
     (home / "heartbeat.toml").write_text(configuration)
+    heartbeat(home, "run")
     assert "beta" in heartbeat(home, "observers").out

@@ -35,8 +35,8 @@ RECOGNISED = {
     *("unable to get local issuer", "unable to verify the first", "ip address mismatch"),
     *("not allowed to end: " + GAP, "not yet installed", "a character that cannot be sent"),
     "is Docker running, and is `host` right?",
-    "no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value|service"
-    "|could not match",
+    "no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
+    "|service(?! not known)|could not match",
 }
 PATTERNS = REASONS | CAUSES
 
