@@ -4,9 +4,15 @@ import json
 import re
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from tests.parts.hosts import Hosts
 from tests.parts.outage import Outage
+from tests.parts.stores import opened
 from tests.parts.verb import heartbeat
 
 
@@ -98,3 +104,31 @@ def test_who_is_wanted_and_who_is_not_told(tmp_path: Path) -> None:
     assert row["acked"] and row["acked_by"] and row["quiet"]["kind"] == "silence" and row["quiet"]["reason"] == "works"
     out = heartbeat(tmp_path, "status").out
     assert "Acknowledged by" in out and "silenced until" in out and "it is broken" in out
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Callable[..., Hosts]]:
+    """Several hosts over one store, a letter each; their time is the time of day."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with closing(opened(url)) as db:
+
+        def made(names: str, **more: object) -> Hosts:
+            several = Hosts(db, url, tmp_path, names, **more)
+            several.now = time.time() - 300
+            return several
+
+        yield made
+
+
+def test_what_too_few_see_fail_needs_a_person(hosts: Callable[..., Hosts]) -> None:
+    two = hosts("ab", quorum=3)
+    two.round(5, a="error", b="error")
+    folder = two.toml("a").parent
+    (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
+    assert (row["needs_person"], row["unconfirmed"], row["status"], row["incident"]) == (True, True, "unknown", None)
+    ended = heartbeat(folder, "status")
+    assert ended.code == 1
+    assert "Needs a person; fails, not confirmed: 2 of 2 hosts see it fail (quorum 3)" in ended.out
+    two.round(2, a="healthy", b="healthy")
+    (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
+    assert (row["needs_person"], row["unconfirmed"]) == (False, False)

@@ -84,7 +84,7 @@ def test_detection_takes_the_own_look_where_it_says_the_same() -> None:
         found = observation(votes(own)[0], count(None, votes(seen)))
         assert (found.at, found.status, found.error) == (100.0, status, error)
     found = observation(votes("e")[0], count(2, votes("e")))
-    assert (found.status, found.error) == ("unknown", "1 of 1 hosts see it fail (quorum 2)")
+    assert (found.status, found.error) == ("unknown", "1 of 1 hosts sees it fail (quorum 2)")
 
 
 def test_a_look_speaks_only_for_what_the_round_says() -> None:

@@ -4,6 +4,7 @@ hosts = Hosts(store, url, folder, "abc", {"web": {...}})
 hosts.round(a="error", b="healthy")     # each of these makes a pass that saw this of `web`; then 30 seconds pass
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Hosts:
     """`web` is what they look at."""
 
     def __init__(self, db: Database, store: str, folder: Path, names: Iterable[str], **more: Any) -> None:
-        self.db, self.now = db, START
+        self.db, self.store, self.now = db, store, START
         component = {"kind": "agent", "url": "http://192.0.2.1:9/health", "recovery": "off"} | more
         self.scenes = {
             name: Scene(db, store, folder / name, {"web": component}, heartbeat={"observer": name}) for name in names
@@ -70,3 +71,23 @@ class Hosts:
         """What the newest alert of a type says."""
         found = [one for one in alerts.between(self.db, 0.0, 9e9) if one.type == type_]
         return found[0]._asdict()
+
+    def toml(self, name: str) -> Path:
+        """The configuration of a host as a file, for its commands."""
+        scene = self.scenes[name]
+        heartbeat = scene.tables["heartbeat"] | {"store": self.store}
+        lines = [f"[heartbeat]\n{_keys(heartbeat)}"]
+        lines += [f"[components.{id_}]\n{_keys(own)}" for id_, own in scene.tables["components"].items()]
+        path = scene.folder / "heartbeat.toml"
+        path.write_text("\n".join(lines))
+        return path
+
+
+def _keys(table: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
+    return "[" + ", ".join(map(_value, value)) + "]" if isinstance(value, list) else json.dumps(value)

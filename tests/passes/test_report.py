@@ -18,6 +18,7 @@ from heartbeat_cli.domain.summary import Summary, total
 from heartbeat_cli.passes import report
 from heartbeat_cli.store import alerts, gaps, recoveries
 from heartbeat_cli.store.database import Database
+from tests.parts.hosts import Hosts
 from tests.parts.scene import Scene
 from tests.parts.verb import heartbeat
 
@@ -332,3 +333,22 @@ def test_wrong_days_are_one_line(
     done = heartbeat(tmp_path, "report", *words)
     assert (done.code, done.out) == (2, "")
     assert line in done.err and len(done.err.splitlines()) == 1
+
+
+def test_what_fails_unconfirmed_is_named_and_needs_a_person(store: Database, store_url: str, tmp_path: Path) -> None:
+    two = Hosts(store, store_url, tmp_path, "ab", quorum=3, name="Shop")
+    two.round(5, a="error", b="error")
+    config = two.scenes["a"].config
+    today = report.period(day := report.today(two.now, "UTC"), day, "UTC")
+    found = report.report(store, config, today, two.now)
+    made = json.loads(rendered(found, "json", "en"))
+    assert made["level"] == "bad"
+    assert made["verdict"] == "No incident; 1 thing needs a person: Shop fails, not confirmed."
+    (need,) = made["needs_person"]
+    assert need["what"] == "Shop" and "not confirmed" in need["facts"]
+    assert need["why"] == ["2 of 2 hosts see it fail (quorum 3)"]
+    assert "未能確認" in rendered(found, "text", "zh-HK")
+    before = report.period(day - timedelta(1), day - timedelta(1), "UTC")
+    assert report.report(store, config, before, two.now).unconfirmed == (), "that day knew nothing of it"
+    two.round(2, a="healthy", b="healthy")
+    assert report.report(store, config, today, two.now).unconfirmed == ()

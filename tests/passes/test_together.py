@@ -98,7 +98,7 @@ def test_a_fault_that_too_few_can_confirm_is_told_and_is_none(hosts: Make) -> No
     assert "web opened" not in decided and decided.count("web unconfirmed") == 1
     assert states.open_incidents(two.db) == {} and two.state.state == "healthy"
     found = two.alert("unconfirmed")
-    assert found["reason"] == "1 of 1 hosts see it fail (quorum 2)" and found["severity"] == "high"
+    assert found["reason"] == "1 of 1 hosts sees it fail (quorum 2)" and found["severity"] == "high"
     two.round(a="healthy")
     assert two.told()[-1] == "unconfirmed_ended"
     two.round(8, a="error", b="error")

@@ -3,7 +3,8 @@
 import html
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,9 +18,11 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.store import board, recoveries, silences, states
-from heartbeat_cli.views import charts, dashboard, templates
+from heartbeat_cli.views import badges, charts, dashboard, templates
 from heartbeat_cli.views.voice import percent
 from tests.parts import chromium, deployment
+from tests.parts.hosts import Hosts
+from tests.parts.stores import opened
 
 NOW = 1_795_000_000.0
 HONG_KONG = ZoneInfo("Asia/Hong_Kong")
@@ -387,3 +390,50 @@ def _visible(dom: str) -> list[str]:
         if tag == "tr" and (attributes.get("id") or "").startswith("c-")
     ]
     return [str(row["id"])[2:] for row in rows if "hidden" not in row]
+
+
+# --- what several hosts look at ---
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Callable[..., Hosts]]:
+    """Two hosts over one store, or as many as have a letter."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with closing(opened(url)) as db:
+        yield lambda names="ab", **more: Hosts(db, url, tmp_path, names, **more)
+
+
+def shown(them: Hosts, name: str = "a") -> str:
+    return rendered(them.db, them.scenes[name].config, them.now)
+
+
+def test_what_fails_unconfirmed_is_trouble_on_top_and_in_its_own_words(hosts: Callable[..., Hosts]) -> None:
+    two = hosts(quorum=3)
+    two.round(5, a="error", b="error")
+    made = shown(two)
+    assert "1 of 1 components failing, not confirmed" in said(made) and 'class="verdict bad"' in made
+    assert "fails, not confirmed: 2 of 2 hosts see it fail (quorum 3)" in said(made)
+    assert "Needs a person" in said(made) and "All work" not in said(made) and "not known" not in said(made)
+    found = board.read(two.db, two.scenes["a"].config, HONG_KONG, two.now)
+    assert ">1 not confirmed<" in badges.pictures(found, two.scenes["a"].config, two.now)["_all.svg"]
+
+
+def test_what_the_hosts_see_fail_is_no_good_news_before_it_is_a_fault(hosts: Callable[..., Hosts]) -> None:
+    two = hosts()
+    two.round(2, a="healthy", b="healthy")
+    two.look("a", "healthy")
+    two.now += 31
+    two.look("a", "error")
+    two.look("b", "error")
+    assert two.state.state in ("healthy", "suspect")
+    text = said(shown(two))
+    assert "1 of 1 components to watch" in text and "All work" not in text and "Suspect" in text
+
+
+def test_a_suspect_is_not_said_to_work(hosts: Callable[..., Hosts]) -> None:
+    one = hosts("a")
+    one.round(a="healthy")
+    one.round(a="error")
+    assert "1 of 1 components to watch" in said(shown(one))
+    one.round(a="degraded")
+    assert "All work; 1 of 1 to watch" in said(shown(one))

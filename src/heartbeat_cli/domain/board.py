@@ -5,12 +5,14 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.alert import Alert, Sent
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.quorum import Round
 from heartbeat_cli.domain.result import Status
 
 Wanted = Literal["", "person", "word"]
@@ -123,7 +125,7 @@ class Curve(NamedTuple):
 class Board(NamedTuple):
     """All of it. Mappings are by component id; `seen` has the slots in which something was looked at, `hours` what is
     known of each hour of them, `days` of each day since `midnights[0]`. `away`: since when a spool stands in for the
-    store, whose history is not to be had then."""
+    store, whose history is not to be had then. `rounds`: what the hosts say together of what several look at."""
 
     slots: Slots
     midnights: Sequence[float]
@@ -140,6 +142,19 @@ class Board(NamedTuple):
     deliveries: Mapping[str, Sequence[Sent]]
     curves: Sequence[Curve]
     away: float | None = None
+    rounds: Mapping[str, Round] = MappingProxyType({})
+
+
+def together(round_: Round, last_error: str | None) -> str | None:
+    """What is seen of a component that several hosts look at, in one line."""
+    if round_.lonely:
+        return f"fails, not confirmed: {round_.words}"
+    return round_.words if round_.failing else last_error
+
+
+def unconfirmed(round_: Round | None, incident: Incident | None) -> bool:
+    """Whether a component fails and too few hosts look to make a fault of it: nothing but a person sees to that."""
+    return incident is None and round_ is not None and round_.lonely
 
 
 def day_slots(now: float, per_hour: int = 3, hours: int = 24) -> Slots:

@@ -52,7 +52,8 @@ class Round(NamedTuple):
     @property
     def words(self) -> str:
         """One line for a person."""
-        return f"{self.failing} of {len(self.votes)} hosts see it fail (quorum {self.needed})"
+        they = "sees" if self.failing == 1 else "see"
+        return f"{self.failing} of {len(self.votes)} hosts {they} it fail (quorum {self.needed})"
 
 
 def needed(quorum: int | None, hosts: int) -> int:

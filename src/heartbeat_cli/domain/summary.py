@@ -124,6 +124,14 @@ class Stretch(NamedTuple):
     down_us: int
 
 
+class Unconfirmed(NamedTuple):
+    """A component that fails while too few hosts look to make a fault of it: since when, and who sees it (one line)."""
+
+    component: str
+    since: float
+    votes: str
+
+
 class Summary(NamedTuple):
     """Everything a report shows, in whatever form. Times are epoch seconds, lengths seconds.
 
@@ -132,7 +140,8 @@ class Summary(NamedTuple):
     its budget that of the average component. `incidents` oldest first, `alerts` newest first. `coverage_percent`, the
     share of the time in which passes ran as they should; `gap_seconds` and `degraded_seconds` count a time once,
     however many observers had it. `flakiest` first is worst. `gauges` are the hosts' and databases' own figures.
-    `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight at most) are for drawings."""
+    `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight at most) are for drawings.
+    `unconfirmed` is what still fails and too few hosts look at."""
 
     period: Period
     timezone: str
@@ -162,6 +171,7 @@ class Summary(NamedTuple):
     forecasts: tuple[Forecast, ...] = ()
     stretches: Mapping[str, tuple[Stretch, ...]] = MappingProxyType({})
     curves: tuple[tuple[float, Gauge], ...] = ()
+    unconfirmed: tuple[Unconfirmed, ...] = ()
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

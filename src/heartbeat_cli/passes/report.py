@@ -18,7 +18,7 @@ from heartbeat_cli.domain.summary import Period, Stretch, Summary, total
 from heartbeat_cli.domain.trends import Comparison, Forecast, Hour, Shift
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes import check
-from heartbeat_cli.store import alerts, gaps, recoveries, rollups, spool, states, summary
+from heartbeat_cli.store import alerts, doubts, gaps, recoveries, rollups, spool, states, summary
 from heartbeat_cli.store.database import Database
 
 _ROLLING = 3.0  # seconds a report may spend on rolling up what no pass has
@@ -72,6 +72,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         total(tallies),
         gap_seconds=union(((one.started, one.ended) for one in missed), span.start, until),
         degraded_seconds=union(((one.started, one.ended) for one in degraded), span.start, until),
+        unconfirmed=tuple(one for one in doubts.standing(db, config.components.values()) if one.since < span.end),
     )
     return _with_trends(db, _with_availability(db, made, config.report.target))
 

@@ -21,9 +21,11 @@ from heartbeat_cli.domain.board import (
     Slots,
     day_slots,
     midnights,
+    together,
 )
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.quorum import Round
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.store import alerts, board_days, company, silences, spool, states
 from heartbeat_cli.store.database import Database
@@ -47,12 +49,13 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         deliveries.setdefault(sent.alert_id, []).append(sent)
     hours, whole_days = board_days.known(db, names, components, slots, begins, now, config.state_dir / _DAYS)
     away = spool.since(db)
+    last, rounds = looked(db, config.components.values())
     return Board(
         slots=slots,
         midnights=begins,
         last_pass=last_pass(db, config.observer),
         states=states.states(db),
-        glances=glances(db, config.components.values()),
+        glances=last,
         quiet=quiet(db, config, now),
         seen=seen(db, names, slots),
         hours=hours,
@@ -63,6 +66,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         deliveries=deliveries,
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
         away=away.started if away else None,
+        rounds=rounds,
     )
 
 
@@ -92,13 +96,19 @@ def last_pass(db: Database, observer: str) -> LastPass | None:
 
 def glances(db: Database, components: Collection[Component]) -> dict[str, Glance]:
     """The last look at each component, by whichever observer; its status is what those that look say together."""
+    return looked(db, components)[0]
+
+
+def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
+    """The same, and of what several hosts look at, their votes."""
     rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
     found = {row[0]: Glance(*row[1:]) for row in rows}
-    if len(rows) > len(found) or any((one.common.quorum or 1) > 1 for one in components):
-        for id_, said in company.rounds(db, components).items():
-            error = said.words if said.failing else found[id_].error
-            found[id_] = found[id_]._replace(status=said.status, error=error)
-    return found
+    if len(rows) == len(found) and not any((one.common.quorum or 1) > 1 for one in components):
+        return found, {}
+    rounds = company.rounds(db, components)
+    for id_, said in rounds.items():
+        found[id_] = found[id_]._replace(status=said.status, error=together(said, found[id_].error))
+    return found, rounds
 
 
 def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:

@@ -10,7 +10,7 @@ import unicodedata
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.board import Board, Known
 from heartbeat_cli.views import voice as voices
-from heartbeat_cli.views.dashboard_rows import LEVELS, groups
+from heartbeat_cli.views.dashboard_rows import counted, groups
 from heartbeat_cli.views.voice import Voice, percent
 
 ALL = "_all.svg"  # no component's id begins with a dash below
@@ -29,13 +29,11 @@ def pictures(board: Board, config: Config, now: float) -> dict[str, str]:
         f"{id_}.svg": _badge(row["name"], row["state"], row["level"], _known(board, id_), voice)
         for id_, row in rows.items()
     }
-    levels = [row["level"] for row in rows.values()]
-    worst = next((name for name in LEVELS if name in levels), "dim")
-    count = levels.count(worst)
+    worst, what, count = next(iter(counted(rows.values())), ("dim", "dim", 0))
     whole = Known()
     for id_ in rows:
         whole = whole.plus(_known(board, id_))
-    text = voice.word(f"count_{worst}", count=count) if rows else voice.word("unknown")
+    text = voice.word(f"count_{what}", count=count) if rows else voice.word("unknown")
     return {ALL: _badge(config.dashboard.title, text, worst, whole, voice), **made}
 
 

@@ -15,7 +15,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_incidents import incidents, wanted
-from heartbeat_cli.views.dashboard_rows import LEVELS, Group, groups
+from heartbeat_cli.views.dashboard_rows import Group, counted, groups
 from heartbeat_cli.views.voice import Moment, Voice, percent
 
 _LEAST_REFRESH = 10.0
@@ -77,21 +77,20 @@ class _Inline:
 
 def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -> dict[str, Any]:
     """The first thing to read: a level, one sentence, and what else must be known before trusting it."""
-    counts = {level: sum(row["level"] == level for group in rows for row in group.all) for level in LEVELS}
-    total = sum(counts.values())
-    level = next((name for name in LEVELS if counts[name]), "dim")
+    all_ = [row for group in rows for row in group.all]
+    found, total = counted(all_), len(all_)
+    level, what, count = found[0] if found else ("dim", "dim", 0)
+    if what == "warn" and any(row["fails"] for row in all_):
+        what = "suspect"  # what fails just now does not work, be it a fault or not
     if not total:
         text = voice.word("no_components")
     elif not board.glances:
         text = voice.word("nothing_seen")
     else:
-        text = voice.word(f"verdict_{level}", count=counts[level], total=total)
-    notes = []
-    if counts["bad"] and counts["warn"]:
-        notes.append(voice.word("also_warn", count=counts["warn"]))
-    if level in ("bad", "warn") and counts["dim"]:
-        notes.append(voice.word("also_dim", count=counts["dim"]))
+        text = voice.word(f"verdict_{what}", count=count, total=total)
+    notes = [voice.word(f"also_{what}", count=count) for _, what, count in found[1:] if what != "ok"]
     wants = {wanted(one, board, config.components, voice.now) for one in board.incidents}
+    wants |= {"person"} if any(what == "unconfirmed" for _, what, _ in found) else set()
     notes += [voice.word(word) for want, word in (("person", "needs_person"), ("word", "waits")) if want in wants]
     if board.away is not None:
         notes.append(voice.word("store_away", since=voice.moment(board.away).shown))

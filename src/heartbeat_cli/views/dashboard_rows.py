@@ -1,21 +1,25 @@
 """The components of the dashboard: one row each with its level, texts, bars and sparkline, grouped as configured.
 
-A level is what a row is coloured, sorted and filtered by: `bad` (in fault), `warn` (suspect, recovering, degraded,
-flapping), `dim` (not known: never or no longer looked at, or heartbeat could not look), `ok`.
+A level is what a row is coloured, sorted and filtered by: `bad` (in fault, or failing where too few hosts look to
+confirm it), `warn` (suspect, recovering, degraded, flapping), `dim` (not known: never or no longer looked at, or
+heartbeat could not look), `ok`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.board import Board, Glance
+from heartbeat_cli.domain.board import Board, Glance, unconfirmed
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views import charts, dashboard_bars
 from heartbeat_cli.views.dashboard_incidents import wanted
 from heartbeat_cli.views.rows import late_after
 from heartbeat_cli.views.voice import Voice
 
 LEVELS = ("bad", "warn", "dim", "ok")
+KINDS = (("bad", "bad"), ("bad", "unconfirmed"), ("warn", "warn"), ("dim", "dim"), ("ok", "ok"))  # level, what
 _UNFOLDED = 40  # components up to which everything is shown open
 
 
@@ -53,26 +57,34 @@ def groups(board: Board, components: Mapping[str, Component], voice: Voice) -> l
 
 def _group(id_: str, heading: str, rows: list[dict[str, Any]], big: bool, voice: Voice) -> Group:
     rows.sort(key=lambda row: LEVELS.index(row["level"]))
-    counts = [(level, sum(row["level"] == level for row in rows)) for level in LEVELS]
-    shown = [(level, voice.word(f"count_{level}", count=count)) for level, count in counts if count]
+    shown = [(level, voice.word(f"count_{what}", count=count)) for level, what, count in counted(rows)]
     troubled = [row for row in rows if row["level"] != "ok"]
-    is_open = not big or counts[0][1] + counts[1][1] > 0
+    is_open = not big or rows[0]["level"] in ("bad", "warn")
     if big and is_open and len(troubled) < len(rows):
         return Group(id_, heading, shown, troubled, rows[len(troubled) :], is_open)
     return Group(id_, heading, shown, rows, [], is_open)
 
 
+def counted(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
+    """How many rows there are of each kind, the worst first: level, what they are, number; only what there is."""
+    found = [row["what"] for row in rows]
+    return [(level, what, found.count(what)) for level, what in KINDS if what in found]
+
+
 def _row(board: Board, components: Mapping[str, Component], one: Component, voice: Voice) -> dict[str, Any]:
     state, glance = board.states.get(one.id), board.glances.get(one.id)
     late = glance is not None and voice.now - glance.at > late_after(one)
-    seen = board.seen.get(one.id, {})
+    alone = not late and unconfirmed(board.rounds.get(one.id), _incident(board, one))
+    seen, own = board.seen.get(one.id, {}), level(state, glance, late, alone)
     return {
         "id": one.id,
         "kind": one.kind,
         "name": voice.clean(one.name, 80),
-        "level": level(state, glance, late),
-        "state": voice.word(_headline(state, glance)),
-        "notes": _notes(board, components, one, late, voice),
+        "level": own,
+        "what": "unconfirmed" if alone else own,
+        "fails": own == "warn" and _headline(state, glance) == "suspect",
+        "state": voice.word("unconfirmed" if alone else _headline(state, glance)),
+        "notes": ([voice.word("needs_person")] if alone else []) + _notes(board, components, one, late, voice),
         "since": voice.moment(state.since) if state else None,
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
@@ -83,13 +95,13 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
     }
 
 
-def level(state: State | None, glance: Glance | None, late: bool) -> str:
+def level(state: State | None, glance: Glance | None, late: bool, alone: bool = False) -> str:
     """How a row is coloured; what is not known never passes as well, and a fault stays one until it is seen to end."""
-    if state is not None and state.state == "fault":
+    if alone or (state is not None and state.state == "fault"):
         return "bad"
     if state is None or glance is None or late:
         return "dim"
-    if state.state != "healthy" or state.flapping or state.degraded or glance.status == "degraded":
+    if state.state != "healthy" or state.flapping or state.degraded or glance.status not in ("healthy", "unknown"):
         return "warn"
     return "dim" if glance.status == "unknown" else "ok"
 
@@ -97,16 +109,21 @@ def level(state: State | None, glance: Glance | None, late: bool) -> str:
 def _headline(state: State | None, glance: Glance | None) -> str:
     if state is None or glance is None:
         return "unknown"
+    if state.state == "healthy" and glance.status in FAILURES:
+        return "suspect"  # those that look say so; the one that judges has not come to it yet
     if state.state == "healthy" and (state.degraded or glance.status == "degraded"):
         return "degraded"
     return "unknown" if state.state == "healthy" and glance.status == "unknown" else state.state
 
 
+def _incident(board: Board, one: Component) -> Incident | None:
+    return next((found for found in board.incidents if found.component == one.id), None)
+
+
 def _notes(board: Board, components: Mapping[str, Component], one: Component, late: bool, voice: Voice) -> list[str]:
     """What else is to be said about a state."""
     state, quiet = board.states.get(one.id), board.quiet.get(one.id)
-    incident = next((found for found in board.incidents if found.component == one.id), None)
-    notes = []
+    incident, notes = _incident(board, one), []
     if state and state.held_by:
         parent = components.get(state.held_by)
         notes.append(f"{voice.word('held_by')} {voice.clean(parent.name if parent else state.held_by, 60)}")

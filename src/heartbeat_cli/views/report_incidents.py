@@ -34,6 +34,8 @@ def verdict(speech: Speech, needs: Sequence[Item]) -> tuple[str, str]:
     incidents = speech.counted("incidents", count) if count else speech.word("incidents_0")
     if needs:
         said = speech.counted("needs", len(needs))
+        if doubts := [speech.word("unconfirmed", name=speech.name(one.component)) for one in summary.unconfirmed]:
+            said += speech.word("colon") + names(doubts, speech)  # no incident says so
         key = "verdict_needs" if open_ else "verdict_mend"
         return "bad", speech.word(key, incidents=incidents, open=open_, needs=said)
     if not summary.whole.heartbeats:
@@ -47,7 +49,7 @@ def verdict(speech: Speech, needs: Sequence[Item]) -> tuple[str, str]:
 
 def needs(speech: Speech) -> list[Item]:
     """What heartbeat cannot mend by itself."""
-    return [*_faults(speech), *_watching(speech), *_channels(speech), *_full(speech)]
+    return [*_faults(speech), *_unconfirmed(speech), *_watching(speech), *_channels(speech), *_full(speech)]
 
 
 def _faults(speech: Speech) -> list[Item]:
@@ -62,6 +64,19 @@ def _faults(speech: Speech) -> list[Item]:
             facts = speech.word(key, since=speech.when(one.started), lasted=speech.span(story.lasted))
             found.append(Item("bad", speech.name(one.component), facts, (speech.said(one.cause),)))
     return found
+
+
+def _unconfirmed(speech: Speech) -> list[Item]:
+    """What fails and too few hosts look at: no fault, so heartbeat leaves it alone."""
+    return [
+        Item(
+            "bad",
+            speech.name(one.component),
+            speech.word("need_unconfirmed", since=speech.when(one.since)),
+            (speech.said(one.votes),),
+        )
+        for one in speech.summary.unconfirmed
+    ]
 
 
 def _watching(speech: Speech) -> list[Item]:

@@ -26,6 +26,8 @@ WORDS = {
     "needs": "Needs a person",
     "need_failed": "recovery failed, down since {since} ({lasted})",
     "need_untried": "down since {since} ({lasted}), and nothing was tried",
+    "unconfirmed": "{name} fails, not confirmed",
+    "need_unconfirmed": "fails since {since}, not confirmed; it is not restarted",
     "need_channel": "channel {channel}: {count} not delivered",
     "need_passes": "heartbeat does not run: no pass since {since}",
     "need_store": "the store is away since {since}; heartbeat keeps to its local spool",

@@ -26,6 +26,8 @@ WORDS = {
     "needs": "需要人手處理",
     "need_failed": "修復失敗，自 {since} 起故障（{lasted}）",
     "need_untried": "自 {since} 起故障（{lasted}），尚未嘗試修復",
+    "unconfirmed": "{name} 檢查失敗，未能確認",
+    "need_unconfirmed": "自 {since} 起檢查失敗，未能確認；不會重新啟動",
     "need_channel": "通知渠道 {channel}：{count} 則未能送達",
     "need_passes": "heartbeat 沒有執行：自 {since} 起沒有檢查",
     "need_store": "自 {since} 起無法連接儲存庫；heartbeat 暫存於本機",

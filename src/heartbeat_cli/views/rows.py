@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from heartbeat_cli.domain.board import Quiet, wants
+from heartbeat_cli.domain.board import Quiet, together, unconfirmed, wants
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
@@ -53,24 +53,22 @@ def status_row(
     incident: Incident | None = None,
     tried: Sequence[Attempt] = (),
     quiet: Quiet | None = None,
-    together: Round | None = None,
+    round_: Round | None = None,
 ) -> Row:
     """Where one component stands, as `status --format json` gives it; `last` is its last look, if any, `incident` the
-    open one and `tried` what recovery did about it, `together` what several hosts say.
+    open one and `tried` what recovery did about it, `round_` what several hosts say.
 
     `late` says that nobody looks any more: what is stored may have been true long ago.
     """
     wanted = wants(component, incident, tried, now)
-    status, error = _seen(last, together)
+    alone = unconfirmed(round_, incident)
+    status, error = _seen(last, round_)
     age = round(max(0.0, now - last.at), 3) if last else None
     return {
         **_head(component),
         "state": state.state if state and state.history else "unknown",
         "status": status,
-        "since": iso(state.since) if state else None,
-        "fail_count": state.fail_count if state else 0,
-        "success_count": state.success_count if state else 0,
-        "flapping": bool(state and state.flapping),
+        **_counters(state),
         "response_time": last.response_time if last else None,
         "error": redact(error) if error else None,
         "last_look": iso(last.at) if last else None,
@@ -81,9 +79,19 @@ def status_row(
         "acked": iso(incident.acked) if incident else None,
         "acked_by": incident.acked_by if incident else None,
         "quiet": {"kind": quiet.kind, "until": iso(quiet.ends), "reason": redact(quiet.reason)} if quiet else None,
-        "needs_person": wanted == "person",
+        "needs_person": wanted == "person" or alone,
         "waits_for_you": wanted == "word",
-        "votes": [_vote(one) for one in together.votes] if together else [],
+        "unconfirmed": alone,
+        "votes": [_vote(one) for one in round_.votes] if round_ else [],
+    }
+
+
+def _counters(state: State | None) -> Row:
+    return {
+        "since": iso(state.since) if state else None,
+        "fail_count": state.fail_count if state else 0,
+        "success_count": state.success_count if state else 0,
+        "flapping": bool(state and state.flapping),
     }
 
 
@@ -91,10 +99,10 @@ def _head(component: Component) -> Row:
     return {"component": component.id, "kind": component.kind, "name": component.name}
 
 
-def _seen(last: Any, together: Round | None) -> tuple[str, str | None]:
+def _seen(last: Any, round_: Round | None) -> tuple[str, str | None]:
     """Status and error: of the last look, or of all that look."""
-    if together is not None:
-        return together.status, together.words if together.failing else last.error
+    if round_ is not None:
+        return round_.status, together(round_, last.error)
     return (last.status, last.error) if last else ("unknown", None)
 
 
