@@ -132,3 +132,20 @@ def test_what_too_few_see_fail_needs_a_person(hosts: Callable[..., Hosts]) -> No
     two.round(2, a="healthy", b="healthy")
     (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
     assert (row["needs_person"], row["unconfirmed"]) == (False, False)
+
+
+def test_a_fault_whose_healer_is_gone_needs_a_person(hosts: Callable[..., Hosts]) -> None:
+    two = hosts("ab", quorum=1, recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer="b")
+    two.now -= 900
+    two.round(1, a="healthy", b="healthy")
+    two.round(36, a="error")
+    folder = two.toml("a").parent
+    (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
+    assert (row["state"], row["needs_person"], row["waits_for_you"]) == ("fault", True, False)
+    ended = heartbeat(folder, "recover", "--component", "web")
+    assert ended.code == 1
+    assert "web: held: nobody restarts it: its healer b has made no pass since" in ended.out
+    two.round(1, b="error")
+    (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
+    assert row["needs_person"] is False
+    assert heartbeat(folder, "recover", "--component", "web").code == 0

@@ -68,6 +68,17 @@ def test_what_only_it_looked_at_is_named(store: Database, store_url: str, tmp_pa
     assert one.alert("observer_silent")["details"]["text"] == "Nobody looks at these now: mine"
 
 
+@pytest.mark.parametrize(("healer", "said"), [("b", "Nobody restarts these now: web"), ("[ab]", None), ("*", None)])
+def test_what_only_it_may_restart_is_named(
+    healer: str, said: str | None, store: Database, store_url: str, tmp_path: Path
+) -> None:
+    ladder = {"ladder": [{"action": "command", "command": ["true"]}]}
+    two = Hosts(store, store_url, tmp_path, "ab", healer=healer, recovery=ladder)
+    two.round(2, a="healthy", b="healthy")
+    two.round(13, a="healthy")
+    assert two.alert("observer_silent")["details"].get("text") == said
+
+
 def test_a_silence_keeps_it_back(hosts: Hosts) -> None:
     silences.add(hosts.db, Silence("s1", "b", "silence", hosts.now, hosts.now + 400, "moving", "me"))
     decided = hosts.round(14, a="healthy", c="healthy")

@@ -15,6 +15,7 @@ from heartbeat_cli.domain.replay import replay
 from heartbeat_cli.store import company, mirror, silences, spans, spool, states, summary
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
+from heartbeat_cli.views.reasons import translated
 from tests.parts.hosts import STEP, Hosts
 from tests.parts.stores import opened
 
@@ -318,6 +319,36 @@ def test_without_the_store_a_fault_is_left_to_the_one_that_alone_may_heal_it(
         assert [step.decision for step in two.scenes["a"].recover()] == moves
     finally:
         db.close()
+
+
+def test_nobody_restarts_what_only_a_silent_host_may(hosts: Make) -> None:
+    """Its healer is gone: that is said, and needs a person, whoever decides."""
+    two = hosts("ab", quorum=1, recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer="b")
+    two.round(2, a="healthy", b="healthy")
+    two.round(14, a="healthy")
+    two.round(4, a="error")
+    said = "held: nobody restarts it: its healer b has made no pass since 12:00; by hand: heartbeat recover"
+    assert two.alert("agent_down")["details"]["recovery"] == f"{said} --component web --force"
+    scene = two.scenes["a"]
+    (step,) = scene.recover("web")
+    assert (step.decision, step.name, step.failed) == ("held", "orphaned", True)
+    assert scene.recover() == [step] and scene.holds == ["orphaned"], "kept once"
+    assert "無人負責重新啟動：負責的 b 自 12:00 起沒有執行" in translated(step.reason, "zh-HK")
+    two.round(b="error", a="error")
+    assert [one.name for one in scene.recover()] == ["apart"], "it is back"
+    (forced,) = two.scenes["a"].recover("web", forced=True)
+    assert forced.decision == "ran"
+
+
+def test_a_healer_that_never_was_there_is_missed_too(hosts: Make) -> None:
+    one = hosts("a", recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer="web9")
+    one.round(4, a="error")
+    said = str(one.alert("agent_down")["details"]["recovery"])
+    assert "its healer web9 has made no pass; by hand" in said
+    assert "負責的 web9 從未執行" in translated(said, "zh-HK")
+    off = hosts("b", recovery={"mode": "off", "ladder": [{"action": "command", "command": ["true"]}]}, healer="web9")
+    off.round(4, b="error")
+    assert [step.failed for step in off.scenes["b"].recover()] == [False], "nobody is to restart it"
 
 
 def test_the_alert_says_who_restarts_it(hosts: Make) -> None:

@@ -437,3 +437,15 @@ def test_a_suspect_is_not_said_to_work(hosts: Callable[..., Hosts]) -> None:
     assert "1 of 1 components to watch" in said(shown(one))
     one.round(a="degraded")
     assert "All work; 1 of 1 to watch" in said(shown(one))
+
+
+def test_a_fault_whose_healer_is_gone_is_shown_to_need_a_person(hosts: Callable[..., Hosts]) -> None:
+    two = hosts(quorum=1, recovery={"ladder": [{"action": "command", "command": ["true"]}]}, healer="b")
+    two.round(2, a="healthy", b="healthy")
+    two.round(4, a="error", b="error")
+    assert "Needs a person" not in said(shown(two))
+    two.round(14, a="error")
+    two.scenes["a"].now = two.now
+    two.scenes["a"].recover()
+    text = said(shown(two))
+    assert "Needs a person" in text and "its healer b has made no pass since" in text

@@ -39,7 +39,7 @@ def command(app: App, gone: str | None, form: str) -> int:
 
 
 def _row(app: App, host: str, watch: "Watch", votes: dict[str, list["Vote"]], now: float) -> dict[str, Any]:
-    from heartbeat_cli.passes import silent
+    from heartbeat_cli.domain.hosts import is_silent
     from heartbeat_cli.views.rows import iso
 
     looks = {id_: max((one.at for one in of if one.observer == host), default=0.0) for id_, of in votes.items()}
@@ -47,7 +47,7 @@ def _row(app: App, host: str, watch: "Watch", votes: dict[str, list["Vote"]], no
     shared = [id_ for id_ in fresh if id_ in app.config.components and _others(votes[id_], host, looks[id_], app, id_)]
     return {
         "observer": host,
-        "state": "silent" if now - watch.started > silent.after(watch.every) else "watching",
+        "state": "silent" if is_silent(watch, now) else "watching",
         "last_pass": iso(watch.started),
         "every": watch.every,
         "components": sorted(fresh),

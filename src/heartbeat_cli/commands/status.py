@@ -98,7 +98,7 @@ def _word(app: App, key: str, **values: object) -> str:
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
     """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
-    from heartbeat_cli.store import board, company, passes, states
+    from heartbeat_cli.store import board, company, healers, passes, states
     from heartbeat_cli.views import rows
 
     components = {id_: app.config.components[id_] for id_ in wanted}
@@ -107,15 +107,15 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
         together = company.rounds(db, components.values())
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
+        orphans = healers.gone(db, components.values(), now) if incidents else {}
         remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
         remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)
         steps = tried.get(incident.id, ()) if incident else ()
-        found.append(
-            rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, quiet.get(id_), together.get(id_))
-        )
+        more = quiet.get(id_), together.get(id_), id_ in orphans
+        found.append(rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more))
     return found
 
 

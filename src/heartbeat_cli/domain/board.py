@@ -2,7 +2,7 @@
 view words."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from types import MappingProxyType
@@ -125,7 +125,8 @@ class Curve(NamedTuple):
 class Board(NamedTuple):
     """All of it. Mappings are by component id; `seen` has the slots in which something was looked at, `hours` what is
     known of each hour of them, `days` of each day since `midnights[0]`. `away`: since when a spool stands in for the
-    store, whose history is not to be had then. `rounds`: what the hosts say together of what several look at."""
+    store, whose history is not to be had then. `rounds`: what the hosts say together of what several look at.
+    `orphans`: what only hosts that are not there may restart."""
 
     slots: Slots
     midnights: Sequence[float]
@@ -143,6 +144,7 @@ class Board(NamedTuple):
     curves: Sequence[Curve]
     away: float | None = None
     rounds: Mapping[str, Round] = MappingProxyType({})
+    orphans: Collection[str] = ()
 
 
 def together(round_: Round, last_error: str | None) -> str | None:
@@ -183,12 +185,15 @@ def gathered(
     return found
 
 
-def wants(component: Component, incident: Incident | None, tried: Sequence[Attempt], now: float) -> Wanted:
-    """Whether an open incident needs a `person`, because recovery can do no more, or waits for a person's `word`, which
+def wants(
+    component: Component, incident: Incident | None, tried: Sequence[Attempt], now: float, orphaned: bool = False
+) -> Wanted:
+    """Whether an open incident needs a `person`, because recovery can do no more or nobody
+    is there to do it (`orphaned`), or waits for a person's `word`, which
     mode `ask` asks for; while a step is given its time it does not. What a parent holds is the parent's."""
     if incident is None or incident.held_by:
         return ""
-    if incident.recovery == "failed":
+    if orphaned or incident.recovery == "failed":
         return "person"
     pending = bool(tried) and (tried[-1].verify_until or 0.0) > now
     return "word" if component.plan.mode == "ask" and component.plan.ladder and not pending else ""

@@ -3,7 +3,7 @@
 `recover` acts on these decisions, `detect` puts them into the alert: both say the same.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,14 +13,17 @@ from heartbeat_cli.domain.blame import parent_of, policy_of
 from heartbeat_cli.domain.brakes import Brakes
 from heartbeat_cli.domain.component import Component, Rung, ancestors, healed_by, watched_by
 from heartbeat_cli.domain.fault_detection import State, failing_enough
+from heartbeat_cli.domain.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
-from heartbeat_cli.store import company, passes, recoveries, silences, states
+from heartbeat_cli.store import company, healers, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook
+from heartbeat_cli.views import wording
 
 _LEARNED = 1.5  # times the longest start that was seen
 _MOST_LEARNED = 900.0  # seconds
+_TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 
 
 class Facts:
@@ -64,7 +67,8 @@ class Facts:
     def decide(self, component: Component, word: Word, around: Circumstances | None = None) -> Decision:
         """The next step for a component."""
         around = around or self._around(component)
-        return decide(component.plan, self.limits(component), self._past(component), around, self.now, word)
+        found = decide(component.plan, self.limits(component), self._past(component), around, self.now, word)
+        return found._replace(name="orphaned") if found.name == "apart" and self._orphaned(component) else found
 
     def limits(self, component: Component) -> Limits:
         """Times and brakes of a component: its own, else the section's; its grace learns from its past starts."""
@@ -135,12 +139,31 @@ class Facts:
         settled in the store: while that is away only the one that alone may do it knows."""
         healer, here = component.common.healer, self.config.observer
         if watched_by(component, here) and not healed_by(component, here):
-            return f"{healer} restarts it, not this host"
+            return self._orphaned(component) or f"{healer} restarts it, not this host"
         if healer == here or not plugins.looks_out(component.kind, component.settings):
             return None
         if component.id in self._shared:
             return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
         return None
+
+    def _orphaned(self, component: Component) -> str:
+        """That nobody restarts it, where those who may are not there; a person has to."""
+        gone = self._gone.get(component.id)
+        if gone is None:
+            return ""
+        last = "has made no pass"
+        if gone.since is not None:
+            pattern = "%H:%M" if 0 <= self.now - gone.since < _TODAY else "%Y-%m-%d %H:%M"
+            last += f" since {wording.local_time(gone.since, self.config.timezone, pattern)}"
+        by_hand = f"heartbeat recover --component {component.id} --force"
+        return f"nobody restarts it: its healer {gone.healer} {last}; by hand: {by_hand}"
+
+    @cached_property
+    def _gone(self) -> Mapping[str, Gone]:
+        """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
+        here = self.config.observer
+        apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
+        return healers.gone(self.db, apart, self.now)
 
     @cached_property
     def _shared(self) -> Collection[str]:

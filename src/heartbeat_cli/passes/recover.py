@@ -25,7 +25,7 @@ from heartbeat_cli.store.database import Database
 
 _OUTPUT = 4_000
 # Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
-_KEPT = frozenset({"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "busy"})
+_KEPT = frozenset({"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "busy", "orphaned"})
 
 _UNHELPED = ("failed", "denied", "refused")
 _AT_ONCE = 16  # rungs that are taken side by side
@@ -165,7 +165,7 @@ class _Room:
             self._note(facts, component, incident, decision, reason)
             if decision.name in call_for_help.NAMES:
                 call_for_help.call(self.db, self.config, facts, component, incident, decision._replace(reason=reason))
-        failed = decision.name in call_for_help.NAMES
+        failed = decision.name in call_for_help.NAMES or decision.name == "orphaned"
         return Step(component.id, decision.move, reason, decision.name, failed=failed)
 
     def _look_into_orders(self, facts: Facts) -> None:

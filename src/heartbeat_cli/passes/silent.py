@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.component import healed_by
 from heartbeat_cli.domain.coverage import REACH, Watch
+from heartbeat_cli.domain.hosts import LEAST, after, healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.tell import add, muted, tell_of_observer
@@ -22,8 +24,6 @@ from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
 _SIGHTS = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
-_LEAST = 300.0  # seconds
-_PASSES = 3  # of its own distance
 
 
 class _Sight(NamedTuple):
@@ -35,18 +35,13 @@ class _Sight(NamedTuple):
     told: str | None = None
 
 
-def after(every: float) -> float:
-    """Seconds without a pass from which a host counts as silent, when one is expected `every` so many."""
-    return max(_PASSES * every, _LEAST)
-
-
 def watch_over(
     db: Database, config: Config, quiet: Callable[[], Iterable[Silence]], now: float
 ) -> list[tuple[str, str, str]]:
     """Look at all the others; gives what was decided: host, decision, reason."""
     name = _SIGHTS + config.observer
     at, seen = json.loads(preferences.get(db, name) or "[0, {}]")
-    looking = 0 <= now - at <= _LEAST
+    looking = 0 <= now - at <= LEAST
     found, decided = {}, []
     for host, watch in gaps.watches(db).items():
         if host == config.observer:
@@ -76,8 +71,7 @@ def _told(
 ) -> str | None:
     lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
     alert = _alert(config, "observer_silent", host, str(sight.told), now, lasted)
-    alone = _only_its_own(db, host, now)
-    text = wording.word("nobody_looks", config.heartbeat.locale, names=", ".join(alone)) if alone else None
+    text = _left_undone(db, config, host, now)
     details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
     alert = alert._replace(details=details | ({"text": text} if text else {}))
     for silence in quiet:
@@ -106,6 +100,16 @@ def _alert(config: Config, kind: str, host: str, about: str, now: float, reason:
         at=now,
         incident=about,
         reason=reason,
+    )
+
+
+def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
+    """What nobody looks at, and what nobody restarts, now that this host does not: a line each."""
+    watches = {name: one for name, one in gaps.watches(db).items() if name != host}
+    own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, now)]
+    left = {"nobody_looks": _only_its_own(db, host, now), "nobody_restarts": own}
+    return "\n".join(
+        wording.word(key, config.heartbeat.locale, names=", ".join(names)) for key, names in left.items() if names
     )
 
 

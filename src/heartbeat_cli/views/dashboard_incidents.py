@@ -26,7 +26,8 @@ def incidents(board: Board, components: Mapping[str, Component], voice: Voice) -
 def wanted(one: Incident, board: Board, components: Mapping[str, Component], now: float) -> str:
     """`person`, `word` or nothing: see `domain.board.wants`."""
     component = components.get(one.component)
-    return wants(component, one, board.attempts.get(one.id, ()), now) if component else ""
+    tried, orphaned = board.attempts.get(one.id, ()), one.component in board.orphans
+    return wants(component, one, tried, now, orphaned) if component else ""
 
 
 def _incident(one: Incident, board: Board, components: Mapping[str, Component], voice: Voice) -> dict[str, Any]:

@@ -55,6 +55,12 @@ REASONS = {
     ),
     "held: it was started {t} ago; it has {n} s left to come up": "暫緩：它在 {t}前啟動；尚有 {n} 秒等待它啟動",
     "held: {reason}": "暫緩：{reason}",
+    "nobody restarts it: its healer {w} has made no pass since {when}; by hand: {command}": (
+        "無人負責重新啟動：負責的 {w} 自 {when} 起沒有執行；人手重啟：{command}"
+    ),
+    "nobody restarts it: its healer {w} has made no pass; by hand: {command}": (
+        "無人負責重新啟動：負責的 {w} 從未執行；人手重啟：{command}"
+    ),
     "{w} restarts it, not this host": "由 {w} 重新啟動，本機不作處理",
     "other hosts look at it, too, and while the store is away none knows which of them restarts it": (
         "其他主機亦監察它；儲存庫連不上時，無法得知由誰重新啟動"

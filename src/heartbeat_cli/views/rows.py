@@ -54,13 +54,15 @@ def status_row(
     tried: Sequence[Attempt] = (),
     quiet: Quiet | None = None,
     round_: Round | None = None,
+    orphaned: bool = False,
 ) -> Row:
     """Where one component stands, as `status --format json` gives it; `last` is its last look, if any, `incident` the
-    open one and `tried` what recovery did about it, `round_` what several hosts say.
+    open one and `tried` what recovery did about it, `round_` what several hosts say;
+    `orphaned`: nobody who may restart it is there.
 
     `late` says that nobody looks any more: what is stored may have been true long ago.
     """
-    wanted = wants(component, incident, tried, now)
+    wanted = wants(component, incident, tried, now, orphaned)
     alone = unconfirmed(round_, incident)
     status, error = _seen(last, round_)
     age = round(max(0.0, now - last.at), 3) if last else None
@@ -76,13 +78,20 @@ def status_row(
         "late": age is not None and age > late_after(component),
         "incident": incident.id if incident else None,
         "held_by": state.held_by if state else None,
-        "acked": iso(incident.acked) if incident else None,
-        "acked_by": incident.acked_by if incident else None,
-        "quiet": {"kind": quiet.kind, "until": iso(quiet.ends), "reason": redact(quiet.reason)} if quiet else None,
+        **_people(incident, quiet),
         "needs_person": wanted == "person" or alone,
         "waits_for_you": wanted == "word",
         "unconfirmed": alone,
         "votes": [_vote(one) for one in round_.votes] if round_ else [],
+    }
+
+
+def _people(incident: Incident | None, quiet: Quiet | None) -> Row:
+    """Who has seen to it, and who is not told."""
+    return {
+        "acked": iso(incident.acked) if incident else None,
+        "acked_by": incident.acked_by if incident else None,
+        "quiet": {"kind": quiet.kind, "until": iso(quiet.ends), "reason": redact(quiet.reason)} if quiet else None,
     }
 
 

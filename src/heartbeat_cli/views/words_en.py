@@ -53,6 +53,7 @@ WORDS = {
     "recovering": "recovering",
     "resolved": "resolved",
     "nobody_looks": "Nobody looks at these now: {names}",
+    "nobody_restarts": "Nobody restarts these now: {names}",
     "digest_in_fault": "{count} of {total} in fault",
     "digest_well": "None of {total} in fault",
     "digest_begun": "{count} new",
