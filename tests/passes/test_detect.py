@@ -309,3 +309,30 @@ def test_what_another_host_looks_at_is_not_closed(store: Database, store_url: st
     here = Scene(store, store_url, tmp_path, {"other": TCP})
     here.now = there.now + 7200
     assert here.saw(other=GOOD) == [] and "db" in here.incidents
+
+
+SYSTEMD = {"action": "systemd", "unit": "shop.service"}
+
+
+@pytest.mark.parametrize(
+    ("rung", "restart"),
+    [
+        (SYSTEMD, "systemctl restart shop"),
+        (SYSTEMD | {"user": True}, "systemctl --user restart shop"),
+        (SYSTEMD | {"sudo": True}, "sudo systemctl restart shop"),
+        ({"action": "docker", "container": "shop-1"}, "docker restart shop-1"),
+        ({"action": "command", "command": ["it", "--token=x"]}, "heartbeat recover --component shop --force"),
+        (None, None),
+    ],
+)
+def test_an_alert_knows_how_its_component_is_restarted(
+    rung: Any, restart: str | None, store: Database, store_url: str, tmp_path: Path
+) -> None:
+    recovery = {"ladder": [rung] if rung else []}
+    away = {"kind": "agent", "url": "http://192.0.2.1:9/health", "recovery": recovery}
+    scene = Scene(store, store_url, tmp_path, {"shop": away, "near": away | {"url": "http://localhost:9/health"}})
+    for _ in range(3):
+        scene.saw(shop=Reading("error", None, "no"), near=Reading("error", None, "no"))
+    told = {one.component: one.details for one in alerts.between(store, 0.0, 9e9)}
+    assert (told["shop"].get("restart"), told["shop"].get("local")) == (restart, None)
+    assert told["near"]["local"] is True

@@ -50,7 +50,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "Next: step 1 of 2: systemd restart of openclaw-main",
         "",
         "<b>What to do</b>",
-        *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en"), 1)],
+        *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en", observer="pi"), 1)],
         "",
         "<b>http</b>",
         "<pre>no HTTP answer from http://localhost:8000/health</pre>",
@@ -209,3 +209,15 @@ def test_the_manual_names_everything_a_template_may_use() -> None:
     digest = facts.of_digest([alert()], voice.Voice("en", ZONE, (), START), facts.DETAILS[0])
     named = set(re.findall(r"`(\w+)`", manual))
     assert {*values, *digest} - named == set()
+
+
+@pytest.mark.parametrize(("locale", "network"), [("en", "between pi and the agent"), ("zh-HK", "檢查 pi 與代理")])
+def test_the_advice_is_about_this_component_and_this_host(locale: str, network: str) -> None:
+    def advice(**details: Any) -> str:
+        return made(alert(**details), locale).text
+
+    assert "systemctl restart openclaw-main" in advice() and network in advice()
+    assert "docker restart shop-1" in (found := advice(restart="docker restart shop-1")) and "openclaw-" not in found
+    assert network not in advice(local=True)
+    silent = alert("observer_silent", kind="observer")._replace(component="web2{target}")
+    assert "heartbeat observers --forget web2{target}" in made(silent, locale).text

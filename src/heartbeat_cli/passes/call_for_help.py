@@ -6,6 +6,7 @@ from heartbeat_cli.domain.brakes import opener
 from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.ladder import Decision, taken
+from heartbeat_cli.passes import hints
 from heartbeat_cli.passes.facts import Facts
 from heartbeat_cli.passes.tell import tell
 from heartbeat_cli.store import alerts, states
@@ -55,6 +56,7 @@ def _failed(config: Config, facts: Facts, component: Component, incident: Incide
             "kind": component.kind,
             "observer": config.observer,
             "target": target_of(component),
+            **hints.of(component),
             "attempts": [[a.action, a.outcome, a.detail] for a in facts.tried(component)],
         },
     )

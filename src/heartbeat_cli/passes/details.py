@@ -72,8 +72,11 @@ class Surroundings:
         return details
 
     def _facts(self, component: Component) -> dict[str, object]:
+        from heartbeat_cli.passes import hints  # there is seldom something to tell
+
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details["target"] = target_of(component)
+        details |= hints.of(component)
         details["in_fault"] = self._in_fault()
         details["watched"] = len(self.config.components)
         if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:

@@ -28,8 +28,8 @@ RECOMMENDATIONS = {
     "agent": (
         "Check that the agent's process is running.",
         "Read the agent's log from the time of the first failure on.",
-        "Restart the agent: systemctl restart openclaw-{id}.",
-        "Check the network between this host and the agent's address.",
+        "Restart the agent: {restart}.",
+        "Check the network between {observer} and the agent's address.",
     ),
     "database": (
         "Check that the postgres process is running.",
@@ -89,7 +89,7 @@ RECOMMENDATIONS = {
     "observer_silent": (
         "Check that the host is up and reaches the store.",
         "There: systemctl status cron, heartbeat doctor.",
-        "If it is gone for good: heartbeat observers --forget NAME.",
+        "If it is gone for good: heartbeat observers --forget {id}.",
     ),
     "unconfirmed": (
         "Look at it yourself, best from another place.",

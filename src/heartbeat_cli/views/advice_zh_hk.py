@@ -28,8 +28,8 @@ RECOMMENDATIONS = {
     "agent": (
         "檢查代理的進程是否仍在運行。",
         "查看代理由首次失敗起的日誌。",
-        "重新啟動代理：systemctl restart openclaw-{id}。",
-        "檢查本機與代理地址之間的網絡。",
+        "重新啟動代理：{restart}。",
+        "檢查 {observer} 與代理地址之間的網絡。",
     ),
     "database": (
         "檢查 postgres 進程是否仍在運行。",
@@ -89,7 +89,7 @@ RECOMMENDATIONS = {
     "observer_silent": (
         "檢查該主機是否運行，以及能否連上儲存庫。",
         "在該主機執行：systemctl status cron、heartbeat doctor。",
-        "如該主機不再使用：heartbeat observers --forget NAME。",
+        "如該主機不再使用：heartbeat observers --forget {id}。",
     ),
     "unconfirmed": (
         "親自查看，最好從另一處查看。",

@@ -186,9 +186,11 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
         return []
     kind = str(alert.details.get("kind", ""))
     target = str(alert.details.get("target") or alert.component)
+    restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
+    local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     for topic in (alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, alert.component, target, voice.locale):
+        if found := recommendations(topic, alert.component, target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []
 

@@ -1,12 +1,14 @@
 """Words by locale: titles, descriptions, recommendations, and times as people read them."""
 
 import importlib
+import re
 from datetime import datetime
 from types import ModuleType
 from typing import Any
 
 from heartbeat_cli.domain.component import Component
 
+_PLACE = re.compile(r"\{(\w+)\}")
 LOCALES = ("en", "zh-HK")
 
 
@@ -38,10 +40,21 @@ def description(kind: str, locale: str) -> str:
     return str(catalogue(locale).DESCRIPTIONS.get(kind, ""))
 
 
-def recommendations(topic: str, component: str, target: str, locale: str) -> list[str]:
-    """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about."""
+def recommendations(
+    topic: str, component: str, target: str, locale: str, restart: str = "", observer: str = "", local: bool = False
+) -> list[str]:
+    """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
+    command that restarts it, where that is known, `observer` the host that has seen it; what is `local` has no network
+    on the way to it."""
     lines = catalogue(locale).RECOMMENDATIONS.get(topic, ())
-    return [line.replace("{id}", component).replace("{target}", target) for line in lines]
+    values = {"id": component, "target": target, "restart": restart or f"systemctl restart openclaw-{component}"}
+    values["observer"] = observer or word("this_host", locale)
+    # One pass: a name that looks like a placeholder stays a name.
+    return [
+        _PLACE.sub(lambda place: values.get(place[1], place[0]), line)
+        for line in lines
+        if not (local and "{observer}" in line)
+    ]
 
 
 def local_time(at: float, timezone: str, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

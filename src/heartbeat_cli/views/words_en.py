@@ -54,6 +54,7 @@ WORDS = {
     "resolved": "resolved",
     "nobody_looks": "Nobody looks at these now: {names}",
     "nobody_restarts": "Nobody restarts these now: {names}",
+    "this_host": "this host",
     "digest_in_fault": "{count} of {total} in fault",
     "digest_well": "None of {total} in fault",
     "digest_begun": "{count} new",
