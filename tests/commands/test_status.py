@@ -149,3 +149,13 @@ def test_a_fault_whose_healer_is_gone_needs_a_person(hosts: Callable[..., Hosts]
     (row,) = json.loads(heartbeat(folder, "status", "--format", "json").out)
     assert row["needs_person"] is False
     assert heartbeat(folder, "recover", "--component", "web").code == 0
+
+
+def test_the_table_says_who_sees_it_fail(hosts: Callable[..., Hosts]) -> None:
+    three = hosts("abc")
+    three.round(5, a="healthy", b="healthy", c="error")
+    folder = three.toml("a").parent
+    assert "1 of 3 hosts sees it fail (quorum 2): c: c got error" in heartbeat(folder, "status").out
+    three.round(5, a="healthy", b="unhealthy", c="error")
+    out = heartbeat(folder, "status").out
+    assert "2 of 3 hosts see it fail (quorum 2): b: b got unhealthy; c: c got error" in out

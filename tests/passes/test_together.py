@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heartbeat_cli.commands.replay import _judged
+from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.replay import replay
+from heartbeat_cli.passes import report
 from heartbeat_cli.store import company, mirror, silences, spans, spool, states, summary
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
@@ -319,6 +321,19 @@ def test_without_the_store_a_fault_is_left_to_the_one_that_alone_may_heal_it(
         assert [step.decision for step in two.scenes["a"].recover()] == moves
     finally:
         db.close()
+
+
+def test_steps_name_the_host_that_took_them(hosts: Make) -> None:
+    two = hosts("ab", recovery={"ladder": [{"action": "command", "command": ["true"]}]})
+    two.round(5, a="error", b="error")
+    scene = two.scenes["b"]
+    scene.now = two.now
+    assert [step.decision for step in scene.recover("web", forced=True)] == ["ran"]
+    two.round(5, a="healthy", b="healthy")
+    assert [one[0::3] for one in two.alert("recovered")["details"]["attempts"]] == [["command", "b"]]
+    day = report.period(when := report.today(two.now, "UTC"), when, "UTC")
+    made = rendered(report.report(two.db, scene.config, day, two.now), "text", "en")
+    assert "command on b" in made
 
 
 def test_nobody_restarts_what_only_a_silent_host_may(hosts: Make) -> None:

@@ -434,7 +434,7 @@ def test_a_suspect_is_not_said_to_work(hosts: Callable[..., Hosts]) -> None:
     one = hosts("a")
     one.round(a="healthy")
     one.round(a="error")
-    assert "1 of 1 components to watch" in said(shown(one))
+    assert "1 of 1 components to watch" in said(shown(one)) and 'class="votes"' not in shown(one)
     one.round(a="degraded")
     assert "All work; 1 of 1 to watch" in said(shown(one))
 
@@ -449,3 +449,11 @@ def test_a_fault_whose_healer_is_gone_is_shown_to_need_a_person(hosts: Callable[
     two.scenes["a"].recover()
     text = said(shown(two))
     assert "Needs a person" in text and "its healer b has made no pass since" in text
+
+
+def test_a_component_lists_who_sees_what(hosts: Callable[..., Hosts]) -> None:
+    three = hosts("abc")
+    three.round(3, a="healthy", b="healthy", c="error")
+    made = shown(three)
+    assert re.search(r"a healthy \d+ s ago b healthy \d+ s ago c error: c got error \d+ s ago", said(made))
+    assert '<details class="votes">' in made, "folded where they agree that it is well"

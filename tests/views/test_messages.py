@@ -221,3 +221,22 @@ def test_the_advice_is_about_this_component_and_this_host(locale: str, network: 
     assert network not in advice(local=True)
     silent = alert("observer_silent", kind="observer")._replace(component="web2{target}")
     assert "heartbeat observers --forget web2{target}" in made(silent, locale).text
+
+
+@pytest.mark.parametrize(
+    ("locale", "lines"),
+    [
+        ("en", ("web3 still sees it fail: boom", "web4 could not look: no route", "docker on web1: restarted shop")),
+        ("zh-HK", ("web3 仍見它失敗：boom", "web4 未能檢查：no route", "docker（web1）: restarted shop")),
+    ],
+)
+def test_an_end_says_who_does_not_agree_and_which_host_healed_it(locale: str, lines: tuple[str, ...]) -> None:
+    votes = [["web1", "healthy", ""], ["web3", "error", "boom"], ["web4", "unknown", "no route"]]
+    tried = [["docker", "done", "restarted shop", "web1"]]
+    over = alert("recovered", "low", votes=votes, attempts=tried, ended=START + 95)
+    text = made(over, locale).text
+    assert [line for line in lines if line not in text] == [] and "web1 healthy" not in text
+    digest = messages.digest([alert(), over._replace(incident="j")], locale, ZONE, [SECRET], id="d").text
+    assert lines[0] in digest
+    alone = made(alert("recovered", "low", votes=votes[:1], attempts=[tried[0][:3]], ended=START + 95), locale).text
+    assert "web1" not in alone

@@ -28,7 +28,7 @@ def row(component: str, status: str = "healthy", state: str = "healthy", **more:
             "HEARTBEAT UNKNOWN - a: no file; b: slow",
             3,
         ),
-        ([row("a", "unknown"), row("b", "error", error="refused")], "HEARTBEAT CRITICAL - a: unknown; b: refused", 2),
+        ([row("a", "unknown"), row("b", "error", error="refused")], "HEARTBEAT CRITICAL - b: refused; a: unknown", 2),
         ([row("a", "unhealthy", error="503", response_time=0.5)], "HEARTBEAT CRITICAL - a: 503 | a=0.5s", 2),
         (
             [row(f"c{n}", "error", error="x") for n in range(8)],
@@ -59,6 +59,11 @@ def test_a_check(rows: list[dict[str, Any]], line: str, code: int) -> None:
         # a good state is only as good as the last look, and as fresh
         ([row("a", "unknown", "healthy", error="token is away")], "HEARTBEAT UNKNOWN - a: token is away", 3),
         ([row("a", "error", "healthy", error="refused")], "HEARTBEAT WARNING - a: refused", 1),
+        (
+            [row(f"w{n}", "degraded", error="slow") for n in range(6)] + [row("z", "error", "fault", error="refused")],
+            "HEARTBEAT CRITICAL - z: refused; w0: slow; w1: slow; w2: slow; w3: slow; and 2 more",
+            2,
+        ),
         ([row("a", age=7200.0, late=True)], "HEARTBEAT UNKNOWN - a: not looked at for 2 h", 3),
         ([row("a", "error", "fault", age=7200.0, late=True)], "HEARTBEAT CRITICAL - a: not looked at for 2 h", 2),
     ],

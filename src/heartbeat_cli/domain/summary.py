@@ -141,7 +141,7 @@ class Summary(NamedTuple):
     share of the time in which passes ran as they should; `gap_seconds` and `degraded_seconds` count a time once,
     however many observers had it. `flakiest` first is worst. `gauges` are the hosts' and databases' own figures.
     `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight at most) are for drawings.
-    `unconfirmed` is what still fails and too few hosts look at."""
+    `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are known."""
 
     period: Period
     timezone: str
@@ -172,6 +172,7 @@ class Summary(NamedTuple):
     stretches: Mapping[str, tuple[Stretch, ...]] = MappingProxyType({})
     curves: tuple[tuple[float, Gauge], ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
+    hosts: int = 1
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

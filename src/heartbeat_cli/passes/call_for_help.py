@@ -36,10 +36,14 @@ def call(
         if kind == "recovery_braked":
             alerts.add(db, _braked(config, facts, decision), config.channels, facts.now)
         elif states.note_recovery(db, incident.id, came_to):
-            tell(db, config, _failed(config, facts, component, incident, decision), component, facts.quiet, facts.now)
+            tell(
+                db, config, _failed(db, config, facts, component, incident, decision), component, facts.quiet, facts.now
+            )
 
 
-def _failed(config: Config, facts: Facts, component: Component, incident: Incident, decision: Decision) -> Alert:
+def _failed(
+    db: Database, config: Config, facts: Facts, component: Component, incident: Incident, decision: Decision
+) -> Alert:
     kind = NAMES[decision.name]
     return Alert(
         id=_id(facts, component, incident, decision),
@@ -57,7 +61,7 @@ def _failed(config: Config, facts: Facts, component: Component, incident: Incide
             "observer": config.observer,
             "target": target_of(component),
             **hints.of(component),
-            "attempts": [[a.action, a.outcome, a.detail] for a in facts.tried(component)],
+            "attempts": hints.tried(db, facts.tried(component)),
         },
     )
 

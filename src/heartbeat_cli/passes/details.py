@@ -118,4 +118,6 @@ class Surroundings:
         return {"recovery": next_.text, "ask": next_.asks}
 
     def _attempts(self, incident: Incident) -> list[list[str]]:
-        return [[one.action, one.outcome, one.detail] for one in recoveries.of_incident(self.db, incident.id)]
+        from heartbeat_cli.passes import hints
+
+        return hints.tried(self.db, recoveries.of_incident(self.db, incident.id))

@@ -1,7 +1,12 @@
-"""What an alert knows so that its advice fits the component: how it is restarted here, and where it is."""
+"""What an alert knows so that it fits the component: how it is restarted here, where it is, what was done and where."""
+
+from collections.abc import Sequence
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Component, Rung
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.store import gaps
+from heartbeat_cli.store.database import Database
 
 
 def of(component: Component) -> dict[str, object]:
@@ -12,6 +17,12 @@ def of(component: Component) -> dict[str, object]:
     if not plugins.looks_out(component.kind, component.settings):
         found["local"] = True
     return found
+
+
+def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
+    """Attempts as an alert's details hold them: action, outcome, detail, and where there are several hosts, which."""
+    several = bool(attempts) and len(gaps.watches(db)) > 1
+    return [[one.action, one.outcome, one.detail, *([one.observer] if several else [])] for one in attempts]
 
 
 def _by_hand(rung: Rung) -> str:

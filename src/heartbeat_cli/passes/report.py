@@ -72,6 +72,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         total(tallies),
         gap_seconds=union(((one.started, one.ended) for one in missed), span.start, until),
         degraded_seconds=union(((one.started, one.ended) for one in degraded), span.start, until),
+        hosts=len(gaps.watches(db)),
         unconfirmed=tuple(one for one in doubts.standing(db, config.components.values()) if one.since < span.end),
     )
     return _with_trends(db, _with_availability(db, made, config.report.target))

@@ -12,6 +12,7 @@ from heartbeat_cli.domain.board import Board, Glance, unconfirmed
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.quorum import Vote
 from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views import charts, dashboard_bars
 from heartbeat_cli.views.dashboard_incidents import wanted
@@ -89,6 +90,7 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
         "cause": voice.said(glance.error or "", 200) if glance and glance.status != "healthy" else "",
+        "votes": [_vote(vote, voice) for vote in (board.rounds[one.id].votes if one.id in board.rounds else ())],
         "spark": _spark([seen[n].response if n in seen else None for n in range(board.slots.number)], voice),
         "day": dashboard_bars.day(board, one.id, voice),
         "days": dashboard_bars.days(board, one.id, voice),
@@ -138,6 +140,18 @@ def _notes(board: Board, components: Mapping[str, Component], one: Component, la
     if quiet:
         notes.append(voice.word(f"quiet_{quiet.kind}", until=voice.moment(quiet.ends).shown))
     return notes
+
+
+def _vote(one: Vote, voice: Voice) -> dict[str, Any]:
+    """What one of several hosts sees."""
+    level_ = "bad" if one.status in FAILURES else {"healthy": "ok", "degraded": "warn"}.get(one.status, "dim")
+    return {
+        "host": voice.clean(one.observer, 60),
+        "level": level_,
+        "status": voice.word(one.status),
+        "error": voice.said(one.error or "", 160) if one.status != "healthy" else "",
+        "look": voice.moment(one.at),
+    }
 
 
 def _spark(values: Sequence[float | None], voice: Voice) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import description, local_time, recommendations
 
@@ -200,13 +201,18 @@ def _tried(alert: Alert, voice: Voice) -> list[Values]:
     return [
         {
             "number": number,
-            "action": voice.clean(str(action), 60),
+            "action": _where(voice.clean(str(action), 60), voice.clean(str(host[0]), 60) if host else "", voice),
             "outcome": voice.word(voice.clean(str(outcome), 60)),
             "done": outcome in ("done", "working", "cut off"),
             "detail": voice.said(str(detail)),
         }
-        for number, (action, outcome, detail, *_) in list(enumerate(rows, 1))[-_TRIED:]
+        for number, (action, outcome, detail, *host) in list(enumerate(rows, 1))[-_TRIED:]
     ]
+
+
+def _where(action: str, host: str, voice: Voice) -> str:
+    """A step and the host that took it, where there are several."""
+    return voice.word("on_host", action=action, host=host) if host else action
 
 
 def _votes(alert: Alert, voice: Voice) -> list[Values]:
@@ -217,6 +223,8 @@ def _votes(alert: Alert, voice: Voice) -> list[Values]:
             "host": voice.clean(str(host), 60),
             "status": voice.word(voice.clean(str(status), 20)),
             "said": voice.said(str(error), 120),
+            "fails": status in FAILURES,
+            "unknown": status == "unknown",
         }
         for host, status, error, *_ in rows[:_PIECES]
     ]

@@ -41,11 +41,8 @@ def _aged(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _line(rows: Sequence[Mapping[str, Any]], codes: Sequence[int], done: str) -> tuple[str, int]:
     code = next(grave for grave in _GRAVEST if grave in codes)
-    bad = [
-        f"{row['component']}: {one_line(row['error'] or row['status'], 80)}"
-        for row, c in zip(rows, codes, strict=True)
-        if c
-    ]
+    ranked = sorted(zip(rows, codes, strict=True), key=lambda one: _GRAVEST.index(one[1]))  # only a few are shown
+    bad = [f"{row['component']}: {one_line(row['error'] or row['status'], 80)}" for row, c in ranked if c]
     text = "; ".join(bad[:5]) + (f"; and {len(bad) - 5} more" if len(bad) > 5 else "")
     if not bad:
         text = f"{len(rows)} component{'s' if len(rows) > 1 else ''} {done}, all healthy"

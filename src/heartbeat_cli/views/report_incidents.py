@@ -178,7 +178,7 @@ def _healing(story: Story, speech: Speech) -> str:
     """What was tried and what it came to."""
     if (cure := story.healed_by) is not None:
         detail = speech.said(cure.detail, 120)
-        what = speech.clean(cure.action, 40) + (speech.word("colon") + detail if detail else "")
+        what = speech.step(cure) + (speech.word("colon") + detail if detail else "")
         return speech.within(speech.word("healed_by", action=what), speech.word("verified"))
     tried = speech.phrases(_attempt(one, speech) for one in story.attempts[-4:])
     if len(story.attempts) > 4:
@@ -189,7 +189,7 @@ def _healing(story: Story, speech: Speech) -> str:
 
 
 def _attempt(one: Attempt, speech: Speech) -> str:
-    outcome = f"{speech.clean(one.action, 40)} {outcome_word(one.outcome, speech)}"
+    outcome = f"{speech.step(one)} {outcome_word(one.outcome, speech)}"
     detail = speech.said(one.detail, 70) if one.outcome != "done" else ""
     return speech.within(outcome, detail)
 

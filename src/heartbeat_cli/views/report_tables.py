@@ -109,7 +109,7 @@ def _attempt(one: Attempt, speech: Speech) -> tuple[str, ...]:
     if one.outcome in ("done", "failed"):
         outcome = speech.listed([outcome, speech.word("verified" if one.verified is not None else "not_verified")])
     said = speech.said(one.detail, 200)
-    return speech.when(one.started), speech.name(one.component), speech.clean(one.action, 40), outcome, said
+    return speech.when(one.started), speech.name(one.component), speech.step(one), outcome, said
 
 
 def alerts(speech: Speech) -> Part:

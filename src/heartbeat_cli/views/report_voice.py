@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.summary import Summary
 from heartbeat_cli.redact import redact
@@ -60,6 +61,13 @@ class Speech(NamedTuple):
     def within(self, text: str, remark: str) -> str:
         """A text with a remark in brackets."""
         return f"{text}{self.word('brackets', remark=remark)}" if remark else text
+
+    def step(self, attempt: Attempt) -> str:
+        """What an attempt did, and where there are several hosts, on which."""
+        action = self.clean(attempt.action, 40)
+        if self.summary.hosts < 2 or not attempt.observer:
+            return action
+        return self.word("on_host", action=action, host=self.clean(attempt.observer, 40))
 
     def severity(self, severity: Severity | str) -> str:
         return wording.word(severity, self.locale)

@@ -7,6 +7,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import local_time, word
 
@@ -82,8 +83,15 @@ def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
         "status": word(row["status"], locale),
         "response": took(row["response_time"]),
         "last_look": word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
-        "cause": "; ".join(part for part in (*notes(row, locale, timezone), row["error"]) if part),
+        "cause": "; ".join(part for part in (*notes(row, locale, timezone), _cause(row)) if part),
     }
+
+
+def _cause(row: Mapping[str, Any]) -> str:
+    """The error, and of what several hosts look at, who sees what."""
+    failing = [one for one in row.get("votes", ()) if one["status"] in FAILURES]
+    said = "; ".join(f"{one['observer']}: {one['error'] or one['status']}" for one in failing)
+    return f"{row['error']}: {said}" if said else row["error"] or ""
 
 
 def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:

@@ -55,6 +55,8 @@ WORDS = {
     "nobody_looks": "Nobody looks at these now: {names}",
     "nobody_restarts": "Nobody restarts these now: {names}",
     "this_host": "this host",
+    "votes": "Who sees what",
+    "on_host": "{action} on {host}",
     "digest_in_fault": "{count} of {total} in fault",
     "digest_well": "None of {total} in fault",
     "digest_begun": "{count} new",

@@ -55,6 +55,8 @@ WORDS = {
     "nobody_looks": "目前無人監察：{names}",
     "nobody_restarts": "目前無人負責重新啟動：{names}",
     "this_host": "本機",
+    "votes": "各主機所見",
+    "on_host": "{action}（{host}）",
     "digest_in_fault": "{total} 個組件中有 {count} 個故障",
     "digest_well": "{total} 個組件均沒有故障",
     "digest_begun": "{count} 項新警報",
