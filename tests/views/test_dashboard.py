@@ -457,3 +457,29 @@ def test_a_component_lists_who_sees_what(hosts: Callable[..., Hosts]) -> None:
     made = shown(three)
     assert re.search(r"a healthy \d+ s ago b healthy \d+ s ago c error: c got error \d+ s ago", said(made))
     assert '<details class="votes">' in made, "folded where they agree that it is well"
+
+
+def test_the_hosts_are_shown_where_there_are_several_the_silent_ones_first(hosts: Callable[..., Hosts]) -> None:
+    three = hosts("abc")
+    three.round(a="healthy", b="healthy")
+    assert "c watching" not in said(shown(three))
+    three.round(2, a="healthy", b="healthy", c="healthy")
+    three.round(14, a="healthy", c="healthy")
+    text = said(shown(three))
+    found = re.search(r"Hosts that watch b silent since 12:01 Last pass (\d+ min|\d+ s) ago", text)
+    assert found and text.index("b silent since") < text.index("a watching") < text.index("c watching")
+    assert re.search(r"c watching Last pass \d+ s ago 1 component ", text)
+
+
+def test_one_host_alone_has_no_list_of_hosts(hosts: Callable[..., Hosts]) -> None:
+    one = hosts("a")
+    one.round(2, a="healthy")
+    assert "Hosts that watch" not in said(shown(one))
+
+
+def test_a_step_names_its_host_where_there_are_several(hosts: Callable[..., Hosts]) -> None:
+    two = hosts("ab", recovery={"ladder": [{"action": "command", "command": ["true"]}]})
+    two.round(5, a="error", b="error")
+    two.scenes["b"].now = two.now
+    two.scenes["b"].recover("web", forced=True)
+    assert "command on b" in said(shown(two))

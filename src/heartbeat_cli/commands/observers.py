@@ -8,8 +8,7 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.coverage import Watch
-    from heartbeat_cli.domain.quorum import Vote
+    from heartbeat_cli.domain.hosts import Standing
 
 
 @click.command("observers")
@@ -22,13 +21,13 @@ def command(app: App, gone: str | None, form: str) -> int:
     A host that has made none for three times its own distance, and five minutes at least, is silent; the others tell
     of it once, and once when it is back. Exit code 1 when one is silent.
     """
-    from heartbeat_cli.store import company, gaps
+    from heartbeat_cli.store import observers
 
     if gone is not None:
         return _forget(app, gone)
     with app.store() as db:
-        watches, votes, now = gaps.watches(db), company.lookers(db), app.now()
-    found = [_row(app, host, watch, votes, now) for host, watch in watches.items()]
+        now = app.now()
+        found = [_row(one) for one in observers.standings(db, app.config.components, now)]
     if form == "json":
         print_json(found)
     elif not found:
@@ -38,33 +37,17 @@ def command(app: App, gone: str | None, form: str) -> int:
     return 1 if any(row["state"] == "silent" for row in found) else 0
 
 
-def _row(app: App, host: str, watch: "Watch", votes: dict[str, list["Vote"]], now: float) -> dict[str, Any]:
-    from heartbeat_cli.domain.hosts import is_silent
+def _row(one: "Standing") -> dict[str, Any]:
     from heartbeat_cli.views.rows import iso
 
-    looks = {id_: max((one.at for one in of if one.observer == host), default=0.0) for id_, of in votes.items()}
-    fresh = [id_ for id_, at in looks.items() if at and at >= watch.started - _far(app, id_)]
-    shared = [id_ for id_ in fresh if id_ in app.config.components and _others(votes[id_], host, looks[id_], app, id_)]
     return {
-        "observer": host,
-        "state": "silent" if is_silent(watch, now) else "watching",
-        "last_pass": iso(watch.started),
-        "every": watch.every,
-        "components": sorted(fresh),
-        "shared": sorted(shared),
+        "observer": one.observer,
+        "state": "silent" if one.silent else "watching",
+        "last_pass": iso(one.last_pass),
+        "every": one.every,
+        "components": list(one.components),
+        "shared": list(one.shared),
     }
-
-
-def _far(app: App, id_: str) -> float:
-    from heartbeat_cli.domain.coverage import REACH
-    from heartbeat_cli.store import company
-
-    one = app.config.components.get(id_)
-    return company.reaches(one) if one else REACH
-
-
-def _others(votes: list["Vote"], host: str, at: float, app: App, id_: str) -> bool:
-    return any(one.observer != host and one.at > at - _far(app, id_) for one in votes)
 
 
 def _show(app: App, found: list[dict[str, Any]], now: float) -> None:

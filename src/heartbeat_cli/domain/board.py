@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain.alert import Alert, Sent
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.hosts import Standing
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.quorum import Round
 from heartbeat_cli.domain.result import Status
@@ -126,7 +127,7 @@ class Board(NamedTuple):
     """All of it. Mappings are by component id; `seen` has the slots in which something was looked at, `hours` what is
     known of each hour of them, `days` of each day since `midnights[0]`. `away`: since when a spool stands in for the
     store, whose history is not to be had then. `rounds`: what the hosts say together of what several look at.
-    `orphans`: what only hosts that are not there may restart."""
+    `orphans`: what only hosts that are not there may restart. `observers`: the hosts, where they are several."""
 
     slots: Slots
     midnights: Sequence[float]
@@ -145,6 +146,7 @@ class Board(NamedTuple):
     away: float | None = None
     rounds: Mapping[str, Round] = MappingProxyType({})
     orphans: Collection[str] = ()
+    observers: Sequence[Standing] = ()
 
 
 def together(round_: Round, last_error: str | None) -> str | None:

@@ -1,10 +1,11 @@
 """The hosts that share a store: when one counts as silent, and what nobody restarts because of that. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Component, healed_by
-from heartbeat_cli.domain.coverage import Watch
+from heartbeat_cli.domain.coverage import REACH, Watch
+from heartbeat_cli.domain.quorum import Vote
 
 LEAST = 300.0  # seconds without a pass that are never a silence
 _PASSES = 3  # of its own distance
@@ -16,6 +17,34 @@ class Gone(NamedTuple):
 
     healer: str
     since: float | None
+
+
+class Standing(NamedTuple):
+    """Where a host stands: the start of its last pass and the seconds until the next one, what it looks at, and what of
+    that others look at, too."""
+
+    observer: str
+    silent: bool
+    last_pass: float
+    every: float
+    components: tuple[str, ...]
+    shared: tuple[str, ...]
+
+
+def standing(
+    host: str, watch: Watch, votes: Mapping[str, Sequence[Vote]], reaches: Mapping[str, float], now: float
+) -> Standing:
+    """A host, by the newest looks of all at each component; `reaches`: for how long a look at what is configured is a
+    vote."""
+    looks = {id_: max((one.at for one in of if one.observer == host), default=0.0) for id_, of in votes.items()}
+    fresh = [id_ for id_, at in looks.items() if at and at >= watch.started - reaches.get(id_, REACH)]
+    shared = [
+        id_
+        for id_ in fresh
+        if id_ in reaches and any(one.observer != host and one.at > looks[id_] - reaches[id_] for one in votes[id_])
+    ]
+    silent = is_silent(watch, now)
+    return Standing(host, silent, watch.started, watch.every, tuple(sorted(fresh)), tuple(sorted(shared)))
 
 
 def after(every: float) -> float:

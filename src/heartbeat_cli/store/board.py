@@ -27,7 +27,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.quorum import Round
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.store import alerts, board_days, company, healers, silences, spool, states
+from heartbeat_cli.store import alerts, board_days, company, healers, observers, silences, spool, states
 from heartbeat_cli.store.database import Database
 
 _ALERTS = 12  # shown on the page
@@ -67,6 +67,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
         away=away.started if away else None,
         rounds=rounds,
+        observers=[] if away else observers.standings(db, config.components, now, several=True),
         orphans=healers.gone(db, config.components.values(), now).keys(),
     )
 

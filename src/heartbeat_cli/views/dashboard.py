@@ -15,6 +15,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_incidents import incidents, wanted
+from heartbeat_cli.views.dashboard_observers import observers
 from heartbeat_cli.views.dashboard_rows import Group, counted, groups
 from heartbeat_cli.views.voice import Moment, Voice, percent
 
@@ -49,6 +50,7 @@ def page(board: Board, config: Config, now: float) -> str:
         "legend": dashboard_bars.legend(),
         "days": len(board.midnights),
         "spark": (charts.SPARK_WIDTH, charts.SPARK_HEIGHT),
+        "observers": observers(board.observers, voice),
         "hosts": _hosts(board, config.components, voice),
         "area": (charts.AREA_WIDTH, charts.AREA_HEIGHT),
         "alerts": [_alert(alert, board.deliveries.get(alert.id, ()), voice) for alert in board.alerts],

@@ -48,7 +48,7 @@ def _incident(one: Incident, board: Board, components: Mapping[str, Component], 
         "affected_more": max(0, len(taken) - _INCIDENTS),
         "needs_person": want == "person",
         "waits": f"heartbeat recover --component {one.component}" if want == "word" else "",
-        "steps": [_step(attempt, voice) for attempt in tried[-_STEPS:]],
+        "steps": [_step(attempt, len(board.observers) > 1, voice) for attempt in tried[-_STEPS:]],
         "steps_before": max(0, len(tried) - _STEPS),
         "nothing": _nothing(component, voice),
     }
@@ -63,13 +63,14 @@ def _nothing(component: Component | None, voice: Voice) -> str:
     return voice.word("nothing_tried")
 
 
-def _step(one: Attempt, voice: Voice) -> dict[str, Any]:
+def _step(one: Attempt, several: bool, voice: Voice) -> dict[str, Any]:
+    action = voice.clean(one.action, 60)
     outcome, judged = voice.word(one.outcome), one.verify_until is None or voice.now > one.verify_until
     if one.outcome == "done" and (one.verified or judged):
         outcome += f" – {voice.word('verified' if one.verified else 'not_verified')}"
     return {
         "level": "ok" if one.verified else "bad" if one.outcome in _FAILED else "dim" if _idle(one) else "warn",
-        "action": voice.clean(one.action, 60),
+        "action": voice.word("on_host", action=action, host=voice.clean(one.observer, 40)) if several else action,
         "outcome": outcome,
         "detail": voice.said(one.detail, 200),
         "at": voice.moment(one.started),

@@ -1,0 +1,24 @@
+"""The hosts that watch, on the dashboard: shown where there are several, the silent ones first."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from heartbeat_cli.domain.hosts import Standing
+from heartbeat_cli.views.voice import Voice
+
+
+def observers(found: Iterable[Standing], voice: Voice) -> list[dict[str, Any]]:
+    """One after the other: name, when its last pass began, what it looks at; a silent one says since when."""
+    return [_observer(one, voice) for one in sorted(found, key=lambda one: (not one.silent, one.observer))]
+
+
+def _observer(one: Standing, voice: Voice) -> dict[str, Any]:
+    last = voice.moment(one.last_pass)
+    count = len(one.components)
+    return {
+        "name": voice.clean(one.observer, 80),
+        "level": "bad" if one.silent else "ok",
+        "state": voice.word("silent_since", since=last.shown) if one.silent else voice.word("watching"),
+        "last": last,
+        "components": voice.word("looks_at_1" if count == 1 else "looks_at_n", count=count),
+    }
