@@ -55,8 +55,14 @@ def next_(
         ([tried(0, "working", ago=61)], "run", 1),
         ([tried(0, "running", ago=29)], "wait", 0),  # killed in the middle: it may still be at work
         ([tried(0, "running", ago=31)], "prove", 0),
-        ([tried(0, "running", ago=44, observer="there")], "wait", 0),
-        ([tried(0, "running", ago=46, observer="there")], "prove", 0),
+        ([tried(0, "running", ago=89, observer="there")], "wait", 0),  # its clock may be behind ours
+        ([tried(0, "running", ago=91, observer="there")], "prove", 0),
+        ([tried(0, "done", ago=119, observer="there")], "wait", 0),
+        ([tried(0, "done", ago=121, observer="there")], "run", 1),
+        ([tried(0, "running", ago=-0.1, observer="there")], "wait", 0),  # or before it
+        ([tried(0, "done", ago=-300, observer="there")], "wait", 0),
+        ([tried(0, "running", ago=-301, observer="there")], "prove", 0),  # ours was put back
+        ([tried(0, "failed", ago=-5, observer="there")], "run", 1),
         ([tried(0, "lost", ago=31)], "run", 0),  # it never began: it is not forgotten
         ([tried(1, "lost", ago=31)], "run", 1),
         ([tried(0, "cut off", ago=59)], "wait", 0),
@@ -205,6 +211,30 @@ def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
     if decision.move == "run" and not forced:  # nothing that may still be at work is overtaken
         last = [one for one in before if one.outcome != "held"][-1:]
         assert not any(one.outcome == "running" and 0 <= NOW - one.started < 30 for one in last)
+
+
+@given(
+    st.floats(-60.0, 300.0),
+    st.floats(-5.0, 59.9),
+    st.sampled_from(["running", "done", "working", "cut off"]),
+    attempts.map(lambda found: [one for one in found if one.started < NOW - 100]),
+)
+def test_whatever_the_skew_no_step_follows_that_of_another_host_while_it_is_at_work(
+    skew: float, ago: float, outcome: str, before: list[Attempt]
+) -> None:
+    """It began `ago` seconds ago, in truth (a little later than we look: while we were reading), and comes up in 60."""
+    theirs = tried(0, outcome, ago - skew, observer="there")
+    if outcome != "running" or ago < 30:
+        for limits in (LIMITS, Limits(60.0)):
+            decision = next_([*before, theirs], limits=limits)
+            assert decision.move == "wait", decision
+
+
+def test_backoff_counts_the_step_that_another_host_dated_ahead() -> None:
+    braked = LIMITS._replace(brakes=Brakes(backoff=600, budget=2))
+    healed = [tried(0, "done", ago=-200, observer="there", verified=NOW + 210)]
+    assert next_(healed, limits=braked).name == "backoff"
+    assert next_([*healed, tried(0, "done", ago=1, verified=NOW)], limits=braked).name == "budget"
 
 
 def test_a_rung_in_a_few_words_never_shows_an_address() -> None:

@@ -288,7 +288,22 @@ def test_of_two_hosts_only_one_heals(ward: Make, store_url: str) -> None:
     scene = one.fault()
     elsewhere = Attempt("there/1", scene.incidents["main"].id, "main", 0, "command", "person", "there", scene.now)
     recoveries.save(scene.db, elsewhere._replace(verify_until=scene.now + 60))
-    assert one.recover() == [("wait", "step 1 was cut off and may still be at work: 20 s left")]
+    assert one.recover() == [("wait", "step 1 was cut off and may still be at work: 65 s left")]
+    assert one.steps == []
+
+
+@pytest.mark.parametrize("outcome", ["running", "done"])
+@pytest.mark.parametrize("skew", [0.1, 2.0, 120.0])
+def test_a_step_of_a_host_whose_clock_is_before_ours_is_waited_for(ward: Make, outcome: str, skew: float) -> None:
+    """Or that was recorded after we asked what time it is, and before we read."""
+    from heartbeat_cli.domain.incident import Attempt
+
+    one = ward()
+    scene = one.fault()
+    begun = scene.now + skew
+    elsewhere = Attempt("there/1", scene.incidents["main"].id, "main", 0, "command", "heartbeat", "there", begun)
+    recoveries.save(scene.db, elsewhere._replace(outcome=outcome, verify_until=begun + 60))
+    assert [step.decision for step in scene.recover()] == ["wait"]
     assert one.steps == []
 
 

@@ -69,7 +69,8 @@ def opener(brakes: Brakes, own: Sequence[Taken], now: float) -> Taken | None:
     if not own:
         return None
     last = own[-1]
-    spent = sum(last.started - brakes.window < one.started <= last.started for one in own)
+    # In both directions: with several hosts the last step may bear an earlier time than those before it.
+    spent = sum(abs(last.started - one.started) < brakes.window for one in own)
     return last if spent >= brakes.budget and not quiet(brakes, last.started, now) else None
 
 

@@ -74,7 +74,9 @@ class Decision(NamedTuple):
 
 
 _NO_WORD = Word()
-_SLACK = 15.0  # seconds a cut-off step of another host may need beyond its timeout: to drain first, and to be given up
+# Seconds that a step of another host gets beyond its time: to drain first and to be given up, and for a clock that is
+# behind ours. And how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
+_SLACK, _LEAD = 60.0, 300.0
 
 
 def decide(
@@ -90,6 +92,7 @@ def decide(
         return Decision("nothing", "nothing", "no recovery steps are configured for it")
     if not word.forced and (held := _held(plan, limits, past, around)):
         return held
+    now = _caught_up(past, now)
     decision = _next(plan, limits, past, now, word)
     if decision.move == "run" and not word.forced:
         if braked := _braked(limits, past, decision, now):
@@ -164,6 +167,12 @@ def _just_healed(tried: Sequence[Attempt], looked: float | None) -> Attempt | No
     return last if looked < last.started else None
 
 
+def _caught_up(past: Past, now: float) -> float:
+    """Now, or the start of the newest step that another host dated a little later: that has just been taken."""
+    theirs = (one.started for one in (*past.tried, *past.own) if one.observer != past.here and one.outcome != "held")
+    return max((at for at in theirs if now < at <= now + _LEAD), default=now)
+
+
 def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Decision:
     """The next rung, brakes aside."""
     tried = _round(past.tried, limits, now)
@@ -216,18 +225,19 @@ def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Att
 
 def _in_progress(last: Attempt, limits: Limits, here: str, now: float) -> Decision | None:
     """The last step is still at work, or what it started may still come up. No waiting when the clock was put back
-    behind it, lest it wait for hours."""
+    behind it, lest it wait for hours: what is ahead of `now` still is our own, or was dated by a wrong clock."""
     if now < last.started:
         return Decision("prove", "cut off", "a step was cut off", last.rung) if last.outcome == "running" else None
+    slack = 0.0 if last.observer == here else _SLACK
     if last.outcome == "running":
-        left = last.started + limits.timeout + (0.0 if last.observer == here else _SLACK) - now
+        left = last.started + limits.timeout + slack - now
         if left > 0:
             reason = f"step {last.rung + 1} was cut off and may still be at work: {left:.0f} s left"
             return Decision("wait", "cut off", reason)
         return Decision("prove", "cut off", f"step {last.rung + 1} was cut off", last.rung)
     comes_up = last.outcome in ("done", "working", "cut off") and last.verified is None
-    if comes_up and last.verify_until is not None and last.verify_until > now:
-        left = last.verify_until - now
+    if comes_up and last.verify_until is not None and last.verify_until + slack > now:
+        left = last.verify_until + slack - now
         return Decision("wait", "coming up", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
     return None
 
