@@ -155,6 +155,7 @@ def test_observers(cluster: Cluster) -> None:
     ]
     with closing(stores.connect(cluster.dsn, 5)) as db, db.transaction():
         db.run("UPDATE heartbeat_settings SET value = '[1.0, 2.0, 0.0, null, 60.0]' WHERE name = 'watched/beta'")
+        db.run("DELETE FROM heartbeat_settings WHERE name LIKE 'sights/%'")
     ended = heartbeat(home, "observers", "--format", "json")
     rows = json.loads(ended.out)
     assert ended.code == 1 and [row["state"] for row in rows] == ["watching", "silent", "watching"]

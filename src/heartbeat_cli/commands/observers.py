@@ -27,7 +27,7 @@ def command(app: App, gone: str | None, form: str) -> int:
         return _forget(app, gone)
     with app.store() as db:
         now = app.now()
-        found = [_row(one) for one in observers.standings(db, app.config.components, now)]
+        found = [_row(one) for one in observers.standings(db, app.config.components, app.config.observer, now)]
     if form == "json":
         print_json(found)
     elif not found:

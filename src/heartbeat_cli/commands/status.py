@@ -107,7 +107,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
         together = company.rounds(db, components.values())
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
-        orphans = healers.gone(db, components.values(), now) if incidents else {}
+        orphans = healers.gone(db, components.values(), app.config.observer, now) if incidents else {}
         remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
         remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
     found = []

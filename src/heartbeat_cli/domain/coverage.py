@@ -8,6 +8,8 @@ from heartbeat_cli.domain.plain import duration
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be looked at
 MISSED = 2.5  # ticks without a pass that are a gap
+_SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that somebody should hear of
+_REGULAR = 2  # ticks that passes must have come for before anybody expects the next one
 HOUR = 3_600
 REACH = round(MISSED * TICK)  # seconds that a look speaks for at most, of a component that wants one every minute
 LONGEST = 6 * HOUR  # and of one that wants it seldom: how far back the store has to read to know how an hour began
@@ -34,14 +36,25 @@ class Degraded(NamedTuple):
 
 class Watch(NamedTuple):
     """How far an observer's regular passes have come: the last one's start and end; `ahead`, the farthest they had
-    come before the clock was set back; the last gap between two of them, if any; and how many seconds after a pass the
-    next one was expected."""
+    come before the clock was set back; the last gap between two of them, if any; how many seconds after a pass the
+    next one was expected; and since when they have come without a gap, 0 once that was long enough to count on them."""
 
     started: float
     ended: float
     ahead: float = 0.0
     gap: tuple[float, float] | None = None
     every: float = TICK
+    since: float = 0.0
+
+    @property
+    def regular(self) -> bool:
+        """Whether passes come by themselves: a few by hand, on a laptop or while it is set up, promise no more."""
+        return self.since == 0.0
+
+
+def silent_after(every: float) -> float:
+    """Seconds without a pass that people should hear of, when one is expected `every` so many."""
+    return max(_SILENT * every, _LEAST)
 
 
 def reach(interval: float) -> int | None:
@@ -86,9 +99,11 @@ def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | No
 def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:
     """The watch after one more regular pass."""
     if watch is None:
-        return Watch(started, ended, every=every)
+        return Watch(started, ended, every=every, since=started)
     ahead = max(watch.ahead, watch.ended) if started < watch.started or watch.ahead > started else 0.0
-    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap, every)
+    since = started if watch.since and gap else min(watch.since, started)
+    since = 0.0 if started - since >= _REGULAR * every else since
+    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap, every, since)
 
 
 def union(spans: Iterable[tuple[float, float | None]], start: float, end: float) -> float:

@@ -1,14 +1,11 @@
-"""The hosts that share a store: when one counts as silent, and what nobody restarts because of that. Pure."""
+"""The hosts that share a store: where each stands, and what nobody restarts because one is silent. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Component, healed_by
 from heartbeat_cli.domain.coverage import REACH, Watch
 from heartbeat_cli.domain.quorum import Vote
-
-LEAST = 300.0  # seconds without a pass that are never a silence
-_PASSES = 3  # of its own distance
 
 
 class Gone(NamedTuple):
@@ -32,7 +29,7 @@ class Standing(NamedTuple):
 
 
 def standing(
-    host: str, watch: Watch, votes: Mapping[str, Sequence[Vote]], reaches: Mapping[str, float], now: float
+    host: str, watch: Watch, votes: Mapping[str, Sequence[Vote]], reaches: Mapping[str, float], silent: bool
 ) -> Standing:
     """A host, by the newest looks of all at each component; `reaches`: for how long a look at what is configured is a
     vote."""
@@ -43,18 +40,7 @@ def standing(
         for id_ in fresh
         if id_ in reaches and any(one.observer != host and one.at > looks[id_] - reaches[id_] for one in votes[id_])
     ]
-    silent = is_silent(watch, now)
     return Standing(host, silent, watch.started, watch.every, tuple(sorted(fresh)), tuple(sorted(shared)))
-
-
-def after(every: float) -> float:
-    """Seconds without a pass from which a host counts as silent, when one is expected `every` so many."""
-    return max(_PASSES * every, LEAST)
-
-
-def is_silent(watch: Watch, now: float) -> bool:
-    """Whether a host has made no pass for too long, by its own clock."""
-    return now - watch.started > after(watch.every)
 
 
 def has_healer(component: Component) -> bool:
@@ -62,14 +48,14 @@ def has_healer(component: Component) -> bool:
     return component.common.healer != "*" and bool(component.plan.ladder) and component.plan.mode != "off"
 
 
-def healer_gone(component: Component, watches: Mapping[str, Watch], now: float) -> Gone | None:
-    """Who should restart it and is not there; None while somebody is who may."""
+def healer_gone(component: Component, watches: Mapping[str, Watch], silent: Collection[str]) -> Gone | None:
+    """Who should restart it and is not there, of the hosts that are known; None while somebody is who may."""
     if not has_healer(component):
         return None
     able = {host: watch for host, watch in watches.items() if healed_by(component, host)}
     if not able:
         return Gone(component.common.healer, None)
-    if not all(is_silent(watch, now) for watch in able.values()):
+    if not able.keys() <= set(silent):
         return None
     last = max(able, key=lambda host: able[host].started)
     return Gone(last, able[last].started)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, watched_by
-from heartbeat_cli.domain.coverage import TICK, missed, watched
+from heartbeat_cli.domain.coverage import MISSED, TICK, missed, watched
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
@@ -74,10 +74,21 @@ def keep(db: Database, config: Config, seen: Checked) -> None:
     host does not watch it may look at, but has no say in: that is not kept."""
     mine = {id_: one for id_, one in seen.readings.items() if watched_by(config.components[id_], config.observer)}
     if not mine:
+        if seen.regular:
+            _still_here(db, config, seen)
         return
     with db.transaction():
         passes.save(db, seen.done, mine, config.components)
         if seen.regular:
+            _go_on_watching(db, config, seen)
+
+
+def _still_here(db: Database, config: Config, seen: Checked) -> None:
+    """Nothing was due, for hours perhaps, and the others of the store wait for a sign of life: a write now and then,
+    before it would be late."""
+    before = gaps.watch(db, config.observer)
+    if before is not None and abs(seen.started - before.started) > MISSED * before.every / 2:
+        with db.transaction():
             _go_on_watching(db, config, seen)
 
 

@@ -163,7 +163,7 @@ class Facts:
         """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
         here = self.config.observer
         apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
-        return healers.gone(self.db, apart, self.now)
+        return healers.gone(self.db, apart, self.config.observer, self.now)
 
     @cached_property
     def _shared(self) -> Collection[str]:

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.coverage import silent_after
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.tell import add, muted, tell_of_observer
@@ -13,9 +14,7 @@ from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
-_LEAST = 300.0  # seconds without a pass that somebody should hear of
 _SAME = 0.001  # seconds: a store keeps microseconds
-_PASSES = 3  # and as many passes must have failed to come
 
 
 def missed(
@@ -24,7 +23,7 @@ def missed(
     """Tell of the gap that one of the passes which `started` then has ended, if there is one that matters; gives the
     reason. A silence of everything, or of this host's name, keeps it back."""
     watch = gaps.watch(db, config.observer)
-    if watch is None or watch.gap is None:
+    if watch is None or watch.gap is None or not watch.regular:
         return None
     begun, ended = watch.gap
     if not any(abs(one - ended) < _SAME for one in started):
@@ -33,7 +32,7 @@ def missed(
     from heartbeat_cli.passes.check import expected_every
 
     every = expected_every(db, config)
-    if ended - begun <= max(_PASSES * every, _LEAST):
+    if ended - begun <= silent_after(every):
         return None
     reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
     if silent.back(db, config, watch.gap, now):

@@ -5,59 +5,52 @@ Their clocks are not ours: a host is silent when what it last wrote has not chan
 were looking all that time.
 """
 
-import json
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import healed_by
-from heartbeat_cli.domain.coverage import REACH, Watch
-from heartbeat_cli.domain.hosts import LEAST, after, healer_gone
+from heartbeat_cli.domain.coverage import LONGEST, REACH, Watch, silent_after
+from heartbeat_cli.domain.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.tell import add, muted, tell_of_observer
-from heartbeat_cli.store import alerts, company, gaps, preferences
+from heartbeat_cli.passes.tell import add, listeners_of_observer, muted, post, tell_of_observer
+from heartbeat_cli.store import alerts, company, gaps, sights
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.sights import Sight
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
-
-_SIGHTS = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
-
-
-class _Sight(NamedTuple):
-    """The start of a host's last pass by its clock, since when that has stood still by ours, and the incident that was
-    made of it."""
-
-    started: float
-    since: float
-    told: str | None = None
 
 
 def watch_over(
     db: Database, config: Config, quiet: Callable[[], Iterable[Silence]], now: float
 ) -> list[tuple[str, str, str]]:
     """Look at all the others; gives what was decided: host, decision, reason."""
-    name = _SIGHTS + config.observer
-    at, seen = json.loads(preferences.get(db, name) or "[0, {}]")
-    looking = 0 <= now - at <= LEAST
-    found, decided = {}, []
-    for host, watch in gaps.watches(db).items():
+    at, seen = sights.seen(db, config.observer)
+    watches = gaps.watches(db)
+    looking = sights.looking(watches.get(config.observer), at, now)
+    found: dict[str, Sight] = {}
+    decided = []
+    for host, watch in watches.items():
         if host == config.observer:
             continue
-        old = _Sight(*seen[host]) if host in seen else _Sight(watch.started, now)
+        old = seen.get(host, Sight(watch.started, now))
         sight = old if looking else old._replace(since=now)
         if watch.started != old.started:
-            sight = _Sight(watch.started, now)
+            sight = Sight(watch.started, now)
             if old.told and _told_back(db, config, host, old.told, now):
                 decided.append((host, "observer_back", "it makes passes again"))
-        elif sight.told is None and now - sight.since > after(watch.every):
+        elif sight.told is not None:
+            if _told_after_all(db, config, host, sight.told, quiet(), now):
+                decided.append((host, "told", "the silence that kept it back is over"))
+        elif watch.regular and now - sight.since > silent_after(watch.every):
             sight = sight._replace(told=incident_id(host, watch.ended))
             if reason := _told(db, config, host, watch, sight, quiet(), now):
                 decided.append((host, "observer_silent", reason))
         found[host] = sight
-    preferences.put(db, name, json.dumps([now, found]))
+    sights.keep(db, config.observer, now, found)
     return decided
 
 
@@ -67,7 +60,7 @@ def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> 
 
 
 def _told(
-    db: Database, config: Config, host: str, watch: Watch, sight: _Sight, quiet: Iterable[Silence], now: float
+    db: Database, config: Config, host: str, watch: Watch, sight: Sight, quiet: Iterable[Silence], now: float
 ) -> str | None:
     lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
     alert = _alert(config, "observer_silent", host, str(sight.told), now, lasted)
@@ -79,6 +72,16 @@ def _told(
             new = add(db, config, muted(alert, silence), (), now)
             return f"{lasted}; muted: {silence.kind} {silence.id}" if new else None
     return lasted if tell_of_observer(db, config, alert, now) else None
+
+
+def _told_after_all(db: Database, config: Config, host: str, about: str, quiet: Iterable[Silence], now: float) -> bool:
+    """A silence kept it back, and is over; the host is silent still."""
+    alert, channels = f"{about}/observer_silent", listeners_of_observer(config, "high")
+    covered = any(fnmatchcase(host, silence.target) for silence in quiet)
+    if covered or not channels or alerts.deliveries(db, [alert]):
+        return False
+    post(db, config, alert, "high", channels, now)
+    return True
 
 
 def _told_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
@@ -105,19 +108,27 @@ def _alert(config: Config, kind: str, host: str, about: str, now: float, reason:
 
 def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
     """What nobody looks at, and what nobody restarts, now that this host does not: a line each."""
-    watches = {name: one for name, one in gaps.watches(db).items() if name != host}
-    own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, now)]
-    left = {"nobody_looks": _only_its_own(db, host, now), "nobody_restarts": own}
+    watches = gaps.watches(db)
+    gone = sights.silent(db, config.observer, watches, now) | {host}
+    own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
+    left = {"nobody_looks": _only_its_own(db, config, host, watches, gone), "nobody_restarts": own}
     return "\n".join(
         wording.word(key, config.heartbeat.locale, names=", ".join(names)) for key, names in left.items() if names
     )
 
 
-def _only_its_own(db: Database, host: str, now: float) -> list[str]:
-    """What nobody looks at any more, now that this host does not."""
-    return [
-        id_
-        for id_, votes in company.lookers(db).items()
-        if any(one.observer == host for one in votes)
-        and not any(one.observer != host and one.at > now - REACH for one in votes)
-    ]
+def _only_its_own(
+    db: Database, config: Config, host: str, watches: Mapping[str, Watch], gone: Collection[str]
+) -> list[str]:
+    """What nobody looks at any more, now that this host does not: what it looked at until then, and no other does. Each
+    is measured by its own last pass, whatever its clock says."""
+    found = []
+    for id_, votes in company.lookers(db).items():
+        one = config.components.get(id_)
+        # How often it is looked at only its hosts know: what is not in our configuration may be wanted seldom.
+        mine, others = (company.reaches(one),) * 2 if one else (LONGEST, REACH)
+        last = {vote.observer: vote.at - watches[vote.observer].started for vote in votes if vote.observer in watches}
+        lives = any(ago >= -others for name, ago in last.items() if name not in gone)
+        if last.get(host, -math.inf) >= -mine and not lives:
+            found.append(id_)
+    return found

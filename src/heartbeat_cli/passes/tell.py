@@ -32,9 +32,14 @@ def tell(
 def tell_of_observer(db: Database, config: Config, alert: Alert, now: float) -> bool:
     """Record an alert about the host that looks. It concerns everything, so a channel that hears of some components
     only takes it, too, if it is grave enough; one that is told late does not, unless there is no other."""
-    takers = audience(commons(config), alert.severity, None)
+    return add(db, config, alert, listeners_of_observer(config, alert.severity), now)
+
+
+def listeners_of_observer(config: Config, severity: Severity) -> list[str]:
+    """The channels that hear of such an alert."""
+    takers = audience(commons(config), severity, None)
     at_once, _ = split(commons(config), takers)
-    return add(db, config, alert, at_once or takers, now)
+    return at_once or takers
 
 
 def add(

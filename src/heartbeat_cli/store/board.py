@@ -67,8 +67,8 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
         away=away.started if away else None,
         rounds=rounds,
-        observers=[] if away else observers.standings(db, config.components, now, several=True),
-        orphans=healers.gone(db, config.components.values(), now).keys(),
+        observers=[] if away else observers.standings(db, config.components, config.observer, now, several=True),
+        orphans=healers.gone(db, config.components.values(), config.observer, now).keys(),
     )
 
 

@@ -45,8 +45,8 @@ def forget_watch(db: Database, observer: str) -> bool:
 def _watch(text: str | None) -> Watch | None:
     if text is None:
         return None
-    started, ended, ahead, gap, *every = json.loads(text)  # `every` came later
-    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *every)
+    started, ended, ahead, gap, *rest = json.loads(text)  # the rest came later, and more may come
+    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *rest[:2])
 
 
 def edges(db: Database) -> tuple[float, float] | None:

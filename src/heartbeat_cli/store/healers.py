@@ -4,16 +4,17 @@ from collections.abc import Iterable
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.hosts import Gone, has_healer, healer_gone
-from heartbeat_cli.store import company, gaps
+from heartbeat_cli.store import company, gaps, sights
 from heartbeat_cli.store.database import Database
 
 
-def gone(db: Database, components: Iterable[Component], now: float) -> dict[str, Gone]:
-    """Of these components, who should restart it and is not there. While a spool stands in for the store nobody can
+def gone(db: Database, components: Iterable[Component], observer: str, now: float) -> dict[str, Gone]:
+    """Of these components, who should restart it and is not there, as this `observer` sees it. While a spool stands in for the store nobody can
     tell: then nothing comes of the others."""
     asked = [one for one in components if has_healer(one)]
     if not asked or company.is_apart(db):
         return {}
     watches = gaps.watches(db)
-    found = {one.id: healer_gone(one, watches, now) for one in asked}
+    silent = sights.silent(db, observer, watches, now)
+    found = {one.id: healer_gone(one, watches, silent) for one in asked}
     return {id_: one for id_, one in found.items() if one is not None}

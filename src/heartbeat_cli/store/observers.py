@@ -4,18 +4,19 @@ from collections.abc import Mapping
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.hosts import Standing, standing
-from heartbeat_cli.store import company, gaps
+from heartbeat_cli.store import company, gaps, sights
 from heartbeat_cli.store.database import Database
 
 
 def standings(
-    db: Database, components: Mapping[str, Component], now: float, *, several: bool = False
+    db: Database, components: Mapping[str, Component], observer: str, now: float, *, several: bool = False
 ) -> list[Standing]:
-    """Every host, by name; of what is not configured here, looks count for the usual time. `several`: none where there
-    is but one, which is all that is read then."""
+    """Every host, by name, as this `observer` sees it; of what is not configured here, looks count for the usual time.
+    `several`: none where there is but one, which is all that is read then."""
     watches = gaps.watches(db)
     if several and len(watches) < 2:
         return []
     votes = company.lookers(db)
     reaches = {id_: company.reaches(one) for id_, one in components.items()}
-    return [standing(host, watch, votes, reaches, now) for host, watch in watches.items()]
+    silent = sights.silent(db, observer, watches, now)
+    return [standing(host, watch, votes, reaches, host in silent) for host, watch in watches.items()]
