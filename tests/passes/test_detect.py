@@ -7,7 +7,8 @@ import pytest
 
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import alerts, recoveries, silences, states
+from heartbeat_cli.passes import check
+from heartbeat_cli.store import alerts, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from tests.parts.scene import START, Scene
@@ -300,6 +301,44 @@ def test_the_fault_of_what_was_removed_is_closed_and_told_to_who_heard_of_it(
     assert after.saw(other=GOOD) == ["db closed"]
     assert after.incidents == {} and after.outbox[-1] == "unwatched to log: waiting"
     assert after.saw(other=GOOD) == []
+
+
+def turn(scene: Scene, now: float, **seen: Reading) -> list[str]:
+    """A regular pass of a host, judged."""
+    scene.now, me = now, scene.config.observer
+    done = passes.Pass(check.pass_id(me, now), me, now, now + 1)
+    check.keep(scene.db, scene.config, check.Checked(done, seen))
+    return scene.detect()
+
+
+@pytest.mark.parametrize(
+    ("later", "hours", "reason"),
+    [
+        ({}, 6, "it is no longer in the configuration"),
+        ({"web": TCP | {"observer": "z"}}, 3, "no host looks at it any more"),
+    ],
+)
+def test_what_all_hosts_dropped_or_left_to_one_that_there_is_not_is_closed(
+    store: Database, store_url: str, tmp_path: Path, later: dict[str, Any], hours: int, reason: str
+) -> None:
+    def hosts(components: dict[str, Any]) -> list[Scene]:
+        return [Scene(store, store_url, tmp_path, components, heartbeat={"observer": name}) for name in ("a", "b")]
+
+    now, decided = START, list[str]()
+    for _ in range(4):
+        decided += [said for one in hosts({"web": TCP, "other": TCP}) for said in turn(one, now, web=BAD, other=GOOD)]
+        now += 60
+    assert "web opened" in decided
+    a, b = hosts({"other": TCP} | later)
+    for ten in range(1, 18):  # b is off for three hours: it may still have it
+        assert "web closed" not in turn(a, now + ten * 600, other=GOOD)
+    begun, now = now, now + 3 * 3_600
+    while "web closed" not in decided:
+        decided += [said for one in (b, a) for said in turn(one, now, other=GOOD)]
+        now += 600
+    assert abs(now - begun - hours * 3_600) <= 1_200
+    assert a.incidents == {}
+    assert [one.reason for one in alerts.between(store, 0.0, 9e9) if one.type == "unwatched"] == [reason]
 
 
 def test_what_another_host_looks_at_is_not_closed(store: Database, store_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
 from heartbeat_cli.domain.blame import advance
-from heartbeat_cli.domain.component import Component, topological
+from heartbeat_cli.domain.component import Component, topological, watched_by
 from heartbeat_cli.domain.fault_detection import Event, Observation
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.windows import LONGEST
@@ -130,12 +130,13 @@ class _Room:
             self.verdicts += [Verdict(*one) for one in found]
 
     def _close_what_was_removed(self) -> None:
-        if any(id_ not in self.config.components for id_ in self._open):
+        known, here = self.config.components, self.config.observer
+        if any(id_ not in known or not watched_by(known[id_], here) for id_ in self._open):
             from heartbeat_cli.passes import removed
 
-            for id_ in removed.close(self.db, self.config, self._open, self.now):
+            for id_, reason in removed.close(self.db, self.config, self._open, self.now).items():
                 del self._open[id_]
-                self.verdicts.append(Verdict(id_, "closed", removed.REASON))
+                self.verdicts.append(Verdict(id_, "closed", reason))
 
     def _tell_what_was_kept_back(self, untold: list[tuple[str, str, str]]) -> None:
         """A silence is over and the fault, or slowness, it kept back is not: now it is told."""

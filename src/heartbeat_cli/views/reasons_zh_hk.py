@@ -34,6 +34,7 @@ REASONS = {
     "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",
+    "no host looks at it any more": "再沒有主機檢查它",
     "no recovery steps are configured for it": "沒有為它設定修復步驟",
     "first step of {n}": "共 {n} 步的第一步",
     "step {n} was taken; it has {n2} s left to come up": "已採取第 {n} 步；尚餘 {n2} 秒等待啟動",
