@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from heartbeat_cli.commands.replay import _judged
 from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.replay import replay
 from heartbeat_cli.passes import report
-from heartbeat_cli.store import company, mirror, silences, spans, spool, states, summary
+from heartbeat_cli.store import company, mirror, recoveries, silences, spans, spool, states, summary
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views.reasons import translated
@@ -282,6 +283,34 @@ def test_a_doubt_is_everybodys(hosts: Make) -> None:
     assert [one for one in decided if one.startswith("web")] == ["web unconfirmed"]
     assert three.round(12, c="healthy").count("web unconfirmed_ended") == 1
     assert [one for one in three.told() if one.startswith("unconf")] == ["unconfirmed", "unconfirmed_ended"]
+
+
+# --- clocks ---
+
+
+@pytest.mark.parametrize("back", [60.0, 2 * 86_400.0])
+def test_one_host_whose_clock_is_set_back_moves_nothing_that_is_shared(hosts: Make, back: float) -> None:
+    two = hosts("ab")
+    two.round(6, a="error", b="error")
+    silences.add(two.db, Silence("s1", "web", "silence", two.now - 1, two.now + 86_400, "work", "me"))
+    before = states.open_incidents(two.db), two.state, silences.active(two.db, two.now)
+    two.keep("a", "error", at=two.now - 30 - back)
+    assert (states.open_incidents(two.db), two.state, silences.active(two.db, two.now)) == before
+    assert before[2] != []
+
+
+def test_what_it_has_for_itself_comes_back_with_it(hosts: Make, tmp_path: Path) -> None:
+    two = hosts("ab")
+    two.round(6, a="error", b="error")
+    incident = states.open_incidents(two.db)["web"]
+    states.save_incident(two.db, incident._replace(id="mine@1", component="mine"))
+    for observer in "ab":
+        attempt = Attempt(f"{observer}/1", incident.id, "web", 0, "command", "heartbeat", observer, two.now)
+        recoveries.save(two.db, attempt._replace(verify_until=two.now + 60))
+    now = two.now - 86_400
+    two.keep("a", "error", at=now)
+    assert states.open_incidents(two.db)["mine"].started == now
+    assert [one.started for one in recoveries.of_incident(two.db, incident.id)] == [now, two.now]
 
 
 # --- the store is away ---

@@ -95,7 +95,9 @@ def _still_here(db: Database, config: Config, seen: Checked) -> None:
 def _go_on_watching(db: Database, config: Config, seen: Checked) -> None:
     before = gaps.watch(db, config.observer)
     if before is not None and seen.started < before.started:
-        clock.set_back(db, seen.started)
+        others = (one.started for host, one in gaps.watches(db).items() if host != config.observer)
+        ours_is_wrong = any(started > seen.started for started in others)
+        clock.set_back(db, seen.started, config.observer if ours_is_wrong else None)
     gap = missed(before, config.observer, seen.started, seen.tick)
     if gap is not None:
         gaps.note(db, gap)
