@@ -1,10 +1,12 @@
 """Coverage by hand; which time between two passes is a gap, whatever the clock does."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.coverage import Gap, Watch, covered_percent, missed, unfinished, watched
+from heartbeat_cli.domain.coverage import Gap, Watch, common, covered_percent, missed, unfinished, union, watched
 
 
 def gap(started: float, ended: float, observer: str = "here") -> Gap:
@@ -98,3 +100,24 @@ def test_the_one_that_still_goes_on() -> None:
 def test_the_pace_decides() -> None:
     assert gaps_of([0.0, 300, 600], tick=300) == []
     assert gaps_of([0.0, 300, 600], tick=60) == [(2, 300), (302, 600)]
+
+
+_marks = st.lists(st.integers(0, 10_000_000), max_size=8, unique=True).map(sorted)
+
+
+@given(st.lists(_marks, min_size=1, max_size=3))
+def test_nobody_watches_where_everybody_has_a_gap_to_the_microsecond(marks: list[list[int]]) -> None:
+    of = [
+        [Gap(str(n), a / 1e6, b / 1e6, "why") for a, b in zip(one[::2], one[1::2], strict=False)]
+        for n, one in enumerate(marks)
+    ]
+    edges = sorted({0, 10_000_000, *(mark for one in marks for mark in one)})
+    pieces = pairwise(edges)
+    inside = [
+        (a, b)
+        for a, b in pieces
+        if all(any(g.started * 1e6 <= a + 0.5 and g.ended * 1e6 >= b - 0.5 for g in one) for one in of)
+    ]
+    found = [(one.started, one.ended) for one in common(of)]
+    assert union(found, 0.0, 10.0) == sum(b - a for a, b in inside) / 1e6
+    assert found == sorted(found)

@@ -15,8 +15,8 @@ from heartbeat_cli.domain.coverage import Watch
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.domain.summary import Summary, total
-from heartbeat_cli.passes import report
-from heartbeat_cli.store import alerts, gaps, recoveries
+from heartbeat_cli.passes import check, report
+from heartbeat_cli.store import alerts, gaps, passes, recoveries
 from heartbeat_cli.store.database import Database
 from tests.parts.hosts import Hosts
 from tests.parts.scene import Scene
@@ -226,6 +226,29 @@ def test_what_a_person_looks_at_while_cron_is_dead_is_a_heartbeat_and_no_time(
     made = report.report(store, scene.config, report.period(DAY, DAY, "UTC"), utc(2026, 11, 22, 13))
     assert {one.component: one.heartbeats for one in made.tallies} == {"db": 1, "main": 2}
     assert (made.whole.up_us, made.whole.down_us, made.whole.answered) == (1_000_000, 0, 2)
+
+
+def test_with_several_hosts_only_what_nobody_watched_is_a_gap(store: Database, store_url: str, tmp_path: Path) -> None:
+    """a is off for four hours, b for two of them and two more, c joins when all is over."""
+    began = utc(2026, 11, 22, 0)
+    times = {"a": (0, 2, 6, 10), "b": (0, 4, 8, 10), "c": (9, 9, 9, 10)}
+    scenes = {}
+    for name, (first, off, on, last) in times.items():
+        (tmp_path / name).mkdir()
+        scenes[name] = one = Scene(store, store_url, tmp_path / name, {"main": TCP}, heartbeat={"observer": name})
+        one.tables["heartbeat"]["timezone"] = "UTC"
+        for hour in (h / 4 for h in range(first * 4, last * 4 + 1)):
+            if not off < hour < on:
+                now = began + hour * 3_600
+                done = passes.Pass(check.pass_id(name, now), name, now, now)
+                check.keep(store, one.config, check.Checked(done, {"main": GOOD}, 900.0))
+    now = began + 10 * 3_600
+    made = report.report(store, scenes["a"].config, report.period(DAY, DAY, "UTC"), now)
+    assert made.gap_seconds == 2 * 3_600
+    assert [(one.started - began, one.ended - began) for one in made.gaps] == [(4 * 3_600, 6 * 3_600)]
+    assert made.coverage_percent == pytest.approx(80.0)
+    later = report.report(store, scenes["a"].config, report.period(DAY, DAY, "UTC"), now + 6 * 3_600)
+    assert later.gap_seconds == 8 * 3_600, "and since then none of them watches"
 
 
 def test_alerts_newest_first_and_reports_are_no_alerts(store: Database, store_url: str, tmp_path: Path) -> None:

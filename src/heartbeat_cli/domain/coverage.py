@@ -1,7 +1,7 @@
 """What was not watched, or not kept where it belongs: gaps between passes, and times on the local spool."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
@@ -115,6 +115,16 @@ def union(spans: Iterable[tuple[float, float | None]], start: float, end: float)
         total += max(0, min(ended, last) - max(began, until))
         until = max(until, ended)
     return total / 1e6
+
+
+def common(of: Sequence[Sequence[Gap]]) -> list[Gap]:
+    """The times that lie in a gap of every observer: only then nobody watched. Each bears the name and reason of the
+    gap that began last; its ends are ends that were given, so that sums stay exact."""
+    found = list(of[0]) if of else []
+    for gaps in of[1:]:
+        both = [(a, b) for a in found for b in gaps if max(a.started, b.started) < min(a.ended, b.ended)]
+        found = [max(a, b, key=lambda one: one.started)._replace(ended=min(a.ended, b.ended)) for a, b in both]
+    return sorted(found, key=lambda one: one.started)
 
 
 def covered_percent(gaps: Iterable[Gap], start: float, end: float) -> float | None:

@@ -138,10 +138,11 @@ class Summary(NamedTuple):
     `until` is how far the period has come (its end, once that is over). `tallies` are by component id, `whole` is all
     of them together: its availability is the mean of the components', each weighted by the time that is known of it,
     its budget that of the average component. `incidents` oldest first, `alerts` newest first. `coverage_percent`, the
-    share of the time in which passes ran as they should; `gap_seconds` and `degraded_seconds` count a time once,
-    however many observers had it. `flakiest` first is worst. `gauges` are the hosts' and databases' own figures.
-    `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight at most) are for drawings.
-    `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are known."""
+    share of the time in which passes ran as they should, on one host at least; `gaps` are when none watched, and
+    `degraded_seconds` counts a time once, however many observers had it. `flakiest` first is worst. `gauges` are the
+    hosts' and databases' own figures. `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight
+    at most) are for drawings. `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are
+    known."""
 
     period: Period
     timezone: str

@@ -3,6 +3,7 @@
 All of it from rollups and small tables: the log is only asked for hours that are not rolled up, and parts of hours.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Literal
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain import availability, trends
-from heartbeat_cli.domain.coverage import Gap, covered_percent, hour_of, unfinished, union
+from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, common, covered_percent, hour_of, unfinished, union
 from heartbeat_cli.domain.gauge import Gauge, joined
 from heartbeat_cli.domain.summary import Period, Stretch, Summary, total
 from heartbeat_cli.domain.trends import Comparison, Forecast, Hour, Shift
@@ -183,12 +184,33 @@ def _missed(
     db: Database, config: Config, span: Period, until: float, now: float | None
 ) -> tuple[list[Gap], float | None]:
     """The gaps of the period, one that still goes on included, and since when that one does."""
-    missed = gaps.between(db, span.start, span.end)
+    missed = _of_all(db, gaps.between(db, span.start, span.end), until if now is None else now)
     # Judged as of now, so that a day that ended a minute into it knows of it as the days after do.
     gap = None if now is None else _unfinished(db, config, now)
     if gap is None or gap.started >= until or gap.ended <= span.start:
         return missed, None
-    return [*missed, gap._replace(ended=until)], max(span.start, gap.started)
+    return [*(one for one in missed if one.started < gap.started), gap._replace(ended=until)], max(
+        span.start, gap.started
+    )
+
+
+def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
+    """With several hosts, the times in which none watched: one does not before its first pass, and after its last."""
+    watches = gaps.watches(db)
+    if len({*watches, *(one.observer for one in missed)}) < 2:
+        return missed
+    known = gaps.observed(db)
+    begun = min((first for first, _ in known.values()), default=now) + HOUR  # before that only hours are remembered
+    of = []
+    for host, (first, last) in known.items():
+        watch = watches.get(host, Watch(last, last))
+        own = [one for one in missed if one.observer == host]
+        if host not in watches and not own:
+            continue  # a look or two at named components, by hand
+        before = [Gap(host, -math.inf, first, "not yet watching")] if first > begun else []
+        after = unfinished(watch, host, now, watch.every)
+        of.append([*before, *own, *([after] if after else [])])
+    return common(of) if of else missed
 
 
 def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:

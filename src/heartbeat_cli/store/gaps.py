@@ -65,6 +65,15 @@ def edges(db: Database) -> tuple[float, float] | None:
     return (float(min(begins)), float(max(ends))) if begins and ends else None
 
 
+def observed(db: Database) -> dict[str, tuple[float, float]]:
+    """When every observer that has kept passes started its first and its last one of those that are not forgotten."""
+    rows = db.rows(
+        "SELECT o.id, min(p.started), max(p.started) FROM heartbeat_pass_rows p"
+        " JOIN heartbeat_observers o ON o.key = p.observer GROUP BY o.id"
+    )
+    return {name: (first, last) for name, first, last in rows}
+
+
 def between(db: Database, start: float, end: float) -> list[Gap]:
     """The gaps that touch a span of time, oldest first."""
     rows = db.rows(

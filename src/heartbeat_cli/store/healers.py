@@ -9,8 +9,8 @@ from heartbeat_cli.store.database import Database
 
 
 def gone(db: Database, components: Iterable[Component], observer: str, now: float) -> dict[str, Gone]:
-    """Of these components, who should restart it and is not there, as this `observer` sees it. While a spool stands in for the store nobody can
-    tell: then nothing comes of the others."""
+    """Of these components, who should restart it and is not there, as this `observer` sees it. While a spool stands in
+    for the store nobody can tell: then nothing comes of the others."""
     asked = [one for one in components if has_healer(one)]
     if not asked or company.is_apart(db):
         return {}
