@@ -1,6 +1,9 @@
 """Passes and heartbeats: kept whole, kept once, read as people query them."""
 
 import json
+import threading
+import time
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +13,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.result import STATUSES, Metric, Reading, unknown
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import board, passes
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.database import Database, connect
 from heartbeat_cli.store.passes import Pass
 from tests.parts.stores import elsewhere
 
@@ -244,3 +247,32 @@ def test_two_detections_at_once_take_turns(store: Database, store_url: str) -> N
     for number in range(5):
         passes.save(store, pass_at(NOON + number), SEEN, COMPONENTS)
     assert sorted(elsewhere(store_url, _DETECT)) == ["0\n", "5\n"]
+
+
+@pytest.mark.parametrize(("held", "gets_it"), [(1.2, True), (3.0, False)])
+def test_a_turn_is_waited_for_longer_than_a_statement_and_not_for_ever(
+    store: Database, store_url: str, held: float, gets_it: bool
+) -> None:
+    """Another host brings what it has seen in a long outage; the store answers all the time."""
+    if store.dialect == "sqlite":
+        return
+    taken = threading.Event()
+
+    def judge() -> None:
+        with closing(connect(store_url, 5.0)) as there, there.transaction():
+            passes.waiting(there, "there")
+            taken.set()
+            time.sleep(held)
+
+    other = threading.Thread(target=judge)
+    other.start()
+    try:
+        assert taken.wait(5.0)
+        with closing(connect(store_url, 0.5)) as here, nullcontext() if gets_it else pytest.raises(StoreError):
+            here.patience = 1.0
+            with here.transaction():
+                assert passes.waiting(here, "here") == []
+                assert here.rows("SHOW statement_timeout") == here.rows("SHOW lock_timeout") == [("450ms",)]
+            assert here.patience > 0.5, "that was no fault of the store"
+    finally:
+        other.join()

@@ -17,6 +17,7 @@ from heartbeat_cli.redact import redact
 
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+_TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -51,6 +52,11 @@ class Database:
         """Run one statement and return what it gives."""
         cursor = self._execute(sql, params)
         return cursor.fetchall() if cursor.description else []
+
+    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
+        transactions take turns by themselves."""
+        return self.rows(sql, params)
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it touched."""
@@ -208,6 +214,13 @@ class Postgres(Database):
         finally:
             self._timeout, self.begin = usual
 
+    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for
+        longer than for a statement, and that is not charged to the patience."""
+        usual, longer = _limits(self._timeout, self._timeout), _limits(self._timeout * _TURN, self._timeout * _TURN)
+        with self.unhurried(self._timeout * _TURN):
+            return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
+
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
         begun = time.monotonic()
@@ -221,10 +234,12 @@ class Postgres(Database):
 
 
 def _begin(statement: float, lock: float) -> str:
-    limits = (
-        f"SET LOCAL {name}_timeout = {max(1, int(s * 900))}" for name, s in (("statement", statement), ("lock", lock))
-    )
-    return "; ".join(("BEGIN", *limits))
+    return f"BEGIN; {_limits(statement, lock)}"
+
+
+def _limits(statement: float, lock: float) -> str:
+    times = (("statement", statement), ("lock", lock))
+    return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
 
 _TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat

@@ -224,10 +224,10 @@ def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]
 def waiting(db: Database, observer: str) -> list[Waiting]:
     """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
     detection begins, on any host: two that read the same counters would overwrite each other's."""
-    # In one round trip; the second statement sees what was kept while the first one waited.
-    lock = f"SELECT pg_advisory_xact_lock({_LOCK}); " if db.dialect == "postgres" else ""
-    passes = db.rows(
-        f"{lock}SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
+    # The statement sees what was kept while the turn was waited for.
+    passes = db.in_turn(
+        _LOCK,
+        "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
         " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
         " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",

@@ -20,7 +20,9 @@ from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.passes import PassRow, insert, observer_keys
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
-_CHUNK = 200  # passes replayed and judged at a time: bounds the memory a long outage takes
+# Passes replayed and judged at a time: bounds the memory a long outage takes, and how long other hosts wait meanwhile,
+# for no two judge at once.
+_CHUNK = 25
 
 _PASSES = (
     f"SELECT p.key, o.id, {', '.join(f'p.{name}' for name in PassRow._fields)} FROM heartbeat_pass_rows p"
