@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.parts.postgres_impostor import impostor
-from tests.parts.verb import Ended, heartbeat
+from tests.parts.verb import Ended
+from tests.parts.verb import from_nothing as heartbeat
 
 VERBS = sorted(
     path.stem

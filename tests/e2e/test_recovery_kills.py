@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.docker import RunContainer, unique, wait_for
+from tests.parts.forked import Forked
 from tests.parts.kill_points import GRACE, Fault, Story, plays, rows
 from tests.parts.postgres import fresh_database
 from tests.parts.systemd import SystemdBox
@@ -160,14 +160,13 @@ class Host:
             recovery = {{ ladder = [{{ action = "command", command = ["/bin/sh", "-c", "{work}"] }}] }}
             """)
 
-    def begin(self, verb: str) -> "subprocess.Popen[str]":
+    def begin(self, verb: str) -> Forked:
         """A process group of its own, as cron starts it."""
-        argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(self.config), verb]
-        environment, pipe = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}, subprocess.PIPE
-        return subprocess.Popen(argv, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return Forked(["--config", str(self.config), verb], self.folder, environment, session=True)
 
     def heartbeat(self, verb: str) -> str:
-        said, complaint = (one := self.begin(verb)).communicate(timeout=60)
+        said, complaint = (one := self.begin(verb)).communicate()
         assert one.returncode in (0, 1) and not complaint, complaint
         return said
 
@@ -195,7 +194,7 @@ def killed_in_its_step(host: Host, verb: str) -> None:
     one = host.begin(verb)
     wait_for(lambda: host.done, "the step")
     os.killpg(one.pid, signal.SIGKILL)
-    one.communicate(timeout=30)
+    one.communicate()
 
 
 def test_a_step_that_outlives_its_killed_process_group_gets_no_second_beside_it(tmp_path: Path) -> None:
@@ -218,7 +217,7 @@ def test_two_hosts_at_once_take_one_step(tmp_path: Path, database: str) -> None:
     running = [host.begin("recover") for host in hosts]
     wait_for(lambda: any(one.poll() is not None for one in running), "the one that has nothing to do")
     (tmp_path / "go").touch()
-    said = [one.communicate(timeout=60)[0] for one in running]
+    said = [one.communicate()[0] for one in running]
     assert sorted(line.split()[1].rstrip(":") for line in said) in (["held", "ran"], ["ran", "wait"]), said
     hosts[0].ends_well(hosts[1])
     assert [row.outcome for row in rows(database)] == ["done"]
@@ -233,7 +232,7 @@ def test_killed_beside_another_host_that_was_killed_in_its_step(tmp_path: Path, 
         beside = two.begin("run")
         time.sleep(seconds)
         beside.kill()
-        beside.communicate(timeout=30)
+        beside.communicate()
     assert "may still be at work" in two.heartbeat("recover")
     assert one.done == ["one"]
     two.ends_well(one)

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HEARTBEAT = [sys.executable, "-m", "heartbeat_cli"]
+from tests.parts.forked import Forked
+
 TICK = 1.1  # seconds between two ticks: a little over the components' interval of one second
 
 
@@ -23,11 +22,11 @@ class Deployment:
         self._next = time.monotonic()
 
     def heartbeat(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
-        argv = [*HEARTBEAT, "--config", str(self.config), *words]
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment, check=False)
-        assert done.returncode in codes, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        one = Forked(["--config", str(self.config), *words], self.folder, environment)
+        out, err = one.communicate()
+        assert one.returncode in codes, f"{words}: {one.returncode}\n{out}\n{err}"
+        return out
 
     def tick(self) -> dict[str, dict[str, Any]]:
         """One pass, then where every component stands."""
