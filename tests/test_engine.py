@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import plugins
+from heartbeat_cli import engine, plugins
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.domain.result import Look, Metric, Reading
 from heartbeat_cli.domain.slowness import judge
@@ -140,13 +140,15 @@ def test_a_thread_that_does_not_return_does_not_hold_the_process_either() -> Non
     assert done.stdout == "unknown\n"
 
 
-def test_many_that_hang_starve_none_that_would_answer() -> None:
+def test_many_that_hang_starve_none_that_would_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them at once: were there two turns, the second would end twice as late, which is too late even here."""
+    monkeypatch.setattr(engine, "_SLACK", 2.5)  # a slow machine takes a while to start and wake so many threads
     with ExitStack() as stack:
         port = stack.enter_context(listening())
         wanted = [
-            asked(component(f"mute{n}", "tcp", host="127.0.0.1", port=port, banner="220"), 1.0) for n in range(120)
+            asked(component(f"mute{n}", "tcp", host="127.0.0.1", port=port, banner="220"), 3.0) for n in range(120)
         ]
-        wanted += [asked(component(f"good{n}", "tcp", host="127.0.0.1", port=port), 1.0) for n in range(80)]
+        wanted += [asked(component(f"good{n}", "tcp", host="127.0.0.1", port=port), 3.0) for n in range(80)]
         readings = look(*wanted)
     assert {readings[f"good{n}"].status for n in range(80)} == {"healthy"}
     assert {readings[f"mute{n}"].status for n in range(120)} == {"error"}  # and none of them `unknown`

@@ -1,6 +1,7 @@
 """Sockets of the wire: as many as the system allows, in processes of their own whose limits are known."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -64,9 +65,11 @@ def test_who_is_asked_late_is_not_blamed() -> None:
 
 
 def test_who_is_never_asked_is_not_blamed_either() -> None:
+    """Long enough that a slow machine, too, has asked all that have a place in the first tenth of it: who is asked
+    later than that is not blamed for his silence."""
     with hostile_server(hostile.silent) as mute:
-        ended, _ = drive(832, 832, 0.7, (_PLACES, mute.url, 60.0), (3, mute.url, 60.0))
-    assert all(text.startswith("no answer within 0.7 s") for text in ended[:_PLACES])
+        ended, _ = drive(832, 832, 4.0, (_PLACES, mute.url, 60.0), (3, mute.url, 60.0))
+    assert all(re.match(r"no answer within (3\.\d|4\.0) s", text) for text in ended[:_PLACES]), ended
     assert ended[_PLACES:] == [NOT_ASKED.text] * 3
 
 

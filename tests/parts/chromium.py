@@ -27,7 +27,7 @@ class Opened(NamedTuple):
 
 def open_page(page: Path, *, seconds: float = 1.0, dark: bool = False, width: int = 1200) -> Opened:
     """Open a file, let its scripts run for `seconds` of page time, and return what is there then."""
-    extra = [f"--virtual-time-budget={round(seconds * 1000)}", "--timeout=20000", f"--window-size={width},1600"]
+    extra = [f"--virtual-time-budget={round(seconds * 1000)}", "--timeout=100000", f"--window-size={width},1600"]
     done = _run(page, "--dump-dom", *extra, *([_DARK] if dark else []))
     lines = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return Opened(done.stdout, [re.sub(r"^.*?CONSOLE[^ ]* ", "", line) for line in lines])
@@ -46,4 +46,4 @@ def _run(page: Path, *words: str) -> subprocess.CompletedProcess[str]:
         lacking("no chromium: apt-get install chromium")
     with tempfile.TemporaryDirectory(prefix="heartbeat-chromium-", ignore_cleanup_errors=True) as profile:
         argv = [program, *_FLAGS, f"--user-data-dir={profile}", *words, page.resolve().as_uri()]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
