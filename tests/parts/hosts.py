@@ -25,7 +25,7 @@ class Hosts:
 
     def __init__(self, db: Database, store: str, folder: Path, names: Iterable[str], **more: Any) -> None:
         self.db, self.store, self.now = db, store, START
-        component = {"kind": "agent", "url": "http://192.0.2.1:9/health", "recovery": "off"} | more
+        component = {"kind": "agent", "url": "http://192.0.2.1:9/health", "timeout": 0.3, "recovery": "off"} | more
         self.scenes = {
             name: Scene(
                 db,

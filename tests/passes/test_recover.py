@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.passes import climb
 from heartbeat_cli.store import alerts, recoveries, silences
 from heartbeat_cli.store.beats import Beat, add
 from heartbeat_cli.store.database import Database
@@ -209,6 +210,13 @@ def test_what_cannot_be_looked_at_just_now_is_left_alone(
     assert one.steps == []
 
 
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof looks again soon."""
+    monkeypatch.setattr(climb, "_SPACING", 0.1)
+
+
+@pytest.mark.usefixtures("quickly")
 def test_unknown_while_proving_keeps_waiting(store: Database, store_url: str, tmp_path: Path, server: Server) -> None:
     """The check itself cannot run while the thing comes up; the third try finds it well, and so does the fourth."""
     check, count = tmp_path / "check", tmp_path / "count"
@@ -238,6 +246,7 @@ beats.add(database.connect(sys.argv[1], 10.0), beats.Beat("job", float(sys.argv[
 """
 
 
+@pytest.mark.usefixtures("quickly")
 def test_a_beat_that_comes_while_proving_is_seen(store: Database, store_url: str, tmp_path: Path) -> None:
     code = tmp_path / "beat.py"
     code.write_text(_BEAT)
@@ -466,7 +475,7 @@ recover.recover(db, loaded, lambda: now)
 
 def test_two_that_begin_in_the_same_moment_take_one_step(ward: Make, store_url: str) -> None:
     one = ward()
-    one = ward([{"action": "command", "command": ["/bin/sh", "-c", f"echo one >> {one.done}; sleep 1"]}])
+    one = ward([{"action": "command", "command": ["/bin/sh", "-c", f"echo one >> {one.done}; sleep 0.5"]}])
     scene = one.fault()
     elsewhere(store_url, _TOGETHER, json.dumps(scene.tables), scene.now, times=2)
     assert one.steps == ["one"]
