@@ -65,7 +65,7 @@ def test_a_step_that_does_not_heal_has_its_time_before_any_other(tmp_path: Path)
 def test_on_postgresql(tmp_path: Path, postgres_server: str) -> None:
     spread = {"recover.py": 2, "climb.py": 1, "process.py": 1}
     with ExitStack() as stack:
-        stores = [stack.enter_context(fresh_database(postgres_server)) for _ in range(sum(spread.values()) + 2)]
+        stores = [stack.enter_context(fresh_database(postgres_server)) for _ in range(sum(spread.values()) + 1)]
         for story in plays(tmp_path, [CURED_LATE], spread, stores):
             taken_in_turn(story)
 

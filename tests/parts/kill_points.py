@@ -310,7 +310,7 @@ def plays(
     faults: list[Fault],
     spread: dict[str, int],
     stores: list[str] | None = None,
-    parts: int = 2,
+    parts: int = 1,
     recovery: dict[str, float] | None = None,
 ) -> list[Story]:
     """Play a fault with a kill at each of so many points a file (`climb.py`: 9), in processes side by side, each of

@@ -342,7 +342,12 @@ def execute(dsn: str, sql: str) -> None:
 def fresh_database(admin_dsn: str) -> Iterator[str]:
     """The DSN of a new empty database on that server, dropped afterwards."""
     name = f"hb_{os.getpid()}_{next(_numbers)}"
-    execute(admin_dsn, f"CREATE DATABASE {name}")
+    with closing(psycopg2.connect(admin_dsn, connect_timeout=10)) as connection:
+        connection.autocommit = True
+        # What else PostgreSQL 15 does, writing all of it to its log, takes half as long again.
+        how = " STRATEGY FILE_COPY" if connection.server_version >= 150_000 else ""
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}{how}")
     try:
         if "://" in admin_dsn:
             yield urlsplit(admin_dsn)._replace(path=f"/{name}").geturl()
