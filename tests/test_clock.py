@@ -331,26 +331,35 @@ def test_status_says_when_nobody_looks(tmp_path: Path) -> None:
 # --- looking again sooner -----------------------------------------------------------------------------------------
 
 
+# How far apart the looks are: the crontab's tick, the strategy, the component's own two intervals; then what they come
+# to when it is well and when it is in doubt.
+HOURS: list[tuple[int, str, Any, Any, int, int]] = [
+    (15, "aggressive", None, None, 15, 15),
+    (15, "normal", None, None, 30, 30),
+    (15, "normal", 300, None, 300, 30),
+    (15, "normal", 300, 15, 300, 15),
+    (30, "normal", 300, None, 300, 30),
+    (30, "conservative", 300, 10, 300, 30),
+    (60, "normal", None, None, 60, 60),  # a crontab that fires once a minute is all there is
+    (60, "conservative", 600, None, 600, 60),
+    (60, "conservative", 600, 120, 600, 120),
+    (30, "normal", 60, 600, 60, 60),  # never less often than when it is well
+]
+
+
 @pytest.mark.parametrize(
-    ("tick", "strategy", "own", "retry", "calm", "doubtful"),
-    [
-        (15, "aggressive", None, None, 15, 15),
-        (15, "normal", None, None, 30, 30),
-        (15, "normal", 300, None, 300, 30),
-        (15, "normal", 300, 15, 300, 15),
-        (30, "normal", 300, None, 300, 30),
-        (30, "conservative", 300, 10, 300, 30),
-        (60, "normal", None, None, 60, 60),  # a crontab that fires once a minute is all there is
-        (60, "conservative", 600, None, 600, 60),
-        (60, "conservative", 600, 120, 600, 120),
-        (30, "normal", 60, 600, 60, 60),  # never less often than when it is well
+    ("store_url", "hour"),
+    [  # one of all sorts on PostgreSQL, too: what is due is reckoned here, and only kept there
+        *(("sqlite", hour) for hour in HOURS),
+        pytest.param("postgres", (15, "normal", 300, 15, 300, 15), marks=pytest.mark.postgres),
     ],
+    indirect=["store_url"],
 )
 def test_a_simulated_hour(
-    store: Database, store_url: str, tmp_path: Path, tick: int, strategy: str, own: Any, retry: Any, calm: int,
-    doubtful: int,
-) -> None:  # fmt: skip
+    store: Database, store_url: str, tmp_path: Path, hour: tuple[int, str, Any, Any, int, int]
+) -> None:
     """Well, then failing with a threshold never reached, so that it stays suspect: how far apart the looks are."""
+    tick, strategy, own, retry, calm, doubtful = hour
     given = {key: value for key, value in (("interval", own), ("retry_interval", retry)) if value is not None}
     scene = Scene(
         store,
@@ -361,7 +370,7 @@ def test_a_simulated_hour(
     )
     assert scene.config.components["a"].retry_interval(STRATEGIES[strategy]) <= calm
 
-    def hour(reading: Reading) -> list[float]:
+    def looks(reading: Reading) -> list[float]:
         looked, began = [], scene.now
         with store.transaction():
             while scene.now < began + HOUR:
@@ -373,10 +382,10 @@ def test_a_simulated_hour(
                 scene.now += tick
         return [after - before for before, after in pairwise(looked)]
 
-    assert set(hour(GOOD)) == {calm}
-    sooner = hour(BAD)
+    assert set(looks(GOOD)) == {calm}
+    sooner = looks(BAD)
     assert set(sooner[1:]) == {doubtful}
-    assert set(hour(GOOD)[1:]) == {calm}
+    assert set(looks(GOOD)[1:]) == {calm}
 
 
 # --- the same history gives the same incidents ----------------------------------------------------------------------
