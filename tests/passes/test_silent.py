@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes import check, silent
-from heartbeat_cli.store import gaps, passes, preferences, silences
+from heartbeat_cli.passes import check
+from heartbeat_cli.store import gaps, passes, preferences, sights, silences
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from tests.parts.hosts import STEP, Hosts
@@ -78,7 +78,7 @@ def test_what_only_it_may_restart_is_named(
 ) -> None:
     ladder = {"ladder": [{"action": "command", "command": ["true"]}]}
     two = Hosts(store, store_url, tmp_path, "ab", healer=healer, recovery=ladder)
-    two.round(2, a="healthy", b="healthy")
+    two.round(6, a="healthy", b="healthy")
     two.round(13, a="healthy")
     assert two.alert("observer_silent")["details"].get("text") == said
 
@@ -178,10 +178,10 @@ def test_who_is_silent_stands_where_this_host_has_seen_it_and_not_with_clocks(ho
         hosts.round(1, a="healthy", c="healthy")
         hosts.look("b", "healthy", at=hosts.now - 400)
     watches = gaps.watches(hosts.db)
-    assert silent.standing(hosts.db, "a", watches, hosts.now) == set()
-    assert silent.standing(hosts.db, "elsewhere", watches, hosts.now) == {"b"}, "it has only the clocks to go by"
+    assert sights.silent(hosts.db, "a", watches, hosts.now) == set()
+    assert sights.silent(hosts.db, "elsewhere", watches, hosts.now) == {"b"}, "it has only the clocks to go by"
     hosts.round(15, a="healthy", c="healthy")
-    assert silent.standing(hosts.db, "a", gaps.watches(hosts.db), hosts.now) == {"b"}
+    assert sights.silent(hosts.db, "a", gaps.watches(hosts.db), hosts.now) == {"b"}
 
 
 def test_one_that_is_forgotten_is_missed_no_more(hosts: Hosts) -> None:

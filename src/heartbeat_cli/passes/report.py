@@ -207,7 +207,7 @@ def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
         own = [one for one in missed if one.observer == host]
         if host not in watches and not own:
             continue  # a look or two at named components, by hand
-        before = [Gap(host, -math.inf, first, "not yet watching")] if first > begun else []
+        before = [Gap(host, -math.inf, first, "")] if first > begun else []
         after = unfinished(watch, host, now, watch.every)
         of.append([*before, *own, *([after] if after else [])])
     return common(of) if of else missed

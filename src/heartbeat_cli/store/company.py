@@ -119,6 +119,16 @@ def known(db: Database, observer: str) -> Shared:
     return Shared(by, doubts, away, bool(own))
 
 
+def every_doubt(db: Database) -> dict[str, Doubt]:
+    """What some see failing and too few look at, whoever of the hosts remembers it."""
+    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ?", (f"{SHARED}%", _DOUBTS))
+    found: dict[str, Doubt] = {}
+    for name, text in rows:
+        for id_, one in (json.loads(text) if name == _DOUBTS else json.loads(text)[1]).items():
+            found[id_] = _joined(found.get(id_), _doubt(one))
+    return found
+
+
 def _doubt(stored: list[Any]) -> Doubt:
     since, rounds, told = stored
     return Doubt(since, rounds, tuple(told))
