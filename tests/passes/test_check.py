@@ -1,17 +1,23 @@
 """The first room on real targets: what is due, what is named, what is kept."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from heartbeat_cli.passes import check
 from heartbeat_cli.store import board, passes, preferences
 from heartbeat_cli.store.beats import Beat, add
 from heartbeat_cli.store.database import Database
-from tests.parts.hostile import unused_port
+from tests.parts import hostile
+from tests.parts.hostile import hostile_server, unused_port
 from tests.parts.http import healthy_server
 from tests.parts.scene import START, Scene
 from tests.parts.stores import elsewhere
+from tests.parts.verb import heartbeat
 
 QUICK = {"kind": "command", "command": ["/bin/true"]}
 
@@ -146,3 +152,34 @@ def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp
     assert passes.last_looks(store, "here")["a"].at == scene.now
     last = board.last_pass(store, "here")
     assert last is not None and last.started == scene.now <= last.finished
+
+
+_HUNG = """
+import sys
+from pathlib import Path
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.passes import check
+app = App(sys.argv[1])
+with app.keeper() as keeper:
+    check.check(keeper.db, app.config, app.now())
+print(*sorted({"jinja2", "heartbeat_cli.passes.recover"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(("threshold", "said"), [(2, "heartbeat_cli.passes.recover jinja2"), (3, "")])
+def test_what_telling_takes_is_made_ready_while_the_last_look_before_it_hangs(
+    tmp_path: Path, threshold: int, said: str
+) -> None:
+    """And neither before, nor when whoever is asked answers at once."""
+    with hostile_server(hostile.silent) as mute:
+        (tmp_path / "heartbeat.toml").write_text(
+            f'[heartbeat]\nstore = "sqlite:///{tmp_path}/store.db"\nstate_dir = "{tmp_path}/state"\n'
+            f'[components.a]\nkind = "agent"\nurl = "{mute.url}"\ntimeout = 1.5\ninterval = 0.01\nretries = 0\n'
+            f"fail_threshold = {threshold}\n"
+        )
+        words = [sys.executable, "-c", _HUNG, str(tmp_path / "heartbeat.toml")]
+        found = []
+        for _ in range(2):
+            found.append(subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip())
+            heartbeat(tmp_path, "detect")
+    assert found == ["", said]

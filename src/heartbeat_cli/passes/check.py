@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli import engine, plugins
@@ -12,7 +12,7 @@ from heartbeat_cli.domain.coverage import MISSED, TICK, missed, watched
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
-from heartbeat_cli.passes import sight
+from heartbeat_cli.passes import ahead, sight
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
@@ -55,10 +55,13 @@ def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None =
     """Look; what was seen is not kept yet."""
     begun, pace = time.monotonic(), strategy(db, config)
     last = passes.last_looks(db, config.observer)
-    mine = _own(config)
-    chosen = _due(db, mine, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
+    mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
+    chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
     tick = _tick(mine, pace)
-    found = look([engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen])
+    asked = [engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen]
+    last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
+    with ahead.ready(config, last_chance):
+        found = look(asked)
     readings = {id_: _discreet(one, config.secrets) for id_, one in found.items()}
     blind = sight.blind(config, readings)
     if blind is not None:
@@ -152,10 +155,9 @@ def _own(config: Config) -> list[Component]:
 
 
 def _due(
-    db: Database, mine: Iterable[Component], last: Mapping[str, LastLook], pace: Strategy, now: float
+    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, LastLook], pace: Strategy, now: float
 ) -> list[Component]:
     """Those whose interval is over; one that is not known to be well is looked at sooner."""
-    sooner = states.unsettled(db)
     found = []
     for one in mine:
         interval = one.retry_interval(pace) if one.id in sooner else one.interval(pace)

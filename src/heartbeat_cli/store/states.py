@@ -24,16 +24,17 @@ def states(db: Database) -> dict[str, State]:
 
 
 _UNSETTLED = """
-    SELECT component FROM heartbeat_state WHERE state IN ('suspect', 'recovering')
-    UNION SELECT s.component FROM heartbeat_state s
+    SELECT component, fail_count FROM heartbeat_state WHERE state IN ('suspect', 'recovering')
+    UNION SELECT s.component, s.fail_count FROM heartbeat_state s
       JOIN heartbeat_incidents i ON i.component = s.component AND i.ended IS NULL
       JOIN heartbeat_recoveries r ON r.component = s.component AND r.incident = i.id AND r.verified IS NOT NULL
     WHERE s.state = 'fault'"""
 
 
-def unsettled(db: Database) -> set[str]:
-    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step."""
-    return {row[0] for row in db.rows(_UNSETTLED)}
+def unsettled(db: Database) -> dict[str, int]:
+    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step; each
+    with how many looks have failed in a row."""
+    return dict(db.rows(_UNSETTLED))
 
 
 def save_states(db: Database, changed: Mapping[str, State]) -> None:

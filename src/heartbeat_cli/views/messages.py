@@ -86,6 +86,11 @@ def digest(
     return Message(id, "digest", severity, title, text, html, "heartbeat", at, label=values["label"])
 
 
+def prepare(locale: str, own: str | None) -> None:
+    """Have what a message of a fault is made of ready."""
+    templates.prepare([f"alert.down.{locale}.j2", f"alert.{locale}.j2"], own)
+
+
 def _filled(names: Iterable[str], values: Mapping[str, Any], voice: Voice, own: str | None) -> tuple[str, str, str]:
     """Title, plain text and HTML. The user's own template may be broken: then heartbeat's says what there is to say."""
     files = [*(f"alert.{name}.{voice.locale}.j2" for name in names if name), f"alert.{voice.locale}.j2"]

@@ -19,6 +19,7 @@ from typing import Any
 from heartbeat_cli.errors import HeartbeatError
 
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
+_prepared: dict[str | None, Any] = {}  # by the user's folder: what has been compiled in this process
 
 
 def render(name: str, values: Mapping[str, Any], own: str | None = None, keep: Path | None = None) -> str:
@@ -26,7 +27,32 @@ def render(name: str, values: Mapping[str, Any], own: str | None = None, keep: P
     minute in a process of its own. Raises HeartbeatError naming the file when it cannot be rendered."""
     import jinja2
 
-    environment = jinja2.Environment(
+    try:
+        environment = _environment(own, keep) if keep else _prepared.get(own) or _environment(own, None)
+        return str(environment.get_template(name).render(values))
+    except jinja2.TemplateSyntaxError as error:
+        raise HeartbeatError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        raise HeartbeatError(f"template {error.name} is missing in {_shown(own)}") from error
+    except Exception as error:  # a template of the user's own can fail in every way that a program can
+        path = find(name, own)
+        raise HeartbeatError(f"template {path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
+
+
+def prepare(names: Sequence[str], own: str | None = None) -> None:
+    """Compile the first of the templates that is there, and the last, which the others may build upon; what is wrong
+    with them is said when they are rendered."""
+    with suppress(Exception):
+        environment = _environment(own, None)
+        for name in {found(names, own).name, names[-1]}:
+            environment.get_template(name)
+        _prepared[own] = environment
+
+
+def _environment(own: str | None, keep: Path | None) -> Any:
+    import jinja2
+
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_folders(own)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -35,15 +61,6 @@ def render(name: str, values: Mapping[str, Any], own: str | None = None, keep: P
         keep_trailing_newline=True,
         bytecode_cache=_kept(keep),
     )
-    try:
-        return environment.get_template(name).render(values)
-    except jinja2.TemplateSyntaxError as error:
-        raise HeartbeatError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
-    except jinja2.TemplateNotFound as error:
-        raise HeartbeatError(f"template {error.name} is missing in {_shown(own)}") from error
-    except Exception as error:  # a template of the user's own can fail in every way that a program can
-        path = find(name, own)
-        raise HeartbeatError(f"template {path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
 
 
 def _kept(folder: Path | None) -> Any:
