@@ -6,6 +6,7 @@ settings, never from anything a component says. A value that is one placeholder 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from heartbeat_cli import plugins
@@ -89,12 +90,17 @@ def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems:
     values = {"id": scope.component, **(scope.settings._asdict() if default else {})}
     rungs = []
     for table in default:
-        wanted = {name for text in table.values() for name in _PLACEHOLDER.findall(text)}
+        wanted = {name for text in table.values() for name in _placeholders(text)}
         applies = table["action"] != "script" or scope.scripts is not None
         if applies and all(values.get(name) not in (None, "") for name in wanted):
             filled = {key: _fill(text, values) for key, text in table.items()}
             rungs.append(_rung(filled, scope.where, scope, problems))
     return tuple(rung for rung in rungs if rung is not None)
+
+
+@cache  # the same few for a thousand components
+def _placeholders(text: str) -> tuple[str, ...]:
+    return tuple(_PLACEHOLDER.findall(text))
 
 
 def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:

@@ -65,16 +65,16 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
     """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what). `also` are keys
     that may stand beside them, for who mistypes one."""
     before = len(problems.lines)
-    fields = _fields(cls)
+    fields, required = _fields(cls), _required(cls)
+    values = {}
     for key in table:
         if key not in fields:
             problems.add(f"{where}.{key}", f"unknown key{_known(key, fields, also)}")
-    values = {}
-    for key, field in fields.items():
-        kind = cls.__annotations__[field]
+    for key in [key for key in fields if key in table or key in required]:  # in the order of the class
+        kind = cls.__annotations__[fields[key]]
         if key in table:
-            values[field] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
-        elif field not in cls._field_defaults:
+            values[fields[key]] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
+        else:
             problems.add(f"{where}.{key}", f"is required: {expects(kind)}")
     return cls(**values) if len(problems.lines) == before else None
 
@@ -90,6 +90,16 @@ def _known(key: str, own: Iterable[str], also: Iterable[str]) -> str:
 def _fields(cls: Any) -> Mapping[str, str]:
     """Every key of a settings class, and the field it is."""
     return {key_of(field): field for field in cls.__annotations__}
+
+
+@cache
+def _required(cls: Any) -> frozenset[str]:
+    return frozenset(key for key, field in _fields(cls).items() if field not in cls._field_defaults)
+
+
+@cache
+def _shape(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(kind), get_args(kind)
 
 
 def key_of(field: str) -> str:
@@ -131,7 +141,7 @@ def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = 
 
 def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
     """`written` is how the value stands in the file: what is wrong is said with the reference, never what it gave."""
-    origin, args = get_origin(kind), get_args(kind)
+    origin, args = _shape(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
         return _typed(value, fitting, where, written, problems, name)
