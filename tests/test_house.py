@@ -35,7 +35,7 @@ FLOORS = (
     ("monitors", "actions", "channels", "store", "views"),
     ("kinds_help",),
     ("config",),
-    ("ladders",),
+    ("ladders", "common_keys"),
     (
         "plugins",
         "settings",

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import hosts, ladders, planned, plugins
+from heartbeat_cli import common_keys, ladders, planned, plugins
 from heartbeat_cli.domain.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.domain.windows import Window
@@ -19,7 +19,6 @@ from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.sections import (
     CHANNEL_LIMITS,
-    COMMON_LIMITS,
     SECTIONS,
     SQLITE,
     Dashboard,
@@ -38,7 +37,6 @@ _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a r
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
-_COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
 
 class Channel(NamedTuple):
@@ -253,9 +251,10 @@ def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channe
 def _components(
     tables: Mapping[str, Any], recovery: Recovery, channels: Collection[str], problems: Problems
 ) -> dict[str, Component]:
-    found = {}
+    found: dict[str, Component] = {}
+    seen: dict[str, Common] = {}
     for id_, where, table in _named(tables, "components", problems):
-        found[id_] = _component(id_, where, table, recovery, problems)
+        found[id_] = _component(id_, where, table, recovery, seen, problems)
         for parent in found[id_].common.depends_on:
             if parent not in tables:
                 problems.add(f"{where}.depends_on", f"no component {shown(parent)}{nearest(parent, tables)}")
@@ -267,21 +266,22 @@ def _components(
     return found
 
 
-def _component(id_: str, where: str, table: Mapping[str, Any], recovery: Recovery, problems: Problems) -> Component:
+def _component(
+    id_: str,
+    where: str,
+    table: Mapping[str, Any],
+    recovery: Recovery,
+    seen: dict[str, Common],
+    problems: Problems,
+) -> Component:
     """A component as far as it can be made out: what is wrong with it is noted, and its other parts judged all the
     same."""
-    shared = {key: value for key, value in table.items() if key in Common.__annotations__}
-    common = build(Common, shared, where, problems) or Common()
-    check_values(common, where, COMMON_LIMITS, problems)
-    hosts.check(common, where, problems)
-    if common.fail_window is not None and common.fail_threshold > common.fail_window:
-        text = f"expected at most fail_window ({common.fail_window}), or there is never a fault; got"
-        problems.add(f"{where}.fail_threshold", f"{text} {common.fail_threshold}")
+    common = common_keys.common(where, table, seen, problems)
     module = _kind("monitors", table, where, problems)
     if module is None:
         return Component(id_, "", None, common)
-    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
-    settings, broken = of_kind(module, own, where, problems, sorted(_COMMON_KEYS))
+    own = {key: value for key, value in table.items() if key not in common_keys.COMMON_KEYS}
+    settings, broken = of_kind(module, own, where, problems, common_keys.COMMON_KEYS)
     usable = settings is not None and not broken
     scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
     default = getattr(module, "LADDER", ()) if usable else ()

@@ -80,7 +80,7 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
 
 
 def _known(key: str, own: Iterable[str], also: Iterable[str]) -> str:
-    if close := nearest(key, [*own, *also], few=0):
+    if close := nearest(key, [*own, *sorted(also)], few=0):
         return close
     listed = nearest(key, own)
     return f"{listed}, and those of `heartbeat kinds common`" if also and listed else listed
