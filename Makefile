@@ -16,9 +16,9 @@ BIN := .venv/bin
 run: .venv/run  ## one real pass over this host: status table and dashboard file
 	@scripts/demo
 
-# Six workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
+# Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
 test: .venv/dev
-	$(BIN)/pytest -n 6 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check src tests bench

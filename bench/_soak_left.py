@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import psycopg2
 
 from bench._soak_world import World
+from heartbeat_cli.store.spool import folders
 
 _PATIENCE = 2.0  # seconds for which PostgreSQL may still be busy with the end of a session
 # What holds one row for each component, and must stay that way.
@@ -135,7 +136,7 @@ class Sqlite:
 def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     """After a pass that had its store."""
     connections, idle, locks = store.busy()
-    elsewhere = sum(_files(one) for one in homes) + len(in_memory() - world.in_memory)
+    elsewhere = sum(_files(one) for one in homes) + _in_memory(world.state)
     mirror = world.state / "mirror.json"
     return Left(
         _files(world.state),
@@ -149,9 +150,9 @@ def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     )
 
 
-def in_memory() -> set[Path]:
-    """Where a spool goes that has no room on the disk."""
-    return set(Path("/dev/shm").glob("heartbeat-*/*"))
+def _in_memory(state: Path) -> int:
+    """Files where the spool of this state folder goes when it has no room on the disk."""
+    return len(list(folders(state)[1].glob("*")))
 
 
 def size(number: int, store: Store) -> Size:
