@@ -473,3 +473,15 @@ def test_what_each_saw_without_the_store_speaks_for_that_time(hosts: Make, tmp_p
     tally = next(iter(spans.tallies(two.db, start + STEP, end - STEP).values()))
     lasted = round((end - start - 2 * STEP) * 1e6)
     assert (tally.up_us, tally.down_us) == ((lasted, 0) if status == "healthy" else (0, lasted))
+
+
+def test_a_clock_set_back_after_an_outage_makes_nobody_deaf(hosts: Make, tmp_path: Path) -> None:
+    """It was a day ahead while the store was away."""
+    two = hosts("ab")
+    two.round(3, a="healthy", b="healthy")
+    now = two.now
+    two.now += 86_400.0
+    spools = outage(two, tmp_path, 3, a="healthy")
+    brought(two, "a", spools["a"])
+    two.now = now + 600.0
+    assert two.round(12, a="error").count("web opened") == 1

@@ -53,6 +53,8 @@ class Together:
         self._known = company.known(db, self._me)
         self._by, self._doubts = dict(self._known.by), dict(self._known.doubts)
         self._away = waiting[-1].started if self._apart else self._known.away
+        if self._away > now:  # the clock was set back since: it would be deaf until that time has come again
+            self._away = 0.0
         found = company.Votes() if self._apart else company.votes(db, self._me, now - LONGEST)
         self._now, self._votes = now, found.others
         # Of several passes that waited, the first one's last look before it is not known any more.
