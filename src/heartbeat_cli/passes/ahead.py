@@ -4,7 +4,7 @@ it has nothing else to do, and the person who is to hear of it waits, too. Used 
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from heartbeat_cli.config import Config
@@ -29,8 +29,9 @@ def ready(config: Config, likely: bool) -> Iterator[None]:
 def _make_ready(config: Config, over: threading.Event) -> None:
     if over.wait(_PATIENCE):
         return
-    import_module("heartbeat_cli.passes.recover")
-    from heartbeat_cli.views import messages
+    with suppress(Exception):  # what is wrong is said where it is needed
+        import_module("heartbeat_cli.passes.recover")
+        from heartbeat_cli.views import messages
 
-    if not over.is_set():
-        messages.prepare(config.heartbeat.locale, config.heartbeat.templates)
+        if not over.is_set():
+            messages.prepare(config.heartbeat.locale, config.heartbeat.templates)
