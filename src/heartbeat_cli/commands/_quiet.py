@@ -52,16 +52,14 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
 
 def _require(app: App, db: Any, target: str) -> None:
     """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
-    from fnmatch import fnmatchcase
-
-    from heartbeat_cli.domain.component import matching
+    from heartbeat_cli.domain.component import goes_to, matching
     from heartbeat_cli.settings import nearest
     from heartbeat_cli.store import gaps
 
     if not matching([target], app.config.components)[1]:
         return
     observers = gaps.watches(db)
-    if not any(fnmatchcase(one, target) for one in observers):
+    if not any(goes_to(target, one) for one in observers):
         known = nearest(target, dict.fromkeys([*app.config.components, *observers]))
         raise UsageError(f"no component or observer {target!r}{known}")
 

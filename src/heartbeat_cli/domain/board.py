@@ -190,9 +190,9 @@ def gathered(
 def wants(
     component: Component, incident: Incident | None, tried: Sequence[Attempt], now: float, orphaned: bool = False
 ) -> Wanted:
-    """Whether an open incident needs a `person`, because recovery can do no more or nobody
-    is there to do it (`orphaned`), or waits for a person's `word`, which
-    mode `ask` asks for; while a step is given its time it does not. What a parent holds is the parent's."""
+    """Whether an open incident needs a `person`, because recovery can do no more or nobody is there to do it
+    (`orphaned`), or waits for a person's `word`, which mode `ask` asks for; while a step is given its time it does not.
+    What a parent holds is the parent's."""
     if incident is None or incident.held_by:
         return ""
     if orphaned or incident.recovery == "failed":

@@ -7,11 +7,10 @@ were looking all that time.
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from fnmatch import fnmatchcase
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.component import healed_by
+from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.coverage import LONGEST, REACH, Watch, silent_after
 from heartbeat_cli.domain.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
@@ -68,7 +67,7 @@ def _told(
     details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
     alert = alert._replace(details=details | ({"text": text} if text else {}))
     for silence in quiet:
-        if fnmatchcase(host, silence.target):
+        if goes_to(silence.target, host):
             new = add(db, config, muted(alert, silence), (), now)
             return f"{lasted}; muted: {silence.kind} {silence.id}" if new else None
     return lasted if tell_of_observer(db, config, alert, now) else None
@@ -77,7 +76,7 @@ def _told(
 def _told_after_all(db: Database, config: Config, host: str, about: str, quiet: Iterable[Silence], now: float) -> bool:
     """A silence kept it back, and is over; the host is silent still."""
     alert, channels = f"{about}/observer_silent", listeners_of_observer(config, "high")
-    covered = any(fnmatchcase(host, silence.target) for silence in quiet)
+    covered = any(goes_to(silence.target, host) for silence in quiet)
     if covered or not channels or alerts.deliveries(db, [alert]):
         return False
     post(db, config, alert, "high", channels, now)
