@@ -274,6 +274,7 @@ def test_doctor_says_which_host_it_reached(tmp_path: Path, pair: Pair) -> None:
     address = pair.address("").replace("postgres@", "watch:s3cret-w0rd@")
     also = f'[components.db]\nkind = "database"\ndsn = "{address}target_session_attrs=standby"\n'
     watch = Watch(tmp_path, address, also, timeout=TIMEOUT)
+    pair.primary.await_replay()  # the role and the database are there on both
     ended = watch.verb("doctor")
     primary, standby = (f"127.0.0.1:{one.port}" for one in (pair.primary, pair.standby))
     assert f": {primary}, opened in" in _line(ended.out, "store")

@@ -207,6 +207,11 @@ def full_backlog() -> Iterator[str]:
 
 
 def unused_port() -> int:
-    """A port nobody listens on (bound and released: as good as certain for the length of a test)."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port nobody listens on. It stays bound until this process ends, lest it is given to another test's server; who
+    wants to listen on it with SO_REUSEADDR, as `socket.create_server` does, still can."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = int(holder.getsockname()[1])
+    holder.detach()
+    return port
