@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,11 +78,16 @@ class Config(NamedTuple):
 
     @property
     def observer(self) -> str:
-        return self.heartbeat.observer or os.uname().nodename
+        return self.heartbeat.observer or _host_name()
 
     @property
     def timezone(self) -> str:
         return self.heartbeat.timezone or host_timezone()
+
+
+@cache  # asked for a thousand components
+def _host_name() -> str:
+    return os.uname().nodename
 
 
 def find(explicit: str | None) -> Path | None:

@@ -81,13 +81,13 @@ def _broken(one: Asked) -> Reading:
 def tidy(reading: Reading) -> Reading:
     """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
     that are numbers."""
-    error, took = reading.error, reading.response_time
+    status, took, error, metrics, evidence, memory, attempts = reading
     if error is not None and not (error.isprintable() and len(error) <= _LINE):
         error = one_line(error, _LINE)
-    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in reading.evidence.items()}
-    metrics = tuple(metric for metric in reading.metrics if math.isfinite(metric.value))
+    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
+    metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
     took = took if took is None or math.isfinite(took) else None
-    return reading._replace(error=error, response_time=took, evidence=evidence, metrics=metrics)
+    return Reading(status, took, error, metrics, evidence, memory, attempts)
 
 
 def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
@@ -152,7 +152,7 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
         if state.before is not None and response.fault in (wire.NOT_ASKED, wire.CUT_SHORT):
             readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
             return None
-        if state.before is None:  # its time began when its turn came
+        if reading.status in FAILURES and state.before is None:  # its time began when its turn came
             begun = time.monotonic() - response.elapsed
             state = state._replace(ends=min(begun + look.timeout, deadline))
         again = _try_again(state, reading)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Rung, Then
 from heartbeat_cli.sections import check_values
-from heartbeat_cli.settings import Problems, build, nearest, of_kind, shown
+from heartbeat_cli.settings import Problems, build, check, nearest, of_kind, shown
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -86,21 +86,29 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
 
 def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
     """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
-    folder."""
-    values = {"id": scope.component, **(scope.settings._asdict() if default else {})}
+    folder. Their types are right, as are those of the settings that fill them; what was filled in is judged."""
     rungs = []
     for table in default:
-        wanted = {name for text in table.values() for name in _placeholders(text)}
-        applies = table["action"] != "script" or scope.scripts is not None
-        if applies and all(values.get(name) not in (None, "") for name in wanted):
-            filled = {key: _fill(text, values) for key, text in table.items()}
-            rungs.append(_rung(filled, scope.where, scope, problems))
-    return tuple(rung for rung in rungs if rung is not None)
+        action = table["action"]
+        if action == "script" and scope.scripts is None:
+            continue
+        filled = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
+        if any(value in (None, "") for value in filled.values()):
+            continue
+        if action == "script":
+            filled["folder"] = scope.scripts
+        module = plugins.load("actions", action)
+        settings = module.Settings(**filled)
+        check(module, settings, scope.where, problems)
+        rungs.append(Rung(action, settings))
+    return tuple(rungs)
 
 
 @cache  # the same few for a thousand components
-def _placeholders(text: str) -> tuple[str, ...]:
-    return tuple(_PLACEHOLDER.findall(text))
+def _parts(text: str) -> tuple[str, str, str]:
+    """A text of a default ladder around its one placeholder, and the name of that; of one without any it is all."""
+    match = _PLACEHOLDER.search(text)
+    return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 
 def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
@@ -172,11 +180,13 @@ def _typed(action: str, table: Mapping[str, Any], where: str, problems: Problems
     return None if settings is None or broken else Rung(action, settings)
 
 
-def _fill(text: str, values: Mapping[str, Any]) -> Any:
-    alone = _PLACEHOLDER.fullmatch(text)
-    if alone:
-        return values[alone[1]]
-    return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+def _fill(text: str, scope: Scope) -> Any:
+    """A text of a default ladder with its placeholder filled; None where that is unset."""
+    before, name, after = _parts(text)
+    if not name:
+        return text
+    value = scope.component if name == "id" else getattr(scope.settings, name)
+    return f"{before}{value}{after}" if (before or after) and value is not None else value
 
 
 def _fill_id(value: Any, component: str) -> Any:

@@ -43,6 +43,8 @@ _ALWAYS: tuple[tuple[int, int | str], ...] = (
 
 def own_file_fault(request: Request) -> Fault | None:
     """Our own key material must be readable before the target can be blamed for a failed handshake."""
+    if not (request.ca_file or request.cert_file or request.key_file):
+        return None
     files = {"CA file": request.ca_file, "client certificate": request.cert_file, "key": request.key_file}
     for what, path in files.items():
         if not path:
@@ -83,7 +85,8 @@ def configure(curl: Any, request: Request, limit: float) -> None:
     curl.setopt(pycurl.URL, request.url.encode())
     curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
-    curl.setopt(pycurl.HTTPHEADER, _header_lines(request))
+    if lines := _header_lines(request):
+        curl.setopt(pycurl.HTTPHEADER, lines)
     if request.unix_socket:
         curl.setopt(pycurl.UNIX_SOCKET_PATH, os.fsencode(request.unix_socket))
     _configure_method(curl, request)
@@ -94,7 +97,7 @@ def configure(curl: Any, request: Request, limit: float) -> None:
 def _configure_method(curl: Any, request: Request) -> None:
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
-    elif request.body is not None or request.method in ("POST", "PUT", "PATCH"):
+    elif _has_body(request):
         curl.setopt(pycurl.POST, 1)
         curl.setopt(pycurl.POSTFIELDS, request.body or b"")
         curl.setopt(pycurl.CUSTOMREQUEST, request.method)
@@ -128,9 +131,15 @@ def _system_bundle() -> str | None:
 def _header_lines(request: Request) -> list[bytes]:
     """libcurl drops a header written as `Name:`; `Name;` is how it is told to send an empty one."""
     lines = [(f"{name}: {value}" if value.strip() else f"{name};").encode() for name, value in request.headers]
+    if not _has_body(request):
+        return lines
     given = {name.lower() for name, _ in request.headers}
     if "content-type" not in given:
         lines.append(b"Content-Type:")  # libcurl would call any body a web form
     if "expect" not in given:
         lines.append(b"Expect:")  # no waiting for a "100 Continue" that many small servers never send
     return lines
+
+
+def _has_body(request: Request) -> bool:
+    return request.body is not None or request.method in ("POST", "PUT", "PATCH")

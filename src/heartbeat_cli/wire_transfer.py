@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.curl import pycurl
-from heartbeat_cli.domain.exchange import Fault, Request, Response
+from heartbeat_cli.domain.exchange import Fault, Request, Response, headers
 from heartbeat_cli.wire_fault import Facts, fault_of, plain
 from heartbeat_cli.wire_options import configure
 
@@ -20,6 +20,12 @@ _WRITE_ERROR = 23
 _TIMED_OUT = 28
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _URL_SIGNS = "%/:=&?~#+!$,;'@()*[]"
+_MOMENTS = (
+    ("dns", pycurl.NAMELOOKUP_TIME),
+    ("connect", pycurl.CONNECT_TIME),
+    ("tls", pycurl.APPCONNECT_TIME),
+    ("first_byte", pycurl.STARTTRANSFER_TIME),
+)
 _HARMLESS = frozenset({"accept", "accept-language", "user-agent", "content-type"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -35,13 +41,13 @@ class Hop(NamedTuple):
 class Transfer:
     """A running hop: the sinks libcurl writes into, and the reading of the result."""
 
-    __slots__ = ("body", "curl", "header_bytes", "headers", "hop", "limit", "refused", "status", "truncated")
+    __slots__ = ("body", "curl", "head", "header_bytes", "hop", "limit", "refused", "status", "truncated")
 
     def __init__(self, curl: Any, hop: Hop, limit: float) -> None:
         """`limit` is what is left of the exchange's seconds. Raises ValueError when it cannot go out."""
         self.curl, self.hop, self.limit = curl, hop, limit
         self.status = 0
-        self.headers: list[tuple[str, str]] = []
+        self.head: list[bytes] = []
         self.header_bytes = 0
         self.body = bytearray()
         self.truncated = False
@@ -56,15 +62,11 @@ class Transfer:
         if self.header_bytes > self.hop.request.max_headers:
             self.refused = True
             return 0
-        text = line.decode("latin-1").rstrip("\r\n")
-        if text.startswith("HTTP/"):
-            self.headers.clear()
-            code = text.split(" ", 2)[1:2]
-            self.status = int(code[0]) if code and code[0].isdecimal() else 0
-        elif ":" in text:
-            name, _, value = text.partition(":")
-            self.headers.append((name.strip().lower(), value.strip()))
-        elif not text and self._location() is not None:
+        if line.startswith(b"HTTP/"):
+            self.head.clear()
+            self.status = _status(line)
+        self.head.append(line)
+        if line in (b"\r\n", b"\n") and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
         return None
 
@@ -80,7 +82,7 @@ class Transfer:
     def _location(self) -> str | None:
         if self.status not in _REDIRECTS or self.hop.request.redirects <= 0:
             return None
-        return next((value for name, value in self.headers if name == "location"), None)
+        return next((value for name, value in headers(self.head) if name == "location"), None)
 
     def finish(self, code: int, said: str) -> "Response | Hop":
         """What the ended transfer came to: the next hop of a redirect, or the response."""
@@ -153,26 +155,20 @@ class Transfer:
         phases = self._phases()
         return Response(
             status=self.status,
-            headers=tuple(self.headers),
+            head=tuple(self.head),
             body=bytes(self.body),
             truncated=self.truncated,
             elapsed=phases["total"],
             phases=phases,
-            certificate_expires=self._expiry() if request.url.lower().startswith("https:") else None,
+            certificate_expires=self._expiry() if request.url[:6].lower() == "https:" else None,
             url=_without_password(request.url),
             fault=fault,
         )
 
     def _phases(self) -> dict[str, float]:
-        moments = {
-            "dns": pycurl.NAMELOOKUP_TIME,
-            "connect": pycurl.CONNECT_TIME,
-            "tls": pycurl.APPCONNECT_TIME,
-            "first_byte": pycurl.STARTTRANSFER_TIME,
-        }
-        reached = {name: self.curl.getinfo(moment) for name, moment in moments.items()}
-        phases = {name: self.hop.spent + seconds for name, seconds in reached.items() if seconds > 0}
-        phases["total"] = self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME)
+        getinfo, spent = self.curl.getinfo, self.hop.spent
+        phases = {name: spent + seconds for name, moment in _MOMENTS if (seconds := getinfo(moment)) > 0}
+        phases["total"] = spent + getinfo(pycurl.TOTAL_TIME)
         return phases
 
     def _expiry(self) -> float | None:
@@ -182,6 +178,12 @@ class Transfer:
             parse_expiry(value.decode("latin-1")) for link in chain for name, value in link if name == b"Expire date"
         ]
         return min((end for end in ends if end is not None), default=None)
+
+
+def _status(line: bytes) -> int:
+    """The code in a status line, 0 where there is none."""
+    code = line.split(None, 2)[1:2]
+    return int(code[0]) if code and code[0].isdigit() else 0
 
 
 def redirected(fault: Fault) -> Fault:

@@ -24,11 +24,24 @@ def test_the_score_by_hand(history: str, expected: float) -> None:
 
 
 @given(st.text("SF", max_size=60))
-def test_the_history_keeps_the_newest_21_looks(looks: str) -> None:
+def test_the_history_tells_as_much_as_the_newest_21_looks(looks: str) -> None:
     history = ""
     for letter in looks:
         history = remember(history, letter == "F")
-    assert history == looks[-21:]
+    kept = looks[-21:]
+    assert history == kept or kept.endswith(history) and set(kept) == {"S"} | set(history)
+    assert score(history) == score(kept)
+    for window in range(1, 22):
+        assert history[-window:].count("F") == kept[-window:].count("F")
+    assert len(history) - len(history.rstrip("F")) == len(kept) - len(kept.rstrip("F"))
+
+
+def test_what_stays_well_needs_no_new_row() -> None:
+    assert remember(remember("", failed=False), failed=False) == "S"
+    history = "F"
+    for _ in range(22):
+        history = remember(history, failed=False)
+    assert history == "S"
 
 
 def test_it_begins_above_thirty_and_ends_below_twenty_five() -> None:

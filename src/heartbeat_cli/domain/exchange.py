@@ -1,6 +1,6 @@
 """One HTTP exchange as data: what a monitor asks for and what `wire.py` brings back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 FaultKind = Literal[
@@ -42,11 +42,11 @@ class Response(NamedTuple):
     """What came back. With `fault` set, the other fields hold what arrived before it (status 0: nothing).
 
     `phases` are seconds since the start: `dns`, `connect`, `tls`, `first_byte`, `total` (those that happened).
-    `certificate_expires` is seconds since the epoch. Header names are lower-case.
+    `certificate_expires` is seconds since the epoch; `head` are the lines of the last answer's head as they came.
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...] = ()
+    head: tuple[bytes, ...] = ()
     body: bytes = b""
     truncated: bool = False
     elapsed: float = 0.0
@@ -54,3 +54,11 @@ class Response(NamedTuple):
     certificate_expires: float | None = None
     url: str = ""
     fault: Fault | None = None
+
+
+def headers(head: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """The headers in the lines of a head: names in lower case, white space around the values left out."""
+    for line in head:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon and not name.startswith("HTTP/"):
+            yield name.strip().lower(), value.strip()

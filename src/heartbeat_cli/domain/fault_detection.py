@@ -56,7 +56,7 @@ class Parent(NamedTuple):
 
 class State(NamedTuple):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
-    the threshold, `history` goes back 21 looks: a component that stays well needs no new row. With a window
+    the threshold, `history` goes back 21 looks. With a window
     `fail_count` is the failures in it."""
 
     since: float
@@ -99,6 +99,8 @@ def step(
 
 def _remembered(state: State, failed: bool) -> State:
     history = remember(state.history, failed)
+    if history == "S" and not state.flapping:
+        return state if state.history == "S" else state._replace(history="S")
     return state._replace(history=history, flapping=is_flapping(history, state.flapping))
 
 
@@ -186,7 +188,7 @@ def _still_suspect(policy: Policy, state: State, seen: Observation) -> State:
 def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
     """Answers, but too slow or with a warning: its own counter, its own low alert."""
     if (seen.status == "degraded") == state.degraded:
-        return state._replace(degraded_count=0), ()
+        return state._replace(degraded_count=0) if state.degraded_count else state, ()
     count = state.degraded_count + 1
     if count < (policy.recovery_threshold if state.degraded else policy.degraded_threshold):
         return state._replace(degraded_count=count), ()

@@ -12,7 +12,10 @@ ENDS_BELOW = 25.0
 
 
 def remember(history: str, failed: bool) -> str:
-    """The history (a letter a look, oldest first: F failed, S succeeded) with one more look."""
+    """The history (a letter a look, oldest first: F failed, S succeeded) with one more look. Where all were good one
+    letter stands for them: no score or count is another for it, and what stays well needs no new row."""
+    if not failed and "F" not in history:
+        return "S"
     return (history + ("F" if failed else "S"))[-(SLOTS + 1) :]
 
 

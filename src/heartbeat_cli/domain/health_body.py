@@ -5,6 +5,7 @@ serve the explicit `json` rule.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.plain import one_line
@@ -27,7 +28,7 @@ MISSING = object()
 
 
 class Verdict(NamedTuple):
-    """`opinion` None: the body does not say. `said` is the word it used, `why` how it explains itself."""
+    """`opinion` None: the body does not say. `said` is the word it used, `why` how it explains that it is not well."""
 
     opinion: Opinion | None
     said: str = ""
@@ -49,11 +50,16 @@ def understand(value: Any) -> Verdict:
     for key in _STATUS_KEYS:
         opinion = judge_word(value.get(key))
         if opinion is not None:
-            return Verdict(opinion, f"{key} {as_text(value[key])}", explanation(value))
+            return _verdict(opinion, key, value)
     for key in _FLAG_KEYS:
         if isinstance(value.get(key), bool):
-            return Verdict("healthy" if value[key] else "unhealthy", f"{key} {as_text(value[key])}", explanation(value))
-    return Verdict(None, why=explanation(value))
+            return _verdict("healthy" if value[key] else "unhealthy", key, value)
+    return Verdict(None)
+
+
+def _verdict(opinion: Opinion, key: str, value: Mapping[str, Any]) -> Verdict:
+    why = "" if opinion == "healthy" else explanation(value)
+    return Verdict(opinion, f"{key} {as_text(value[key])}", why)
 
 
 def judge_word(value: Any) -> Opinion | None:

@@ -16,7 +16,7 @@ from heartbeat_cli.passes import ahead, sight
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import LastLook, Pass
+from heartbeat_cli.store.passes import Remembered, Pass
 
 _SLACK = 1.0  # seconds a pass may take beyond its slowest look
 
@@ -54,7 +54,7 @@ def check(
 def see(db: Database, config: Config, now: float, wanted: Iterable[str] | None = None) -> Checked:
     """Look; what was seen is not kept yet."""
     begun, pace = time.monotonic(), strategy(db, config)
-    last = passes.last_looks(db, config.observer)
+    last = passes.remembered(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
     chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
     tick = _tick(mine, pace)
@@ -115,14 +115,15 @@ def look(asked: list[engine.Asked]) -> dict[str, Reading]:
 
 def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
     """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
-    error = None if reading.error is None else redact(reading.error, secrets)
-    evidence = {label: redact(text, secrets) for label, text in reading.evidence.items()}
-    return reading._replace(error=error, evidence=evidence)
+    status, took, error, metrics, evidence, memory, attempts = reading
+    error = None if error is None else redact(error, secrets)
+    evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+    return Reading(status, took, error, metrics, evidence, memory, attempts)
 
 
 def look_for(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
     """The same look that a check would take, for recovery to prove itself with."""
-    last = passes.last_looks(db, config.observer)
+    last = passes.remembered(db, config.observer)
     return engine.Asked(component, _look(db, config, component, last, strategy(db, config), now))
 
 
@@ -155,7 +156,7 @@ def _own(config: Config) -> list[Component]:
 
 
 def _due(
-    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, LastLook], pace: Strategy, now: float
+    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, Remembered], pace: Strategy, now: float
 ) -> list[Component]:
     """Those whose interval is over; one that is not known to be well is looked at sooner."""
     found = []
@@ -167,7 +168,7 @@ def _due(
 
 
 def _look(
-    db: Database, config: Config, component: Component, last: Mapping[str, LastLook], pace: Strategy, now: float
+    db: Database, config: Config, component: Component, last: Mapping[str, Remembered], pace: Strategy, now: float
 ) -> Look:
     memory = last[component.id].memory if component.id in last else {}
     if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):

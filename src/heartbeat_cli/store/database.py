@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +248,14 @@ _TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat
 
 def _epoch(text: Any, _: Any) -> float | None:
     """`timestamptz` as seconds since the epoch."""
+    return None if text is None else _seconds(text)
+
+
+@lru_cache(256)  # the thousand rows of a pass have one moment
+def _seconds(text: str) -> float:
     from datetime import datetime
 
-    return None if text is None else datetime.fromisoformat(text).timestamp()
+    return datetime.fromisoformat(text).timestamp()
 
 
 def marks(values: Sequence[object]) -> str:

@@ -34,6 +34,13 @@ class LastLook(NamedTuple):
     memory: Mapping[str, Any]
 
 
+class Remembered(NamedTuple):
+    """What the next look at a component needs of the last one: when it was, and what it left to remember."""
+
+    at: float
+    memory: Mapping[str, Any]
+
+
 class Pass(NamedTuple):
     """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
     `started` and `finished` are epoch seconds; `blind` is why the remote components could not be looked at, if so;
@@ -218,6 +225,14 @@ def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]
     return {
         component: LastLook(at, status, response, error, json.loads(evidence), json.loads(memory))
         for component, at, status, response, error, evidence, memory in rows
+    }
+
+
+def remembered(db: Database, observer: str) -> dict[str, Remembered]:
+    """What this observer's last look at each component left for the next one."""
+    rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
+    return {
+        component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows
     }
 
 

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any, overload
 
 
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
+
+
 @overload
 def storable(text: str) -> str: ...
 @overload
@@ -25,8 +28,10 @@ def storable(text: str | None) -> str | None:
 
 def as_json(value: Any) -> str:
     """A tree as JSON that both stores take: a number that is none becomes null, a stranger its text."""
+    if value == {}:  # most looks leave nothing to remember
+        return "{}"
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = _encode(value)
     except (TypeError, ValueError):
         return json.dumps(_plain(value))
     # An emoji comes here too, which costs it a second walk, and nothing else.
