@@ -37,6 +37,7 @@ _MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is someth
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_uname = cache(os.uname)  # asked for a thousand components
 _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
 
 
@@ -78,16 +79,11 @@ class Config(NamedTuple):
 
     @property
     def observer(self) -> str:
-        return self.heartbeat.observer or _host_name()
+        return self.heartbeat.observer or _uname().nodename
 
     @property
     def timezone(self) -> str:
         return self.heartbeat.timezone or host_timezone()
-
-
-@cache  # asked for a thousand components
-def _host_name() -> str:
-    return os.uname().nodename
 
 
 def find(explicit: str | None) -> Path | None:

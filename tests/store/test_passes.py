@@ -131,8 +131,10 @@ def test_the_last_look_is_remembered_by_observer(store: Database) -> None:
     passes.save(store, pass_at(NOON), SEEN, COMPONENTS)
     passes.save(store, pass_at(NOON + 5, observer="elsewhere"), {"db": Reading("healthy", 0.2)}, COMPONENTS)
     mine = passes.last_looks(store, "here")
-    assert mine["db"] == passes.LastLook(NOON, "error", None, "no connection", {"log": "refused"}, {"n": 1})
-    assert mine["host"].memory == {"a": [1]}
+    assert mine["db"][:4] == (NOON, "error", None, "no connection")
+    assert mine["db"].evidence == {"log": "refused"}
+    left = {"main": (NOON, {}), "db": (NOON, {"n": 1}), "host": (NOON, {"a": [1]})}
+    assert passes.remembered(store, "here") == left
     assert passes.last_looks(store)["db"].status == "healthy"
     passes.save(store, pass_at(NOON - 3600, "put-back"), {"db": unknown("no idea", {"n": 1})}, COMPONENTS)
     assert passes.last_looks(store, "here")["db"].at == NOON - 3600  # the clock was put back: what is newest counts
@@ -183,7 +185,8 @@ def test_whatever_a_component_says_is_kept_and_breaks_nothing(store: Database, t
     (row,) = store.rows("SELECT metadata FROM system_metrics")
     assert (json.loads(row[0]) if isinstance(row[0], str) else row[0]) == {clean: clean}
     last = passes.last_looks(store, "here")["main"]
-    assert (last.error, last.evidence, last.memory) == (clean, {"said": clean}, {"memory": clean, "deep": [clean]})
+    assert (last.error, last.evidence) == (clean, {"said": clean})
+    assert passes.remembered(store, "here")["main"].memory == {"memory": clean, "deep": [clean]}
     ((_, seen),) = passes.waiting(store, "here")[0].heartbeats
     assert seen.error == clean
 
@@ -193,7 +196,7 @@ def test_figures_that_are_no_numbers_and_memories_that_are_no_json_break_nothing
     strange: Any = {"when": datetime(2026, 1, 1, tzinfo=UTC), "set": (1, 2), 3: float("-inf")}
     passes.save(store, pass_at(NOON), {"main": Reading("healthy", 0.1, metrics=metrics, memory=strange)}, COMPONENTS)
     assert store.rows("SELECT metric_value FROM system_metrics WHERE metric_name = 'good'") == [(1.5,)]
-    assert passes.last_looks(store, "here")["main"].memory == {
+    assert passes.remembered(store, "here")["main"].memory == {
         "when": "2026-01-01 00:00:00+00:00",
         "set": [1, 2],
         "3": None,

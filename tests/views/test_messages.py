@@ -152,7 +152,7 @@ def test_a_digest_loses_evidence_before_advice_before_causes_and_never_a_name(co
     evidence = {"body": "x" * 2_000, "http": "y" * 500}
     many = [
         alert(severity="severe", cause=f"cause {n} " + "c" * 300, evidence=evidence)._replace(
-            title=f"Agent {n:03} is down"
+            id=f"i{n}/agent_down", title=f"Agent {n:03} is down"
         )
         for n in range(count)
     ]
@@ -205,8 +205,9 @@ def test_a_remark_is_the_last_line() -> None:
 
 def test_the_manual_names_everything_a_template_may_use() -> None:
     manual = (Path(__file__).parents[2] / "docs/messages.md").read_text()
-    values = facts.of_alert(alert(), voice.Voice("en", ZONE, (), START))
-    digest = facts.of_digest([alert()], voice.Voice("en", ZONE, (), START), facts.DETAILS[0])
+    spoken = voice.Voice("en", ZONE, (), START)
+    values = facts.of_alert(alert(), spoken)
+    digest = facts.of_digest([alert()], {alert().id: values}, spoken, facts.DETAILS[0])
     named = set(re.findall(r"`(\w+)`", manual))
     assert {*values, *digest} - named == set()
 

@@ -118,7 +118,7 @@ def test_colours_by_word() -> None:
 
 
 def last(at: float, status: str = "healthy", error: str | None = None) -> LastLook:
-    return LastLook(at, status, 0.01, error, {}, {})
+    return LastLook(at, status, 0.01, error)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from heartbeat_cli.passes import ahead, sight
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import Remembered, Pass
+from heartbeat_cli.store.passes import Pass, Remembered
 
 _SLACK = 1.0  # seconds a pass may take beyond its slowest look
 

@@ -24,14 +24,19 @@ _LONGEST = 2_147_483_647  # microseconds that the column holds
 
 
 class LastLook(NamedTuple):
-    """What the last look of this observer at a component left behind."""
+    """What the last look of this observer at a component came to; `written` is its evidence as it is stored."""
 
     at: float
     status: str
     response_time: float | None
     error: str | None
-    evidence: Mapping[str, str]
-    memory: Mapping[str, Any]
+    written: str = "{}"
+
+    @property
+    def evidence(self) -> Mapping[str, str]:
+        """Read when it is wanted: of a thousand looks few are told of."""
+        found: Mapping[str, str] = json.loads(self.written)
+        return found
 
 
 class Remembered(NamedTuple):
@@ -218,22 +223,17 @@ def microseconds(seconds: float | None) -> int | None:
 def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
     """The last look at each component: by this observer, or the newest by any."""
     rows = db.rows(
-        "SELECT component, at, status, response_time, error, evidence, memory FROM heartbeat_looks"
+        "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
         + (" WHERE observer = ?" if observer else " ORDER BY at"),
         (observer,) if observer else (),
     )
-    return {
-        component: LastLook(at, status, response, error, json.loads(evidence), json.loads(memory))
-        for component, at, status, response, error, evidence, memory in rows
-    }
+    return {component: LastLook(*look) for component, *look in rows}
 
 
 def remembered(db: Database, observer: str) -> dict[str, Remembered]:
     """What this observer's last look at each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
-    return {
-        component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows
-    }
+    return {component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
 
 
 def waiting(db: Database, observer: str) -> list[Waiting]:

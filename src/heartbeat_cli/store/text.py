@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, overload
 
-
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
 
 

@@ -99,9 +99,9 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     }
 
 
-def of_digest(alerts: Sequence[Alert], voice: Voice, detail: Detail) -> Values:
-    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert`, and
-    `whole` where both stand in this message: then its end says all."""
+def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice, detail: Detail) -> Values:
+    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert` (which is
+    in `said`, by id), and `whole` where both stand in this message: then its end says all."""
     over = {one.incident for one in alerts if one.type == "recovered" and one.incident}
     whole = over & {one.incident for one in alerts if family(one.type) != "over"}
     begun = sorted(
@@ -112,7 +112,7 @@ def of_digest(alerts: Sequence[Alert], voice: Voice, detail: Detail) -> Values:
     lasting = [one for one in begun if one.incident not in whole]
 
     def shown(one: Alert) -> Values:
-        return _shortened(of_alert(one, voice), detail) | {"whole": one.incident in whole}
+        return _shortened(said[one.id], detail) | {"whole": one.incident in whole}
 
     return {
         "mark": _mark(lasting[0]) if lasting else _GREEN,

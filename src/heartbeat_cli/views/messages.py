@@ -77,8 +77,9 @@ def digest(
         return message(alerts[0], locale, timezone, secrets, remark, own)._replace(id=id)
     at = max(alert.at for alert in alerts)
     voice = Voice(locale, timezone, tuple(secrets), at)
+    said = {one.id: facts.of_alert(one, voice) for one in alerts}
     for detail in facts.DETAILS:
-        values = facts.of_digest(alerts, voice, detail) | {"remark": voice.said(remark)}
+        values = facts.of_digest(alerts, said, voice, detail) | {"remark": voice.said(remark)}
         title, text, html = _filled(["digest"], values, voice, own)
         if units(f"{title}{text}") < LIMIT - 8:
             break
