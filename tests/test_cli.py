@@ -416,11 +416,11 @@ def test_an_error_of_our_own_is_a_line_and_the_trace_on_request(home: Path) -> N
     with sqlite3.connect(db_of(home)) as db:
         db.execute("UPDATE heartbeat_looks SET memory = 'no JSON'")
     db.close()
-    ended = heartbeat(home, "status")
+    ended = heartbeat(home, "check")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.startswith("heartbeat: internal error: JSONDecodeError: ")
     assert ended.err.endswith("(HEARTBEAT_DEBUG=1 shows where)\n")
-    assert "Traceback (most recent call last)" in heartbeat(home, "status", HEARTBEAT_DEBUG="1").err
+    assert "Traceback (most recent call last)" in heartbeat(home, "check", HEARTBEAT_DEBUG="1").err
 
 
 def test_no_secret_of_the_configuration_in_an_error(home: Path) -> None:
