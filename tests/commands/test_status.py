@@ -151,6 +151,17 @@ def test_a_fault_whose_healer_is_gone_needs_a_person(hosts: Callable[..., Hosts]
     assert heartbeat(folder, "recover", "--component", "web").code == 0
 
 
+def test_a_host_is_silent_by_what_this_one_has_seen_and_not_by_its_clock(hosts: Callable[..., Hosts]) -> None:
+    two = hosts("ab")
+    for _ in range(8):  # b's clock is two hours behind
+        two.look("a", "healthy")
+        two.keep("b", "healthy", at=two.now - 7_200)
+        two.now += 30
+    two.look("a", "healthy")
+    said = heartbeat(two.toml("a").parent, "status").err
+    assert "a has made" not in said and "b has made" not in said
+
+
 def test_the_table_says_who_sees_it_fail(hosts: Callable[..., Hosts]) -> None:
     three = hosts("abc")
     three.round(5, a="healthy", b="healthy", c="error")

@@ -123,13 +123,14 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     from heartbeat_cli.domain.coverage import is_late
     from heartbeat_cli.domain.plain import duration
     from heartbeat_cli.passes import check
-    from heartbeat_cli.store import gaps
+    from heartbeat_cli.store import gaps, sights
 
-    lines, every = [], check.expected_every(db, app.config)
-    for host, watch in gaps.watches(db).items():
+    lines, every, watches = [], check.expected_every(db, app.config), gaps.watches(db)
+    silent = sights.silent(db, app.config.observer, watches, now)
+    for host, watch in watches.items():
         if host != app.config.observer:
-            if is_late(watch.ended, now, max(every, watch.every)):
-                lines.append(f"heartbeat: {host} has made no pass for {duration(now - watch.ended)}")
+            if host in silent:
+                lines.append(f"heartbeat: {host} has made no pass for {duration(max(0.0, now - watch.ended))}")
         elif is_late(watch.ended, now, every):
             lost = duration(now - watch.ended)
             lines.append(f"heartbeat: no pass for {lost}: does cron run? `heartbeat doctor` looks")

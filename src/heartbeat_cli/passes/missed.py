@@ -1,10 +1,10 @@
 """Runs that did not come, noticed by the first one that did: told once, of the host and not of its components."""
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.component import goes_to
 from heartbeat_cli.domain.coverage import silent_after
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
@@ -49,7 +49,7 @@ def missed(
         details={"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"},
     )
     for silence in quiet():
-        if fnmatchcase(config.observer, silence.target):
+        if goes_to(silence.target, config.observer):
             add(db, config, muted(alert, silence), (), now)
             return f"{reason}; muted: {silence.kind} {silence.id}"
     return reason if tell_of_observer(db, config, alert, now) else None
