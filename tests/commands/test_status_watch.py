@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,11 @@ class Screen:
         self.handle, self.child, self.text = handle, child, ""
 
     def until(self, pattern: str) -> str:
-        """Read until it shows; a terminal that says nothing for a minute never will."""
+        """Read until it shows; what has not come within a minute never will."""
+        ends = time.monotonic() + 60
         while not re.search(pattern, self.text):
-            ready, _, _ = select.select([self.handle], [], [], 60)
-            assert ready, f"{pattern!r} never came: {self.text[-2000:]}"
+            ready, _, _ = select.select([self.handle], [], [], max(0.0, ends - time.monotonic()))
+            assert ready and time.monotonic() < ends, f"{pattern!r} never came: {self.text[-2000:]}"
             try:
                 self.text += os.read(self.handle, 65_536).decode()
             except OSError:
