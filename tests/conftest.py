@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.parts import scratch
+
+scratch.use()
 pytest_plugins = ["tests.parts.docker", "tests.parts.postgres", "tests.parts.systemd", "tests.parts.postgres_container"]
 
 

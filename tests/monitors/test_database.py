@@ -149,6 +149,8 @@ def test_connections_run_short_and_then_out(own: Server) -> None:
         assert (found.status, found.error) == ("degraded", "6 of 8 connections used (limit 75 %)")
         critical = look(app(own), connections_critical_percent=75.0)
         assert (critical.status, critical.error) == ("unhealthy", "6 of 8 connections used (limit 75 %)")
+        # A session that has been hung up on keeps its slot until the server notices.
+        own.await_true("SELECT count(*) = 5 FROM pg_stat_activity WHERE usename = 'app'")
         held.enter_context(session(app(own)))
         full = look(app(own))
         assert full.status == "unhealthy"

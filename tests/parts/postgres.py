@@ -27,7 +27,9 @@ import psutil
 import psycopg2
 import pytest
 
-from tests.parts import lacking
+from heartbeat_cli.store import database as stores
+from heartbeat_cli.store import schema
+from tests.parts import lacking, scratch
 
 _numbers = itertools.count()
 _PORT_TAKEN = "could not create any TCP/IP sockets"
@@ -82,7 +84,7 @@ def _as_account() -> dict[str, Any]:
 
 
 def _folder(prefix: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=scratch.root()))
     if name := account():
         shutil.chown(folder, name, pwd.getpwnam(name).pw_gid)
     return folder
@@ -340,15 +342,15 @@ def execute(dsn: str, sql: str) -> None:
 
 
 @contextmanager
-def fresh_database(admin_dsn: str) -> Iterator[str]:
-    """The DSN of a new empty database on that server, dropped afterwards."""
+def fresh_database(admin_dsn: str, template: str = "template1") -> Iterator[str]:
+    """The DSN of a new database on that server, empty or a copy of `template`, dropped afterwards."""
     name = f"hb_{os.getpid()}_{next(_numbers)}"
     with closing(psycopg2.connect(admin_dsn, connect_timeout=10)) as connection:
         connection.autocommit = True
         # What else PostgreSQL 15 does, writing all of it to its log, takes half as long again.
         how = " STRATEGY FILE_COPY" if connection.server_version >= 150_000 else ""
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}{how}")
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}{how}")
     try:
         if "://" in admin_dsn:
             yield urlsplit(admin_dsn)._replace(path=f"/{name}").geturl()
@@ -382,4 +384,20 @@ def postgres_server() -> Iterator[str]:
 def database(postgres_server: str) -> Iterator[str]:
     """The DSN of a new empty database."""
     with fresh_database(postgres_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def tables(postgres_server: str) -> Iterator[str]:
+    """The name of a database that has the current tables, to be copied."""
+    with fresh_database(postgres_server) as dsn:
+        with closing(stores.connect(dsn, 10.0)) as db:
+            schema.migrate(db)
+        yield psycopg2.extensions.parse_dsn(dsn)["dbname"]
+
+
+@pytest.fixture
+def database_with_tables(postgres_server: str, tables: str) -> Iterator[str]:
+    """The DSN of a new database that has the current tables and no row."""
+    with fresh_database(postgres_server, tables) as dsn:
         yield dsn

@@ -1,8 +1,11 @@
 """Stores of both dialects: `store_url` names a new empty one (first SQLite, then real PostgreSQL), `store` is it, open
-and brought to the current tables. `elsewhere` runs Python in processes of their own, at once."""
+and brought to the current tables: where it is wanted, a copy of one that has them, since making them takes longer than
+most of what is tested. `elsewhere` runs Python in processes of their own, at once."""
 
+import functools
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +19,21 @@ TIMEOUT = 10.0
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
-    return str(request.getfixturevalue("database"))
+    path, made = tmp_path / "store.db", "store" in request.fixturenames
+    if request.param == "postgres":
+        return str(request.getfixturevalue("database_with_tables" if made else "database"))
+    if made:
+        path.write_bytes(_new_file())
+        path.chmod(0o600)
+    return f"sqlite:///{path}"
+
+
+@functools.cache
+def _new_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        opened(f"sqlite:///{path}").close()
+        return path.read_bytes()
 
 
 @pytest.fixture

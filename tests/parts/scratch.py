@@ -1,0 +1,37 @@
+"""Where tests write: memory, where the system offers enough of it. A thousand databases are made and dropped, and a disk
+would take longer for that than everything they are made for; what is written is read again, nothing is kept."""
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder made in it has a name of its own
+_ENOUGH = 4_000_000_000  # bytes; what a container usually gets is 64 MB
+
+
+@functools.cache
+def root() -> Path:
+    """The folder to make folders in; its path is short, as that of a socket must be."""
+    return _MEMORY if _fits() else Path("/tmp")  # noqa: S108 - likewise
+
+
+def _fits() -> bool:
+    """Whether there is room, and programs may be started from there."""
+    try:
+        if shutil.disk_usage(_MEMORY).free < _ENOUGH:
+            return False
+        with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+            program = Path(folder) / "program"
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o700)
+            return subprocess.run([program], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def use() -> None:
+    """Let pytest's `tmp_path` be there, too, unless somebody has said where."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(root()))
