@@ -9,5 +9,6 @@ pytest_plugins = ["tests.parts.docker", "tests.parts.postgres", "tests.parts.sys
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for cron's next minute goes first: begun late, it would be waited for by all the others."""
-    items.sort(key=lambda item: item.name != "test_cron_makes_passes")
+    """What waits for cron's next minute goes first, then what takes long: begun late, it would be waited for by all the
+    others."""
+    items.sort(key=lambda item: (item.name != "test_cron_makes_passes", "e2e" not in item.path.parts))

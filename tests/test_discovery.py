@@ -155,7 +155,7 @@ def test_health_addresses() -> None:
     )
     assert found[any_page.port].url.endswith("/healthz")  # what speaks of health is believed before any 200
     assert none.port not in found
-    assert [seen.path for seen in none.seen] and {seen.method for seen in none.seen} == {"GET"}
+    assert [seen.path for seen in none.found] and {seen.method for seen in none.found} == {"GET"}
 
 
 def test_a_port_that_never_answers_is_given_up() -> None:

@@ -31,14 +31,16 @@ class Seen(NamedTuple):
 
 
 class Server:
-    """`answer` is given on every path without an own entry in `answers`; `seen` are the requests so far,
-    `connections` the peers that came."""
+    """`answer` is given on every path without an own entry in `answers`; `seen` are the requests so far, `found` those
+    that called it `localhost`: a discovery asks every server of this host, those of the tests beside it too.
+    `connections` are the peers that came."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answer = Answer()
         self.answers: dict[str, Answer] = {}
         self.seen: list[Seen] = []
+        self.found: list[Seen] = []
         self.connections: list[object] = []
         self.most_at_once = 0  # hostile servers only
         self.stopping = threading.Event()
@@ -60,7 +62,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            server.seen.append(Seen(self.command, self.path, headers, body))
+            asked = Seen(self.command, self.path, headers, body)
+            by_name = headers.get("host") == server.url.replace("http://127.0.0.1", "localhost")
+            (server.found if by_name else server.seen).append(asked)
             answer = server.answers.get(self.path, server.answer)
             server.stopping.wait(answer.delay)
             self.send_response(answer.status)
