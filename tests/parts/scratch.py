@@ -1,5 +1,5 @@
-"""Where tests write: memory, where the system offers enough of it. A thousand databases are made and dropped, and a disk
-would take longer for that than everything they are made for; what is written is read again, nothing is kept."""
+"""Where tests write: memory, where the system offers enough of it. A thousand databases are made and dropped, and on a
+disk that takes longer than everything they are made for; what is written is read again, nothing is kept."""
 
 import functools
 import os
@@ -8,14 +8,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder made in it has a name of its own
+_MEMORY = Path("/dev/shm")
 _ENOUGH = 4_000_000_000  # bytes; what a container usually gets is 64 MB
 
 
 @functools.cache
 def root() -> Path:
     """The folder to make folders in; its path is short, as that of a socket must be."""
-    return _MEMORY if _fits() else Path("/tmp")  # noqa: S108 - likewise
+    return _MEMORY if _fits() else Path("/tmp")
 
 
 def _fits() -> bool:
