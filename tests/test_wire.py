@@ -80,7 +80,7 @@ def test_every_exchange_makes_its_own_connection() -> None:
             return exchange if left[0] else None
 
         drive([Exchange("a", Request(server.url), 5.0)], deadline=time.monotonic() + 10, done=done)
-        assert (len(server.seen), len(server.connections)) == (4, 4)
+        assert len(server.seen) == 4 <= len(server.connections)  # a discovery of another test may come, too
 
 
 def test_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
