@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -129,6 +130,21 @@ def test_every_kind_has_settings_help_and_a_test(room: str, kind: str) -> None:
 @pytest.mark.parametrize("cls", [Common, ChannelCommon, Keys, *SECTIONS.values()])
 def test_every_common_key_and_section_key_has_help(cls: type) -> None:
     assert [field.key for field in describe(cls) if not field.help] == []
+
+
+@pytest.mark.parametrize("kind", plugins.kinds("monitors"))
+def test_a_default_ladder_is_fit_to_be_filled_as_it_stands(kind: str) -> None:
+    """What it fills is not judged by type any more: its keys are the action's, its placeholders the kind's, one a
+    text; and no action asks for what may be lacking."""
+    module = plugins.load("monitors", kind)
+    for rung in getattr(module, "LADDER", ()):
+        action = plugins.load("actions", rung["action"])
+        assert set(rung) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "lacking")
+        for text in rung.values():
+            names = re.findall(r"\{(\w+)\}", text)
+            assert len(names) <= 1 and set(names) <= {"id", *module.Settings._fields}
+            if names and names != ["id"] and text != f"{{{names[0]}}}":
+                raise AssertionError(f"{text}: an unset value would leave a stump")
 
 
 def test_both_languages_say_the_same_things() -> None:

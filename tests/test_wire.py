@@ -121,6 +121,7 @@ TABLE: list[tuple[Behaviour, str, str]] = [
     (hostile.redirect_loop, "redirects", "redirected more than 5 times, last to /again"),
     (hostile.redirect_with_missing_body, "redirects", "redirected more than 5 times, last to /again"),
     (hostile.redirect_with_endless_body, "redirects", "redirected more than 5 times, last to /again"),
+    (hostile.redirect_with_a_strange_end, "redirects", "redirected more than 5 times, last to /again"),
     (hostile.garbage, "protocol", "answers, but not in HTTP"),
     (hostile.broken_status_line, "protocol", "answers, but not in HTTP"),
     (hostile.strange_encoding, "protocol", "the answer's compression is broken or unknown"),
@@ -155,6 +156,15 @@ def test_an_endless_body_is_cut_and_counts_as_complete(behaviour: Behaviour) -> 
         answer = ask(server.url, timeout=10.0)
         assert (answer.status, len(answer.body), answer.truncated, answer.fault) == (200, 65_536, True, None)
         assert answer.elapsed < 5
+
+
+@pytest.mark.parametrize("code", [b"9" * 5_000, b"2000", b"2e2"])
+def test_a_status_that_is_none_is_no_status(code: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    with hostile_server(says(b"HTTP/1.1 %s OK\r\nContent-Length: 2\r\n\r\nok" % code)) as server:
+        answer = ask(server.url)
+        assert answer.status == 0
+        assert answer.fault is None or answer.fault.kind == "protocol"
+    assert capfd.readouterr().err == ""
 
 
 def test_what_arrived_before_the_fault_is_kept() -> None:

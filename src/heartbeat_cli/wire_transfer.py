@@ -66,7 +66,7 @@ class Transfer:
             self.head.clear()
             self.status = _status(line)
         self.head.append(line)
-        if line in (b"\r\n", b"\n") and self._location() is not None:
+        if line[:1] in b"\r\n" and self._location() is not None:
             return 0  # a redirect's body says nothing: do not even wait for its first byte
         return None
 
@@ -181,9 +181,9 @@ class Transfer:
 
 
 def _status(line: bytes) -> int:
-    """The code in a status line, 0 where there is none."""
-    code = line.split(None, 2)[1:2]
-    return int(code[0]) if code and code[0].isdigit() else 0
+    """The code in a status line, 0 where there is none of three digits."""
+    code = line.rstrip(b"\r\n").split(b" ", 2)[1:2]
+    return int(code[0]) if code and len(code[0]) == 3 and code[0].isdigit() else 0
 
 
 def redirected(fault: Fault) -> Fault:

@@ -158,8 +158,14 @@ def test_a_host_is_silent_by_what_this_one_has_seen_and_not_by_its_clock(hosts: 
         two.keep("b", "healthy", at=two.now - 7_200)
         two.now += 30
     two.look("a", "healthy")
-    said = heartbeat(two.toml("a").parent, "status").err
+    folder = two.toml("a").parent
+    said = heartbeat(folder, "status").err
     assert "a has made" not in said and "b has made" not in said
+    two.now = time.time() - 330
+    for _ in range(12):  # and now it has stopped
+        two.look("a", "healthy")
+        two.now += 30
+    assert re.search(r"b has made no pass for [56] min", heartbeat(folder, "status").err)
 
 
 def test_the_table_says_who_sees_it_fail(hosts: Callable[..., Hosts]) -> None:

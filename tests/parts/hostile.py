@@ -162,6 +162,11 @@ def redirect_with_endless_body(connection: socket.socket, stop: threading.Event)
     _forever(connection, stop, b"x" * 65_536)
 
 
+def redirect_with_a_strange_end(connection: socket.socket, stop: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 9\r\n\r\r\n")
+    stop.wait(30)
+
+
 def garbage(connection: socket.socket, stop: threading.Event) -> None:
     connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\x00\x01\xfe\xff")
     stop.wait(0.2)

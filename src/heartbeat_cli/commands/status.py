@@ -130,7 +130,7 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     for host, watch in watches.items():
         if host != app.config.observer:
             if host in silent:
-                lines.append(f"heartbeat: {host} has made no pass for {duration(max(0.0, now - watch.ended))}")
+                lines.append(f"heartbeat: {host} has made no pass for {duration(now - silent[host])}")
         elif is_late(watch.ended, now, every):
             lost = duration(now - watch.ended)
             lines.append(f"heartbeat: no pass for {lost}: does cron run? `heartbeat doctor` looks")

@@ -56,8 +56,8 @@ class Parent(NamedTuple):
 
 class State(NamedTuple):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
-    the threshold, `history` goes back 21 looks. With a window
-    `fail_count` is the failures in it."""
+    the threshold, `history` goes back 21 looks (one letter where all were good). With a window `fail_count` is the
+    failures in it."""
 
     since: float
     state: StateName = "healthy"

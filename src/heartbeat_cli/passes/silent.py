@@ -108,7 +108,7 @@ def _alert(config: Config, kind: str, host: str, about: str, now: float, reason:
 def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
     """What nobody looks at, and what nobody restarts, now that this host does not: a line each."""
     watches = gaps.watches(db)
-    gone = sights.silent(db, config.observer, watches, now) | {host}
+    gone = {*sights.silent(db, config.observer, watches, now), host}
     own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
     left = {"nobody_looks": _only_its_own(db, config, host, watches, gone), "nobody_restarts": own}
     return "\n".join(

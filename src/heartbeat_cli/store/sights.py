@@ -40,14 +40,17 @@ def looking(own: Watch | None, at: float, now: float) -> bool:
     return own is not None and 0 <= now - at <= silent_after(own.every)
 
 
-def silent(db: Database, observer: str, watches: Mapping[str, Watch], now: float) -> set[str]:
-    """The hosts that are silent as of now: as this one has seen it while it looks itself, else by their clocks."""
+def silent(db: Database, observer: str, watches: Mapping[str, Watch], now: float) -> dict[str, float]:
+    """The hosts that are silent as of now, and since when (epoch seconds): as this one has seen it while it looks
+    itself, else by their clocks."""
     at, found = seen(db, observer)
     ours = looking(watches.get(observer), at, now)
-    return {host for host, watch in watches.items() if _stands(watch, found.get(host) if ours else None, now)}
+    since = {host: _silent_since(watch, found.get(host) if ours else None, now) for host, watch in watches.items()}
+    return {host: begun for host, begun in since.items() if begun is not None}
 
 
-def _stands(watch: Watch, sight: Sight | None, now: float) -> bool:
+def _silent_since(watch: Watch, sight: Sight | None, now: float) -> float | None:
     if sight is None:
-        return now - watch.started > silent_after(watch.every)
-    return watch.started == sight.started and (sight.told is not None or now - sight.since > silent_after(watch.every))
+        return watch.started if now - watch.started > silent_after(watch.every) else None
+    stands = sight.told is not None or now - sight.since > silent_after(watch.every)
+    return sight.since if stands and watch.started == sight.started else None
