@@ -82,7 +82,7 @@ def test_help_is_called_once(tmp_path: Path) -> None:
 # --- actions that can be asked whether their step took place ---------------------------------------------------------
 
 _AT_START = "echo start >> /starts-{name}; touch /well-{name}; exec sleep 600"
-_QUICK = {"timeout": 4.0, "startup_grace": 2, "verify_wait": 1.5}
+_QUICK = {"timeout": 6.0, "startup_grace": 2, "verify_wait": 1.5}
 
 
 def in_container(box: str, name: str, rung: str) -> Fault:
