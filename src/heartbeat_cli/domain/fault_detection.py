@@ -99,8 +99,8 @@ def step(
 
 def _remembered(state: State, failed: bool) -> State:
     history = remember(state.history, failed)
-    if history == "S" and not state.flapping:
-        return state if state.history == "S" else state._replace(history="S")
+    if history == state.history and not state.flapping:
+        return state
     return state._replace(history=history, flapping=is_flapping(history, state.flapping))
 
 
