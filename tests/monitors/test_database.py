@@ -1,5 +1,7 @@
 """The `database` monitor against real servers: well, warned, ill-treated, gone."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -67,6 +69,31 @@ def test_a_healthy_server_tells_its_figures(database: str) -> None:
 def test_without_details_it_only_logs_in_and_asks(database: str) -> None:
     found = look(database, details=False)
     assert (found.status, set(values(found))) == ("healthy", {"query_seconds"})
+
+
+_SLOW_TO_LOAD = """
+import sys, time
+from importlib.abc import MetaPathFinder
+from heartbeat_cli.domain.result import Look
+from heartbeat_cli.monitors import database
+
+class Slow(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "psycopg2":
+            time.sleep(5)
+
+sys.meta_path.insert(0, Slow())
+found = database.probe(database.Settings(sys.argv[1], details=False), Look("db", 30.0, 0.0))
+assert found.status == "healthy" and "psycopg2" in sys.modules
+print(found.response_time)
+"""
+
+
+def test_a_driver_that_is_slow_to_load_is_not_a_slow_database(database: str) -> None:
+    """The first look of a process reads libpq from the disk: with `slow_after` a cold cache would call for a person."""
+    words = [sys.executable, "-c", _SLOW_TO_LOAD, database]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert 0 < float(done.stdout) < 5
 
 
 def test_a_session_idle_in_its_transaction(own: Server) -> None:

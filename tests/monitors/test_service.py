@@ -240,6 +240,44 @@ def test_restarts(tmp_path: Path, now: str, memory: dict[str, Any], limit: int, 
     assert read(tmp_path, show(NRestarts=now), memory, restart_limit=limit).error == error
 
 
+def program(tmp_path: Path, *lines: str) -> tuple[str, ...]:
+    """A systemctl that does this."""
+    path = tmp_path / "systemctl"
+    path.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+    path.chmod(0o755)
+    return (str(path),)
+
+
+def test_who_must_answer_soon_is_not_waited_for_as_long_as_the_most_patient(tmp_path: Path) -> None:
+    """Both are asked by one call: an answer after 4 s is none for a unit that has 0.5 s."""
+    slow = program(tmp_path, "sleep 4", f"cat {tmp_path}/answer")
+    (tmp_path / "answer").write_text(show() + "\n" + show(Id="db.service"))
+    asked = [
+        (Settings("web", systemctl=slow), Look("a", 30, 0.0)),
+        (Settings("db", systemctl=slow), Look("b", 0.5, 0.0)),
+    ]
+    for order in (asked, asked[::-1]):
+        assert [reading.error for reading in monitor.probe_all(order)] == [
+            "cannot ask systemd: systemctl did not answer in time"
+        ] * 2
+
+
+def test_a_systemctl_that_gives_up_half_way_is_believed_up_to_there(tmp_path: Path) -> None:
+    """What it said of whole units counts; of the one in the middle of which it broke off nobody can tell: half of its
+    block looks like a unit that is in no state."""
+    told = show() + "\n" + show(Id="db.service", ActiveState="failed", Result="signal") + "\n" + show(Id="mail.service")
+    cut = told[: told.rindex("ActiveState")]
+    (tmp_path / "answer").write_text(cut)
+    broken = program(tmp_path, f"cat {tmp_path}/answer", "echo Connection reset by peer >&2", "exit 1")
+    asked = [(Settings(unit, systemctl=broken), Look(unit, 20, 0.0)) for unit in ("web", "db", "mail", "cron")]
+    assert [(reading.status, reading.error) for reading in monitor.probe_all(asked)] == [
+        ("healthy", None),
+        ("unhealthy", "failed: signal"),
+        ("unknown", "cannot ask systemd: Connection reset by peer"),
+        ("unknown", "cannot ask systemd: Connection reset by peer"),
+    ]
+
+
 def test_an_answer_about_something_else_is_unknown(tmp_path: Path) -> None:
     reading = read(tmp_path, show(Id="other.service"), {"restarts": 5})
     assert (reading.status, reading.memory) == ("unknown", {"restarts": 5})

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.domain.coverage import Watch
 from heartbeat_cli.passes import check
-from heartbeat_cli.store import board, passes, preferences
+from heartbeat_cli.store import board, gaps, passes, preferences
 from heartbeat_cli.store.beats import Beat, add
 from heartbeat_cli.store.database import Database
 from tests.parts import hostile
@@ -106,6 +107,45 @@ def test_each_host_looks_at_what_is_its_own(store: Database, store_url: str, tmp
     assert list(there.check().readings) == ["all", "other"]
 
 
+NOT_MINE, SELDOM = QUICK | {"observer": "there"}, QUICK | {"interval": 3600}
+
+
+@pytest.mark.parametrize(
+    ("now_set", "written"),
+    [(NOT_MINE, [0, 0, 0, 100, 100, 100, 100, 200, 200]), (SELDOM, [0, 0, 0, 100, 100, 100, 100, 100, 100])],
+    ids=["another host's now", "wanted once an hour now"],
+)
+def test_a_host_with_nothing_due_shows_that_it_lives_before_it_is_missed(
+    store: Database, store_url: str, tmp_path: Path, now_set: dict[str, Any], written: list[int]
+) -> None:
+    """The others of the store expect it every 60 s and miss it after 150, until they read that it is expected less
+    often. A write by every pass would be a write a minute for nothing, for ever."""
+    Scene(store, store_url, tmp_path, {"a": QUICK}).check()
+    scene = Scene(store, store_url, tmp_path, {"a": now_set})
+    seen = []
+    for _ in written:
+        scene.now += 25
+        assert scene.check().readings == {}
+        seen.append(_watched(store).started - START)
+    assert seen == written
+    assert _watched(store).every == (60 if now_set is NOT_MINE else 3600)
+
+
+def test_a_host_with_nothing_due_follows_a_clock_put_back(store: Database, store_url: str, tmp_path: Path) -> None:
+    """Else it would show no life for two hours, until the clock is where it was."""
+    Scene(store, store_url, tmp_path, {"a": QUICK}).check()
+    scene = Scene(store, store_url, tmp_path, {"a": NOT_MINE})
+    scene.now -= 7200
+    scene.check()
+    assert _watched(store).started == scene.now
+
+
+def _watched(store: Database) -> Watch:
+    found = gaps.watch(store, "here")
+    assert found is not None
+    return found
+
+
 def test_what_a_look_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
     """The host's rates are differences: without memory there is none, with it there is."""
     scene = Scene(store, store_url, tmp_path, {"host": {"kind": "host"}})
@@ -158,6 +198,7 @@ _HUNG = """
 import sys
 from pathlib import Path
 from heartbeat_cli.commands._base import App
+from heartbeat_cli.domain.coverage import Watch
 from heartbeat_cli.passes import check
 app = App(sys.argv[1])
 with app.keeper() as keeper:

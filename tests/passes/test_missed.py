@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.store import alerts, silences
+from heartbeat_cli.store import alerts, gaps, silences
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from tests.parts.scene import START, Scene
@@ -63,6 +63,23 @@ def test_who_is_looked_at_seldom_is_missed_late(store: Database, store_url: str,
         pass_(scene, 600)
     assert pass_(scene, 1700) == []
     assert pass_(scene, 1900) == ["here missed_runs"]
+
+
+def test_what_is_wanted_most_often_says_when_the_next_pass_is_expected(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """Beside it a component that is looked at once an hour must not hide that nothing ran for ten minutes."""
+    scene = Scene(store, store_url, tmp_path, {"often": TRUE, "seldom": TRUE | {"interval": 3600}})
+    assert [pass_(scene, after) for after in (0, 60, 60, 600)] == [[], [], [], ["here missed_runs"]]
+
+
+def test_cron_is_not_late_because_a_component_is_wanted_more_often(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """A crontab that fires once a minute leaves no gaps, though it is too slow for a component wanted every 15 s."""
+    scene = Scene(store, store_url, tmp_path, {"a": TRUE | {"interval": 15}})
+    assert [pass_(scene, 60) for _ in range(5)] == [[]] * 5
+    assert gaps.between(store, 0, 9e9) == []
 
 
 def test_a_pass_that_was_kept_and_never_judged_is_told_by_the_next(scene: Scene) -> None:
