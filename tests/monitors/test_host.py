@@ -85,6 +85,43 @@ def test_load_is_per_cpu() -> None:
     ]
 
 
+HALF = CALM._replace(load=(0, 200, 0), memory_available=8e9, swap_free=2e9)  # everything stands at 50
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [("cpu", "cpu"), ("load", "cpu"), ("memory", "memory"), ("swap", "memory"), ("disk", ""), ("inodes", "")],
+)
+@pytest.mark.parametrize(
+    ("warn", "critical", "verdict"),
+    [
+        (50, None, "degraded"), (51, None, None), (0, 50, "unhealthy"), (0, 51, None), (40, 60, "degraded"),
+        (40, 50, "unhealthy"), (None, None, None), (0, 0, None),
+    ],
+)  # fmt: skip
+def test_every_limit_begins_where_it_is_set(
+    name: str, about: str, warn: float | None, critical: float | None, verdict: str | None
+) -> None:
+    """A load at `load_critical` that only warns, or warns nobody of which process it is, is found out in the outage."""
+    settings = OFF._replace(**{f"{name}_warn": warn, f"{name}_critical": critical})
+    found = host.judge(settings, HALF, IDLE._replace(cpu_percent=50.0))
+    found += host._judge_disk(settings, "/", mounts.Usage(50.0, 1e9, 50.0))
+    assert [(host._status([one]), one.about) for one in found] == ([] if verdict is None else [(verdict, about)])
+
+
+def test_each_figure_is_kept_under_its_own_name() -> None:
+    """Who looks back at a night's load of a minute must not be shown that of a quarter of an hour."""
+    now = CALM._replace(uptime=7.0, load=(1.25, 5.5, 15.75), memory_available=4e9, swap_free=3e9)
+    since = Rates(cpu_percent=1.0, received=2.0, transmitted=3.0, read=4.0, written=5.0, oom_kills=6.0)
+    assert {one.name: one.value for one in host._metrics(now, since)} == {
+        **{"load1": 1.25, "load5": 5.5, "load15": 15.75, "uptime_seconds": 7.0},
+        **{"memory_used_percent": 75.0, "memory_available_bytes": 4e9, "swap_used_percent": 25.0},
+        **{"cpu_percent": 1.0, "network_receive_bytes_per_second": 2.0, "network_transmit_bytes_per_second": 3.0},
+        **{"disk_read_bytes_per_second": 4.0, "disk_write_bytes_per_second": 5.0},
+    }
+    assert "swap_used_percent" not in {one.name for one in host._metrics(now._replace(swap_total=0), None)}
+
+
 def test_memory_counts_what_is_available() -> None:
     low = CALM._replace(memory_available=1e9)
     assert texts(host.Settings(), low) == [(False, "memory 94 % used (limit 90 %), 1.0 GB available")]
