@@ -11,6 +11,7 @@ import pytest
 
 from heartbeat_cli import libpq
 from tests.parts import lacking
+from tests.parts.growth import growth
 from tests.parts.postgres import Server, account, execute, free_port
 from tests.parts.postgres_impostor import impostor, refusal
 
@@ -234,6 +235,31 @@ def test_what_a_refusal_means_in_any_language(code: str, severity: str, message:
         found = trouble(f"postgresql://app@127.0.0.1:{port}/db?sslmode=disable")
     assert found.kind == kind
     assert found.text.endswith(message)
+
+
+ATTEMPT = 'connection to server at "db", port 5432 '
+
+
+@pytest.mark.parametrize(
+    "piece", [ATTEMPT, ATTEMPT + "failed: no\n", "«", "FATAL:  ", "FATAL:  \n\t"], ids=lambda text: text[:30].strip()
+)
+def test_a_refusal_is_read_in_as_long_as_it_is(piece: str) -> None:
+    """A server may send tens of kB of anything in place of a refusal; that must not eat up the other looks' time."""
+    assert growth(lambda message: libpq._refusal(message, "db:5432"), lambda n: piece * n, 150) < 24
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (f"{ATTEMPT}failed: {ATTEMPT}failed: Connection refused\n", "Connection refused"),
+        (f'{ATTEMPT}connection to server on socket "/run/x" failed: No such file\n', "No such file"),
+        (f"{ATTEMPT}\nfailed: x", f"{ATTEMPT}failed: x"),
+        (f"{ATTEMPT}failed: \n", "no reason given"),
+        ("", "no reason given"),
+    ],
+)
+def test_the_last_attempt_is_what_is_said(message: str, said: str) -> None:
+    assert libpq._last_words(message)[0].removeprefix(ATTEMPT) == said.removeprefix(ATTEMPT)
 
 
 def test_the_server_itself_gives_up_shortly_before_the_deadline(database: str) -> None:

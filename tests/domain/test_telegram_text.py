@@ -1,6 +1,7 @@
 """Messages as Telegram takes them: harmless, well formed, short enough, and with the facts still in."""
 
 import re
+from collections.abc import Callable
 from html import escape, unescape
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from heartbeat_cli.domain.markup import Run, harmless, parse, render
 from heartbeat_cli.domain.telegram_text import LIMIT, Part, cut, fit, units
+from tests.parts.growth import growth
 
 FACTS = "Component: main\nCause: connection refused\nSince: 2026-01-01 03:00\n\n<b>Done</b>\n1. systemd: done"
 
@@ -116,6 +118,27 @@ def test_harmless(dirty: str, clean: str) -> None:
 )
 def test_markup_comes_out_well_formed(dirty: str, clean: str) -> None:
     assert render(parse(dirty)) == clean
+
+
+def test_tags_without_end_are_kept_twenty_deep() -> None:
+    """Nothing of the text is lost, and every tag is closed where it was."""
+    assert render(parse("<b>" * 1_000 + "x" + "</b>" * 999 + "y</b>z")) == f"{'<b>' * 20}x{'</b>' * 19}y</b>z"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        lambda n: "<b>x" * n,
+        lambda n: "<b>x" * n + "</b>x" * n,
+        lambda n: "<b>" * n + "</i>" * n,
+        lambda n: "<b>" * n + "<a href='http://x'></a>" * n,
+        lambda n: "<b " * n + "<" * n + "&#" * n,
+    ],
+    ids=["deep", "deep and back", "closing what is not open", "opened and closed at the bottom", "no tags at all"],
+)
+def test_reading_takes_as_long_as_the_text_is(piece: Callable[[int], str]) -> None:
+    """A log of a few hundred kB of nested tags would hold up the pass for minutes, and every other message with it."""
+    assert growth(parse, piece, 250) < 24
 
 
 @given(st.lists(st.sampled_from(["<b>", "</b>", "<pre>", "</pre>", "<a href='http://x'>", "</a>", "<x", "&", "主🔥"])))

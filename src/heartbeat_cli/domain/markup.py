@@ -1,15 +1,18 @@
 """The little HTML of a message (b, i, code, pre, a): read into runs of plain text, made harmless, written again.
 
 Whatever comes in, what goes out is well formed: unknown tags are text, open ones are closed, every text is escaped.
+The time it takes grows with the length of the text, and with nothing else.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from html import escape, unescape
 from typing import NamedTuple
 
 _TAG = re.compile(r"<(/?)(b|i|code|pre|a)((?:\s[^<>]*)?)>", re.I)
 _HREF = re.compile(r"""href\s*=\s*["'](https?://[^"'<>\s]+)["']""", re.I)
+_DEEPEST = 20  # tags around a text that are kept: each text bears its own, so that deeper ones would multiply
 _HALF = re.compile("[\ud800-\udfff]")
 # What steers a terminal or the direction of reading; the joiners that hold an emoji together stay.
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x061C, 0x200E, 0x200F]
@@ -30,29 +33,33 @@ def harmless(text: str) -> str:
 
 
 def parse(html: str) -> list[Run]:
-    """The runs of a message's HTML; runs without text are left out."""
+    """The runs of a message's HTML; runs without text are left out, and so are the tags beyond the outermost 20."""
     runs: list[Run] = []
     tags: list[str] = []
+    opened: Counter[str] = Counter()
     at = 0
     for token in _TAG.finditer(html):
-        runs.append(Run(harmless(unescape(html[at : token.start()])), tuple(tags)))
+        runs.append(Run(harmless(unescape(html[at : token.start()])), tuple(tags[:_DEEPEST])))
         at = token.end()
-        _turn(tags, token)
-    runs.append(Run(harmless(unescape(html[at:])), tuple(tags)))
+        _turn(tags, opened, token)
+    runs.append(Run(harmless(unescape(html[at:])), tuple(tags[:_DEEPEST])))
     return [run for run in runs if run.text]
 
 
-def _turn(tags: list[str], token: re.Match[str]) -> None:
-    """Open or close what a tag opens or closes; what crosses another tag closes that, too."""
+def _turn(tags: list[str], opened: Counter[str], token: re.Match[str]) -> None:
+    """Open or close what a tag opens or closes; what crosses another tag closes that, too. `opened`: how many of each
+    name are open."""
     name = token[2].lower()
     if not token[1]:
         link = _HREF.search(token[3]) if name == "a" else None
-        if link is not None:
-            tags.append(f'a href="{escape(unescape(link[1]))}"')
-        elif name != "a":
-            tags.append(name)
-    elif name in (names := [tag.split()[0] for tag in tags]):
-        del tags[len(names) - 1 - names[::-1].index(name) :]
+        if link is not None or name != "a":
+            tags.append(name if link is None else f'a href="{escape(unescape(link[1]))}"')
+            opened[name] += 1
+        return
+    closed = "" if opened[name] else name
+    while closed != name:
+        closed = tags.pop().split()[0]
+        opened[closed] -= 1
 
 
 def render(runs: Iterable[Run], text: Callable[[Run], str] = lambda run: escape(run.text, quote=False)) -> str:
