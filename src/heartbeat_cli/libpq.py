@@ -31,7 +31,7 @@ PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as 
 # While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
 # Kept uncompiled: only a failure needs them, and every tick would pay.
 # Up to the next attempt and no further: a message full of attempts that never fail would be read once for each.
-_ATTEMPT = r"connection to server (?:at|on socket) (?:(?!connection to server ).)*? failed: "
+_ATTEMPT = r"connection to server (?:at|on socket) (?:(?!connection to server (?:at|on socket) ).)*? failed: "
 _SEVERITY = r"\S{2,20}:  "  # two blanks: only what the server itself said has them
 _QUOTED = r'"[^"]*"|«[^»]*»|»[^«]*«'  # names: a database may well be called authentik
 _LOGIN_HERE = (
