@@ -26,6 +26,19 @@ def test_times_are_of_what_happened_in_the_period() -> None:
     assert availability.times([], 300, 0, 100) == Times()
 
 
+def test_what_lies_on_an_edge_or_beyond_it_is_of_one_period_only() -> None:
+    """Reports of day after day together must count every incident once."""
+    edge = [
+        incident("a", -10, -5, 0),
+        incident("a", 0, 10, 100),
+        incident("a", 100, 110, 130),
+        incident("b", 50, 60, 140),
+    ]
+    assert availability.times(edge, 300, 0, 100) == Times(detect=10, repair=10, between=150, began=2, ended=1)
+    assert availability.times(edge, 300, 100, 200) == Times(detect=10, repair=220 / 3, between=300, began=1, ended=3)
+    assert [found.incidents for found in availability.flakiest(edge[:3], {}, 0, 100)] == [1]
+
+
 def test_what_was_carried_out_and_helped() -> None:
     def attempt(outcome: str, verified: float | None = None) -> Attempt:
         return Attempt("x", "i", "a", 0, "script", "heartbeat", "here", 1.0, outcome=outcome, verified=verified)
@@ -35,6 +48,7 @@ def test_what_was_carried_out_and_helped() -> None:
     )
     assert found == Recoveries(carried_out=3, verified=1, stopped=2) and found.success_percent == 100 / 3
     assert Recoveries(stopped=3).success_percent is None
+    assert Recoveries(carried_out=4, verified=3).success_percent == 75
 
 
 def test_a_story_names_what_healed() -> None:
@@ -59,12 +73,14 @@ def test_the_flakiest_first() -> None:
         Flaky("c", 0, 3, 2),
         Flaky("e", 0, 0, 5),
     )
+    assert [one.component for one in availability.flakiest([], {"a": (1, 2), "b": (1, 7)}, 0, 100)] == ["b", "a"]
 
 
 def test_a_budget_by_hand() -> None:
     found = availability.budget(99.9, 0, 86_400, 100_000_000)
     assert (found.allowed, found.used) == (86.4, 100) and round(found.left, 9) == -13.6
     assert availability.budget(100, 0, 86_400, 0).left == 0
+    assert availability.budget(99.9, 1.8e9, 1.8e9 + 86_400, 0).allowed == 86.4, "of the period, not since the epoch"
 
 
 spans = st.lists(st.tuples(st.integers(0, 100), st.one_of(st.none(), st.integers(0, 120))), max_size=6)

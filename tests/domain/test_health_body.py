@@ -120,6 +120,7 @@ def test_bad_paths_are_explained() -> None:
     assert path_problem("checks.0.state") is None
     for bad in ("", ".", "a..b", ".a", "a."):
         assert "empty step" in (path_problem(bad) or "")
+    assert path_problem(".".join("a" * 20)) is None
     assert path_problem(".".join("a" * 21)) == "has more than 20 steps"
 
 

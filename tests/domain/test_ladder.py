@@ -63,6 +63,7 @@ def next_(
         ([tried(0, "done", ago=-300, observer="there")], "wait", 0),
         ([tried(0, "running", ago=-301, observer="there")], "prove", 0),  # ours was put back
         ([tried(0, "failed", ago=-5, observer="there")], "run", 1),
+        ([tried(0, "failed", ago=-5, observer="there"), tried(1, "done", ago=-200, observer="there")], "wait", 0),
         ([tried(0, "lost", ago=31)], "run", 0),  # it never began: it is not forgotten
         ([tried(1, "lost", ago=31)], "run", 1),
         ([tried(0, "cut off", ago=59)], "wait", 0),
@@ -173,6 +174,42 @@ def test_a_spent_budget_holds_and_a_persons_steps_do_not_spend_it() -> None:
 def test_a_clock_put_back_does_not_stop_the_ladder_for_as_long(back: float) -> None:
     for outcome, move in (("done", "run"), ("working", "run"), ("running", "prove")):
         assert next_([tried(0, outcome, ago=-back)]).move == move
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (tried(1, "running", ago=10), "step 2 was cut off and may still be at work: 20 s left"),
+        (tried(1, "running", ago=31), "step 2 was cut off"),
+        (tried(1, "running", ago=10, observer="there"), "step 2 was cut off and may still be at work: 80 s left"),
+        (tried(1, "done", ago=15), "step 2 was taken; it has 45 s left to come up"),
+        (tried(1, "done", ago=15, observer="there"), "step 2 was taken; it has 105 s left to come up"),
+        (tried(1, "lost", ago=31), "step 2 was cut off before it began"),
+        (tried(1, "cut off", ago=61), "step 2 was cut off, and did not heal it"),
+        (tried(1, "done", verified=NOW - 90), "step 2 healed it before, and it fell again"),
+        (tried(1, "failed"), "step 2 did not heal it (failed)"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_the_reason_names_the_step_as_the_ladder_is_written_and_the_time_that_is_left(
+    last: Attempt, reason: str
+) -> None:
+    assert next_([tried(0, "failed"), last]).reason == reason
+
+
+def test_a_ladder_is_denied_only_when_every_step_was() -> None:
+    """One that failed wants a look at the machine, not at rights that heartbeat has."""
+    for outcomes_, name in (("denied", "denied"), ("failed", "exhausted")):
+        assert next_([tried(0, "denied"), tried(1, outcomes_), tried(2, "denied")]).name == name
+
+
+def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
+    """It has been counted once, and not done."""
+    tight = LIMITS._replace(brakes=Brakes(backoff=600, budget=1, host_budget=1))
+    before = [tried(0, "failed", ago=200)]
+    assert next_(before, limits=tight, host=(NOW - 200,)).move == "held"
+    lost = next_([*before, tried(1, "lost", ago=31)], limits=tight, host=(NOW - 200, NOW - 31))
+    assert (lost.move, lost.rung, lost.name) == ("run", 1, "lost")
 
 
 @pytest.mark.parametrize("back", [-14_400.0, -3.0e8])

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.quorum import Council, Vote, agrees, count, leads, needed, observation, standing, witness
+from heartbeat_cli.domain.quorum import (
+    Council,
+    Vote,
+    agrees,
+    around,
+    count,
+    leads,
+    needed,
+    observation,
+    shown,
+    standing,
+    witness,
+)
 from heartbeat_cli.domain.result import FAILURES, STATUSES, SUCCESSES
 
 ONE = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "unknown"}
@@ -73,6 +85,40 @@ def test_rounds_come_as_often_as_the_host_that_looks_most_often(hosts: list[tupl
     for begin in range(2_300, 3_700, 100):
         there = sum(begin <= at < begin + 200 for at in rounds)
         assert 200 / min(left) / 3 - 2 <= there <= 200 / min(left) * 1.5 + 2, (there, min(left))
+
+
+@pytest.mark.parametrize(
+    ("quorum", "seen", "status", "error"),
+    [
+        (None, "e", "error", "by a"), (None, "?", "unknown", "by a"),  # one host alone, as ever
+        (2, "e", "unknown", "1 of 1 hosts sees it fail (quorum 2)"),  # it alone makes no fault of what two must see
+        (2, "h", "healthy", "by a"), (2, "ee", "error", "by b"),
+        (1, "eh", "error", "by a"), (1, "he", "error", "by b"), (1, "hh", "healthy", "by b"),
+    ],
+)  # fmt: skip
+def test_what_detection_takes_of_the_last_of_these_looks(
+    quorum: int | None, seen: str, status: str, error: str
+) -> None:
+    council = Council(quorum, 150.0)
+    found = [council.hear(one) for one in votes(seen)][-1]
+    assert found is not None and (found.status, found.error) == (status, error)
+
+
+def test_lonely_is_who_sees_it_fail_and_is_not_enough() -> None:
+    assert count(2, votes("e")).lonely and count(None, votes("e?")).lonely
+    assert not any(count(None, votes(seen)).lonely for seen in ("", "?", "??", "e", "ee", "eh", "h"))
+
+
+def test_an_alert_shows_what_each_host_sees() -> None:
+    assert shown([*votes("e"), Vote("b", 1.0, "healthy")]) == [["a", "error", "by a"], ["b", "healthy", ""]]
+
+
+def test_a_look_counts_until_it_is_too_old_and_not_from_the_future() -> None:
+    (one,) = votes("h")  # at 100
+    assert around([one], 249.0, 150.0) == [one] and around([one], 250.0, 150.0) == []
+    assert around([one], -50.0, 150.0) == [one] and around([one], -51.0, 150.0) is None
+    later = Vote("b", 250.0, "healthy")
+    assert standing(None, [one, later], 151.0) is not None and standing(None, [one, later], 150.0) is None
 
 
 def test_detection_takes_the_own_look_where_it_says_the_same() -> None:

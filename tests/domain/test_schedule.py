@@ -73,6 +73,7 @@ def test_what_is_no_schedule(text: str, trouble: str) -> None:
 def test_a_day_that_never_comes() -> None:
     assert not parse("0 0 30 feb *").possible and not parse("0 0 31 4,6 *").possible
     assert parse("0 0 29 feb *").possible and parse("0 0 30 feb sun").possible
+    assert parse("0 0 31 4,5 *").possible and parse("0 0 29-31 feb *").possible, "one day of one month is enough"
     assert next_start(parse("0 0 30 feb *"), 0.0, UTC) is None
 
 

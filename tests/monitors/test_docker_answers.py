@@ -40,12 +40,79 @@ def state(status: str, **more: object) -> dict[str, object]:
         (state("dead"), "dead: Docker could not remove it completely"),
         (state("removing"), "is being removed"),
         (state("restarting", ExitCode=1), "crash loop: Docker is restarting it, exit 1"),
-        (state("running", Health={"Status": "unhealthy", "FailingStreak": 1}), "health check failed"),
+        (state("exited", ExitCode=None), "not running: exit None"),
+        *[
+            (state("running", Health={"Status": "unhealthy", "FailingStreak": streak, "Log": log}), error)
+            for streak, log, error in (
+                (1, None, "health check failed"),
+                (1, [], "health check failed"),
+                (3, [{"ExitCode": 1, "Output": "no\n"}], "health check failed 3 times in a row: no"),
+                (2, [{"ExitCode": 0}, {"ExitCode": 7, "Output": ""}], "health check failed 2 times in a row, exit 7"),
+                (
+                    1,
+                    [{"ExitCode": -1, "Output": "Health check exceeded timeout (3s)"}],
+                    "health check failed: Health check exceeded timeout (3s)",
+                ),
+            )
+        ],
     ],
 )
 def test_unhealthy_states(answer: object, error: str) -> None:
     reading = read(answer)
     assert (reading.status, reading.error) == ("unhealthy", error)
+
+
+@pytest.mark.parametrize(
+    ("health", "ailing", "status", "stays"),
+    [
+        ({"Status": "starting"}, False, "healthy", False),  # nothing speaks against it yet
+        ({"Status": "starting"}, True, "unknown", True),  # nor for it: a restart has healed nothing so far
+        ({"Status": "healthy"}, True, "healthy", False),
+        ({}, True, "healthy", False),
+        ({"Status": "unhealthy", "Log": [{"ExitCode": 1}]}, False, "unhealthy", True),
+        ({"Status": "unhealthy", "Log": [{"ExitCode": -1, "Output": "no sh"}]}, True, "unknown", True),
+        ({"Status": "unhealthy", "Log": [{"ExitCode": -1, "Output": "no sh"}]}, False, "unknown", False),
+    ],
+)
+def test_a_container_that_was_unhealthy_is_so_until_its_check_takes_it_back(
+    health: dict[str, Any], ailing: bool, status: str, stays: bool
+) -> None:
+    reading = read(state("running", Health=health), ailing=ailing)
+    assert (reading.status, reading.memory["ailing"]) == (status, stays)
+
+
+@pytest.mark.parametrize(
+    ("more", "allowed", "status"),
+    [
+        ({}, True, "healthy"), ({}, False, "unhealthy"), ({"ExitCode": 1}, True, "unhealthy"),
+        ({"Error": "no such device"}, True, "unhealthy"),
+    ],
+)  # fmt: skip
+def test_a_job_that_has_ended_well_is_well_where_it_may_end(more: dict[str, Any], allowed: bool, status: str) -> None:
+    assert read(state("exited", **more), settings=Settings("web", exited_ok=allowed)).status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "figures"),
+    [
+        ("running", {"StartedAt": "1970-01-01T00:10:00.5Z"}, {"uptime_seconds": 399.5}),
+        ("running", {"StartedAt": "1970-01-01T00:16:40Z"}, {"uptime_seconds": 0}),  # just now
+        ("running", {"StartedAt": "1970-01-01T00:16:41Z"}, {}),  # by a clock that is ahead of ours
+        ("running", {"StartedAt": "0001-01-01T00:00:00Z"}, {}),  # never, in Go
+        ("running", {"StartedAt": "1970-01-01T00:00:00Z"}, {}),
+        ("running", {"Health": {"FailingStreak": 4}}, {"health_failing_streak": 4}),
+        ("exited", {"StartedAt": "1970-01-01T00:10:00Z", "ExitCode": 3}, {"exit_code": 3}),
+    ],
+)
+def test_figures_of_a_container(status: str, more: dict[str, Any], figures: dict[str, float]) -> None:
+    found = read(state(status, **more))
+    assert {one.name: one.value for one in found.metrics} == {"restart_count": 0} | figures
+
+
+def test_the_last_three_health_checks_are_evidence_the_newest_first() -> None:
+    log = [{"ExitCode": n, "End": f"0{n}:00", "Output": None if n == 3 else f"said {n}\n"} for n in range(5)]
+    found = read(state("running", Health={"Status": "unhealthy", "Log": log})).evidence["health log"]
+    assert found == "exit 4 at 04:00\nsaid 4\nexit 3 at 03:00\nexit 2 at 02:00\nsaid 2"
 
 
 @pytest.mark.parametrize("memory", [{"id": "abc"}, {"id": "abc", "restarts": "3"}, {"id": 1, "restarts": None}])
@@ -77,6 +144,7 @@ def test_a_health_log_is_bounded_and_harmless() -> None:
         (500, b'{"message": "layer is\\nbroken"}', "Docker answered 500: layer is broken"),
         (403, b'{"message": "no"}', "Docker answered 403: no"),
         (404, b'{"message": "page not found"}', "Docker answered 404: page not found"),
+        (500, b'{"message": "No such container"}', "Docker answered 500: No such container"),
         (200, b"<html>", "Docker answered 200 with something that is not JSON: <html>"),
         (200, b"[1]", "Docker answered 200 with something that is not an object"),
         (200, b"{}", "Docker's answer says nothing about the state of the container"),
@@ -113,14 +181,55 @@ def test_a_forbidden_daemon_is_heartbeats_own_trouble() -> None:
             monitor.read(settings, response, Look("it", 5, 0))
 
 
-def test_a_daemon_that_answers_with_an_error_is_unhealthy() -> None:
-    reading = read(b"out of\ninodes", status=500, settings=Settings(daemon=True))
-    assert (reading.status, reading.error) == ("unhealthy", "the Docker daemon answered 500: out of inodes")
+def test_no_container_of_that_name_is_an_outage() -> None:
+    reading = read(b'{"message": "No such container: web"}', status=404, restarts=3)
+    assert (reading.status, reading.error) == ("unhealthy", "no container named web")
+    assert reading.memory == {"restarts": 3}
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_daemon_that_wants_to_know_who_asks_is_no_fault_of_its_own(status: int) -> None:
+    with pytest.raises(Unobservable, match=f"Docker answered {status}: who are you"):
+        read(b'{"message": "who are you"}', status=status, settings=Settings(daemon=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("timeout", "Docker did not answer in time: x"), ("connect", "Docker cannot be reached: x"),
+        ("refused", "Docker cannot be reached: x"),
+    ],
+)  # fmt: skip
+def test_a_daemon_that_hangs_is_not_said_to_be_gone(kind: Any, words: str) -> None:
+    reading = monitor.read(Settings(daemon=True), Response(0, fault=Fault(kind, "x")), Look("it", 5, 0))
+    assert (reading.status, reading.error, reading.response_time) == ("error", words, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "figures"),
+    [
+        ({"ServerVersion": "27"}, {}),
+        ({"Containers": 3}, {"containers": 3}),
+        ({"ServerVersion": "27", "ContainersRunning": 2, "Images": 9}, {"containers_running": 2, "images": 9}),
+    ],
+)
+def test_a_daemon_is_known_by_its_version_or_its_count(answer: object, figures: dict[str, float]) -> None:
+    reading = read(answer, settings=Settings(daemon=True))
+    assert reading.status == "healthy"
+    assert {one.name: one.value for one in reading.metrics} == figures
+    with pytest.raises(Unobservable, match="not a Docker daemon"):
+        read({"status": "ok"}, settings=Settings(daemon=True))
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_daemon_that_answers_with_an_error_is_unhealthy(status: int) -> None:
+    reading = read(b"out of\ninodes", status=status, settings=Settings(daemon=True))
+    assert (reading.status, reading.error) == ("unhealthy", f"the Docker daemon answered {status}: out of inodes")
 
 
 def test_problems() -> None:
     assert monitor.problems(Settings("web")) == []
-    assert monitor.problems(Settings(daemon=True)) == []
+    assert monitor.problems(Settings(daemon=True)) == [] == monitor.problems(Settings("web", restart_limit=0))
     both = ("container", "expected exactly one of container = NAME and daemon = true")
     assert monitor.problems(Settings()) == [both]
     assert monitor.problems(Settings("web", daemon=True)) == [both]

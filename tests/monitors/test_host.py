@@ -122,6 +122,12 @@ def test_each_figure_is_kept_under_its_own_name() -> None:
     assert "swap_used_percent" not in {one.name for one in host._metrics(now._replace(swap_total=0), None)}
 
 
+@pytest.mark.parametrize(("inodes", "more"), [(12.0, {"inodes_used_percent": 12.0}), (None, {})])
+def test_a_file_system_without_inodes_has_no_figure_of_them(inodes: float | None, more: dict[str, float]) -> None:
+    found = host._disk_metrics("/", mounts.Usage(96.4, 1.2e9, inodes))
+    assert {one.name: one.value for one in found} == {"disk_used_percent": 96.4, "disk_free_bytes": 1.2e9} | more
+
+
 def test_memory_counts_what_is_available() -> None:
     low = CALM._replace(memory_available=1e9)
     assert texts(host.Settings(), low) == [(False, "memory 94 % used (limit 90 %), 1.0 GB available")]
@@ -221,3 +227,8 @@ def test_problems() -> None:
     assert host.problems(host.Settings()) == []
     wrong = host.Settings(cpu_warn=120, disk_warn=96, disk_critical=95, load_warn=150, swap_warn=-1, mounts=("srv",))
     assert [key for key, _ in host.problems(wrong)] == ["cpu_warn", "swap_warn", "disk_warn", "mounts"]
+    assert host.problems(host.Settings(load_warn=-1, swap_warn=101)) == [
+        ("load_warn", "expected 0 (off) or more, got -1"),
+        ("swap_warn", "expected 0 (off) to 100 percent, got 101"),
+    ]
+    assert host.problems(host.Settings(cpu_warn=0, disk_warn=95, disk_critical=95, memory_critical=100)) == []

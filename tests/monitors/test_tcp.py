@@ -65,6 +65,8 @@ def test_an_open_port_is_healthy() -> None:
     assert (reading.status, reading.error) == ("healthy", None)
     assert names(reading) == {"connect_seconds"}
     assert reading.response_time is not None
+    (connect,) = (metric.value for metric in reading.metrics)
+    assert 0 < connect <= reading.response_time < 3 + SLACK
 
 
 def test_a_closed_port_is_refused_in_plain_words(free_port: int) -> None:
@@ -158,12 +160,14 @@ def test_another_banner_is_unhealthy_soon() -> None:
         assert time.monotonic() - started < 15
     assert reading.status == "unhealthy"
     assert reading.error == r"answered 'SSH-2.0-\x1b[2Jodd\r\n', expected '220'"
+    assert reading.response_time is not None and 0 < reading.response_time < 15, "it did answer"
 
 
 def test_silence_where_a_banner_is_expected() -> None:
     with hostile.hostile_server(hostile.silent, read_request=False) as server:
         reading = probe(tcp.Settings("127.0.0.1", server.port, banner="220"), timeout=0.5)
     assert (reading.status, reading.error) == ("error", "connected, but said nothing, expected '220'")
+    assert reading.response_time is None, "the time of an answer that never came is no figure"
 
 
 def test_a_reset_is_an_error() -> None:
@@ -270,6 +274,7 @@ def test_no_connection_is_left_open() -> None:
 
 
 def test_problems_name_key_and_expectation() -> None:
-    assert tcp.problems(tcp.Settings("localhost", 25)) == []
+    assert [tcp.problems(tcp.Settings("localhost", port)) for port in (1, 25, 65_535)] == [[]] * 3
+    assert [key for port in (0, 65_536) for key, _ in tcp.problems(tcp.Settings("localhost", port))] == ["port"] * 2
     keys = [key for key, _ in tcp.problems(tcp.Settings(" ", 70_000, server_name="x", banner=""))]
     assert keys == ["host", "port", "tls", "banner"]
