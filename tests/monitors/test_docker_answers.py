@@ -197,7 +197,7 @@ def test_a_daemon_that_wants_to_know_who_asks_is_no_fault_of_its_own(status: int
     ("kind", "words"),
     [
         ("timeout", "Docker did not answer in time: x"), ("connect", "Docker cannot be reached: x"),
-        ("refused", "Docker cannot be reached: x"),
+        ("reset", "Docker cannot be reached: x"),
     ],
 )  # fmt: skip
 def test_a_daemon_that_hangs_is_not_said_to_be_gone(kind: Any, words: str) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +178,23 @@ def test_mounts_are_those_asked_for_or_those_not_ignored() -> None:
     assert "/" in watched(OFF)
     assert watched(OFF._replace(ignore_mounts=("/*",))) == set()
     assert watched(OFF._replace(mounts=("/", "/dev/shm/"))) == {"/", "/dev/shm"}
+
+
+def test_a_disk_that_may_not_be_entered_is_no_outage_and_one_that_is_gone_is(tmp_path: Path) -> None:
+    """What only root may see, as a user's encrypted folder, can still be well: nobody is to be woken for it."""
+    if os.geteuid() != 0:
+        lacking("root, to become somebody who may not enter a folder")
+
+    def found(name: str) -> list[tuple[bool, str]]:
+        table = [mounts.Mount(str(tmp_path / name), "ext4", "a disk")]
+        return [(one.critical, one.text.rpartition(": ")[2]) for one in host._disks(host.Settings(), table, 9e9)[1]]
+
+    assert found("gone") == [(True, "no such file or directory")]
+    os.seteuid(65_534)
+    try:
+        assert found("shut") == [(False, "permission denied")]
+    finally:
+        os.seteuid(0)
 
 
 def test_a_network_mount_that_hangs_is_a_finding_within_the_deadline() -> None:

@@ -139,12 +139,14 @@ def test_families_take_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour", [says(b"220 mail ready\r\n"), says(b"220 m", b"ail ready", pause=0.1), says(b"mail" * 300)]
+    "behaviour",
+    [says(b"220 mail ready\r\n"), says(b"220 m", b"ail ready", pause=0.1), says(b"mail" * 300), says(b"mail?")],
 )
 def test_the_expected_banner(behaviour: hostile.Behaviour) -> None:
     with hostile.hostile_server(behaviour, read_request=False) as server:
-        reading = probe(tcp.Settings("127.0.0.1", server.port, banner="mail"))
+        reading = probe(tcp.Settings("127.0.0.1", server.port, banner="mail"), timeout=30)
     assert (reading.status, reading.error) == ("healthy", None)
+    assert reading.response_time is not None and reading.response_time < 15, "nothing more is waited for"
 
 
 def test_what_is_sent_arrives() -> None:
@@ -196,8 +198,10 @@ def test_a_good_certificate(pair: Certificate) -> None:
         careless = probe(tcp.Settings("127.0.0.1", server.port, tls=True, verify_tls=False))
         other = probe(tcp.Settings("127.0.0.1", server.port, tls=True, ca_file=str(pair.cert), server_name="a.example"))
     assert (reading.status, reading.error) == ("healthy", None)
-    days = {m.name: m.value / 86_400 for m in reading.metrics}["certificate_expires_in_seconds"]
-    assert 89 < days <= 90
+    figures = {m.name: m.value for m in reading.metrics}
+    assert 89 < figures["certificate_expires_in_seconds"] / 86_400 <= 90
+    assert reading.response_time is not None
+    assert 0 < figures["tls_seconds"] < figures["tls_seconds"] + figures["connect_seconds"] <= reading.response_time
     assert (stranger.status, stranger.error) == (
         "unhealthy",
         "certificate not accepted: self-signed certificate",
@@ -239,6 +243,7 @@ def test_a_peer_that_speaks_no_tls_or_nothing_at_all() -> None:
     assert dripping.error == silent.error
     assert silent.error == "connected, but no TLS handshake within 0.5 s"
     assert (closed.error or "").startswith("connected, but no TLS: ")
+    assert plain.error != closed.error, "who speaks something else has not hung up"
 
 
 def test_a_banner_inside_tls(pair: Certificate) -> None:
@@ -276,5 +281,8 @@ def test_no_connection_is_left_open() -> None:
 def test_problems_name_key_and_expectation() -> None:
     assert [tcp.problems(tcp.Settings("localhost", port)) for port in (1, 25, 65_535)] == [[]] * 3
     assert [key for port in (0, 65_536) for key, _ in tcp.problems(tcp.Settings("localhost", port))] == ["port"] * 2
+    banners = {"x": [], "x" * 1024: [], "ü" * 512: [], "": ["banner"], "x" * 1025: ["banner"], "ü" * 513: ["banner"]}
+    for banner, expected in banners.items():
+        assert [key for key, _ in tcp.problems(tcp.Settings("localhost", 25, banner=banner))] == expected
     keys = [key for key, _ in tcp.problems(tcp.Settings(" ", 70_000, server_name="x", banner=""))]
     assert keys == ["host", "port", "tls", "banner"]

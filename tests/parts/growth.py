@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 
 def growth(work: Callable[[str], object], piece: Callable[[int], str], small: int) -> float:
-    """How many times the CPU time of `piece(small)` one of eight times the size takes: about 8 where the work is linear,
-    64 where it is quadratic. The least of three tries each: a busy machine only ever adds."""
+    """How many times the CPU time of `piece(small)` a piece of eight times that size takes: about 8 where the work is
+    linear, 64 where it is quadratic. The least of three tries each: a busy machine only ever adds."""
     return _least(work, piece(8 * small)) / _least(work, piece(small))
 
 
