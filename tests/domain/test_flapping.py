@@ -1,5 +1,7 @@
 """The flapping score, by hand and by its limits."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,18 @@ def test_the_history_tells_as_much_as_the_newest_21_looks(looks: str) -> None:
     for window in range(1, 22):
         assert history[-window:].count("F") == kept[-window:].count("F")
     assert len(history) - len(history.rstrip("F")) == len(kept) - len(kept.rstrip("F"))
+
+
+def test_on_the_limits_themselves_nothing_changes() -> None:
+    """Whichever looks it is made of: 30 percent is not above 30, nor is 25 below 25."""
+    for percent, most in ((30, 6), (25, 5)):
+        on_it = [slots for slots in combinations(range(20), most) if sum(80 + 2 * one for one in slots) == 20 * percent]
+        assert on_it
+        for slots in on_it:
+            history = "".join("SF"[sum(one < n for one in slots) % 2] for n in range(21))
+            assert (score(history), *(is_flapping(history, flapping) for flapping in (False, True))) == (
+                percent, False, True
+            ), history  # fmt: skip
 
 
 def test_what_stays_well_needs_no_new_row() -> None:

@@ -23,7 +23,8 @@ def score(history: str) -> float:
     """How much the history goes to and fro, in percent; looks that were never made count as no change."""
     changes = [a != b for a, b in pairwise(history)]
     missing = SLOTS - len(changes)
-    return 100.0 * sum(0.8 + 0.02 * (missing + n) for n, changed in enumerate(changes) if changed) / SLOTS
+    # In hundredths, so that a score on a limit is on it, whichever changes it is made of.
+    return sum(80 + 2 * (missing + n) for n, changed in enumerate(changes) if changed) / SLOTS
 
 
 def is_flapping(history: str, flapping: bool) -> bool:
