@@ -181,6 +181,14 @@ def test_a_forbidden_daemon_is_heartbeats_own_trouble() -> None:
             monitor.read(settings, response, Look("it", 5, 0))
 
 
+@pytest.mark.parametrize(
+    ("settings", "path"), [(Settings("web"), "/containers/web/json"), (Settings(daemon=True), "/info")]
+)
+def test_what_is_asked_for(settings: Settings, path: str) -> None:
+    asked = monitor.request(settings._replace(host="tcp://127.0.0.1:2375"), Look("it", 5, 0))
+    assert asked.url.endswith(path)
+
+
 def test_no_container_of_that_name_is_an_outage() -> None:
     reading = read(b'{"message": "No such container: web"}', status=404, restarts=3)
     assert (reading.status, reading.error) == ("unhealthy", "no container named web")
