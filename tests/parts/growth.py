@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 def growth(work: Callable[[str], object], piece: Callable[[int], str], small: int) -> float:
     """How many times the CPU time of `piece(small)` a piece of eight times that size takes: about 8 where the work is
-    linear, 64 where it is quadratic. The least of three tries each: a busy machine only ever adds."""
+    linear, 64 where it is quadratic. The least of five tries each: a busy machine only ever adds."""
     return _least(work, piece(8 * small)) / _least(work, piece(small))
 
 
 def _least(work: Callable[[str], object], text: str) -> float:
-    return min(_cpu(work, text) for _ in range(3))
+    return min(_cpu(work, text) for _ in range(5))
 
 
 def _cpu(work: Callable[[str], object], text: str) -> float:
