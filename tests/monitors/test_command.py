@@ -67,7 +67,7 @@ def test_what_cannot_be_started(tmp_path: Path) -> None:
         probe(command.Settings(("/no/nothing", "-H", "secret")))
     with pytest.raises(Unobservable, match=rf"cannot run {plain}: Permission denied$"):
         probe(command.Settings((str(plain),)))
-    with pytest.raises(Unobservable, match=r"cannot run true: .*\(/no/folder\)"):
+    with pytest.raises(Unobservable, match=r"cannot run /bin/true: .*\(/no/folder\)"):
         probe(command.Settings(("/bin/true",), cwd="/no/folder"))
     with pytest.raises(Unobservable, match="NUL"):
         probe(command.Settings(("/bin/true", "a\0b")))
