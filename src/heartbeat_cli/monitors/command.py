@@ -57,7 +57,9 @@ def probe(settings: Settings, look: Look) -> Reading:
         )
     except (OSError, ValueError) as error:
         # The whole path: a part of what `env:` or `file:` gave would not be known as a secret.
-        raise Unobservable(f"cannot run {plain.one_line(settings.command[0], 200)}: {_reason(error, settings)}") from None
+        raise Unobservable(
+            f"cannot run {plain.one_line(settings.command[0], 200)}: {_reason(error, settings)}"
+        ) from None
     return judge(settings, look, finished, time.monotonic() - started)
 
 
