@@ -149,7 +149,7 @@ def test_files_below_the_home_and_anywhere(tmp_path: Path, monkeypatch: pytest.M
         ("env:HB_BYTES", "environment variable HB_BYTES is not UTF-8 text"),
         ("file:none", "cannot read none: No such file or directory"),
         ("file:", "cannot read (no path): No such file or directory"),
-        ("file:.", "cannot read .: is not a regular file"),
+        ("file:.", "cannot read .: Is a directory"),
         ("file:empty", "cannot read empty: is empty"),
         ("file:bytes", "cannot read bytes: is not UTF-8 text"),
         ("file:big", "cannot read big: is larger than 64 KiB"),

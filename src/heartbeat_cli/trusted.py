@@ -13,12 +13,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What our caller has opened and handed to us (`--config <(…)`).
-_HANDED = re.compile(r"/(?:dev|proc/self)/fd/\d+|/dev/stdin")
+_HANDED = re.compile(r"/(?:dev|proc/self)/fd/\d+|/dev/std(?:in|out|err)")
 
 
 class Untrusted(PermissionError):
@@ -33,12 +33,14 @@ class Untrusted(PermissionError):
 def open_file(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
     """A descriptor of the regular file at `path`. Raises Untrusted, or another OSError: also for what is no regular
     file, which is never waited for."""
-    if _HANDED.fullmatch(os.fspath(path)):
+    if is_handed(path):
         return os.open(path, flags | os.O_CLOEXEC)
     with _last(path) as (folder, name, shown):
         handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=folder)
         try:
             found = os.fstat(handle)
+            if stat.S_ISDIR(found.st_mode):
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), shown)
             if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.EINVAL, "is not a regular file", shown)
             _judge(found, handle, shown)
@@ -48,16 +50,41 @@ def open_file(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int 
     return handle
 
 
+def is_handed(path: str | os.PathLike[str]) -> bool:
+    """Whether the path is a descriptor that our caller has opened."""
+    return _HANDED.fullmatch(os.fspath(path)) is not None
+
+
 def read(path: str | os.PathLike[str], most: int) -> bytes:
     """The content of the regular file at `path`; at most one byte more than `most`. Raises as `open_file` does."""
     with open(open_file(path), "rb") as file:
         return file.read(most + 1)
 
 
+def read_ours(path: str | os.PathLike[str], most: int) -> bytes:
+    """The beginning of a file that we wrote, in a folder that need not be ours alone: no link is followed, and what is
+    no regular file of ours or root's is refused, never waited for. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or not is_ours(found):
+            raise OSError(errno.EINVAL, "is not a regular file of ours", os.fspath(path))
+        return file.read(most)
+
+
 def check(path: str | os.PathLike[str]) -> None:
     """Raises Untrusted when another user can change what `path` leads to, another OSError when it leads nowhere."""
     with folder(path):
         pass
+
+
+def why_not(path: str | os.PathLike[str]) -> str | None:
+    """Why `path` must not be used, None when it may."""
+    try:
+        check(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 @contextmanager
@@ -74,20 +101,18 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises OSError."""
-    try:
-        os.mkdir(path, mode)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-        return
-    except FileNotFoundError:
-        above = os.path.dirname(os.path.abspath(path))
-        if above == os.path.abspath(path):
-            raise
-        make_folder(above, mode)
-        make_folder(path, mode)
-        return
-    os.chmod(path, mode)
+    here, missing = os.path.abspath(path), []
+    while not os.path.isdir(here):
+        missing.append(here)
+        here = os.path.dirname(here)
+    for one in reversed(missing):
+        try:
+            os.mkdir(one, mode)
+        except FileExistsError:
+            if not os.path.isdir(one):  # else another process has just made it
+                raise
+            continue
+        os.chmod(one, mode)
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -95,9 +120,16 @@ def is_ours(found: os.stat_result) -> bool:
     return found.st_uid in (0, os.geteuid())
 
 
+def target(path: str | os.PathLike[str]) -> AbstractContextManager[tuple[int, str, str]]:
+    """Where to write what others may read: the descriptor of the folder, the name in it (no link), and its path in
+    words. Folders of others are fine for that; their links are not followed. Raises Untrusted or another OSError."""
+    return _last(path, strict=False)
+
+
 @contextmanager
-def _last(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, str]]:
-    """The descriptor of the last folder on the way, the name in it, and how to call it in words."""
+def _last(path: str | os.PathLike[str], *, strict: bool = True) -> Iterator[tuple[int, str, str]]:
+    """The descriptor of the last folder on the way, the name in it, and how to call it in words. `strict`: the folders
+    must be trusted, too, and not only the links."""
     rest = _parts(os.path.join(os.getcwd(), os.fspath(path)))
     at, shown, links = _root(), "/", 0
     try:
@@ -119,7 +151,8 @@ def _last(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, str]]:
                 return
             else:
                 at, shown = _instead(at, os.open(name, _FOLDER, dir_fd=at)), here
-                _judge(os.fstat(at), at, here)
+                if strict:
+                    _judge(os.fstat(at), at, here)
     finally:
         os.close(at)
 

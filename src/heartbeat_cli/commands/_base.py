@@ -27,7 +27,7 @@ class App:
     def config(self) -> Any:
         from heartbeat_cli import config
 
-        path = config.find(self.path)
+        path = config.find(self.path, say)
         if path is not None:
             return config.read(path)
         from heartbeat_cli import discovery
