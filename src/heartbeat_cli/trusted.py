@@ -102,9 +102,11 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises OSError."""
     here, missing = os.path.abspath(path), []
-    while not os.path.isdir(here):
+    while not os.path.lexists(here):
         missing.append(here)
         here = os.path.dirname(here)
+    if not missing and not os.path.isdir(here):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
     for one in reversed(missing):
         try:
             os.mkdir(one, mode)
