@@ -54,7 +54,7 @@ FLOORS = (
         "hosts",
     ),
     ("domain",),
-    ("errors", "redact", "lock", "process", "references", "__init__"),
+    ("errors", "redact", "secret_forms", "trusted", "lock", "process", "references", "__init__"),
 )
 ROOMS = {"monitors", "actions", "channels", "store", "views"}
 

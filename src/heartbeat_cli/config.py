@@ -6,13 +6,13 @@ in one component or channel stops only that one: nine agents stay watched while 
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import common_keys, ladders, planned, plugins
+from heartbeat_cli import common_keys, ladders, planned, plugins, trusted
 from heartbeat_cli.domain.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.domain.windows import Window
@@ -86,8 +86,9 @@ class Config(NamedTuple):
         return self.heartbeat.timezone or host_timezone()
 
 
-def find(explicit: str | None) -> Path | None:
-    """The configuration file to use, or None. Raises UsageError for a named file that is not there."""
+def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -> Path | None:
+    """The configuration file to use, or None; `say` hears of one that is passed over. Raises UsageError for a named
+    file that is not there."""
     named = explicit or os.environ.get("HEARTBEAT_CONFIG")
     if named:
         try:
@@ -99,10 +100,11 @@ def find(explicit: str | None) -> Path | None:
             raise UsageError(f"{named}: cannot be read: {error.strerror}") from error
         return Path(named)
     own = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "heartbeat/heartbeat.toml")
-    for path in ("heartbeat.toml", own, "/etc/heartbeat/heartbeat.toml"):
-        if os.path.isfile(path):
-            return Path(path)
-    return None
+    if os.path.isfile("heartbeat.toml"):  # in a shared folder it may be anybody's
+        if (why := trusted.why_not("heartbeat.toml")) is None:
+            return Path("heartbeat.toml")
+        say(f"heartbeat: ./heartbeat.toml is passed over: {why}")
+    return next((Path(path) for path in (own, "/etc/heartbeat/heartbeat.toml") if os.path.isfile(path)), None)
 
 
 def read(path: Path) -> Config:
@@ -110,8 +112,7 @@ def read(path: Path) -> Config:
     import tomllib
 
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST + 1)
+        data = trusted.read(path, _MOST)
         if len(data) > _MOST:
             raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
         tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))

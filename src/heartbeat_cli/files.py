@@ -1,38 +1,60 @@
 """Write a file whole or not at all."""
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from heartbeat_cli import trusted
 
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
 _HALF = re.compile(r"\..+\.\d+\.new|__jinja2_.+\.tmp", re.DOTALL)
 _DEAD = 3_600.0  # seconds: nobody writes for so long
 
 
-def write_whole(path: str | Path, text: str, mode: int) -> None:
-    """Write `text` beside `path` and move it there in one step: a reader sees the old file or the new one.
+def write_whole(path: str | Path, text: str, mode: int, at: float | None = None) -> None:
+    """Write `text` beside `path` and move it there in one step: a reader sees the old file or the new one. `at` becomes
+    its modification time.
 
-    A link is followed. What is there and is no regular file (`/dev/stdout`, a pipe) is written to, never replaced: a
-    file moved onto `/dev/null` would take that from the whole host.
-    Raises OSError when it cannot be written; then nothing is left behind.
+    A link of ours or of root's is followed, another user's is refused. What is there and is no regular file
+    (`/dev/stdout`, a pipe) is written to, never replaced: a file moved onto `/dev/null` would take that from the whole
+    host. Raises OSError when it cannot be written; then nothing is left behind.
     """
-    target = Path(os.path.realpath(path))
-    if os.path.exists(path) and not target.is_file():
-        _write_into(path, text)
+    if trusted.is_handed(path):
+        _write_into(os.open(path, os.O_WRONLY | os.O_NONBLOCK), text)
         return
-    made = str(target.with_name(f".{target.name[:50]}.{os.getpid()}.new"))
-    handle = _create(made)
+    with trusted.target(path) as (folder, name, shown):
+        if (found := _special(name, folder)) is not None:
+            if not trusted.is_ours(found):
+                raise OSError(errno.EPERM, "belongs to another user and is no regular file", shown)
+            # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
+            _write_into(os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder), text)
+            return
+        made = f".{name[:50]}.{os.getpid()}.new"
+        handle = _create(made, folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fchmod(out.fileno(), mode)
+                if at is not None:
+                    os.utime(out.fileno(), (at, at))
+            os.replace(made, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            os.unlink(made, dir_fd=folder)
+            raise
+
+
+def _special(name: str, folder: int) -> os.stat_result | None:
+    """What stands there, when it is something else than a regular file."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fchmod(out.fileno(), mode)
-        os.replace(made, target)
-    except BaseException:
-        os.unlink(made)
-        raise
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISREG(found.st_mode) else found
 
 
 def sweep(folders: Iterable[str | Path], now: float) -> None:
@@ -44,19 +66,17 @@ def sweep(folders: Iterable[str | Path], now: float) -> None:
                     os.unlink(one.path)
 
 
-def _create(path: str) -> int:
+def _create(name: str, folder: int) -> int:
     """A new file of our own; what a killed process of the same number left there, or somebody planted, goes first."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags, 0o600)
+        return os.open(name, flags, 0o600, dir_fd=folder)
     except FileExistsError:
-        os.unlink(path)
-        return os.open(path, flags, 0o600)
+        os.unlink(name, dir_fd=folder)
+        return os.open(name, flags, 0o600, dir_fd=folder)
 
 
-def _write_into(path: str | Path, text: str) -> None:
-    # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
-    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+def _write_into(handle: int, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         os.set_blocking(handle, True)
         out.write(text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from heartbeat_cli import trusted
 from heartbeat_cli.errors import HeartbeatError
 
 
@@ -19,8 +20,8 @@ def only_one(folder: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock in `folder`, waiting up to `wait` seconds for it. Raises Busy when somebody else keeps it."""
     path = folder / "run.lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        trusted.make_folder(folder)
+        handle = trusted.open_file(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise HeartbeatError(f"{path}: {error.strerror}; set [heartbeat] state_dir to a writable folder") from error
     try:

@@ -9,7 +9,8 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -55,24 +56,16 @@ def run(
     max_output: int = 65_536,
     keep_tail: bool = False,
     leave_children: bool = False,
+    given: bytes = b"",
 ) -> Finished:
     """Start `argv` (never a shell) in its own process group; shortly before the deadline the whole group
-    gets SIGTERM, at the deadline SIGKILL. `keep_tail` keeps the last `max_output` bytes of each pipe.
+    gets SIGTERM, at the deadline SIGKILL. `keep_tail` keeps the last `max_output` bytes of each pipe, after a "…".
+    `given` is its standard input: no more than a pipe holds, 64 KiB.
 
     Raises OSError when the program cannot be started (missing, not executable), ValueError for a NUL in it.
     """
     deadline = time.monotonic() + timeout
-    import subprocess  # not on the path of a tick that runs nothing
-
-    child = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(env) if env is not None else None,
-        cwd=cwd,
-        start_new_session=True,
-    )
+    child = _started(argv, given, env, cwd)
     ended = False
     try:
         collector = _Collector(child, max_output, keep_tail)
@@ -87,6 +80,41 @@ def run(
     return Finished(child.returncode if ended else None, collector.stdout(), collector.stderr())
 
 
+def _started(
+    argv: Sequence[str], given: bytes, env: Mapping[str, str] | None, cwd: str | None
+) -> "subprocess.Popen[bytes]":
+    import subprocess  # not on the path of a tick that runs nothing
+
+    with _input(given) as stdin:
+        return subprocess.Popen(
+            list(argv),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _input(given: bytes) -> Iterator[int]:
+    """A descriptor to read `given` from."""
+    import subprocess
+
+    if not given:
+        yield subprocess.DEVNULL
+        return
+    reader, writer = os.pipe()
+    try:
+        with open(writer, "wb", buffering=0) as pipe:
+            os.set_blocking(writer, False)
+            pipe.write(given)
+        yield reader
+    finally:
+        os.close(reader)
+
+
 class _Collector:
     """Reads both pipes of a child until it has ended; bounded, and asleep while nothing happens."""
 
@@ -94,6 +122,7 @@ class _Collector:
         self._child, self._limit, self._keep_tail = child, limit, keep_tail
         self._pipes = [pipe for pipe in (child.stdout, child.stderr) if pipe is not None]
         self._kept = {pipe.fileno(): bytearray() for pipe in self._pipes}
+        self._cut: set[int] = set()  # pipes whose beginning was dropped
         self._open = list(self._pipes)
         for pipe in self._pipes:
             os.set_blocking(pipe.fileno(), False)
@@ -105,7 +134,8 @@ class _Collector:
         return self._text(1)
 
     def _text(self, index: int) -> str:
-        return bytes(list(self._kept.values())[index]).decode("utf-8", "replace")
+        number, kept = list(self._kept.items())[index]
+        return "…" * (number in self._cut) + bytes(kept).decode("utf-8", "replace")
 
     def collect(self, deadline: float) -> bool:
         """Whether the child ended before `deadline`; then its pipes have been drained as well."""
@@ -147,6 +177,8 @@ class _Collector:
         over = bool(chunk) and len(kept) + len(chunk) > self._limit
         if self._keep_tail:
             kept.extend(chunk)
+            if over:
+                self._cut.add(pipe.fileno())
             del kept[: max(0, len(kept) - self._limit)]
         else:
             kept.extend(chunk[: max(0, self._limit - len(kept))])

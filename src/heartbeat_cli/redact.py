@@ -63,12 +63,29 @@ def worth_hiding(secrets: Iterable[str]) -> frozenset[str]:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` with known secrets, and whatever looks like one, blotted out."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, BLOT)
+    """`text` with known secrets, in whatever encoding, and whatever looks like one, blotted out.
+
+    A text may have been shortened before: the end of it that is the beginning of a secret goes, too."""
+    if secrets and text:
+        text = _without(text, secrets if isinstance(secrets, frozenset) else frozenset(secrets))
     for pattern in _worth_trying(text):
         text = re.sub(pattern, lambda match: match["head"] + BLOT, text)
     return text
+
+
+def _without(text: str, secrets: frozenset[str]) -> str:
+    """`text` with every form of the secrets blotted out; forms that overlap are one."""
+    from heartbeat_cli.secret_forms import forms_of
+
+    parts: list[str] = []
+    end = 0
+    for first, last in sorted(forms_of(secrets).spans(text)):
+        if first > end or not parts:
+            parts += [text[end:first], BLOT]
+        elif first == end:
+            parts += [BLOT]
+        end = max(end, last)
+    return "".join([*parts, text[end:]])
 
 
 def _worth_trying(text: str) -> list[str]:

@@ -1,8 +1,9 @@
 """What `env:NAME` and `file:PATH` in the configuration give."""
 
 import os
-import stat
 from pathlib import Path
+
+from heartbeat_cli import trusted
 
 _MOST = 65_536  # what `file:` reads; a bigger file is a mistake
 
@@ -33,13 +34,7 @@ def _content(path: str, folder: Path) -> str:
     """The text of a file, which is relative to the configuration's folder, without the white space around it."""
     path = path or "(no path)"
     try:
-        handle = os.open(folder / os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Nowhere(f"cannot read {path}: is not a regular file")
-            data = os.read(handle, _MOST + 1)
-        finally:
-            os.close(handle)
+        data = trusted.read(folder / os.path.expanduser(path), _MOST)
         if len(data) > _MOST:
             raise Nowhere(f"cannot read {path}: is larger than {_MOST // 1024} KiB")
         text = data.decode().strip()

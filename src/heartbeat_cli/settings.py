@@ -12,10 +12,11 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.redact import BLOT, is_name, is_secret, secret_parts, worth_hiding
+from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, worth_hiding
 from heartbeat_cli.references import Nowhere, follow
 
-_TOLD_BY = 16  # characters by which a longer secret is told even where a message cut it short
+_PIECE = 6  # characters in a row that a line and a secret must not have in common
+_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
 _LINE = 1_000
 _MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
 _HELP_LINE = r"^\s*(\w+): (.*)$"
@@ -35,6 +36,7 @@ class Problems:
         self.lines: list[str] = []
         self.lacking: list[str] = []
         self.secrets: set[str] = set()
+        self._given: dict[str, str] = {}  # what references gave, and the references
 
     def add(self, key: str, text: str) -> None:
         self.lines.append(self._line(key, text))
@@ -42,14 +44,25 @@ class Problems:
     def lack(self, key: str, text: str) -> None:
         self.lacking.append(self._line(key, text))
 
+    def give(self, reference: str, value: str) -> None:
+        """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
+        self.secrets.add(value)
+        self._given[value] = reference
+
     def _line(self, key: str, text: str) -> str:
         """One line, whatever stands in the file; a value that `env:` or `file:` gave does not show in it."""
-        line = f"{self.source}: {key}: {text}" if key else f"{self.source}: {text}"
-        for secret in worth_hiding(self.secrets):
-            for form in (secret, repr(secret)[1:-1]):
-                start = re.escape(form[:_TOLD_BY])
-                line = re.sub(rf"{start}\S*" if len(form) > _TOLD_BY else start, BLOT, line)
+        hidden = redact(text, worth_hiding(self.secrets))
+        for value, reference in self._given.items():
+            if _share(hidden, value):
+                hidden = f"what {reference} gives cannot be used here"
+        line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
         return one_line(line, _LINE)
+
+
+def _share(text: str, value: str) -> bool:
+    """Whether a text still tells something of a value: a piece of it, in whatever case."""
+    small, value = text.casefold(), value.casefold()
+    return any(small[at : at + _PIECE] in value for at in range(len(small) - _PIECE + 1))
 
 
 class Field(NamedTuple):
@@ -167,9 +180,12 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
     except Nowhere as nowhere:
         problems.lack(where, str(nowhere))
         return None
-    whole = not name if found is not None else is_secret(where.rpartition(".")[2])
     value = text if found is None else found
-    problems.secrets |= ({value} if whole else set()) | secret_parts(value)
+    if found is not None and not (name and len(found) <= _NAME and "\n" not in found):
+        problems.give(text, found)
+    elif found is None and is_secret(where.rpartition(".")[2]):
+        problems.secrets.add(value)
+    problems.secrets |= secret_parts(value)
     return value
 
 

@@ -107,7 +107,7 @@ def test_a_script_that_must_not_run_does_not(folder: Path, tmp_path: Path) -> No
     (folder / "folder.sh").mkdir()
     os.mkfifo(folder / "pipe.sh")
     for name, words in {
-        "open.sh": "writable for everybody",
+        "open.sh": "can be written by everybody; run chmod go-w ",
         "plain.sh": "not executable; run chmod +x on it",
         "link.sh": "not a regular file",
         "folder.sh": "not a regular file",
@@ -117,7 +117,9 @@ def test_a_script_that_must_not_run_does_not(folder: Path, tmp_path: Path) -> No
         assert (outcome.result, words in outcome.detail) == ("refused", True), name
     put(folder, "good.sh", text)
     folder.chmod(0o777)
-    assert "writable for everybody" in run(folder, "good.sh").detail
+    assert "can be written by everybody" in run(folder, "good.sh").detail
+    folder.chmod(0o775)
+    assert "can be written by the group " in run(folder, "good.sh").detail
     assert not proof.exists()
     folder.chmod(0o755)
     assert run(folder, "good.sh").result == "done"
@@ -131,7 +133,7 @@ def test_the_owner_must_be_root_or_us(folder: Path) -> None:
     os.chown(path, 12345, -1)
     outcome = run(folder)
     assert outcome.result == "refused"
-    assert "belongs to user id 12345" in outcome.detail
+    assert "belongs to uid 12345" in outcome.detail
     os.chown(path, 0, -1)
     os.chown(folder, 12345, -1)
     assert run(folder).result == "refused"
@@ -152,7 +154,7 @@ def test_whether_it_may_be_run(folder: Path) -> None:
         return script.rights(script.Settings(name, str(folder)), timeout=5)[:2]
 
     assert right("good.sh") == ("ok", f"{folder}/good.sh may be run")
-    assert right("open.sh") == ("bad", f"{folder}/open.sh is writable for everybody; run chmod o-w on it")
+    assert right("open.sh") == ("bad", f"{folder}/open.sh can be written by everybody; run chmod go-w {folder}/open.sh")
     assert right("none.sh") == ("warn", f"no such script: {folder}/none.sh")
     assert right("../good.sh")[0] == "bad"
 

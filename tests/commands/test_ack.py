@@ -1,5 +1,7 @@
 """`heartbeat ack`: somebody is on it."""
 
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
 
+ME = pwd.getpwuid(os.getuid()).pw_name
 SINCE = r"thing  since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
@@ -26,9 +29,9 @@ def test_to_and_fro(tmp_path: Path, name: str) -> None:
     Outage(tmp_path).down()
     ended = heartbeat(tmp_path, "ack")
     assert re.fullmatch(SINCE + "  not acknowledged  it is broken\n", ended.out)
-    ended = heartbeat(tmp_path, "ack", name, LOGNAME="mei")
+    ended = heartbeat(tmp_path, "ack", name, LOGNAME="mei")  # $LOGNAME is no proof
     assert (ended.code, ended.err) == (0, "")
-    assert re.fullmatch(SINCE + "  acknowledged by mei  it is broken\n", ended.out)
+    assert re.fullmatch(SINCE + f"  acknowledged by {ME}  it is broken\n", ended.out)
     assert heartbeat(tmp_path, "ack").out == ended.out, "and it is remembered"
     ended = heartbeat(tmp_path, "ack", name, "--undo")
     assert re.fullmatch(SINCE + "  not acknowledged  it is broken\n", ended.out)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import sqlite3
 import subprocess
@@ -30,7 +31,7 @@ def test_begin_list_end(tmp_path: Path) -> None:
     assert (begun.code, begun.err) == (0, "")
     row = ROW.fullmatch(begun.out)
     assert row is not None
-    assert (row[2], row[4], row[5]) == ("thing", "moving house", "mei")
+    assert (row[2], row[4], row[5]) == ("thing", "moving house", pwd.getpwuid(os.getuid()).pw_name)
     assert heartbeat(tmp_path, "silence") == (0, begun.out, "")
     assert heartbeat(tmp_path, "maintenance") == (0, "", "no maintenance in force\n")
     other = heartbeat(tmp_path, "maintenance", "--end", row[1])

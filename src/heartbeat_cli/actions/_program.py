@@ -27,7 +27,9 @@ def run(argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, st
         return Outcome("failed", f"cannot run {label}: its arguments or environment hold a NUL character")
     except OSError as error:
         return _not_started(label, error)
-    output = "\n".join(text for text in (finished.stdout.strip(), finished.stderr.strip()) if text)[-OUTPUT:]
+    output = "\n".join(text for text in (finished.stdout.strip(), finished.stderr.strip()) if text)
+    if len(output) > OUTPUT:
+        output = "…" + output[1 - OUTPUT :]
     output = plain.bounded(output, OUTPUT)
     if finished.timed_out:
         return Outcome("failed", f"{label} did not finish within {timeout:g} s and was killed", output)

@@ -1,10 +1,11 @@
 """script: run a script out of the one folder that `[recovery] scripts` names, as `restart_main.sh`.
 
 The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
-executable file; it and the folder must belong to root or to the user heartbeat runs as, and be writable for
-no stranger. Otherwise the step is `refused`, and the reason says what to change. Started without a shell or
-arguments, from a small environment; exit code 0 is `done`. What it starts in the background lives on once it
-has ended; let such a child write its output to a file, not to the pipe it inherits.
+executable file; it and every folder on the way to it must belong to root or to the user heartbeat runs as, and
+nobody else, group or all, may write them. Otherwise the step is `refused`,
+and the reason says what to change. Started without a shell or arguments, from a small environment; exit code 0 is
+`done`. What it starts in the background lives on once it has ended; let such a child write its output to a file, not
+to the pipe it inherits.
 
     [recovery]
     scripts = "/etc/heartbeat/scripts"
@@ -18,8 +19,10 @@ import re
 import stat
 from typing import NamedTuple
 
+from heartbeat_cli import trusted
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.outcome import Outcome, Right
+from heartbeat_cli.trusted import Untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
 _MISSING = "no such script"
@@ -82,17 +85,16 @@ def _place(settings: Settings) -> tuple[str, str]:
 
 
 def refusal(folder: str, path: str) -> str | None:
-    """Why `path` must not be run, None when it may. Who may write the folder could swap the file."""
-    home, script = os.stat(folder), os.lstat(path)
-    if not stat.S_ISDIR(home.st_mode):
+    """Why `path` must not be run, None when it may. Who may write a folder on the way could exchange the file."""
+    script = os.lstat(path)
+    if not stat.S_ISDIR(os.stat(folder).st_mode):
         return f"{folder} is not a folder"
     if not stat.S_ISREG(script.st_mode):
         return f"{path} is not a regular file (links are not followed)"
-    for place, status in ((folder, home), (path, script)):
-        if status.st_uid not in (0, os.geteuid()):
-            return f"{place} belongs to user id {status.st_uid}; it must belong to root or to heartbeat's user"
-        if status.st_mode & stat.S_IWOTH:
-            return f"{place} is writable for everybody; run chmod o-w on it"
+    try:
+        trusted.check(path)
+    except Untrusted as error:
+        return error.strerror
     if not os.access(path, os.X_OK):
         return f"{path} is not executable; run chmod +x on it"
     return None

@@ -1,6 +1,7 @@
 """What verbs share on the command line: the App they are handed, their common options, and how they print."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from heartbeat_cli.commands._base import App as App
 from heartbeat_cli.commands._base import person as person
 from heartbeat_cli.commands._base import say as say
+from heartbeat_cli.domain.plain import printable
 
 FORMATS = ("table", "json")
 
@@ -34,7 +36,14 @@ def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     import json
 
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    # JSON lets DEL and the C1 controls stand as they are; a terminal may take orders from them.
+    click.echo(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def show(text: str) -> None:
+    """Text on standard output; names and reasons in it come from others, and must not steer a terminal."""
+    click.echo(printable(text))
 
 
 def show_table(text: str) -> None:

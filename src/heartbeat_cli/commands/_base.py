@@ -27,7 +27,7 @@ class App:
     def config(self) -> Any:
         from heartbeat_cli import config
 
-        path = config.find(self.path)
+        path = config.find(self.path, say)
         if path is not None:
             return config.read(path)
         from heartbeat_cli import discovery
@@ -188,17 +188,20 @@ class App:
 def say(text: str) -> None:
     """A remark for a person: standard error, so that standard output stays what was asked for. Nobody to hear it is
     no reason to stop a pass."""
+    from heartbeat_cli.domain.plain import printable
+
     with suppress(OSError):
         if sys.stderr is not None:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{printable(text)}\n")
             sys.stderr.flush()
 
 
 def person() -> str:
-    """Who runs this: the login name, or the number of a user who has none (in a container)."""
-    import getpass
+    """Who runs this: the user's name in the password database, or the number of one who is not in it (in a container).
+    $LOGNAME is no proof, and may hold anything."""
+    import pwd
 
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"

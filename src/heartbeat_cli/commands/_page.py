@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_cli import trusted
 from heartbeat_cli.commands._base import App, say
 from heartbeat_cli.errors import HeartbeatError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _OWN, _PUBLIC = 0o600, 0o644
 _AGAIN = 86_400.0  # seconds until a trouble that stays is told again: cron mails every line
+_TROUBLE = 10_000  # bytes of what was told last
 _SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
 
 
@@ -86,8 +88,8 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
 def _remove(paths: Iterable[Path], sign: str) -> None:
     """Remove what bears our sign: what a component that is gone once was must not be shown for ever."""
     for path in paths:
-        with suppress(OSError), path.open("rb") as file:
-            if sign.encode() in file.read(_SIGNED):
+        with suppress(OSError):
+            if sign.encode() in trusted.read_ours(path, _SIGNED):
                 path.unlink()
 
 
@@ -97,22 +99,22 @@ def write(app: App, target: str, content: str, now: float) -> None:
 
     path = Path(target).expanduser()
     try:
-        write_whole(path, content, _PUBLIC if app.config.dashboard.public else _OWN)
-        os.utime(path, (now, now))
+        write_whole(path, content, _PUBLIC if app.config.dashboard.public else _OWN, now)
     except OSError as error:
         raise HeartbeatError(f"{target}: cannot be written: {error.strerror}") from error
 
 
 def _complain(told: Path, trouble: str, now: float) -> None:
     """Say it, unless the same was said within the last day."""
+    from heartbeat_cli.files import write_whole
+
     try:
-        if told.read_text(encoding="utf-8") == trouble and 0 <= now - told.stat().st_mtime < _AGAIN:
+        if trusted.read_ours(told, _TROUBLE).decode() == trouble and 0 <= now - told.stat().st_mtime < _AGAIN:
             return
     except (OSError, UnicodeDecodeError):
         pass  # nothing was told yet
     say(f"heartbeat: dashboard: {trouble}")
     try:
-        told.write_text(trouble, encoding="utf-8")
-        os.utime(told, (now, now))
+        write_whole(told, trouble, _OWN, now)
     except OSError:
         return  # then it is said every time, which is better than never

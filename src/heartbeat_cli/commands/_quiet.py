@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, person, say
+from heartbeat_cli.commands._app import App, person, say, show
 from heartbeat_cli.errors import UsageError
 
 _YEAR = 525_600.0  # minutes
@@ -45,7 +45,7 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
     for one in shown:
         until = local_time(one.ends, app.config.timezone)
         begins = f"from {local_time(one.starts, app.config.timezone)} " if one.starts > now else ""
-        click.echo(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({one.created_by})")
+        show(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({_clean(one.created_by)})")
     if not shown:
         say(f"no {kind} in force")
 
@@ -72,7 +72,7 @@ def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:
     known = {one.id for one in silences.active(db, now) if one.kind == kind}
     if id_ not in known or not silences.end(db, id_, now):
         raise UsageError(f"no {kind} {id_!r} in force; `heartbeat {kind}` lists them")
-    click.echo(f"{kind} {id_} ended")
+    show(f"{kind} {id_} ended")
 
 
 def _clean(reason: str) -> str:

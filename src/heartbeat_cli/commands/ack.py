@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, person, say
+from heartbeat_cli.commands._app import App, pass_app, person, say, show
 from heartbeat_cli.commands._complete import component_ids
 from heartbeat_cli.errors import UsageError
 
@@ -31,6 +31,6 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     for one in shown:
         acked = f"acknowledged by {one.acked_by}" if one.acked_by else "not acknowledged"
         since = local_time(one.started, app.config.timezone)
-        click.echo(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
+        show(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
     if not shown:
         say("no open incident")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from heartbeat_cli.commands._app import FORMATS, App, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import FORMATS, App, format_option, pass_app, print_json, say, show, show_table
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.errors import UsageError
@@ -103,7 +103,7 @@ def _one(app: App, beginning: str, form: str) -> int:
     if form == "json":
         print_json(view.whole(alert, notified, sends, message, _voice(app)))
     else:
-        click.echo(view.text(alert, notified, sends, message, _voice(app)))
+        show(view.text(alert, notified, sends, message, _voice(app)))
     return 0
 
 

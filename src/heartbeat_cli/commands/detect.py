@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, show
 
 
 @click.command("detect")
@@ -27,5 +27,5 @@ def command(app: App, form: str, dry_run: bool) -> int:
         print_json([verdict._asdict() for verdict in verdicts])
     else:
         for one in verdicts:
-            click.echo(f"{one.component}: {one.decision}: {one.reason}")
+            show(f"{one.component}: {one.decision}: {one.reason}")
     return 0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, say, show
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def command(app: App, channel: str | None) -> int:
         return _test(app, channel)
     with app.keeper() as keeper:
         for one in deliver(app, keeper):
-            click.echo(line(one))
+            show(line(one))
         left = keeper.do(outbox.undelivered, app.now())
     if left:
         say(f"{left} still undelivered; the next run tries again")
@@ -48,7 +48,7 @@ def _test(app: App, channel: str) -> int:
     error, note = (
         None if one is None else one_line(redact(str(one), app.secrets)) for one in (tried.error, tried.note)
     )
-    click.echo(f"{channel}: {error or (f'sent ({note})' if note else 'sent')}")
+    show(f"{channel}: {error or (f'sent ({note})' if note else 'sent')}")
     _keep(app, alert, channel, error, note, tried.took)
     return 1 if error else 0
 

@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json
+from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, show
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
@@ -36,5 +36,5 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
         print_json([step._asdict() for step in steps])
     else:
         for one in steps:
-            click.echo(line(one))
+            show(line(one))
     return 1 if any(one.failed for one in steps) else 0

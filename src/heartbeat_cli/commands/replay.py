@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, show
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import UsageError
 
@@ -236,12 +236,12 @@ def _show(app: App, imagined: list[Any], were: list[Any], form: str) -> None:
         print_json({"would_have_been": trees[0], "were": trees[1]})
         return
     for heading, many in (("Incidents that would have been", imagined), ("Incidents that were", were)):
-        click.echo(f"{heading}: {len(many)}")
+        show(f"{heading}: {len(many)}")
         for one in many:
             lasted = "ongoing" if one.ended is None else duration(one.ended - one.started)
             since = local_time(one.started, app.config.timezone)
             held = f" (held: {one.held_by})" if one.held_by else ""
-            click.echo(f"  {one.component}  since {since}  {lasted}{held}  {one_line(redact(one.cause))}")
+            show(f"  {one.component}  since {since}  {lasted}{held}  {one_line(redact(one.cause))}")
 
 
 def _shown(one: Any, key: str, iso: Any) -> Any:

@@ -14,10 +14,13 @@ def one_line(text: str, limit: int = 300) -> str:
 
 def bounded(text: str, limit: int = EVIDENCE) -> str:
     """Foreign text of several lines, without the control characters that would steer a terminal."""
-    kept = text[:limit]
-    if not kept.isprintable():
-        kept = "".join(char for char in kept if char.isprintable() or char in "\n\t")
+    kept = printable(text[:limit])
     return kept if len(text) <= limit else kept[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Text of several lines without the characters that would steer a terminal."""
+    return text if text.isprintable() else "".join(char for char in text if char.isprintable() or char in "\n\t")
 
 
 def counted(number: int, what: str) -> str:

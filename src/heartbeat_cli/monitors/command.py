@@ -56,7 +56,10 @@ def probe(settings: Settings, look: Look) -> Reading:
             settings.command, timeout=look.timeout, env=process.minimal_env(settings.env), cwd=settings.cwd
         )
     except (OSError, ValueError) as error:
-        raise Unobservable(f"cannot run {_program(settings)}: {_reason(error)}") from None
+        # The whole path: a part of what `env:` or `file:` gave would not be known as a secret.
+        raise Unobservable(
+            f"cannot run {plain.one_line(settings.command[0], 200)}: {_reason(error, settings)}"
+        ) from None
     return judge(settings, look, finished, time.monotonic() - started)
 
 
@@ -107,8 +110,8 @@ def _program(settings: Settings) -> str:
     return plain.one_line(settings.command[0].rpartition("/")[2], 60)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: OSError | ValueError, settings: Settings) -> str:
     if isinstance(error, ValueError):
         return "the command or its environment holds a NUL character"
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror or error}{where}"
+    other = error.filename not in (None, settings.command[0])  # the folder it should run in
+    return f"{error.strerror or error} ({error.filename})" if other else f"{error.strerror or error}"

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli import trusted
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 
@@ -179,8 +180,8 @@ def _use_wal(connection: Any, until: float) -> None:
 
 def _prepare_file(path: Path) -> None:
     """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    trusted.make_folder(path.parent)
+    os.close(trusted.open_file(path, os.O_RDWR | os.O_CREAT))
 
 
 class Postgres(Database):

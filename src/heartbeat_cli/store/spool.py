@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from heartbeat_cli import trusted
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import gaps, mirror, schema, tables
@@ -56,7 +57,7 @@ def existing(state_dir: Path) -> list[Path]:
 
 def begin(path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, timeout: float) -> Database:
     """Open the spool at `path`, making and seeding it where it is new. Raises StoreError when that cannot be done."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    trusted.make_folder(path.parent)
     if path.parent.parent == _MEMORY and not _ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
     new = not path.exists()

@@ -11,6 +11,8 @@ from heartbeat_cli.sections import SECTIONS
 from heartbeat_cli.settings import key_of
 
 _Tree = dict[str, Any]
+# What is sent may hold a secret under any name: headers by their names alone, and no body.
+_HIDDEN = frozenset({"headers", "body"})
 
 
 def tree(config: Config) -> _Tree:
@@ -78,12 +80,15 @@ def _plain(settings: Any, config: Config) -> _Tree:
 def _value(value: Any, config: Config, key: str) -> Any:
     """A value, its secrets blotted out: what stands under a secret key, whatever it is, and secrets by their text."""
     if isinstance(value, str):
-        if is_secret(key) and not value.startswith(("env:", "file:")):  # these are still here only if they lead nowhere
+        # A reference is still here only if it leads nowhere.
+        if key in _HIDDEN or (is_secret(key) and not value.startswith(("env:", "file:"))):
             return BLOT
         return redact(value, config.secrets)
     if isinstance(value, tuple | list):
         return [_value(item, config, key) for item in value]
     if isinstance(value, Mapping):
+        if key in _HIDDEN:
+            return dict.fromkeys(value, BLOT)
         return {name: _value(item, config, name) for name, item in value.items()}
     return value
 

@@ -11,11 +11,12 @@ escaped (`autoescape` is always on); a name it uses and is not given is an error
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli import trusted
 from heartbeat_cli.errors import HeartbeatError
 
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
@@ -52,8 +53,13 @@ def prepare(names: Sequence[str], own: str | None = None) -> None:
 def _environment(own: str | None, keep: Path | None) -> Any:
     import jinja2
 
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_folders(own)),
+    made: Any = jinja2.Environment
+    if own:  # a user's template may show every value it is given, and reach nothing else
+        from jinja2.sandbox import SandboxedEnvironment
+
+        made = SandboxedEnvironment
+    return made(
+        loader=jinja2.FunctionLoader(lambda name: _loaded(name, own)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -61,6 +67,15 @@ def _environment(own: str | None, keep: Path | None) -> Any:
         keep_trailing_newline=True,
         bytecode_cache=_kept(keep),
     )
+
+
+def _loaded(name: str, own: str | None) -> tuple[str, str, Callable[[], bool]] | None:
+    """A template's text, file and freshness, as jinja2 asks for it; None where there is none."""
+    from jinja2.loaders import split_template_path
+
+    for path in _paths("/".join(split_template_path(name)), own):
+        return _text(path), str(path), lambda: True
+    return None
 
 
 def _kept(folder: Path | None) -> Any:
@@ -74,8 +89,9 @@ def _kept(folder: Path | None) -> Any:
                 super().dump_bytecode(bucket)
 
     try:
-        if folder is None or os.stat(folder.parent).st_mode & 0o022:
+        if folder is None:
             return None
+        trusted.check(folder.parent)
         folder.mkdir(0o700, exist_ok=True)
         found = os.lstat(folder)
     except OSError:
@@ -92,21 +108,35 @@ def first(names: Sequence[str], values: Mapping[str, Any], own: str | None = Non
 def found(names: Sequence[str], own: str | None = None) -> Path:
     """The file of the first of these names that has one."""
     for name in names:
-        for folder in _folders(own):
-            if (folder / name).is_file():
-                return folder / name
+        for path in _paths(name, own):
+            return path
     raise HeartbeatError(f"template {names[-1]} is missing in {_shown(own)}")
 
 
 def source(name: str, own: str | None = None) -> str:
     """The text of the file `name`. Raises HeartbeatError when it cannot be read."""
-    path = find(name, own)
+    return _text(find(name, own))
+
+
+def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise HeartbeatError(f"template {path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise HeartbeatError(f"template {path}: is not UTF-8 text (byte {error.start})") from error
+
+
+def _paths(name: str, own: str | None) -> Iterator[Path]:
+    """Where a template of this name is, the user's own first. One of his that another user could have written is passed
+    over (`heartbeat doctor` says so): the message goes out all the same."""
+    for folder in _folders(own):
+        path = folder / name
+        with suppress(OSError):
+            if path.is_file():
+                if own and folder == Path(own).expanduser():
+                    trusted.check(path)
+                yield path
 
 
 def find(name: str, own: str | None = None) -> Path:

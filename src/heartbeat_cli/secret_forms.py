@@ -1,0 +1,107 @@
+"""What a secret looks like when somebody repeats it: the encodings of one value, and their places in a text.
+
+Imported only when a text is shown while secrets are known. A text is walked through once, whatever the number of
+secrets: at every place its next four characters are looked up among the beginnings of all forms.
+"""
+
+import json
+import re
+from binascii import b2a_base64, hexlify
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from html import escape
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, unquote
+
+SHORTEST = 4  # characters of a form: a shorter one would hide half of every text
+_WORD = 8  # characters of a word of a longer secret (a key of several lines) that is hidden by itself
+_CUT = 10  # characters of a form that a limit has cut off (half of a shorter form) that are hidden
+_AFTER_A_CUT = re.compile(r"\Z|…|\.\.\.|[\"'`)\]]")
+_ESCAPED = re.compile(r"%[0-9A-F]{2}")
+
+
+class Forms(NamedTuple):
+    """The forms of some secrets by their first four characters, the longest first."""
+
+    by_head: dict[str, tuple[str, ...]]
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where a form stands in `text`, whole or cut off by a limit, in the order of the beginnings."""
+        heads = self.by_head
+        for at in range(len(text) - SHORTEST + 1):
+            forms = heads.get(text[at : at + SHORTEST])
+            if forms and (length := _whole(text, at, forms) or _beginning(text, at, forms)):
+                yield at, at + length
+        for mark in re.finditer("…", text):
+            if length := self._rest(text[mark.end() : mark.end() + 4_000]):
+                yield mark.end(), mark.end() + length
+
+    def _rest(self, text: str) -> int:
+        """How much of the end of a form stands at the beginning of `text`."""
+        head = text[:SHORTEST]
+        longest = 0
+        for form in (one for forms in self.by_head.values() for one in forms):
+            place = form.find(head, 1) if len(head) == SHORTEST else -1
+            while place > 0:
+                if text.startswith(form[place:]):
+                    longest = max(longest, len(form) - place)
+                place = form.find(head, place + 1)
+        return longest
+
+
+def _whole(text: str, at: int, forms: Iterable[str]) -> int:
+    return next((len(form) for form in forms if text.startswith(form, at)), 0)
+
+
+def _beginning(text: str, at: int, forms: Iterable[str]) -> int:
+    """How much of a form stands at `at` before a limit cut the rest off."""
+    for form in forms:
+        length = SHORTEST
+        while length < len(form) and text[at + length : at + length + 1] == form[length]:
+            length += 1
+        enough = max(SHORTEST, min(_CUT, len(form) // 2))
+        if length >= enough and _AFTER_A_CUT.match(text, at + length):
+            return length
+    return 0
+
+
+@lru_cache(maxsize=8)
+def forms_of(secrets: frozenset[str]) -> Forms:
+    """Every form of these secrets."""
+    by_head: dict[str, set[str]] = {}
+    for secret in secrets:
+        for form in encodings(secret):
+            by_head.setdefault(form[:SHORTEST], set()).add(form)
+    return Forms({head: tuple(sorted(found, key=len, reverse=True)) for head, found in by_head.items()})
+
+
+def encodings(secret: str) -> set[str]:
+    """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, base64 (at any offset) and hex;
+    of one with white space in it, its lines and longer words, too."""
+    plain = {secret, unquote(secret), " ".join(secret.split()), secret.strip("'\"")}
+    found = set()
+    for one in plain:
+        found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
+    if len(secret.split()) > 1:
+        found |= {word for word in secret.split() if len(word) >= _WORD}
+    return {form for form in found if len(form) >= SHORTEST}
+
+
+def _as_text(text: str) -> set[str]:
+    safe = text.encode("utf-8", "replace").decode()
+    percent = {quote(safe), quote(safe, safe=""), quote_plus(safe), quote_plus(safe, safe="/")}
+    percent |= {_ESCAPED.sub(lambda match: match[0].lower(), one) for one in percent}
+    html = {escape(text), escape(text, quote=False), escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}
+    quoted = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    return percent | html | quoted | {one.replace("/", "\\/") for one in quoted}
+
+
+def _as_letters(data: bytes) -> set[str]:
+    """As base64 and hex. In base64 three bytes are four letters, so a secret that stands after other text (`user:`) has
+    one of three forms; letters that hold bits of its neighbours are left out."""
+    found = {hexlify(data).decode(), hexlify(data).decode().upper()}
+    for offset in range(3):
+        text = b2a_base64(b"\0" * offset + data, newline=False).decode()
+        core = text[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]
+        found |= {core, core.replace("+", "-").replace("/", "_")}
+    return found

@@ -1,0 +1,224 @@
+"""Paths that no other user can bend: what heartbeat reads, runs and keeps goes through here.
+
+Every folder on the way and the file itself must belong to root or to this user, and nobody else may write them. A
+folder of root's with the sticky bit (`/tmp`) is fine: there nobody can exchange what belongs to others. A link is
+followed when it is root's or ours, and so is every folder on the way to it and behind it, as with a Kubernetes
+ConfigMap. What is mounted read-only cannot be written, whatever its mode says.
+
+The walk goes from descriptor to descriptor, so that nothing can be exchanged between the check and the use.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+_MOST_LINKS = 40  # as the kernel has it
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# What our caller has opened and handed to us (`--config <(…)`).
+_HANDED = re.compile(r"/(?:dev|proc/self)/fd/\d+|/dev/std(?:in|out|err)")
+
+
+class Untrusted(PermissionError):
+    """`filename` is the part of the path that another user owns or may write; `strerror` says so in words, with the
+    command that mends it."""
+
+    def __init__(self, place: str, why: str, mend: str) -> None:
+        super().__init__(errno.EPERM, f"{why}; {mend}", place)
+        self.why, self.mend = why, mend
+
+
+def open_file(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """A descriptor of the regular file at `path`. Raises Untrusted, or another OSError: also for what is no regular
+    file, which is never waited for."""
+    if is_handed(path):
+        return os.open(path, flags | os.O_CLOEXEC)
+    with _last(path) as (folder, name, shown):
+        handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=folder)
+        try:
+            found = os.fstat(handle)
+            if stat.S_ISDIR(found.st_mode):
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), shown)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "is not a regular file", shown)
+            _judge(found, handle, shown)
+        except BaseException:
+            os.close(handle)
+            raise
+    return handle
+
+
+def is_handed(path: str | os.PathLike[str]) -> bool:
+    """Whether the path is a descriptor that our caller has opened."""
+    return _HANDED.fullmatch(os.fspath(path)) is not None
+
+
+def read(path: str | os.PathLike[str], most: int) -> bytes:
+    """The content of the regular file at `path`; at most one byte more than `most`. Raises as `open_file` does."""
+    with open(open_file(path), "rb") as file:
+        return file.read(most + 1)
+
+
+def read_ours(path: str | os.PathLike[str], most: int) -> bytes:
+    """The beginning of a file that we wrote, in a folder that need not be ours alone: no link is followed, and what is
+    no regular file of ours or root's is refused, never waited for. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or not is_ours(found):
+            raise OSError(errno.EINVAL, "is not a regular file of ours", os.fspath(path))
+        return file.read(most)
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Raises Untrusted when another user can change what `path` leads to, another OSError when it leads nowhere."""
+    with folder(path):
+        pass
+
+
+def why_not(path: str | os.PathLike[str]) -> str | None:
+    """Why `path` must not be used, None when it may."""
+    try:
+        check(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+@contextmanager
+def folder(path: str | os.PathLike[str]) -> Iterator[int]:
+    """A descriptor of the folder (or file) at `path`, good for reaching what is in it. Raises as `check` does."""
+    with _last(path) as (parent, name, shown):
+        handle = os.open(name, _FOLDER & ~os.O_DIRECTORY, dir_fd=parent)
+        try:
+            _judge(os.fstat(handle), handle, shown)
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
+    """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises OSError."""
+    here, missing = os.path.abspath(path), []
+    while not os.path.lexists(here):
+        missing.append(here)
+        here = os.path.dirname(here)
+    if not missing and not os.path.isdir(here):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
+    for one in reversed(missing):
+        try:
+            os.mkdir(one, mode)
+        except FileExistsError:
+            if not os.path.isdir(one):  # else another process has just made it
+                raise
+            continue
+        os.chmod(one, mode)
+
+
+def is_ours(found: os.stat_result) -> bool:
+    """Whether a file or folder belongs to root or to this user."""
+    return found.st_uid in (0, os.geteuid())
+
+
+def target(path: str | os.PathLike[str]) -> AbstractContextManager[tuple[int, str, str]]:
+    """Where to write what others may read: the descriptor of the folder, the name in it (no link), and its path in
+    words. Folders of others are fine for that; their links are not followed. Raises Untrusted or another OSError."""
+    return _last(path, strict=False)
+
+
+@contextmanager
+def _last(path: str | os.PathLike[str], *, strict: bool = True) -> Iterator[tuple[int, str, str]]:
+    """The descriptor of the last folder on the way, the name in it, and how to call it in words. `strict`: the folders
+    must be trusted, too, and not only the links."""
+    rest = _parts(os.path.join(os.getcwd(), os.fspath(path)))
+    at, shown, links = _root(), "/", 0
+    try:
+        while True:
+            name = rest.pop(0) if rest else "."
+            here = os.path.normpath(os.path.join(shown, name))
+            found = _lstat(name, at)
+            if found is not None and stat.S_ISLNK(found.st_mode):
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
+                _judge_link(found, here)
+                target = os.readlink(name, dir_fd=at)
+                rest[:0] = _parts(target)
+                if target.startswith("/"):
+                    at, shown = _instead(at, _root()), "/"
+            elif not rest:
+                yield at, name, here
+                return
+            else:
+                at, shown = _instead(at, os.open(name, _FOLDER, dir_fd=at)), here
+                if strict:
+                    _judge(os.fstat(at), at, here)
+    finally:
+        os.close(at)
+
+
+def _root() -> int:
+    return os.open("/", _FOLDER)
+
+
+def _instead(old: int, new: int) -> int:
+    os.close(old)
+    return new
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _lstat(name: str, at: int) -> os.stat_result | None:
+    """What stands there; None for nothing: who opens it will say so."""
+    try:
+        return os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _judge_link(found: os.stat_result, place: str) -> None:
+    if not is_ours(found):
+        raise Untrusted(place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {place}")
+
+
+def _judge(found: os.stat_result, handle: int, place: str) -> None:
+    if not is_ours(found):
+        why = f"{place} belongs to {_user(found.st_uid)}, and must belong to root" + (
+            "" if os.geteuid() == 0 else " or you"
+        )
+        raise Untrusted(place, why, _mend_owner(found, place))
+    if not found.st_mode & 0o022 or (found.st_mode & stat.S_ISVTX and found.st_uid == 0):
+        return
+    if os.fstatvfs(handle).f_flag & os.ST_RDONLY:
+        return
+    who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
+    raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {place}")
+
+
+def _mend_owner(found: os.stat_result, place: str) -> str:
+    """What to do: root should not work on another user's files, but have that user do it."""
+    if os.geteuid() == 0:
+        return f"run sudo -u {_user(found.st_uid).replace('uid ', '#')} heartbeat …, or chown root {place}"
+    return f"run sudo chown {_user(os.geteuid())} {place}"
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _group(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,172 @@
+"""Another user of the same host, who can write in shared folders, gains nothing from what heartbeat does there."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts.verb import heartbeat
+
+NOBODY = 65534
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user, too")
+
+CONFIG = '[heartbeat]\nstate_dir = "{state}"\n[components.h]\nkind = "host"\n'
+
+
+def as_nobody(*argv: str, **options: object) -> None:
+    subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv], check=True, timeout=30, **options
+    )
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder that everybody may write, as /tmp or /srv/shared."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    for above in (tmp_path, *tmp_path.parents):
+        if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001 and "pytest" in str(above):
+            above.chmod(0o711)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home/hb.toml").write_text(CONFIG.format(state=tmp_path / "home/state"))
+    return tmp_path / "home"
+
+
+def test_a_strangers_configuration_in_the_current_folder_is_passed_over(shared: Path, home: Path) -> None:
+    """Its commands would run as root, and `crontab --install` would keep them running."""
+    evil = (
+        '[heartbeat]\nstate_dir = "{0}/evil"\n[components.x]\nkind = "command"\ncommand = ["/bin/touch", "{0}/owned"]\n'
+    )
+    as_nobody("/bin/sh", "-c", f"cat > {shared}/heartbeat.toml", input=evil.format(shared).encode())
+    for verb in (["check", "--all"], ["run"], ["crontab"], ["config", "show"]):
+        done = heartbeat(shared, *verb, XDG_CONFIG_HOME=str(home), XDG_STATE_HOME=str(home))
+        assert "./heartbeat.toml is passed over" in done.err and "belongs to nobody" in done.err, (verb, done)
+        assert done.err.count("passed over") == 1
+        assert "heartbeat.toml" not in done.out
+    assert not (shared / "owned").exists() and not (shared / "evil").exists()
+
+
+def test_our_own_configuration_in_a_folder_of_others_is_passed_over(tmp_path: Path, home: Path) -> None:
+    """Who owns the folder can exchange the file."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "heartbeat.toml").write_text(CONFIG.format(state=home / "state"))
+    os.chown(folder, NOBODY, NOBODY)
+    done = heartbeat(folder, "config", "check", XDG_CONFIG_HOME=str(home), XDG_STATE_HOME=str(home))
+    assert f"./heartbeat.toml is passed over: {folder} belongs to nobody" in done.err
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_a_named_configuration_that_others_may_write_is_refused(home: Path, mode: int) -> None:
+    (home / "hb.toml").chmod(mode)
+    done = heartbeat(home, "--config", "hb.toml", "check", "--all")
+    assert done.code == 2 and f"run chmod go-w {home}/hb.toml" in done.err
+
+
+def test_root_is_told_to_run_as_the_owner_of_a_configuration(home: Path) -> None:
+    os.chown(home / "hb.toml", NOBODY, NOBODY)
+    done = heartbeat(home, "--config", "hb.toml", "run")
+    assert done.code == 2 and "run sudo -u nobody heartbeat …" in done.err
+
+
+@pytest.mark.parametrize("verb", ["dashboard", "metrics", "report"])
+def test_a_planted_link_is_not_written_through(shared: Path, home: Path, verb: str) -> None:
+    (home / "precious").write_text("precious")
+    (home / "precious").chmod(0o640)
+    as_nobody("ln", "-s", str(home / "precious"), f"{shared}/out")
+    done = heartbeat(home, "--config", "hb.toml", verb, "-o", f"{shared}/out")
+    assert done.code == 3 and "is a link that belongs to nobody" in done.err, done
+    assert (home / "precious").read_text() == "precious"
+    assert stat.S_IMODE((home / "precious").stat().st_mode) == 0o640
+    assert os.path.islink(shared / "out")
+
+
+@pytest.mark.parametrize("verb", ["dashboard", "metrics", "report"])
+def test_a_planted_link_on_the_way_is_not_followed(shared: Path, home: Path, verb: str) -> None:
+    as_nobody("ln", "-s", str(home), f"{shared}/way")
+    done = heartbeat(home, "--config", "hb.toml", verb, "-o", f"{shared}/way/out")
+    assert done.code == 3 and "is a link that belongs to nobody" in done.err
+    assert not (home / "out").exists()
+
+
+def test_a_pipe_of_another_user_does_not_get_the_report(shared: Path, home: Path) -> None:
+    as_nobody("mkfifo", f"{shared}/out")
+    done = heartbeat(home, "--config", "hb.toml", "report", "-o", f"{shared}/out", timeout=60)
+    assert done.code == 3 and "belongs to another user and is no regular file" in done.err
+
+
+def test_our_own_link_is_followed(shared: Path, home: Path) -> None:
+    (shared / "out").symlink_to(home / "page.html")
+    assert heartbeat(home, "--config", "hb.toml", "dashboard", "-o", f"{shared}/out").code == 0
+    assert (home / "page.html").exists() and (shared / "out").is_symlink()
+
+
+def test_a_pipe_among_the_badges_stops_no_pass(shared: Path, home: Path) -> None:
+    with (home / "hb.toml").open("a") as file:
+        file.write(f'[dashboard]\nbadges = "{shared}/badges"\n')
+    (shared / "badges").mkdir(mode=0o777)
+    (shared / "badges").chmod(0o777)
+    as_nobody("mkfifo", f"{shared}/badges/old.svg", f"{shared}/badges/h.svg")
+    done = heartbeat(home, "--config", "hb.toml", "run", timeout=60)
+    assert "badges" in done.err or (shared / "badges/_all.svg").exists()
+    assert heartbeat(home, "--config", "hb.toml", "status", timeout=60).code == 0, "the pass went on"
+
+
+def test_what_the_dashboard_had_to_say_is_kept_in_no_link(shared: Path, home: Path) -> None:
+    with (home / "hb.toml").open("a") as file:
+        file.write('[dashboard]\nfile = "/proc/none/page.html"\n')
+    heartbeat(home, "--config", "hb.toml", "check", "--all")
+    (home / "precious").write_text("precious")
+    (home / "state").chmod(0o700)
+    (home / "state/dashboard.trouble").symlink_to(home / "precious")
+    os.lchown(home / "state/dashboard.trouble", NOBODY, NOBODY)
+    heartbeat(home, "--config", "hb.toml", "run")
+    assert (home / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("part", ["templates", "templates/alert.en.j2"])
+def test_a_template_that_others_may_write_is_passed_over_and_the_message_goes_out(home: Path, part: str) -> None:
+    templates = home / "templates"
+    templates.mkdir()
+    for kind in ("alert", "test"):
+        (templates / f"{kind}.en.j2").write_text(
+            "{% block title %}OWNED{% endblock %}{% block text %}OWNED{% endblock %}"
+        )
+    (home / part).chmod(0o777)
+    (home / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{home}/state"\ntemplates = "{templates}"\n[components.h]\nkind = "host"\n'
+        f'[channels.log]\nkind = "file"\npath = "{home}/log"\n'
+    )
+    done = heartbeat(home, "--config", "hb.toml", "notify", "--test", "log")
+    assert (home / "log").exists(), done
+    if part == "templates":
+        assert "OWNED" not in (home / "log").read_text()
+
+
+def test_a_users_template_reaches_nothing_but_its_values(home: Path) -> None:
+    """It is a text, not a program."""
+    from heartbeat_cli.errors import HeartbeatError
+    from heartbeat_cli.views import templates
+
+    own = home / "templates"
+    own.mkdir()
+    (own / "x.j2").write_text("{{ ''.__class__.__mro__[1].__subclasses__() | length }}")
+    with pytest.raises(HeartbeatError, match=r"x\.j2"):
+        templates.render("x.j2", {}, str(own))
+
+
+def test_new_folders_are_private_under_any_umask(tmp_path: Path) -> None:
+    (tmp_path / "hb.toml").write_text(CONFIG.format(state=tmp_path / "deep/er/state"))
+    argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(tmp_path / "hb.toml"), "run"]
+    subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=False)
+    for part in ("deep", "deep/er", "deep/er/state"):
+        assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700

@@ -1,0 +1,260 @@
+"""A secret is never shown: not when a target echoes it in another encoding, not cut off, not when it is the mistake."""
+
+import base64
+import html
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.redact import BLOT, redact
+from tests.parts.verb import heartbeat
+
+PASSWORD = 'p@ss/w"rd+<&> 7é'
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\nAAAEbm9uZQ+/qfake99=\n-----END-----\n"
+
+
+def encodings(secret: str) -> dict[str, str]:
+    """What a careless target may make of a secret."""
+    raw = secret.encode()
+    return {
+        "as it is": secret,
+        "percent": urllib.parse.quote(secret, safe=""),
+        "percent, path": urllib.parse.quote(secret),
+        "form": urllib.parse.quote_plus(secret),
+        "html": html.escape(secret),
+        "json": json.dumps(secret)[1:-1],
+        "json, not ASCII": json.dumps(secret, ensure_ascii=False)[1:-1],
+        "python": repr(secret)[1:-1],
+        "base64": base64.b64encode(raw).decode(),
+        "base64 inside": base64.b64encode(b"user:" + raw + b"!").decode(),
+        "base64 inside, one later": base64.b64encode(b"a-user:" + raw).decode(),
+        "base64 for URLs": base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        "hex": raw.hex(),
+        "HEX": raw.hex().upper(),
+    }
+
+
+@pytest.mark.parametrize("how", encodings("x"))
+@pytest.mark.parametrize("secret", [PASSWORD, "hunter2-hunter2", "ab1!", KEY.strip()])
+def test_no_encoding_of_a_secret_passes(secret: str, how: str) -> None:
+    form = encodings(secret)[how]
+    shown = redact(f"you sent {form} to us", {secret})
+    assert BLOT in shown
+    before = {"base64 inside": b"user:", "base64 inside, one later": b"a-user:"}.get(how, b"")
+    first, last = 0, len(form)
+    if "base64" in how:  # the letters that hold nothing but bits of the secret
+        first, last = -(-len(before) * 8 // 6), (len(before) + len(secret.encode())) * 8 // 6
+    assert not [at for at in range(first, last - 3) if form[at : at + 4] in shown]
+
+
+def test_the_decoded_form_of_an_encoded_secret_is_one_too() -> None:
+    """A DSN says p%40ss and means p@ss."""
+    assert redact("denied for p@ss-word1", {"p%40ss-word1"}) == f"denied for {BLOT}"
+    assert "p@ss" not in redact(base64.b64encode(b"x:p@ss-word1").decode(), {"p%40ss-word1"})
+
+
+@pytest.mark.parametrize("cut", range(10, 24))
+def test_a_secret_that_a_limit_cut_off_is_hidden(cut: int) -> None:
+    """Whoever shortened it could not know: the rest of it stands at the end, before the sign of the cut."""
+    secret = "sk-live-0123456789abcdefghijkl"
+    for end in ("", "…", "…'", "'", '…" (500)'):
+        assert secret[:9] not in redact(f"got {secret[:cut]}{end}", {secret})
+    assert secret[cut:] not in redact(f"…{secret[cut:]} and more", {secret})
+
+
+def test_overlapping_secrets_leave_nothing_between_them() -> None:
+    assert redact("xx abcdefgh yy", {"abcde", "cdefgh"}) == f"xx {BLOT} yy"
+
+
+@pytest.mark.parametrize("text", ["http://localhost:8001/health answered 503", "scheme is http", "host db refused"])
+def test_ordinary_words_that_begin_like_a_secret_stay(text: str) -> None:
+    assert redact(text, {"http://localhost:8000/health/abcdef", "https://hooks.example/T0/B0", "db-password-1"}) == text
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=30), st.text(max_size=30))
+def test_whatever_stands_around_it(secret: str, before: str, after: str) -> None:
+    assert secret not in redact(before + secret + after, {secret}) or secret in BLOT * 20
+
+
+def test_many_secrets_cost_one_walk_through_a_text() -> None:
+    """Five hundred secrets in every encoding: a text of a megabyte is walked through once, not once for each."""
+    secrets = frozenset(f"secret-number-{n:05d}" for n in range(500))
+    redact("warm", secrets)
+    few, many = (_seconds(some) for some in (frozenset(list(secrets)[:2]), secrets))
+    assert many < few * 10 + 1
+
+
+def _seconds(secrets: frozenset[str]) -> float:
+    begun = time.process_time()
+    redact("nothing of it here; " * 50_000, secrets)
+    return time.process_time() - begun
+
+
+# --- a value that is the mistake ----------------------------------------------------------------------------------
+
+
+def _pieces(key: str) -> list[str]:
+    """What would give the key away: any eight signs of it that are not mere dashes."""
+    flat = [word for word in key.split() if set(word) != {"-"}]
+    return [word[at : at + 8] for word in flat for at in range(max(1, len(word) - 7)) if len(word) >= 6]
+
+
+@pytest.mark.parametrize("source", ["file", "env"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[components.a]\nkind = "agent"\nurl = {}\n',
+        '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\nmethod = {}\n',
+        '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\nheaders = {{ X-Key = {} }}\n',
+        '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\nexpect = "regex"\npattern = {}\n',
+        '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\ninterval = {}\n',
+        '[components.a]\nkind = "database"\ndsn = {}\n',
+        '[components.a]\nkind = "tcp"\nhost = {}\nport = 1\n',
+        '[components.a]\nkind = "tcp"\nhost = "127.0.0.1"\nport = {}\n',
+        '[components.a]\nkind = "docker"\ncontainer = "x"\nhost = {}\n',
+        '[components.a]\nkind = "command"\ncommand = [{}]\n',
+        '[components.a]\nkind = "host"\nmounts = [{}]\n',
+        '[channels.c]\nkind = "telegram"\ntoken = {}\nchat_id = "1"\n',
+        '[channels.c]\nkind = "telegram"\ntoken = "1:aaaaaaaaaa"\nchat_id = "1"\nbase_url = {}\n',
+        '[channels.c]\nkind = "webhook"\nurl = {}\n',
+        '[channels.c]\nkind = "email"\nhost = {}\nfrom = "a@example.org"\nto = ["b@example.org"]\n',
+        '[channels.c]\nkind = "email"\nhost = "127.0.0.1"\nfrom = {}\nto = ["b@example.org"]\n',
+        '[channels.c]\nkind = "email"\nhost = "127.0.0.1"\nfrom = "a@example.org"\nto = [{}]\n',
+        "[heartbeat]\nstore = {}\n",
+        "[heartbeat]\nping_url = {}\n",
+        "[heartbeat]\nreference = [{}]\n",
+        "[report]\navailability_target = {}\n",
+    ],
+)
+def test_a_private_key_given_as_a_value_never_shows(tmp_path: Path, table: str, source: str) -> None:
+    """Somebody names the wrong file. Whatever is said of it, by whatever verb, says nothing that is in it."""
+    (tmp_path / "key").write_text(KEY)
+    reference = f'"file:{tmp_path / "key"}"' if source == "file" else '"env:HB_KEY"'
+    own = "" if table.startswith("[heartbeat]") else "[heartbeat]\n"
+    (tmp_path / "hb.toml").write_text(own + f'state_dir = "{tmp_path}/state"\n' * bool(own) + table.format(reference))
+    env = {"HB_KEY": KEY}
+    for verb in (["config", "check"], ["config", "show"], ["check", "--all"], ["status"], ["run", "-v"]):
+        done = heartbeat(tmp_path, "--config", "hb.toml", *verb, **env)
+        for piece in _pieces(KEY):
+            assert piece not in done.out + done.err, (verb, done.out, done.err)
+        assert "Traceback" not in done.err and "internal error" not in done.err, (verb, done.err)
+
+
+# --- what a target echoes -----------------------------------------------------------------------------------------
+
+
+class _Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        key = self.headers["X-Key"]
+        body = json.dumps({"status": "fail", "output": f"{'x' * int(self.path[1:])}{key} {encodings(key)}"}).encode()
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("before", [0, 150, 170, 180, 190])
+def test_an_echoed_header_stays_hidden(tmp_path: Path, before: int) -> None:
+    """Wherever the limit of a line cuts it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    secret = "tk-4f9a-p@ss/w0rd-77xyz"
+    try:
+        (tmp_path / "hb.toml").write_text(
+            f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "agent"\n'
+            f'url = "http://127.0.0.1:{server.server_port}/{before}"\nheaders = {{ X-Key = "env:HB_KEY" }}\n'
+        )
+        said = ""
+        for verb in (["check", "--all", "--format", "json"], ["doctor"], ["status"], ["report", "--format", "json"]):
+            done = heartbeat(tmp_path, "--config", "hb.toml", *verb, HB_KEY=secret)
+            said += done.out + done.err
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "500" in said
+    for form in encodings(secret).values():
+        assert form[:12] not in said and form[-12:] not in said
+
+
+# --- what is configured -------------------------------------------------------------------------------------------
+
+
+def test_config_show_hides_header_values_and_bodies(tmp_path: Path) -> None:
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n'
+        '[components.a]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\nmethod = "POST"\n'
+        'headers = { X-Session = "open-sesame", Accept = "text/plain" }\nbody = "grant=open-sesame"\n'
+        '[channels.c]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\nheaders = { X-Session = "open-sesame" }\n'
+    )
+    for form in ("toml", "json"):
+        done = heartbeat(tmp_path, "--config", "hb.toml", "config", "show", "--format", form)
+        assert done.code == 0, done.err
+        assert "open-sesame" not in done.out and "text/plain" not in done.out
+        assert "X-Session" in done.out and BLOT in done.out
+
+
+def test_a_body_under_a_pattern_is_on_no_command_line() -> None:
+    """Every user of a host reads /proc/PID/cmdline: neither the pattern nor what it is searched in belongs there."""
+    code = (
+        "import threading\nfrom heartbeat_cli import bounded_search\n"
+        "def search():\n"
+        "    try:\n        bounded_search.found('(a+)+$pattern-only', 'a' * 60 + 'body-only')\n"
+        "    except bounded_search.TooSlow:\n        pass\n"
+        "thread = threading.Thread(target=search)\nthread.start()\nthread.join()\n"
+    )
+    child = subprocess.Popen([sys.executable, "-"], stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    child.stdin.write(code.encode())
+    child.stdin.close()
+    seen = set()
+    while child.poll() is None:
+        for pid in _family(child.pid):
+            try:
+                seen.add((pid, Path(f"/proc/{pid}/cmdline").read_bytes()))
+            except OSError:
+                continue
+    others = [line for pid, line in seen if pid != child.pid]
+    assert others, "the search ran in a child of its own"
+    assert not any(b"body-only" in line or b"pattern-only" in line for line in others)
+
+
+def _family(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        every = [Path(one) for one in Path(f"/proc/{pid}/task").iterdir()]
+        text = " ".join((one / "children").read_text() for one in every)
+    except OSError:
+        return []
+    return [int(one) for one in text.split()]
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07\x1b[31m", "x" * 5_000, "a\nb"])
+def test_who_did_it_comes_from_the_password_database(tmp_path: Path, name: str) -> None:
+    """$LOGNAME is anything its owner likes, and is shown on the terminals of others."""
+    config = tmp_path / "hb.toml"
+    config.write_text(f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "host"\n')
+    env = {"LOGNAME": name, "USER": name, "LNAME": name, "USERNAME": name}
+    made = heartbeat(tmp_path, "--config", "hb.toml", "silence", "h", "--for", "10", "--reason", "test", **env)
+    assert made.code == 0, made.err
+    listed = heartbeat(tmp_path, "--config", "hb.toml", "silence")
+    assert "(root)" in listed.out or f"({_me()})" in listed.out
+    assert "\x1b" not in made.out + listed.out
+
+
+def _me() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name
