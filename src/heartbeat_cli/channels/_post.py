@@ -24,8 +24,8 @@ def post(call: http_call.Call, timeout: float) -> http_call.Answer:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After header asks for, given as seconds or as a date."""
     said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit():
-        return wait(float(said[:9]))
+    if (seconds := plain.whole(said)) is not None:
+        return wait(float(seconds))
     from email.utils import parsedate_to_datetime
 
     try:

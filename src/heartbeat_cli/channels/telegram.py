@@ -25,8 +25,8 @@ from heartbeat_cli.errors import DeliveryError
 if TYPE_CHECKING:
     from heartbeat_cli.domain.telegram_text import Part
 
-_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
-_CHAT = re.compile(r"-?\d+|@\w+")
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+_CHAT = re.compile(r"-?[0-9]+|@[A-Za-z0-9_]+")
 _REMEDIES = 4  # sends of one part: as it is, to the new id, without the topic, as plain text
 # Refusals of this one message; any other 400 is about the chat or the bot's rights there, which can be mended.
 _THE_MESSAGE = ("can't parse", "entit", "too long", "empty", "must be encoded", "strings must")

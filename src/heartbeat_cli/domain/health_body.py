@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, whole
 
 Opinion = Literal["healthy", "degraded", "unhealthy"]
 
@@ -87,8 +87,8 @@ def at_path(value: Any, path: str) -> Any:
     for step in path.split(".")[:_DEEPEST_PATH]:
         if isinstance(value, dict):
             value = value.get(step, MISSING)
-        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and (place := whole(step, len(value) - 1)) is not None:
+            value = value[place]
         else:
             return MISSING
     return value
