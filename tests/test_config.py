@@ -12,6 +12,7 @@ from heartbeat_cli import config, plugins
 from heartbeat_cli.actions import command, http
 from heartbeat_cli.domain.component import Guard, Rung
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
+from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
 AGENT = '[components.main]\nkind = "agent"\nurl = "http://localhost:8000/health"\n'
@@ -123,7 +124,7 @@ def ladder(rungs: str, also: str = "") -> str:
         *[
             (
                 f"[heartbeat]\nreference = ['{address}']\n",
-                [f'heartbeat.reference: expected host:port, as in 9.9.9.9:53; got {told}'],
+                [f"heartbeat.reference: expected host:port, as in 9.9.9.9:53; got {told}"],
             )
             for address, told in (
                 *((one, f'"{one}"') for one in ("9.9.9.9", ":53")),
@@ -139,7 +140,10 @@ def ladder(rungs: str, also: str = "") -> str:
             for port in ("²", "٥٤٣٢", "5" * 5_000)
         ],
         *[
-            (f"[maintenance.m]\ncron = '*/{step} * * * *'\nduration = 60\n", [f"{CRON} \"*/{step} * * * *\": minute: '*/{step}': {STEP}"])
+            (
+                f"[maintenance.m]\ncron = '*/{step} * * * *'\nduration = 60\n",
+                [f"{CRON} \"*/{step} * * * *\": minute: '*/{step}': {STEP}"],
+            )
             for step in ("²", "٣", "0", "1" * 30)
         ],
         (
@@ -425,8 +429,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         assert raised.value.problems == [said]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
 def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lacking("only root can become somebody who may not read")
     path = tmp_path / "closed" / "hb.toml"
     path.parent.mkdir(mode=0o700)
     path.write_text("")

@@ -3,7 +3,6 @@
 Acquires only, each function within its `seconds`; what does not answer is not there.
 """
 
-import json
 import os
 import re
 import socket
@@ -14,7 +13,7 @@ from glob import glob
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from heartbeat_cli.domain import docker_host, plain, systemd
+from heartbeat_cli.domain import docker_host, foreign_json, plain, systemd
 from heartbeat_cli.domain.plain import one_line
 
 _MAX_BODY = 4_194_304
@@ -118,8 +117,8 @@ def _ask(engine: docker_host.Engine, paths: Sequence[str], deadline: float) -> l
     def done(exchange: wire.Exchange, response: Response) -> None:
         if response.fault is None and response.status == 200:
             try:
-                answers[exchange.key] = json.loads(response.body)
-            except (ValueError, RecursionError):
+                answers[exchange.key] = foreign_json.parse(response.body)
+            except foreign_json.NotJson:
                 return
 
     requests = [engine.request(path, _MAX_BODY) for path in paths]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.parts import lacking
 from tests.parts.docker import need_image
 from tests.parts.http import Answer, healthy_server
 from tests.parts.verb import heartbeat
@@ -188,7 +189,7 @@ def test_docker_that_may_be_used(tmp_path: Path) -> None:
 
 def test_units_without_systemd(tmp_path: Path) -> None:
     if os.path.isdir("/run/systemd/system"):
-        pytest.skip("systemd runs here")
+        lacking("a host without systemd")
     found = doctor(tmp_path, '[components.x]\nkind = "service"\nunit = "x"\n', 2)
     assert "systemd does not run here" in found["systemctl"]["text"]
 

@@ -171,10 +171,11 @@ class _Chat:
 
 def _reply(answer: Any) -> Reply:
     from heartbeat_cli.channels import _post
+    from heartbeat_cli.domain import foreign_json
 
     try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        body = foreign_json.parse(answer.body)
+    except foreign_json.NotJson:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
         # Nobody knows what answers there: a proxy, a portal, half an answer. So it may have to be sent again.

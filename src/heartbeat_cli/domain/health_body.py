@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.plain import one_line, whole
 
 Opinion = Literal["healthy", "degraded", "unhealthy"]
@@ -38,8 +39,8 @@ class Verdict(NamedTuple):
 def parse(body: str) -> Any:
     """The JSON value of the body, or MISSING. Nesting without end is as little JSON as any other noise."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return foreign_json.parse(body)
+    except foreign_json.NotJson:
         return MISSING
 
 
