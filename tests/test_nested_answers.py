@@ -44,7 +44,8 @@ def test_a_health_body(depth: int, rule: dict[str, str], status: str) -> None:
 def test_a_docker_engine(depth: int, key: str, status: int, tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     with unix_server(path) as server:
-        server.answers["/containers/web/json"] = Answer(status, nested(depth, key))
+        server.answer = Answer(status, nested(depth, key))
+        server.answers["/version"] = Answer(200, b'{"ApiVersion": "1.41"}')
         reading = look("docker", container="web", host=f"unix://{path}")
         outcome = docker_action.run(docker_action.Settings("web", host=f"unix://{path}"), timeout=5)
     assert reading.status == "unknown"

@@ -33,7 +33,7 @@ def test_bounded_keeps_lines_and_drops_what_steers_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("text", "number"),
     [("0", 0), ("007", 7), (str(2**63 - 1), 2**63 - 1), (str(2**63), None), ("9" * 5_000, None), ("", None),
-     ("-1", None), ("+1", None), (" 1", None), ("1_0", None), ("1.0", None), ("²", None), ("٣", None), ("１", None), ("①", None)],
+     ("-1", None), ("+1", None), (" 1", None), ("1_0", None), ("1.0", None), ("²", None), ("٣", None), ("１", None)],
 )  # fmt: skip
 def test_a_whole_number_is_ascii_digits(text: str, number: int | None) -> None:
     assert plain.whole(text) == number
