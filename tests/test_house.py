@@ -2,10 +2,12 @@
 
 import ast
 import importlib
+import importlib.metadata
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +56,7 @@ FLOORS = (
         "hosts",
     ),
     ("domain",),
-    ("errors", "redact", "lock", "process", "references", "__init__"),
+    ("errors", "redact", "lock", "process", "references", "lean_import", "__init__"),
 )
 ROOMS = {"monitors", "actions", "channels", "store", "views"}
 
@@ -88,6 +90,25 @@ def test_a_module_imports_only_from_its_own_floor_and_below(path: Path) -> None:
         assert floor(part) >= floor(own), f"{own} reaches up to {part}"
         if own in ROOMS and part in ROOMS:
             assert part == own, f"the room {own} imports the room {part}"
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    """A package that only comes along with another one is gone when that does without it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]["apprise"]
+    declared = {re.split(r"[^\w-]", one)[0] for one in [*project["dependencies"], *optional]}
+    floors = [one for one in [*project["dependencies"], *optional] if ">=" not in one]
+    assert floors == [], "without a floor nobody knows what works"
+    found = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {name.split(".")[0] for name in names}
+    found -= {"heartbeat_cli", *sys.stdlib_module_names}
+    distributions = importlib.metadata.packages_distributions()
+    # tzdata is read by zoneinfo, not imported by name.
+    assert {distributions[name][0].lower() for name in found} | {"tzdata"} == declared
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from heartbeat_cli import lean_import
 from heartbeat_cli.domain.plain import duration, one_line, port
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def driver() -> ModuleType:
     """psycopg2, imported at two thirds of its cost while this is the only thread.
 
     Its C part imports `ssl`, uses nothing of it and only means to have Python's locks installed for an
-    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that.
+    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that. Where it does not,
+    psycopg2 is imported as it is.
     """
     import threading
 
@@ -73,12 +75,7 @@ def driver() -> ModuleType:
         import psycopg2
 
         return psycopg2
-    sys.modules["ssl"] = ModuleType("ssl")
-    try:
-        import psycopg2
-    finally:
-        del sys.modules["ssl"]
-    return psycopg2
+    return lean_import.without("psycopg2", ModuleType("ssl"))
 
 
 class Session:
