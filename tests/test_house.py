@@ -32,7 +32,7 @@ FLOORS = (
     ("cli", "verbs", "__main__"),
     ("commands",),
     ("passes",),
-    ("discovery", "discovery_local", "discovery_http", "cron"),
+    ("discovery", "discovery_local", "discovery_http", "cron", "schedulers"),
     ("engine", "in_flight", "ping"),
     ("wire", "wire_options", "wire_transfer", "wire_sockets", "wire_fault", "curl"),
     ("monitors", "actions", "channels", "store", "views"),
