@@ -51,18 +51,17 @@ def command(discover: bool, target: str, force: bool) -> None:
     loaded = _must_load(draft.text)
     for remark in draft.remarks:
         say(remark)
+    unheard = _unheard([one.kind for one in loaded.channels.values()])
     if target == "-":
         click.echo(draft.text, nl=False)
+        _warn(unheard)
         return
     _write(path, draft.text, force)
     name = "" if target == "heartbeat.toml" else f" --config {target}"
     say(f"written: {target}. Read it through, then:")
     for verb, why in _NEXT.items():
         say(f"  heartbeat{name} {verb:<18} {why}")
-    if why := _unheard([one.kind for one in loaded.channels.values()]):
-        from heartbeat_cli.domain.schedulers import ADD_CHANNEL, ADD_MTA
-
-        say(f"BAD: {why}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
+    _warn(unheard)
 
 
 def _there(target: str) -> str:
@@ -87,6 +86,14 @@ def _example() -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     raise HeartbeatError(f"{_EXAMPLE} is missing from this installation; install heartbeat-cli anew")
+
+
+def _warn(unheard: str) -> None:
+    """Say why no alert would reach a person, and what to do."""
+    from heartbeat_cli.domain.schedulers import ADD_CHANNEL, ADD_MTA
+
+    if unheard:
+        say(f"BAD: {unheard}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
 
 
 def _unheard(kinds: list[str]) -> str:

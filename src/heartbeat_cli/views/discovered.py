@@ -36,7 +36,7 @@ kind = "console"
 """
 
 _UNHEARD = """
-# {why}:
+# BAD: {why}:
 # no alert reaches a person. Take the `#` from one of these and fill it in; `heartbeat notify --test tg` tries it.
 #[channels.tg]
 #kind = "telegram"
