@@ -12,22 +12,24 @@ from tests.parts.systemd import SystemdBox
 
 
 def a_proc(folder: Path, **names: str) -> str:
-    """A /proc with these processes (`p812="cron"`); number 1 is always there."""
+    """A /proc with these processes (`p812="cron"`, `p813="cron/Z"` of a zombie); number 1 is always there."""
     for pid, name in {"p1": "init", **names}.items():
         (folder / "proc" / pid[1:]).mkdir(parents=True)
-        (folder / "proc" / pid[1:] / "comm").write_text(f"{name}\n")
+        name, _, state = name.partition("/")
+        (folder / "proc" / pid[1:] / "stat").write_text(f"{pid[1:]} ({name}) {state or 'S'} 1 2 3\n")
+        (folder / "proc" / pid[1:] / "cmdline").write_text(f"/bin/{name}\0crond\0-f\0")
     (folder / "proc/self").symlink_to("1")
     return str(folder / "proc")
 
 
-@pytest.mark.parametrize("name", ["cron", "crond", "fcron"])
+@pytest.mark.parametrize("name", ["cron", "crond", "fcron", "busybox"])
 def test_a_daemon_among_the_processes(tmp_path: Path, name: str) -> None:
-    proc = a_proc(tmp_path, p99="bash", p812=name)
-    assert schedulers.daemon(proc, str(tmp_path)) == (f"{name}, process 812", True)
+    proc = a_proc(tmp_path, p99="bash", p100="cron/Z", p812=name)
+    assert schedulers.daemon(proc, str(tmp_path)) == (f"{name.replace('busybox', 'crond')}, process 812", True)
 
 
 def test_no_daemon(tmp_path: Path) -> None:
-    proc = a_proc(tmp_path, p99="crontab", p812="chronyd")
+    proc = a_proc(tmp_path, p99="crontab", p812="chronyd", p813="cron/Z", p814="a (cron) S", p815="sh")
     assert schedulers.daemon(proc, str(tmp_path)) == ("", True)
     (tmp_path / "crond.pid").write_text("99\n")  # its number is another's by now
     assert schedulers.daemon(proc, str(tmp_path)) == ("", True)

@@ -26,14 +26,21 @@ def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
     if not os.path.isdir(f"{proc}/self"):
         return _by_psutil(), True
     for pid in sorted((one for one in os.listdir(proc) if whole(one)), key=int):
-        name = _text(f"{proc}/{pid}/comm").strip()
-        if name in _DAEMONS:
+        if name := _living(f"{proc}/{pid}"):
             return f"{name}, process {pid}", True
     for file in _PID_FILES:  # where /proc is mounted with hidepid
         pid = _text(f"{run}/{file}").strip()
         if whole(pid) and not os.path.isdir(f"{proc}/{pid}") and _exists(int(pid)):
             return f"by {run}/{file}, process {pid}", True
-    return "", os.path.exists(f"{proc}/1/comm")
+    return "", os.path.exists(f"{proc}/1/stat")
+
+
+def _living(process: str) -> str:
+    """The name of a process that is a cron daemon, "" for another one, and for one that has ended and was not reaped."""
+    name, _, rest = _text(f"{process}/stat").partition("(")[2].rpartition(")")
+    if name == "busybox" and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
+        name = "crond"
+    return name if name in _DAEMONS and rest.split()[:1] not in (["Z"], ["X"]) else ""
 
 
 def _by_psutil() -> str:
