@@ -36,7 +36,7 @@ def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
 
 
 def _living(process: str) -> str:
-    """The name of a process that is a cron daemon, "" for another one, and for one that has ended and was not reaped."""
+    """The name of a process that is a cron daemon; "" of another one, and of one that has ended and was not reaped."""
     name, _, rest = _text(f"{process}/stat").partition("(")[2].rpartition(")")
     if name == "busybox" and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
         name = "crond"
