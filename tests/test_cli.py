@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.parts.postgres_impostor import impostor
@@ -60,6 +61,11 @@ def started(home: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
+def no_option(name: str, *meant: str) -> str:
+    """As the installed version of click words it."""
+    return click.NoSuchOption(name, possibilities=meant).format_message()
+
+
 # --- wrong usage -------------------------------------------------------------------------------------------------
 
 
@@ -72,7 +78,7 @@ def started(home: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
         (("",), "no such command '' (see heartbeat --help)"),
         (
             ("check", "--fromat", "json"),
-            "No such option '--fromat'. Did you mean '--format'? (see heartbeat check --help)",
+            f"{no_option('--fromat', '--format')} (see heartbeat check --help)",
         ),
         (
             ("check", "--format", "xml"),
@@ -85,7 +91,7 @@ def started(home: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
         (("status", "--component", "tcp"), "no component 'tcp'; known: good, job"),
         (("status", "--watch", "--format", "json"), "--watch shows tables; take --format json without it"),
         (("recover", "--force"), "--force wants --component: say what to recover"),
-        (("config", "chek"), "No such command 'chek'. Did you mean 'check'? (see heartbeat config --help)"),
+        (("config", "chek"), "no such command 'chek'; did you mean check? (see heartbeat config --help)"),
         (("strategy", "set", "fast"), "unknown strategy 'fast'; known: aggressive, normal, conservative"),
         (("notify", "--test", "tg"), "no channel 'tg'; known: console"),
         (("kinds", "agnet"), "unknown kind 'agnet'; did you mean agent?"),
@@ -108,11 +114,12 @@ def test_two_unknown_components_are_two_lines(home: Path) -> None:
     assert ended == (2, "", lines)
 
 
-def test_no_verb_shows_the_help(home: Path) -> None:
-    ended = heartbeat(home)
+@pytest.mark.parametrize("verb", [(), ("config",)])
+def test_no_verb_shows_the_help(home: Path, verb: tuple[str, ...]) -> None:
+    ended = heartbeat(home, *verb)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("Usage: heartbeat [OPTIONS] COMMAND [ARGS]...\n")
-    assert "(see heartbeat --help)" not in ended.err
+    assert ended.err.startswith(f"Usage: {' '.join(('heartbeat', *verb))} [OPTIONS] COMMAND [ARGS]...\n")
+    assert "--help)" not in ended.err
 
 
 def test_the_version(home: Path) -> None:
@@ -294,6 +301,7 @@ def test_closed_streams(home: Path) -> None:
     assert shell(home, "heartbeat run -v 2>/dev/full") == (0, "", ""), "remarks nobody hears do not stop a pass"
     ended = heartbeat(home, "status", "--component", "good")
     assert (ended.code, ended.err) == (0, ""), "and the pass was a whole one"
+    assert shell(home, "heartbeat status --component good >&-") == (0, "", ""), "nor is its width asked for"
 
 
 def test_a_device_named_for_output_stays_one(home: Path) -> None:
@@ -408,7 +416,7 @@ def test_hostile_words_are_harmless(home: Path) -> None:
 def test_no_verb_shows_a_traceback_for_a_word_too_many(home: Path, verb: str) -> None:
     ended = heartbeat(home, verb, "--no-such-option")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"heartbeat: No such option '--no-such-option'. (see heartbeat {verb} --help)\n"
+    assert ended.err == f"heartbeat: {no_option('--no-such-option')} (see heartbeat {verb} --help)\n"
 
 
 def test_an_error_of_our_own_is_a_line_and_the_trace_on_request(home: Path) -> None:

@@ -12,6 +12,7 @@ from heartbeat_cli import config, plugins
 from heartbeat_cli.actions import command, http
 from heartbeat_cli.domain.component import Guard, Rung
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
+from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
 AGENT = '[components.main]\nkind = "agent"\nurl = "http://localhost:8000/health"\n'
@@ -25,6 +26,11 @@ RUNG = "components.main.recovery.ladder[0]"
 ZONES = "(as in Asia/Hong_Kong, UTC)"
 PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
 AND_COMMON = "and those of `heartbeat kinds common`"
+CRON = "maintenance.m.cron:"
+STEP = "expected a step as in */15"
+CODE = "expected 200, 2xx or 200-299"
+TOKEN = "expected a bot's token, digits:letters, as @BotFather gave it"
+CHAT = 'expected a number such as "-1001234567890", or "@name" of a public channel'
 STORE_URL = "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"
 
 
@@ -114,6 +120,42 @@ def ladder(rungs: str, also: str = "") -> str:
             (f"[heartbeat]\ntimezone = '{name}'\n", [f'heartbeat.timezone: no such time zone: "{name}" {ZONES}'])
             for name in ("Mars/Olympus", "Asia", "../../etc/passwd", "tzdata.zi", "/etc/localtime")
         ],
+        # numbers that only look like some
+        *[
+            (
+                f"[heartbeat]\nreference = ['{address}']\n",
+                [f"heartbeat.reference: expected host:port, as in 9.9.9.9:53; got {told}"],
+            )
+            for address, told in (
+                *((one, f'"{one}"') for one in ("9.9.9.9", ":53")),
+                *(
+                    (f"9.9.9.9:{port}", f'"9.9.9.9:{port}"')
+                    for port in ("", "0", "65536", "-1", "²", "٥٣", "５３", "5_3", "+53")
+                ),
+                ("9.9.9.9:" + "5" * 5_000, '"9.9.9.9:' + "5" * 50 + "…"),
+            )
+        ],
+        *[
+            (f"[heartbeat]\nstore = 'postgresql://u@h:{port}/d'\n", [f"heartbeat.store: cannot be read: {PORTS}"])
+            for port in ("²", "٥٤٣٢", "5" * 5_000)
+        ],
+        *[
+            (
+                f"[maintenance.m]\ncron = '*/{step} * * * *'\nduration = 60\n",
+                [f"{CRON} \"*/{step} * * * *\": minute: '*/{step}': {STEP}"],
+            )
+            for step in ("²", "٣", "0", "1" * 30)
+        ],
+        (
+            "[maintenance.m]\ncron = '² * * * *'\nduration = 60\n",
+            [f"{CRON} \"² * * * *\": minute: expected 0 to 59, got '²'"],
+        ),
+        *[
+            (f"{AGENT}accept = ['{code}']\n", [f"components.main.accept: '{code}' is not a status code; {CODE}"])
+            for code in ("2²0", "2٠٠", "٢xx", "200-2٩٩")
+        ],
+        ("[channels.t]\nkind = 'telegram'\ntoken = '٣:a'\nchat_id = 1\n", [f"channels.t.token: {TOKEN}"]),
+        ("[channels.t]\nkind = 'telegram'\ntoken = '3:a'\nchat_id = '٣'\n", [f"channels.t.chat_id: {CHAT}"]),
         # components and what all have in common
         ("[components.main]\n", [f"components.main.kind: is required: one of {MONITORS}"]),
         ("[components.main]\nkind = 'agnet'\n", ['components.main.kind: unknown kind "agnet"; did you mean agent?']),
@@ -387,8 +429,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         assert raised.value.problems == [said]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
 def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lacking("only root can become somebody who may not read")
     path = tmp_path / "closed" / "hb.toml"
     path.parent.mkdir(mode=0o700)
     path.write_text("")

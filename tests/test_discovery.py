@@ -15,6 +15,7 @@ import pytest
 from heartbeat_cli import config, discovery, discovery_http, discovery_local
 from heartbeat_cli.discovery_http import Address
 from heartbeat_cli.discovery_local import Container, Unit
+from tests.parts import lacking
 from tests.parts.docker import RunContainer, inspect, wait_for
 from tests.parts.http import Answer, healthy_server
 from tests.parts.postgres import Server
@@ -172,7 +173,7 @@ def test_ports_that_speak_something_else_are_left_alone(port: int) -> None:
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError:
-        pytest.skip(f"port {port} is in use")
+        lacking(f"port {port} is in use")
     with listener:
         listener.settimeout(0.2)
         discovery_http.addresses(0.2)

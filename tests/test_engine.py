@@ -201,11 +201,17 @@ def test_a_program_that_succeeds_later(tmp_path: Path) -> None:
     assert reading.status == "healthy" and 2 <= reading.attempts <= 6
 
 
-def test_a_bad_answer_is_tried_again_too_and_the_last_one_counts() -> None:
+def test_a_bad_answer_is_an_answer_and_not_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "check").write_text(f"#!/bin/sh\necho x >> {tmp_path}/calls\nexit 2\n")
+    (tmp_path / "check").chmod(0o755)
     with healthy_server(Answer(500, b"{}")) as server:
-        reading = look(asked(component("a", "agent", Common(retries=2), url=server.url)))["a"]
-        assert len(server.seen) == 3
-    assert (reading.status, reading.attempts) == ("unhealthy", 3)
+        readings = look(
+            asked(component("a", "agent", Common(retries=2), url=server.url)),
+            asked(component("c", "command", Common(retries=2), command=(str(tmp_path / "check"),))),
+        )
+        assert len(server.seen) == 1
+    assert {(one.status, one.attempts) for one in readings.values()} == {("unhealthy", 1)}
+    assert (tmp_path / "calls").read_text() == "x\n"
 
 
 def test_a_good_answer_is_not_tried_again() -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from heartbeat_cli import portable, procfs
+from tests.parts import lacking
 
 STAT = """\
 cpu  100 10 50 800 40 0 5 5 70 3
@@ -95,8 +96,9 @@ def test_a_recorded_machine(tmp_path: Path) -> None:
         procfs.take(str(tmp_path))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_this_machine_is_what_psutil_says_it_is() -> None:
+    if sys.platform != "linux":
+        lacking("a Linux, whose /proc is read")
     ours, theirs = procfs.take(), portable.take()
     assert ours.cpus == theirs.cpus == psutil.cpu_count()
     assert ours.memory_total == theirs.memory_total

@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import pycurl
 import pytest
 
-from heartbeat_cli import __version__
+from heartbeat_cli import __version__, wire_options
 from heartbeat_cli.domain.exchange import Fault, Request, Response, headers
 from heartbeat_cli.wire import NOT_ASKED, Exchange, drive
 from heartbeat_cli.wire_transfer import parse_expiry
@@ -357,10 +358,14 @@ def test_a_client_certificate_is_shown_and_kept_from_other_hosts(tmp_path: Path)
             assert ask(door.url, **keys).fault is not None
 
 
+# Up to 8.19 libcurl calls a connection one only when TLS is agreed on.
+TELLS = pycurl.version_info()[2] >= 0x081400
+
+
 @pytest.mark.parametrize(
     ("behaviour", "kind", "text"),
     [
-        (hostile.silent, "timeout", "but TLS was not agreed on within 0.5 s"),
+        (hostile.silent, "timeout", "but TLS was not agreed on within 0.5 s" if TELLS else "no connection to "),
         (hostile.garbage, "tls", "does not speak TLS"),
         (hostile.closes_at_once, "reset", "closed the connection during the TLS handshake"),
     ],
@@ -523,3 +528,13 @@ def test_a_mute_name_service_blocks_neither_the_pass_nor_the_exit(tmp_path: Path
     assert lines[0].endswith(".example.org: no answer from name service within 0.5 s")
     assert lines[-1] in ("ended after 0", "ended after 1")
     assert took < 0.5 + SLACK + 1
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [(0x073D00, []), (0x074000, ["HTTP09_ALLOWED"]), (0x074C01, ["HTTP09_ALLOWED"]),
+     (0x075700, ["HTTP09_ALLOWED", "QUICK_EXIT"]), (0x081700, ["HTTP09_ALLOWED", "QUICK_EXIT"])],
+)  # fmt: skip
+def test_an_older_libcurl_is_not_given_what_it_does_not_know(version: int, known: list[str]) -> None:
+    """7.61 (RHEL 8), 7.64, 7.76 (RHEL 9), 7.87 (Debian 12 has 7.88) and 8.23: an unknown option fails the request."""
+    assert [name for name in ("HTTP09_ALLOWED", "QUICK_EXIT") if wire_options.newer(name, 1, version)] == known

@@ -28,6 +28,8 @@ def main(args: list[str] | None = None) -> NoReturn:
             os.fstat(number)
             continue
         os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:  # it was closed; click before 8.1.4 takes that for an error, and so does who asks its width
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - it lives as long as the process
     code = run(args)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:

@@ -3,7 +3,6 @@
 Acquires only, each function within its `seconds`; what does not answer is not there.
 """
 
-import json
 import os
 import re
 import socket
@@ -14,7 +13,7 @@ from glob import glob
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from heartbeat_cli.domain import docker_host, systemd
+from heartbeat_cli.domain import docker_host, foreign_json, plain, systemd
 from heartbeat_cli.domain.plain import one_line
 
 _MAX_BODY = 4_194_304
@@ -118,8 +117,8 @@ def _ask(engine: docker_host.Engine, paths: Sequence[str], deadline: float) -> l
     def done(exchange: wire.Exchange, response: Response) -> None:
         if response.fault is None and response.status == 200:
             try:
-                answers[exchange.key] = json.loads(response.body)
-            except (ValueError, RecursionError):
+                answers[exchange.key] = foreign_json.parse(response.body)
+            except foreign_json.NotJson:
                 return
 
     requests = [engine.request(path, _MAX_BODY) for path in paths]
@@ -147,14 +146,14 @@ def _targets() -> Iterator[tuple[str, int | None, bool]]:
     """Where PostgreSQL may be: its DSN, its TCP port, and whether something takes connections there. The driver, which
     is dear to import, is only called for what does."""
     host, own = os.environ.get("PGHOST", ""), os.environ.get("PGPORT", "")
-    port = int(own) if own.isascii() and own.isdigit() and 0 < int(own) < 65_536 else _POSTGRES
+    port = plain.port(own) or _POSTGRES
     folders = dict.fromkeys(os.path.realpath(one) for one in (*([host] if host[:1] == "/" else []), *_SOCKET_FOLDERS))
     sockets = [path for folder in folders for path in sorted(glob(f"{folder}/.s.PGSQL.*")) if _is_socket(path)]
     covered = set()
     for path in sockets[:_MOST_SOCKETS]:
         folder, _, number = path.rpartition("/.s.PGSQL.")
-        if number.isdigit():
-            covered.add(int(number))
+        if (at := plain.port(number)) is not None:
+            covered.add(at)
             yield f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}", None, _takes(path)
     hosts = ["localhost"] if host[:1] == "/" or not host or port in covered else ["localhost", host]
     for name in dict.fromkeys(hosts):

@@ -3,7 +3,8 @@
 Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
 nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
 without it. Each job has a thread of its own, so that many that hang cannot starve one that would answer.
-A failing look is tried again inside its timeout: one lost packet or one busy moment is not worth a counter.
+A check that got no answer (`error`) is tried again inside its timeout: one lost packet is not worth a counter. An
+answer is one, whatever it says, and stands.
 """
 
 import math
@@ -18,7 +19,7 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain import slowness
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
-from heartbeat_cli.domain.result import FAILURES, Look, Reading, unknown
+from heartbeat_cli.domain.result import Look, Reading, unknown
 from heartbeat_cli.errors import Unobservable
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
 _SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
+_NO_ANSWER = "error"  # the status of a check that is tried again
 _LINE = 300  # characters of an error
 _WORTH = 0.4  # share of the timeout that must be left for another try
 _ASKING = 0.001  # seconds of this machine that a look may take, its waiting not counted
@@ -152,7 +154,7 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
         if state.before is not None and response.fault in (wire.NOT_ASKED, wire.CUT_SHORT):
             readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
             return None
-        if reading.status in FAILURES and state.before is None:  # its time began when its turn came
+        if reading.status == _NO_ANSWER and state.before is None:  # its time began when its turn came
             begun = time.monotonic() - response.elapsed
             state = state._replace(ends=min(begun + look.timeout, deadline))
         again = _try_again(state, reading)
@@ -168,7 +170,7 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
 
 def _try_again(state: _Progress, reading: Reading) -> float | None:
     """When to try again (monotonic), or None when the answer stands."""
-    if reading.status not in FAILURES or state.attempt > state.asked.component.common.retries:
+    if reading.status != _NO_ANSWER or state.attempt > state.asked.component.common.retries:
         return None
     moment = time.monotonic() + _pause(state.attempt)
     # A try in the last sliver of the time could only fail for want of it, and would name that as the cause.

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli import lean_import
+from heartbeat_cli.domain.plain import duration, one_line, port
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -66,7 +67,8 @@ def driver() -> ModuleType:
     """psycopg2, imported at two thirds of its cost while this is the only thread.
 
     Its C part imports `ssl`, uses nothing of it and only means to have Python's locks installed for an
-    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that.
+    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that. Where it does not,
+    psycopg2 is imported as it is.
     """
     import threading
 
@@ -74,12 +76,7 @@ def driver() -> ModuleType:
         import psycopg2
 
         return psycopg2
-    sys.modules["ssl"] = ModuleType("ssl")
-    try:
-        import psycopg2
-    finally:
-        del sys.modules["ssl"]
-    return psycopg2
+    return lean_import.without("psycopg2", ModuleType("ssl"))
 
 
 class Session:
@@ -234,13 +231,9 @@ def _parsed(dsn: str) -> dict[str, str]:
 
 def ports_fit(params: Mapping[str, str]) -> bool:
     """Whether libpq can use the ports: numbers (or nothing: the default), one for each host or one for all."""
-    ports = [port.strip() for port in params.get("port", "").split(",")]
+    ports = [one.strip() for one in params.get("port", "").split(",")]
     hosts = max(params.get(key, "").count(",") + 1 for key in ("host", "hostaddr"))
-    return len(ports) in (1, hosts) and all(map(_is_port, filter(None, ports)))
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) < 65_536
+    return len(ports) in (1, hosts) and all(port(one) is not None for one in ports if one)
 
 
 def _targets(params: dict[str, str]) -> list[dict[str, str]]:
@@ -262,10 +255,10 @@ def _targets(params: dict[str, str]) -> list[dict[str, str]]:
 
 def _where(target: Mapping[str, str], several: bool) -> str:
     host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
-    port = target.get("port") or os.environ.get("PGPORT") or "5432"
+    number = target.get("port") or os.environ.get("PGPORT") or "5432"
     if not host or host.startswith(("/", "@")):
-        return f"{host}/.s.PGSQL.{port}" if host and several else "the local PostgreSQL socket"
-    return f"{host}:{port}"
+        return f"{host}/.s.PGSQL.{number}" if host and several else "the local PostgreSQL socket"
+    return f"{host}:{number}"
 
 
 def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from heartbeat_cli.domain.plain import whole
+
 _SECTOR = 512  # /proc/diskstats counts these, whatever the disk's own size
 _MOST_DEVICES = 64
 
@@ -88,7 +90,7 @@ def parse_stat(text: str) -> tuple[tuple[float, float], int]:
     lines = text.splitlines()
     ticks = [float(word) for word in lines[0].split()[1:9]]
     idle = sum(ticks[3:5])
-    cpus = sum(1 for line in lines if line.startswith("cpu") and line[3:4].isdigit())
+    cpus = sum(1 for line in lines if line.startswith("cpu") and whole(line[3:4]) is not None)
     return (sum(ticks) - idle, sum(ticks)), max(1, cpus)
 
 
@@ -98,7 +100,7 @@ def parse_meminfo(text: str) -> dict[str, float]:
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         words = rest.split()
-        if words and words[0].isdigit():
+        if words and whole(words[0]) is not None:
             found[name] = float(words[0]) * (1024 if words[-1] == "kB" else 1)
     return found
 
@@ -125,11 +127,11 @@ def parse_disks(text: str) -> dict[str, tuple[float, float]]:
 def is_part(name: str, names: Mapping[str, object]) -> bool:
     """Whether `name` is a partition of one of `names`: `sda1`, `nvme0n1p2`. Some machines have parts only."""
     disk = name.rstrip(_DIGITS)
-    if disk.endswith("p") and disk[:-1] in names and disk[-2:-1].isdigit():
+    if disk.endswith("p") and disk[:-1] in names and whole(disk[-2:-1]) is not None:
         return True
     return disk != name and disk in names
 
 
 def parse_oom_kills(text: str) -> float | None:
     number = f"\n{text}".partition("\noom_kill ")[2].partition("\n")[0]
-    return float(number) if number.isdigit() else None
+    return float(number) if whole(number) is not None else None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.settings import Problems, nearest, shown
 
@@ -192,8 +193,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         known = nearest(section.strategy, STRATEGIES)
         problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
     for address in section.reference or ():
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        host, _, number = address.rpartition(":")
+        if not host or port(number) is None:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
     if section.ping_url is not None and not re.fullmatch(_PING_URL, section.ping_url):
         problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")

@@ -2,18 +2,19 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from heartbeat_cli import __version__
+from heartbeat_cli.commands._group import Group
 from heartbeat_cli.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App
 
 
-class Verbs(click.Group):
+class Verbs(Group):
     """A verb is a module of `commands/` with a `command` in it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -25,13 +26,6 @@ class Verbs(click.Group):
             return None
         command: click.Command = import_module(f"heartbeat_cli.commands.{cmd_name}").command
         return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from heartbeat_cli.settings import nearest
-
-            ctx.fail(f"no such command {args[0]!r}{nearest(args[0], self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,9 +48,6 @@ def invoke(args: list[str] | None, app: "App") -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         raise Stopped() from None
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         raise UsageError(f"{error.format_message()}{hint}") from None

@@ -108,7 +108,8 @@ def _handshake(facts: Facts) -> Fault:
     return Fault("tls", _tls(facts.said, facts.place))
 
 
-_CLOSED_WORDS = ("broken pipe", "reset by peer", "unexpected eof", "ssl_error_syscall")
+# The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
+_CLOSED_WORDS = ("broken pipe", "reset by peer", "unexpected eof", "ssl_error_syscall", "error:00000000:")
 _UNTRUSTED = "TLS certificate comes from an authority that is not trusted"
 _CERTIFICATE_WORDS = (
     ("certificate has expired", "TLS certificate has expired"),

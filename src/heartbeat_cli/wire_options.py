@@ -12,6 +12,18 @@ from heartbeat_cli.domain.exchange import Fault, Request
 from heartbeat_cli.wire_fault import plain
 
 _QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: never wait for a resolver thread
+# The first libcurl (as 0xXXYYZZ) that knows an option, of those that are newer than the oldest in use.
+_SINCE = {"HTTP09_ALLOWED": 0x074000, "QUICK_EXIT": 0x075700}
+
+
+def newer(name: str, value: int, version: int | None = None) -> list[tuple[int, int]]:
+    """The option and its value where this libcurl (or `version`) and this pycurl know it, else nothing: an unknown one
+    would fail every request."""
+    known = (pycurl.version_info()[2] if version is None else version) >= _SINCE[name]
+    number = _QUICK_EXIT if name == "QUICK_EXIT" else getattr(pycurl, name, None)
+    return [(number, value)] if known and number is not None else []
+
+
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 # A wheel of pycurl brings an OpenSSL built for another system's paths: look where systems keep their roots.
@@ -25,10 +37,10 @@ _CA_BUNDLES = (
 
 _ALWAYS: tuple[tuple[int, int | str], ...] = (
     (pycurl.NOSIGNAL, 1),
-    (_QUICK_EXIT, 1),
+    *newer("QUICK_EXIT", 1),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-    (pycurl.HTTP09_ALLOWED, 0),
+    *newer("HTTP09_ALLOWED", 0),
     # A check must go the way a new client would: no old connection, no resumed TLS session (which shows no
     # certificate either), and no proxy, whose own health or cached 200 would stand in for the target's.
     (pycurl.FRESH_CONNECT, 1),
@@ -88,6 +100,8 @@ def configure(curl: Any, request: Request, limit: float) -> None:
     if lines := _header_lines(request):
         curl.setopt(pycurl.HTTPHEADER, lines)
     if request.unix_socket:
+        if not hasattr(pycurl, "UNIX_SOCKET_PATH"):
+            raise ValueError("this libcurl is too old for Unix sockets; it takes 7.40 or newer")
         curl.setopt(pycurl.UNIX_SOCKET_PATH, os.fsencode(request.unix_socket))
     _configure_method(curl, request)
     if request.url[:6].lower() == "https:":

@@ -13,6 +13,7 @@ import pytest
 
 from heartbeat_cli.actions import docker as action
 from heartbeat_cli.actions.docker import Settings
+from tests.parts import lacking
 from tests.parts.docker import RunContainer, docker, inspect, wait_for
 from tests.parts.http import Answer, unix_server
 
@@ -121,7 +122,7 @@ def test_a_daemon_that_hangs(silent_socket: str) -> None:
 def test_without_the_right_it_is_denied(tmp_path: Path) -> None:
     """As another user, against a socket that only root may open."""
     if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
+        lacking("only root can become somebody else")
     path = tmp_path / "closed.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

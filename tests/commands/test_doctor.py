@@ -2,22 +2,29 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heartbeat_cli import schedulers
+from tests.parts import lacking
 from tests.parts.docker import need_image
 from tests.parts.http import Answer, healthy_server
 from tests.parts.verb import heartbeat
 
+# A channel that reaches somebody on every machine, with or without a mail transfer agent.
+HEARD = '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n'
 
-def doctor(folder: Path, text: str, code: int, **variables: str) -> dict[str, dict[str, Any]]:
-    """The findings by topic; the worst of a topic stands for it."""
+
+def doctor(folder: Path, text: str, code: int | None, **variables: str) -> dict[str, dict[str, Any]]:
+    """The findings by topic; the worst of a topic stands for it. A configuration without a channel gets one."""
+    text += "" if "[channels." in text else f"\n{HEARD}"
     (folder / "heartbeat.toml").write_text(text)
     ended = heartbeat(folder, "doctor", "--format", "json", **variables)
     found = json.loads(ended.out)
-    assert (ended.code, ended.err) == (code, ""), ended
+    assert (ended.code if code is None else code, "") == (ended.code, ended.err), ended
     worst = ("ok", "warn", "bad")
     return {one["topic"]: one for one in sorted(found, key=lambda one: worst.index(one["level"]))}
 
@@ -25,14 +32,13 @@ def doctor(folder: Path, text: str, code: int, **variables: str) -> dict[str, di
 def test_a_sound_setup(tmp_path: Path) -> None:
     with healthy_server() as server:
         text = f'[components.main]\nkind = "agent"\nurl = "{server.url}/health"\nrecovery = "off"\n'
-        text += '[channels.c]\nkind = "console"\n'
+        text += HEARD
         found = doctor(tmp_path, text, 0)
         asked = [seen.path for seen in server.seen]
     assert asked == ["/health"]  # each is looked at once
     levels = {topic: one["level"] for topic, one in found.items()}
-    crontab = levels.pop("crontab")
-    assert crontab in ("ok", "warn")
-    assert levels == dict.fromkeys(("config", "state", "store", "component main", "channel c", "timezone"), "ok")
+    assert {levels.pop("crontab"), levels.pop("mail")} <= {"ok", "warn"}  # of this machine
+    assert levels == dict.fromkeys(("config", "state", "store", "component main", "channel hook", "timezone"), "ok")
     assert f"GET {server.url}/health: healthy in 0." in found["component main"]["text"]
     assert "the tables are there and can be written" in found["store"]["text"]
     assert not (tmp_path / ".local/state/heartbeat/heartbeat.db-journal").exists()
@@ -64,7 +70,6 @@ def test_components_that_are_not_well(tmp_path: Path) -> None:
     assert found["component backup"]["level"] == "ok"
     assert all(one["advice"] for one in found.values() if one["level"] != "ok")
     assert "hunter2" not in json.dumps(found)
-    assert found["channels"]["level"] == "warn"
 
 
 def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
@@ -165,7 +170,7 @@ def test_what_another_host_looks_at_and_restarts(tmp_path: Path) -> None:
 
 
 def test_one_is_no_plural(tmp_path: Path) -> None:
-    text = '[components.a]\nkind = "push"\nperiod = 60\n[channels.c]\nkind = "console"\n'
+    text = '[components.a]\nkind = "push"\nperiod = 60\n' + HEARD
     assert doctor(tmp_path, text, 0)["config"]["text"] == "heartbeat.toml: 1 component, 1 channel"
 
 
@@ -188,7 +193,7 @@ def test_docker_that_may_be_used(tmp_path: Path) -> None:
 
 def test_units_without_systemd(tmp_path: Path) -> None:
     if os.path.isdir("/run/systemd/system"):
-        pytest.skip("systemd runs here")
+        lacking("a host without systemd")
     found = doctor(tmp_path, '[components.x]\nkind = "service"\nunit = "x"\n', 2)
     assert "systemd does not run here" in found["systemctl"]["text"]
 
@@ -239,6 +244,73 @@ def test_each_step_of_each_ladder(tmp_path: Path) -> None:
     assert all(one["advice"] for one in found if one["level"] != "ok")
     assert "hunter2" not in ended.out
     assert (ended.code, (tmp_path / "ran").exists()) == (2, False)
+
+
+def a_crontab(folder: Path, text: str) -> str:
+    """A $PATH on which `crontab -l` prints that text."""
+    (folder / "bin").mkdir()
+    (folder / "table").write_text(text)
+    (folder / "bin/crontab").write_text(f"#!/bin/sh\ncat {folder}/table\n")
+    (folder / "bin/crontab").chmod(0o755)
+    return f"{folder}/bin:{os.environ['PATH']}"
+
+
+def test_cron_that_is_dead_while_the_crontab_is_right(tmp_path: Path) -> None:
+    """The passes came every minute until three hours ago; the crontab still says that they do."""
+    text = (
+        '[heartbeat]\nobserver = "me"\nstrategy = "conservative"\n[components.a]\nkind = "push"\nperiod = 60\n' + HEARD
+    )
+    (tmp_path / "heartbeat.toml").write_text(text)
+    path = a_crontab(tmp_path, heartbeat(tmp_path, "crontab").out)
+    assert heartbeat(tmp_path, "run", path=path).code == 0
+    fresh = doctor(tmp_path, text, None, path=path)
+    assert fresh["crontab"]["text"] == "1 starts a minute"
+    assert fresh["last pass"]["level"] == "ok"
+    with sqlite3.connect(tmp_path / ".local/state/heartbeat/heartbeat.db") as db:
+        watch = json.loads(db.execute("SELECT value FROM heartbeat_settings WHERE name = 'watched/me'").fetchone()[0])
+        watch = [watch[0] - 10_800, watch[1] - 10_800, *watch[2:]]
+        db.execute("UPDATE heartbeat_settings SET value = ? WHERE name = 'watched/me'", (json.dumps(watch),))
+    db.close()
+    found = doctor(tmp_path, text, 2, path=path)
+    assert found["crontab"]["level"] == "ok"
+    assert (found["last pass"]["level"], found["last pass"]["advice"] != "") == ("bad", True)
+    assert found["last pass"]["text"] == "the last one started 3 h ago; one is expected every 1 min"
+    daemon, _ = schedulers.daemon()
+    assert found["scheduler"]["level"] == ("ok" if daemon else "bad")
+
+
+@pytest.mark.postgres
+def test_the_last_pass_in_postgresql(tmp_path: Path, database: str) -> None:
+    text = f'[heartbeat]\nstore = "{database}"\n[components.a]\nkind = "push"\nperiod = 60\n' + HEARD
+    (tmp_path / "heartbeat.toml").write_text(text)
+    assert "last pass" not in doctor(tmp_path, text, 0, path=a_crontab(tmp_path, ""))
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    assert heartbeat(tmp_path, "run").code == 0
+    found = doctor(tmp_path, text, 0, path=path)
+    assert found["last pass"]["text"].startswith("the last one started ")
+    assert found["last pass"]["level"] == "ok"
+
+
+@pytest.mark.parametrize("channels", ["", '[channels.c]\nkind = "console"\n'])
+def test_alerts_that_nobody_would_hear_of(tmp_path: Path, channels: str) -> None:
+    """What a console channel prints is mailed by cron, if it can and may mail."""
+    (tmp_path / "heartbeat.toml").write_text(f'[components.a]\nkind = "push"\nperiod = 60\n{channels}')
+    path = a_crontab(tmp_path, 'MAILTO=""\n# heartbeat begin\n# heartbeat end\n')
+    ended = heartbeat(tmp_path, "doctor", path=path)
+    assert ended.code == 2
+    said = 'alerts are only printed, and your crontab says MAILTO="", so that cron mails nothing'
+    assert f"\nBAD   mail: {said}: no alert reaches a person\n      → add a channel that reaches you " in ended.out
+    (tmp_path / "table").write_text("")
+    ended = heartbeat(tmp_path, "doctor", path=path)
+    works = os.access(schedulers.SENDMAIL, os.X_OK)
+    assert (ended.code, "\nBAD   mail: " in ended.out, "\nok    mail: " in ended.out) == (
+        0 if works else 2,
+        not works,
+        works,
+    )
+    (tmp_path / "heartbeat.toml").write_text(f'[components.a]\nkind = "push"\nperiod = 60\n{HEARD}')
+    ended = heartbeat(tmp_path, "doctor", path=path)
+    assert (ended.code, "BAD" in ended.out, "\nwarn  mail: " in ended.out) == (0, False, not works)
 
 
 def test_a_table_for_people(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """`heartbeat init`: what it writes loads, and nothing is ever overwritten by accident."""
 
+import os
 import stat
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from heartbeat_cli import schedulers
 from tests.parts.docker import RunContainer
 from tests.parts.http import healthy_server
 from tests.parts.verb import heartbeat
@@ -67,6 +69,29 @@ def test_printed_it_goes_to_standard_output_alone(tmp_path: Path) -> None:
     assert tomllib.loads(ended.out)["components"]["host"] == {"kind": "host"}
     assert "found host" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--discover",), ("--discover", "-o", "-"), ()])
+@pytest.mark.parametrize("mailto", ["", "ops"])
+def test_it_says_when_nobody_would_hear_of_an_alert(tmp_path: Path, words: tuple[str, ...], mailto: str) -> None:
+    """What is found gets a console channel, which cron mails, if it may (MAILTO) and can (sendmail)."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/crontab").write_text(f"#!/bin/sh\necho 'MAILTO=\"{mailto}\"'\n")
+    (tmp_path / "bin/crontab").chmod(0o755)
+    ended = heartbeat(tmp_path, "init", *words, path=f"{tmp_path}/bin:{os.environ['PATH']}")
+    text = ended.out or (tmp_path / "heartbeat.toml").read_text()
+    heard = mailto != "" and os.access(schedulers.SENDMAIL, os.X_OK)
+    assert ended.code == 0
+    assert ("BAD: alerts are only printed, and " in ended.err) == (not heard)
+    assert "or install a mail transfer agent (" in ended.err or heard
+    assert ("\n# BAD: alerts are only printed, and " in text) == (bool(words) and not heard)
+    if words and not heard:
+        assert "#[channels.tg]\n" in text
+        uncommented = text.replace("#[channels.", "[channels.").replace("#kind", "kind").replace("#host", "host")
+        uncommented = uncommented.replace("#from", "from").replace("#to", "to").replace("#chat_id", "chat_id")
+        (tmp_path / "telegram.token").write_text("1:a")
+        (tmp_path / "filled.toml").write_text(uncommented.replace("#store", "#"))
+        assert heartbeat(tmp_path, "--config", "filled.toml", "config", "check").code == 0
 
 
 @pytest.mark.docker

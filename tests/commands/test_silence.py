@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import lacking
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
 
@@ -109,7 +110,7 @@ def test_a_user_without_a_name(tmp_path: Path) -> None:
     """A container may run as a number that no passwd file knows."""
     Outage(tmp_path)
     if os.geteuid() != 0:
-        pytest.skip("only root can become a nobody of its own")
+        lacking("only root can become a nobody of its own")
     code = (
         "import getpass, os, pwd\nfrom heartbeat_cli.commands._app import person\n"
         "os.setuid(4_000_000_000)\nprint(person())"

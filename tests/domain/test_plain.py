@@ -28,3 +28,17 @@ def test_one_line_has_no_line_break_no_escape_and_an_end() -> None:
 def test_bounded_keeps_lines_and_drops_what_steers_a_terminal() -> None:
     assert plain.bounded("a\nb\x07\x1b]0;c") == "a\nb]0;c"
     assert len(plain.bounded("x" * 5000)) == plain.EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), (str(2**63 - 1), 2**63 - 1), (str(2**63), None), ("9" * 5_000, None), ("", None),
+     ("-1", None), ("+1", None), (" 1", None), ("1_0", None), ("1.0", None), ("²", None), ("٣", None), ("１", None)],
+)  # fmt: skip
+def test_a_whole_number_is_ascii_digits(text: str, number: int | None) -> None:
+    assert plain.whole(text) == number
+
+
+@pytest.mark.parametrize(("text", "port"), [("1", 1), ("65535", 65_535), ("65536", None), ("0", None), ("²", None)])
+def test_a_port(text: str, port: int | None) -> None:
+    assert plain.port(text) == port

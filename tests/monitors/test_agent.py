@@ -1,5 +1,6 @@
 """The agent monitor over the real wire: what a server answers → what the reading says."""
 
+import inspect
 import json
 import re
 import signal
@@ -290,7 +291,8 @@ def test_bad_settings(keys: dict[str, Any], key: str, text: str) -> None:
 
 
 def test_every_setting_has_its_help_line() -> None:
-    documented = re.findall(r"^    (\w+): ", agent.Settings.__doc__ or "", re.MULTILINE)
+    # From Python 3.13 on the compiler takes the indentation out of docstrings.
+    documented = re.findall(r"^(\w+): ", inspect.cleandoc(agent.Settings.__doc__ or ""), re.MULTILINE)
     assert documented == list(agent.Settings._fields)
 
 

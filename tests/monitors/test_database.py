@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import psycopg2
 import pytest
 
 from heartbeat_cli import libpq
@@ -42,6 +43,35 @@ def look(dsn: str, *, timeout: float = 5.0, memory: dict[str, Any] | None = None
 
 def app(server: Server) -> str:
     return server.dsn(user="app", password=SECRET)
+
+
+@contextmanager
+def when_free(dsn: str) -> Iterator[Any]:
+    """A session that is held. One that was hung up on, or refused, keeps its slot until the server notices: so it is
+    asked for until there is room."""
+    ends = time.monotonic() + 60
+    with ExitStack() as stack:
+        while True:
+            try:
+                connection = stack.enter_context(session(dsn))
+                break
+            except psycopg2.OperationalError:
+                assert time.monotonic() < ends, "no slot was free within a minute"
+                time.sleep(0.02)
+        yield connection
+
+
+def await_sessions(watcher: Any, count: int) -> None:
+    """Until the server has `count` clients, the watcher being one of them."""
+    watcher.autocommit = True
+    ends = time.monotonic() + 60
+    with watcher.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            if cursor.fetchone() == (count,):
+                return
+            assert time.monotonic() < ends, f"not {count} clients within a minute"
+            time.sleep(0.02)
 
 
 def values(reading: Reading) -> dict[str, float]:
@@ -170,20 +200,21 @@ def test_figures_that_are_late_are_only_missing(own: Server) -> None:
 
 def test_connections_run_short_and_then_out(own: Server) -> None:
     with ExitStack() as held:
-        for _ in range(5):
-            held.enter_context(session(app(own)))
+        watcher = held.enter_context(when_free(own.admin_dsn()))
+        for _ in range(4):
+            held.enter_context(when_free(app(own)))
+        await_sessions(watcher, 5)
         found = look(app(own), connections_warn_percent=75.0)
         assert (found.status, found.error) == ("degraded", "6 of 8 connections used (limit 75 %)")
+        await_sessions(watcher, 5)
         critical = look(app(own), connections_critical_percent=75.0)
         assert (critical.status, critical.error) == ("unhealthy", "6 of 8 connections used (limit 75 %)")
-        # A session that has been hung up on keeps its slot until the server notices.
-        own.await_true("SELECT count(*) = 5 FROM pg_stat_activity WHERE usename = 'app'")
-        held.enter_context(session(app(own)))
+        held.enter_context(when_free(app(own)))
         full = look(app(own))
         assert full.status == "unhealthy"
         assert full.error is not None and "connection slots are reserved" in full.error
         for _ in range(2):
-            held.enter_context(session(own.admin_dsn()))
+            held.enter_context(when_free(own.admin_dsn()))
         overfull = look(app(own))
         assert overfull.status == "unhealthy"
         assert overfull.error is not None and overfull.error.endswith("sorry, too many clients already")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from heartbeat_cli.domain import docker_host
+from heartbeat_cli.domain import docker_host, foreign_json
 from heartbeat_cli.domain.container_past import NOTED, Event, events
 from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import bounded, one_line
@@ -55,7 +55,7 @@ class Client:
             timeout=min(_LOG_SECONDS, self.left()),
         )
         answer.raise_for_status()
-        return events([json.loads(line) for line in answer.text.splitlines() if line.strip()], id_)
+        return events([foreign_json.parse(line) for line in answer.text.splitlines() if line.strip()], id_)
 
 
 @contextmanager
@@ -72,6 +72,8 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
     except docker.errors.NotFound as error:
         outcome = Outcome("refused", f"there is no container named {container}", bounded(str(error)))
         raise Trouble(outcome) from None
+    except (RecursionError, KeyError, TypeError, AttributeError):  # the SDK takes most answers apart itself, unchecked
+        raise Trouble(_outcome(container, ValueError("Docker's answer cannot be understood"))) from None
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
         raise Trouble(_outcome(container, error)) from None
     finally:

@@ -11,6 +11,7 @@ _LONGEST_WAIT = 6 * 3600.0  # whatever the other side asks for
 # Seconds until the next try of what a person has to mend first (a token, an address, a right): no hurry, yet the
 # message must not be lost, for it is the one that says something is broken.
 MENDABLE = 300.0
+_DIGITS = 9  # of a number of seconds; a longer one is far beyond any wait, too
 
 
 def post(call: http_call.Call, timeout: float) -> http_call.Answer:
@@ -24,8 +25,8 @@ def post(call: http_call.Call, timeout: float) -> http_call.Answer:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After header asks for, given as seconds or as a date."""
     said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit():
-        return wait(float(said[:9]))
+    if (seconds := plain.whole(said[:_DIGITS])) is not None and said.strip("0123456789") == "":
+        return wait(float(seconds))
     from email.utils import parsedate_to_datetime
 
     try:

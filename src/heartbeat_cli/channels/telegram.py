@@ -25,8 +25,8 @@ from heartbeat_cli.errors import DeliveryError
 if TYPE_CHECKING:
     from heartbeat_cli.domain.telegram_text import Part
 
-_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
-_CHAT = re.compile(r"-?\d+|@\w+")
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+_CHAT = re.compile(r"-?[0-9]+|@[A-Za-z0-9_]+")
 _REMEDIES = 4  # sends of one part: as it is, to the new id, without the topic, as plain text
 # Refusals of this one message; any other 400 is about the chat or the bot's rights there, which can be mended.
 _THE_MESSAGE = ("can't parse", "entit", "too long", "empty", "must be encoded", "strings must")
@@ -171,10 +171,11 @@ class _Chat:
 
 def _reply(answer: Any) -> Reply:
     from heartbeat_cli.channels import _post
+    from heartbeat_cli.domain import foreign_json
 
     try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        body = foreign_json.parse(answer.body)
+    except foreign_json.NotJson:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
         # Nobody knows what answers there: a proxy, a portal, half an answer. So it may have to be sent again.

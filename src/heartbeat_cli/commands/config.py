@@ -3,10 +3,11 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_json
+from heartbeat_cli.commands._group import Group
 from heartbeat_cli.errors import ConfigError
 
 
-@click.group("config")
+@click.group("config", cls=Group)
 def command() -> None:
     """Validate and show the configuration.
 

@@ -11,6 +11,7 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from heartbeat_cli.domain.coverage import Watch
     from heartbeat_cli.domain.finding import Finding
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
@@ -25,7 +26,8 @@ def command(app: App, form: str) -> int:
 
     Configuration, store, state folder and lock, whether the hosts that components name are known, each component of
     this host once, channels (nothing is sent), the rights to use
-    Docker and systemctl and to take each recovery step, the crontab and the time zone. Nothing is stored or restarted.
+    Docker and systemctl and to take each recovery step, what starts heartbeat (crontab, cron daemon, systemd timer),
+    when the last pass came, whether cron can mail what is printed, and the time zone. Nothing is stored or restarted.
     Exit code 2 when something must be mended.
     """
     found = []
@@ -41,7 +43,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import examine, hosts, rights
+    from heartbeat_cli.passes import examine, hosts, rights, starters
 
     try:
         config = app.config
@@ -60,7 +62,7 @@ def _findings(app: App) -> "Iterator[Finding]":
     yield from rights.docker(config, os.environ)
     yield from rights.systemd(config)
     yield from rights.ladders(config)
-    yield from examine.crontab(wanted_tick(app, quiet=True), config.tables)
+    yield from starters.examine(config, wanted_tick(app, quiet=True), _watch(app), app.now())
     yield from examine.time_zone(config, app.now())
 
 
@@ -71,6 +73,15 @@ def _observers(app: App) -> Collection[str]:
     with suppress(StoreError), app.configured_store() as db:
         return gaps.watches(db)
     return ()
+
+
+def _watch(app: App) -> "Watch | None":
+    """How far this host's regular passes have come."""
+    from heartbeat_cli.store import gaps
+
+    with suppress(StoreError), app.configured_store() as db:
+        return gaps.watch(db, app.config.observer)
+    return None
 
 
 def _clean(finding: "Finding") -> "Finding":

@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from heartbeat_cli.commands._app import say
 from heartbeat_cli.errors import HeartbeatError, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config import Config
 
 _EXAMPLE = "heartbeat.example.toml"
 _NEXT = {
@@ -45,17 +48,20 @@ def command(discover: bool, target: str, force: bool) -> None:
     if target != "-" and os.path.lexists(path) and not force:
         raise UsageError(_there(target))
     draft = _discovered() if discover else _Draft(_example(), ())
-    _must_load(draft.text)
+    loaded = _must_load(draft.text)
     for remark in draft.remarks:
         say(remark)
+    unheard = _unheard([one.kind for one in loaded.channels.values()])
     if target == "-":
         click.echo(draft.text, nl=False)
+        _warn(unheard)
         return
     _write(path, draft.text, force)
     name = "" if target == "heartbeat.toml" else f" --config {target}"
     say(f"written: {target}. Read it through, then:")
     for verb, why in _NEXT.items():
         say(f"  heartbeat{name} {verb:<18} {why}")
+    _warn(unheard)
 
 
 def _there(target: str) -> str:
@@ -70,7 +76,7 @@ def _discovered() -> _Draft:
     found = discovery.discover()
     remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
     remarks += [f"not looked at: {note}" for note in found.notes]
-    return _Draft(discovered.text(found.things, config.host_timezone()), tuple(remarks))
+    return _Draft(discovered.text(found.things, config.host_timezone(), _unheard(["console"])), tuple(remarks))
 
 
 def _example() -> str:
@@ -82,13 +88,34 @@ def _example() -> str:
     raise HeartbeatError(f"{_EXAMPLE} is missing from this installation; install heartbeat-cli anew")
 
 
-def _must_load(text: str) -> None:
-    """A file that heartbeat itself refuses must never be written."""
+def _warn(unheard: str) -> None:
+    """Say why no alert would reach a person, and what to do."""
+    from heartbeat_cli.domain.schedulers import ADD_CHANNEL, ADD_MTA
+
+    if unheard:
+        say(f"BAD: {unheard}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
+
+
+def _unheard(kinds: list[str]) -> str:
+    """Why no alert would reach a person by channels of these kinds, "" when one may: what is printed under cron is
+    mailed, where something can mail it."""
+    from heartbeat_cli import cron, schedulers
+    from heartbeat_cli.domain.schedulers import unheard
+
+    try:
+        crontab = cron.read()
+    except HeartbeatError:
+        crontab = b""
+    return unheard(kinds, schedulers.mailer(crontab))
+
+
+def _must_load(text: str) -> "Config":
+    """The configuration that the text is: a file that heartbeat itself refuses must never be written."""
     import tomllib
 
     from heartbeat_cli import config
 
-    config.load(tomllib.loads(text), "the new configuration")
+    return config.load(tomllib.loads(text), "the new configuration")
 
 
 def _write(path: Path, text: str, force: bool) -> None:

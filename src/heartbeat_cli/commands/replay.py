@@ -1,6 +1,5 @@
 """`heartbeat replay`: what would have been with other thresholds."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -154,7 +153,7 @@ def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
             continue
         try:
             id_, seen = _parsed(line)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             problems.append(f"{path}:{number}: {_reason(error)}")
             if len(problems) == _NAMED:
                 break
@@ -168,10 +167,11 @@ def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
 
 
 def _parsed(line: bytes) -> Any:
+    from heartbeat_cli.domain import foreign_json
     from heartbeat_cli.domain.fault_detection import Observation
     from heartbeat_cli.domain.result import STATUSES
 
-    row = json.loads(line.decode("utf-8-sig"))
+    row = foreign_json.parse(line.decode("utf-8-sig"))
     if not isinstance(row, dict):
         raise ValueError("is not an object with component, timestamp, status")
     at = _moment(row["timestamp"])
@@ -209,11 +209,9 @@ def _moment(stamp: Any) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]} is missing; a line has component, timestamp, status"
-    if isinstance(error, json.JSONDecodeError):
-        return f"is not JSON: {error.msg}"
     if isinstance(error, UnicodeDecodeError):
         return "is not UTF-8 text"
-    return "is nested too deeply" if isinstance(error, RecursionError) else one_line(str(error))
+    return one_line(str(error))
 
 
 def _with_strangers(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _write(output: str, text: str) -> None:
 @contextmanager
 def _progress(period: Any) -> Iterator[None]:
     """A word to a person who has waited for a second already; nothing for cron, a pipe or a file."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     import threading

@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.plain import one_line, whole
 
 Opinion = Literal["healthy", "degraded", "unhealthy"]
 
@@ -38,8 +39,8 @@ class Verdict(NamedTuple):
 def parse(body: str) -> Any:
     """The JSON value of the body, or MISSING. Nesting without end is as little JSON as any other noise."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return foreign_json.parse(body)
+    except foreign_json.NotJson:
         return MISSING
 
 
@@ -87,8 +88,8 @@ def at_path(value: Any, path: str) -> Any:
     for step in path.split(".")[:_DEEPEST_PATH]:
         if isinstance(value, dict):
             value = value.get(step, MISSING)
-        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and (place := whole(step, len(value) - 1)) is not None:
+            value = value[place]
         else:
             return MISSING
     return value

@@ -101,7 +101,7 @@ def to_metrics(figures: Iterable[Perf]) -> tuple[Metric, ...]:
 def _metric(figure: Perf) -> Metric:
     value, unit, kind = _base(figure)
     name = re.sub(r"[^a-z0-9]+", "_", figure.label.lower()).strip("_")[:60] or "value"
-    if name[0].isdigit():
+    if "0" <= name[0] <= "9":
         name = f"n{name}"
     plain = name == figure.label
     if unit in ("seconds", "bytes", "percent") and not name.endswith(unit):

@@ -28,6 +28,20 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def whole(text: str, most: int = 2**63 - 1) -> int | None:
+    """The whole number that a text of ASCII digits stands for; None for any other text, and above `most`. `²` and `٣`
+    are digits to `str.isdigit`, and `int` takes no text of 5,000 of them."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return None
+    number = int(text)
+    return number if number <= most else None
+
+
+def port(text: str) -> int | None:
+    """The TCP port that a text stands for, None when it is not a number from 1 to 65,535."""
+    return whole(text, 65_535) or None
+
+
 def duration(seconds: float) -> str:
     """`45 s`, `7 min`, `2 h 5 min`, `3 d 4 h`: the two biggest units."""
     if seconds < 10:

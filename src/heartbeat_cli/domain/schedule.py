@@ -7,6 +7,8 @@ back) is the first of the two.
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
+from heartbeat_cli.domain.plain import whole
+
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -82,19 +84,20 @@ def _numbers(word: str, field: _Field) -> frozenset[int]:
             last = _number(high, field) if dash else field.high if slash else first
             if dash and last == 0 and field.names is _DAYS:
                 last = 7  # fri-sun
-        if slash and not (step.isdecimal() and int(step[:4]) > 0):
+        every = whole(step) if slash else 1
+        if not every:
             raise ValueError(f"{field.name}: {part!r}: expected a step as in */15")
         if first > last:
             raise ValueError(f"{field.name}: {part!r} goes backwards")
-        found |= set(range(first, last + 1, int(step[:4]) if slash else 1))
+        found |= set(range(first, last + 1, every))
     return frozenset(found)
 
 
 def _number(word: str, field: _Field) -> int:
     if word in field.names:
         return field.names.index(word) + (0 if field.names is _DAYS else 1)
-    number = int(word) if word.isascii() and word.isdecimal() and len(word) <= 4 else -1
-    if not field.low <= number <= field.high:
+    number = whole(word, field.high)
+    if number is None or number < field.low:
         raise ValueError(f"{field.name}: expected {field.low} to {field.high}, got {word!r}")
     return number
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.result import Reading
 
 LEAST = 2  # one silent remote component is a silent component; a pattern begins with two
@@ -14,7 +15,7 @@ def is_remote(host: str | None) -> bool:
     name = (host or "").lower().strip("[]").rstrip(".").removeprefix("::ffff:")
     if name in _LOCAL or name.endswith(".localhost") or name.startswith(("/", "@")):
         return False
-    return bool(name) and not (name.startswith("127.") and name.replace(".", "").isdigit())
+    return bool(name) and not (name.startswith("127.") and whole(name.replace(".", "")) is not None)
 
 
 def all_silent(readings: Mapping[str, Reading], remote: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ monitor and the systemd action; neither a process nor a clock is touched here.""
 import re
 from collections.abc import Mapping, Sequence
 
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, whole
 
 Properties = Mapping[str, str]
 
@@ -105,8 +105,7 @@ def waiting_to_restart(properties: Properties) -> bool:
 
 def number(properties: Properties, name: str) -> int | None:
     """A figure, None where this systemd or this unit has none (`[not set]`, or all bits set)."""
-    text = properties.get(name, "")
-    return int(text) if text.isdecimal() and int(text) < 2**63 else None
+    return whole(properties.get(name, ""))
 
 
 def job_waiting(properties: Properties) -> bool:

@@ -24,7 +24,7 @@ from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
-_CODES = r"(?i)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
+_CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 _SECONDS = {"unit": "s"}
 _NAMES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",

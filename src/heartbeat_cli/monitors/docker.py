@@ -16,14 +16,13 @@ Watch the daemon as a component of its own and let the containers depend on it. 
     container = "openclaw-gateway"
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from heartbeat_cli.domain import docker_host
+from heartbeat_cli.domain import docker_host, foreign_json
 from heartbeat_cli.domain.container import Verdict, health_log, judge, started_at
 from heartbeat_cli.domain.docker_host import AUTO, find
 from heartbeat_cli.domain.exchange import Fault, Request, Response
@@ -179,8 +178,8 @@ def _json(response: Response) -> Mapping[str, Any]:
     if response.truncated:
         raise Unobservable(f"Docker's answer is longer than {_MAX_BODY} bytes")
     try:
-        answer = json.loads(response.body)
-    except (ValueError, RecursionError):
+        answer = foreign_json.parse(response.body)
+    except foreign_json.NotJson:
         text = one_line(response.body[:200].decode("utf-8", "replace"), 80)
         raise Unobservable(f"Docker answered {response.status} with something that is not JSON: {text}") from None
     if not isinstance(answer, Mapping):

@@ -4,7 +4,7 @@ Each function looks at one thing and gives findings. What recovery needs is look
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,43 +151,6 @@ def channels(config: Config) -> Iterator[Finding]:
             continue
         text = f"{one.kind}, settings are fine; nothing was sent (`heartbeat notify --test {one.id}` does)"
         yield Finding(f"channel {one.id}", "ok", text)
-
-
-def crontab(every: int, tables: Mapping[str, Any]) -> Iterator[Finding]:
-    """Whether cron starts heartbeat, as often as the strategy asks, with what the configuration reads."""
-    from heartbeat_cli import cron
-    from heartbeat_cli.domain import crontab as text
-
-    try:
-        lines = text.jobs(cron.read())
-    except HeartbeatError as error:
-        yield Finding("crontab", "warn", str(error), "have something else start `heartbeat run`, as a systemd timer")
-        return
-    if lines and len(lines) != 60 // every:
-        advice = "`heartbeat crontab --install` brings it up to date"
-        yield Finding("crontab", "warn", f"{len(lines)} starts a minute; the strategy wants {60 // every}", advice)
-    elif lines:
-        yield Finding("crontab", "ok", f"{len(lines)} starts a minute")
-    elif system := _system_wide():
-        yield Finding("crontab", "ok", f"{system} starts heartbeat")
-    else:
-        advice = "`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`"
-        yield Finding("crontab", "warn", "nothing in your crontab starts heartbeat", advice)
-    for name in cron.wanted_variables(tables):
-        advice = "write file:PATH instead, or set the variable in the crontab yourself"
-        yield Finding("crontab", "warn", f"the configuration reads ${name}, which cron does not know", advice)
-
-
-def _system_wide() -> str:
-    """The system's crontab that starts heartbeat, if there is one."""
-    for path in (Path("/etc/crontab"), *sorted(Path("/etc/cron.d").glob("*"))):
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if any("heartbeat" in line and not line.lstrip().startswith("#") for line in lines):
-            return str(path)
-    return ""
 
 
 def time_zone(config: Config, now: float) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import hour_of, last_hour, reach
 from heartbeat_cli.domain.fault_detection import Observation
+from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.result import STATUSES, Reading
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.store.database import Database, marks
@@ -101,9 +102,9 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
 
 def _number(id_: str) -> int:
     """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
-    tail = id_.rpartition("-")[2]
-    if tail.isdecimal() and len(tail) < 10:
-        return int(tail)
+    number = whole(id_.rpartition("-")[2], 999_999_999)
+    if number is not None:
+        return number
     from binascii import crc32
 
     return crc32(id_.encode()) & _LONGEST

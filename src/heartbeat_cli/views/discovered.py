@@ -35,10 +35,25 @@ mode = "ask"
 kind = "console"
 """
 
+_UNHEARD = """
+# BAD: {why}:
+# no alert reaches a person. Take the `#` from one of these and fill it in; `heartbeat notify --test tg` tries it.
+#[channels.tg]
+#kind = "telegram"
+#token = "file:telegram.token"
+#chat_id = "-1001234567890"
+#[channels.mail]
+#kind = "email"
+#host = "smtp.example.org"
+#from = "heartbeat@example.org"
+#to = ["you@example.org"]
+"""
 
-def text(things: Iterable[Any], timezone: str) -> str:
-    """A configuration file that holds these components (each with `id`, `table` and `remark`)."""
-    parts = [_HEAD.format(timezone=literal(timezone))]
+
+def text(things: Iterable[Any], timezone: str, unheard: str = "") -> str:
+    """A configuration file that holds these components (each with `id`, `table` and `remark`). `unheard` says why what
+    is printed reaches nobody here; then it says so, with channels to fill in."""
+    parts = [_HEAD.format(timezone=literal(timezone)), _UNHEARD.format(why=one_line(unheard)) if unheard else ""]
     for one in things:
         remark = [f"# {one_line(one.remark, 110)}"] if one.remark else []
         parts.append("\n".join(["", *remark, *_table(f"components.{_key(one.id)}", one.table), ""]))

@@ -140,7 +140,7 @@ def _metric_labels(component: Component, one: Metric) -> Labels:
     for key, value in (one.metadata or {}).items():
         label = _INVALID.sub("_", str(key))[:_LABEL]
         if label not in ("component", "kind", "unit", "") and not label.startswith("__"):
-            more[f"_{label}" if label[0].isdigit() else label] = str(value)
+            more[f"_{label}" if "0" <= label[0] <= "9" else label] = str(value)
     return (*own, *sorted(more.items()))
 
 
