@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
 NOBODY = 65534
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user, too")
+
+
+@pytest.fixture(autouse=True)
+def root() -> None:
+    """Only root can be another user, too."""
+    if os.geteuid() != 0:
+        lacking("root, since only root can be another user, too")
+
 
 CONFIG = '[heartbeat]\nstate_dir = "{state}"\n[components.h]\nkind = "host"\n'
 

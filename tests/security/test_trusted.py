@@ -10,9 +10,16 @@ import pytest
 
 from heartbeat_cli import trusted
 from heartbeat_cli.trusted import Untrusted
+from tests.parts import lacking
 
 NOBODY = 65534
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+
+
+@pytest.fixture
+def root() -> None:
+    """Only root can make files of other users."""
+    if os.geteuid() != 0:
+        lacking("root, since only root can give a file away")
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def test_a_relative_path_starts_from_the_current_folder(place: Path, monkeypatch
     assert trusted.read("../a/b/file", 100) == b"content"
 
 
-@root_only
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("part", ["a", "a/b", "a/b/file"])
 def test_nothing_on_the_way_may_belong_to_another_user(place: Path, part: str) -> None:
     os.chown(place / part, NOBODY, NOBODY)
@@ -80,7 +87,7 @@ def test_links_as_a_config_map_has_them(place: Path) -> None:
         trusted.read(place / "absolute", 10)
 
 
-@root_only
+@pytest.mark.usefixtures("root")
 def test_a_link_of_another_user_is_not_followed(place: Path) -> None:
     (place / "a").chmod(0o1777)
     (place / "a/link").symlink_to("b/file")
