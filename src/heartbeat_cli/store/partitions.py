@@ -20,7 +20,7 @@ def ensure_day(db: Database, at: float) -> None:
     it never waits for the lock while it holds another."""
     if db.dialect == "sqlite" or not _missing(db, at):
         return
-    db.rows("SELECT pg_advisory_xact_lock(?)", (locks.PARTITIONS,))
+    db.in_turn(locks.PARTITIONS, "SELECT 1")
     day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = day + timedelta(days=1)
     for table in _missing(db, at):  # once more: another pass may have made them while this one waited

@@ -22,8 +22,7 @@ _WELL_BEFORE = "its run was cut off; the component was well again before that wa
 
 def take_turns(db: Database) -> None:
     """Until the transaction ends nobody else begins an attempt, on any host. SQLite's transactions do that anyway."""
-    if db.dialect == "postgres":
-        db.rows("SELECT pg_advisory_xact_lock(?)", (locks.RECOVERY,))
+    db.in_turn(locks.RECOVERY, "SELECT 1")
 
 
 def save(db: Database, attempt: Attempt) -> None:

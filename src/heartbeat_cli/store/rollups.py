@@ -53,8 +53,7 @@ class Plan(NamedTuple):
 
 def take_turns(db: Database) -> None:
     """Until the transaction ends nobody else rolls up, nor makes hours stale that are being rolled up."""
-    if db.dialect == "postgres":
-        db.rows("SELECT pg_advisory_xact_lock(?)", (locks.ROLLUP,))
+    db.in_turn(locks.ROLLUP, "SELECT 1")
 
 
 def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judged: bool = True) -> bool:
