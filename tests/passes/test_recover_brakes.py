@@ -368,6 +368,71 @@ def test_how_the_step_of_another_host_went_counts_when_it_says_so(ward: Make) ->
     assert decisions(one, 5) == ["ran"] and one.steps == ["two"]
 
 
+def fails_and_answers(one: Ward) -> list[str]:
+    """A pass at whose check it fails; then, before the step, it answers."""
+    one.server.answer = BAD
+    one.scene.pass_()
+    one.server.answer = Answer()
+    return [step.reason for step in one.scene.recover()]
+
+
+INSISTS = (
+    "held: it failed at 3 checks and answered when it was checked again before the step; it is not restarted while it"
+    " answers; by hand: heartbeat recover --component main --force"
+)
+
+
+def test_what_fails_at_its_checks_and_answers_before_the_step_is_told_after_three_times(ward: Make) -> None:
+    """It was never healed, and nobody heard why. No restart: it answers."""
+    one = ward()
+    scene = one.fault()
+    assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
+    assert one.recover() == [("held", "held: it answers again")], "there was no check in between"
+    assert told(scene, "recovery_held") == 0
+    assert fails_and_answers(one) == [INSISTS]
+    assert told(scene, "recovery_held") == 1 and scene.incidents["main"].recovery == "held"
+    assert fails_and_answers(one) == [INSISTS.replace("3 checks", "4 checks")]
+    assert (told(scene, "recovery_held"), scene.holds, one.steps) == (1, ["answers"], [])
+    alert = next(found for found in alerts.between(scene.db, 0, 9e9) if found.type == "recovery_held")
+    assert alert.reason == INSISTS
+
+
+def test_it_is_restarted_as_soon_as_it_fails_then_too(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(3):
+        fails_and_answers(one)
+    one.server.answer = BAD
+    one.scene.pass_()
+    assert [step.decision for step in one.scene.recover()] == ["ran"] and one.steps == ["one"]
+
+
+def test_each_incident_is_counted_by_itself(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(2):
+        fails_and_answers(one)
+    one.scene.pass_(2)
+    assert not one.scene.incidents
+    one.server.answer = BAD
+    one.fault()
+    assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
+    assert told(one.scene, "recovery_held") == 0
+
+
+def test_a_dry_run_is_not_counted(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(2):
+        fails_and_answers(one)
+    one.server.answer = BAD
+    one.scene.pass_()
+    one.server.answer = Answer()
+    for _ in range(2):
+        assert one.recover(dry_run=True) == [("held", "held: it answers again")]
+    assert one.recover() == [("held", INSISTS)]
+
+
 def test_a_host_heals_only_what_it_watches(ward: Make) -> None:
     one = ward()
     one.fault()

@@ -94,6 +94,11 @@ class Facts:
         said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
         return said[-1] if said else ""
 
+    def looked(self, component: Component) -> float | None:
+        """When this host looked at it last (epoch seconds)."""
+        last = self._looks.get(component.id)
+        return last.at if last else None
+
     def newest(self, component: Component) -> str | None:
         """The last attempt in which something was done about it."""
         done = [one.id for one in self._own(component) if one.outcome != "held"]

@@ -26,7 +26,9 @@ from heartbeat_cli.store.database import Database
 
 _OUTPUT = 4_000
 # Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
-_KEPT = frozenset({"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "busy", "orphaned"})
+_KEPT = frozenset(
+    {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
+)
 
 _UNHELPED = ("failed", "denied", "refused")
 _AT_ONCE = 16  # rungs that are taken side by side
@@ -150,6 +152,8 @@ class _Room:
                 steps = steps_in_words(component) or "none"
                 settled.append(Step(id_, "nothing", f"it is not in fault (its steps: {steps})", "well"))
         against = {} if self.word.forced else second_thoughts.against(self.db, self.config, due, self.clock())
+        if not self.dry:
+            against |= second_thoughts.insisting(facts, due, against)
         for one in due:
             if one.component.id in against:
                 settled.append(self._not_now(facts, one, *against[one.component.id]))

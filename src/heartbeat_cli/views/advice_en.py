@@ -75,7 +75,7 @@ RECOMMENDATIONS = {
         "Once that is mended: heartbeat recover --component {id} --force.",
     ),
     "recovery_held": (
-        "Read why it is left alone: somebody may have stopped it on purpose.",
+        "Read why it is left alone: somebody may have stopped it on purpose, or it fails only at times.",
         "If it should run: heartbeat recover --component {id} --force.",
     ),
     "missed_runs": (

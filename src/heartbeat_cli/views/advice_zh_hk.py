@@ -75,7 +75,7 @@ RECOMMENDATIONS = {
         "解決後執行：heartbeat recover --component {id} --force。",
     ),
     "recovery_held": (
-        "了解不作處理的原因：可能是有人故意停止它。",
+        "了解不作處理的原因：可能是有人故意停止它，或者它只是間歇失敗。",
         "如應該運行：heartbeat recover --component {id} --force。",
     ),
     "missed_runs": (
