@@ -4,7 +4,8 @@ Ctrl-C ends it without a traceback at any moment. Until a verb is running nothin
 the process ends at once; from then on `cli` stops the verb in order.
 """
 
-import _signal  # built in: `signal` imports more, and Ctrl-C could come meanwhile
+# Built in: `signal` imports more, and Ctrl-C could come meanwhile.
+import _signal  # type: ignore[import-not-found]
 import os
 
 

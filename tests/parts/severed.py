@@ -1,15 +1,19 @@
-"""A way to a server on loopback that can be parted: from then on nothing gets through, and nobody is told."""
+"""A way to a server on loopback that can be parted, or be slow: when it is parted nothing gets through any more, and
+nobody is told."""
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
 class Way:
-    """`port` leads to the server; after `part()` every connection stays open and carries nothing more."""
+    """`port` leads to the server, whose answers take `delay` seconds longer; after `part()` every connection stays open
+    and carries nothing more."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, delay: float = 0.0) -> None:
+        self._delay = delay
         self._target, self._parted = port, threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -42,22 +46,23 @@ class Way:
                 there = socket.create_connection(("127.0.0.1", self._target), timeout=10)
                 there.settimeout(None)
                 self._links += [here, there]
-                for one, other in ((here, there), (there, here)):
-                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+                for one, other, delay in ((here, there, 0.0), (there, here, self._delay)):
+                    threading.Thread(target=self._carry, args=(one, other, delay), daemon=True).start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, one: socket.socket, other: socket.socket, delay: float) -> None:
         with suppress(OSError):
             while data := one.recv(65_536):
                 if self._parted.is_set():
                     return
+                time.sleep(delay)
                 other.sendall(data)
             if not self._parted.is_set():
                 other.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def way_to(port: int) -> Iterator[Way]:
-    way = Way(port)
+def way_to(port: int, delay: float = 0.0) -> Iterator[Way]:
+    way = Way(port, delay)
     try:
         yield way
     finally:

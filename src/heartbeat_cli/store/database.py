@@ -22,6 +22,7 @@ _TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is 
 # Times the timeout, and seconds at least: what a transaction may stand idle until the server ends it. Shorter than the
 # turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
 _IDLE, _LEAST_IDLE = 2.0, 1.0
+_TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -36,7 +37,8 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
+    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
+    PostgreSQL keeps it: what takes long in a file of this machine is at work.
     `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
 
     dialect: str
@@ -234,7 +236,9 @@ class Postgres(Database):
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
         begun = time.monotonic()
         if self.patience is not None and self.patience <= 0:
-            raise Failure(self.where, f"too slow: {self.statements - 1} statements used up the time a pass has for it")
+            raise Failure(
+                self.where, f"too slow: {self.statements - 1} statements used up the time there is; {_TOO_SLOW}"
+            )
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:

@@ -31,6 +31,13 @@ REASONS = {
     "{n1} of {n2} hosts sees it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
     "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
     "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
+    "process {n} ({command}) has held the lock {path} for {t}; a pass takes {t2} at most": (
+        "程序 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+    ),
+    "some process has held the lock {path} for {t}; a pass takes {t2} at most": (
+        "某個程序佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+    ),
+    "passes are made again": "已恢復執行",
     "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",
