@@ -114,8 +114,9 @@ class Facts:
 
     @cached_property
     def foreign(self) -> list[str]:
-        """The steps of other hosts that this one has to time by itself."""
-        ids = {one.id for one in self.incidents.values()}
+        """The steps of other hosts that this one has to time by itself: about what it watches, too."""
+        own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
+        ids = {self.incidents[id_].id for id_ in own}
         return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
 
     @cached_property
