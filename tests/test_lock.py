@@ -54,7 +54,7 @@ def test_a_killed_holder_frees_it(tmp_path: Path, number: signal.Signals) -> Non
         other.send_signal(number)
         other.wait(20)
         with only_one(tmp_path):
-            assert (tmp_path / "run.lock").read_text() == f"{os.getpid()}\n"
+            assert (tmp_path / "run.lock").read_text().split()[0] == str(os.getpid())
 
 
 def test_waiting_for_it(tmp_path: Path) -> None:
@@ -115,3 +115,28 @@ def test_garbage_in_the_file_is_not_shown(tmp_path: Path) -> None:
         with pytest.raises(Busy) as raised, only_one(tmp_path):
             pytest.fail("two at once")
     assert str(raised.value) == f"another heartbeat is running (lock {tmp_path}/run.lock); try again in a moment"
+
+
+@pytest.mark.parametrize(("written", "pid"), [("{pid} {since:.3f}\n", True), ("{pid}\n", True), ("", False)])
+def test_for_how_long_it_has_been_held(tmp_path: Path, written: str, pid: bool) -> None:
+    """As its holder wrote. An earlier version wrote less, and on a full disk it is nothing: then the file tells."""
+    path = tmp_path / "run.lock"
+    with holder(tmp_path) as other:
+        path.write_text(written.format(pid=other.pid, since=time.monotonic() - 1_000))
+        os.utime(path, (time.time() - 1_000,) * 2)
+        found = []
+        for _ in range(2):
+            with pytest.raises(Busy) as raised, only_one(tmp_path):
+                pytest.fail("two at once")
+            found.append(raised.value)
+    assert all(999 <= one.held < 1_100 and one.pid == (other.pid if pid else None) for one in found)
+    assert found[0].holder == found[1].holder
+
+
+def test_who_has_just_got_it_has_not_held_it_for_long(tmp_path: Path) -> None:
+    """The file is as old as the installation."""
+    (tmp_path / "run.lock").write_text("1 0.000\n")
+    os.utime(tmp_path / "run.lock", (0, 0))
+    with holder(tmp_path), pytest.raises(Busy) as raised, only_one(tmp_path):
+        pytest.fail("two at once")
+    assert raised.value.held < 60

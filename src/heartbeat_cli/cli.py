@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -30,7 +31,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         os.open(os.devnull, os.O_RDWR)
     if sys.stdout is None:  # it was closed; click before 8.1.4 takes that for an error, and so does who asks its width
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - it lives as long as the process
-    code = run(args)
+    code = _stoppable(args)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:
             if stream is not None:
@@ -39,6 +40,21 @@ def main(args: list[str] | None = None) -> NoReturn:
             _into_nowhere(number)
     # All is said and closed. What Python does at its end (freeing every object, one by one) takes a sixth of a pass.
     os._exit(code)
+
+
+def _stoppable(args: list[str] | None) -> int:
+    """`run`, while Ctrl-C is an exception, which closes what is open; before and after, it ends the process."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run(args)
+    except KeyboardInterrupt:  # before `run` was ready, or once more while the first one was answered
+        with suppress(OSError):
+            os.write(2, b"heartbeat: stopped\n")
+        return Stopped.exit_code
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(args: list[str] | None = None) -> int:

@@ -95,6 +95,11 @@ class Session:
     ) -> None:
         self.close()
 
+    @property
+    def version(self) -> int:
+        """The server's, as a number: 150004 is 15.4."""
+        return int(self._connection.server_version)
+
     def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
         try:

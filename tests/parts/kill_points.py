@@ -32,7 +32,7 @@ GRACE = 20.0  # seconds of the moved clock that a step gets to heal
 _TIMES: dict[str, float] = {"timeout": 6, "startup_grace": GRACE, "verify_wait": 0.2, "backoff": 0}
 _BETWEEN, _REAL_BETWEEN = 9.0, 0.4  # seconds from one run to the next
 _ALL = "HEARTBEAT_TEST_EVERY_POINT"
-_MOST_RUNS = 20
+_MOST_RUNS, _REAL_RUNS = 20, 120  # where time is let pass, each is short
 _LEFT_ALONE = 4  # runs after which somebody comes to help where recovery has failed
 _WATCHED = ("passes/recover.py", "passes/climb.py", "passes/call_for_help.py", "store/recoveries.py")
 _OF_STEPS = (
@@ -205,7 +205,7 @@ class Play:
 
     def play(self, point: Point | None, seen: Path | None = None) -> Story:
         runs, done, killed = list[float](), list[list[str]](), False
-        for number in range(_MOST_RUNS):
+        for number in range(_REAL_RUNS if self.fault.real else _MOST_RUNS):
             runs.append(time.time())
             code = self.run(point, seen) if number == 0 else self.run()
             killed = killed or code == -signal.SIGKILL

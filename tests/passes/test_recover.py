@@ -463,6 +463,34 @@ def test_what_was_ordered_without_a_fault_and_killed_is_looked_into_too(ward: Ma
     assert one.steps == []
 
 
+@pytest.mark.parametrize("rung", [1, 2, 7])
+def test_a_step_that_was_cut_off_and_is_configured_no_more_stops_nothing(ward: Make, rung: int) -> None:
+    """Somebody shortened the ladder meanwhile: no action is left that could be asked about it."""
+    one = ward()
+    one = ward([one.step("one", cures=True)])
+    scene = one.fault()
+    incident = scene.incidents["main"].id
+    recoveries.save(scene.db, Attempt(f"{incident}/1", incident, "main", rung, "gone", "heartbeat", "here", scene.now))
+    scene.now += 6
+    one.recover()
+    assert scene.attempts[0].outcome == "cut off" and one.steps == []
+
+
+@pytest.mark.parametrize(("step", "finished"), [(6.0, 6.0), (-600.0, 0.0)])
+def test_a_cut_off_step_ends_when_it_is_looked_into_and_never_before_it_began(
+    ward: Make, step: float, finished: float
+) -> None:
+    """Also when the clock was put back since: a step of minus ten minutes would spoil every sum."""
+    one = ward()
+    scene = one.fault()
+    incident, begun = scene.incidents["main"].id, scene.now
+    recoveries.save(scene.db, Attempt(f"{incident}/1", incident, "main", 0, "command", "heartbeat", "here", begun))
+    scene.now += step
+    one.recover()
+    (cut_off,) = (attempt for attempt in scene.attempts if attempt.id == f"{incident}/1")
+    assert (cut_off.outcome, cut_off.finished) == ("cut off", begun + finished)
+
+
 _TOGETHER = """
 import json
 from heartbeat_cli import config

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.store import alerts, recoveries, states
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.store import alerts, recoveries, states, steps_seen
 from heartbeat_cli.store.database import Database
 from tests.parts.docker import RunContainer, docker, inspect, run_container
 from tests.parts.http import Answer, Server
@@ -282,8 +283,6 @@ def test_a_missing_right_is_told_as_that(ward: Make, tmp_path: Path) -> None:
 
 def test_of_two_hosts_only_one_heals(ward: Make, store_url: str) -> None:
     """A person's `heartbeat recover` on the other host took a step between our decision and our turn."""
-    from heartbeat_cli.domain.incident import Attempt
-
     one = ward()
     scene = one.fault()
     elsewhere = Attempt("there/1", scene.incidents["main"].id, "main", 0, "command", "person", "there", scene.now)
@@ -296,8 +295,6 @@ def test_of_two_hosts_only_one_heals(ward: Make, store_url: str) -> None:
 @pytest.mark.parametrize("skew", [0.1, 2.0, 120.0])
 def test_a_step_of_a_host_whose_clock_is_before_ours_is_waited_for(ward: Make, outcome: str, skew: float) -> None:
     """Or that was recorded after we asked what time it is, and before we read."""
-    from heartbeat_cli.domain.incident import Attempt
-
     one = ward()
     scene = one.fault()
     begun = scene.now + skew
@@ -305,6 +302,135 @@ def test_a_step_of_a_host_whose_clock_is_before_ours_is_waited_for(ward: Make, o
     recoveries.save(scene.db, elsewhere._replace(outcome=outcome, verify_until=begun + 60))
     assert [step.decision for step in scene.recover()] == ["wait"]
     assert one.steps == []
+
+
+def begun_elsewhere(scene: Scene, skew: float) -> None:
+    """A host whose clock is `skew` seconds before ours has begun a step, and is never heard of again."""
+    begun = scene.now + skew
+    theirs = Attempt("there/1", scene.incidents["main"].id, "main", 0, "command", "heartbeat", "there", begun)
+    recoveries.save(scene.db, theirs._replace(verify_until=begun + 60))
+
+
+def decisions(one: Ward, *after: float) -> list[str]:
+    """What is decided in passes, so many seconds after one another."""
+    found = []
+    for seconds in after:
+        one.scene.now += seconds
+        found += [step.decision for step in one.scene.recover()]
+    return found
+
+
+@pytest.mark.parametrize("skew", [-86_400.0, -300.0, 0.0, 300.0, 86_400.0])
+def test_the_step_of_a_host_that_is_gone_is_timed_by_our_own_looking(ward: Make, skew: float) -> None:
+    """Its time (5 s) and its grace (60 s) are waited for, a minute longer each, whatever its clock said; then we go
+    on."""
+    one = ward(recovery={"backoff": 0})
+    one.fault()
+    begun_elsewhere(one.scene, skew)
+    assert decisions(one, 0, 30, 30) == ["wait"] * 3
+    assert [attempt.outcome for attempt in one.scene.attempts] == ["running"]
+    assert decisions(one, 30) == ["wait"]
+    assert [attempt.outcome for attempt in one.scene.attempts] == ["cut off"]
+    assert one.steps == []
+    assert decisions(one, 31) == ["ran"]
+    assert one.steps == ["one"]
+
+
+@pytest.mark.parametrize(("jump", "then"), [(-3_600.0, ["wait", "wait", "ran"]), (3_600.0, ["wait", "ran"])])
+def test_a_clock_that_jumps_has_not_watched_all_that_time(ward: Make, jump: float, then: list[str]) -> None:
+    one = ward()
+    one.fault()
+    begun_elsewhere(one.scene, 0.0)
+    assert decisions(one, 0, jump) == ["wait"] * 2
+    assert [attempt.outcome for attempt in one.scene.attempts] == ["running"]
+    assert decisions(one, *[45] * len(then)) == then and one.steps == ["one"]
+
+
+def test_a_dry_run_does_not_begin_to_time_a_step_of_another_host(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    begun_elsewhere(one.scene, 0.0)
+    one.scene.recover(dry_run=True)
+    one.scene.now += 45
+    one.scene.recover()
+    assert steps_seen.seen(one.scene.db, "here") == {"there/1": 0.0}
+
+
+def test_how_the_step_of_another_host_went_counts_when_it_says_so(ward: Make) -> None:
+    """It was slow, and not gone: what it says in the end stands, and the next step is ours to take."""
+    one = ward()
+    one.fault()
+    begun_elsewhere(one.scene, -300.0)
+    assert decisions(one, 0, 45, 45) == ["wait"] * 3
+    (theirs,) = one.scene.attempts
+    assert theirs.outcome == "cut off"
+    recoveries.save(one.scene.db, theirs._replace(outcome="failed"))
+    assert decisions(one, 5) == ["ran"] and one.steps == ["two"]
+
+
+def fails_and_answers(one: Ward) -> list[str]:
+    """A pass at whose check it fails; then, before the step, it answers."""
+    one.server.answer = BAD
+    one.scene.pass_()
+    one.server.answer = Answer()
+    return [step.reason for step in one.scene.recover()]
+
+
+INSISTS = (
+    "held: it failed at 3 checks and answered when it was checked again before the step; it is not restarted while it"
+    " answers; by hand: heartbeat recover --component main --force"
+)
+
+
+def test_what_fails_at_its_checks_and_answers_before_the_step_is_told_after_three_times(ward: Make) -> None:
+    """It was never healed, and nobody heard why. No restart: it answers."""
+    one = ward()
+    scene = one.fault()
+    assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
+    assert one.recover() == [("held", "held: it answers again")], "there was no check in between"
+    assert told(scene, "recovery_held") == 0
+    assert fails_and_answers(one) == [INSISTS]
+    assert told(scene, "recovery_held") == 1 and scene.incidents["main"].recovery == "held"
+    assert fails_and_answers(one) == [INSISTS.replace("3 checks", "4 checks")]
+    assert (told(scene, "recovery_held"), scene.holds, one.steps) == (1, ["answers"], [])
+    alert = next(found for found in alerts.between(scene.db, 0, 9e9) if found.type == "recovery_held")
+    assert alert.reason == INSISTS
+
+
+def test_it_is_restarted_as_soon_as_it_fails_then_too(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(3):
+        fails_and_answers(one)
+    one.server.answer = BAD
+    one.scene.pass_()
+    assert [step.decision for step in one.scene.recover()] == ["ran"] and one.steps == ["one"]
+
+
+def test_each_incident_is_counted_by_itself(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(2):
+        fails_and_answers(one)
+    one.scene.pass_(2)
+    assert not one.scene.incidents
+    one.server.answer = BAD
+    one.fault()
+    assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
+    assert told(one.scene, "recovery_held") == 0
+
+
+def test_a_dry_run_is_not_counted(ward: Make) -> None:
+    one = ward()
+    one.fault()
+    for _ in range(2):
+        fails_and_answers(one)
+    one.server.answer = BAD
+    one.scene.pass_()
+    one.server.answer = Answer()
+    for _ in range(2):
+        assert one.recover(dry_run=True) == [("held", "held: it answers again")]
+    assert one.recover() == [("held", INSISTS)]
 
 
 def test_a_host_heals_only_what_it_watches(ward: Make) -> None:

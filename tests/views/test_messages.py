@@ -101,7 +101,7 @@ TYPES = [
         "escalated",
     ),
     *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
-    *("observer_back", "unconfirmed", "unconfirmed_ended"),
+    *("observer_back", "unconfirmed", "unconfirmed_ended", "lock_held", "lock_free"),
     *("report", "test"),
 ]
 
@@ -118,7 +118,7 @@ def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
         r"Main Agent|Asia/Hong_Kong|localhost:8000|openclaw-main|PostgreSQL|[a-z]+ is down", "", chinese.text
     )
     assert not re.search(r"\b(the|is|was|since|what|why|seen)\b", words, re.I), words
-    if not type_.endswith(("_ended", "recovered", "_sees", "_back", "_restored", "report", "test")):
+    if not type_.endswith(("_ended", "recovered", "_sees", "_back", "_restored", "_free", "report", "test")):
         assert "What to do\n1. " in english.text and "建議處理方法\n1. " in chinese.text
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from heartbeat_cli.errors import UsageError
 
+_READING = 5.0  # times the store's timeout: what all statements of a verb that only reads may take together
 _TURN = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
 
 
@@ -42,8 +43,10 @@ class App:
     @contextmanager
     def store(self, *, history: bool = False) -> Iterator[Any]:
         """The open store, brought to this version's tables, for a reader. What was seen without it, and is not in it
-        yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers."""
+        yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers. A
+        store that is slow to answer each of many questions does not keep him waiting for all of them."""
         db = self._history() if history else self._newest()
+        db.patience = _READING * self.config.heartbeat.store_timeout
         try:
             yield db
         finally:

@@ -3,6 +3,7 @@
 Cron starts it every few seconds, so it is reached without click (see `cli.py`), which would cost a tenth of it.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.incident import Attempt
+    from heartbeat_cli.lock import Busy
     from heartbeat_cli.passes.detect import Verdict
     from heartbeat_cli.ping import Ping
     from heartbeat_cli.store.database import Database
@@ -32,18 +34,39 @@ def whole_pass(app: App, verbose: bool) -> int:
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
+            if os.path.exists(app.config.state_dir / lock.HELD):
+                _lock_is_free(app, keeper)
             done = _chain(app, keeper, tell)
         tell(f"done in {time.monotonic() - begun:.2f} s")
         if app.config.lacking:
             raise ConfigError(list(app.config.lacking))
     except lock.Busy as busy:
-        tell(str(busy))
-        return 0
+        return _busy(app, busy, ping, tell)
     except Exception as error:
         _end(app, ping, tell, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
         raise
     _end(app, ping, tell, 0, done)
     return 0
+
+
+def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
+    """Another one is at work: that is none of this one's business, unless it has been so for too long."""
+    from heartbeat_cli.commands import _lock_held
+
+    try:
+        _lock_held.refuse_to_wait(app, busy)
+    except HeartbeatError as error:
+        _end(app, ping, tell, error.exit_code, str(error))
+        raise error from None
+    tell(str(busy))
+    return 0
+
+
+def _lock_is_free(app: App, keeper: "Keeper") -> None:
+    """People were told that the lock was held: tell them that it is not any more."""
+    from heartbeat_cli.passes import lock_held
+
+    keeper.do(lambda db: lock_held.over(db, app.config, app.config.state_dir, app.now()), app.now())
 
 
 def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:

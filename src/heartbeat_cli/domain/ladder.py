@@ -9,7 +9,7 @@ A step whose process was killed is looked into before anything else (`prove`): w
 never began is not forgotten, and where nobody can tell, it has its grace and is then taken once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake, quiet
@@ -56,12 +56,14 @@ class Limits(NamedTuple):
 
 class Past(NamedTuple):
     """What was done before: `tried` for this incident, `own` for the component (this incident's included), both in the
-    order it was done; `host` the beginnings of all steps on this host; `here` names it."""
+    order it was done; `host` the beginnings of all steps on this host; `here` names it. `seen`: for how many seconds
+    this host has known of a step that another one took, by its id."""
 
     tried: Sequence[Attempt] = ()
     own: Sequence[Attempt] = ()
     host: Sequence[float] = ()
     here: str = ""
+    seen: Mapping[str, float] = {}
 
 
 class Decision(NamedTuple):
@@ -74,8 +76,8 @@ class Decision(NamedTuple):
 
 
 _NO_WORD = Word()
-# Seconds that a step of another host gets beyond its time: to drain first and to be given up, and for a clock that is
-# behind ours. And how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
+# Seconds that a step of another host gets beyond its time: to drain first, to be given up, and to say how it went. And
+# how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
 _SLACK, _LEAD = 60.0, 300.0
 
 
@@ -175,13 +177,14 @@ def _caught_up(past: Past, now: float) -> float:
 
 def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Decision:
     """The next rung, brakes aside."""
-    tried = _round(past.tried, limits, now)
+    done = [one for one in past.tried if one.outcome != "held"]
+    if done and not word.forced and (waiting := _in_progress(done[-1], limits, past, now)):
+        return waiting
+    tried = _round(done, limits, now)
     steps = len(plan.ladder)
     if not tried:
-        return Decision("run", "first", _anew(past.tried, now))
+        return Decision("run", "first", _anew(done, now))
     last = tried[-1]
-    if not word.forced and (waiting := _in_progress(last, limits, past.here, now)):
-        return waiting
     if last.outcome == "lost":
         return Decision("run", "lost", f"step {last.rung + 1} was cut off before it began", min(last.rung, steps - 1))
     if last.verified is not None and last.rung < steps:
@@ -196,7 +199,6 @@ def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Dec
 
 
 def _anew(tried: Sequence[Attempt], now: float) -> str:
-    tried = [one for one in tried if one.outcome != "held"]
     if not tried:
         return "nothing was tried yet"
     return f"from the first step again: nothing was done for {duration(abs(now - tried[-1].started))}"
@@ -213,7 +215,6 @@ def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float)
 
 def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Attempt]:
     """The steps since the ladder was last begun: after `rearm` quiet seconds it is begun again."""
-    tried = [one for one in tried if one.outcome != "held"]
     if not tried or (tried[-1].outcome != "running" and quiet(limits.brakes, tried[-1].started, now)):
         return ()
     begin = 0
@@ -223,23 +224,30 @@ def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Att
     return tried[begin:]
 
 
-def _in_progress(last: Attempt, limits: Limits, here: str, now: float) -> Decision | None:
-    """The last step is still at work, or what it started may still come up. No waiting when the clock was put back
-    behind it, lest it wait for hours: what is ahead of `now` still is our own, or was dated by a wrong clock."""
-    if now < last.started:
+def _in_progress(last: Attempt, limits: Limits, past: Past, now: float) -> Decision | None:
+    """The last step is still at work, or what it started may still come up.
+
+    What another host took is timed from when this one first saw it: their clocks may be far apart, in either direction.
+    One of our own is timed by our clock. No waiting when that was put back behind it, lest it wait for hours: what is
+    ahead of `now` still was dated by a wrong clock."""
+    if last.observer != past.here:
+        elapsed, slack = past.seen.get(last.id, 0.0), _SLACK
+    elif now < last.started:
         return Decision("prove", "cut off", "a step was cut off", last.rung) if last.outcome == "running" else None
-    slack = 0.0 if last.observer == here else _SLACK
+    else:
+        elapsed, slack = now - last.started, 0.0
     if last.outcome == "running":
-        left = last.started + limits.timeout + slack - now
+        left = limits.timeout + slack - elapsed
         if left > 0:
             reason = f"step {last.rung + 1} was cut off and may still be at work: {left:.0f} s left"
             return Decision("wait", "cut off", reason)
         return Decision("prove", "cut off", f"step {last.rung + 1} was cut off", last.rung)
-    comes_up = last.outcome in ("done", "working", "cut off") and last.verified is None
-    if comes_up and last.verify_until is not None and last.verify_until + slack > now:
-        left = last.verify_until + slack - now
-        return Decision("wait", "coming up", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
-    return None
+    if last.outcome not in ("done", "working", "cut off") or last.verified is not None or last.verify_until is None:
+        return None
+    left = last.verify_until - last.started + slack - elapsed
+    if left <= 0:
+        return None
+    return Decision("wait", "coming up", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
 
 
 def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Braked | None:

@@ -2,14 +2,14 @@
 
 from typing import Literal, NamedTuple
 
-Result = Literal["done", "failed", "denied", "refused", "working"]
+Result = Literal["done", "failed", "denied", "refused", "working", "lost"]
 
 
 class Outcome(NamedTuple):
     """`done`: the action took place (healing is proven by the check, not by this). `working`: it was accepted and
     still went on when its time was over; nobody stops it. `failed`: tried, did not work. `denied`: the rights to do
     it are missing; `detail` names the remedy. `refused`: it must not or cannot be done here (masked unit, no such
-    script). `detail` is one line; `output` what the action printed, bounded."""
+    script). `lost`: it never began. `detail` is one line; `output` what the action printed, bounded."""
 
     result: Result
     detail: str

@@ -20,6 +20,7 @@ NAMES = {
     "given_up": "recovery_held",
     "denied": "recovery_denied",
     "objection": "recovery_held",
+    "answers": "recovery_held",
     "host_budget": "recovery_braked",
 }
 

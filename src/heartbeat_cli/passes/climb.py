@@ -26,6 +26,7 @@ _POLL = 0.05  # seconds between two looks at who has finished
 _SPACING = 1.0  # seconds between two looks that prove a rung
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
+STOOD_STILL = "this process stood still before the step began, and left it"
 
 
 class Ended(NamedTuple):
@@ -65,9 +66,9 @@ class Climb:
 
     def start(self, due: Due) -> None:
         """Take a rung."""
-        until = time.monotonic() + self._timeout + _DRAIN + _SLACK
-        self._taking[due.component.id] = due.component, until
-        _in_background(partial(_take_and_tell, due, self._timeout, self._heard))
+        latest = time.monotonic() + _DRAIN + _SLACK
+        self._taking[due.component.id] = due.component, latest + self._timeout
+        _in_background(partial(_take_and_tell, due, self._timeout, latest, self._heard))
 
     def __iter__(self) -> Iterator[list[Ended | Proven]]:
         while self._taking or self._proofs:
@@ -108,19 +109,20 @@ class Climb:
         return ended
 
 
-def _take_and_tell(due: Due, timeout: float, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
-    heard.put(Ended(due.component.id, _take(due, timeout)))
+def _take_and_tell(due: Due, timeout: float, latest: float, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
+    heard.put(Ended(due.component.id, _take(due, timeout, latest)))
 
 
 def _look_and_tell(asked: engine.Asked, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
     heard.put(_Looked(asked.component.id, check.look([asked])[asked.component.id]))
 
 
-def _take(due: Due, timeout: float) -> Outcome:
-    """Drain, then the rung."""
+def _take(due: Due, timeout: float, latest: float) -> Outcome:
+    """Drain, then the rung, unless it is later than `latest` (time.monotonic()) by then: somebody else may have taken
+    a step meanwhile."""
     guard = due.component.plan.guard
     drained = in_flight.drain(guard, timeout=_DRAIN) if guard is not None and guard.drain is not None else None
-    outcome = run_rung(due.rung, timeout)
+    outcome = run_rung(due.rung, timeout) if time.monotonic() < latest else Outcome("lost", STOOD_STILL)
     if drained is None:
         return outcome
     return outcome._replace(output=f"drain: {drained.result}: {drained.detail}\n{outcome.output}".strip())

@@ -16,7 +16,7 @@ from heartbeat_cli.domain.fault_detection import State, failing_enough
 from heartbeat_cli.domain.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
-from heartbeat_cli.store import company, healers, passes, recoveries, silences, states
+from heartbeat_cli.store import company, healers, passes, recoveries, silences, states, steps_seen
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import LastLook
 from heartbeat_cli.views import wording
@@ -94,6 +94,11 @@ class Facts:
         said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
         return said[-1] if said else ""
 
+    def looked(self, component: Component) -> float | None:
+        """When this host looked at it last (epoch seconds)."""
+        last = self._looks.get(component.id)
+        return last.at if last else None
+
     def newest(self, component: Component) -> str | None:
         """The last attempt in which something was done about it."""
         done = [one.id for one in self._own(component) if one.outcome != "held"]
@@ -105,7 +110,19 @@ class Facts:
     def _past(self, component: Component) -> Past:
         here = self.config.observer
         host = [one.started for one in taken([a for a in self.attempts.values() if a.observer == here])]
-        return Past(self.tried(component), self._own(component), host + [self.now] * self.planned, here)
+        return Past(self.tried(component), self._own(component), host + [self.now] * self.planned, here, self._seen)
+
+    @cached_property
+    def foreign(self) -> list[str]:
+        """The steps of other hosts that this one has to time by itself: about what it watches, too."""
+        own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
+        ids = {self.incidents[id_].id for id_ in own}
+        return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
+
+    @cached_property
+    def _seen(self) -> Mapping[str, float]:
+        """Read only where another host took a step."""
+        return steps_seen.seen(self.db, self.config.observer) if self.foreign else {}
 
     def _around(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)

@@ -15,17 +15,20 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.ladder import Decision, Word, target
+from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.passes import call_for_help, second_thoughts
-from heartbeat_cli.passes.climb import Climb, Ended, Proven
+from heartbeat_cli.passes.climb import STOOD_STILL, Climb, Ended, Proven
 from heartbeat_cli.passes.facts import Due, Facts, own_ids, steps_in_words
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import recoveries
+from heartbeat_cli.store import recoveries, steps_seen
 from heartbeat_cli.store.database import Database
 
 _OUTPUT = 4_000
 # Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
-_KEPT = frozenset({"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "busy", "orphaned"})
+_KEPT = frozenset(
+    {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
+)
 
 _UNHELPED = ("failed", "denied", "refused")
 _AT_ONCE = 16  # rungs that are taken side by side
@@ -91,7 +94,7 @@ class _Room:
                 attempt = self._after(attempt, event)
                 self.keep(attempt)
                 taken[event.component] = one, attempt
-                if attempt.outcome in _UNHELPED or isinstance(event, Proven):
+                if attempt.outcome in (*_UNHELPED, "lost") or isinstance(event, Proven):
                     steps.append(_step(one, attempt))
                 if attempt.outcome in _UNHELPED and one.incident is not None:
                     unhelped.append(event.component)
@@ -114,6 +117,10 @@ class _Room:
             one = waiting.popleft()
             attempt = self._attempt(one)
             if self._mine(one, attempt):
+                if self._late:  # this process stood still meanwhile: what it decided upon is old
+                    self.keep(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
+                    refused.append(_about(one, "wait", STOOD_STILL, "time"))
+                    continue
                 self.keep(attempt)
                 taken[one.component.id] = one, attempt
                 climbing.start(one)
@@ -128,6 +135,8 @@ class _Room:
         """What is settled without a rung, and what is due for one; `planned` rungs are due already, and not begun."""
         facts = Facts(self.db, self.config, self.clock())
         facts.planned = planned
+        if facts.foreign and not self.dry:
+            steps_seen.note(self.db, self.config.observer, facts.foreign, facts.now)
         self._look_into_orders(facts)
         settled: list[Step] = []
         due: list[Due] = []
@@ -143,6 +152,8 @@ class _Room:
                 steps = steps_in_words(component) or "none"
                 settled.append(Step(id_, "nothing", f"it is not in fault (its steps: {steps})", "well"))
         against = {} if self.word.forced else second_thoughts.against(self.db, self.config, due, self.clock())
+        if not self.dry:
+            against |= second_thoughts.insisting(facts, due, against)
         for one in due:
             if one.component.id in against:
                 settled.append(self._not_now(facts, one, *against[one.component.id]))

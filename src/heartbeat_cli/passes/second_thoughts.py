@@ -15,11 +15,17 @@ from heartbeat_cli.domain.component import Component, Guard, Rung
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES
 from heartbeat_cli.passes import check
-from heartbeat_cli.passes.facts import Due
+from heartbeat_cli.passes.facts import Due, Facts
+from heartbeat_cli.store import answered
 from heartbeat_cli.store.database import Database
 
 _ASK = 5.0  # seconds for one question
 _SLACK = 2.0  # seconds an answer may be late before it counts as none
+_OFTEN = 3  # failing checks after which it answered, until a person hears of it
+_INSISTS = (
+    "held: it failed at {times} checks and answered when it was checked again before the step; it is not restarted"
+    " while it answers; by hand: heartbeat recover --component {id} --force"
+)
 
 Objection = tuple[str, str]  # a named reason, and the reason in one line
 
@@ -35,6 +41,22 @@ def against(db: Database, config: Config, due: Sequence[Due], now: float) -> dic
         if one.component.id in work and (said := _in_flight(one, work[one.component.id], now)):
             found[one.component.id] = said
     return found
+
+
+def insisting(facts: Facts, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
+    """Of those that `found` to answer again, the ones that have done so after several failing checks. They are not
+    restarted: a restart of what answers is never right by itself. But a person has to hear of it."""
+    again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
+    if not again:
+        return {}
+    checked = {one.incident.id: facts.looked(one.component) or 0.0 for one in again if one.incident is not None}
+    open_ = {one.id for one in facts.incidents.values()}
+    times = answered.count(facts.db, facts.config.observer, checked, open_)
+    return {
+        one.component.id: ("answers", _INSISTS.format(times=times[one.incident.id], id=one.component.id))
+        for one in again
+        if one.incident is not None and times[one.incident.id] >= _OFTEN
+    }
 
 
 def took_place(rung: Rung, since: float) -> bool | None:

@@ -20,6 +20,10 @@ from heartbeat_cli.redact import redact
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 _TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
+# Times the timeout, and seconds at least: what a transaction may stand idle until the server ends it. Shorter than the
+# turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
+_IDLE, _LEAST_IDLE = 2.0, 1.0
+_TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -34,7 +38,8 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
+    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
+    PostgreSQL keeps it: what takes long in a file of this machine is at work.
     `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
 
     dialect: str
@@ -186,7 +191,8 @@ def _prepare_file(path: Path) -> None:
 
 class Postgres(Database):
     """PostgreSQL, every wait bounded on this side too: a server that is stopped with its sockets open would otherwise
-    hold the pass for ever. Inside a transaction the server gives up by itself a little earlier."""
+    hold the pass for ever. Inside a transaction the server gives up by itself a little earlier, and it ends the
+    transaction of a client that froze or was cut off: what it holds would otherwise be lost to all other hosts."""
 
     dialect = "postgres"
 
@@ -195,12 +201,13 @@ class Postgres(Database):
 
         self.where = redact(dsn)
         self._timeout = timeout
-        self.begin = _begin(timeout, timeout)
         try:
             session = libpq.connect(dsn, deadline=time.monotonic() + timeout, writes=True)
         except libpq.Trouble as trouble:
             raise StoreError(f"store {self.where}: {trouble.text}") from trouble
         self.server = session.where
+        self._idle = _idle(timeout, session.version)
+        self.begin = self._begin(timeout, timeout)
         session.read_as(_TIMESTAMPTZ, "EPOCH", _epoch)
         super().__init__(session, libpq.Trouble)
         self._sql: dict[str, str] = {}
@@ -209,7 +216,7 @@ class Postgres(Database):
     def unhurried(self, seconds: float) -> Iterator[None]:
         """Locks are waited for no longer than ever."""
         usual = self._timeout, self.begin
-        self._timeout, self.begin = seconds, _begin(seconds, self._timeout)
+        self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
             with super().unhurried(seconds):
                 yield
@@ -223,11 +230,16 @@ class Postgres(Database):
         with self.unhurried(self._timeout * _TURN):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
+    def _begin(self, statement: float, lock: float) -> str:
+        return f"BEGIN; {_limits(statement, lock)}; {self._idle}"
+
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
         begun = time.monotonic()
         if self.patience is not None and self.patience <= 0:
-            raise Failure(self.where, f"too slow: {self.statements - 1} statements used up the time a pass has for it")
+            raise Failure(
+                self.where, f"too slow: {self.statements - 1} statements used up the time there is; {_TOO_SLOW}"
+            )
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:
@@ -235,8 +247,11 @@ class Postgres(Database):
                 self.patience -= time.monotonic() - begun
 
 
-def _begin(statement: float, lock: float) -> str:
-    return f"BEGIN; {_limits(statement, lock)}"
+def _idle(timeout: float, version: int) -> str:
+    """What ends a transaction whose client is silent between two statements, or takes no more of an answer."""
+    milliseconds = int(max(_IDLE * timeout, _LEAST_IDLE) * 1000)
+    names = ["idle_in_transaction_session_timeout", *(["tcp_user_timeout"] if version >= _WITH_TCP_TIMEOUT else [])]
+    return "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)
 
 
 def _limits(statement: float, lock: float) -> str:
@@ -244,6 +259,7 @@ def _limits(statement: float, lock: float) -> str:
     return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
 
+_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
 _TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat
 
 

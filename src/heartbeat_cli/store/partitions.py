@@ -9,10 +9,10 @@ from as any table is.
 
 from datetime import UTC, datetime, timedelta
 
+from heartbeat_cli.store import locks
 from heartbeat_cli.store.database import Database, marks
 
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
-_LOCK = 7_230_116  # any number of our own: the advisory lock under which one pass makes the day's partitions
 
 
 def ensure_day(db: Database, at: float) -> None:
@@ -20,7 +20,7 @@ def ensure_day(db: Database, at: float) -> None:
     it never waits for the lock while it holds another."""
     if db.dialect == "sqlite" or not _missing(db, at):
         return
-    db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    db.in_turn(locks.PARTITIONS, "SELECT 1")
     day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = day + timedelta(days=1)
     for table in _missing(db, at):  # once more: another pass may have made them while this one waited

@@ -14,12 +14,12 @@ from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.result import STATUSES, Reading
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
+from heartbeat_cli.store import locks
 from heartbeat_cli.store.database import Database, marks
 from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
-_LOCK = 7_230_115  # any number of our own: the advisory lock that makes the detections of all observers take turns
 SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
 _LONGEST = 2_147_483_647  # microseconds that the column holds
 
@@ -242,7 +242,7 @@ def waiting(db: Database, observer: str) -> list[Waiting]:
     detection begins, on any host: two that read the same counters would overwrite each other's."""
     # The statement sees what was kept while the turn was waited for.
     passes = db.in_turn(
-        _LOCK,
+        locks.DETECTION,
         "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
         " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.store import locks
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.text import storable
 
@@ -18,13 +19,10 @@ _STARTS = 10  # of a component, remembered as its history
 
 _WELL_BEFORE = "its run was cut off; the component was well again before that was looked into"
 
-_LOCK = 7_230_116  # any number of our own: the advisory lock that makes those who would heal take turns
-
 
 def take_turns(db: Database) -> None:
     """Until the transaction ends nobody else begins an attempt, on any host. SQLite's transactions do that anyway."""
-    if db.dialect == "postgres":
-        db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    db.in_turn(locks.RECOVERY, "SELECT 1")
 
 
 def save(db: Database, attempt: Attempt) -> None:

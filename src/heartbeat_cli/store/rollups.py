@@ -16,10 +16,9 @@ from heartbeat_cli.domain.coverage import HOUR, LONGEST, hour_of
 from heartbeat_cli.domain.gauge import Gauge
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.domain.summary import Tally
-from heartbeat_cli.store import preferences, spans
+from heartbeat_cli.store import locks, preferences, spans
 from heartbeat_cli.store.database import Database
 
-_LOCK = 7_230_117  # any number of our own: the advisory lock under which one process at a time rolls up
 _FORGOTTEN = "forgotten/hours"  # the first hour whose single looks are kept, among the settings
 _COUNTS = ", ".join(STATUSES)
 _COLUMNS = f"{_COUNTS}, attempts, flaps, answered, total_us, least_us, most_us, median_us, up_us, down_us"
@@ -54,8 +53,7 @@ class Plan(NamedTuple):
 
 def take_turns(db: Database) -> None:
     """Until the transaction ends nobody else rolls up, nor makes hours stale that are being rolled up."""
-    if db.dialect == "postgres":
-        db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    db.in_turn(locks.ROLLUP, "SELECT 1")
 
 
 def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judged: bool = True) -> bool:

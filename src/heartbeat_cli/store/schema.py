@@ -6,9 +6,8 @@ look are narrow: integer keys, response times in microseconds, statuses as numbe
 
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.errors import StoreError
+from heartbeat_cli.store import locks
 from heartbeat_cli.store.database import Database, connect
-
-_LOCK = 7_230_114  # any number of our own: the advisory lock that makes two first starts take turns
 
 _LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
 
@@ -258,7 +257,7 @@ def opened(url: str, timeout: float, patience: float | None = None) -> Database:
 def _apply(db: Database) -> None:
     with db.unhurried(_LONGEST), db.transaction():
         if db.dialect == "postgres":
-            db.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+            db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")
         version = _version(db)
         if version > len(MIGRATIONS):

@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
     "observer_silent": "Another host that should be looking has stored nothing for a while.",
     "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
+    "lock_held": "A heartbeat that began earlier has not ended, and only one may work on a host at a time.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
 }
 
@@ -75,7 +76,7 @@ RECOMMENDATIONS = {
         "Once that is mended: heartbeat recover --component {id} --force.",
     ),
     "recovery_held": (
-        "Read why it is left alone: somebody may have stopped it on purpose.",
+        "Read why it is left alone: somebody may have stopped it on purpose, or it fails only at times.",
         "If it should run: heartbeat recover --component {id} --force.",
     ),
     "missed_runs": (
@@ -95,6 +96,11 @@ RECOMMENDATIONS = {
         "Look at it yourself, best from another place.",
         "Bring the other hosts back: heartbeat observers shows which of them watch.",
         "If a host is gone for good, lower `quorum`; by hand: heartbeat recover --component {id} --force.",
+    ),
+    "lock_held": (
+        "Look at the process that is named above: is it at work (a prune, a long replay), or does it hang?",
+        "If it hangs, end it: kill, then kill -9. What it had begun is taken up by the next pass.",
+        "Find out what it hung on: a file system that does not answer, a stopped process, a debugger.",
     ),
     "store_unreachable": (
         "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",

@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
+    "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
 }
 
@@ -75,7 +76,7 @@ RECOMMENDATIONS = {
         "解決後執行：heartbeat recover --component {id} --force。",
     ),
     "recovery_held": (
-        "了解不作處理的原因：可能是有人故意停止它。",
+        "了解不作處理的原因：可能是有人故意停止它，或者它只是間歇失敗。",
         "如應該運行：heartbeat recover --component {id} --force。",
     ),
     "missed_runs": (
@@ -95,6 +96,11 @@ RECOMMENDATIONS = {
         "親自查看，最好從另一處查看。",
         "讓其他主機恢復監察：heartbeat observers 列出各主機的情況。",
         "如某主機不再使用，請調低 `quorum`，或人手重啟：heartbeat recover --component {id} --force。",
+    ),
+    "lock_held": (
+        "查看上述程序：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
+        "如已卡住，請終止它：先用 kill，再用 kill -9。未完成的工作由下一次執行接手。",
+        "找出卡住的原因：沒有回應的檔案系統、被暫停的程序、除錯工具。",
     ),
     "store_unreachable": (
         "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",

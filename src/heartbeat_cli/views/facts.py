@@ -24,6 +24,7 @@ _OVER = (
     "degraded_ended",
     "observer_sees",
     "observer_back",
+    "lock_free",
     "store_restored",
     "unwatched",
     "unconfirmed_ended",

@@ -31,6 +31,13 @@ REASONS = {
     "{n1} of {n2} hosts sees it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
     "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
     "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
+    "process {n} ({command}) has held the lock {path} for {t}; a pass takes {t2} at most": (
+        "程序 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+    ),
+    "some process has held the lock {path} for {t}; a pass takes {t2} at most": (
+        "某個程序佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+    ),
+    "passes are made again": "已恢復執行",
     "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",
@@ -47,7 +54,12 @@ REASONS = {
     "waits for your word: heartbeat recover --component {w}": "等待你的指示：heartbeat recover --component {w}",
     "held: maintenance ({reason})": "暫緩：維護中（{reason}）",
     "held: the last look could not be made, so it may be well": "暫緩：上次未能檢查，它可能正常",
+    "held: it failed at {n} checks and answered when it was checked again before the step; it is not restarted while it"
+    " answers; by hand: {command}": (
+        "暫緩：它有 {n} 次檢查失敗，但在採取步驟前再檢查時均有回應；有回應期間不會重新啟動；手動執行：{command}"
+    ),
     "held: it answers again": "暫緩：它已重新有回應",
+    "this process stood still before the step began, and left it": "本程序在步驟開始前停頓過久，已放棄該步驟",
     "held: it could not be looked at just now ({reason})": "暫緩：剛才未能檢查（{reason}）",
     "held: another heartbeat is taking a step just now": "暫緩：另一個 heartbeat 正在修復",
     "held: work is in flight ({work}); waits {t} more at most": "暫緩：有工作進行中（{work}）；最多再等 {t}",

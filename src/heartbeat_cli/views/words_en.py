@@ -28,6 +28,8 @@ TITLES = {
     "missed_runs": "{name}: heartbeat did not run",
     "observer_silent": "{name} has stopped watching",
     "observer_back": "{name} watches again",
+    "lock_held": "{name}: heartbeat makes no pass, its lock is held",
+    "lock_free": "{name}: heartbeat makes passes again",
     "unconfirmed": "{name} fails, and too few hosts look to confirm it",
     "unconfirmed_ended": "{name} is well after all",
 }

@@ -28,6 +28,8 @@ TITLES = {
     "missed_runs": "{name}：heartbeat 曾經沒有執行",
     "observer_silent": "{name} 已停止監察",
     "observer_back": "{name} 已恢復監察",
+    "lock_held": "{name}：heartbeat 的鎖被佔用，無法執行檢查",
+    "lock_free": "{name}：heartbeat 已恢復執行檢查",
     "unconfirmed": "{name} 檢查失敗，但監察主機不足，未能確認",
     "unconfirmed_ended": "{name} 最終證實正常",
 }

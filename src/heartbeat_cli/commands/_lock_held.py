@@ -1,0 +1,38 @@
+"""What `run` does when another one has the lock: it leaves, unless that one has had it for too long."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.errors import HeartbeatError, StoreError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.commands._base import App
+    from heartbeat_cli.lock import Busy
+
+
+class LockHeld(HeartbeatError):
+    """No pass can be made: the lock is held for longer than a pass may take."""
+
+
+def refuse_to_wait(app: "App", busy: "Busy") -> None:
+    """Raises LockHeld, after people have been told, when whoever holds the lock has had it for too long."""
+    from heartbeat_cli.passes import lock_held
+
+    if not lock_held.too_long(app.config, busy):
+        return
+    with suppress(StoreError):  # the store may be what its holder hangs on
+        _tell(app, busy)
+    what = f"heartbeat makes no pass until it has ended; {lock_held.remedy(busy)}"
+    raise LockHeld(f"{lock_held.reason(app.config, busy)}; {what}")
+
+
+def _tell(app: "App", busy: "Busy") -> None:
+    from heartbeat_cli.passes import lock_held
+    from heartbeat_cli.passes.deliver import deliver
+    from heartbeat_cli.store import spool
+
+    if spool.existing(app.config.state_dir):
+        return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store
+    with app.configured_store() as db:
+        lock_held.tell(db, app.config, busy, app.now())
+        deliver(db, app.config, app.now)

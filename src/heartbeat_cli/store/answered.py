@@ -1,0 +1,27 @@
+"""How often a component in fault has answered when a step was about to be taken: it fails at its checks, and answers
+when it is checked once more.
+
+Counted by incident and failing check: passes in which nothing new was seen do not count.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+
+from heartbeat_cli.store import preferences
+from heartbeat_cli.store.database import Database
+
+_NAME = "answers/"  # and the observer, among the settings: by incident, the last failing check and how many there were
+
+
+def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:
+    """These incidents' components have just answered, after a failing check at that moment (epoch seconds); returns how
+    many such checks there were. Of others than the open `incidents` nothing is remembered."""
+    with db.transaction():
+        known = json.loads(preferences.get(db, _NAME + observer) or "{}")
+        found = {id_: one for id_, one in known.items() if id_ in incidents}
+        for id_, at in checked.items():
+            last, times = found.get(id_, (None, 0))
+            found[id_] = (at, times if last == at else times + 1)
+        if found != known:
+            preferences.put(db, _NAME + observer, json.dumps(found))
+    return {id_: found[id_][1] for id_ in checked}

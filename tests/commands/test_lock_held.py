@@ -1,0 +1,133 @@
+"""A lock held for longer than a pass may take: told once for each holder, said on stderr and by the exit code every
+time, and told to be over when a pass has it again. On both stores."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli import config as configuration
+from heartbeat_cli.passes.lock_held import longest_pass
+from heartbeat_cli.store import alerts, database
+from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
+from tests.parts.verb import Ended, heartbeat
+
+_HOLD = """
+import sys
+from pathlib import Path
+from heartbeat_cli.lock import only_one
+with only_one(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def home(store_url: str, tmp_path: Path) -> Path:
+    (tmp_path / "heartbeat.toml").write_text(f"""
+        [heartbeat]
+        store = "{store_url}"
+        state_dir = "{tmp_path}/state"
+        observer = "here"
+        [channels.log]
+        kind = "file"
+        path = "{tmp_path}/told.jsonl"
+        [components.well]
+        kind = "command"
+        command = ["true"]
+        interval = 0.01
+        """)
+    assert heartbeat(tmp_path, "run") == Ended(0, "", "")
+    return tmp_path
+
+
+@contextmanager
+def held(home: Path, seconds: float) -> Iterator[int]:
+    """Another process has had the lock for so long."""
+    argv = [sys.executable, "-c", _HOLD, str(home / "state"), "a secret-free word"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        (home / "state/run.lock").write_text(f"{holder.pid} {time.monotonic() - seconds:.3f}\n")
+        yield holder.pid
+        holder.kill()
+
+
+def told(home: Path) -> list[str]:
+    path = home / "told.jsonl"
+    return [json.loads(line)["type"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_pass_that_is_only_long_is_left_in_peace(home: Path) -> None:
+    with held(home, 150):
+        assert heartbeat(home, "run") == Ended(0, "", "")
+    assert told(home) == []
+
+
+def test_told_once_for_each_holder_and_when_it_is_over(home: Path, store_url: str) -> None:
+    with held(home, 7_200) as pid:
+        for _ in range(3):
+            ended = heartbeat(home, "run")
+            assert (ended.code, ended.out) == (3, "")
+            (line,) = ended.err.splitlines()
+            assert line.startswith(f"heartbeat: process {pid} ({sys.executable} -c ")
+            assert f"has held the lock {home}/state/run.lock for 2 h; a pass takes 3 min at most; " in line
+            assert line.endswith(f"heartbeat makes no pass until it has ended; if it hangs: kill {pid}")
+        assert told(home) == ["lock_held"]
+    assert heartbeat(home, "run") == Ended(0, "", "")
+    assert told(home) == ["lock_held", "lock_free"]
+    assert heartbeat(home, "run") == Ended(0, "", "")
+    assert told(home) == ["lock_held", "lock_free"]
+    with held(home, 7_200):
+        assert [heartbeat(home, "run").code for _ in range(2)] == [3, 3]
+    assert told(home) == ["lock_held", "lock_free", "lock_held"]
+    with closing(database.connect(store_url, 5)) as db:
+        first = min(alerts.between(db, 0, 9e9), key=lambda one: one.at)
+    assert (first.component, first.severity, first.details["observer"]) == ("here", "high", "here")
+    assert first.reason.startswith(f"process {pid} (") and time.time() - first.details["started"] > 7_000
+
+
+def test_what_waits_goes_out_although_the_lock_is_held(home: Path, store_url: str) -> None:
+    """The first try fails; those who come later and get no lock go on trying."""
+    path = home / "told.jsonl"
+    path.mkdir()
+    with held(home, 7_200):
+        assert heartbeat(home, "run").code == 3
+        path.rmdir()
+        with closing(database.connect(store_url, 5)) as db:
+            db.run("UPDATE heartbeat_outbox SET next_try = created, lease_until = NULL")
+        assert heartbeat(home, "run").code == 3
+        assert told(home) == ["lock_held"]
+
+
+def test_a_store_that_is_away_as_well_is_said_by_the_exit_code(home: Path) -> None:
+    text = (home / "heartbeat.toml").read_text()
+    store = text.partition('store = "')[2].partition('"')[0]
+    (home / "heartbeat.toml").write_text(text.replace(store, "postgresql://x@127.0.0.1:9/x"))
+    with held(home, 7_200):
+        ended = heartbeat(home, "run")
+        assert ended.code == 3 and "has held the lock" in ended.err
+
+
+def test_other_verbs_say_who_has_it_as_ever(home: Path) -> None:
+    with held(home, 7_200) as pid:
+        ended = heartbeat(home, "detect")
+        assert ended.code == 3 and f"another heartbeat is running (process {pid}, lock " in ended.err
+
+
+def test_the_longest_pass_follows_from_the_configuration(tmp_path: Path) -> None:
+    def longest(**tables: object) -> float:
+        component = {"well": {"kind": "command", "command": ["true"], "timeout": 10}}
+        return longest_pass(configuration.load({"components": component, **tables}, "heartbeat.toml", tmp_path))
+
+    usual = longest()
+    assert longest(recovery={"timeout": 40}) == usual + 20
+    assert longest(recovery={"verify_wait": 18}) == usual + 10
+    assert longest(heartbeat={"store_timeout": 4}) == usual + 9
+    slow = {"slow": {"kind": "command", "command": ["true"], "timeout": 70}}
+    assert longest(components=slow) == usual + 120
+    assert usual < 300
