@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes import deliver
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.store import alerts, outbox, sends
 from heartbeat_cli.store.database import Database
 from tests.parts.scene import START, Scene
 from tests.parts.stores import elsewhere, opened
@@ -97,7 +97,7 @@ def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> N
         alerts.add(two.db, alert, ["later", "log"], START)
     said = two.deliver()
     assert sum("later" in line for line in said) == 20
-    assert {one.alerts for one in outbox.sends_of(two.db, ["a0/x"])} == {20}, "one message, one try"
+    assert {one.alerts for one in sends.sends_of(two.db, ["a0/x"])} == {20}, "one message, one try"
     assert sum(line == "x log sent" for line in said) == 20
     assert outbox.undelivered(two.db) == 20
 
@@ -135,17 +135,6 @@ def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
         scene.now += 99_999
         assert scene.deliver() == []
     assert scene.outbox == ["tcp_down to gone: failed", "tcp_down to log: sent"]
-
-
-def test_nothing_is_sent_through_a_channel_that_is_no_longer_there(two: Scene, store_url: str, tmp_path: Path) -> None:
-    fall(two)
-    fewer = Scene(two.db, store_url, tmp_path, {"db": TCP})
-    fewer.now = two.now
-    assert fewer.deliver() == ["tcp_down log sent"]
-    assert outbox.undelivered(two.db) == 1, "another host may have that channel"
-    fewer.now += 86_401
-    assert fewer.deliver() == []
-    assert outbox.undelivered(two.db) == 0
 
 
 _DELIVER = """

@@ -67,9 +67,9 @@ def _alert(app: App, channel: str) -> "Alert":
 def _keep(app: App, alert: "Alert", channel: str, error: str | None, note: str | None, took: float) -> None:
     """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
     from heartbeat_cli.domain.delivery import Fate
-    from heartbeat_cli.store import outbox, trials
+    from heartbeat_cli.store import outcomes, trials
 
-    outcome = outbox.Outcome(
+    outcome = outcomes.Outcome(
         app.now(), app.config.observer, Fate("failed" if error else "sent"), error, note, took
     )  # fmt: skip
     try:

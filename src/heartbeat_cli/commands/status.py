@@ -167,13 +167,13 @@ def _store_away(app: App, db: Any, now: float) -> list[str]:
 def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
     """The channels that take nothing: since when, why, and how much waits for them."""
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store import outbox
+    from heartbeat_cli.store import sends
     from heartbeat_cli.views.wording import local_time
 
     return [
         f"heartbeat: channel {one.channel} has taken nothing since {local_time(one.since, app.config.timezone)}"
         f" ({one.waiting} waiting): {one_line(one.last_error, 160)}"
-        for one in outbox.channel_troubles(db, now)
+        for one in sends.channel_troubles(db, now)
         if one.channel in app.config.channels
     ]
 
