@@ -81,6 +81,8 @@ def unusable(channel: Channel) -> Trial:
 
 def send(channel: Channel, message: Message) -> Trial:
     """Hand one message to one channel; whatever goes wrong is in the Trial."""
+    if channel.broken:
+        return unusable(channel)
     begun = time.monotonic()
 
     def tried(error: DeliveryError | None = None, note: str | None = None) -> Trial:
