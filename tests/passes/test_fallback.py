@@ -215,3 +215,24 @@ def test_every_try_can_be_shown(store: Database, store_url: str, tmp_path: Path,
     assert (second.observer, second.channel, second.alerts, second.batch) == ("here", "tg", 1, "a/one")
     assert 0 < second.took < 10
     assert json.loads(json.dumps(second._asdict()))["at"] == scene.now
+
+
+def test_a_message_that_fails_for_long_is_handed_over_though_the_channel_takes_others(
+    store: Database, store_url: str, tmp_path: Path, api: BotApi
+) -> None:
+    """Counted from when the channel failed last, a message that it never takes would wait for ever."""
+    channels = {
+        "tg": telegram(api, digest=False, fallback="log", fallback_after=300),
+        "log": {"kind": "file", "path": str(tmp_path / "messages.log"), "components": ["main"]},
+    }
+    scene = Scene(store, store_url, tmp_path, THREE, channels)
+    api.script = [refusal(502, "Bad Gateway")]
+    tell(scene, "stuck")
+    scene.deliver()
+    scene.now += 10
+    tell(scene, "fine")
+    assert scene.deliver() == ["fine tg sent"]
+    scene.now += 300
+    api.script = [refusal(502, "Bad Gateway")]
+    scene.deliver()
+    assert "stuck to tg: handed_over" in scene.outbox and "stuck to log: sent" in scene.outbox

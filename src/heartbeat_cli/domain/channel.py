@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
 
-
 _PRINTERS = ("console",)  # kinds that print, which nobody may read
 
 

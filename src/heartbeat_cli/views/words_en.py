@@ -181,7 +181,7 @@ WORDS = {
     "delivery_failed": "not delivered",
     "handed_over": "{channel} does not take it ({error}): sent here instead",
     "channel_gone": "{channel} is no longer configured: sent here instead",
-    "no_reader": "No channel reaches a person: messages are only printed, and under cron nobody may read them. Add a [channels.…] section.",
+    "no_reader": "No channel reaches a person: messages are only printed. Add a [channels.…] section.",
     "nobody_told": "nobody told",
     "delivery_handed_over": "handed over",
     "delivery_retry": "not taken, tried again",

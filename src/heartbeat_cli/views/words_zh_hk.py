@@ -181,7 +181,7 @@ WORDS = {
     "delivery_failed": "未能送達",
     "handed_over": "{channel} 未能送出（{error}），改由此渠道發送",
     "channel_gone": "渠道 {channel} 已不在設定檔內，改由此渠道發送",
-    "no_reader": "沒有任何渠道能通知到人：訊息只會列印出來，由 cron 執行時未必有人看到。請在設定檔加入 [channels.…]。",
+    "no_reader": "沒有渠道能通知到人：訊息只會列印出來。請在設定檔加入 [channels.…]。",
     "nobody_told": "沒有通知任何人",
     "delivery_handed_over": "已改由另一渠道",
     "delivery_retry": "未送達，會再試",
