@@ -29,8 +29,8 @@ class Shared:
 
     def take(self, *, alone: bool, wait: float = 0.0) -> bool:
         """Hold it, alone or with others who share it; False when that is not to be had within `wait` seconds."""
-        wanted = "alone" if alone else "shared"
-        if self.held == wanted:
+        wanted, before = "alone" if alone else "shared", self.held
+        if before == wanted:
             return True
         until = time.monotonic() + wait
         try:
@@ -41,7 +41,10 @@ class Shared:
                     fcntl.flock(self._handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
                     self.held = wanted
                     return True
+                self.held = ""  # whoever asks for more gives back what he had
                 if time.monotonic() >= until:
+                    if before:
+                        self.take(alone=before == "alone")
                     return False
                 time.sleep(0.02)
         except OSError:  # the folder is gone, or its file system has no locks: then the pass had none either
