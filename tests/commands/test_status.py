@@ -208,11 +208,11 @@ def test_what_waits_for_a_channel_that_is_gone_is_said(tmp_path: Path) -> None:
     thing.run()
     (tmp_path / "new").mkdir()
     config.write_text(plain + channel.format("new", tmp_path))
-    assert "1 messages wait for channel old, which is not in the configuration" in heartbeat(tmp_path, "status").err
+    assert "1 message for channel old, which is not in the configuration: not" in heartbeat(tmp_path, "status").err
     checked = heartbeat(tmp_path, "config", "check")
-    assert checked.code == 0 and "1 messages wait for channel old" in checked.err
+    assert checked.code == 0 and "1 message for channel old" in checked.err
     said = heartbeat(tmp_path, "run")
-    assert "channel old is no longer in the configuration: its messages (1) went to new" in said.err
+    assert "channel old is no longer in the configuration: 1 message for it sent to new" in said.err
     assert (tmp_path / "new/log").read_text().count("\n") == 1
-    assert "1 messages of channel old, which is no longer" in heartbeat(tmp_path, "status").err
+    assert "1 message for channel old, which is not in the configuration: sent" in heartbeat(tmp_path, "status").err
     assert "old" not in heartbeat(tmp_path, "config", "check").err

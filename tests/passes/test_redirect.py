@@ -7,6 +7,7 @@ import pytest
 
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.store import channels, outbox
+from heartbeat_cli.store.channels import Has
 from heartbeat_cli.store.database import Database
 from tests.parts.scene import Scene
 
@@ -104,10 +105,10 @@ def test_a_channel_that_another_host_of_the_store_has_is_left_to_that_one(scenes
     before = scenes(away={})
     fall(before)
     gaps.keep_watch(before.db, "there", Watch(before.now, before.now, 60.0))
-    channels.announce(before.db, "there", ["away"])
+    channels.announce(before.db, Has("there", "hb.toml", frozenset({"away"})))
     after = scenes(before.now, log={})
     assert after.deliver() == [] and outbox.undelivered(after.db) == 1
-    channels.announce(before.db, "there", ["log"])
+    channels.announce(before.db, Has("there", "hb.toml", frozenset({"log"})))
     assert after.deliver() == ["tcp_down log sent"]
 
 

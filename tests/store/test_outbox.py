@@ -1,11 +1,14 @@
 """The outbox: claimed by one, in order, together, again when the one died, handed over, and every try kept."""
 
+from pathlib import Path
+
 import pytest
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.coverage import Watch
 from heartbeat_cli.store import alerts, channels, gaps, outbox, sends
+from heartbeat_cli.store.channels import Has
 from heartbeat_cli.store.database import Database
 from tests.parts.outbox import LEASE, claim, settle, taken
 from tests.parts.stores import elsewhere
@@ -200,11 +203,25 @@ def test_a_channel_that_another_host_has_is_not_gone(store: Database) -> None:
     alerts.add(store, alert("a"), ["of-b", "old"], NOW)
     for host, at in (("here", NOW), ("b", NOW), ("switched-off", NOW - 86_400)):
         gaps.keep_watch(store, host, Watch(at, at, 60.0))
-    hosts = {"here": frozenset({"tg"}), "b": frozenset({"of-b"}), "switched-off": frozenset({"old"})}
-    wanted = store, ["tg", "of-b", "old"], ["tg"], "here"
-    assert channels.gone(*wanted, hosts, NOW) == ["old"]
-    assert channels.gone(*wanted, hosts, NOW + 3_600) == ["of-b", "old"], "b makes no passes any more"
-    del hosts["b"]
-    assert channels.gone(*wanted, hosts, NOW) == []
+    own = Has("here", "hb.toml", frozenset({"tg"}))
+    there = Has("b", "hb.toml", frozenset({"of-b"}))
+    known = [own, Has("switched-off", "hb.toml", frozenset({"old"}))]
+    wanted = store, ["tg", "of-b", "old"], own
+    assert channels.gone(*wanted, [*known, there], NOW) == ["old"]
+    assert channels.gone(*wanted, [*known, there], NOW + 3_600) == ["of-b", "old"], "b makes no passes any more"
+    assert channels.gone(*wanted, known, NOW) == []
     gaps.keep_watch(store, "b", Watch(NOW + 90_000, NOW + 90_000, 60.0))
-    assert channels.gone(*wanted, hosts, NOW + 90_000) == ["of-b", "old"]
+    assert channels.gone(*wanted, known, NOW + 90_000) == ["of-b", "old"]
+
+
+def test_a_channel_of_another_configuration_of_this_host_is_not_gone(store: Database, tmp_path: Path) -> None:
+    """Until its file is: a configuration that was moved has its channels under the new name."""
+    (tmp_path / "other.toml").touch()
+    own = Has("here", "hb.toml", frozenset({"tg"}))
+    for one in (own, Has("here", str(tmp_path / "other.toml"), frozenset({"mail"}))):
+        channels.announce(store, one)
+    alerts.add(store, alert("a"), ["mail"], NOW)
+    _, known = channels.remembered(store, NOW)
+    assert channels.gone(store, ["mail"], own, known, NOW) == []
+    (tmp_path / "other.toml").unlink()
+    assert channels.gone(store, ["mail"], own, known, NOW) == ["mail"]

@@ -66,8 +66,9 @@ class Post:
     def _say(self) -> None:
         """What a person should know of it, beside how each message went."""
         for one in self._delivering.redirected:
-            to = f"went to {', '.join(one.to)}" if one.to else "were there already on every other channel"
-            say(f"heartbeat: channel {one.channel} is no longer in the configuration: its messages ({one.many}) {to}")
+            to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
+            many = counted(one.many, "message")
+            say(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
         for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note and not one.printed):
             say(note)
 

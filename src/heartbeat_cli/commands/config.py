@@ -40,6 +40,7 @@ def _stranded(app: App) -> list[str]:
     from contextlib import closing, suppress
     from pathlib import Path
 
+    from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.errors import StoreError
     from heartbeat_cli.store import channels, database
 
@@ -48,8 +49,8 @@ def _stranded(app: App) -> list[str]:
         return []
     with suppress(StoreError), closing(database.connect(store, app.config.heartbeat.store_timeout)) as db:
         return [
-            f"{many} messages wait for channel {channel}, which is not in the configuration;"
-            " unless another host has it, the next run sends them through the channels there are"
+            f"{counted(many, 'message')} for channel {channel}, which is not in the configuration: not sent;"
+            " unless another host has it, the next run sends through the channels there are"
             for channel, state, many in channels.unknown(db, app.config.channels, app.now())
             if state == "waiting"
         ]

@@ -75,7 +75,8 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     locale = app.config.heartbeat.locale
     table = tables.status_table(made, locale, app.config.timezone, width) if made else ""
     shown = tables.colored(table, locale) if _colors() else table
-    heading = [tables.fitting(one, width) for one in (f"{at}  {verdict}", *remarks)]
+    first = remarks[:1] if remarks[:1] == [_word(app, "no_reader")] else []
+    heading = [tables.fitting(one, width) for one in (*first, f"{at}  {verdict}", *remarks[len(first) :])]
     lines = [*heading, "", *shown.splitlines()]
     told = ("state", "status", "late", "incident", "held_by", "acked", "quiet", "needs_person", "waits_for_you")
     news = (
@@ -199,14 +200,15 @@ def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
 
 def _channels_gone(app: App, db: Any, now: float) -> list[str]:
     """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
+    from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.store import channels
 
     said = {
-        "waiting": "wait for channel {0}, which is not in the configuration: another host's, or they go elsewhere next",
-        "handed_over": "of channel {0}, which is no longer in the configuration, went to those there are",
+        "waiting": "not sent: unless another host has it, the next run sends through the channels there are",
+        "handed_over": "sent through the channels there are",
     }
     return [
-        f"heartbeat: {many} messages {said[state].format(channel)}"
+        f"heartbeat: {counted(many, 'message')} for channel {channel}, which is not in the configuration: {said[state]}"
         for channel, state, many in channels.unknown(db, app.config.channels, now - 86_400.0)
     ]
 

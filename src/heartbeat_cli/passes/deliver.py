@@ -142,8 +142,8 @@ class Delivering:
         """See what waits, and what is to be known of its channels; what waits for one that is gone goes elsewhere."""
         now, config = self._clock(), self._config
         waited_for = self._queue.look(db, tidy=True)
-        self._pauses, hosts = channels.remembered(db, now)
-        self.redirected += redirect.redirect(db, config, waited_for, hosts, now)
+        self._pauses, known = channels.remembered(db, now)
+        self.redirected += redirect.redirect(db, config, waited_for, known, now)
         if any(one.common.fallback for one in config.channels.values()):
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
 

@@ -1,13 +1,13 @@
 """What waits for a channel that has been renamed or removed goes to the channels there are. Used by `deliver`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.routing import audience, split
 from heartbeat_cli.passes import tell
 from heartbeat_cli.store import channels
-from heartbeat_cli.store.channels import Stranded
+from heartbeat_cli.store.channels import Has, Stranded
 from heartbeat_cli.store.database import Database
 
 
@@ -21,13 +21,14 @@ class Redirected(NamedTuple):
 
 
 def redirect(
-    db: Database, config: Config, waited_for: Iterable[str], hosts: Mapping[str, frozenset[str]], now: float
+    db: Database, config: Config, waited_for: Iterable[str], known: Collection[Has], now: float
 ) -> list[Redirected]:
-    """Move what waits for channels that no host has any more; `hosts` is which channels each of them has, as known so
-    far: this one's are written where they have changed."""
-    if hosts.get(config.observer) != frozenset(config.channels):
-        channels.announce(db, config.observer, config.channels)
-    gone = channels.gone(db, waited_for, config.channels, config.observer, hosts, now)
+    """Move what waits for channels that nobody has any more; `known` is which channels each configuration that uses
+    this store has: those of this one are written where they have changed."""
+    own = Has(config.observer, config.source, frozenset(config.channels))
+    if own not in known:
+        channels.announce(db, own)
+    gone = channels.gone(db, waited_for, own, known, now)
     return [found for channel in gone for found in _moved(db, config, channel, now)]
 
 

@@ -2,7 +2,8 @@
 one that is gone."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
@@ -17,11 +18,19 @@ _UNKNOWN = 86_400.0  # seconds that wait for a channel which a host may have tha
 _TOGETHER = 500  # rows redirected in one transaction
 
 
+class Has(NamedTuple):
+    """The channels of one configuration: the host it is used on, and its file there."""
+
+    host: str
+    source: str
+    channels: frozenset[str]
+
+
 class Remembered(NamedTuple):
-    """`pauses` is until when channels want no message, `hosts` which channels each host has."""
+    """`pauses` is until when channels want no message, `known` which channels each configuration has."""
 
     pauses: dict[str, float]
-    hosts: dict[str, frozenset[str]]
+    known: list[Has]
 
 
 class Stranded(NamedTuple):
@@ -39,10 +48,10 @@ def remembered(db: Database, now: float) -> Remembered:
     sql = "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ?"
     rows: dict[str, str] = dict(db.rows(sql, (_PAUSE + "%", _OF_HOST + "%")))
     pauses = {name.removeprefix(_PAUSE): float(text) for name, text in rows.items() if name.startswith(_PAUSE)}
-    hosts = {name.removeprefix(_OF_HOST): text for name, text in rows.items() if name.startswith(_OF_HOST)}
+    known = [json.loads(text) for name, text in rows.items() if name.startswith(_OF_HOST)]
     return Remembered(
         {channel: until for channel, until in pauses.items() if now < until <= now + _LONGEST},
-        {host: frozenset(json.loads(text)) for host, text in hosts.items()},
+        [Has(host, source, frozenset(names)) for host, source, names in known],
     )
 
 
@@ -51,32 +60,32 @@ def pause(db: Database, channel: str, until: float) -> None:
     preferences.put(db, _PAUSE + channel, repr(until))
 
 
-def announce(db: Database, observer: str, channels: Iterable[str]) -> None:
-    """Tell the other hosts of this store which channels this one has."""
-    preferences.put(db, _OF_HOST + observer, json.dumps(sorted(channels)))
+def announce(db: Database, has: Has) -> None:
+    """Tell whoever else uses this store which channels a configuration has."""
+    name = f"{_OF_HOST}{has.host}/{has.source}"
+    preferences.put(db, name, json.dumps([has.host, has.source, sorted(has.channels)]))
 
 
-def gone(
-    db: Database,
-    waited_for: Iterable[str],
-    own: Collection[str],
-    observer: str,
-    hosts: Mapping[str, frozenset[str]],
-    now: float,
-) -> list[str]:
-    """Those of the channels that something waits for which no host has any more. One that has made no pass for an hour
-    counts no more, unless this is a spool, which does not know."""
-    strangers = [one for one in waited_for if one not in own]
+def gone(db: Database, waited_for: Iterable[str], own: Has, known: Iterable[Has], now: float) -> list[str]:
+    """Those of the channels that something waits for which nobody has any more. A host that has made no pass for an
+    hour counts no more, unless this is a spool, which does not know; nor does a configuration of this host whose file
+    is gone."""
+    strangers = [one for one in waited_for if one not in own.channels]
     if not strangers:
         return []
     away = spool.since(db) is not None
     watches = gaps.watches(db)
-    others = [one for one, watch in watches.items() if one != observer and (away or now - watch.ended < _HOST_GONE)]
-    theirs: frozenset[str] = frozenset().union(*(hosts.get(one, frozenset()) for one in others))
-    found = [one for one in strangers if one not in theirs]
-    if all(one in hosts for one in others):
+    others = {one for one, watch in watches.items() if one != own.host and (away or now - watch.ended < _HOST_GONE)}
+    theirs = [one for one in known if one.host in others or _beside(one, own)]
+    found = [one for one in strangers if not any(one in has.channels for has in theirs)]
+    if others <= {one.host for one in theirs}:
         return found
     return [one for one in found if not _lately(db, one, now - _UNKNOWN)]
+
+
+def _beside(one: Has, own: Has) -> bool:
+    """Whether it is another configuration that is used on this host."""
+    return one.host == own.host and one.source != own.source and os.path.exists(one.source)
 
 
 def _lately(db: Database, channel: str, since: float) -> bool:
