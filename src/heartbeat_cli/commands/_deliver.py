@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.keeper import Keeper
 
 _AT_ONCE = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
-_FROM_SPOOL = 5.0  # seconds of delivery under the lock, which a spool needs
+_FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
 _LOCK = 30.0  # seconds that the lock is waited for to write what was sent while the store went away
 
 
@@ -61,7 +61,7 @@ class Post:
         from heartbeat_cli.passes.send import TIMEOUT
 
         self.go(WHOLE if outside else _FROM_SPOOL)
-        self._delivering.finish(self._keep, 0.0 if outside else TIMEOUT - _FROM_SPOOL)
+        self._delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
 
     def _say(self) -> None:
         """What a person should know of it, beside how each message went."""
