@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.lock import Busy, only_one
+from heartbeat_cli.lock import Busy, Shared, only_one
 
 _HOLD = """
 import sys, time
@@ -140,3 +140,26 @@ def test_who_has_just_got_it_has_not_held_it_for_long(tmp_path: Path) -> None:
     with holder(tmp_path), pytest.raises(Busy) as raised, only_one(tmp_path):
         pytest.fail("two at once")
     assert raised.value.held < 60
+
+
+def test_what_is_shared_keeps_out_whoever_wants_it_alone(tmp_path: Path) -> None:
+    first, second, third = (Shared(tmp_path, "deliver.lock") for _ in range(3))
+    assert first.take(alone=False) and second.take(alone=False)
+    assert not third.take(alone=True) and not first.take(alone=True, wait=0.05)
+    second.release()
+    assert first.take(alone=True) and not third.take(alone=False)
+    first.release()
+    assert third.take(alone=True)
+    third.release()
+    assert not Shared(tmp_path / "nowhere", "deliver.lock").take(alone=False)
+
+
+def test_a_lock_given_back_early_is_free_for_others(tmp_path: Path) -> None:
+    with only_one(tmp_path) as release:
+        with pytest.raises(Busy), only_one(tmp_path):
+            pass
+        release()
+        with only_one(tmp_path):
+            release()
+            with pytest.raises(Busy), only_one(tmp_path):
+                pass

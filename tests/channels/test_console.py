@@ -57,3 +57,25 @@ def test_nobody_can_read_it(redirect: str, said: str) -> None:
 
 def test_it_takes_no_keys() -> None:
     assert console.Settings._fields == ()
+
+
+def test_at_a_terminal_it_is_delivered_and_anywhere_else_only_printed() -> None:
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from heartbeat_cli.channels import console; from heartbeat_cli.domain.delivery import Printed;"
+        "from heartbeat_cli.domain.message import Message;"
+        "said = console.send(console.Settings(), Message('i', 't', 'low', 'title', 'x', 'x', 'c', 0.0), timeout=1.0);"
+        "print(console.is_read(), isinstance(said, Printed))"
+    )
+    ours, theirs = pty.openpty()
+    for stderr, expected in ((theirs, "True False\n"), (subprocess.DEVNULL, "False True\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, check=True
+        )
+        assert done.stdout == expected
+    os.close(ours)
+    os.close(theirs)

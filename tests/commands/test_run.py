@@ -44,7 +44,7 @@ def test_verbose_tells_each_decision(tmp_path: Path) -> None:
     lines = ended.err.splitlines()
     assert lines[0] == "checked 1 of 1 components"
     assert "thing: opened: 2 failing looks in a row (threshold 2)" in lines
-    assert any(line.endswith(" to console: sent") for line in lines)
+    assert any(line.endswith(" to console: printed") for line in lines)
     assert lines[-1].startswith("done in ")
 
 

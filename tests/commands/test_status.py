@@ -23,10 +23,13 @@ def age(home: Path, seconds: float) -> None:
     db.close()
 
 
+NO_READER = "No channel reaches a person: messages are only printed. Add a [channels.…] section."
+
+
 def test_never_looked_at(tmp_path: Path) -> None:
     Outage(tmp_path)
     ended = heartbeat(tmp_path, "status")
-    assert (ended.code, ended.err) == (1, "")
+    assert (ended.code, ended.err) == (1, f"{NO_READER}\n")
     assert ended.out.splitlines()[2].split() == ["thing", "command", "unknown", "unknown", "-", "never"]
     assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, "HEARTBEAT UNKNOWN - thing: unknown\n", "")
 
@@ -72,7 +75,7 @@ def test_only_some(tmp_path: Path) -> None:
 
 def test_no_components(tmp_path: Path) -> None:
     (tmp_path / "heartbeat.toml").write_text("")
-    assert heartbeat(tmp_path, "status") == (0, "", "No components are configured.\n")
+    assert heartbeat(tmp_path, "status") == (0, "", f"{NO_READER}\nNo components are configured.\n")
     assert heartbeat(tmp_path, "status", "--format", "json") == (0, "[]\n", "")
     line = "HEARTBEAT UNKNOWN - no components are configured\n"
     assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, line, "")
@@ -86,7 +89,8 @@ def test_it_says_when_the_store_was_away(tmp_path: Path) -> None:
         db.execute("INSERT INTO heartbeat_degraded VALUES ('old', 'me', ?, 'refused', ?)", (now - 2e5, now - 1e5))
     db.close()
     ended = heartbeat(tmp_path, "status")
-    (line,) = ended.err.splitlines()
+    first, line = ended.err.splitlines()
+    assert first == NO_READER
     assert re.fullmatch(
         r"heartbeat: the store was away from \d{4}-\d\d-\d\d [\d:]{8} until \d{4}-\d\d-\d\d [\d:]{8}: refused", line
     )
@@ -176,3 +180,39 @@ def test_the_table_says_who_sees_it_fail(hosts: Callable[..., Hosts]) -> None:
     three.round(5, a="healthy", b="unhealthy", c="error")
     out = heartbeat(folder, "status").out
     assert "2 of 3 hosts see it fail (quorum 2): b: b got unhealthy; c: c got error" in out
+
+
+def test_that_no_channel_reaches_a_person_is_said_first(tmp_path: Path) -> None:
+    """In both languages, to programs for each component, and no more once there is a channel that people read."""
+    thing = Outage(tmp_path)
+    thing.run()
+    assert heartbeat(tmp_path, "status").err.splitlines()[0] == NO_READER
+    (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert row["reaches_person"] is False
+    config = tmp_path / "heartbeat.toml"
+    config.write_text(f'{config.read_text()}\n[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n')
+    assert heartbeat(tmp_path, "status").err == ""
+    (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert row["reaches_person"] is True
+
+
+def test_what_waits_for_a_channel_that_is_gone_is_said(tmp_path: Path) -> None:
+    """By `status` and `config check` until the next run, which says where it went."""
+    thing = Outage(tmp_path)
+    config = tmp_path / "heartbeat.toml"
+    plain = config.read_text()
+    channel = '\n[channels.{0}]\nkind = "file"\npath = "{1}/{0}/log"\n'
+    config.write_text(plain + channel.format("old", tmp_path))
+    thing.breaks()
+    thing.run()
+    thing.run()
+    (tmp_path / "new").mkdir()
+    config.write_text(plain + channel.format("new", tmp_path))
+    assert "1 message for channel old, which is not in the configuration: not" in heartbeat(tmp_path, "status").err
+    checked = heartbeat(tmp_path, "config", "check")
+    assert checked.code == 0 and "1 message for channel old" in checked.err
+    said = heartbeat(tmp_path, "run")
+    assert "channel old is no longer in the configuration: 1 message for it sent to new" in said.err
+    assert (tmp_path / "new/log").read_text().count("\n") == 1
+    assert "1 message for channel old, which is not in the configuration: sent" in heartbeat(tmp_path, "status").err
+    assert "old" not in heartbeat(tmp_path, "config", "check").err

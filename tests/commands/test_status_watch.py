@@ -103,7 +103,7 @@ def test_a_narrow_terminal_is_not_overrun_and_what_does_not_fit_is_counted(tmp_p
 
 
 def test_without_a_terminal_the_table_comes_once_per_change(tmp_path: Path) -> None:
-    thing = Outage(tmp_path)
+    thing = Outage(tmp_path, more=f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n')
     thing.run()
     argv = [sys.executable, *WATCH]
     with subprocess.Popen(argv, cwd=tmp_path, env=surroundings(tmp_path), stdout=subprocess.PIPE, text=True) as child:

@@ -23,9 +23,9 @@ from heartbeat_cli.domain.delivery import Fate
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import Metric, Reading
 from heartbeat_cli.passes import detect
-from heartbeat_cli.store import database, outbox, passes, recoveries, schema, states
+from heartbeat_cli.store import database, outbox, outcomes, passes, recoveries, schema, states
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.outbox import Outcome
+from heartbeat_cli.store.outcomes import Outcome
 
 Story = Callable[[str, float, random.Random], Reading | None]
 
@@ -133,7 +133,7 @@ def _deliver(db: Database, at: float) -> None:
                 fate, error = Fate("waiting", at + 3_500.0), "localhost:25: connection refused"
             else:
                 fate, error = Fate("sent"), None
-            outbox.settle(db, parcel, Outcome(at, "here", fate, error, None, 0.1))
+            outcomes.settle(db, parcel, Outcome(at, "here", fate, error, None, 0.1))
 
 
 def _heal(db: Database, at: float) -> None:

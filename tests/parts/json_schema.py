@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 _TYPES: dict[str, tuple[type, ...]] = {
+    "boolean": bool,
     "object": (dict,),
     "array": (list,),
     "string": (str,),
@@ -25,7 +26,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = Non
     found = [f"{at}: unknown word {word}" for word in schema.keys() - _SAID]
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
-    if types and not any(isinstance(value, _TYPES[one]) and not isinstance(value, bool) for one in types):
+    if types and not any(
+        isinstance(value, _TYPES[one]) and isinstance(value, bool) == (one == "boolean") for one in types
+    ):
         return [*found, f"{at}: {value!r} is not {' or '.join(types)}"]
     if "enum" in schema and value not in schema["enum"]:
         found.append(f"{at}: {value!r} is not one of {schema['enum']}")

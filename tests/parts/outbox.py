@@ -4,9 +4,10 @@ from heartbeat_cli.domain import delivery
 from heartbeat_cli.domain.channel import ChannelCommon
 from heartbeat_cli.domain.delivery import Trial
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.store import outbox
+from heartbeat_cli.store import outbox, outcomes
 from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.outbox import Outcome, Parcel
+from heartbeat_cli.store.outbox import Parcel
+from heartbeat_cli.store.outcomes import Outcome
 
 LEASE = 60.0
 _ANY = ChannelCommon()
@@ -43,4 +44,4 @@ def settle(
     fate = delivery.fate(trial, common, parcel.notifications[0].attempts, now, now)
     heirs = (common.fallback,) if common.fallback else ()
     remark = f"{parcel.channel} does not take it"
-    outbox.settle(db, parcel, Outcome(now, "here", fate, error, None, trial.took, heirs, remark))
+    outcomes.settle(db, parcel, Outcome(now, "here", fate, error, None, trial.took, heirs, remark))

@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes import deliver
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.store import alerts, outbox, sends
 from heartbeat_cli.store.database import Database
 from tests.parts.scene import START, Scene
 from tests.parts.stores import elsewhere, opened
@@ -97,7 +97,7 @@ def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> N
         alerts.add(two.db, alert, ["later", "log"], START)
     said = two.deliver()
     assert sum("later" in line for line in said) == 20
-    assert {one.alerts for one in outbox.sends_of(two.db, ["a0/x"])} == {20}, "one message, one try"
+    assert {one.alerts for one in sends.sends_of(two.db, ["a0/x"])} == {20}, "one message, one try"
     assert sum(line == "x log sent" for line in said) == 20
     assert outbox.undelivered(two.db) == 20
 
@@ -134,17 +134,6 @@ def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
     assert scene.outbox == ["tcp_down to gone: failed", "tcp_down to log: sent"]
 
 
-def test_nothing_is_sent_through_a_channel_that_is_no_longer_there(two: Scene, store_url: str, tmp_path: Path) -> None:
-    fall(two)
-    fewer = Scene(two.db, store_url, tmp_path, {"db": TCP})
-    fewer.now = two.now
-    assert fewer.deliver() == ["tcp_down log sent"]
-    assert outbox.undelivered(two.db) == 1, "another host may have that channel"
-    fewer.now += 86_401
-    assert fewer.deliver() == []
-    assert outbox.undelivered(two.db) == 0
-
-
 _DELIVER = """
 import json
 from heartbeat_cli import config
@@ -162,8 +151,11 @@ def test_two_at_once_send_nothing_twice(store: Database, store_url: str, tmp_pat
     for number in range(60):
         alerts.add(store, Alert(f"a{number}", "tcp_down", "high", "t", "db", START, None, "r"), ["log"], START)
     said = [int(out) for out in elsewhere(store_url, _DELIVER, json.dumps(scene.tables), START)]
-    scene.now += 3600  # on a slow machine their time may have been over before that: the next one sends the rest
-    assert sum(said) + len(scene.deliver()) == 60
+    left = 0  # on a slow machine the time of each may have been over before: others send the rest
+    while outbox.undelivered(store):
+        scene.now += 3600
+        left += len(scene.deliver())
+    assert sum(said) + left == 60
     assert sorted(message["id"] for message in scene.messages) == sorted(f"a{number}" for number in range(60))
 
 

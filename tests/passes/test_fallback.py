@@ -10,7 +10,7 @@ import pytest
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.store import alerts, outbox, sends
 from heartbeat_cli.store.database import Database
 from tests.parts.bot_api import CHAT, TOKEN, BotApi, Step, bot_api, refusal
 from tests.parts.http import Answer, healthy_server
@@ -63,7 +63,7 @@ def test_what_breaks_at_once_is_told_at_once(store: Database, store_url: str, tm
     assert scene.deliver() == ["tcp_down tg sent"] * 3
     assert len(api.messages) == 3 and api.messages[0] == api.messages[2]
     assert all(name in api.messages[0]["text"] for name in THREE)
-    (batch,) = {one.batch for id_ in scene.incidents.values() for one in outbox.sends_of(store, [f"{id_.id}/tcp_down"])}
+    (batch,) = {one.batch for id_ in scene.incidents.values() for one in sends.sends_of(store, [f"{id_.id}/tcp_down"])}
     assert batch.startswith("digest/tg/")
 
 
@@ -141,11 +141,11 @@ def test_temporary_trouble_is_handed_over_when_it_lasts(
     tell(scene, "two")
     assert [line[:7] for line in scene.deliver()] == ["two tg ", "two log"]
     assert [one["type"] for one in scene.messages] == ["one", "two"]
-    assert [one.channel for one in outbox.channel_troubles(store, scene.now)] == ["tg"]
+    assert [one.channel for one in sends.channel_troubles(store, scene.now)] == ["tg"]
     api.script = []
     tell(scene, "three")
     assert scene.deliver() == ["three tg sent"]
-    assert outbox.channel_troubles(store, scene.now) == []
+    assert sends.channel_troubles(store, scene.now) == []
 
 
 def test_no_more_than_the_rate_and_the_rest_together(
@@ -209,9 +209,30 @@ def test_every_try_can_be_shown(store: Database, store_url: str, tmp_path: Path,
     scene.deliver()
     scene.now += 15
     scene.deliver()
-    first, second = outbox.sends_of(store, ["a/one"])
+    first, second = sends.sends_of(store, ["a/one"])
     assert (first.outcome, first.error) == ("retry", "127.0.0.1 answered 502 (Bad Gateway)")
     assert (second.outcome, second.note) == ("sent", "sent as plain text: the markup was not accepted")
     assert (second.observer, second.channel, second.alerts, second.batch) == ("here", "tg", 1, "a/one")
     assert 0 < second.took < 10
     assert json.loads(json.dumps(second._asdict()))["at"] == scene.now
+
+
+def test_a_message_that_fails_for_long_is_handed_over_though_the_channel_takes_others(
+    store: Database, store_url: str, tmp_path: Path, api: BotApi
+) -> None:
+    """Counted from when the channel failed last, a message that it never takes would wait for ever."""
+    channels = {
+        "tg": telegram(api, digest=False, fallback="log", fallback_after=300),
+        "log": {"kind": "file", "path": str(tmp_path / "messages.log"), "components": ["main"]},
+    }
+    scene = Scene(store, store_url, tmp_path, THREE, channels)
+    api.script = [refusal(502, "Bad Gateway")]
+    tell(scene, "stuck")
+    scene.deliver()
+    scene.now += 10
+    tell(scene, "fine")
+    assert scene.deliver() == ["fine tg sent"]
+    scene.now += 300
+    api.script = [refusal(502, "Bad Gateway")]
+    scene.deliver()
+    assert "stuck to tg: handed_over" in scene.outbox and "stuck to log: sent" in scene.outbox

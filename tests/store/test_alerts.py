@@ -56,8 +56,8 @@ def test_who_refused_it_or_gave_it_away_has_not_heard_of_it(store: Database) -> 
 
 def test_what_is_told_later(store: Database) -> None:
     alerts.add(store, alert("a"), CHANNELS, NOW, {"tg": NOW + 32_400})
-    assert outbox.due_channels(store, NOW, 60.0, CHANNELS) == ["mail"]
-    assert outbox.due_channels(store, NOW + 32_400, 60.0, CHANNELS) == CHANNELS
+    assert list(outbox.ready(store, NOW, 60.0, CHANNELS)) == ["mail"]
+    assert list(outbox.ready(store, NOW + 32_400, 60.0, CHANNELS)) == CHANNELS
 
 
 def test_foreign_text_in_an_alert(store: Database) -> None:

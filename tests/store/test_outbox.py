@@ -1,10 +1,14 @@
 """The outbox: claimed by one, in order, together, again when the one died, handed over, and every try kept."""
 
+from pathlib import Path
+
 import pytest
 
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.channel import ChannelCommon
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.domain.coverage import Watch
+from heartbeat_cli.store import alerts, channels, gaps, outbox, sends
+from heartbeat_cli.store.channels import Has
 from heartbeat_cli.store.database import Database
 from tests.parts.outbox import LEASE, claim, settle, taken
 from tests.parts.stores import elsewhere
@@ -94,8 +98,8 @@ def test_a_set_whose_sender_died_stays_that_set(store: Database) -> None:
 
 def test_channels_with_something_due(store: Database) -> None:
     alerts.add(store, alert("a"), ["gone", "tg"], NOW)
-    assert outbox.due_channels(store, NOW, LEASE, CHANNELS) == ["tg"]
-    assert outbox.due_channels(store, NOW, LEASE, []) == []
+    assert list(outbox.ready(store, NOW, LEASE, CHANNELS)) == ["tg"]
+    assert list(outbox.ready(store, NOW, LEASE, [])) == []
     assert outbox.undelivered(store) == 2
 
 
@@ -156,24 +160,24 @@ def test_every_try_is_kept_once(store: Database) -> None:
     for _ in range(2):  # the keeper may have to write it again
         settle(store, parcel, "busy", NOW)
     settle(store, claim(store, NOW + 15, "tg"), None, NOW + 15)
-    tries = outbox.sends_of(store, ["a"])
+    tries = sends.sends_of(store, ["a"])
     assert [(one.at, one.outcome, one.error, one.alerts, one.took) for one in tries] == [
         (NOW, "retry", "busy", 2, 0.25), (NOW + 15, "sent", None, 2, 0.25)
     ]  # fmt: skip
-    assert {one.batch for one in outbox.sends_of(store, ["a", "b"])} == {parcel.batch}
-    assert outbox.tries_since(store, "tg", NOW) == [NOW + 15]
+    assert {one.batch for one in sends.sends_of(store, ["a", "b"])} == {parcel.batch}
+    assert sends.tries_since(store, "tg", NOW) == [NOW + 15]
 
 
 def test_the_trouble_of_a_channel_lasts_until_it_takes_something(store: Database) -> None:
     alerts.add(store, alert("a"), CHANNELS, NOW)
     alerts.add(store, alert("b"), ["tg"], NOW + 100)
     settle(store, claim(store, NOW, "mail"), None, NOW)
-    assert outbox.channel_troubles(store, NOW) == []
+    assert sends.channel_troubles(store, NOW) == []
     settle(store, claim(store, NOW, "tg", digest=False), "no route", NOW)
     settle(store, claim(store, NOW + 100, "tg", digest=False), "refused", NOW + 100)
-    assert outbox.channel_troubles(store, NOW + 100) == [("tg", NOW, "refused", 2)]
+    assert sends.channel_troubles(store, NOW + 100) == [("tg", NOW, "refused", 2)]
     settle(store, claim(store, NOW + 300, "tg"), None, NOW + 300)
-    assert outbox.channel_troubles(store, NOW + 300) == []
+    assert sends.channel_troubles(store, NOW + 300) == []
 
 
 _CLAIM = """
@@ -194,11 +198,30 @@ def test_two_claimers_at_once_never_get_the_same(store: Database, store_url: str
     assert len(said[0] | said[1]) == 100
 
 
-def test_a_channel_that_only_another_host_has_is_not_given_up_while_that_one_tries(store: Database) -> None:
-    for name in ("a", "b"):
-        alerts.add(store, alert(name), [f"of-{name}"], NOW)
-    for hour in range(30):
-        settle(store, claim(store, NOW + hour * 3600, "of-a"), "no route", NOW + hour * 3600)
-    now = NOW + 30 * 3600
-    outbox.give_up_removed(store, ["tg"], now - 86_400)
-    assert states(store, "a", "b") == {"a/of-a": "waiting", "b/of-b": "failed"}
+def test_a_channel_that_another_host_has_is_not_gone(store: Database) -> None:
+    """Nor is one that a host may have which has not said what it has, until a day has passed."""
+    alerts.add(store, alert("a"), ["of-b", "old"], NOW)
+    for host, at in (("here", NOW), ("b", NOW), ("switched-off", NOW - 86_400)):
+        gaps.keep_watch(store, host, Watch(at, at, 60.0))
+    own = Has("here", "hb.toml", frozenset({"tg"}))
+    there = Has("b", "hb.toml", frozenset({"of-b"}))
+    known = [own, Has("switched-off", "hb.toml", frozenset({"old"}))]
+    wanted = store, ["tg", "of-b", "old"], own
+    assert channels.gone(*wanted, [*known, there], NOW) == ["old"]
+    assert channels.gone(*wanted, [*known, there], NOW + 3_600) == ["of-b", "old"], "b makes no passes any more"
+    assert channels.gone(*wanted, known, NOW) == []
+    gaps.keep_watch(store, "b", Watch(NOW + 90_000, NOW + 90_000, 60.0))
+    assert channels.gone(*wanted, known, NOW + 90_000) == ["of-b", "old"]
+
+
+def test_a_channel_of_another_configuration_of_this_host_is_not_gone(store: Database, tmp_path: Path) -> None:
+    """Until its file is: a configuration that was moved has its channels under the new name."""
+    (tmp_path / "other.toml").touch()
+    own = Has("here", "hb.toml", frozenset({"tg"}))
+    for one in (own, Has("here", str(tmp_path / "other.toml"), frozenset({"mail"}))):
+        channels.announce(store, one)
+    alerts.add(store, alert("a"), ["mail"], NOW)
+    _, known = channels.remembered(store, NOW)
+    assert channels.gone(store, ["mail"], own, known, NOW) == []
+    (tmp_path / "other.toml").unlink()
+    assert channels.gone(store, ["mail"], own, known, NOW) == ["mail"]

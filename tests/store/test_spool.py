@@ -6,7 +6,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.store import alerts, beats, mirror, outbox, passes, preferences, silences, spool, states
+from heartbeat_cli.store import alerts, beats, mirror, passes, preferences, sends, silences, spool, states
 from heartbeat_cli.store.beats import Beat
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass
@@ -82,7 +82,7 @@ def test_what_was_told_stays_told(store: Database, tmp_path: Path) -> None:
     settle(kept, claim(kept, NOW + 1, "mail"), "no", NOW + 1)
     settle(store, claim(store, NOW + 2, "mail"), None, NOW + 2)  # by another host
     replayed(kept, store)
-    tries = [(one.channel, one.outcome) for one in outbox.sends_of(store, ["x"])]
+    tries = [(one.channel, one.outcome) for one in sends.sends_of(store, ["x"])]
     assert tries == [("log", "sent"), ("mail", "retry"), ("mail", "sent")]
     assert {one.channel: one.state for one in alerts.deliveries(store, ["x"])} == {"log": "sent", "mail": "sent"}
     kept.close()

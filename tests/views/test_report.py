@@ -323,3 +323,14 @@ def test_an_unknown_outcome_is_shown_as_it_is(bad: Summary) -> None:
 def test_budgets_of_all_are_told_by_component(bad: Summary) -> None:
     made = bad._replace(budgets=MappingProxyType({}), budget=None)
     assert "target" not in report.rendered(made, "text", "en")
+
+
+@pytest.mark.parametrize(("locale", "first"), [("en", "No channel reaches a person"), ("zh-HK", "沒有渠道能通知到人")])
+def test_that_no_channel_reaches_a_person_comes_first(good: Summary, locale: str, first: str) -> None:
+    unread = good._replace(reaches_person=False)
+    assert report.rendered(unread, "text", locale).splitlines()[1].startswith(first)
+    assert report.rendered(unread, "markdown", locale).splitlines()[2].startswith(f"**{first}")
+    letter = report.letter(unread, locale)
+    assert letter.text.startswith(first) and letter.brief.startswith(first) and first in letter.page
+    for form in ("text", "markdown", "html"):
+        assert first not in report.rendered(good, form, locale)

@@ -1,11 +1,13 @@
-"""Channel `console`: print the message to standard error. Under cron that means: cron mails it.
+"""Channel `console`: print the message to standard error.
 
-It is what a configuration without any channel uses, so that an alert is never without a reader.
+It is what a configuration without any channel uses. At a terminal a person reads it. Anywhere else (cron mails it only
+where there is a mail transfer agent) it is `printed`: it is done, but nobody counts as notified.
 """
 
 import sys
 from typing import NamedTuple
 
+from heartbeat_cli.domain.delivery import Printed
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.errors import DeliveryError
@@ -18,7 +20,8 @@ class Settings(NamedTuple):
 
 
 def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
-    """Print, without anything that would steer a terminal; raises DeliveryError when nobody can read it."""
+    """Print, without anything that would steer a terminal, and say whether that was where nobody reads it; raises
+    DeliveryError when it cannot be printed."""
     import click
 
     if sys.stderr is None or sys.stderr.closed:
@@ -27,4 +30,12 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
         click.echo(f"{one_line(message.title)}\n{bounded(message.text, _TEXT)}\n", err=True)
     except OSError as error:
         raise DeliveryError(f"standard error cannot be written: {error.strerror}", retryable=True) from error
-    return None
+    return None if is_read() else Printed("standard error is no terminal")
+
+
+def is_read() -> bool:
+    """Whether a person reads at this moment what is printed."""
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # closed
+        return False

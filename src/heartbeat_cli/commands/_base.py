@@ -109,9 +109,9 @@ class App:
         from heartbeat_cli import lock
         from heartbeat_cli.store.keeper import Keeper
 
-        with lock.only_one(self.config.state_dir, wait):
+        with lock.only_one(self.config.state_dir, wait) as release:
             begin()
-            with Keeper(self.config, self.now()) as keeper:
+            with Keeper(self.config, self.now(), release) as keeper:
                 keeper.catch_up(self._judge, self.now())
                 try:
                     yield keeper
@@ -157,13 +157,17 @@ class App:
 
     def remember(self, db: Any) -> None:
         """Should the store go away before the next pass, that pass must know of what has just been said."""
+        from heartbeat_cli import lock
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store import mirror
 
         if db.dialect != "sqlite":
+            turn = lock.Shared(self.config.state_dir, "mirror.lock")
+            turn.take(alone=True, wait=1.0)
             with suppress(OSError, StoreError):
                 copy = mirror.snapshot(db, self.config.observer, self.now())
                 mirror.write(self.config.state_dir / "mirror.json", copy)
+            turn.release()
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App, say
-from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
 
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
-    from heartbeat_cli.commands._deliver import Post, line
+    from heartbeat_cli.commands._deliver import Post, line, summed_up
     from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
@@ -107,16 +106,13 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         keeper.refresh_mirror(now())
         post.go()
     keeper.do(lambda db: _draw(app, db), now())
-    sent = post.end()
-    if sent:
-        keeper.refresh_mirror(now())
-    for told in sent:
-        tell(line(told))
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-    taken = sum(one.error is None for one in sent)
+    sent = post.end()  # from here on without the lock
+    for told in sent:
+        tell(line(told))
     away = "" if keeper.degraded is None else ", the store is away"
-    return f"checked {len(seen.readings)}, {faults} in fault, {counted(taken, 'notification')} sent{away}"
+    return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
 
 
 def _draw(app: App, db: "Database") -> None:

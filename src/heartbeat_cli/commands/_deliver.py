@@ -1,56 +1,121 @@
-"""Delivering as every verb does it: through the keeper, so that what is out is known even if the store goes away."""
+"""Delivering as every verb does it: begun under the lock of the pass, the rest after it has been given back, so that a
+channel that hangs holds up no other pass; and how it went is known even if the store goes away meanwhile."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.domain.plain import counted
+from heartbeat_cli.errors import StoreError
 
 if TYPE_CHECKING:
     from heartbeat_cli.passes.deliver import Delivered
     from heartbeat_cli.store.database import Database
     from heartbeat_cli.store.keeper import Keeper
 
-_PATIENCE = 2.0  # seconds that the rest of a pass waits for what it has to tell; a send that takes longer goes on
+_AT_ONCE = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
+_FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
+_LOCK = 30.0  # seconds that the lock is waited for to write what was sent while the store went away
 
 
 class Post:
     """The delivering of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
+        from heartbeat_cli import lock
         from heartbeat_cli.passes.deliver import Delivering
 
         self._app, self._keeper = app, keeper
         self._delivering = Delivering(app.config, app.now)
+        self._turn = lock.Shared(app.config.state_dir, "deliver.lock")
+        self._unkept: list[Callable[[Database], None]] = []
 
-    def go(self) -> None:
+    def go(self, patience: float = _AT_ONCE) -> None:
         """Send what is due; what a slow channel has not taken soon goes on beside the rest of the pass."""
-        self._keeper.do(lambda db: self._delivering.work(db, self._keep, _PATIENCE), self._app.now())
+
+        def work(db: "Database") -> None:
+            # What other processes of this host are sending just now is not in a spool.
+            if self._turn.take(alone=self._keeper.degraded is not None):
+                self._delivering.work(db, self._keep, patience)
+
+        self._keeper.do(work, self._app.now())
 
     def end(self) -> list["Delivered"]:
-        """Wait for the slow ones as long as a send may take; how all of it went."""
-        if self._delivering.unfinished:
-            self._keeper.do(lambda db: self._delivering.work(db, self._keep), self._app.now())
-            self._delivering.finish(self._keep)
-        for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note):
-            say(note)
+        """Deliver the rest, after giving the lock of the pass back, for as long as a pass may; how all of it went."""
+        outside = self._delivering.unfinished and self._keeper.unlock()
+        try:
+            if self._delivering.unfinished:
+                self._rest(outside)
+            if self.results and not self._keeper.refresh_mirror(self._app.now()):
+                self._keeper.do(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
+        except StoreError as error:
+            if not outside:
+                raise
+            self._store_away(error)
+        self._turn.release()
+        self._say()
         return self.results
+
+    def _rest(self, outside: bool) -> None:
+        from heartbeat_cli.passes.deliver import WHOLE
+        from heartbeat_cli.passes.send import TIMEOUT
+
+        self.go(WHOLE if outside else _FROM_SPOOL)
+        self._delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
+
+    def _say(self) -> None:
+        """What a person should know of it, beside how each message went."""
+        for one in self._delivering.redirected:
+            to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
+            many = counted(one.many, "message")
+            say(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
+        for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note and not one.printed):
+            say(note)
 
     @property
     def results(self) -> list["Delivered"]:
         return self._delivering.results
 
     def _keep(self, outcome: Callable[["Database"], None]) -> None:
-        self._keeper.note(outcome, self._app.now())  # it has happened outside: a spool that comes in later must know
+        """It has happened outside: a spool that comes in later must know."""
+        try:
+            self._keeper.note(outcome, self._app.now())
+        except StoreError:
+            self._unkept.append(outcome)
+            raise
+
+    def _store_away(self, error: StoreError) -> None:
+        """The store failed after the lock had been given back: what has been sent, and is being sent, is written under
+        the lock, into the spool if need be, and the rest goes out from there. Raises the error when the lock is not to
+        be had: then what is on its way goes out once more, when its lease is over."""
+        from heartbeat_cli.lock import Busy
+        from heartbeat_cli.passes.send import TIMEOUT
+
+        self._delivering.finish(self._unkept.append, TIMEOUT)
+        try:
+            with self._app.keeper(_LOCK) as keeper:
+                for outcome in [*self._keeper.noted, *self._unkept]:
+                    keeper.note(outcome, self._app.now())
+                self._turn.release()
+                self._keeper = keeper
+                self._rest(outside=False)
+                keeper.refresh_mirror(self._app.now())
+        except Busy:
+            raise error from None
 
 
 def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:
     """Send what is due and wait for it; the copy for the next pass then knows of it."""
-    post = Post(app, keeper)
-    found = post.end()
-    keeper.refresh_mirror(app.now())
-    return found
+    return Post(app, keeper).end()
 
 
 def line(one: "Delivered") -> str:
     """How a notification went, for a person."""
-    return f"{one.alert} to {one.channel}: {one.error or 'sent'}"
+    return f"{one.alert} to {one.channel}: {one.error or ('printed' if one.printed else 'sent')}"
+
+
+def summed_up(found: list["Delivered"]) -> str:
+    """How many notifications were sent, and how many were only printed."""
+    taken = [one for one in found if one.error is None]
+    printed = sum(one.printed for one in taken)
+    return f"{counted(len(taken) - printed, 'notification')} sent" + (f", {printed} printed" if printed else "")

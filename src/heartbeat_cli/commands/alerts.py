@@ -87,7 +87,7 @@ def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: 
 
 
 def _one(app: App, beginning: str, form: str) -> int:
-    from heartbeat_cli.store import alert_list, outbox
+    from heartbeat_cli.store import alert_list, sends
     from heartbeat_cli.views import alert_list as view
     from heartbeat_cli.views import messages
 
@@ -97,13 +97,13 @@ def _one(app: App, beginning: str, form: str) -> int:
         if len(found) != 1:
             raise UsageError(_not_one(beginning, [one.id for one in found]))
         (alert,) = found
-        notified, sends = alert_list.notifications(db, [alert.id])[alert.id], outbox.sends_of(db, [alert.id])
+        notified, tries = alert_list.notifications(db, [alert.id])[alert.id], sends.sends_of(db, [alert.id])
     own = config.heartbeat.templates
     message = messages.message(alert, config.heartbeat.locale, config.timezone, config.secrets, own=own)
     if form == "json":
-        print_json(view.whole(alert, notified, sends, message, _voice(app)))
+        print_json(view.whole(alert, notified, tries, message, _voice(app)))
     else:
-        show(view.text(alert, notified, sends, message, _voice(app)))
+        show(view.text(alert, notified, tries, message, _voice(app)))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, print_json
+from heartbeat_cli.commands._app import App, pass_app, print_json, say
 from heartbeat_cli.commands._group import Group
 from heartbeat_cli.errors import ConfigError
 
@@ -31,6 +31,31 @@ def check(app: App) -> None:
         raise ConfigError(list(config.lacking))
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
+    for line in _stranded(app):
+        say(line)
+
+
+def _stranded(app: App) -> list[str]:
+    """What waits in the store for channels that are not in the configuration. A store that does not answer, or is not
+    there yet, has nothing to say here."""
+    from contextlib import closing, suppress
+    from pathlib import Path
+
+    from heartbeat_cli.domain.plain import counted
+    from heartbeat_cli.errors import StoreError
+    from heartbeat_cli.store import channels, database
+
+    store = app.config.store
+    if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).expanduser().exists():
+        return []
+    with suppress(StoreError), closing(database.connect(store, app.config.heartbeat.store_timeout)) as db:
+        return [
+            f"{counted(many, 'message')} for channel {channel}, which is not in the configuration: not sent;"
+            " unless another host has it, the next run sends through the channels there are"
+            for channel, state, many in channels.unknown(db, app.config.channels, app.now())
+            if state == "waiting"
+        ]
+    return []
 
 
 @command.command("show")

@@ -9,6 +9,7 @@ from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.alert import Alert
+    from heartbeat_cli.domain.delivery import State
 
 
 @click.command("notify")
@@ -31,6 +32,7 @@ def command(app: App, channel: str | None) -> int:
 
 
 def _test(app: App, channel: str) -> int:
+    from heartbeat_cli.domain.delivery import Printed, State
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.passes import send
     from heartbeat_cli.redact import redact
@@ -48,8 +50,9 @@ def _test(app: App, channel: str) -> int:
     error, note = (
         None if one is None else one_line(redact(str(one), app.secrets)) for one in (tried.error, tried.note)
     )
-    show(f"{channel}: {error or (f'sent ({note})' if note else 'sent')}")
-    _keep(app, alert, channel, error, note, tried.took)
+    state: State = "failed" if error else "printed" if isinstance(tried.note, Printed) else "sent"
+    show(f"{channel}: {error or (f'{state} ({note})' if note else state)}")
+    _keep(app, alert, channel, state, error, note, tried.took)
     return 1 if error else 0
 
 
@@ -64,14 +67,14 @@ def _alert(app: App, channel: str) -> "Alert":
     return Alert(f"test/{channel}/{round(now * 1000)}", "test", "low", title, "heartbeat", now, None, "", details)
 
 
-def _keep(app: App, alert: "Alert", channel: str, error: str | None, note: str | None, took: float) -> None:
+def _keep(
+    app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
+) -> None:
     """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
     from heartbeat_cli.domain.delivery import Fate
-    from heartbeat_cli.store import outbox, trials
+    from heartbeat_cli.store import outcomes, trials
 
-    outcome = outbox.Outcome(
-        app.now(), app.config.observer, Fate("failed" if error else "sent"), error, note, took
-    )  # fmt: skip
+    outcome = outcomes.Outcome(app.now(), app.config.observer, Fate(state), error, note, took)
     try:
         with app.steering_store() as db:
             trials.keep(db, alert, channel, outcome)

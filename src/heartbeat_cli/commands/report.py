@@ -232,7 +232,7 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     added = keeper.do(keep, now)
     for one in deliver(app, keeper):
         if one.alert == added:
-            say(f"{one.channel}: {one.error or 'sent'}")
+            say(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
     if added:
         if not names:
             say(f"{id_}: no channel to send it through")

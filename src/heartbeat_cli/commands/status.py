@@ -40,6 +40,8 @@ def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: s
 
     remarks: list[str] = []
     made = status_rows(app, wanted, remarks)
+    if form == "table" and remarks and remarks[0] == _word(app, "no_reader"):
+        say(remarks.pop(0))  # first of all
     if form == "nagios":
         text, code = nagios.status_line(made)
         click.echo(text)
@@ -73,7 +75,8 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     locale = app.config.heartbeat.locale
     table = tables.status_table(made, locale, app.config.timezone, width) if made else ""
     shown = tables.colored(table, locale) if _colors() else table
-    heading = [tables.fitting(one, width) for one in (f"{at}  {verdict}", *remarks)]
+    first = remarks[:1] if remarks[:1] == [_word(app, "no_reader")] else []
+    heading = [tables.fitting(one, width) for one in (*first, f"{at}  {verdict}", *remarks[len(first) :])]
     lines = [*heading, "", *shown.splitlines()]
     told = ("state", "status", "late", "incident", "held_by", "acked", "quiet", "needs_person", "waits_for_you")
     news = (
@@ -108,15 +111,32 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         together = company.rounds(db, components.values())
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         orphans = healers.gone(db, components.values(), app.config.observer, now) if incidents else {}
-        remarks += _nobody_looks(app, db, now) + _store_away(app, db, now)
-        remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now)
+        remarks += _nobody_reads(app) + _nobody_looks(app, db, now) + _store_away(app, db, now)
+        remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now) + _channels_gone(app, db, now)
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)
         steps = tried.get(incident.id, ()) if incident else ()
         more = quiet.get(id_), together.get(id_), id_ in orphans
-        found.append(rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more))
+        row = rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more)
+        found.append({**row, "reaches_person": _reaches(app, one)})
     return found
+
+
+def _reaches(app: App, component: Any = None) -> bool:
+    """Whether any of the channels (of those that hear of a component) reaches a person, and does not only print."""
+    from heartbeat_cli.domain.channel import reach_people
+    from heartbeat_cli.domain.routing import audience
+
+    channels = app.config.channels
+    if component is not None:
+        heard = audience({id_: one.common for id_, one in channels.items()}, component.severity, component)
+        channels = {id_: channels[id_] for id_ in heard}
+    return reach_people((one.kind, one.broken) for one in channels.values())
+
+
+def _nobody_reads(app: App) -> list[str]:
+    return [] if _reaches(app) else [_word(app, "no_reader")]
 
 
 def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
@@ -167,14 +187,29 @@ def _store_away(app: App, db: Any, now: float) -> list[str]:
 def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
     """The channels that take nothing: since when, why, and how much waits for them."""
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store import outbox
+    from heartbeat_cli.store import sends
     from heartbeat_cli.views.wording import local_time
 
     return [
         f"heartbeat: channel {one.channel} has taken nothing since {local_time(one.since, app.config.timezone)}"
         f" ({one.waiting} waiting): {one_line(one.last_error, 160)}"
-        for one in outbox.channel_troubles(db, now)
+        for one in sends.channel_troubles(db, now)
         if one.channel in app.config.channels
+    ]
+
+
+def _channels_gone(app: App, db: Any, now: float) -> list[str]:
+    """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
+    from heartbeat_cli.domain.plain import counted
+    from heartbeat_cli.store import channels
+
+    said = {
+        "waiting": "not sent: unless another host has it, the next run sends through the channels there are",
+        "handed_over": "sent through the channels there are",
+    }
+    return [
+        f"heartbeat: {counted(many, 'message')} for channel {channel}, which is not in the configuration: {said[state]}"
+        for channel, state, many in channels.unknown(db, app.config.channels, now - 86_400.0)
     ]
 
 

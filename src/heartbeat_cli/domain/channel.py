@@ -1,9 +1,11 @@
 """What every channel has in common, whatever its kind: how much it is sent at once, and who stands in for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
+
+_PRINTERS = ("console",)  # kinds that print, which nobody may read
 
 
 class ChannelCommon(NamedTuple):
@@ -41,3 +43,9 @@ def fallback_circle(fallbacks: Mapping[str, str | None]) -> list[str]:
                 return [*path[path.index(following) :], following]
             path.append(following)
     return []
+
+
+def reach_people(channels: Iterable[tuple[str, str | None]]) -> bool:
+    """Whether any of these channels (its kind, and why it cannot be used just now) reaches a person, and does not only
+    print."""
+    return any(kind not in _PRINTERS and broken is None for kind, broken in channels)

@@ -11,7 +11,12 @@ _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, fr
 _LONGEST_WAIT = 3_600.0  # seconds that the other side can make us wait
 ALONE = ("report",)  # types of alerts that never share a message
 
-State = Literal["sent", "waiting", "failed", "handed_over"]
+State = Literal["sent", "printed", "waiting", "failed", "handed_over"]
+
+
+class Printed(str):
+    """What a channel remarks that has written a message where no person reads it: it is done, and nobody counts as
+    notified."""
 
 
 class Trial(NamedTuple):
@@ -34,7 +39,7 @@ class Fate(NamedTuple):
 
 class Send(NamedTuple):
     """One try to tell one alert on one channel, as recorded: `alerts` is how many shared the message `batch`;
-    `outcome` is sent, retry, failed or handed_over; `took` is in seconds."""
+    `outcome` is sent, printed, retry, failed or handed_over; `took` is in seconds."""
 
     at: float
     observer: str
@@ -62,7 +67,7 @@ def fate(trial: Trial, common: ChannelCommon, attempts: int, failing_since: floa
     channel's or the message's own, whichever is earlier."""
     error = trial.error
     if error is None:
-        return Fate("sent")
+        return Fate("printed" if isinstance(trial.note, Printed) else "sent")
     again = next_try(attempts, error.retry_after, now) if error.retryable else None
     if common.fallback is not None:
         if again is None:

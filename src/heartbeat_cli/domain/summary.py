@@ -142,7 +142,7 @@ class Summary(NamedTuple):
     `degraded_seconds` counts a time once, however many observers had it. `flakiest` first is worst. `gauges` are the
     hosts' and databases' own figures. `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight
     at most) are for drawings. `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are
-    known."""
+    known, `reaches_person` whether any channel reaches a person."""
 
     period: Period
     timezone: str
@@ -174,6 +174,7 @@ class Summary(NamedTuple):
     curves: tuple[tuple[float, Gauge], ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
     hosts: int = 1
+    reaches_person: bool = True
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

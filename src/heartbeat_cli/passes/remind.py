@@ -46,8 +46,12 @@ def remind(db: Database, config: Config, pressing: Iterable[Pressing], now: floa
 
 
 def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: float) -> Iterator[tuple[str, str, str]]:
-    """Again to those who have heard of it; a channel that has not even taken the first message is spared a second."""
+    """Again to those who have heard of it; a channel that has not even taken the first message is spared a second.
+    Where all who have heard are gone from the configuration, those hear that take their place."""
     channels = sorted(known.reached & config.channels.keys())
+    if not channels and known.reached and not known.channels & config.channels.keys():
+        takers = audience(commons(config), one.component.severity, one.component)
+        channels, _ = split(commons(config), takers)
     first = config.heartbeat.remind_after
     if first <= 0 or known.last is None or not channels:
         return

@@ -13,6 +13,7 @@ from typing import Literal
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain import availability, trends
+from heartbeat_cli.domain.channel import reach_people
 from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, common, covered_percent, hour_of, unfinished, union
 from heartbeat_cli.domain.gauge import Gauge, joined
 from heartbeat_cli.domain.summary import Period, Stretch, Summary, total
@@ -74,6 +75,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         gap_seconds=union(((one.started, one.ended) for one in missed), span.start, until),
         degraded_seconds=union(((one.started, one.ended) for one in degraded), span.start, until),
         hosts=len(gaps.watches(db)),
+        reaches_person=reach_people((one.kind, one.broken) for one in config.channels.values()),
         unconfirmed=tuple(one for one in doubts.standing(db, config.components.values()) if one.since < span.end),
     )
     return _with_trends(db, _with_availability(db, made, config.report.target))

@@ -13,17 +13,24 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox import Parcel
 
-_TIMEOUT = 10.0  # seconds of one send
+TIMEOUT = 10.0  # seconds of one send
+_KEPT = 500  # messages whose words are kept for other channels
 
 
-def heirs(channel: str, config: Config) -> tuple[str, ...]:
-    """The channels that stand in for this one, nearest first."""
-    found = []
+def heirs(channel: str, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The channels that stand in for this one, nearest first: those that people read, and those that only print."""
+    found: tuple[list[str], list[str]] = [], []
     heir = config.channels[channel].common.fallback
     while heir is not None and heir in config.channels:
-        found.append(heir)
+        found[_only_prints(config.channels[heir])].append(heir)
         heir = config.channels[heir].common.fallback
-    return tuple(found)
+    return tuple(found[0]), tuple(found[1])
+
+
+def _only_prints(channel: Channel) -> bool:
+    """Whether a channel writes where no person reads it at this moment."""
+    module: Any = plugins.load("channels", channel.kind)
+    return hasattr(module, "is_read") and not module.is_read()
 
 
 def remark(parcel: Parcel, said: str | None, config: Config) -> str:
@@ -33,32 +40,57 @@ def remark(parcel: Parcel, said: str | None, config: Config) -> str:
     return word("handed_over", config.heartbeat.locale, channel=parcel.channel, error=one_line(said or "", 160))
 
 
-def worded(parcel: Parcel, config: Config) -> Message:
-    """The message of a parcel, the same each time it is made."""
-    from heartbeat_cli.views import messages
+class Wordings:
+    """The messages of a delivery, each worded once: what many channels are told in the same words differs only in its
+    id. `made` counts the wordings."""
 
-    told = [one.alert for one in parcel.notifications]
-    said = "; ".join(dict.fromkeys(one.remark for one in parcel.notifications if one.remark))
-    locale, own = config.heartbeat.locale, config.heartbeat.templates
-    if len(told) == 1:
-        return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
-    told = delivery.root_first(told, topological(config.components))
-    message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.batch, remark=said, own=own)
-    return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._kept: dict[tuple[str, ...], Message] = {}
+        self.made = 0
+
+    def of(self, parcel: Parcel) -> Message:
+        """The message of a parcel, the same each time it is made."""
+        remarks = dict.fromkeys(one.remark for one in parcel.notifications if one.remark)
+        said = "; ".join(remarks)
+        key = (said, *(one.alert.id for one in parcel.notifications))
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._worded(parcel, said)
+            self.made += 1
+        made = self._kept[key]
+        return made if len(parcel.notifications) == 1 else made._replace(id=parcel.batch)
+
+    def _worded(self, parcel: Parcel, said: str) -> Message:
+        from heartbeat_cli.views import messages
+
+        config, told = self._config, [one.alert for one in parcel.notifications]
+        locale, own = config.heartbeat.locale, config.heartbeat.templates
+        if len(told) == 1:
+            return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
+        told = delivery.root_first(told, topological(config.components))
+        message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.batch, remark=said, own=own)
+        return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
+
+
+def unusable(channel: Channel) -> Trial:
+    """The try of a channel that cannot be used just now: nothing is worded or sent."""
+    return Trial(1e-6, DeliveryError(channel.broken or "", retryable=True, lasting=True))
 
 
 def send(channel: Channel, message: Message) -> Trial:
     """Hand one message to one channel; whatever goes wrong is in the Trial."""
+    if channel.broken:
+        return unusable(channel)
     begun = time.monotonic()
 
     def tried(error: DeliveryError | None = None, note: str | None = None) -> Trial:
         return Trial(max(1e-6, time.monotonic() - begun), error, note)
 
-    if channel.broken:
-        return tried(DeliveryError(channel.broken, retryable=True, lasting=True))
     try:
         module: Any = plugins.load("channels", channel.kind)
-        return tried(note=module.send(channel.settings, message, timeout=_TIMEOUT))
+        return tried(note=module.send(channel.settings, message, timeout=TIMEOUT))
     except DeliveryError as error:
         return tried(error)
     except Exception as error:

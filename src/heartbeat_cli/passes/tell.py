@@ -56,10 +56,19 @@ def add(
     return alerts.add(db, alert, names, now, later=_waits(config, names, weight or alert.severity, now))
 
 
-def post(db: Database, config: Config, alert_id: str, severity: Severity, channels: Iterable[str], now: float) -> None:
-    """Have an alert that is recorded told on these channels, too; where it is quiet now it waits."""
+def post(
+    db: Database,
+    config: Config,
+    alert_id: str,
+    severity: Severity,
+    channels: Iterable[str],
+    now: float,
+    remark: str | None = None,
+) -> None:
+    """Have an alert that is recorded told on these channels, too; where it is quiet now it waits. `remark` is what its
+    message says besides."""
     names = list(channels)
-    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now))
+    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
 
 
 def listeners(

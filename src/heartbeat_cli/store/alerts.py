@@ -101,7 +101,7 @@ def told(db: Database, incident: str) -> list[str]:
     for."""
     rows = db.rows(
         "SELECT DISTINCT o.channel FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
-        " WHERE a.incident = ? AND o.state IN ('waiting', 'sent') ORDER BY o.channel",
+        " WHERE a.incident = ? AND o.state IN ('waiting', 'sent', 'printed') ORDER BY o.channel",
         (incident,),
     )
     return [row[0] for row in rows]
@@ -112,7 +112,7 @@ def told_the_end(db: Database, alert_id: str) -> set[str]:
     rows = db.rows(
         "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
         " AND b.alert_time > a.alert_time AND b.alert_type = 'recovered' JOIN heartbeat_outbox o"
-        " ON o.alert_id = b.alert_id AND o.state IN ('waiting', 'sent') WHERE a.alert_id = ?",
+        " ON o.alert_id = b.alert_id AND o.state IN ('waiting', 'sent', 'printed') WHERE a.alert_id = ?",
         (alert_id,),
     )
     return {row[0] for row in rows}

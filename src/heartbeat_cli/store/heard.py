@@ -46,7 +46,7 @@ def of_open(db: Database, since: float, now: float) -> dict[str, Heard]:
                 heard = heard._replace(down=handed)
             taken = sent if sent is not None and handed + _PROMPT < sent <= now else handed
             heard = heard._replace(channels=heard.channels | {channel}, last=max(heard.last or taken, taken))
-            if state == "sent":
+            if state in ("sent", "printed"):
                 heard = heard._replace(reached=heard.reached | {channel})
             elif state == "waiting":
                 waiting.add((incident, channel))
@@ -67,5 +67,8 @@ def of_slowness(db: Database, component: str, before: float) -> list[str] | None
     )
     if not rows:
         return None
-    sql = "SELECT channel FROM heartbeat_outbox WHERE alert_id = ? AND state IN ('waiting', 'sent') ORDER BY channel"
+    sql = (
+        "SELECT channel FROM heartbeat_outbox WHERE alert_id = ? AND state IN ('waiting', 'sent', 'printed')"
+        " ORDER BY channel"
+    )
     return [row[0] for row in db.rows(sql, rows[0])]

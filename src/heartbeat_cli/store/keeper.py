@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from heartbeat_cli import lock
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.plain import duration
@@ -21,22 +22,26 @@ from heartbeat_cli.store.database import Database, SQLite
 
 T = TypeVar("T")
 Judge = Callable[[Database, Degraded | None], object]
+_TURN = 1.0  # seconds that the mirror is waited for: longer than it takes to make
 _PATIENCE = 3.0  # times the store's timeout: what all its statements of a pass may take together
 
 
 class Keeper:
     """Open it under the lock only: it replays and throws away spools. A context manager that closes what it opened.
+    After `unlock` it works on the store alone: what fails there is for the caller, and no spool is opened any more.
 
     `degraded` says since when and why the spool is in use (None: the store is), `news` what a person should hear about
     it, once.
     """
 
-    def __init__(self, config: Config, now: float) -> None:
-        self._config = config
+    def __init__(self, config: Config, now: float, release: Callable[[], None] = lambda: None) -> None:
+        self._config, self._release = config, release
         self._timeout = config.heartbeat.store_timeout
         self._mirror = config.state_dir / "mirror.json"
+        self._mirror_turn = lock.Shared(config.state_dir, "mirror.lock")
         self._prepared: mirror.Snapshot | None = None
         self._noted: list[Callable[[Database], None]] = []
+        self._unlocked = False
         self.degraded: Degraded | None = None
         self.news: list[str] = []
         try:
@@ -50,7 +55,17 @@ class Keeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._mirror_turn.release()
         self.db.close()
+
+    def unlock(self) -> bool:
+        """Give the lock of the pass back, for work that others need not wait for; False while a spool is in use, which
+        must not be replayed and thrown away meanwhile."""
+        if self.degraded is None and not self._unlocked:
+            self._unlocked = True
+            self.db.patience = None  # whoever works on has a deadline of his own
+            self._release()
+        return self._unlocked
 
     def do(self, work: Callable[[Database], T], now: float) -> T:
         """Do a piece of work, on the spool if the store fails in it, and on another spool if that one does. Raises
@@ -60,6 +75,8 @@ class Keeper:
             try:
                 return work(db)
             except StoreError as error:
+                if self._unlocked:
+                    raise
                 if db is self.db:
                     self.db = self._open_spool(error, now)
                     db.close()
@@ -82,18 +99,29 @@ class Keeper:
                 broken.close()
                 return
 
-    def refresh_mirror(self, now: float) -> None:
+    @property
+    def noted(self) -> list[Callable[[Database], None]]:
+        """What `note` has kept so far."""
+        return list(self._noted)
+
+    def refresh_mirror(self, now: float) -> bool:
         """Copy what the next pass needs, so that it can go on without the store. A disk that is full is no reason to
-        fail a pass that is already kept, and neither is a store that goes away just now."""
-        if self.degraded is None and self.db.dialect != "sqlite":
+        fail a pass that is already kept, and neither is a store that goes away just now: then it returns False."""
+        copied = self.db.dialect == "sqlite" or self.degraded is not None
+        if not copied:
+            self._mirror_turn.take(alone=True, wait=_TURN)
             with suppress(OSError, StoreError):
                 copy, self._prepared = self._prepared, None
                 mirror.write(self._mirror, copy or mirror.snapshot(self.db, self._config.observer, now))
+                copied = True
+            self._mirror_turn.release()
+        return copied
 
     def prepare_mirror(self, db: Database, now: float) -> None:
         """Take the copy for the next `refresh_mirror` inside the transaction that it belongs to: then neither a kill
         nor the end of the store finds time between the two."""
         if db is self.db and self.degraded is None and db.dialect != "sqlite":
+            self._mirror_turn.take(alone=True, wait=_TURN)  # until it is written: no newer copy comes in between
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:

@@ -11,6 +11,7 @@ from heartbeat_cli import __version__
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, Sent
 from heartbeat_cli.domain.board import Board, Curve, Known
+from heartbeat_cli.domain.channel import reach_people
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
@@ -96,7 +97,9 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
     notes += [voice.word(word) for want, word in (("person", "needs_person"), ("word", "waits")) if want in wants]
     if board.away is not None:
         notes.append(voice.word("store_away", since=voice.moment(board.away).shown))
-    return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level]}
+    reached = reach_people((one.kind, one.broken) for one in config.channels.values())
+    unread = "" if reached else voice.word("no_reader")
+    return {"level": level, "text": text, "notes": notes, "favicon": _FAVICONS[level], "unread": unread}
 
 
 def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str, str | Moment, str]]:
@@ -182,7 +185,7 @@ def _alert(alert: Alert, sent: Sequence[Sent], voice: Voice) -> dict[str, Any]:
         "sent": [
             {
                 "channel": voice.clean(one.channel, 40),
-                "level": {"sent": "ok", "waiting": "warn"}.get(one.state, "bad"),
+                "level": {"sent": "ok", "printed": "warn", "waiting": "warn"}.get(one.state, "bad"),
                 "state": voice.word(f"delivery_{one.state}"),
                 "error": voice.clean(one.last_error, 160) if one.state != "sent" else "",
             }

@@ -69,7 +69,7 @@ def _own(figures: Figures) -> list[Family]:
         _gauge("incidents_needing_person", "Open incidents that recovery could not end.", [((), needing)]),
         _counter("alerts_total", "Alerts raised.", _pairs(figures.alerts, "type", "severity")),
         _gauge("notifications_waiting", "Notifications not delivered yet.", _pairs(waiting, "channel", "state")),
-        _counter("notifications_total", "Notifications sent or given up.", _pairs(ended, "channel", "state")),
+        _counter("notifications_total", "Notifications sent, printed or given up.", _pairs(ended, "channel", "state")),
         _counter("recoveries_total", "Recovery attempts, and what held one back.", _by("outcome", OUTCOMES, outcomes)),
         _counter("recoveries_verified_total", "Attempts after which the check passed again.", [((), verified)]),
     ]

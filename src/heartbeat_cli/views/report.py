@@ -53,7 +53,8 @@ def report(speech: Speech) -> Report:
         tables.brief_alerts(speech, _BRIEF[2]) if summary.alerts else Part("alerts"),
         tables.brief_components(speech),
     )
-    return Report(title(speech), _about(speech), level, verdict, parts, brief)
+    notice = "" if summary.reaches_person else speech.word("no_reader")
+    return Report(title(speech), _about(speech), level, verdict, parts, brief, notice)
 
 
 def title(speech: Speech) -> str:
@@ -112,7 +113,10 @@ def _again(summary: Summary) -> str:
 
 def markdown(made: Report) -> str:
     """For a wiki or an issue."""
-    lines = [f"# {_md(made.title)}", "", f"**{_md(made.verdict)}** {_md(made.about)}"]
+    lines = [f"# {_md(made.title)}", ""]
+    if made.notice:
+        lines += [f"**{_md(made.notice)}**", ""]
+    lines += [f"**{_md(made.verdict)}** {_md(made.about)}"]
     for part in made.parts:
         found = list(_md_part(part))
         if found:

@@ -58,6 +58,7 @@ def _tree(speech: Speech) -> dict[str, Any]:
         "timezone": summary.timezone,
         "level": level,
         "verdict": verdict,
+        "reaches_person": summary.reaches_person,
         "needs_person": [_need(one) for one in needs],
         "total_heartbeats": whole.heartbeats,
         **_figures(whole, summary.budget),

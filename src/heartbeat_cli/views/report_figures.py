@@ -9,7 +9,7 @@ from heartbeat_cli.views.report_incidents import forecasts, names
 from heartbeat_cli.views.report_parts import Fact, Part
 from heartbeat_cli.views.report_voice import Speech, percent
 
-_UNSENT = ("handed_over", "waiting", "failed")  # states of a notification
+_UNSENT = ("printed", "handed_over", "waiting", "failed")  # states of a notification
 _SHOWN = 3  # of a list of worst ones
 _SHARES = (0.5, 0.95, 0.99)
 _BRIEF_GAUGES = ("cpu_percent", "memory_used_percent", "disk_used_percent", "connections_used_percent")

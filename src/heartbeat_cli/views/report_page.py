@@ -41,5 +41,6 @@ def _common(made: Report, speech: Speech) -> dict[str, Any]:
         "about": made.about,
         "level": made.level,
         "verdict": made.verdict,
+        "notice": made.notice,
         "timezone": speech.summary.timezone,
     }

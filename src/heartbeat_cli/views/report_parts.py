@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 class Report(NamedTuple):
     """A whole report: `level` and `verdict` say how the period was, `parts` are in reading order; `brief` are those of
-    the text form."""
+    the text form. `notice` is what must be known before all else."""
 
     title: str
     about: str
@@ -50,3 +50,4 @@ class Report(NamedTuple):
     verdict: str
     parts: tuple[Part, ...]
     brief: tuple[Part, ...]
+    notice: str = ""

@@ -68,7 +68,8 @@ def text(report: Report) -> str:
 
 def body(report: Report) -> list[str]:
     """Everything but the title: what a message says whose subject the title is."""
-    lines = wrapped(report.verdict)
+    lines = [*wrapped(report.notice), ""] if report.notice else []
+    lines += wrapped(report.verdict)
     for block in blocks(report.brief):
         lines += ["", *block]
     return lines

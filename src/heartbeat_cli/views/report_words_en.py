@@ -104,6 +104,7 @@ WORDS = {
     "alerts_none": "none",
     "alerts_told": "{count} raised; {channels}",
     "channel_sent": "{channel} {sent} sent",
+    "channel_printed": "{count} only printed",
     "channel_handed_over": "{count} handed over to another",
     "channel_waiting": "{count} waiting",
     "channel_failed": "{count} failed",

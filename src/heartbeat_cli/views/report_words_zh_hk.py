@@ -104,6 +104,7 @@ WORDS = {
     "alerts_none": "沒有",
     "alerts_told": "共 {count} 則；{channels}",
     "channel_sent": "{channel} 已送 {sent}",
+    "channel_printed": "{count} 則只列印出來",
     "channel_handed_over": "{count} 則改由其他渠道發送",
     "channel_waiting": "{count} 則等待中",
     "channel_failed": "{count} 則失敗",
