@@ -1,7 +1,9 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all; read and write the files of the state folder without trusting what lies there."""
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,17 +24,38 @@ def write_whole(path: str | Path, text: str, mode: int) -> None:
     if os.path.exists(path) and not target.is_file():
         _write_into(path, text)
         return
-    made = str(target.with_name(f".{target.name[:50]}.{os.getpid()}.new"))
-    handle = _create(made)
+    _put(target, text, mode)
+
+
+def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """Open a file of the state folder; returns its descriptor, to be closed by the caller. Opening never waits.
+
+    Raises OSError for a symbolic link and for everything that is no regular file: a FIFO would be waited for, a device
+    has no end.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fchmod(out.fileno(), mode)
-        os.replace(made, target)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
     except BaseException:
-        os.unlink(made)
+        os.close(handle)
         raise
+    return handle
+
+
+def read_own(path: str | Path, most: int, size: int = -1) -> bytes:
+    """The content of a file of the state folder, its first `size` bytes where that is given. Raises OSError as
+    `open_own` does, and for a file of more than `most` bytes."""
+    with os.fdopen(open_own(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {most} bytes", str(path))
+        return file.read(most if size < 0 else size)
+
+
+def write_own(path: str | Path, text: str) -> None:
+    """Write a file of the state folder, for this user alone. Whatever has its name is replaced, not followed or opened.
+    Raises OSError when it cannot be written; then nothing is left behind."""
+    _put(Path(path), text, 0o600)
 
 
 def sweep(folders: Iterable[str | Path], now: float) -> None:
@@ -60,3 +83,18 @@ def _write_into(path: str | Path, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         os.set_blocking(handle, True)
         out.write(text)
+
+
+def _put(target: Path, text: str, mode: int) -> None:
+    """Write a new file beside `target` and give it that name."""
+    made = str(target.with_name(f".{target.name[:50]}.{os.getpid()}.new"))
+    handle = _create(made)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fchmod(out.fileno(), mode)
+        os.replace(made, target)
+    except BaseException:
+        os.unlink(made)
+        raise
