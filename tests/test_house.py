@@ -34,7 +34,7 @@ FLOORS = (
     ("engine", "in_flight", "ping"),
     ("wire", "wire_options", "wire_transfer", "wire_sockets", "wire_fault", "curl"),
     ("monitors", "actions", "channels", "store", "views"),
-    ("kinds_help",),
+    ("kinds_help", "places"),
     ("config",),
     ("ladders", "common_keys"),
     (
@@ -49,6 +49,7 @@ FLOORS = (
         "portable",
         "bounded_search",
         "files",
+        "once",
         "sections",
         "planned",
         "hosts",

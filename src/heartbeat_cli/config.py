@@ -115,6 +115,8 @@ def read(path: Path) -> Config:
         if len(data) > _MOST:
             raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
         tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
+            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: is it empty, or half written?"])
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

@@ -33,6 +33,32 @@ def only_one(folder: Path, wait: float = 0.0) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def beside_earlier(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Keep a run of an earlier version out, which locks the state folder itself; runs of this version do not exclude
+    each other here. Raises Busy when such a run goes on for `wait` seconds. Without its lock file there is none."""
+    path, until = folder / "run.lock", time.monotonic() + wait
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise Busy(f"an earlier version of heartbeat is running (lock {path})") from None
+                time.sleep(0.05)
+            except OSError:  # a file system without locks: then it had none either
+                break
+        yield
+    finally:
+        os.close(handle)
+
+
 def _take(handle: int, path: Path, until: float) -> None:
     while True:
         try:

@@ -100,7 +100,15 @@ TYPES = [
         "reminder",
         "escalated",
     ),
-    *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
+    *(
+        "missed_runs",
+        "observer_blind",
+        "observer_sees",
+        "observer_silent",
+        "store_unreachable",
+        "store_restored",
+        "store_went_back",
+    ),
     *("observer_back", "unconfirmed", "unconfirmed_ended"),
     *("report", "test"),
 ]

@@ -23,12 +23,12 @@ Tell = Callable[[str], None]
 
 def whole_pass(app: App, verbose: bool) -> int:
     """One pass; its exit code. What is wrong with components is told by alerts. Raises HeartbeatError."""
-    from heartbeat_cli import lock
+    from heartbeat_cli import lock, places
     from heartbeat_cli.ping import Ping
 
     tell = say if verbose else lambda text: None
     begun = time.monotonic()
-    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, app.config.state_dir)
+    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.own(app.config))
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:

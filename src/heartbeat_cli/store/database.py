@@ -5,7 +5,9 @@ REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is tau
 Statements never hold a literal `?` or `%`.
 """
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,13 +36,16 @@ class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. `identity` is the
+    store's own, `watched` how far an observer's passes have come in it: both are known after `schema.opened`."""
 
     dialect: str
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
     patience: float | None = None
+    identity = ""
+    watched: str | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -178,9 +183,15 @@ def _use_wal(connection: Any, until: float) -> None:
 
 
 def _prepare_file(path: Path) -> None:
-    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all."""
+    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all.
+    Raises OSError for what is no regular file: SQLite would read a device, and wait for a FIFO."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file")
+    finally:
+        os.close(handle)
 
 
 class Postgres(Database):
