@@ -136,8 +136,8 @@ class Sqlite:
 def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     """After a pass that had its store."""
     connections, idle, locks = store.busy()
-    elsewhere = sum(_files(one) for one in homes) + _in_memory(world.state)
-    mirror = world.state / "mirror.json"
+    elsewhere = sum(_files(one) for one in homes) + _in_memory(world.kept)
+    mirror = world.kept / "mirror.json"
     return Left(
         _files(world.state),
         _files(world.public),
@@ -150,9 +150,9 @@ def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     )
 
 
-def _in_memory(state: Path) -> int:
-    """Files where the spool of this state folder goes when it has no room on the disk."""
-    return len(list(folders(state)[1].glob("*")))
+def _in_memory(kept: Path) -> int:
+    """Files where the spool of this store goes when it has no room on the disk."""
+    return len(list(folders(kept)[1].glob("*")))
 
 
 def size(number: int, store: Store) -> Size:

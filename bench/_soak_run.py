@@ -78,7 +78,7 @@ class _Life:
                 self._pass(number)
             self.sizes.append(size(len(self.passes), self.store))
             verdict = judge(self.script, START, self.store, self.world.arrivals)
-        names = sorted(str(one.relative_to(self.world.folder)) for one in self.world.state.iterdir())
+        names = sorted(one.name for one in self.world.state.rglob("*") if one.is_file() and one.suffix != ".cache")
         return Soak(self.passes, self.yardsticks, self.sizes, verdict, self.failed, names, self.script)
 
     def _pass(self, number: int) -> None:

@@ -20,6 +20,8 @@ from tests.parts.smtp import MailBox, smtp_server
 
 from bench._soak_parts import AGENT, HTTP, SMTP, TIMEOUT, WELL, Port, known_by
 from bench._soak_script import AGENTS, Trouble
+from heartbeat_cli import config as configuration
+from heartbeat_cli import places
 
 
 class Arrival(NamedTuple):
@@ -49,6 +51,11 @@ class World:
         self._held: sqlite3.Connection | None = None
         self._lines = 0
         self._stack = ExitStack()
+
+    @property
+    def kept(self) -> Path:
+        """Where mirror and spool of the store are kept; above it is the folder of the configuration."""
+        return places.of_store(configuration.read(self.config))
 
     def __enter__(self) -> "World":
         try:

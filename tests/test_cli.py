@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
+from heartbeat_cli import config, places
 from tests.parts.postgres_impostor import impostor
 from tests.parts.verb import Ended
 from tests.parts.verb import from_nothing as heartbeat
@@ -145,6 +146,11 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
 # --- the store ---------------------------------------------------------------------------------------------------
 
 
+def own_folder(home: Path, state: Path) -> Path:
+    """The folder of the configuration in a state folder."""
+    return state / places.own(config.read(home / "heartbeat.toml")).name
+
+
 def with_store(home: Path, store: str, timeout: float = 0.5) -> None:
     section = f'[heartbeat]\nstore = "{store}"\nstore_timeout = {timeout}\n'
     (home / "heartbeat.toml").write_text(section + GOOD)
@@ -153,7 +159,8 @@ def with_store(home: Path, store: str, timeout: float = 0.5) -> None:
 def test_a_state_folder_that_cannot_be(home: Path) -> None:
     (home / "file").write_text("")
     (home / "heartbeat.toml").write_text('[heartbeat]\nstate_dir = "file/state"\n' + GOOD)
-    line = f"heartbeat: {home}/file/state/run.lock: Not a directory; set [heartbeat] state_dir to a writable folder\n"
+    lock = own_folder(home, home / "file/state") / "run.lock"
+    line = f"heartbeat: {lock}: Not a directory; set [heartbeat] state_dir to a writable folder\n"
     assert heartbeat(home, "check") == (3, "", line)
     assert heartbeat(home, "run") == (3, "", line)
     assert heartbeat(home, "status") == (3, "", f"heartbeat: store {home}/file/state/heartbeat.db: Not a directory\n")
@@ -252,7 +259,7 @@ with only_one(Path(sys.argv[1])):
 
 @contextmanager
 def lock_held(home: Path) -> Iterator[int]:
-    argv = [sys.executable, "-c", _HOLD, str(db_of(home).parent)]
+    argv = [sys.executable, "-c", _HOLD, str(own_folder(home, db_of(home).parent))]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -263,7 +270,7 @@ def lock_held(home: Path) -> Iterator[int]:
 def test_while_another_one_runs(home: Path) -> None:
     with lock_held(home) as pid:
         assert heartbeat(home, "run") == (0, "", ""), "cron's next run leaves quietly"
-        lock = f"{db_of(home).parent}/run.lock"
+        lock = own_folder(home, db_of(home).parent) / "run.lock"
         busy = f"another heartbeat is running (process {pid}, lock {lock}); try again in a moment"
         assert heartbeat(home, "run", "-v") == (0, "", f"{busy}\n")
         begun = time.monotonic()

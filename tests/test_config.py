@@ -434,7 +434,7 @@ def test_a_file_of_somebody_else(tmp_path: Path) -> None:
         lacking("only root can become somebody who may not read")
     path = tmp_path / "closed" / "hb.toml"
     path.parent.mkdir(mode=0o700)
-    path.write_text("")
+    path.write_text("[heartbeat]\n")
     code = (
         "import os, sys\nfrom heartbeat_cli import config\nos.setuid(65534)\n"
         "try: config.find(sys.argv[1])\nexcept config.UsageError as error: print(error)"
@@ -448,9 +448,9 @@ def test_where_it_is_looked_for(tmp_path: Path) -> None:
     places = ("named.toml", "heartbeat.toml", "xdg/heartbeat/heartbeat.toml")
     for place in places:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_text("")
+        (tmp_path / place).write_text("[heartbeat]\n")
     variables = {"HEARTBEAT_CONFIG": "named.toml", "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
-    (tmp_path / "flag.toml").write_text("")
+    (tmp_path / "flag.toml").write_text("[heartbeat]\n")
     ended = heartbeat(tmp_path, "--config", "flag.toml", "config", "check", **variables)
     assert (ended.code, ended.out, ended.err) == (0, "flag.toml: fine: 0 components, 1 channel\n", "")
     for place in places:
@@ -462,13 +462,13 @@ def test_where_it_is_looked_for(tmp_path: Path) -> None:
         assert heartbeat(tmp_path, "config", "check", **variables).out.startswith("built-in configuration: fine: ")
     own = tmp_path / ".config/heartbeat/heartbeat.toml"
     own.parent.mkdir(parents=True)
-    own.write_text("")
+    own.write_text("[heartbeat]\n")
     assert heartbeat(tmp_path, "config", "check").out.startswith(f"{own}: fine: ")
 
 
 @pytest.mark.parametrize("origin", ["--config", "$HEARTBEAT_CONFIG"])
 def test_a_named_file_that_is_not_there(tmp_path: Path, origin: str) -> None:
-    (tmp_path / "heartbeat.toml").write_text("")
+    (tmp_path / "heartbeat.toml").write_text("[heartbeat]\n")
     words = (origin, "no.toml") if origin == "--config" else ()
     ended = heartbeat(tmp_path, *words, "status", **({} if words else {"HEARTBEAT_CONFIG": "no.toml"}))
     line = f"heartbeat: no.toml: no such file ({origin}); `heartbeat init -o no.toml` writes one\n"
@@ -685,3 +685,17 @@ def test_no_kind_stumbles_over_a_nasty_value(room: str, kind: str) -> None:
 def test_the_error_is_a_usage_error() -> None:
     assert issubclass(ConfigError, UsageError)
     assert ConfigError.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["", "# all of it is commented\n\n", "[channels.log]\nkind = 'console'\n", "\ufeff"])
+def test_a_file_that_names_neither_a_store_nor_a_component_is_a_mistake(tmp_path: Path, text: str) -> None:
+    """An editor is saving it: the run would go on with the default store, and carry what waits there."""
+    path = tmp_path / "heartbeat.toml"
+    path.write_text(text)
+    line = f"heartbeat: {path}: has neither [heartbeat] nor [components]: is it empty, or half written?\n"
+    for verb in ("run", "check", "status", "report"):
+        assert heartbeat(tmp_path, "--config", str(path), verb) == (2, "", line)
+    assert not (tmp_path / ".local").exists(), "no database of its own"
+    for good in ("[heartbeat]\n", "[components.h]\nkind = 'host'\n"):
+        path.write_text(good)
+        assert heartbeat(tmp_path, "--config", str(path), "config", "check").code == 0

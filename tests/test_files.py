@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.files import sweep, write_whole
+from heartbeat_cli import once
+from heartbeat_cli.files import read_own, sweep, write_own, write_whole
 
 
 def left_in(folder: Path) -> list[str]:
@@ -121,3 +122,63 @@ def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
     (tmp_path / ".folder.4713.new").mkdir()
     sweep([tmp_path, tmp_path / "nowhere"], now)
     assert left_in(tmp_path) == sorted([*kept, ".page.4712.new", ".folder.4713.new"])
+
+
+# --- files of the state folder ---------------------------------------------------------------------------------------
+
+
+def odd_ones(folder: Path) -> list[Path]:
+    """What is no regular file: a FIFO that nobody writes to, a folder, a link to a device without an end."""
+    os.mkfifo(folder / "fifo")
+    (folder / "folder").mkdir()
+    (folder / "link").symlink_to("/dev/zero")
+    return [folder / "fifo", folder / "folder", folder / "link"]
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    """Opening the FIFO waited for a writer, for ever; no descriptor is left open."""
+    before = os.listdir("/proc/self/fd")
+    for path in odd_ones(tmp_path):
+        with pytest.raises(OSError, match=r"regular|symbolic"):
+            read_own(path, 10)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_no_more_is_read_than_it_may_hold(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    assert read_own(path, 10) == b"0123456789" and read_own(path, 10, 4) == b"0123"
+    with pytest.raises(OSError, match="is larger than 9 bytes"):
+        read_own(path, 9)
+    os.truncate(path, 1 << 32)  # four gigabytes that take no room
+    with pytest.raises(OSError, match="larger"):
+        read_own(path, 1_000_000)
+
+
+def test_whatever_has_its_name_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    fifo, folder, link = odd_ones(tmp_path)
+    (tmp_path / "theirs").write_text("theirs")
+    link.unlink()
+    link.symlink_to(tmp_path / "theirs")
+    for path in (fifo, link):
+        write_own(path, "ours")
+        assert read_own(path, 10) == b"ours" and stat.S_IMODE(path.lstat().st_mode) == 0o600
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    with pytest.raises(IsADirectoryError):
+        write_own(folder, "ours")
+    assert left_in(tmp_path) == ["fifo", "folder", "link", "theirs"]
+
+
+def test_what_stays_wrong_is_news_once_a_day(tmp_path: Path) -> None:
+    told = tmp_path / "trouble"
+    assert once.is_news(told, "a", 1e9)
+    assert not once.is_news(told, "a", 1e9 + 86_399)
+    assert once.is_news(told, "a", 1e9 + 86_401), "a day later"
+    assert once.is_news(told, "b", 1e9 + 86_402), "something else"
+    assert once.is_news(told, "b", 1e9), "the clock was set back"
+    once.is_over(told)
+    assert once.is_news(told, "b", 1e9 + 1), "again"
+    once.is_over(told)
+    once.is_over(told)
+    told.mkdir()
+    assert once.is_news(told, "b", 1e9) and once.is_news(told, "b", 1e9), "better than never"

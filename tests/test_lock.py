@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.lock import Busy, Shared, only_one
+from heartbeat_cli.lock import Busy, Shared, beside_earlier, only_one
 
 _HOLD = """
 import sys, time
@@ -163,3 +163,25 @@ def test_a_lock_given_back_early_is_free_for_others(tmp_path: Path) -> None:
             release()
             with pytest.raises(Busy), only_one(tmp_path):
                 pass
+
+
+def test_a_run_of_an_earlier_version_is_waited_for(tmp_path: Path) -> None:
+    """It locks the state folder itself; without its lock file there is nothing to look at, and none is made."""
+    with beside_earlier(tmp_path):
+        assert os.listdir(tmp_path) == []
+    with holder(tmp_path) as other:
+        with pytest.raises(Busy, match="an earlier version"), beside_earlier(tmp_path, 0.1):
+            pytest.fail("two at once")
+        other.kill()
+        other.wait(20)
+        # Two configurations of this version, and an earlier one that would begin beside them.
+        with beside_earlier(tmp_path, 5), beside_earlier(tmp_path), pytest.raises(Busy), only_one(tmp_path):
+            pytest.fail("two at once")
+    with only_one(tmp_path):
+        pass
+
+
+def test_what_is_no_lock_of_an_earlier_version_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.lock")
+    with beside_earlier(tmp_path):
+        pass

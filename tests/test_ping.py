@@ -17,6 +17,7 @@ from tests.parts import hostile
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
+from tests.parts.watch import kept_in
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -56,17 +57,18 @@ def test_a_lost_reference_is_exit_2(tmp_path: Path) -> None:
 
 def test_a_run_that_could_not_do_its_work_is_exit_3(tmp_path: Path) -> None:
     """Neither the store nor either place of what stands in for it can be had."""
-    home, memory = spool.folders(tmp_path / ".local/state/heartbeat")
-    for place in (tmp_path / "store", home / "spool.db"):
-        place.mkdir(parents=True)
-    memory.touch()
-    try:
-        with healthy_server() as server:
-            also = f'store = "sqlite:///{tmp_path}/store"\n'
-            ended = watched(tmp_path, server.url, also=also).run()
+    with healthy_server() as server:
+        state = f'state_dir = "{tmp_path}/state"\n'
+        thing = watched(tmp_path, server.url, also=f'store = "sqlite:///{tmp_path}/store"\n{state}')
+        home, memory = spool.folders(kept_in(thing.config))
+        for place in (tmp_path / "store", home / "spool.db"):
+            place.mkdir(parents=True)
+        memory.touch()
+        try:
+            ended = thing.run()
             (_, (path, body)) = told(server)
-    finally:
-        memory.unlink()
+        finally:
+            memory.unlink()
     assert (ended.code, path) == (3, "/3")
     assert body and body in ended.err
 
@@ -93,10 +95,17 @@ def test_a_run_that_is_killed_says_only_its_start(tmp_path: Path) -> None:
         assert told(server) == [("/start", "")]
 
 
-def test_a_run_that_leaves_because_another_is_busy_says_nothing(tmp_path: Path) -> None:
-    with healthy_server() as server, lock.only_one(tmp_path / ".local/state/heartbeat"):
-        assert watched(tmp_path, server.url).run() == (0, "", "")
-        assert server.seen == []
+@pytest.mark.parametrize("version", ["this", "earlier"])
+def test_a_run_that_leaves_because_another_is_busy_says_nothing(tmp_path: Path, version: str) -> None:
+    """Another one of this version, or, during an upgrade, one that locks the state folder itself."""
+    with healthy_server() as server:
+        thing = watched(tmp_path, server.url, also=f'state_dir = "{tmp_path}/state"\n')
+        own = kept_in(thing.config).parent
+        with lock.only_one(own if version == "this" else own.parent):
+            assert thing.run() == (0, "", "")
+            assert server.seen == []
+        assert thing.run() == (0, "", "")
+        assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("behaviour", [hostile.silent, hostile.drips_headers])

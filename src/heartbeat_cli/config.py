@@ -7,7 +7,6 @@ in one component or channel stops only that one: nine agents stay watched while 
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +28,7 @@ from heartbeat_cli.sections import (
     Retention,
     check_section,
     check_values,
-    zone_exists,
+    host_timezone,
 )
 from heartbeat_cli.settings import Problems, build, nearest, of_kind, shown
 
@@ -116,6 +115,8 @@ def read(path: Path) -> Config:
         if len(data) > _MOST:
             raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
         tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
+            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: is it empty, or half written?"])
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -164,16 +165,6 @@ def default_state_dir() -> Path:
     if not os.path.isabs(base):
         raise HeartbeatError("there is no home folder: set HOME, XDG_STATE_HOME or [heartbeat] state_dir")
     return Path(base) / "heartbeat"
-
-
-def host_timezone() -> str:
-    """This host's zone by name: $TZ, or where /etc/localtime points, or what /etc/timezone says, else UTC."""
-    named = [os.environ.get("TZ", "").lstrip(":")]
-    with suppress(OSError):
-        named.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
-    with suppress(OSError, UnicodeDecodeError):
-        named.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
-    return next((name for name in named if name and zone_exists(name)), "UTC")
 
 
 def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:

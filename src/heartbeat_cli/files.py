@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all; read and write the files of the state folder without trusting what lies there."""
 
 import errno
 import os
@@ -33,19 +33,7 @@ def write_whole(path: str | Path, text: str, mode: int, at: float | None = None)
             # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
             _write_into(os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder), text)
             return
-        made = f".{name[:50]}.{os.getpid()}.new"
-        handle = _create(made, folder)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-                out.flush()
-                os.fchmod(out.fileno(), mode)
-                if at is not None:
-                    os.utime(out.fileno(), (at, at))
-            os.replace(made, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            os.unlink(made, dir_fd=folder)
-            raise
+        _put(folder, name, text, mode, at)
 
 
 def _special(name: str, folder: int) -> os.stat_result | None:
@@ -55,6 +43,45 @@ def _special(name: str, folder: int) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     return None if stat.S_ISREG(found.st_mode) else found
+
+
+def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """Open a file of the state folder; returns its descriptor, to be closed by the caller. Opening never waits.
+
+    Raises OSError for a symbolic link, another user's file, and everything that is no regular file: a FIFO would be
+    waited for, a device has no end.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if not trusted.is_ours(found):
+            raise OSError(errno.EPERM, "belongs to another user", str(path))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def read_own(path: str | Path, most: int, size: int = -1) -> bytes:
+    """The content of a file of the state folder, its first `size` bytes where that is given. Raises OSError as
+    `open_own` does, and for a file of more than `most` bytes."""
+    with os.fdopen(open_own(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {most} bytes", str(path))
+        return file.read(most if size < 0 else size)
+
+
+def write_own(path: str | Path, text: str) -> None:
+    """Write a file of the state folder, for this user alone. Whatever has its name is replaced, not followed or opened.
+    Raises OSError when it cannot be written; then nothing is left behind."""
+    parent, name = os.path.split(path)
+    folder = os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _put(folder, name, text, 0o600)
+    finally:
+        os.close(folder)
 
 
 def sweep(folders: Iterable[str | Path], now: float) -> None:
@@ -80,3 +107,20 @@ def _write_into(handle: int, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         os.set_blocking(handle, True)
         out.write(text)
+
+
+def _put(folder: int, name: str, text: str, mode: int, at: float | None = None) -> None:
+    """Write a new file in the folder with this descriptor and give it the name."""
+    made = f".{name[:50]}.{os.getpid()}.new"
+    handle = _create(made, folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fchmod(out.fileno(), mode)
+            if at is not None:
+                os.utime(out.fileno(), (at, at))
+        os.replace(made, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(made, dir_fd=folder)
+        raise

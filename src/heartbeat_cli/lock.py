@@ -16,6 +16,7 @@ from pathlib import Path
 from heartbeat_cli import trusted
 from heartbeat_cli.errors import HeartbeatError
 
+MIRROR, DELIVERY = "mirror.lock", "deliver.lock"
 HELD = "lock-held"  # beside the lock while people have been told that it is held for too long: of which holder
 
 
@@ -23,9 +24,9 @@ class Busy(HeartbeatError):
     """Another heartbeat holds the lock at `path`: process `pid` (None: it cannot be told), for `held` seconds, the
     machine's sleep not counted. `holder` tells this holding of the lock from all others."""
 
-    def __init__(self, path: Path, holder: str, pid: int | None, held: float) -> None:
+    def __init__(self, path: Path, holder: str, pid: int | None, held: float, what: str = "another heartbeat") -> None:
         who = f"process {pid}, " if pid else ""
-        super().__init__(f"another heartbeat is running ({who}lock {path}); try again in a moment")
+        super().__init__(f"{what} is running ({who}lock {path}); try again in a moment")
         self.path, self.holder, self.pid, self.held = path, holder, pid, held
 
 
@@ -90,6 +91,32 @@ def only_one(folder: Path, wait: float = 0.0) -> Iterator[Callable[[], None]]:
         yield release
     finally:
         release()
+
+
+@contextmanager
+def beside_earlier(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Keep a run of an earlier version out, which locks the state folder itself; runs of this version do not exclude
+    each other here. Raises Busy when such a run goes on for `wait` seconds. Without its lock file there is none."""
+    path, until = folder / "run.lock", time.monotonic() + wait
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise Busy(path, "", None, 0.0, "an earlier version of heartbeat") from None
+                time.sleep(0.05)
+            except OSError:  # a file system without locks: then it had none either
+                break
+        yield
+    finally:
+        os.close(handle)
 
 
 def _take(handle: int, path: Path, until: float) -> None:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from heartbeat_cli.domain.strategy import is_due
+from heartbeat_cli.files import open_own
 from heartbeat_cli.redact import pieces, redact
 
 _TIMEOUT = 10.0  # seconds for the first ping, beside the pass
@@ -84,7 +85,7 @@ class Ping:
         """When this run began; what cannot be remembered costs a ping more than there need be."""
         try:
             if well and self._every is not None:
-                os.close(os.open(self._stamp, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.close(open_own(self._stamp, os.O_WRONLY | os.O_CREAT))
                 os.utime(self._stamp, (self._begun, self._begun))
             elif not well:
                 self._stamp.unlink(missing_ok=True)

@@ -1,8 +1,10 @@
 """The sections of the configuration file, besides components and channels: their keys, defaults, meaning and limits."""
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.plain import port
@@ -215,6 +217,16 @@ def zone_exists(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def host_timezone() -> str:
+    """This host's zone by name: $TZ, or where /etc/localtime points, or what /etc/timezone says, else UTC."""
+    named = [os.environ.get("TZ", "").lstrip(":")]
+    with suppress(OSError):
+        named.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
+    with suppress(OSError, UnicodeDecodeError):
+        named.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
+    return next((name for name in named if name and zone_exists(name)), "UTC")
 
 
 def _store_trouble(store: str) -> str | None:

@@ -74,7 +74,7 @@ def test_only_some(tmp_path: Path) -> None:
 
 
 def test_no_components(tmp_path: Path) -> None:
-    (tmp_path / "heartbeat.toml").write_text("")
+    (tmp_path / "heartbeat.toml").write_text("[heartbeat]\n")
     assert heartbeat(tmp_path, "status") == (0, "", f"{NO_READER}\nNo components are configured.\n")
     assert heartbeat(tmp_path, "status", "--format", "json") == (0, "[]\n", "")
     line = "HEARTBEAT UNKNOWN - no components are configured\n"

@@ -15,6 +15,7 @@ from heartbeat_cli.commands._chain import whole_pass
 from tests.parts.docker import inspect
 from tests.parts.postgres_container import Container
 from tests.parts.runner import Deployment
+from tests.parts.watch import kept_in
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_the_store_itself_dies_and_is_healed(watching: Deployment, postgres_cont
         assert (row["state"], row["status"], row["fail_count"]) == ("suspect", "error", looks)
     assert watching.messages() == []
     assert inspect(postgres_container.name)["State"]["StartedAt"] == started_at
-    assert (watching.folder / "state/spool.db").exists()
+    assert (kept_in(watching.config) / "spool.db").exists()
 
     watching.tick()  # the third failing look: declared, told, and the container restarted in the same pass
     assert [one["type"] for one in watching.messages()] == ["database_down"]
@@ -74,7 +75,7 @@ def test_the_store_itself_dies_and_is_healed(watching: Deployment, postgres_cont
 
     watching.tick_until(lambda found: found["db"]["state"] == "healthy")
     assert [one["type"] for one in watching.messages()] == ["database_down", "recovered"]
-    assert not (watching.folder / "state/spool.db").exists()
+    assert not (kept_in(watching.config) / "spool.db").exists()
     _the_day_is_whole(watching, postgres_container.dsn, down=3)
 
 
@@ -112,7 +113,7 @@ def test_it_stays_down_for_two_hundred_passes(watching: Deployment, postgres_con
             watching.heartbeat("run")
     told = [one["type"] for one in watching.messages()]
     assert told == ["database_down", "recovery_failed"]
-    with sqlite3.connect(watching.folder / "state/spool.db") as spool:
+    with sqlite3.connect(kept_in(watching.config) / "spool.db") as spool:
         ((passes,),) = spool.execute("SELECT count(*) FROM heartbeat_passes")
     spool.close()
     assert passes == 200
@@ -126,4 +127,4 @@ def test_it_stays_down_for_two_hundred_passes(watching: Deployment, postgres_con
     found = rows(postgres_container.dsn, "SELECT count(*), count(DISTINCT timestamp) FROM heartbeat_logs")
     ((heartbeats, stamps),) = found
     assert heartbeats == 2 * stamps == report["total_heartbeats"]
-    assert os.listdir(watching.folder / "state").count("spool.db") == 0
+    assert os.listdir(kept_in(watching.config)).count("spool.db") == 0

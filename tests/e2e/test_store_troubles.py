@@ -19,7 +19,7 @@ from heartbeat_cli.store import spool
 from tests.parts import lacking
 from tests.parts.kills import Harness
 from tests.parts.postgres import Server, execute
-from tests.parts.watch import Watch
+from tests.parts.watch import Watch, kept_in
 
 KILLS = 40
 
@@ -128,9 +128,11 @@ def test_so_slow_that_a_pass_would_never_end(tmp_path: Path, server: Server) -> 
 
 
 def test_the_database_is_dropped(tmp_path: Path, server: Server) -> None:
-    """What was in it is gone; what is seen from then on goes into the new one."""
+    """What was in it is gone, and that is told; what is seen from then on goes into the new one, and the fault that
+    was open is known there."""
     server.execute("CREATE DATABASE watched")
     watch = Watch(tmp_path, server.dsn(dbname="watched"))
+    watch.change('kind = "file"', 'kind = "file"\ndigest = false')
     (tmp_path / "alpha").unlink()
     watch.run(2)
     server.execute("DROP DATABASE watched WITH (FORCE)")
@@ -140,7 +142,7 @@ def test_the_database_is_dropped(tmp_path: Path, server: Server) -> None:
     server.execute("CREATE DATABASE watched")
     (tmp_path / "alpha").touch()
     watch.run(3)
-    assert watch.told()[-1] == "alpha recovered" or watch.told() == ["alpha command_down"]
+    assert watch.told() == ["alpha command_down", "here store_went_back", "alpha recovered"]
     watch.is_whole()
 
 
@@ -231,20 +233,19 @@ def fill(folder: Path) -> None:
 
 @pytest.fixture
 def memory() -> Iterator[list[Path]]:
-    """State folders whose spools in memory are thrown away at the end."""
+    """Folders whose spools in memory are thrown away at the end."""
     used: list[Path] = []
     yield used
-    for state in used:
-        shutil.rmtree(spool.folders(state)[1], ignore_errors=True)
+    for folder in used:
+        shutil.rmtree(spool.folders(folder)[1], ignore_errors=True)
 
 
 def test_the_disk_of_a_sqlite_store_is_full(tmp_path: Path, small: Path, memory: list[Path]) -> None:
     """Memory takes over; with room again all of it is in the store."""
     watch = Watch(tmp_path, f"sqlite:///{small}/store.db")
-    watch.state = small / "state"
-    memory.append(watch.state)
     text = (tmp_path / "heartbeat.toml").read_text().replace(f'"{tmp_path}/state"', f'"{small}/state"')
     (tmp_path / "heartbeat.toml").write_text(text)
+    memory.append(watch.kept)
     story(watch, lambda: fill(small), (small / "full").unlink)
 
 
@@ -252,10 +253,9 @@ def test_the_spools_disk_fills_up_while_the_store_is_away(
     tmp_path: Path, small: Path, server: Server, memory: list[Path]
 ) -> None:
     watch = Watch(tmp_path, server.dsn())
-    watch.state = small / "state"
-    memory.append(watch.state)
     text = (tmp_path / "heartbeat.toml").read_text().replace(f'"{tmp_path}/state"', f'"{small}/state"')
     (tmp_path / "heartbeat.toml").write_text(text)
+    memory.append(watch.kept)
     (tmp_path / "alpha").unlink()
     watch.run()
     server.stop()
@@ -287,7 +287,7 @@ def test_a_spool_that_is_no_good(tmp_path: Path, server: Server, damage: str) ->
     watch.run()
     watch.runs = kept + 3
     watch.is_whole()
-    assert len(list(watch.state.glob("spool-unreadable-*.db"))) == (damage != "empty")
+    assert len(list(watch.kept.glob("spool-unreadable-*.db"))) == (damage != "empty")
 
 
 def _damage(path: Path, damage: str) -> None:
@@ -307,7 +307,7 @@ def test_a_mirror_that_is_no_good(tmp_path: Path, server: Server, text: str) -> 
     watch = Watch(tmp_path, server.dsn())
     (tmp_path / "alpha").unlink()
     watch.run(2)
-    (watch.state / "mirror.json").write_text(text)
+    (watch.kept / "mirror.json").write_text(text)
     server.stop()
     watch.run()
     server.start()
@@ -335,4 +335,4 @@ def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, ser
     harness = Harness(tmp_path, server.dsn(), seed)
     outcome = harness.play(KILLS, weather)
     assert outcome.kills == KILLS and outcome.passes > 3
-    assert spool.existing(tmp_path / "state") == []
+    assert spool.existing(kept_in(harness.path)) == []

@@ -4,9 +4,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from heartbeat_cli import config, places
 from heartbeat_cli.store import database as stores
 from heartbeat_cli.store import spool
 from tests.parts.verb import Ended, heartbeat
+
+
+def kept_in(path: Path) -> Path:
+    """Where the mirror and the spool of a configuration's store are kept."""
+    return places.of_store(config.read(path))
 
 
 class Watch:
@@ -14,7 +20,6 @@ class Watch:
 
     def __init__(self, folder: Path, store: str, also: str = "", timeout: float = 1.0) -> None:
         self.folder, self.store = folder, store
-        self.state = folder / "state"
         self.runs = 0
         for id_ in ("alpha", "beta"):
             (folder / id_).touch()
@@ -23,10 +28,17 @@ class Watch:
             'interval = 0.01\nretries = 0\nrecovery = "off"\nrecovery_threshold = 1\n'
             for id_ in ("alpha", "beta")
         ]
-        head = f'[heartbeat]\nobserver = "here"\nstore = "{store}"\nstate_dir = "{self.state}"\n'
+        head = f'[heartbeat]\nobserver = "here"\nstore = "{store}"\nstate_dir = "{folder}/state"\n'
         head += f"store_timeout = {timeout}\n"
         log = f'[channels.log]\nkind = "file"\npath = "{folder}/told.jsonl"\n'
         (folder / "heartbeat.toml").write_text(head + also + log + "".join(parts))
+
+    def change(self, old: str, new: str) -> None:
+        """Edit the configuration."""
+        path = self.folder / "heartbeat.toml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
 
     def verb(self, *words: str) -> Ended:
         ended = heartbeat(self.folder, *words)
@@ -49,7 +61,12 @@ class Watch:
         return [f"{one['component']} {one['type']}" for one in map(json.loads, lines)]
 
     def spools(self) -> list[Path]:
-        return spool.existing(self.state)
+        return spool.existing(self.kept)
+
+    @property
+    def kept(self) -> Path:
+        """Where mirror and spool of the configuration's store are kept."""
+        return kept_in(self.folder / "heartbeat.toml")
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """Passes until that is so."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from heartbeat_cli import places
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.board import Board, Known, Seen, day_slots, midnights
 from heartbeat_cli.domain.result import Metric, Reading
@@ -173,8 +174,8 @@ def test_days_hold_the_hours_that_begin_in_them(filled: tuple[Database, Config])
 def test_days_that_are_over_are_read_once_an_hour(filled: tuple[Database, Config]) -> None:
     db, config = filled
     deployment.past(db, config, NOW - 86_400)
-    keep = config.state_dir / "dashboard.days"
-    keep.parent.mkdir(exist_ok=True)
+    keep = places.own(config) / "dashboard.days"
+    keep.parent.mkdir(parents=True)
 
     def at(now: float) -> dict[str, list[Known]]:
         return dict(board.read(db, config, HONG_KONG, now).days)

@@ -32,7 +32,7 @@ def filled(db: Database) -> mirror.Snapshot:
 def test_a_snapshot_comes_back_as_it_was(store: Database, tmp_path: Path) -> None:
     copy = filled(store)
     assert [row[0] for row in copy["heartbeat_incidents"]] == ["a@1"]
-    mirror.write(tmp_path / "mirror.json", copy)
+    mirror.write(tmp_path / "mirror.json", copy, mirror.head_of(store, "here", copy))
     found = mirror.read(tmp_path / "mirror.json")
     assert {name: [tuple(row) for row in rows] for name, rows in copy.items()} == found
     spool = opened(f"sqlite:///{tmp_path}/spool.db")
@@ -49,7 +49,7 @@ def test_there_may_be_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", [0, 5, 12, 40, -2])
 def test_any_changed_character_makes_it_none(store: Database, tmp_path: Path, place: int) -> None:
     path = tmp_path / "mirror.json"
-    mirror.write(path, filled(store))
+    mirror.refresh(path, store, "here", NOW, None, filled(store))
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
@@ -58,7 +58,7 @@ def test_any_changed_character_makes_it_none(store: Database, tmp_path: Path, pl
 
 def test_half_of_it_is_none(store: Database, tmp_path: Path) -> None:
     path = tmp_path / "mirror.json"
-    mirror.write(path, filled(store))
+    mirror.refresh(path, store, "here", NOW, None, filled(store))
     data = path.read_bytes()
     for size in (0, 10, 17, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:size])

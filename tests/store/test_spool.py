@@ -1,11 +1,15 @@
 """A spool's way into the store: whole, once, however often it is tried, and without undoing what others did there."""
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.result import Metric, Reading
+from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import alerts, beats, mirror, passes, preferences, sends, silences, spool, states
 from heartbeat_cli.store.beats import Beat
 from heartbeat_cli.store.database import Database
@@ -97,3 +101,105 @@ def test_thrown_away_and_put_aside_with_all_that_belongs_to_it(store: Database, 
         away()
         assert not list(tmp_path.glob("spool.db*"))
     assert sorted(one.suffix for one in tmp_path.glob("spool-unreadable*")) == [".db", ".db-shm", ".db-wal"]
+
+
+def test_its_passes_are_this_hosts_to_judge_whatever_it_was_called(store: Database, tmp_path: Path) -> None:
+    """The host was renamed during the outage: nobody else would ever judge what it saw before."""
+    kept = begun(store, tmp_path / "spool.db")
+    keep(kept, "p1", NOW + 1, "a", observer="old name")
+    keep(kept, "p2", NOW + 2, "a")
+    replayed(kept, store)
+    assert [one.started for one in passes.waiting(store, "here")] == [NOW + 1, NOW + 2]
+    assert store.rows("SELECT observer FROM heartbeat_passes ORDER BY started") == [("old name",), ("here",)]
+    kept.close()
+
+
+def test_where_the_store_has_gone_on_without_it_nothing_is_judged_again(store: Database, tmp_path: Path) -> None:
+    """It could not be read for a while: its failing looks are old news, and would open a fault that is over."""
+    keep(store, "p0", NOW - 60, "a")
+    kept = begun(store, tmp_path / "spool.db")
+    preferences.put(kept, "watched/here", "[1.0, 2.0, 0.0, null]")
+    keep(kept, "p1", NOW + 1, "a")
+    keep(store, "p2", NOW + 600, "a")
+    passes.mark_detected(store, [one.key for one in passes.waiting(store, "here")])
+    preferences.put(store, "watched/here", "[9.0, 9.0, 0.0, null]")
+    replayed(kept, store)
+    assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(3,)]
+    assert passes.waiting(store, "here") == []
+    assert preferences.get(store, "watched/here") == "[9.0, 9.0, 0.0, null]"
+    kept.close()
+
+
+def test_another_configuration_of_this_host_does_not_make_it_late(store: Database, tmp_path: Path) -> None:
+    """It looks at other components under the same name, and has brought its own spool in first."""
+    keep(store, "p0", NOW - 60, "a")
+    kept = begun(store, tmp_path / "spool.db")
+    keep(kept, "p1", NOW + 1, "a")
+    keep(store, "p2", NOW + 600, "b")
+    replayed(kept, store)
+    assert NOW + 1 in [one.started for one in passes.waiting(store, "here")]
+    kept.close()
+
+
+def test_a_replay_that_was_cut_off_goes_on(store: Database, tmp_path: Path) -> None:
+    """What the first part brought makes the rest neither late nor new."""
+    keep(store, "p0", NOW - 60, "a")
+    kept = begun(store, tmp_path / "spool.db")
+    for number in range(1, 61):
+        keep(kept, f"p{number}", NOW + number, "a")
+    next(spool.replay(kept, store, "here", NOW + 900))
+    assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(26,)]
+    replayed(kept, store)
+    assert [one.started for one in passes.waiting(store, "here")] == [NOW - 60, *(NOW + n for n in range(1, 61))]
+    kept.close()
+
+
+def test_a_clock_that_was_set_back_meanwhile_does_not_make_it_late(store: Database, tmp_path: Path) -> None:
+    keep(store, "p0", NOW, "a")
+    kept = begun(store, tmp_path / "spool.db")
+    keep(kept, "p1", NOW - 7_200, "a")
+    replayed(kept, store)
+    assert NOW - 7_200 in [one.started for one in passes.waiting(store, "here")]
+    kept.close()
+
+
+def test_it_bears_the_identity_of_its_store_and_keeps_that_to_itself(store: Database, tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    begin = Degraded("d", "here", NOW, "gone")
+    kept = spool.begin(path, lambda: mirror.snapshot(store, "here", NOW), begin, 5, store.identity)
+    assert spool.of(kept) == store.identity and kept.identity != store.identity
+    before = store.rows("SELECT name FROM heartbeat_settings")
+    replayed(kept, store)
+    assert store.rows("SELECT name FROM heartbeat_settings") == before
+    kept.close()
+    for at in (2, 10):
+        aside = spool.put_aside(path, NOW + at, "0123abcd")
+        assert spool.store_of(aside) == "0123abcd"
+        begun(store, path).close()
+    found = [path.name for path in spool.aside(tmp_path)]
+    assert found == [f"spool-of-0123abcd-{round((NOW + at) * 1000)}.db" for at in (2, 10)], "oldest first"
+    assert len(spool.aside(tmp_path, NOW + 5)) == 1
+
+
+def test_a_link_is_not_followed(store: Database, tmp_path: Path) -> None:
+    """Somebody else's file, or a device, would be written to."""
+    (tmp_path / "there").touch()
+    (tmp_path / "spool.db").symlink_to(tmp_path / "there")
+    with pytest.raises(StoreError, match="is a symbolic link"):
+        begun(store, tmp_path / "spool.db")
+    assert (tmp_path / "there").stat().st_size == 0
+
+
+def test_memory_that_belongs_to_others_is_not_used(store: Database, tmp_path: Path) -> None:
+    """Everybody may write to /dev/shm: a folder of our name that others may write to is no place for a spool."""
+    folder = spool.folders(tmp_path)[1]
+    folder.mkdir(mode=0o700)
+    try:
+        begun(store, folder / "spool.db").close()
+        assert spool.existing(tmp_path) == [folder / "spool.db"]
+        folder.chmod(0o777)
+        assert spool.existing(tmp_path) == []
+        with pytest.raises(StoreError, match="open to others"):
+            begun(store, folder / "spool.db")
+    finally:
+        shutil.rmtree(folder)

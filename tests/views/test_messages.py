@@ -101,7 +101,7 @@ TYPES = [
         "escalated",
     ),
     *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
-    *("observer_back", "unconfirmed", "unconfirmed_ended", "lock_held", "lock_free"),
+    *("store_went_back", "observer_back", "unconfirmed", "unconfirmed_ended", "lock_held", "lock_free"),
     *("report", "test"),
 ]
 

@@ -31,14 +31,21 @@ class App:
         path = config.find(self.path, say)
         if path is not None:
             return config.read(path)
-        from heartbeat_cli import discovery
+        from heartbeat_cli import discovery, places
 
-        return config.load(discovery.default_tables(), "built-in configuration")
+        return config.load(discovery.default_tables(), places.BUILT_IN)
 
     @property
     def secrets(self) -> frozenset[str]:
         """What must never be shown; nothing while no configuration has been read."""
         return self.config.secrets if "config" in self.__dict__ else frozenset()
+
+    @property
+    def _folder(self) -> Any:
+        """Where this configuration keeps the mirror and the spool of its store."""
+        from heartbeat_cli import places
+
+        return places.of_store(self.config)
 
     @contextmanager
     def store(self, *, history: bool = False) -> Iterator[Any]:
@@ -64,7 +71,7 @@ class App:
     def _open(self, url: str) -> Any:
         from heartbeat_cli.store import schema
 
-        return schema.opened(url, self.config.heartbeat.store_timeout)
+        return schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
 
     def _newest(self) -> Any:
         spool = self._open_spool()
@@ -94,7 +101,7 @@ class App:
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store import spool
 
-        for path in reversed(spool.existing(self.config.state_dir)):
+        for path in reversed(spool.existing(self._folder)):
             with suppress(StoreError):
                 db = self._open(f"sqlite:///{path}")
                 if spool.since(db) is not None:
@@ -106,13 +113,16 @@ class App:
     def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """The keeper of the store, for a pass that writes: only one such pass at a time on a host. `begin` is called
         when it is this one's turn."""
-        from heartbeat_cli import lock
+        from heartbeat_cli import lock, places
         from heartbeat_cli.store.keeper import Keeper
 
-        with lock.only_one(self.config.state_dir, wait) as release:
+        with (
+            lock.only_one(places.own(self.config), wait) as release,
+            lock.beside_earlier(self.config.state_dir, wait),
+        ):
             begin()
             with Keeper(self.config, self.now(), release) as keeper:
-                keeper.catch_up(self._judge, self.now())
+                keeper.catch_up(self._judge, self.now(), self._rewound)
                 try:
                     yield keeper
                 finally:
@@ -126,6 +136,12 @@ class App:
         detect.detect(db, self.config, self.now())
         if covered is not None:
             outage.over(db, self.config, covered, self.now())
+
+    def _rewound(self, db: Any, what: Any) -> None:
+        """The store knew less than this host, and has just been brought up to that."""
+        from heartbeat_cli.passes import rewound
+
+        rewound.tell(db, self.config, what, self.now())
 
     @contextmanager
     def working_store(self, wait: float = 10.0) -> Iterator[Any]:
@@ -142,7 +158,7 @@ class App:
         from heartbeat_cli.store import spool
 
         db = None
-        if not spool.existing(self.config.state_dir):
+        if not spool.existing(self._folder):
             with suppress(StoreError):
                 db = self._open(self.config.store)
         if db is None:
@@ -157,17 +173,18 @@ class App:
 
     def remember(self, db: Any) -> None:
         """Should the store go away before the next pass, that pass must know of what has just been said."""
-        from heartbeat_cli import lock
+        from heartbeat_cli import lock, places
         from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import mirror
+        from heartbeat_cli.store import mirror, restored
 
-        if db.dialect != "sqlite":
-            turn = lock.Shared(self.config.state_dir, "mirror.lock")
-            turn.take(alone=True, wait=1.0)
-            with suppress(OSError, StoreError):
-                copy = mirror.snapshot(db, self.config.observer, self.now())
-                mirror.write(self.config.state_dir / "mirror.json", copy)
-            turn.release()
+        path = self._folder / mirror.NAME
+        turn = lock.Shared(places.own(self.config), lock.MIRROR)
+        turn.take(alone=True, wait=1.0)
+        with suppress(OSError, StoreError):
+            head = mirror.head(path)
+            if head is None or (head.store == db.identity and not restored.is_behind(db, head)):
+                mirror.refresh(path, db, self.config.observer, self.now(), head)
+        turn.release()
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""

@@ -24,16 +24,16 @@ Tell = Callable[[str], None]
 
 def whole_pass(app: App, verbose: bool) -> int:
     """One pass; its exit code. What is wrong with components is told by alerts. Raises HeartbeatError."""
-    from heartbeat_cli import lock
+    from heartbeat_cli import lock, places
     from heartbeat_cli.ping import Ping
 
     tell = say if verbose else lambda text: None
     begun = time.monotonic()
-    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, app.config.state_dir)
+    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.own(app.config))
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
-            if os.path.exists(app.config.state_dir / lock.HELD):
+            if os.path.exists(places.own(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
             done = _chain(app, keeper, tell)
         tell(f"done in {time.monotonic() - begun:.2f} s")
@@ -63,9 +63,10 @@ def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
 
 def _lock_is_free(app: App, keeper: "Keeper") -> None:
     """People were told that the lock was held: tell them that it is not any more."""
+    from heartbeat_cli import places
     from heartbeat_cli.passes import lock_held
 
-    keeper.do(lambda db: lock_held.over(db, app.config, app.config.state_dir, app.now()), app.now())
+    keeper.do(lambda db: lock_held.over(db, app.config, places.own(app.config), app.now()), app.now())
 
 
 def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:

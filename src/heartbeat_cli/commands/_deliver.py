@@ -22,12 +22,12 @@ class Post:
     """The delivering of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
-        from heartbeat_cli import lock
+        from heartbeat_cli import lock, places
         from heartbeat_cli.passes.deliver import Delivering
 
         self._app, self._keeper = app, keeper
         self._delivering = Delivering(app.config, app.now)
-        self._turn = lock.Shared(app.config.state_dir, "deliver.lock")
+        self._turn = lock.Shared(places.own(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
 
     def go(self, patience: float = _AT_ONCE) -> None:

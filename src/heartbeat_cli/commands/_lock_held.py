@@ -27,11 +27,12 @@ def refuse_to_wait(app: "App", busy: "Busy") -> None:
 
 
 def _tell(app: "App", busy: "Busy") -> None:
+    from heartbeat_cli import places
     from heartbeat_cli.passes import lock_held
     from heartbeat_cli.passes.deliver import deliver
     from heartbeat_cli.store import spool
 
-    if spool.existing(app.config.state_dir):
+    if spool.existing(places.of_store(app.config)):
         return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store
     with app.configured_store() as db:
         lock_held.tell(db, app.config, busy, app.now())

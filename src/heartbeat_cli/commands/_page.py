@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from heartbeat_cli.domain.board import Board
 
 _OWN, _PUBLIC = 0o600, 0o644
-_AGAIN = 86_400.0  # seconds until a trouble that stays is told again: cron mails every line
-_TROUBLE = 10_000  # bytes of what was told last
 _SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
 
 
@@ -25,7 +23,9 @@ def refresh(app: App, db: Any, now: float) -> None:
     own = app.config.dashboard
     if own.file is None and own.badges is None:
         return
-    told = app.config.state_dir / "dashboard.trouble"
+    from heartbeat_cli import once, places
+
+    told = places.own(app.config) / "dashboard.trouble"
     try:
         if _due(own, db, now):
             board = gathered(app, db, now)
@@ -33,9 +33,11 @@ def refresh(app: App, db: Any, now: float) -> None:
                 write_badges(app, own.badges, board, now)
             if own.file is not None:
                 write(app, own.file, text(app, board, now), now)
-            told.unlink(missing_ok=True)
+            with suppress(OSError):
+                once.is_over(told)
     except HeartbeatError as error:
-        _complain(told, str(error), now)
+        if once.is_news(told, str(error), now):
+            say(f"heartbeat: dashboard: {error}")
 
 
 def gathered(app: App, db: Any, now: float) -> "Board":
@@ -102,19 +104,3 @@ def write(app: App, target: str, content: str, now: float) -> None:
         write_whole(path, content, _PUBLIC if app.config.dashboard.public else _OWN, now)
     except OSError as error:
         raise HeartbeatError(f"{target}: cannot be written: {error.strerror}") from error
-
-
-def _complain(told: Path, trouble: str, now: float) -> None:
-    """Say it, unless the same was said within the last day."""
-    from heartbeat_cli.files import write_whole
-
-    try:
-        if trusted.read_ours(told, _TROUBLE).decode() == trouble and 0 <= now - told.stat().st_mtime < _AGAIN:
-            return
-    except (OSError, UnicodeDecodeError):
-        pass  # nothing was told yet
-    say(f"heartbeat: dashboard: {trouble}")
-    try:
-        write_whole(told, trouble, _OWN, now)
-    except OSError:
-        return  # then it is said every time, which is better than never

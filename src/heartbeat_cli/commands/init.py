@@ -69,14 +69,14 @@ def _there(target: str) -> str:
 
 
 def _discovered() -> _Draft:
-    from heartbeat_cli import config, discovery
+    from heartbeat_cli import discovery, sections
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.views import discovered
 
     found = discovery.discover()
     remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
     remarks += [f"not looked at: {note}" for note in found.notes]
-    return _Draft(discovered.text(found.things, config.host_timezone(), _unheard(["console"])), tuple(remarks))
+    return _Draft(discovered.text(found.things, sections.host_timezone(), _unheard(["console"])), tuple(remarks))
 
 
 def _example() -> str:

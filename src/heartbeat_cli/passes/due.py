@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.store import outbox
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.outbox import Parcel, Ready
@@ -37,9 +38,10 @@ class Due:
         waited_for = outbox.waited_for(db)
         for channel, owner in waited_for:
             host, _, process = (owner or "").rpartition("/")
-            if owner == self.owner or host != self._observer or not process.isdigit():
+            number = whole(process)
+            if owner == self.owner or host != self._observer or number is None:
                 continue
-            if _alive(int(process)):
+            if _alive(number):
                 self._busy.add(channel)
             elif tidy:
                 outbox.release(db, str(owner))

@@ -83,16 +83,24 @@ def _store_advice(where: str, said: str) -> str:
 
 
 def state_folder(config: Config) -> Iterator[Finding]:
-    from heartbeat_cli import lock
+    from heartbeat_cli import lock, places
+    from heartbeat_cli.store import spool, takeover
 
-    folder = config.state_dir
+    folder = places.own(config)
     try:
         with lock.only_one(folder):
             yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")
     except lock.Busy as busy:
         yield Finding("state", "ok", f"{folder}: is writable; {busy}")
     except HeartbeatError as error:
-        yield Finding("state", "bad", str(error), f"mkdir -p {folder} and make it belong to this user")
+        advice = f"mkdir -p {config.state_dir} and make it belong to this user"
+        yield Finding("state", "bad", str(error), advice)
+    for path in spool.aside(places.of_store(config)):
+        advice = "it goes into its store when that is back; when it will not be, remove the file"
+        yield Finding("state", "warn", f"{path}: holds what was seen for another store", advice)
+    for path in takeover.strangers(config):
+        advice = "bring its configuration file back, or remove the file when nobody wants what is in it"
+        yield Finding("state", "warn", f"{path}: holds what was seen under another configuration", advice)
 
 
 def components(config: Config, now: float) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ and once when the lock is free again.
 The pass that finds it has no lock: it writes a row or two, as `ack` does, and delivers under the outbox's leases.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.files import read_own, write_own
 from heartbeat_cli.lock import HELD, Busy
 from heartbeat_cli.passes.tell import add, tell_of_observer
 from heartbeat_cli.redact import redact
@@ -68,14 +68,14 @@ def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
         new = tell_of_observer(db, config, alert, now)
     if new:
         with suppress(OSError):
-            _write(busy.path.with_name(HELD), incident)
+            write_own(busy.path.with_name(HELD), incident)
 
 
 def over(db: Database, config: Config, folder: Path, now: float) -> None:
     """The lock was had again: tell it those who heard that it was held."""
     path = folder / HELD
     try:
-        incident = path.read_text()[:300].strip()
+        incident = read_own(path, 1_000).decode()[:300].strip()
     except (OSError, ValueError):
         return
     if heard := alerts.told(db, incident):
@@ -108,11 +108,3 @@ def _command(pid: int) -> str:
     except OSError:
         return "which is gone" if not Path(f"/proc/{pid}").exists() else "not to be seen"
     return b" ".join(words).decode(errors="replace").strip() or "no command line"
-
-
-def _write(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(handle, text.encode())
-    finally:
-        os.close(handle)

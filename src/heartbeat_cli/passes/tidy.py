@@ -47,9 +47,10 @@ def _tidied(db: Database, config: Config, now: float, prune_at: float, due: bool
 
 def _sweep(config: Config, now: float) -> None:
     """What passes that were killed left half-written, wherever a pass writes."""
+    from heartbeat_cli import places
     from heartbeat_cli.files import sweep
 
-    folders = [config.state_dir, config.state_dir / "compiled"]
+    folders = [config.state_dir, config.state_dir / "compiled", places.own(config), places.of_store(config)]
     if config.dashboard.file is not None:
         folders.append(Path(config.dashboard.file).expanduser().parent)
     if config.dashboard.badges is not None:

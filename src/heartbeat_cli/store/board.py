@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
+from heartbeat_cli import places
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Sent
 from heartbeat_cli.domain.board import (
@@ -47,7 +48,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
-    hours, whole_days = board_days.known(db, names, components, slots, begins, now, config.state_dir / _DAYS)
+    hours, whole_days = board_days.known(db, names, components, slots, begins, now, places.own(config) / _DAYS)
     away = spool.since(db)
     last, rounds = looked(db, config.components.values())
     return Board(

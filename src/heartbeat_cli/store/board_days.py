@@ -1,6 +1,6 @@
 """How much of each hour and each day a component was up and down, from the hourly rollups: the dashboard's bars.
 
-hours, days = known(db, names, components, slots, midnights, now, state_dir / "dashboard.days")
+hours, days = known(db, names, components, slots, midnights, now, folder / "dashboard.days")
 """
 
 import json
@@ -13,10 +13,11 @@ from pathlib import Path
 from heartbeat_cli.domain.board import Known, Slots, gathered
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import hour_of
-from heartbeat_cli.files import write_whole
+from heartbeat_cli.files import read_own, write_own
 from heartbeat_cli.store import rollups, spans
 from heartbeat_cli.store.database import Database
 
+_MOST = 256_000_000  # bytes of the file: more than any deployment's takes
 _LIVE = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
 
 Pieces = dict[str, dict[int, tuple[int, int]]]
@@ -50,13 +51,13 @@ def _remembered(db: Database, names: Mapping[int, str], edges: Sequence[float], 
     """`days` of these edges, from the file if it is of the same ones, and of the same store."""
     about = [db.where, *edges]
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or nothing that we wrote
-        kept = json.loads(keep.read_text(encoding="utf-8"))
+        kept = json.loads(read_own(keep, _MOST))
         if kept["about"] == about:
             return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in kept["days"].items()}
     found = days(db, names, edges)
     kept = {"about": about, "days": {id_: [[n, *one] for n, one in pieces.items()] for id_, pieces in found.items()}}
     with suppress(OSError):  # a full disk: then it is read each time
-        write_whole(keep, json.dumps(kept, separators=(",", ":")), 0o600)
+        write_own(keep, json.dumps(kept, separators=(",", ":")))
     return found
 
 

@@ -40,13 +40,16 @@ class Database:
 
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
     PostgreSQL keeps it: what takes long in a file of this machine is at work.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. `identity` is the
+    store's own, `watched` how far an observer's passes have come in it: both are known after `schema.opened`."""
 
     dialect: str
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
     patience: float | None = None
+    identity = ""
+    watched: str | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -184,7 +187,8 @@ def _use_wal(connection: Any, until: float) -> None:
 
 
 def _prepare_file(path: Path) -> None:
-    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all."""
+    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all.
+    Raises OSError for what is no regular file (SQLite would read a device, and wait for a FIFO), or not ours alone."""
     trusted.make_folder(path.parent)
     os.close(trusted.open_file(path, os.O_RDWR | os.O_CREAT))
 

@@ -5,8 +5,7 @@ import json
 from heartbeat_cli.domain.coverage import HOUR, Gap, Watch
 from heartbeat_cli.store import preferences
 from heartbeat_cli.store.database import Database
-
-_WATCH = "watched/"  # and the observer: among the settings, which travel to the spool and back
+from heartbeat_cli.store.identity import WATCHED
 
 
 def note(db: Database, gap: Gap) -> None:
@@ -24,25 +23,26 @@ def note(db: Database, gap: Gap) -> None:
 
 def watch(db: Database, observer: str) -> Watch | None:
     """How far an observer's regular passes have come; None before the first."""
-    return _watch(preferences.get(db, _WATCH + observer))
+    return parsed(preferences.get(db, WATCHED + observer))
 
 
 def keep_watch(db: Database, observer: str, watch: Watch) -> None:
-    preferences.put(db, _WATCH + observer, json.dumps(watch))
+    preferences.put(db, WATCHED + observer, json.dumps(watch))
 
 
 def watches(db: Database) -> dict[str, Watch]:
     """The watch of every observer that is known."""
-    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (_WATCH + "%",))
-    return {name.removeprefix(_WATCH): found for name, text in rows if (found := _watch(text)) is not None}
+    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (WATCHED + "%",))
+    return {name.removeprefix(WATCHED): found for name, text in rows if (found := parsed(text)) is not None}
 
 
 def forget_watch(db: Database, observer: str) -> bool:
     """An observer is none any more; False when it was not known."""
-    return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_WATCH + observer,)) > 0
+    return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (WATCHED + observer,)) > 0
 
 
-def _watch(text: str | None) -> Watch | None:
+def parsed(text: str | None) -> Watch | None:
+    """A watch as it is stored; None where there is none."""
     if text is None:
         return None
     started, ended, ahead, gap, *rest = json.loads(text)  # the rest came later, and more may come

@@ -4,25 +4,33 @@
 again on the spool, so each piece must be repeatable: a pass is keyed by its id, an alert by what happened, an attempt
 by when it began. `Keeper.note(work)` is for what cannot be done again because it has happened outside (a message is
 sent, a rung was run): should the store go away later in the same pass, the spool hears of it, too.
+
+Mirror and spools bear the identity of the store they are of. What is of another store than the one that answers is put
+aside and told, and comes back with its store. Trouble with a spool is no trouble of the store: that is used.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from heartbeat_cli import lock
+from heartbeat_cli import lock, once, places
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import database, mirror, schema, spool
-from heartbeat_cli.store.database import Database, SQLite
+from heartbeat_cli.store import identity, mirror, schema, spool, spool_files
+from heartbeat_cli.store.database import Database
+
+if TYPE_CHECKING:
+    from heartbeat_cli.store.restored import Rewound
 
 T = TypeVar("T")
 Judge = Callable[[Database, Degraded | None], object]
+Tell = Callable[[Database, "Rewound"], object]
 _TURN = 1.0  # seconds that the mirror is waited for: longer than it takes to make
+_MENTIONED = 7 * 86_400.0  # seconds for which people are reminded of a spool that was put aside
 _PATIENCE = 3.0  # times the store's timeout: what all its statements of a pass may take together
 
 
@@ -37,17 +45,22 @@ class Keeper:
     def __init__(self, config: Config, now: float, release: Callable[[], None] = lambda: None) -> None:
         self._config, self._release = config, release
         self._timeout = config.heartbeat.store_timeout
-        self._mirror = config.state_dir / "mirror.json"
-        self._mirror_turn = lock.Shared(config.state_dir, "mirror.lock")
+        self._folder = places.of_store(config)
+        self._mirror = self._folder / mirror.NAME
+        self._mirror_turn = lock.Shared(places.own(config), lock.MIRROR)
         self._prepared: mirror.Snapshot | None = None
+        self._troubles: list[str] = []
         self._noted: list[Callable[[Database], None]] = []
         self._unlocked = False
         self.degraded: Degraded | None = None
         self.news: list[str] = []
+        strangers = self._take_over()
+        self._head = mirror.head(self._mirror)
         try:
             self.db = self._open_store()
         except StoreError as error:
             self.db = self._open_spool(error, now)
+        self._troubles += [f"{one}: is not of this configuration; it is left alone" for one in strangers]
 
     def __enter__(self) -> "Keeper":
         return self
@@ -86,18 +99,34 @@ class Keeper:
         self.do(work, now)
         self._noted.append(work)
 
-    def catch_up(self, judge: Judge, now: float) -> None:
+    def catch_up(self, judge: Judge, now: float, rewound: Tell = lambda db, what: None) -> None:
         """Bring what was kept without the store into it. `judge` works on the store after each part, and is told the
-        whole time covered after the last; only then is the spool thrown away."""
+        whole time covered after the last; only then is the spool thrown away. Of a store that knows less than the
+        mirror `rewound` is told, in the transaction that brings it up to that."""
         if self.degraded is not None:
             return
-        for path in spool.existing(self._config.state_dir):
-            try:
+        try:
+            self._recognise(now, rewound)
+            kept = spool.aside(self._folder)
+            for path in [one for one in kept if spool.store_of(one) == self.db.identity] + spool.existing(self._folder):
                 self._catch_up(path, judge, now)
-            except StoreError as error:
-                broken, self.db = self.db, self._open_spool(error, now)
-                broken.close()
-                return
+        except StoreError as error:
+            broken, self.db = self.db, self._open_spool(error, now)
+            broken.close()
+            return
+        for path in spool.aside(self._folder, now - _MENTIONED):
+            self._troubles.append(f"{path}: holds what was seen for another store, and is kept until that is back")
+        self._say(now)
+
+    def _say(self, now: float) -> None:
+        """Say what is wrong with spools, once a day while it stays so."""
+        told = places.own(self._config) / "spool.trouble"
+        if not self._troubles:
+            with suppress(OSError):
+                once.is_over(told)
+        elif once.is_news(told, "\n".join(self._troubles), now):
+            self.news += self._troubles
+        self._troubles = []
 
     @property
     def noted(self) -> list[Callable[[Database], None]]:
@@ -107,12 +136,12 @@ class Keeper:
     def refresh_mirror(self, now: float) -> bool:
         """Copy what the next pass needs, so that it can go on without the store. A disk that is full is no reason to
         fail a pass that is already kept, and neither is a store that goes away just now: then it returns False."""
-        copied = self.db.dialect == "sqlite" or self.degraded is not None
+        copied = self.degraded is not None
         if not copied:
             self._mirror_turn.take(alone=True, wait=_TURN)
             with suppress(OSError, StoreError):
                 copy, self._prepared = self._prepared, None
-                mirror.write(self._mirror, copy or mirror.snapshot(self.db, self._config.observer, now))
+                self._head = mirror.refresh(self._mirror, self.db, self._config.observer, now, self._head, copy)
                 copied = True
             self._mirror_turn.release()
         return copied
@@ -125,39 +154,62 @@ class Keeper:
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        return schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE)
+        return schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE, self._config.observer)
+
+    def _take_over(self) -> list[Path]:
+        """Take what is this configuration's and lies elsewhere; what is nobody's."""
+        state_dir, found = self._config.state_dir, list[Path]()
+        if not self._folder.is_dir() or spool.existing(state_dir) or self._config.source == places.BUILT_IN:
+            from heartbeat_cli.store import takeover
+
+            takeover.take_over(self._config)
+            found = takeover.strangers(self._config)
+        return found
+
+    def _recognise(self, now: float, rewound: Tell) -> None:
+        """See whether the store is the one that the mirror was copied from, and knows at least as much."""
+        head, db, observer = self._head, self.db, self._config.observer
+        if head is None or not (head.store and db.identity) or head.agrees(db, observer):
+            return
+        from heartbeat_cli.store import restored  # an ordinary pass does without it
+
+        found = restored.recognise(db, self._mirror, head, observer, rewound)
+        if found is None:
+            self.news.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
+            self._head = mirror.exchange(self._mirror, head.store, db.identity)
+            self._recognise(now, rewound)
+        elif found:
+            self._head = None
+            self.refresh_mirror(now)
 
     def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
-        kept = None
+        """Bring one spool into the store. What is wrong with the spool is noted, and the file kept; only what is wrong
+        with the store raises StoreError."""
+        kept, of = None, ""
         try:
-            kept = self._opened(path)
+            kept = spool_files.opened(path, self._timeout)
+            of = spool.of(kept) or self.db.identity
+            ours = of == self.db.identity or identity.succeeds(self.db, of)
             covered = spool.since(kept)
-            if covered is not None:
+            if ours and of != self.db.identity:
+                identity.note_succession(self.db, of)  # should this be killed, the next run goes on
+            if ours and covered is not None:
                 self._replay(kept, covered._replace(ended=max(now, covered.started)), judge, now)
+            if of != self.db.identity:
+                kept.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
         except StoreError as error:
             if kept is not None:
                 kept.close()
-            if not _unusable(error, path):
+            if spool_files.unusable(error, path):
+                self._put_aside(path, error, now)
+            elif kept is None or getattr(error, "where", None) == str(path):
+                self._troubles.append(f"{error}; the store is used without it, and the file is kept")
+            else:
                 raise
-            self._put_aside(path, error, now)
             return
         kept.close()
-        spool.discard(path)
-
-    def _opened(self, path: Path) -> Database:
-        """A spool for reading; on a full disk it can be had only alone."""
-        for sole in (False, True):
-            kept = None
-            try:
-                kept = SQLite(path, self._timeout, sole=sole)
-                schema.migrate(kept)
-                return kept
-            except StoreError as error:
-                if kept is not None:
-                    kept.close()
-                if sole or _unusable(error, path):
-                    raise
-        raise AssertionError("unreachable")
+        with suppress(OSError):  # then it is done again by the next pass, and twice is once
+            spool.put_aside(path, now, of) if of != self.db.identity else spool.discard(path)
 
     def _replay(self, kept: Database, covered: Degraded, judge: Judge, now: float) -> None:
         for _ in spool.replay(kept, self.db, self._config.observer, now):
@@ -171,12 +223,15 @@ class Keeper:
 
     def _put_aside(self, path: Path, error: Exception, now: float) -> None:
         """One that cannot be read, now or ever, must not keep the watch from going on; it is never deleted."""
-        self.news.append(f"{error}; kept as {spool.put_aside(path, now)}")
+        try:
+            self.news.append(f"{error}; kept as {spool.put_aside(path, now)}")
+        except OSError as failed:
+            self._troubles.append(f"{error}; it cannot be moved out of the way: {failed.strerror}")
 
     def _open_spool(self, error: StoreError, now: float) -> Database:
         """The spool that is in use, or the next place for one. Where the failing one was a spool itself, the next goes
         on with what that one holds."""
-        there = spool.existing(self._config.state_dir)
+        there = spool.existing(self._folder)
         begun = Degraded(f"{self._config.observer}@{round(now * 1000)}", self._config.observer, now, str(error))
         failures = [str(error)]
         for path in self._places(there):
@@ -192,19 +247,20 @@ class Keeper:
 
     def _places(self, there: list[Path]) -> list[Path]:
         """Where to go on: with the newest spool there is, unless that is what has just failed, else further on."""
-        all_ = [folder / "spool.db" for folder in spool.folders(self._config.state_dir)]
+        all_ = [folder / spool.NAME for folder in spool.folders(self._folder)]
         start = all_.index(there[-1]) if there else 0
         in_use = self.db.where if self.degraded is not None else None
         return [path for path in all_[start:] if str(path) != in_use]
 
     def _begin(self, path: Path, begun: Degraded, now: float) -> Database:
+        of = self._head.store if self._head else ""
         try:
-            db = spool.begin(path, lambda: self._seed(path, now), self._since(path) or begun, self._timeout)
+            db = spool.begin(path, lambda: self._seed(path, now), self._since(path) or begun, self._timeout, of)
         except StoreError as error:
-            if not path.exists() or not _unusable(error, path):
+            if not path.exists() or not spool_files.unusable(error, path):
                 raise
             self._put_aside(path, error, now)
-            db = spool.begin(path, lambda: self._seed(path, now), begun, self._timeout)
+            db = spool.begin(path, lambda: self._seed(path, now), begun, self._timeout, of)
         try:
             self.degraded = spool.since(db)
             for work in self._noted:
@@ -216,8 +272,8 @@ class Keeper:
 
     def _since(self, path: Path) -> Degraded | None:
         """The outage goes on where one spool takes the place of another."""
-        earlier = [one for one in spool.existing(self._config.state_dir) if one != path]
-        return next((found for one in earlier if (found := self._of(one, spool.since))), None)
+        earlier = [one for one in spool.existing(self._folder) if one != path]
+        return next((found for one in earlier if (found := spool_files.ask(one, self._timeout, spool.since))), None)
 
     def _seed(self, path: Path, now: float) -> mirror.Snapshot:
         """What an earlier spool holds, or a SQLite store that cannot be written any more but still be read, or the
@@ -226,29 +282,13 @@ class Keeper:
         def copy(db: Database) -> mirror.Snapshot:
             return mirror.snapshot(db, self._config.observer, now)
 
-        for one in spool.existing(self._config.state_dir):
-            if one != path and (found := self._of(one, lambda db: copy(db) if spool.since(db) else None)):
+        for one in spool.existing(self._folder):
+            if one != path and (
+                found := spool_files.ask(one, self._timeout, lambda db: copy(db) if spool.since(db) else None)
+            ):
                 return found
         if not self._config.store.startswith("sqlite:///"):
             return mirror.read(self._mirror)
-        return self._of(Path(self._config.store.removeprefix("sqlite:///")).expanduser(), copy) or {}
-
-    def _of(self, path: Path, ask: Callable[[Database], T]) -> T | None:
-        """What a database file has to say, if it can be read: also on a full disk, where only a sole reader can."""
-        try:
-            db = self._opened(path)
-        except StoreError:
-            return None
-        try:
-            return ask(db)
-        except StoreError:
-            return None
-        finally:
-            db.close()
-
-
-def _unusable(error: StoreError, path: Path) -> bool:
-    """Whether it is the spool that is no good, and not the store it is read into, or a disk that is full."""
-    if isinstance(error, database.Failure):
-        return error.where == str(path) and error.damaged
-    return str(error).startswith(f"store {path}: made by a newer")
+        return spool_files.ask(Path(places.address(self._config.store)), self._timeout, copy) or mirror.read(
+            self._mirror
+        )

@@ -110,9 +110,11 @@ def _number(id_: str) -> int:
     return crc32(id_.encode()) & _LONGEST
 
 
-def insert(db: Database, rows: Sequence[PassRow], mine: int) -> dict[tuple[int, int, int], int]:
-    """Keep passes that are not there yet, to be detected if they are observer `mine`'s, and to be rolled up. Returns
-    the keys of the new ones by start (in microseconds), number and observer."""
+def insert(
+    db: Database, rows: Sequence[PassRow], mine: int, *, judged: bool = False
+) -> dict[tuple[int, int, int], int]:
+    """Keep passes that are not there yet, to be judged by observer `mine` unless they are `judged`, and to be rolled
+    up. Returns the keys of the new ones by start (in microseconds), number and observer."""
     places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
     new = db.rows(
         f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {places}"
@@ -122,7 +124,7 @@ def insert(db: Database, rows: Sequence[PassRow], mine: int) -> dict[tuple[int, 
     db.insert(
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
         "(?, ?, ?, ?, ?)",
-        [(key, observer, observer != mine, hour_of(started), last) for key, started, _, observer, last in new],
+        [(key, mine, judged, hour_of(started), last) for key, started, _, _, last in new],
     )
     return {(round(started * 1e6), number, observer): key for key, started, number, observer, _ in new}
 

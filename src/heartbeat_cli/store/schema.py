@@ -4,9 +4,11 @@ Types differ between the stores in few words only (`{time}`, `{key}`, `{json}`, 
 look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
 """
 
+from contextlib import suppress
+
 from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import locks
+from heartbeat_cli.store import identity, locks
 from heartbeat_cli.store.database import Database, connect
 
 _LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
@@ -231,23 +233,27 @@ _SHOWN = {
 }
 
 
-def migrate(db: Database) -> None:
-    """Bring the store to this version's tables. Raises StoreError when it belongs to a newer heartbeat."""
+def migrate(db: Database, observer: str = "") -> None:
+    """Bring the store to this version's tables and give it an identity; `db.identity` and `db.watched` (of this
+    observer) are known then. Raises StoreError when it belongs to a newer heartbeat."""
     try:
-        version = _version(db)
+        version = identity.version(db, observer)
     except StoreError:
         version = -1
     if version != len(MIGRATIONS):
         _apply(db)
+    if not db.identity:
+        with suppress(StoreError):  # a role or a disk that may only be read: what is there can be shown all the same
+            identity.give(db, observer)
 
 
-def opened(url: str, timeout: float, patience: float | None = None) -> Database:
+def opened(url: str, timeout: float, patience: float | None = None, observer: str = "") -> Database:
     """The store at `url`, brought to this version's tables. Raises StoreError when it cannot be had; then nothing
     stays open."""
     db = connect(url, timeout)
     db.patience = patience
     try:
-        migrate(db)
+        migrate(db, observer)
     except BaseException:
         db.close()
         raise

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from heartbeat_cli import trusted
 from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import gaps, mirror, schema, tables
-from heartbeat_cli.store.database import Database, Row, SQLite
+from heartbeat_cli.store import gaps, mirror, preferences, schema, tables
+from heartbeat_cli.store.database import Database, Failure, Row, SQLite
+from heartbeat_cli.store.identity import LOCAL, WATCHED
 from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.passes import PassRow, insert, observer_keys
 
@@ -33,40 +35,67 @@ _LOG = "at, pass, component, response_us, status, attempts, error, reach"
 # What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
 _JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
 _JUDGED_SETTINGS = "blind/"
+_OF = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
+NAME = "spool.db"
+_ASIDE = "spool-of-"  # how the file of another store's spool begins
 
 
-def folders(state_dir: Path) -> tuple[Path, Path]:
-    """Where a spool may live: the state folder, and memory for when the disk itself is the trouble."""
-    name = f"{os.getuid()}-{_tag(state_dir)}"
-    return state_dir, _MEMORY / f"heartbeat-{name}"
+def folders(folder: Path) -> tuple[Path, Path]:
+    """Where a spool may live: the folder for the store, and memory for when the disk itself is the trouble."""
+    return folder, _MEMORY / f"heartbeat-{os.getuid()}-{_tag(folder)}"
 
 
-def _tag(state_dir: Path) -> str:
-    """Two watchdogs of one user share the memory, but no spool."""
+def _tag(folder: Path) -> str:
+    """Two configurations of one user share the memory, but no spool."""
     from binascii import crc32
 
-    return f"{crc32(os.fsencode(os.path.realpath(state_dir))):08x}"
+    return f"{crc32(os.fsencode(os.path.realpath(folder))):08x}"
 
 
-def existing(state_dir: Path) -> list[Path]:
+def existing(folder: Path) -> list[Path]:
     """The spools that are there, in the order they are made: one as a rule, two when the disk filled up meanwhile."""
-    first, second = (folder / "spool.db" for folder in folders(state_dir))
-    found = [first] if first.exists() else []
-    return [*found, second] if second.exists() and _ours(second.parent) else found
+    first, second = (one / NAME for one in folders(folder))
+    found = [first] if os.path.lexists(first) else []
+    return [*found, second] if os.path.lexists(second) and _ours(second.parent) else found
 
 
-def begin(path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, timeout: float) -> Database:
-    """Open the spool at `path`, making and seeding it where it is new. Raises StoreError when that cannot be done."""
+def aside(folder: Path, since: float = 0.0) -> list[Path]:
+    """The spools that were put aside because they belong to another store, since a moment; oldest first."""
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(_ASIDE) and name.endswith(".db")]
+    except OSError:
+        return []
+    found = [(name.removesuffix(".db").rpartition("-")[2], name) for name in names]
+    return [folder / name for at, name in sorted(found) if (made := whole(at)) is not None and made >= since * 1000]
+
+
+def store_of(aside: Path) -> str:
+    """The identity of the store for which a spool was put aside."""
+    return aside.name.removeprefix(_ASIDE).rpartition("-")[0]
+
+
+def of(spool: Database) -> str:
+    """The identity of the store for which a spool was begun; '' where that was not known."""
+    return preferences.get(spool, _OF) or ""
+
+
+def begin(
+    path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, timeout: float, store: str = ""
+) -> Database:
+    """Open the spool at `path`, making and seeding it where it is new, for the store with the identity `store` (''
+    where that is not known). Raises StoreError when that cannot be done."""
     trusted.make_folder(path.parent)
     if path.parent.parent == _MEMORY and not _ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
+    if path.is_symlink():
+        raise Failure(str(path), "is a symbolic link")
     new = not path.exists()
     db = None
     try:
         db = SQLite(path, timeout)
         schema.migrate(db)
         if since(db) is None:
-            _sow(db, seed(), begun)
+            _sow(db, seed(), begun, store)
     except BaseException:
         if db is not None:
             db.close()
@@ -76,11 +105,12 @@ def begin(path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, time
     return db
 
 
-def _sow(db: Database, copy: mirror.Snapshot, begun: Degraded) -> None:
+def _sow(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
     with db.transaction():
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
         db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
         mirror.plant(db, copy)
+        preferences.put(db, _OF, store)
         save_degraded(db, begun)
 
 
@@ -98,14 +128,16 @@ def discard(path: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def put_aside(path: Path, now: float) -> Path:
-    """Out of the way, but not deleted, with what belongs to it; the new name."""
-    aside = path.with_name(f"spool-unreadable-{round(now * 1000)}.db")
-    path.replace(aside)
+def put_aside(path: Path, now: float, store: str | None = None) -> Path:
+    """Out of the way, but not deleted, with what belongs to it, under a name that says that it cannot be read, or for
+    which store it is; the new name."""
+    name = f"spool-unreadable-{round(now * 1000)}.db" if store is None else f"{_ASIDE}{store}-{round(now * 1000)}.db"
+    new = path.with_name(name)
+    path.replace(new)
     for end in ("-wal", "-shm"):
         if (side := Path(f"{path}{end}")).exists():
-            side.replace(f"{aside}{end}")
-    return aside
+            side.replace(f"{new}{end}")
+    return new
 
 
 def passes_kept(spool: Database) -> int:
@@ -114,19 +146,22 @@ def passes_kept(spool: Database) -> int:
 
 def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:
     """Put everything the spool holds into the store, part by part, each in a transaction; after each part the store
-    is to judge what has come. Twice is once."""
+    is to judge what has come. Twice is once. Where the store has gone on without the spool, which could not be read for
+    a while, its passes are kept and not judged: they are old, and what they would say is over."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
+    late = _is_late(spool, db, observer, seed)
     with db.transaction():
         tables.COMPONENTS.merge(db, _new_components(spool, db))
         for table in tables.ALL:
             if table not in _JUDGED:
-                table.merge(db, _changed(table, spool, seed))
+                rows = _changed(table, spool, seed)
+                table.merge(db, [row for row in rows if not (late and str(row[0]).startswith(WATCHED))])
         for gap in gaps.between(spool, 0.0, now):
             gaps.note(db, gap)
     last = 0
     while rows := spool.rows(_PASSES, (last, _CHUNK)):
         with db.transaction():
-            _replay_passes(spool, db, [(key, name, PassRow(*rest)) for key, name, *rest in rows], observer)
+            _replay_passes(spool, db, [(key, name, PassRow(*rest)) for key, name, *rest in rows], observer, late)
         last = rows[-1][0]
         yield
 
@@ -166,7 +201,7 @@ def _changed(table: tables.Travelling, spool: Database, seed: mirror.Snapshot) -
     """The rows that the outage made or changed: what others did to the rest in the store meanwhile stays."""
     old = set(seed.get(table.name, []))
     rows = [row for row in table.select(spool) if row not in old]
-    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith(_JUDGED_SETTINGS)]
+    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_JUDGED_SETTINGS, LOCAL))]
 
 
 def _new_components(spool: Database, db: Database) -> list[Row]:
@@ -175,14 +210,28 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
 
-def _replay_passes(spool: Database, db: Database, passes: list[tuple[int, str, PassRow]], observer: str) -> None:
+def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot) -> bool:
+    """Whether the store holds looks of this observer, at what the spool looked at, that are neither the spool's own nor
+    were there when it began."""
+    place = tables.LOOKS.columns.index
+    before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LOOKS.name, ())}
+    ((last,),) = spool.rows("SELECT max(started) FROM heartbeat_pass_rows")
+    found = db.rows("SELECT component, at FROM heartbeat_looks WHERE observer = ?", (observer,))
+    seen = {row[0] for row in spool.rows("SELECT component FROM heartbeat_looks WHERE observer = ?", (observer,))}
+    others = {at for component, at in found if component in seen and before.get(component, last or 0.0) < at}
+    return any(not spool.rows("SELECT 1 FROM heartbeat_pass_rows WHERE started = ?", (at,)) for at in others)
+
+
+def _replay_passes(
+    spool: Database, db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
+) -> None:
     """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
     theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
     ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
     for day in sorted({one.started // 86_400 for _, _, one in passes}):
         ensure_day(db, day * 86_400)
-    fresh = _insert_passes(db, passes, observer)
+    fresh = _insert_passes(db, passes, observer, late)
     if not fresh:
         return
     span = (min(started for _, started in fresh.values()), max(started for _, started in fresh.values()))
@@ -196,12 +245,14 @@ def _replay_passes(spool: Database, db: Database, passes: list[tuple[int, str, P
     db.insert("INSERT INTO heartbeat_samples (at, component, samples)", "(to_timestamp(?), ?, ?)", metrics)
 
 
-def _insert_passes(db: Database, passes: list[tuple[int, str, PassRow]], observer: str) -> dict[int, tuple[int, float]]:
-    """The passes that the store does not have yet: their key here, to their key there and their start. One that bears
-    another name (this host had it before) counts as judged: nobody would ever do it."""
+def _insert_passes(
+    db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
+) -> dict[int, tuple[int, float]]:
+    """The passes that the store does not have yet: their key here, to their key there and their start. All are this
+    observer's to judge, those too that it made under another name."""
     observers = observer_keys(db, [observer, *(name for _, name, _ in passes)])
     rows = [(key, one._replace(observer=observers[name])) for key, name, one in passes]
-    new = insert(db, [one for _, one in rows], observers[observer])
+    new = insert(db, [one for _, one in rows], observers[observer], judged=late)
     found = {key: (new.get((round(one.started * 1e6), one.number, one.observer)), one.started) for key, one in rows}
     return {key: (there, started) for key, (there, started) in found.items() if there is not None}
 

@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
     "lock_held": "A heartbeat that began earlier has not ended, and only one may work on a host at a time.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
+    "store_went_back": "The database that heartbeat keeps its records in knows less than it did at the last pass.",
 }
 
 RECOMMENDATIONS = {
@@ -105,6 +106,10 @@ RECOMMENDATIONS = {
     "store_unreachable": (
         "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",
         "Nothing is lost meanwhile: what is seen is kept on this host and handed in later.",
+    ),
+    "store_went_back": (
+        "If it was restored from a backup, do nothing: reports lack what was seen since the backup.",
+        "If not, find out who replaced or emptied it, and restore a backup: heartbeat doctor shows where it is.",
     ),
     "database_degraded": (
         "See who waits for whom: select pid, pg_blocking_pids(pid), query from pg_stat_activity.",

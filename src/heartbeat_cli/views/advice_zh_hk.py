@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
     "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
+    "store_went_back": "heartbeat 用來存放記錄的資料庫，內容比上次執行時少。",
 }
 
 RECOMMENDATIONS = {
@@ -105,6 +106,10 @@ RECOMMENDATIONS = {
     "store_unreachable": (
         "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",
         "期間的記錄不會遺失：先存於本機，稍後補交。",
+    ),
+    "store_went_back": (
+        "如剛從備份還原，無需處理：備份之後的記錄不會在報告中出現。",
+        "如非還原，請查明是誰更換或清空了它，並從備份還原：heartbeat doctor 會顯示其位置。",
     ),
     "database_degraded": (
         "查看哪些連線互相等待：select pid, pg_blocking_pids(pid), query from pg_stat_activity。",

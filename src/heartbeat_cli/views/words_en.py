@@ -15,6 +15,7 @@ TITLES = {
     "observer_sees": "{name} reaches the network again",
     "store_unreachable": "{name} cannot reach its store",
     "store_restored": "{name} reaches its store again",
+    "store_went_back": "The store of {name} has gone back in time",
     "recovery_failed": "{name}: recovery failed, a person is needed",
     "recovery_denied": "{name}: heartbeat is not permitted to restart it",
     "recovery_braked": "{name}: recovery is braked, too many steps",

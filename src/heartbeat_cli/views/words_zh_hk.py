@@ -15,6 +15,7 @@ TITLES = {
     "observer_sees": "{name} 已重新連上網絡",
     "store_unreachable": "{name} 連不上儲存庫",
     "store_restored": "{name} 已能再次連上儲存庫",
+    "store_went_back": "{name} 的儲存庫回到了較早的狀態",
     "recovery_failed": "{name}：自動修復失敗，需要人手處理",
     "recovery_denied": "{name}：heartbeat 沒有權限重啟它",
     "recovery_braked": "{name}：修復步驟過多，已暫停自動修復",
