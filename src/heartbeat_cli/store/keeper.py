@@ -273,7 +273,7 @@ class Keeper:
     def _since(self, path: Path) -> Degraded | None:
         """The outage goes on where one spool takes the place of another."""
         earlier = [one for one in spool.existing(self._folder) if one != path]
-        return next((found for one in earlier if (found := spool_files.ask(one, self._timeout, spool.since))), None)
+        return next((found for one in earlier if (found := self._of(one, spool.since))), None)
 
     def _seed(self, path: Path, now: float) -> mirror.Snapshot:
         """What an earlier spool holds, or a SQLite store that cannot be written any more but still be read, or the
@@ -283,12 +283,11 @@ class Keeper:
             return mirror.snapshot(db, self._config.observer, now)
 
         for one in spool.existing(self._folder):
-            if one != path and (
-                found := spool_files.ask(one, self._timeout, lambda db: copy(db) if spool.since(db) else None)
-            ):
+            if one != path and (found := self._of(one, lambda db: copy(db) if spool.since(db) else None)):
                 return found
         if not self._config.store.startswith("sqlite:///"):
             return mirror.read(self._mirror)
-        return spool_files.ask(Path(places.address(self._config.store)), self._timeout, copy) or mirror.read(
-            self._mirror
-        )
+        return self._of(Path(places.address(self._config.store)), copy) or mirror.read(self._mirror)
+
+    def _of(self, path: Path, question: Callable[[Database], T]) -> T | None:
+        return spool_files.ask(path, self._timeout, question)
