@@ -34,13 +34,15 @@ class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. `ahead` is by how many
+    whole seconds the clock of the store's server is ahead of this host's; None where there is no such server."""
 
     dialect: str
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
     patience: float | None = None
+    ahead: float | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -53,6 +55,10 @@ class Database:
         """Run one statement and return what it gives."""
         cursor = self._execute(sql, params)
         return cursor.fetchall() if cursor.description else []
+
+    def rows_on_time(self, select: str, rest: str) -> list[Row]:
+        """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
+        return self.rows(f"{select} {rest}")
 
     def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
@@ -214,6 +220,15 @@ class Postgres(Database):
                 yield
         finally:
             self._timeout, self.begin = usual
+
+    def rows_on_time(self, select: str, rest: str) -> list[Row]:
+        asked = time.time()
+        rows = self.rows(f"{select}, clock_timestamp() {rest}")
+        if rows:
+            # It was read between these two moments: only what lies outside of them is a difference.
+            there, answered = rows[0][-1], time.time()
+            self.ahead = float(int(there - min(max(there, asked), answered)))
+        return [row[:-1] for row in rows]
 
     def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for

@@ -1,12 +1,16 @@
 """Times in which no pass ran although one should have: neither up nor down, but not watched."""
 
 import json
+from typing import Any
 
-from heartbeat_cli.domain.coverage import HOUR, Gap, Watch
+from heartbeat_cli.domain.clock_trust import Suspect
+from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, cut
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.store import preferences
 from heartbeat_cli.store.database import Database
 
 _WATCH = "watched/"  # and the observer: among the settings, which travel to the spool and back
+_CLOCK = "clock/"  # and the observer: what is known of its clock while that is suspect, else nothing
 
 
 def note(db: Database, gap: Gap) -> None:
@@ -22,6 +26,30 @@ def note(db: Database, gap: Gap) -> None:
         rollups.make_stale(db, gap.observer, gap.started, gap.ended)
 
 
+def take_back(db: Database, observer: str, now: float, tick: float) -> None:
+    """The clock was set back to `now`: a gap of this observer that reaches into the time to come gives way to what will
+    be seen in it. Call it in the transaction that notices."""
+    for gap in _later(db, observer, now):
+        left = cut((gap.started, gap.ended), now, tick)
+        where, key = "WHERE observer = ? AND started = to_timestamp(?)", (observer, gap.started)
+        if left is None:
+            db.run(f"DELETE FROM heartbeat_gaps {where}", key)
+        else:
+            reason = f"no pass for {duration(now - gap.started)}, expected every {duration(tick)}"
+            db.run(f"UPDATE heartbeat_gaps SET ended = to_timestamp(?), reason = ? {where}", (now, reason, *key))
+        from heartbeat_cli.store import rollups
+
+        rollups.make_stale(db, observer, gap.started, gap.ended)
+
+
+def _later(db: Database, observer: str, now: float) -> list[Gap]:
+    rows = db.rows(
+        "SELECT observer, started, ended, reason FROM heartbeat_gaps WHERE observer = ? AND ended > to_timestamp(?)",
+        (observer, now),
+    )
+    return [Gap(*row) for row in rows]
+
+
 def watch(db: Database, observer: str) -> Watch | None:
     """How far an observer's regular passes have come; None before the first."""
     return _watch(preferences.get(db, _WATCH + observer))
@@ -34,19 +62,60 @@ def keep_watch(db: Database, observer: str, watch: Watch) -> None:
 def watches(db: Database) -> dict[str, Watch]:
     """The watch of every observer that is known."""
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (_WATCH + "%",))
-    return {name.removeprefix(_WATCH): found for name, text in rows if (found := _watch(text)) is not None}
+    return _watches(rows)
+
+
+def clocks(db: Database, observer: str) -> tuple[dict[str, Watch], Suspect | None]:
+    """The watch of every observer that is known, and what makes the clock of this one suspect, if anything does."""
+    rows = db.rows(
+        "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ? ORDER BY name",
+        (_WATCH + "%", _CLOCK + observer),
+    )
+    found: dict[str, str] = dict(rows)
+    return _watches(rows), _suspect(found.get(_CLOCK + observer))
+
+
+def own(db: Database, observer: str) -> tuple[Watch | None, Suspect | None]:
+    """The same of this observer only."""
+    names = (_WATCH + observer, _CLOCK + observer)
+    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names)
+    found: dict[str, str] = dict(rows)
+    return _watch(found.get(names[0])), _suspect(found.get(names[1]))
+
+
+def keep_suspect(db: Database, observer: str, suspect: Suspect | None) -> None:
+    """None: its clock is trusted again. That is written, too: what is only deleted would not travel with the spool."""
+    preferences.put(db, _CLOCK + observer, "" if suspect is None else json.dumps(suspect))
 
 
 def forget_watch(db: Database, observer: str) -> bool:
     """An observer is none any more; False when it was not known."""
+    db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_CLOCK + observer,))
     return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_WATCH + observer,)) > 0
+
+
+def _watches(rows: list[tuple[Any, ...]]) -> dict[str, Watch]:
+    found = {name.removeprefix(_WATCH): _watch(text) for name, text in rows if name.startswith(_WATCH)}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _watch(text: str | None) -> Watch | None:
     if text is None:
         return None
     started, ended, ahead, gap, *rest = json.loads(text)  # the rest came later, and more may come
-    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *rest[:2])
+    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *rest[:3])
+
+
+def _suspect(text: str | None) -> Suspect | None:
+    if not text:
+        return None
+    reason, began, since, trail, gaps, spans, frame, told, *_ = json.loads(text)
+    came = _watch(json.dumps(trail)) if trail else None
+    return Suspect(reason, began, since, came, _pairs(gaps), _pairs(spans), frame, told)
+
+
+def _pairs(stored: list[list[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((first, last) for first, last in stored)
 
 
 def edges(db: Database) -> tuple[float, float] | None:

@@ -274,7 +274,7 @@ def _apply(db: Database) -> None:
 
 
 def _version(db: Database) -> int:
-    rows = db.rows("SELECT version FROM heartbeat_schema")
+    rows = db.rows_on_time("SELECT version", "FROM heartbeat_schema")
     return int(rows[0][0]) if rows else 0
 
 

@@ -31,6 +31,13 @@ REASONS = {
     "{n1} of {n2} hosts sees it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
     "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
     "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
+    "its clock is {t} after the last pass": "系統時間比上次執行遲 {t}",
+    "its clock is {t} before the last pass": "系統時間比上次執行早 {t}",
+    "its clock is {t} behind the store's": "系統時間比儲存庫慢 {t}",
+    "its clock is {t} ahead of the store's": "系統時間比儲存庫快 {t}",
+    "until it is right nothing is pruned or closed": "時間恢復正確前，不會清理記錄或結束事故",
+    "an hour of passes agrees with it: it is taken for right": "一小時內各次執行的時間一致，視為正確",
+    "it agrees with the last pass and the store again": "系統時間已與上次執行及儲存庫一致",
     "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",
