@@ -103,7 +103,8 @@ def test_a_step_at_any_moment_of_a_fault_changes_nothing_but_times(scene: Scene,
         if number == max(when, 4):
             well_shown(scene)
     slept = ["missed_runs"] if step > 0 else []  # to a process, a clock that jumps ahead and a sleep are the same
-    assert decided == ["db opened", *(f"here {one}" for one in slept), "db ended"]
+    assert [one for one in decided if one.startswith("db")] == ["db opened", "db ended"]
+    assert [one for one in decided if one.startswith("here")] == [f"here {one}" for one in slept]
     assert sorted(scene.outbox) == sorted(f"{one} to log: sent" for one in ("recovered", "tcp_down", *slept))
     assert slept or [one["type"] for one in scene.messages] == ["tcp_down", "recovered"]
     assert len(scene.attempts) == 1
@@ -158,15 +159,13 @@ def test_a_machine_that_slept(scene: Scene) -> None:
     asleep = scene.now - 30.0 + 0.5
     scene.now += 3 * HOUR
     awake = scene.now
-    assert saw(scene, db=GOOD, main=GOOD) == ["here missed_runs"]
+    assert [saw(scene, db=GOOD, main=GOOD) for _ in range(2)] == [[], ["here missed_runs"]]
     (gap,) = gaps.between(scene.db, 0.0, 9e9)
     assert (gap.started, gap.ended, gap.reason) == (asleep, awake, "no pass for 3 h, expected every 1 min")
     day = report.today(START, "UTC")
     shown = report.report(scene.db, scene.config, report.period(day, day, "UTC"), scene.now)
-    seconds = awake - START / DAY // 1 * DAY
-    assert shown.coverage_percent is not None and seconds > 0
-    watched_before = asleep - START
-    assert shown.coverage_percent == pytest.approx(100 * watched_before / (awake - START + 12 * HOUR), abs=0.01)
+    watched = asleep - START + 30.0
+    assert shown.coverage_percent == pytest.approx(100 * watched / (awake - START + 12 * HOUR + 30.0), abs=0.01)
 
 
 @pytest.mark.parametrize("step", [-DAY, -HOUR])

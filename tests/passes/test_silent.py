@@ -29,7 +29,7 @@ def test_a_silent_host_is_told_of_once_and_its_return_too(hosts: Hosts) -> None:
     found = hosts.alert("observer_silent")
     assert (found["component"], found["severity"]) == ("b", "high")
     assert found["reason"].startswith("no pass for 5 min") and found["details"]["observer"] in ("a", "c")
-    assert hosts.round(1, b="healthy") == ["b missed_runs"], "it says so itself, to whoever heard of it"
+    assert hosts.round(2, b="healthy") == ["b missed_runs"], "it says so itself, to whoever heard of it"
     assert hosts.told() == ["observer_silent", "observer_back"]
     assert hosts.round(5, a="healthy", b="healthy", c="healthy") == []
     assert hosts.told() == ["observer_silent", "observer_back"]
@@ -97,7 +97,7 @@ def test_what_a_silence_kept_back_is_told_when_it_is_over(hosts: Hosts) -> None:
     assert hosts.round(20, a="healthy", c="healthy") == ["b observer_silent"] and hosts.told() == []
     assert hosts.round(50, a="healthy", c="healthy") == ["b told"]
     assert hosts.told() == ["observer_silent"]
-    assert hosts.round(1, b="healthy") == ["b missed_runs"]
+    assert hosts.round(2, b="healthy") == ["b missed_runs"]
     assert hosts.told() == ["observer_silent", "observer_back"]
 
 

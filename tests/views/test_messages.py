@@ -100,7 +100,15 @@ TYPES = [
         "reminder",
         "escalated",
     ),
-    *("missed_runs", "clock_suspect", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
+    *(
+        "missed_runs",
+        "clock_suspect",
+        "observer_blind",
+        "observer_sees",
+        "observer_silent",
+        "store_unreachable",
+        "store_restored",
+    ),
     *("observer_back", "unconfirmed", "unconfirmed_ended"),
     *("report", "test"),
 ]

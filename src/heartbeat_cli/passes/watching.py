@@ -89,6 +89,7 @@ def _believe(
         since = suspect.since if own is None else min(own.ended, suspect.since)
         clock_repair.move(db, observer, suspect.spans, since, suspect.since)
     if own is not None and trail.started < own.started:
+        gaps.take_back(db, observer, suspect.since, tick)
         _set_back(db, observer, own, others, trail.started, tick, jumped=True)
     gap = missed(own, observer, suspect.since, tick)
     reasons = [

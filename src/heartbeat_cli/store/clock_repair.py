@@ -73,18 +73,27 @@ def marks(db: Database, now: float) -> None:
     are, and single heartbeats are forgotten no further than they have gone."""
     rollups.take_turns(db)
     hour = hour_of(now)
-    if rollups.forgotten(db) > hour:
-        ((first,),) = db.rows("SELECT min(started) FROM heartbeat_pass_rows WHERE started <= to_timestamp(?)", (now,))
-        rollups.remember_from(db, hour if first is None else hour_of(first))
     db.run("DELETE FROM heartbeat_hours WHERE hour > ?", (hour,))
     db.run("DELETE FROM heartbeat_hour_gauges WHERE hour > ?", (hour,))
+    _mark(db, "started >= to_timestamp(?)", float((hour + 1) * HOUR))
+    if rollups.forgotten(db) <= hour:
+        return
+    ((first,),) = db.rows("SELECT min(started) FROM heartbeat_pass_rows WHERE started <= to_timestamp(?)", (now,))
+    rollups.remember_from(db, hour if first is None else hour_of(first))
+    # Under that mark hours counted as rolled up that were not, or not to their end.
+    whole = "SELECT hour FROM heartbeat_hours WHERE hour < (SELECT max(hour) FROM heartbeat_hours)"
+    _mark(db, f"started <= to_timestamp(?) AND {{hour:started}} NOT IN ({whole})", now)
+
+
+def _mark(db: Database, which: str, at: float) -> None:
+    """The hours that these passes began in are to be rolled up anew."""
     sql = (
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
-        " {hour:started}, last_hour FROM heartbeat_pass_rows WHERE started >= to_timestamp(?)"
+        f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {which}"
         " ON CONFLICT (pass) DO UPDATE SET stale = CASE WHEN heartbeat_pending.stale <= excluded.stale"
         " THEN heartbeat_pending.stale ELSE excluded.stale END"
     )
-    db.run(worded(sql, db.dialect), (float((hour + 1) * HOUR),))
+    db.run(worded(sql, db.dialect), (at,))
 
 
 def discount(db: Database, observer: str, now: float) -> None:
