@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from heartbeat_cli.domain.clock_trust import Suspect
-from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, cut
+from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, cut, hour_of
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.store import preferences
 from heartbeat_cli.store.database import Database
 
 _WATCH = "watched/"  # and the observer: among the settings, which travel to the spool and back
+_NO_END = 253_402_300_799.0  # the last second that both stores can write as a date
 _CLOCK = "clock/"  # and the observer: what is known of its clock while that is suspect, else nothing
 
 
@@ -118,14 +119,17 @@ def _pairs(stored: list[list[float]]) -> tuple[tuple[float, float], ...]:
     return tuple((first, last) for first, last in stored)
 
 
-def edges(db: Database) -> tuple[float, float] | None:
-    """When the first and the last pass of all started; of passes that are forgotten their hours are still known. None
-    when there was none."""
+def edges(db: Database, until: float | None = None) -> tuple[float, float] | None:
+    """When the first and the last pass of all started (that did by `until`: a clock may have been ahead); of passes
+    that are forgotten their hours are still known. None when there was none."""
     from heartbeat_cli.store import rollups
 
+    until = _NO_END if until is None else until
     ((hour, later, first, last),) = db.rows(
-        "SELECT (SELECT min(hour) FROM heartbeat_hours), (SELECT max(hour) FROM heartbeat_hours),"
-        " (SELECT min(started) FROM heartbeat_pass_rows), (SELECT max(started) FROM heartbeat_pass_rows)"
+        "SELECT (SELECT min(hour) FROM heartbeat_hours), (SELECT max(hour) FROM heartbeat_hours WHERE hour <= ?),"
+        " (SELECT min(started) FROM heartbeat_pass_rows),"
+        " (SELECT max(started) FROM heartbeat_pass_rows WHERE started <= to_timestamp(?))",
+        (hour_of(until), until),
     )
     begins = [] if first is None else [first]
     if hour is not None and hour < rollups.forgotten(db):
