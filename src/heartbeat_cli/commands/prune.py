@@ -14,11 +14,16 @@ def command(app: App) -> None:
     from heartbeat_cli.store import retention
 
     with app.working_store() as db:
-        if reason := watching.suspicion(db, app.config.observer, app.now()):
+        now = app.now()
+        if reason := watching.suspicion(db, app.config.observer, now):
             raise HeartbeatError(
                 f"prune: nothing dropped, this host's clock is suspect: {reason}; set the clock right, or, if it is,"
                 " prune again after an hour of regular passes"
             )
+        if reason := watching.held_by_another(db, app.config.observer, now):
+            raise HeartbeatError(
+                f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
+            )
         db.patience = None  # no pass waits for it
-        for table, gone in (retention.prune(db, app.config.retention, app.now()) or {}).items():
+        for table, gone in (retention.prune(db, app.config.retention, now) or {}).items():
             click.echo(f"{table}: {gone} dropped")

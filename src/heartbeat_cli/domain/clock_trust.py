@@ -17,28 +17,29 @@ SETTLED = float(HOUR)  # seconds of passes that agree with each other
 _SPANS = 50  # of passes that do not agree that are remembered
 
 Span = tuple[float, float]
+Stay = tuple[float, float, float]
 
 
 class Suspect(NamedTuple):
     """A suspect clock. `reason` says why; `began` is the start of the first pass under it, `since` of the first of
     those that agree with each other, both by that clock. `trail` is the watch that those passes make, None where the
-    clock only differs from the store's: then the watch itself goes on. `gaps` lie between them, `spans` are the times
-    of earlier passes that did not agree. `frame` is by how many seconds the store's clock is ahead of the one that the
-    watch goes by. `told`: people have been notified."""
+    clock only differs from the store's: then the watch itself goes on. `gaps` lie between them. `spans` are the times
+    of other passes under it: from, to, and by how much the store's clock was ahead then (0: not known). `frame` is by
+    how many seconds the store's clock is ahead of the one that the watch goes by. `told`: people have been notified."""
 
     reason: str
     began: float
     since: float
     trail: Watch | None = None
     gaps: tuple[Span, ...] = ()
-    spans: tuple[Span, ...] = ()
+    spans: tuple[Stay, ...] = ()
     frame: float = 0.0
     told: bool = False
 
     @property
-    def passes(self) -> tuple[Span, ...]:
-        """The times, by the suspect clock, in which passes came under it; none where the watch went on."""
-        return self.spans if self.trail is None else (*self.spans, (self.since, self.trail.ended))
+    def passes(self) -> tuple[Stay, ...]:
+        """The times, by the suspect clock, that are days or more from those that they really were."""
+        return self.spans if self.trail is None else (*self.spans, (self.since, self.trail.ended, 0.0))
 
 
 class Judgement(NamedTuple):
@@ -110,6 +111,19 @@ def followed(
     gaps = (*before.gaps, (gap.started, gap.ended)) if gap is not None else before.gaps
     after = watched(trail, gap, started, ended, every)
     return before._replace(reason=reason, trail=after, gaps=gaps, frame=found.frame)
+
+
+def differing(before: Suspect | None, found: Judgement, started: float, ended: float) -> Suspect:
+    """What is known of a clock that differs from the store's, after one more pass under it."""
+    spans = before.passes if before is not None else ()
+    if abs(found.frame) > FAR:
+        first, last, ahead = spans[-1] if spans else (0.0, 0.0, 0.0)
+        if abs(ahead - found.frame) <= NEAR and 0 <= started - last <= FAR:
+            spans = (*spans[:-1], (first, ended, ahead))
+        else:
+            spans = (*spans[-_SPANS:], (started, ended, found.frame))
+    began, told = (before.began, before.told) if before is not None else (started, False)
+    return Suspect(found.reason or "", began, began, spans=spans, frame=found.frame, told=told)
 
 
 def settled(one: Suspect, found: Judgement) -> bool:

@@ -30,6 +30,7 @@ def tidy(db: Database, config: Config, now: float) -> None:
         rolled, prune_at = _last(db, config.observer)
         due = not prune_at - _DAY <= now < prune_at
         if (due or rolled != hour_of(now)) and watching.suspicion(db, config.observer, now) is None:
+            due = due and watching.held_by_another(db, config.observer, now) is None
             preferences.put(db, _NAME + config.observer, json.dumps(_tidied(db, config, now, prune_at, due)))
 
 

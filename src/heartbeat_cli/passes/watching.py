@@ -8,12 +8,13 @@ a watch that would jump with it stays where it is. When it is right again, what 
 from collections.abc import Mapping
 
 from heartbeat_cli.config import Config
-from heartbeat_cli.domain.clock_trust import Judgement, Suspect, followed, judge, settled
+from heartbeat_cli.domain.clock_trust import Judgement, Suspect, differing, followed, judge, settled
 from heartbeat_cli.domain.coverage import TICK, Gap, Watch, missed, watched
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.store import clock, gaps
 from heartbeat_cli.store.database import Database
 
+_WEEK = 7 * 86_400.0
 _SETTLED = "an hour of passes agrees with it: it is taken for right"
 _RIGHT = "it agrees with the last pass and the store again"
 
@@ -21,17 +22,26 @@ _RIGHT = "it agrees with the last pass and the store again"
 def suspicion(db: Database, observer: str, now: float) -> str | None:
     """Why the clock of this host is suspect as of `now`, or None. While it is, nothing may be closed by age or
     pruned."""
-    watches, suspect = gaps.clocks(db, observer)
+    watches, suspects = gaps.clocks(db)
     own = watches.pop(observer, None)
     every = TICK if own is None else own.every
-    return judge(own, watches.values(), suspect, now, db.ahead, every).reason
+    return judge(own, watches.values(), suspects.get(observer), now, db.ahead, every).reason
+
+
+def held_by_another(db: Database, observer: str, now: float) -> str | None:
+    """Why nothing is to be pruned although this host's clock is right: what another host writes under a clock that is
+    far off would go, before it can be moved to the time that it belongs to. A week is enough to set a clock right."""
+    for host, one in gaps.clocks(db)[1].items():
+        if host != observer and one.trail is None and one.spans and now - (one.began + one.frame) <= _WEEK:
+            return f"the clock of {host} is suspect: {one.reason}"
+    return None
 
 
 def go_on(db: Database, config: Config, started: float, finished: float, tick: float) -> None:
     """Note a regular pass. Call it in the transaction that keeps the pass; all times by this host's clock."""
     observer = config.observer
-    others, before = gaps.clocks(db, observer)
-    own = others.pop(observer, None)
+    others, suspects = gaps.clocks(db)
+    own, before = others.pop(observer, None), suspects.get(observer)
     found = judge(own, others.values(), before, started, db.ahead, tick)
     if found.far:
         suspect = followed(before, found, observer, started, finished, tick)
@@ -41,7 +51,7 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
             gaps.keep_suspect(db, observer, suspect)
         return
     if before is not None or found.reason is not None:
-        own = _no_longer_far(db, config, own, before, found, started)
+        own = _near(db, config, own, before, found, (started, finished))
     frame = before.frame if before is not None else 0.0
     if own is not None and started < own.started and found.reason is None:
         _set_back(db, observer, own, others, started, tick, jumped=frame != found.frame)
@@ -53,27 +63,30 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
     gaps.keep_watch(db, observer, watched(own, gap, started, finished, tick))
 
 
-def _no_longer_far(
-    db: Database, config: Config, own: Watch | None, before: Suspect | None, found: Judgement, started: float
+def _near(
+    db: Database, config: Config, own: Watch | None, before: Suspect | None, found: Judgement, at: tuple[float, float]
 ) -> Watch | None:
-    """A clock that was suspect before, or is now because it differs from the store's. Gives the watch with the time in
-    which passes came under a clock that was far off."""
-    if before is not None and before.passes and own is not None:
+    """A pass (its start and end) that is not far from the last one, under a clock that was suspect before or that
+    differs from the store's. Gives the watch with the time in which passes came while it stood still."""
+    if found.reason is None and before is not None:
+        _put_right(db, config.observer, before, at[0] if own is None else own.ended, at[0])
+        _trust(db, config, before, _RIGHT, at[0])
+    elif found.reason is not None:
+        suspect = differing(before, found, *at)
+        if suspect != before:
+            gaps.keep_suspect(db, config.observer, suspect)
+    if own is None or before is None or before.trail is None:
+        return own
+    seen = sum(last - first for first, last, ahead in before.passes if not ahead)
+    seen = min(seen, max(0.0, at[0] - own.started))
+    return own._replace(started=own.started + seen, ended=own.ended + seen)
+
+
+def _put_right(db: Database, observer: str, suspect: Suspect, since: float, now: float) -> None:
+    if suspect.passes:
         from heartbeat_cli.store import clock_repair
 
-        clock_repair.move(db, config.observer, before.passes, own.ended, started)
-        seen = min(sum(last - first for first, last in before.passes), max(0.0, started - own.started))
-        own = own._replace(started=own.started + seen, ended=own.ended + seen)
-    if found.reason is None:
-        if before is not None:
-            _trust(db, config, before, _RIGHT, started)
-        return own
-    told = before is not None and before.told
-    began = before.began if before is not None else started
-    suspect = Suspect(found.reason, began, began, frame=found.frame, told=told)
-    if suspect != before:
-        gaps.keep_suspect(db, config.observer, suspect)
-    return own
+        clock_repair.move(db, observer, suspect.passes, since, now)
 
 
 def _believe(
@@ -83,11 +96,8 @@ def _believe(
     observer, trail = config.observer, suspect.trail
     if trail is None:
         return
-    if suspect.spans:
-        from heartbeat_cli.store import clock_repair
-
-        since = suspect.since if own is None else min(own.ended, suspect.since)
-        clock_repair.move(db, observer, suspect.spans, since, suspect.since)
+    since = suspect.since if own is None else min(own.ended, suspect.since)
+    _put_right(db, observer, suspect._replace(trail=None), since, suspect.since)
     if own is not None and trail.started < own.started:
         gaps.take_back(db, observer, suspect.since, tick)
         _set_back(db, observer, own, others, trail.started, tick, jumped=True)

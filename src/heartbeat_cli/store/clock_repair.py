@@ -6,7 +6,7 @@ back what lies in the future after a clock that was wrong for so long that it wa
 
 from collections.abc import Iterable
 
-from heartbeat_cli.domain.clock_trust import Span
+from heartbeat_cli.domain.clock_trust import Stay
 from heartbeat_cli.domain.coverage import HOUR, hour_of
 from heartbeat_cli.store import rollups
 from heartbeat_cli.store.database import Database
@@ -30,13 +30,13 @@ _WITHIN = "{0} >= to_timestamp(?) AND {0} <= to_timestamp(?)"
 _MOVED = "({0} + (to_timestamp(?) - to_timestamp(?)))"
 
 
-def move(db: Database, observer: str, spans: Iterable[Span], since: float, now: float) -> None:
+def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: float) -> None:
     """The clock of this observer is right at `now`, and was wrong for some time after its pass at `since`. What was
-    written in `spans` by the wrong clock is moved to the time between the two. Call it in the transaction of the pass
-    that noticed."""
-    for first, last in spans:
-        # To the middle, but not later than now; by whole seconds, which SQLite's numbers bear without loss.
-        by = min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1
+    written in `spans` by the wrong clock is moved to when it was written: where the store's clock does not tell that,
+    to the middle of the time between the two. Call it in the transaction of the pass that noticed."""
+    for first, last, ahead in spans:
+        # Not later than now; by whole seconds, which SQLite's numbers bear without loss.
+        by = ahead or min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1
         for day in range(int(first + by) // _DAY, int(last + by) // _DAY + 1)[:_DAYS]:
             ensure_day(db, float(day * _DAY))
         _move_passes(db, observer, (first, last), by)
@@ -48,7 +48,7 @@ def move(db: Database, observer: str, spans: Iterable[Span], since: float, now: 
         db.run(sql.format("starts"), (by, 0.0, by, 0.0, first, last + _LATER))
 
 
-def _move_passes(db: Database, observer: str, span: Span, by: float) -> None:
+def _move_passes(db: Database, observer: str, span: tuple[float, float], by: float) -> None:
     """The passes of a span, with all that was seen in them. Their hours are to be worked out anew."""
     mine = f"observer = (SELECT key FROM heartbeat_observers WHERE id = ?) AND {_WITHIN.format('started')}"
     at, of = f"SET at = {_MOVED.format('at')} WHERE {_WITHIN.format('at')}", (by, 0.0, *span, observer, *span)

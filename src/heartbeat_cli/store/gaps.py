@@ -66,14 +66,14 @@ def watches(db: Database) -> dict[str, Watch]:
     return _watches(rows)
 
 
-def clocks(db: Database, observer: str) -> tuple[dict[str, Watch], Suspect | None]:
-    """The watch of every observer that is known, and what makes the clock of this one suspect, if anything does."""
+def clocks(db: Database) -> tuple[dict[str, Watch], dict[str, Suspect]]:
+    """The watch of every observer that is known, and what is known of clocks that are suspect."""
     rows = db.rows(
-        "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ? ORDER BY name",
-        (_WATCH + "%", _CLOCK + observer),
+        "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ? ORDER BY name",
+        (_WATCH + "%", _CLOCK + "%"),
     )
-    found: dict[str, str] = dict(rows)
-    return _watches(rows), _suspect(found.get(_CLOCK + observer))
+    found = {name.removeprefix(_CLOCK): _suspect(text) for name, text in rows if name.startswith(_CLOCK)}
+    return _watches(rows), {name: one for name, one in found.items() if one is not None}
 
 
 def own(db: Database, observer: str) -> tuple[Watch | None, Suspect | None]:
@@ -112,11 +112,8 @@ def _suspect(text: str | None) -> Suspect | None:
         return None
     reason, began, since, trail, gaps, spans, frame, told, *_ = json.loads(text)
     came = _watch(json.dumps(trail)) if trail else None
-    return Suspect(reason, began, since, came, _pairs(gaps), _pairs(spans), frame, told)
-
-
-def _pairs(stored: list[list[float]]) -> tuple[tuple[float, float], ...]:
-    return tuple((first, last) for first, last in stored)
+    pairs = tuple((first, last) for first, last in gaps)
+    return Suspect(reason, began, since, came, pairs, tuple((a, b, by) for a, b, by in spans), frame, told)
 
 
 def edges(db: Database, until: float | None = None) -> tuple[float, float] | None:
