@@ -97,3 +97,14 @@ def test_thrown_away_and_put_aside_with_all_that_belongs_to_it(store: Database, 
         away()
         assert not list(tmp_path.glob("spool.db*"))
     assert sorted(one.suffix for one in tmp_path.glob("spool-unreadable*")) == [".db", ".db-shm", ".db-wal"]
+
+
+def test_a_beat_keeps_the_time_of_its_arrival_by_the_clock_of_the_store(store: Database, tmp_path: Path) -> None:
+    """This host's clock is an hour behind: with its own time the beat would be an hour old, and an alert."""
+    kept = begun(store, tmp_path / "spool.db")
+    beats.add(kept, Beat("a", NOW + 60, "success"))
+    store.ahead = 3_600.0
+    for _ in range(2):
+        replayed(kept, store)
+    assert store.rows("SELECT at FROM heartbeat_beats") == [(NOW + 3_660,)]
+    kept.close()
