@@ -36,7 +36,8 @@ def scene(store: Database, store_url: str, tmp_path: Path) -> Scene:
 def run(scene: Scene, at: float | None = None, db: Reading = GOOD) -> list[str]:
     """What `run` does every minute, at another time than it should be if `at` is given. Returns what was decided."""
     right, scene.now = scene.now, scene.now if at is None else at
-    done = passes.Pass(f"here@{scene.now}", "here", scene.now, scene.now + 0.5)
+    name = scene.config.observer
+    done = passes.Pass(f"{name}@{scene.now}", name, scene.now, scene.now + 0.5)
     with scene.db.transaction():
         check.keep(scene.db, scene.config, Checked(done, {"db": db, "web": GOOD}))
         decided = scene.detect()
@@ -244,3 +245,32 @@ def test_of_several_hosts_one_may_have_been_off_for_months(scene: Scene) -> None
     gaps.keep_watch(scene.db, "other", watch._replace(started=scene.now - 30, ended=scene.now - 29))
     assert run(scene) == []
     assert watching.suspicion(scene.db, "here", scene.now) is None
+
+
+def test_no_host_prunes_what_another_wrote_under_a_clock_that_is_years_behind(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """It is to be moved to when it was written: pruned before that, it would be lost."""
+    bad = Scene(store, store_url, tmp_path, {"db": TCP, "web": TCP}, heartbeat={"observer": "bad"})
+    good = Scene(store, store_url, tmp_path, {"db": TCP, "web": TCP}, heartbeat={"observer": "good"})
+    for scene in (bad, good):
+        run(scene)
+    preferences.put(store, "tidied/good", json.dumps([None, START - DAY]))  # it is time to prune
+    store.ahead = 10 * YEAR
+    run(bad, at=bad.now - 10 * YEAR)
+    assert watching.held_by_another(store, "good", good.now) == (
+        "the clock of bad is suspect: its clock is 3650 d behind the store's"
+    )
+    store.ahead = 0.0
+    run(good)
+    assert kept(store)["log"] == 8
+    assert watching.held_by_another(store, "good", good.now + 8 * DAY) is None, "who is away for good holds up nobody"
+    run(bad)
+    run(good)
+    assert kept(store)["log"] == 12 and watching.held_by_another(store, "good", good.now) is None
+    assert store.rows("SELECT count(*) FROM heartbeat_log WHERE at < to_timestamp(?)", (START,)) == [(0,)]
+
+
+def test_the_clock_of_the_server_is_read_on_the_way(store: Database) -> None:
+    """Whole seconds: where both are on one host there is no difference, however slow the answer."""
+    assert store.ahead == (None if store.dialect == "sqlite" else 0.0)
