@@ -37,7 +37,8 @@ def off(seconds: float) -> str:
 def run(
     argv: Sequence[str], clock: str, folder: Path, environment: Mapping[str, str], timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end with the clock that `at` or `off` gives. How long things take stays as it is."""
+    """Run a command to its end with the clock that `at` or `off` gives. How long things take stays as it is; but a
+    `time.sleep` fails under the library with EINVAL, so let nothing be tried again."""
     faked = {"LD_PRELOAD": str(library()), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
     pipe = subprocess.PIPE
     process = subprocess.Popen(argv, cwd=folder, env={**environment, **faked}, stdout=pipe, stderr=pipe, text=True)
