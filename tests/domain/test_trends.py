@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from heartbeat_cli.domain.trends import DAY, HOUR, Hour, forecast, shift, slope, thinned
+from heartbeat_cli.domain.trends import DAY, HOUR, Hour, forecast, median, shift, slope, thinned
 
 
 def hours(*medians_ms: float, answered: int = 60) -> list[Hour]:
@@ -97,3 +97,11 @@ def test_noise_is_no_forecast() -> None:
 def test_many_points_are_put_together() -> None:
     assert thinned([(float(n), float(n)) for n in range(10)], 5) == [(0.5 + 2 * n, 0.5 + 2 * n) for n in range(5)]
     assert DAY == 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("values", "middle"), [([3.0], 3.0), ([9.0, 1.0, 2.0], 2.0), ([1.0, 2.0], 1.5), ([10.0, 1.0, 4.0, 2.0], 3.0)]
+)
+def test_the_median_of_an_even_number_lies_between_the_two_in_the_middle(values: list[float], middle: float) -> None:
+    """Else every change and forecast of an even number of hours would be told as of the hour above, or below."""
+    assert median(values) == middle

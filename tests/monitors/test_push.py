@@ -113,3 +113,13 @@ def test_the_store_is_asked_for_beats() -> None:
 def test_problems() -> None:
     assert push.problems(FIVE) == []
     assert [key for key, _ in push.problems(push.Settings(0, -1, 0))] == ["period", "grace", "max_runtime"]
+
+
+def test_after_the_clock_was_put_back_beats_are_taken_in_the_order_of_their_times() -> None:
+    """A failure that a spool brings late came before the success that is known already: else it would raise an alert
+    of a job that is well."""
+    first = probe(FIVE, 100, beat(5_000))
+    memory = first.memory["future"]
+    assert memory == {"at": T0 + 5_000, "noticed": T0 + 100}
+    found = probe(FIVE, 160, beat(5_000), beat(150), beat(120, "fail"), future=memory)
+    assert (found.status, found.metrics[0].value, found.memory["future"]) == ("healthy", 10, memory)

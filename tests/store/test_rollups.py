@@ -327,3 +327,18 @@ def test_several_who_roll_up_and_look_at_once_miss_nothing(store: Database, stor
     assert rollups.tallies(store, START, START + 4 * HOUR) == true
     assert store.rows("SELECT sum(healthy) FROM heartbeat_hours") == [(45,)]
     assert store.rows("SELECT count(*) FROM heartbeat_passes WHERE stale IS NOT NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_an_hour_bears_the_median_of_its_answers(store: Database, rolled: bool) -> None:
+    """In microseconds, rolled up or not, and none where nothing answered: trends would see shifts where there are
+    none, between an hour that is rolled up and one that is not."""
+    for number, took in enumerate((0.1, 0.2, 0.2, 0.2, 0.9)):
+        look(store, START + 60 * number, web=Reading("healthy", took), box=BAD)
+    if rolled:
+        refreshed(store)
+    keys = dict(store.rows("SELECT id, key FROM heartbeat_components"))
+    found = rollups.hourly(store, START, START + HOUR)
+    (web,), (box,) = found[keys["web"]], found[keys["box"]]
+    assert web.answered == 5 and web.median_us == pytest.approx(200_000, rel=0.05)
+    assert (box.answered, box.median_us) == (0, None)

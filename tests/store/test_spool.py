@@ -203,3 +203,14 @@ def test_memory_that_belongs_to_others_is_not_used(store: Database, tmp_path: Pa
             begun(store, folder / "spool.db")
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_beat_keeps_the_time_of_its_arrival_by_the_clock_of_the_store(store: Database, tmp_path: Path) -> None:
+    """This host's clock is an hour behind: with its own time the beat would be an hour old, and an alert."""
+    kept = begun(store, tmp_path / "spool.db")
+    beats.add(kept, Beat("a", NOW + 60, "success"))
+    store.ahead = 3_600.0
+    for _ in range(2):
+        replayed(kept, store)
+    assert store.rows("SELECT at FROM heartbeat_beats") == [(NOW + 3_660,)]
+    kept.close()

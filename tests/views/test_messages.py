@@ -102,6 +102,7 @@ TYPES = [
     ),
     *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
     *("store_went_back", "observer_back", "unconfirmed", "unconfirmed_ended", "lock_held", "lock_free"),
+    "clock_suspect",
     *("report", "test"),
 ]
 

@@ -38,4 +38,5 @@ def command(
     event = "start" if start else "fail" if fail or exit_code else "success"
     kept = bounded(message, _MESSAGE) or None  # a byte that is no text must not cost the beat
     with app.steering_store() as db:
-        beats.add(db, beats.Beat(component, app.now(), event, exit_code, kept, rid and bounded(rid, _RID)))
+        at = app.now() + (db.ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
+        beats.add(db, beats.Beat(component, at, event, exit_code, kept, rid and bounded(rid, _RID)))

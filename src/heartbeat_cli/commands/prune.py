@@ -3,15 +3,27 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.errors import HeartbeatError
 
 
 @click.command("prune")
 @pass_app
 def command(app: App) -> None:
     """Forget what is older than [retention] says: single heartbeats, metrics, incidents."""
+    from heartbeat_cli.passes import watching
     from heartbeat_cli.store import retention
 
     with app.working_store() as db:
+        now = app.now()
+        if reason := watching.suspicion(db, app.config.observer, now):
+            raise HeartbeatError(
+                f"prune: nothing dropped, this host's clock is suspect: {reason}; set the clock right, or, if it is,"
+                " prune again after an hour of regular passes"
+            )
+        if reason := watching.held_by_another(db, app.config.observer, now):
+            raise HeartbeatError(
+                f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
+            )
         db.patience = None  # no pass waits for it
-        for table, gone in (retention.prune(db, app.config.retention, app.now()) or {}).items():
+        for table, gone in (retention.prune(db, app.config.retention, now) or {}).items():
             click.echo(f"{table}: {gone} dropped")

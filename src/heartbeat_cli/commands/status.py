@@ -142,15 +142,20 @@ def _nobody_reads(app: App) -> list[str]:
 def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     from heartbeat_cli.domain.coverage import is_late
     from heartbeat_cli.domain.plain import duration
-    from heartbeat_cli.passes import check
+    from heartbeat_cli.passes import check, watching
     from heartbeat_cli.store import gaps, sights
 
+    suspect = watching.suspicion(db, app.config.observer, now)
     lines, every, watches = [], check.expected_every(db, app.config), gaps.watches(db)
     silent = sights.silent(db, app.config.observer, watches, now)
     for host, watch in watches.items():
         if host != app.config.observer:
             if host in silent:
                 lines.append(f"heartbeat: {host} has made no pass for {duration(now - silent[host])}")
+        elif suspect is not None:
+            lines.append(
+                f"heartbeat: the clock of this host is suspect: {suspect}; nothing is pruned until it is right"
+            )
         elif is_late(watch.ended, now, every):
             lost = duration(now - watch.ended)
             lines.append(f"heartbeat: no pass for {lost}: does cron run? `heartbeat doctor` looks")

@@ -37,7 +37,8 @@ class Degraded(NamedTuple):
 class Watch(NamedTuple):
     """How far an observer's regular passes have come: the last one's start and end; `ahead`, the farthest they had
     come before the clock was set back; the last gap between two of them, if any; how many seconds after a pass the
-    next one was expected; and since when they have come without a gap, 0 once that was long enough to count on them."""
+    next one was expected; since when they have come without a gap, 0 once that was long enough to count on them; and
+    `owed`, the end of a gap that people have not been notified of (0: none)."""
 
     started: float
     ended: float
@@ -45,6 +46,13 @@ class Watch(NamedTuple):
     gap: tuple[float, float] | None = None
     every: float = TICK
     since: float = 0.0
+    owed: float = 0.0
+
+    def moved(self, by: float) -> "Watch":
+        """The same watch by a clock that is `by` seconds ahead of the one it went by."""
+        ahead, owed, since = (one and one + by for one in (self.ahead, self.owed, self.since))
+        gap = self.gap and (self.gap[0] + by, self.gap[1] + by)
+        return Watch(self.started + by, self.ended + by, ahead, gap, self.every, since, owed)
 
     @property
     def regular(self) -> bool:
@@ -97,13 +105,27 @@ def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | No
 
 
 def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:
-    """The watch after one more regular pass."""
+    """The watch after one more regular pass. Where the clock was set back and had jumped ahead before, over what looked
+    like a gap, that time is not over: passes had come as far as the begin of the gap, and no further."""
     if watch is None:
         return Watch(started, ended, every=every, since=started)
-    ahead = max(watch.ahead, watch.ended) if started < watch.started or watch.ahead > started else 0.0
+    ahead, before, owed = watch.ahead, watch.gap, watch.owed
+    if started < watch.started:
+        if before is not None and before[1] > started:
+            ahead, before = max(ahead, before[0]), cut(before, started, every)
+            owed = started if owed and before else 0.0
+        else:
+            ahead = max(ahead, watch.ended)
+    if gap is not None:
+        before, owed = (gap.started, gap.ended), gap.ended
     since = started if watch.since and gap else min(watch.since, started)
     since = 0.0 if started - since >= _REGULAR * every else since
-    return Watch(started, ended, ahead, (gap.started, gap.ended) if gap else watch.gap, every, since)
+    return Watch(started, ended, ahead if ahead > started else 0.0, before, every, since, owed)
+
+
+def cut(gap: tuple[float, float], now: float, tick: float) -> tuple[float, float] | None:
+    """What a gap that reaches beyond `now` comes to: the part until then, if that is a gap."""
+    return (gap[0], now) if is_late(gap[0], now, tick) else None
 
 
 def union(spans: Iterable[tuple[float, float | None]], start: float, end: float) -> float:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from heartbeat_cli import engine, plugins
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, watched_by
-from heartbeat_cli.domain.coverage import MISSED, TICK, missed, watched
+from heartbeat_cli.domain.coverage import MISSED, TICK, missed
 from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.domain.sight import blinded
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
-from heartbeat_cli.passes import ahead, sight
+from heartbeat_cli.passes import ahead, sight, watching
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import beats, clock, gaps, passes, preferences, states
+from heartbeat_cli.store import beats, gaps, passes, preferences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Pass, Remembered
 
@@ -83,7 +83,7 @@ def keep(db: Database, config: Config, seen: Checked) -> None:
     with db.transaction():
         passes.save(db, seen.done, mine, config.components)
         if seen.regular:
-            _go_on_watching(db, config, seen)
+            watching.go_on(db, config, seen.started, seen.done.finished, seen.tick)
 
 
 def _still_here(db: Database, config: Config, seen: Checked) -> None:
@@ -92,19 +92,7 @@ def _still_here(db: Database, config: Config, seen: Checked) -> None:
     before = gaps.watch(db, config.observer)
     if before is not None and abs(seen.started - before.started) > MISSED * before.every / 2:
         with db.transaction():
-            _go_on_watching(db, config, seen)
-
-
-def _go_on_watching(db: Database, config: Config, seen: Checked) -> None:
-    before = gaps.watch(db, config.observer)
-    if before is not None and seen.started < before.started:
-        others = (one.started for host, one in gaps.watches(db).items() if host != config.observer)
-        ours_is_wrong = any(started > seen.started for started in others)
-        clock.set_back(db, seen.started, config.observer if ours_is_wrong else None)
-    gap = missed(before, config.observer, seen.started, seen.tick)
-    if gap is not None:
-        gaps.note(db, gap)
-    gaps.keep_watch(db, config.observer, watched(before, gap, seen.started, seen.done.finished, seen.tick))
+            watching.go_on(db, config, seen.started, seen.done.finished, seen.tick)
 
 
 def look(asked: list[engine.Asked]) -> dict[str, Reading]:
@@ -132,6 +120,7 @@ def look_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> 
     memory = {**asked.look.memory, **seen.memory}
     if getattr(plugins.load("monitors", asked.component.kind), "WANTS_BEATS", False):
         memory |= beats.recent(db, asked.component.id)
+        now += db.ahead or 0.0
     return asked._replace(look=asked.look._replace(memory=memory, now=now))
 
 
@@ -173,13 +162,14 @@ def _look(
     memory = last[component.id].memory if component.id in last else {}
     if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
+        now += db.ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
     return Look(component.id, component.timeout(pace), now, memory)
 
 
 def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:
-    """When this host last did not watch, perhaps until just now: it may have slept, and its jobs with it."""
-    before = gaps.watch(db, config.observer)
+    """When this host last did not watch, perhaps until just now: it may have slept, and its jobs with it. By the
+    store's clock, as beats are."""
+    before, ahead = gaps.watch(db, config.observer), db.ahead or 0.0
     gap = missed(before, config.observer, now, _tick(_own(config), pace))
-    if gap is not None:
-        return gap.started, gap.ended
-    return before.gap if before else None
+    found = (gap.started, gap.ended) if gap is not None else before.gap if before else None
+    return found and (found[0] + ahead, found[1] + ahead)

@@ -16,7 +16,7 @@ from heartbeat_cli.passes.details import Surroundings
 from heartbeat_cli.passes.missed import missed
 from heartbeat_cli.passes.remind import Pressing, remind
 from heartbeat_cli.passes.tell import listeners, post, tell
-from heartbeat_cli.store import alerts, passes, recoveries, silences, states
+from heartbeat_cli.store import alerts, gaps, passes, recoveries, silences, states
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.passes import Waiting
 from heartbeat_cli.store.silences import Silence
@@ -89,8 +89,7 @@ class _Room:
             self._tell_what_was_kept_back(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
         if self._together is not None:
             self._look_at_the_others(self._together)
-        if reason := missed(self.db, self.config, [one.started for one in waiting], lambda: self._quiet, self.now):
-            self.verdicts.append(Verdict(self.config.observer, "missed_runs", reason))
+        self._tell_of_this_host()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
 
@@ -129,11 +128,24 @@ class _Room:
             found = silent.watch_over(self.db, self.config, lambda: self._quiet, self.now)
             self.verdicts += [Verdict(*one) for one in found]
 
+    def _tell_of_this_host(self) -> None:
+        """Runs that did not come, and a clock that cannot be trusted."""
+        watch, suspect = gaps.own(self.db, self.config.observer)
+        if suspect is not None and not suspect.told:
+            from heartbeat_cli.passes import suspect_clock
+
+            reason = suspect_clock.tell(self.db, self.config, suspect, self._quiet, self.now)
+            self.verdicts.append(Verdict(self.config.observer, "clock_suspect", reason))
+        if missing := missed(self.db, self.config, watch, lambda: self._quiet, self.now):
+            self.verdicts.append(Verdict(self.config.observer, "missed_runs", missing))
+
     def _close_what_was_removed(self) -> None:
         known, here = self.config.components, self.config.observer
         if any(id_ not in known or not watched_by(known[id_], here) for id_ in self._open):
-            from heartbeat_cli.passes import removed
+            from heartbeat_cli.passes import removed, watching
 
+            if watching.suspicion(self.db, here, self.now) is not None:
+                return  # by a wrong clock nothing is old
             for id_, reason in removed.close(self.db, self.config, self._open, self.now).items():
                 del self._open[id_]
                 self.verdicts.append(Verdict(id_, "closed", reason))

@@ -1,11 +1,13 @@
-"""Runs that did not come, noticed by the first one that did: told once, of the host and not of its components."""
+"""Runs that did not come, noticed by the first one that did and told by the next: once, of the host and
+not of its components.
+"""
 
 from collections.abc import Callable, Iterable
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import goes_to
-from heartbeat_cli.domain.coverage import silent_after
+from heartbeat_cli.domain.coverage import Watch, silent_after
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.tell import add, muted, tell_of_observer
@@ -14,20 +16,19 @@ from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import wording
 
-_SAME = 0.001  # seconds: a store keeps microseconds
-
 
 def missed(
-    db: Database, config: Config, started: Iterable[float], quiet: Callable[[], Iterable[Silence]], now: float
+    db: Database, config: Config, watch: Watch | None, quiet: Callable[[], Iterable[Silence]], now: float
 ) -> str | None:
-    """Tell of the gap that one of the passes which `started` then has ended, if there is one that matters; gives the
-    reason. A silence of everything, or of this host's name, keeps it back."""
-    watch = gaps.watch(db, config.observer)
-    if watch is None or watch.gap is None or not watch.regular:
+    """Notify of the gap that the watch still owes people, if it matters; gives the reason. The pass that found the gap
+    does not: its clock may have jumped. The next one does, if the clock still stands after the gap. A silence of
+    everything, or of this host's name, keeps it back."""
+    if watch is None or watch.gap is None or not watch.owed or watch.started <= watch.owed:
+        return None
+    gaps.keep_watch(db, config.observer, watch._replace(owed=0.0))
+    if not watch.regular:
         return None
     begun, ended = watch.gap
-    if not any(abs(one - ended) < _SAME for one in started):
-        return None
     from heartbeat_cli.passes import silent
     from heartbeat_cli.passes.check import expected_every
 

@@ -69,7 +69,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         alerts.deliveries(db, [alert.id for alert in told]),
         missed,
         degraded,
-        _coverage(db, span, missed),
+        _coverage(db, span, missed, now),
         until,
         total(tallies),
         gap_seconds=union(((one.started, one.ended) for one in missed), span.start, until),
@@ -215,10 +215,10 @@ def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
     return common(of) if of else missed
 
 
-def _coverage(db: Database, span: Period, missed: list[Gap]) -> float | None:
+def _coverage(db: Database, span: Period, missed: list[Gap], now: float | None) -> float | None:
     """Share of the period, as far as it has come, that was watched: before the first pass of all nothing was, and
     after the last one nothing is known yet."""
-    edges = gaps.edges(db)
+    edges = gaps.edges(db, now)
     if edges is None or edges[0] >= span.end:
         return None
     unwatched = [*missed, Gap("", min(span.start, edges[0]), edges[0], "not yet installed")]

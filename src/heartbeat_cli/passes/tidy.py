@@ -12,6 +12,7 @@ from pathlib import Path
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.coverage import hour_of
 from heartbeat_cli.errors import StoreError
+from heartbeat_cli.passes import watching
 from heartbeat_cli.store import preferences
 from heartbeat_cli.store.database import Database
 
@@ -22,12 +23,14 @@ _NAME = "tidied/"  # and the observer, among the settings: the hour rolled up to
 
 
 def tidy(db: Database, config: Config, now: float) -> None:
-    """Roll up and prune, if it is time to. `db` is the store itself, never a spool."""
+    """Roll up and prune, if it is time to, and the clock that says so is not suspect. `db` is the store itself, never a
+    spool."""
     db.patience = None
     with suppress(StoreError):
         rolled, prune_at = _last(db, config.observer)
         due = not prune_at - _DAY <= now < prune_at
-        if due or rolled != hour_of(now):
+        if (due or rolled != hour_of(now)) and watching.suspicion(db, config.observer, now) is None:
+            due = due and watching.held_by_another(db, config.observer, now) is None
             preferences.put(db, _NAME + config.observer, json.dumps(_tidied(db, config, now, prune_at, due)))
 
 

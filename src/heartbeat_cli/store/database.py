@@ -5,7 +5,6 @@ REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is tau
 Statements never hold a literal `?` or `%`.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli import trusted
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
+from heartbeat_cli.store import sqlite_file
 
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
@@ -40,8 +39,9 @@ class Database:
 
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
     PostgreSQL keeps it: what takes long in a file of this machine is at work.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. `identity` is the
-    store's own, `watched` how far an observer's passes have come in it: both are known after `schema.opened`."""
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
+    `identity` is the store's own, `watched` how far an observer's passes have come in it, and `ahead` by how many whole
+    seconds the clock of the store's server is ahead of this host's (None where there is no such server)."""
 
     dialect: str
     begin: str
@@ -50,6 +50,7 @@ class Database:
     patience: float | None = None
     identity = ""
     watched: str | None = None
+    ahead: float | None = None
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -62,6 +63,10 @@ class Database:
         """Run one statement and return what it gives."""
         cursor = self._execute(sql, params)
         return cursor.fetchall() if cursor.description else []
+
+    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+        """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
+        return self.rows(f"{select} {rest}", params)
 
     def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
@@ -149,7 +154,7 @@ class SQLite(Database):
         self.where = str(path)
         connection = None
         try:
-            _prepare_file(path)
+            sqlite_file.prepare(path)
             connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
             connection.create_function("to_timestamp", 1, lambda at: at, deterministic=True)
             super().__init__(connection, sqlite3.Error)
@@ -159,7 +164,7 @@ class SQLite(Database):
             if sole:
                 self._cursor("PRAGMA locking_mode=EXCLUSIVE", ())
             else:
-                _use_wal(connection, time.monotonic() + timeout)
+                sqlite_file.use_wal(connection, time.monotonic() + timeout)
         except OSError as error:
             raise Failure(str(path), error.strerror or str(error)) from error
         except sqlite3.Error as error:
@@ -169,28 +174,6 @@ class SQLite(Database):
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         return self._connection.execute(sql, params)
-
-
-def _use_wal(connection: Any, until: float) -> None:
-    """Change the journal mode. That wants the file alone for a moment, and SQLite does not wait for it as it does for
-    everything else: of several first starts at once all but one would be told `database is locked`."""
-    import sqlite3
-
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() >= until:
-                raise
-            time.sleep(0.02)
-
-
-def _prepare_file(path: Path) -> None:
-    """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all.
-    Raises OSError for what is no regular file (SQLite would read a device, and wait for a FIFO), or not ours alone."""
-    trusted.make_folder(path.parent)
-    os.close(trusted.open_file(path, os.O_RDWR | os.O_CREAT))
 
 
 class Postgres(Database):
@@ -226,6 +209,15 @@ class Postgres(Database):
                 yield
         finally:
             self._timeout, self.begin = usual
+
+    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+        asked = time.time()
+        rows = self.rows(f"{select}, clock_timestamp() {rest}", params)
+        if rows:
+            # It was read between these two moments: only what lies outside of them is a difference.
+            there, answered = rows[0][-1], time.time()
+            self.ahead = float(int(there - min(max(there, asked), answered)))
+        return [row[:-1] for row in rows]
 
     def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for

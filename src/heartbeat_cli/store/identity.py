@@ -13,16 +13,17 @@ _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here bef
 
 _VERSION = (
     "SELECT version, (SELECT value FROM heartbeat_settings WHERE name = ?),"
-    " (SELECT value FROM heartbeat_settings WHERE name = ?) FROM heartbeat_schema"
+    " (SELECT value FROM heartbeat_settings WHERE name = ?)"
 )
 
 _NOTE = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
 def version(db: Database, observer: str) -> int:
-    """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity and how far
-    the observer has come are read in the same round trip, into `db.identity` and `db.watched`."""
-    rows = db.rows(_VERSION, (_NAME, WATCHED + observer))
+    """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity, how far the
+    observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watched` and
+    `db.ahead`."""
+    rows = db.rows_on_time(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
     found, db.identity, db.watched = rows[0][0], rows[0][1] or "", rows[0][2]

@@ -137,6 +137,11 @@ def forget(db: Database, hour: int) -> None:
     preferences.put(db, _FORGOTTEN, str(max(hour, forgotten(db))))
 
 
+def remember_from(db: Database, hour: int) -> None:
+    """The mark that `forget` moves is ahead of what has really gone: single looks are kept from this hour on."""
+    preferences.put(db, _FORGOTTEN, str(hour))
+
+
 def plan(db: Database, start: float, end: float) -> Plan:
     """How to read a span. Where single looks are forgotten an hour belongs to the span it begins in."""
     gone = forgotten(db)

@@ -155,7 +155,8 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
         for table in tables.ALL:
             if table not in _JUDGED:
                 rows = _changed(table, spool, seed)
-                table.merge(db, [row for row in rows if not (late and str(row[0]).startswith(WATCHED))])
+                rows = [row for row in rows if not (late and str(row[0]).startswith(WATCHED))]
+                table.merge(db, _by_its_clock(rows, db.ahead or 0.0) if table is tables.BEATS else rows)
         for gap in gaps.between(spool, 0.0, now):
             gaps.note(db, gap)
     last = 0
@@ -202,6 +203,12 @@ def _changed(table: tables.Travelling, spool: Database, seed: mirror.Snapshot) -
     old = set(seed.get(table.name, []))
     rows = [row for row in table.select(spool) if row not in old]
     return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_JUDGED_SETTINGS, LOCAL))]
+
+
+def _by_its_clock(beats: list[Row], ahead: float) -> list[Row]:
+    """Beats bear the time of their arrival at the spool, by this host's clock: here it is by the store's."""
+    place = tables.BEATS.columns.index("at")
+    return [(*row[:place], row[place] + ahead, *row[place + 1 :]) for row in beats]
 
 
 def _new_components(spool: Database, db: Database) -> list[Row]:

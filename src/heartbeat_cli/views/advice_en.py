@@ -18,6 +18,7 @@ DESCRIPTIONS = {
     "recovery_braked": "It was restarted as often as the configuration allows; more would only do harm.",
     "recovery_held": "What would restart it has a reason not to; that reason is below.",
     "missed_runs": "Between two runs there was a gap: nothing was looked at meanwhile.",
+    "clock_suspect": "Meanwhile components are checked as ever, but nothing is pruned and no incident closed by age.",
     "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
     "observer_silent": "Another host that should be looking has stored nothing for a while.",
     "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
@@ -83,6 +84,11 @@ RECOMMENDATIONS = {
     "missed_runs": (
         "Check that cron runs: systemctl status cron, heartbeat doctor.",
         "Check whether the machine slept, was off, or had no time: uptime, last reboot.",
+    ),
+    "clock_suspect": (
+        "Compare the time of this host with that of the store's: date, timedatectl, chronyc tracking.",
+        "Set it right, and see that it is kept right: systemctl status chrony systemd-timesyncd.",
+        "If it is right and the host was off for days: do nothing; after an hour of passes it is trusted again.",
     ),
     "observer_blind": (
         "Check this host's network: ip addr, ip route, resolvectl status.",

@@ -18,6 +18,7 @@ DESCRIPTIONS = {
     "recovery_braked": "重新啟動次數已達設定上限，再試只會有害。",
     "recovery_held": "自動修復有理由不執行；原因見下。",
     "missed_runs": "兩次執行之間出現空檔，期間沒有進行任何檢查。",
+    "clock_suspect": "期間照常檢查各組件，但不會清理舊記錄，亦不會因逾時而結束事故。",
     "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
@@ -83,6 +84,11 @@ RECOMMENDATIONS = {
     "missed_runs": (
         "檢查 cron 是否運行：systemctl status cron、heartbeat doctor。",
         "檢查主機曾否休眠、關機或過於繁忙：uptime、last reboot。",
+    ),
+    "clock_suspect": (
+        "比較本機與儲存庫主機的時間：date、timedatectl、chronyc tracking。",
+        "校正時間，並確保時間同步服務正常：systemctl status chrony systemd-timesyncd。",
+        "如時間正確，只是主機曾關機數日：毋須處理，執行一小時後便會恢復信任。",
     ),
     "observer_blind": (
         "檢查本機網絡：ip addr、ip route、resolvectl status。",

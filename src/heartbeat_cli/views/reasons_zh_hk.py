@@ -42,6 +42,13 @@ REASONS = {
         "某個程序佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
     ),
     "passes are made again": "已恢復執行",
+    "its clock is {t} after the last pass": "系統時間比上次執行遲 {t}",
+    "its clock is {t} before the last pass": "系統時間比上次執行早 {t}",
+    "its clock is {t} behind the store's": "系統時間比儲存庫慢 {t}",
+    "its clock is {t} ahead of the store's": "系統時間比儲存庫快 {t}",
+    "until it is right nothing is pruned or closed": "時間恢復正確前，不會清理記錄或結束事故",
+    "an hour of passes agrees with it: it is taken for right": "一小時內各次執行的時間一致，視為正確",
+    "it agrees with the last pass and the store again": "系統時間已與上次執行及儲存庫一致",
     "it makes passes again": "它已恢復執行",
     # recovery
     "it is no longer in the configuration": "它已不在設定檔中",

@@ -27,6 +27,8 @@ TITLES = {
     "command_down": "{name} reports a problem",
     "unwatched": "{name} is no longer watched",
     "missed_runs": "{name}: heartbeat did not run",
+    "clock_suspect": "{name}: its clock cannot be trusted",
+    "clock_trusted": "{name}: its clock can be trusted again",
     "observer_silent": "{name} has stopped watching",
     "observer_back": "{name} watches again",
     "lock_held": "{name}: heartbeat makes no pass, its lock is held",

@@ -27,6 +27,8 @@ TITLES = {
     "command_down": "{name} 報告有問題",
     "unwatched": "{name} 已不再受監察",
     "missed_runs": "{name}：heartbeat 曾經沒有執行",
+    "clock_suspect": "{name}：系統時間不可信",
+    "clock_trusted": "{name}：系統時間已恢復可信",
     "observer_silent": "{name} 已停止監察",
     "observer_back": "{name} 已恢復監察",
     "lock_held": "{name}：heartbeat 的鎖被佔用，無法執行檢查",

@@ -1,0 +1,106 @@
+"""What a wrong clock left in the store is put right once the clock is: see `passes/watching.py`.
+
+`move` brings what was written under a clock that was days or years off to the time it was written in. `marks` takes
+back what lies in the future after a clock that was wrong for so long that it was believed.
+"""
+
+from collections.abc import Iterable
+
+from heartbeat_cli.domain.clock_trust import Stay
+from heartbeat_cli.domain.coverage import HOUR, hour_of
+from heartbeat_cli.store import rollups
+from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.partitions import ensure_day
+from heartbeat_cli.store.schema import worded
+
+_DAY = 86_400
+_DAYS = 400  # that partitions are made for at most
+_LATER = 7_200.0  # seconds that what a pass notes may lie ahead of it: a next try, the end of a grace
+_TIMES = {
+    "heartbeat_state": ("since", "failing_since"),
+    "heartbeat_incidents": ("started", "declared", "ended", "acked"),
+    "heartbeat_alert_rows": ("alert_time",),
+    "heartbeat_outbox": ("created", "next_try", "lease_until", "sent", "failing_since"),
+    "heartbeat_sends": ("at",),
+    "heartbeat_recoveries": ("started", "finished", "verify_until", "verified"),
+    "heartbeat_beats": ("at",),
+    "heartbeat_looks": ("at", "before", "ended"),
+}
+_WITHIN = "{0} >= to_timestamp(?) AND {0} <= to_timestamp(?)"
+_MOVED = "({0} + (to_timestamp(?) - to_timestamp(?)))"
+
+
+def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: float) -> None:
+    """The clock of this observer is right at `now`, and was wrong for some time after its pass at `since`. What was
+    written in `spans` by the wrong clock is moved to when it was written: where the store's clock does not tell that,
+    to the middle of the time between the two. Call it in the transaction of the pass that noticed."""
+    for first, last, ahead in spans:
+        # Not later than now; by whole seconds, which SQLite's numbers bear without loss.
+        by = ahead or min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1
+        for day in range(int(first + by) // _DAY, int(last + by) // _DAY + 1)[:_DAYS]:
+            ensure_day(db, float(day * _DAY))
+        _move_passes(db, observer, (first, last), by)
+        for table, columns in _TIMES.items():
+            for column in columns:
+                sql = f"UPDATE {table} SET {{0}} = {_MOVED} WHERE {_WITHIN}".format(column)
+                db.run(sql, (by, 0.0, first, last + _LATER))
+        sql = f"UPDATE heartbeat_silences SET starts = {_MOVED}, ends = {_MOVED.format('ends')} WHERE {_WITHIN}"
+        db.run(sql.format("starts"), (by, 0.0, by, 0.0, first, last + _LATER))
+
+
+def _move_passes(db: Database, observer: str, span: tuple[float, float], by: float) -> None:
+    """The passes of a span, with all that was seen in them. Their hours are to be worked out anew."""
+    mine = f"observer = (SELECT key FROM heartbeat_observers WHERE id = ?) AND {_WITHIN.format('started')}"
+    at, of = f"SET at = {_MOVED.format('at')} WHERE {_WITHIN.format('at')}", (by, 0.0, *span, observer, *span)
+    db.run(f"UPDATE heartbeat_log {at} AND pass IN (SELECT key FROM heartbeat_pass_rows WHERE {mine})", of)
+    db.run(f"UPDATE heartbeat_samples {at} AND at IN (SELECT started FROM heartbeat_pass_rows WHERE {mine})", of)
+    started = _MOVED.format("started")
+    sql = (
+        f"UPDATE heartbeat_pass_rows SET started = {started},"
+        f" last_hour = last_hour - {{hour:started}} + {{hour:{started}}} + 1 WHERE {mine}"
+    )
+    db.run(worded(sql, db.dialect), (by, 0.0, by, 0.0, observer, *span))
+    sql = (
+        "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
+        f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {mine}"
+        " ON CONFLICT (pass) DO UPDATE SET stale = excluded.stale, last_hour = excluded.last_hour"
+    )
+    db.run(worded(sql, db.dialect), (observer, span[0] + by, span[1] + by))
+
+
+def marks(db: Database, now: float) -> None:
+    """Take back the marks and rollups that lie ahead of `now`: hours that are not over are rolled up again when they
+    are, and single heartbeats are forgotten no further than they have gone."""
+    rollups.take_turns(db)
+    hour = hour_of(now)
+    db.run("DELETE FROM heartbeat_hours WHERE hour > ?", (hour,))
+    db.run("DELETE FROM heartbeat_hour_gauges WHERE hour > ?", (hour,))
+    _mark(db, "started >= to_timestamp(?)", float((hour + 1) * HOUR))
+    if rollups.forgotten(db) <= hour:
+        return
+    ((first,),) = db.rows("SELECT min(started) FROM heartbeat_pass_rows WHERE started <= to_timestamp(?)", (now,))
+    rollups.remember_from(db, hour if first is None else hour_of(first))
+    # Under that mark hours counted as rolled up that were not, or not to their end.
+    whole = "SELECT hour FROM heartbeat_hours WHERE hour < (SELECT max(hour) FROM heartbeat_hours)"
+    _mark(db, f"started <= to_timestamp(?) AND {{hour:started}} NOT IN ({whole})", now)
+
+
+def _mark(db: Database, which: str, at: float) -> None:
+    """The hours that these passes began in are to be rolled up anew."""
+    sql = (
+        "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
+        f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {which}"
+        " ON CONFLICT (pass) DO UPDATE SET stale = CASE WHEN heartbeat_pending.stale <= excluded.stale"
+        " THEN heartbeat_pending.stale ELSE excluded.stale END"
+    )
+    db.run(worded(sql, db.dialect), (at,))
+
+
+def discount(db: Database, observer: str, now: float) -> None:
+    """What this observer saw after `now` was seen under a clock that had jumped ahead: it speaks for no time."""
+    later = "SELECT p.key FROM heartbeat_pass_rows p JOIN heartbeat_observers o ON o.key = p.observer WHERE o.id = ?"
+    db.run(
+        f"UPDATE heartbeat_log SET reach = 0 WHERE at > to_timestamp(?) AND pass IN ({later}"
+        " AND p.started > to_timestamp(?))",
+        (now, observer, now),
+    )
