@@ -25,8 +25,9 @@ from heartbeat_cli.errors import UsageError
 def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
     """Show every component's state as stored, without looking anew.
 
-    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never looked at). Exit code 1
-    when some are not healthy, or have not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
+    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never judged); and
+    unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or unobserved, or have
+    not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")
@@ -75,7 +76,18 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     shown = tables.colored(table, locale) if _colors() else table
     heading = [tables.fitting(one, width) for one in (f"{at}  {verdict}", *remarks)]
     lines = [*heading, "", *shown.splitlines()]
-    told = ("state", "status", "late", "incident", "held_by", "acked", "quiet", "needs_person", "waits_for_you")
+    told = (
+        "state",
+        "unobserved",
+        "status",
+        "late",
+        "incident",
+        "held_by",
+        "acked",
+        "quiet",
+        "needs_person",
+        "waits_for_you",
+    )
     news = (
         [remark.split(":")[0] for remark in remarks],
         [[row["component"], *(row[key] for key in told)] for row in made],

@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "observer_blind": "Nothing remote answers, so the trouble is at this host: of its components nothing is said.",
     "observer_silent": "Another host that should be looking has stored nothing for a while.",
     "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
+    "unobserved": "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
 }
 
@@ -95,6 +96,21 @@ RECOMMENDATIONS = {
         "Look at it yourself, best from another place.",
         "Bring the other hosts back: heartbeat observers shows which of them watch.",
         "If a host is gone for good, lower `quorum`; by hand: heartbeat recover --component {id} --force.",
+    ),
+    "database_unobserved": (
+        "Try the login that heartbeat uses: heartbeat check --component {id}, or psql with its dsn.",
+        "Check the role: psql -c '\\du', and LOGIN, password, pg_hba.conf.",
+        "Check the database yourself meanwhile: nobody else does.",
+    ),
+    "docker_unobserved": (
+        "Check that the Docker daemon runs: systemctl status docker, docker info.",
+        "Check that the user of heartbeat may talk to it: id, ls -l /var/run/docker.sock.",
+        "Check the containers yourself meanwhile: docker ps -a.",
+    ),
+    "unobserved": (
+        "Read the reason above and try it on {observer}: heartbeat check --component {id}.",
+        "Check rights, files and programs that the check needs: heartbeat doctor.",
+        "Check the component yourself meanwhile: nobody else does.",
     ),
     "store_unreachable": (
         "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",

@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
+    "unobserved": "heartbeat 本身無法檢查它，因此無人知道它是否正常；即使故障亦不會被發現。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
 }
 
@@ -95,6 +96,21 @@ RECOMMENDATIONS = {
         "親自查看，最好從另一處查看。",
         "讓其他主機恢復監察：heartbeat observers 列出各主機的情況。",
         "如某主機不再使用，請調低 `quorum`，或人手重啟：heartbeat recover --component {id} --force。",
+    ),
+    "database_unobserved": (
+        "試用 heartbeat 的登入帳戶：heartbeat check --component {id}，或以其 dsn 執行 psql。",
+        "檢查該角色：psql -c '\\du'，以及 LOGIN 權限、密碼和 pg_hba.conf。",
+        "期間請親自檢查資料庫：沒有其他人在監察。",
+    ),
+    "docker_unobserved": (
+        "檢查 Docker daemon 是否運行：systemctl status docker、docker info。",
+        "檢查 heartbeat 的用戶能否連上它：id、ls -l /var/run/docker.sock。",
+        "期間請親自檢查容器：docker ps -a。",
+    ),
+    "unobserved": (
+        "閱讀上述原因，並在 {observer} 上重試：heartbeat check --component {id}。",
+        "檢查所需的權限、檔案和程式：heartbeat doctor。",
+        "期間請親自檢查該組件：沒有其他人在監察。",
     ),
     "store_unreachable": (
         "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",
