@@ -8,6 +8,12 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
+# What makes a row of `--watch` another one.
+_NEWS = (
+    *("state", "unobserved", "status", "late", "incident"),
+    *("held_by", "acked", "quiet", "needs_person", "waits_for_you"),
+)
+
 
 @click.command("status")
 @component_option("Only these; repeatable.")
@@ -76,21 +82,9 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     shown = tables.colored(table, locale) if _colors() else table
     heading = [tables.fitting(one, width) for one in (f"{at}  {verdict}", *remarks)]
     lines = [*heading, "", *shown.splitlines()]
-    told = (
-        "state",
-        "unobserved",
-        "status",
-        "late",
-        "incident",
-        "held_by",
-        "acked",
-        "quiet",
-        "needs_person",
-        "waits_for_you",
-    )
     news = (
         [remark.split(":")[0] for remark in remarks],
-        [[row["component"], *(row[key] for key in told)] for row in made],
+        [[row["component"], *(row[key] for key in _NEWS)] for row in made],
     )
     return Picture(lines, 1 if bad else 0, news)
 
