@@ -20,6 +20,7 @@ def checked(**more: Any) -> dict[str, Any]:
 
 def stood(**more: Any) -> dict[str, Any]:
     state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False, "acked": None}
+    state |= {"unobserved": False}
     state |= {"acked_by": None, "quiet": None, "needs_person": False, "waits_for_you": False}
     return checked() | state | more
 
