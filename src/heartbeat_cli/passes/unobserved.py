@@ -134,7 +134,7 @@ def _told(scene: Scene, about: str, members: Sequence[tuple[Component, Observati
     if not sets and not late:
         sets[tuple(one.id for one, _ in members)] = []
     if not sets:
-        yield members[0][0].id, "told", f"{about} was told before: the same cause"
+        yield members[0][0].id, "joined", "the same cause was told before"
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
         add(scene.db, scene.config, alert, channels, scene.now)
@@ -158,7 +158,8 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
     details["started"] = min(_since(scene, *one) for one in members)
     named = _named(scene.config, [one for one, _ in members])
     if len(members) > 1:
-        details["text"] = wording.word("unobserved_all", scene.config.heartbeat.locale, names=", ".join(ids))
+        comma = wording.word("names_comma", scene.config.heartbeat.locale)
+        details["text"] = wording.word("unobserved_all", scene.config.heartbeat.locale, names=comma.join(ids))
     severity: Severity = worst_severity(unobserved_severity(one) for one, _ in members)
     return Alert(
         id=f"{about}/{type_}{suffix}",
@@ -176,9 +177,9 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
 def _named(config: Config, members: Sequence[Component]) -> Component:
     """The first component under the names of all of them."""
     names = [one.name for one in members]
-    shown = ", ".join(names[:_NAMED])
-    if left := len(names) - _NAMED:
-        shown += f" {wording.word('more', config.heartbeat.locale, count=left)}" if left > 0 else ""
+    shown = wording.word("names_comma", config.heartbeat.locale).join(names[:_NAMED])
+    if len(names) > _NAMED:
+        shown += f" {wording.word('more', config.heartbeat.locale, count=len(names) - _NAMED)}"
     return members[0]._replace(common=members[0].common._replace(name=shown))
 
 

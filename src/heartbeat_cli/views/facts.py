@@ -46,7 +46,7 @@ DETAILS = (Detail(2, 2, 300), Detail(0, 2, 300), Detail(0, 0, 300), Detail(0, 0,
 
 
 def family(type_: str) -> str:
-    """What an alert type has in common with others: down, slow, degraded, over, or nothing."""
+    """What an alert type has in common with others: down, slow, degraded, unobserved, over, or nothing."""
     if type_ in _OVER:
         return "over"
     tail = type_.rpartition("_")[2]

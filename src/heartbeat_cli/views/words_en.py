@@ -69,6 +69,7 @@ WORDS = {
     "digest_begun": "{count} new",
     "digest_ended": "{count} over",
     "comma": ", ",
+    "names_comma": ", ",
     "low": "low",
     "medium": "medium",
     "high": "high",

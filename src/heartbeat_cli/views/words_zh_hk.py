@@ -69,6 +69,7 @@ WORDS = {
     "digest_begun": "{count} 項新警報",
     "digest_ended": "{count} 項已結束",
     "comma": "，",
+    "names_comma": "、",
     "low": "低",
     "medium": "中",
     "high": "高",
