@@ -200,6 +200,19 @@ def test_a_channel_that_is_told_late_is_told_now_where_there_is_no_other(scene: 
     assert told(two)[-1][3] == ["first"]
 
 
+def test_an_end_goes_out_in_quiet_hours_if_its_beginning_did(scene: Make) -> None:
+    one = scene(channels={"night": {"quiet_hours": "00:00-23:59", "quiet_severity": "medium"}})
+    for _ in range(3):
+        one.saw(a=UNSEEN)
+    assert one.deliver() == ["docker_unobserved night sent"]
+    one.saw(a=GOOD)
+    assert one.deliver() == ["observed_again night sent"]
+    two = scene({"x": {"kind": "service", "unit": "x.service"}}, {"night": {"quiet_hours": "00:00-23:59"}})
+    for _ in range(3):
+        two.saw(x=UNSEEN)
+    assert told(two)[-1][0] == "service_unobserved" and two.deliver() == [], "what is medium waits for the morning"
+
+
 def test_nothing_reminds(scene: Make) -> None:
     one = scene(heartbeat={"remind_after": 60})
     for _ in range(20):
@@ -349,6 +362,7 @@ def test_an_outage_of_the_store_loses_neither_the_count_nor_the_end(scene: Make,
         one.db = whole
         _bring_back(away, one)
     assert told(one) == [("docker_unobserved", "high", "a, b cannot be checked", ["log"])]
+    assert one.deliver() == ["docker_unobserved log sent"]
     with closing(_spool(one, tmp_path)) as away:
         one.db = away
         one.saw(a=GOOD, b=GOOD)

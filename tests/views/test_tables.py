@@ -131,6 +131,7 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
         (State(0.0, history="S"), last(990.0, "unknown"), False, False),
         (State(0.0, history="S"), last(990.0, "error"), False, False),
         (State(0.0, "suspect"), last(990.0), False, False),
+        (State(0.0, history="S", unknown_count=3, unobserved=True), last(990.0), False, False),
         (State(0.0, history="S"), last(1000.0 - 180.0), True, False),
         (State(0.0, history="S"), last(1000.0 - 181.0), False, True),
         (State(0.0, history="S"), last(2000.0), True, False),

@@ -212,7 +212,7 @@ def _end(scene: Scene, begun: Alert) -> Alert:
     )
     kept = {key: begun.details[key] for key in ("kind", "target", "components", "observer", "started", "cause")}
     return begun._replace(
-        id=f"{begun.id}/observed_again",
+        id=begun.id.replace(f"/{begun.type}", "/observed_again", 1),
         type="observed_again",
         severity="low",
         title=title,
