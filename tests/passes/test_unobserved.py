@@ -210,7 +210,8 @@ def test_an_end_goes_out_in_quiet_hours_if_its_beginning_did(scene: Make) -> Non
     two = scene({"x": {"kind": "service", "unit": "x.service"}}, {"night": {"quiet_hours": "00:00-23:59"}})
     for _ in range(3):
         two.saw(x=UNSEEN)
-    assert told(two)[-1][0] == "service_unobserved" and two.deliver() == [], "what is medium waits for the morning"
+    assert "service_unobserved" in [type_ for type_, *_ in told(two)]
+    assert two.deliver() == [], "what is medium waits for the morning"
 
 
 def test_nothing_reminds(scene: Make) -> None:
