@@ -208,6 +208,7 @@ def test_an_end_goes_out_in_quiet_hours_if_its_beginning_did(scene: Make) -> Non
     one.saw(a=GOOD)
     assert one.deliver() == ["observed_again night sent"]
     two = scene({"x": {"kind": "service", "unit": "x.service"}}, {"night": {"quiet_hours": "00:00-23:59"}})
+    two.now = one.now
     for _ in range(3):
         two.saw(x=UNSEEN)
     assert "service_unobserved" in [type_ for type_, *_ in told(two)]
