@@ -134,6 +134,24 @@ def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> 
     assert [title for _, _, title, _ in told(one)] == ["a, b cannot be checked", "c cannot be checked"]
 
 
+def test_five_hundred_are_one_message_that_a_chat_takes(scene: Make) -> None:
+    one = scene({f"box-{n:03d}": {"kind": "docker", "container": f"box-{n:03d}"} for n in range(500)})
+    for _ in range(3):
+        one.saw(**{id_: UNSEEN for id_ in one.config.components})
+    expected = "box-000, box-001, box-002, box-003, box-004, box-005 and 494 more cannot be checked"
+    assert [title for _, _, title, _ in told(one)] == [expected]
+    assert one.deliver() == ["docker_unobserved log sent"]
+    (sent,) = one.messages
+    assert "box-059 and 440 more" in sent["text"] and len(sent["title"] + sent["text"]) < 4_000
+
+
+def test_a_name_that_is_a_common_word_parts_nobody(scene: Make) -> None:
+    one = scene()
+    for _ in range(3):
+        one.saw(a=Reading("unknown", None, "not a socket"), b=Reading("unknown", None, "not a socket"))
+    assert [title for _, _, title, _ in told(one)] == ["a, b cannot be checked"]
+
+
 def test_one_that_is_checked_less_often_joins_without_a_second_alarm(scene: Make) -> None:
     one = scene()
     for _ in range(2):

@@ -32,7 +32,7 @@ from heartbeat_cli.views import wording
 Looks = Sequence[tuple[Component, Observation]]
 Decided = Iterator[tuple[str, str, str]]  # component, decision, reason
 
-_NAMED = 6  # components in a title; more are counted
+_NAMED, _LISTED = 6, 60  # components in a title and in a message; more are counted
 _SPANS = re.compile(r"\d+(?:\.\d+)?(?= ?(?:ms|s|min)\b)")  # each component has a timeout of its own
 
 
@@ -72,13 +72,17 @@ def _waits_for_its_first_beat(component: Component, state: State | None) -> bool
 def begin(scene: Scene, looks: Looks, quiet: Callable[[], Iterable[Silence]]) -> Decided:
     """Notify people of what is unobserved and of which nobody was notified yet; gives what was decided."""
     groups: dict[str, list[tuple[Component, Observation]]] = {}
+    names: dict[str, re.Pattern[str]] = {}
     for component, seen in looks:
         state = scene.states[component.id]
         if seen.status == "unknown" and not seen.excuse and state.unobserved and state.unobserved_alert is None:
             held = parent_of(component, scene.states, scene.config.components)
             if (held and held.in_fault) or any(one.covers(component, scene.now) for one in quiet()):
                 continue
-            groups.setdefault(_cause(scene.config.observer, component, seen), []).append((component, seen))
+            if component.kind not in names:
+                names[component.kind] = _names(scene.config, component.kind)
+            cause = _cause(scene.config.observer, component, seen, names[component.kind])
+            groups.setdefault(cause, []).append((component, seen))
     for cause, members in groups.items():
         joined = _standing(scene, cause)
         late = [one for one in members if joined is not None and _same(scene, joined, one[0])]
@@ -89,12 +93,18 @@ def begin(scene: Scene, looks: Looks, quiet: Callable[[], Iterable[Silence]]) ->
             yield from _told(scene, incident_id(cause, since), fresh, late=False)
 
 
-def _cause(observer: str, component: Component, seen: Observation) -> str:
-    """What components that share a cause have alike: this host, the kind, and the reason without their own names."""
-    reason = seen.error or ""
-    for name in sorted({target_of(component), component.id, component.name}, key=len, reverse=True):
-        reason = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "*", reason)
-    reason = _SPANS.sub("#", reason)
+def _names(config: Config, kind: str) -> re.Pattern[str]:
+    """What the components of a kind are called, themselves and where they run."""
+    found = {
+        name for one in config.components.values() if one.kind == kind for name in (one.id, one.name, target_of(one))
+    }
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})(?!\w)")
+
+
+def _cause(observer: str, component: Component, seen: Observation, names: re.Pattern[str]) -> str:
+    """What components that share a cause have alike: this host, the kind, and the reason without anybody's name (each
+    of them is left out of all reasons: one may be a common word)."""
+    reason = _SPANS.sub("#", names.sub("*", seen.error or ""))
     return f"{component.kind}_unobserved-{crc32(f'{observer} {reason}'.encode()):08x}"
 
 
@@ -158,8 +168,8 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
     details["started"] = min(_since(scene, *one) for one in members)
     named = _named(scene.config, [one for one, _ in members])
     if len(members) > 1:
-        comma = wording.word("names_comma", scene.config.heartbeat.locale)
-        details["text"] = wording.word("unobserved_all", scene.config.heartbeat.locale, names=comma.join(ids))
+        listed = _listed(scene.config, ids, _LISTED)
+        details["text"] = wording.word("unobserved_all", scene.config.heartbeat.locale, names=listed)
     severity: Severity = worst_severity(unobserved_severity(one) for one, _ in members)
     return Alert(
         id=f"{about}/{type_}{suffix}",
@@ -176,11 +186,16 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
 
 def _named(config: Config, members: Sequence[Component]) -> Component:
     """The first component under the names of all of them."""
-    names = [one.name for one in members]
-    shown = wording.word("names_comma", config.heartbeat.locale).join(names[:_NAMED])
-    if len(names) > _NAMED:
-        shown += f" {wording.word('more', config.heartbeat.locale, count=len(names) - _NAMED)}"
+    shown = _listed(config, [one.name for one in members], _NAMED)
     return members[0]._replace(common=members[0].common._replace(name=shown))
+
+
+def _listed(config: Config, names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    shown = wording.word("names_comma", config.heartbeat.locale).join(names[:most])
+    if len(names) > most:
+        shown += f" {wording.word('more', config.heartbeat.locale, count=len(names) - most)}"
+    return shown
 
 
 def end(scene: Scene, before: Mapping[str, State]) -> Decided:
