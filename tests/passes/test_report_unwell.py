@@ -77,6 +77,19 @@ def test_what_can_be_checked_again_is_still_no_good_day(scene: Scene) -> None:
     assert data(made(scene))["level"] == "warn"
 
 
+def test_nor_is_any_day_that_it_lasted(scene: Scene) -> None:
+    """Told on the 22nd and over on the 24th: the 23rd, on which nothing was told, was no good day either."""
+    for reading in (GOOD, UNSEEN, UNSEEN, UNSEEN):
+        scene.saw(main=GOOD, db=reading)
+    for _ in range(48):
+        scene.saw(step=3_600, main=GOOD, db=UNSEEN)
+    scene.saw(main=GOOD, db=GOOD)
+    for before in (-2, -1, 0):
+        assert made(scene, before).unseen == ("db",)
+    never_well(made(scene, -1)._replace(gaps=[], budget=None, budgets={}), "could not be checked for a time: db")
+    assert made(scene, 1).unseen == ()
+
+
 def test_what_was_never_checked_is_not_counted_as_well(scene: Scene) -> None:
     scene.saw(main=GOOD, db=UNSEEN)
     assert data(made(scene))["verdict"] == "All well: 1 component, no incident."

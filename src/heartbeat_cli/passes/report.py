@@ -91,10 +91,9 @@ def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:
             found["unobserved" if state.unobserved else "failing"].append(Standing(id_, since, error or ""))
     unobserved, failing = (tuple(found[key]) for key in ("unobserved", "failing"))
     still = {one.component for one in unobserved}
-    unseen: dict[str, None] = {}
-    for alert in reversed(made.alerts):
-        if alert.type.endswith("_unobserved"):
-            unseen |= dict.fromkeys(alert.details.get("components") or [alert.component])
+    begun = [one for one in reversed(made.alerts) if one.type.endswith("_unobserved")]
+    ended = [one for one in alerts.observed_again(db, made.period.start) if one.details["started"] < made.period.end]
+    unseen = dict.fromkeys(id_ for one in (*begun, *ended) for id_ in one.details["components"])
     over = tuple(id_ for id_ in unseen if id_ not in still)
     return made._replace(unobserved=unobserved, failing=failing, unseen=over)
 

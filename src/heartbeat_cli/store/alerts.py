@@ -89,6 +89,16 @@ def of_incident(db: Database, incident: str) -> list[Alert]:
     return [as_alert(row) for row in rows]
 
 
+def observed_again(db: Database, since: float) -> list[Alert]:
+    """The alerts since a moment that something can be checked again, oldest first; `details` says since when not."""
+    rows = db.rows(
+        f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_time >= to_timestamp(?)"
+        " AND alert_type = 'observed_again' ORDER BY alert_time, alert_id",
+        (since,),
+    )
+    return [as_alert(row) for row in rows]
+
+
 def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
     """How the notifications of these alerts went."""
     ids = list(alert_ids)
