@@ -27,6 +27,7 @@ from heartbeat_cli.store.beats import Beat, add
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views import dashboard, rows
+from tests.commands.test_status import NO_READER
 from tests.parts.scene import START, Scene
 from tests.parts.stores import opened, store, store_url
 from tests.parts.verb import heartbeat
@@ -316,13 +317,13 @@ def test_a_step_that_has_not_had_its_time_keeps_it_over_a_step_of_the_clock(scen
 def test_status_says_when_nobody_looks(tmp_path: Path) -> None:
     (tmp_path / "heartbeat.toml").write_text('[heartbeat]\n[components.a]\nkind = "command"\ncommand = ["/bin/true"]\n')
     assert heartbeat(tmp_path, "run").code == 0
-    assert heartbeat(tmp_path, "status").err == ""
+    assert heartbeat(tmp_path, "status").err == f"{NO_READER}\n"
     db = opened(f"sqlite:///{tmp_path}/.local/state/heartbeat/heartbeat.db")
     ((name, value),) = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE 'watched/%'")
     preferences.put(db, name, json.dumps([moment - 725 for moment in json.loads(value)[:2]] + [0.0, None]))
     db.close()
     said = heartbeat(tmp_path, "status")
-    assert said.err == "heartbeat: no pass for 12 min: does cron run? `heartbeat doctor` looks\n"
+    assert said.err == f"{NO_READER}\nheartbeat: no pass for 12 min: does cron run? `heartbeat doctor` looks\n"
     assert heartbeat(tmp_path, "status", "--format", "json").err == ""
     assert heartbeat(tmp_path, "status", "--format", "nagios").err == ""
 

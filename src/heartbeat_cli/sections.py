@@ -30,6 +30,8 @@ class Heartbeat(NamedTuple):
         count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
     remind_after: seconds after which a fault that still lasts, and that nobody has acknowledged, is told again, then
         after twice that each time, a day at most; 0: never
+    unobserved_after: checks in a row that could not be made (status `unknown`) until people are notified that the
+        component is unobserved
     templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
     ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
         compatible: each run says there when it begins and how it ended; a secret; default: none
@@ -45,6 +47,7 @@ class Heartbeat(NamedTuple):
     store_timeout: float = 3.0
     reference: tuple[str, ...] | None = None
     remind_after: float = 14_400.0
+    unobserved_after: int = 3
     templates: str | None = None
     ping_url: str | None = None
     ping_every: float | None = None
@@ -135,7 +138,12 @@ SECTIONS = {
 _YEAR = 31_536_000
 _PING_URL = r"(?i)https?://[^\s/?#]+[^\s\x7f]*"
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "heartbeat": {"ping_every": (1, 86_400), "store_timeout": (0.1, 600), "remind_after": (0, _YEAR)},
+    "heartbeat": {
+        "ping_every": (1, 86_400),
+        "store_timeout": (0.1, 600),
+        "remind_after": (0, _YEAR),
+        "unobserved_after": (1, 1_000),
+    },
     "recovery": {
         "timeout": (0.1, 600),
         "verify_wait": (0, 600),

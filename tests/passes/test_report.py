@@ -312,7 +312,7 @@ def test_sent_once_however_often_it_is_asked_for(store: Database, store_url: str
     (message,) = sent(tmp_path)
     assert (message["id"], message["type"]) == ("report_20261122", "report")
     assert "Heartbeats    14, 61.54 % healthy" in message["text"]
-    assert message["title"] == "Daily report 2026-11-22: 1 incident, over by now; nothing needs a person"
+    assert message["title"] == "Daily report 2026-11-22: 1 incident, over by now; the availability target was missed"
 
 
 def test_a_day_that_is_not_over_does_not_stand_for_the_whole(store: Database, store_url: str, tmp_path: Path) -> None:

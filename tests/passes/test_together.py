@@ -14,12 +14,14 @@ from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.replay import replay
+from heartbeat_cli.domain.result import Reading
 from heartbeat_cli.passes import report
 from heartbeat_cli.store import company, mirror, recoveries, silences, spans, spool, states, summary
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.silences import Silence
 from heartbeat_cli.views.reasons import translated
 from tests.parts.hosts import STEP, Hosts
+from tests.parts.scene import Scene
 from tests.parts.stores import opened
 
 Make = Callable[..., Hosts]
@@ -115,6 +117,29 @@ def test_a_quorum_that_is_never_met_by_one_host_alone(hosts: Make) -> None:
     assert one.told() == ["unconfirmed"]
     assert one.round(1, a="healthy") == ["web unconfirmed_ended"]
     assert one.told() == ["unconfirmed", "unconfirmed_ended"]
+
+
+def test_a_doubt_is_told_after_as_many_rounds_as_make_a_fault(hosts: Make) -> None:
+    """One failing check is a blip here as elsewhere: people would be woken by each of them."""
+    one = hosts("a", quorum=2)
+    for _ in range(3):
+        assert one.round(2, a="error") == [] and one.told() == []
+        one.round(a="healthy")
+    assert one.round(2, a="error") == []
+    assert one.round(a="error") == ["web unconfirmed"] and one.told() == ["unconfirmed"]
+
+
+def test_a_quorum_holds_for_a_host_that_is_alone_though_others_have_none(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """One of its components asks for two hosts and the other for none: without the rest, one host's word would make a
+    fault of the first, and restart it."""
+    shared, own = ({"kind": "tcp", "host": "192.0.2.1", "port": port} for port in (1, 2))
+    scene = Scene(store, store_url, tmp_path, {"shared": shared | {"quorum": 2}, "own": own})
+    bad = Reading("error", None, "no route")
+    decided = [line for _ in range(4) for line in scene.saw(shared=bad, own=bad)]
+    assert "own opened" in decided and "shared opened" not in decided
+    assert list(scene.incidents) == ["own"]
 
 
 def test_a_doubt_that_becomes_a_fault_is_told_as_that(hosts: Make) -> None:

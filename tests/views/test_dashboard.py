@@ -111,6 +111,18 @@ def test_a_component_that_is_no_longer_looked_at_is_not_shown_as_healthy(tmp_pat
     assert said(made).count("not looked at any more") == 10
 
 
+def test_beside_what_is_not_known_nothing_is_said_to_work(tmp_path: Path) -> None:
+    """One warning beside a component that was never checked: "All work" would count that one, too."""
+
+    def story(id_: str, ago: float, chance: Any) -> Reading:
+        if id_ == "main":
+            return Reading("degraded", 2.0, "slow: 2 s")
+        return Reading("unknown", None, "no idea") if id_ == "db" and ago < 100 else Reading("healthy", 0.1)
+
+    made = said(page(deployment.config(tmp_path), story))
+    assert "1 of 10 components to watch" in made and "1 not known" in made and "All work" not in made
+
+
 def test_silences_and_acknowledgements_are_shown(tmp_path: Path) -> None:
     config = deployment.config(tmp_path)
     with deployment.store(config) as db:

@@ -8,7 +8,7 @@ from heartbeat_cli.views import nagios
 
 
 def row(component: str, status: str = "healthy", state: str = "healthy", **more: Any) -> dict[str, Any]:
-    values = {"response_time": None, "error": None, "age": 1.0, "late": False}
+    values = {"response_time": None, "error": None, "age": 1.0, "late": False, "unobserved": False}
     return {"component": component, "status": status, "state": state, **values, **more}
 
 
@@ -64,6 +64,15 @@ def test_a_check(rows: list[dict[str, Any]], line: str, code: int) -> None:
             "HEARTBEAT CRITICAL - z: refused; w0: slow; w1: slow; w2: slow; w3: slow; and 2 more",
             2,
         ),
+        # what cannot be checked is UNKNOWN, unless something is CRITICAL; a fault stays one until it is seen to end
+        ([row("a", "unknown", error="no login", unobserved=True), row("b")], "HEARTBEAT UNKNOWN - a: no login", 3),
+        ([row("a", "unknown", "suspect", error="no login", unobserved=True)], "HEARTBEAT UNKNOWN - a: no login", 3),
+        (
+            [row("a", "unknown", error="no login", unobserved=True), row("b", "error", "fault", error="refused")],
+            "HEARTBEAT CRITICAL - b: refused; a: no login",
+            2,
+        ),
+        ([row("a", "unknown", "fault", error="no login", unobserved=True)], "HEARTBEAT CRITICAL - a: no login", 2),
         ([row("a", age=7200.0, late=True)], "HEARTBEAT UNKNOWN - a: not looked at for 2 h", 3),
         ([row("a", "error", "fault", age=7200.0, late=True)], "HEARTBEAT CRITICAL - a: not looked at for 2 h", 2),
     ],

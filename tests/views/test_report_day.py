@@ -25,7 +25,7 @@ EN = [
     "Daily report 2026-10-25",
     "Europe/Berlin",
     "report_20261025",
-    "3 incidents, over by now; nothing needs a person",
+    "3 incidents, over by now; the availability target was missed",
     f"{AVAILABLE:.2f} %; target 99.9 % missed: 40 min down, 1 min 30 s allowed; watched {WATCHED:.2f} % of the time",
     "target missed by api (38 min 30 s), db (38 min 30 s), web (38 min 30 s)",
     f"435, {HEALTHY:.2f} % healthy, average response {AVERAGE * 1000:.0f} ms",

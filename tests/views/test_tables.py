@@ -20,6 +20,7 @@ def checked(**more: Any) -> dict[str, Any]:
 
 def stood(**more: Any) -> dict[str, Any]:
     state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False, "acked": None}
+    state |= {"unobserved": False}
     state |= {"acked_by": None, "quiet": None, "needs_person": False, "waits_for_you": False}
     return checked() | state | more
 
@@ -130,6 +131,7 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
         (State(0.0, history="S"), last(990.0, "unknown"), False, False),
         (State(0.0, history="S"), last(990.0, "error"), False, False),
         (State(0.0, "suspect"), last(990.0), False, False),
+        (State(0.0, history="S", unknown_count=3, unobserved=True), last(990.0), False, False),
         (State(0.0, history="S"), last(1000.0 - 180.0), True, False),
         (State(0.0, history="S"), last(1000.0 - 181.0), False, True),
         (State(0.0, history="S"), last(2000.0), True, False),

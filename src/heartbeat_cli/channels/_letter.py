@@ -22,7 +22,7 @@ _SUBJECT = 200  # characters
 _BODY = 200_000
 _THREADS = 20  # incidents that a digest is a reply to
 _COLOURS = {"severe": "#7f1d1d", "high": "#dc2626", "medium": "#d97706", "low": "#2563eb"}
-_ENDED = ("recovered", "degraded_ended")
+_ENDED = ("recovered", "degraded_ended", "observed_again")
 _MARKS = {"🟢": "#16a34a", "🟡": "#d97706", "🔵": "#2563eb"}  # what a message begins with says more than its severity
 _PAGE = """\
 <!DOCTYPE html>

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LACKING = "the package apprise is not installed: pip install 'heartbeat-cli[apprise]'"
 _ADDRESS = re.compile(r"([a-z][a-z0-9_+.-]*)://\S.*", re.I)
 _MENDABLE = 300.0  # seconds until the next try of what a person has to mend first
-_GOOD = ("recovered", "degraded_ended", "observer_sees", "store_restored")
+_GOOD = ("recovered", "degraded_ended", "observer_sees", "store_restored", "observed_again")
 _TYPES = {"low": "info", "medium": "warning", "high": "failure", "severe": "failure"}
 
 

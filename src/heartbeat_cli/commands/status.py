@@ -8,6 +8,12 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
+# What makes a row of `--watch` another one.
+_NEWS = (
+    *("state", "unobserved", "status", "late", "incident"),
+    *("held_by", "acked", "quiet", "needs_person", "waits_for_you"),
+)
+
 
 @click.command("status")
 @component_option("Only these; repeatable.")
@@ -25,8 +31,9 @@ from heartbeat_cli.errors import UsageError
 def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
     """Show every component's state as stored, without looking anew.
 
-    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never looked at). Exit code 1
-    when some are not healthy, or have not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
+    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never judged); and
+    unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or unobserved, or have
+    not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")
@@ -78,10 +85,9 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     first = remarks[:1] if remarks[:1] == [_word(app, "no_reader")] else []
     heading = [tables.fitting(one, width) for one in (*first, f"{at}  {verdict}", *remarks[len(first) :])]
     lines = [*heading, "", *shown.splitlines()]
-    told = ("state", "status", "late", "incident", "held_by", "acked", "quiet", "needs_person", "waits_for_you")
     news = (
         [remark.split(":")[0] for remark in remarks],
-        [[row["component"], *(row[key] for key in told)] for row in made],
+        [[row["component"], *(row[key] for key in _NEWS)] for row in made],
     )
     return Picture(lines, 1 if bad else 0, news)
 

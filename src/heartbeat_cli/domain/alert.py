@@ -1,12 +1,15 @@
 """Something to tell: what it is called, how grave it is, and what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Component, Severity
 from heartbeat_cli.domain.fault_detection import Event
 from heartbeat_cli.domain.slowness import SLOW
 
+ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
+_RANK: Mapping[Severity, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
+_GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -54,3 +57,14 @@ def alert_severity(component: Component, kind: str) -> Severity:
     if kind.endswith(("_slow", "_degraded")) or kind == "degraded_ended":
         return "low"
     return component.severity
+
+
+def unobserved_severity(component: Component) -> Severity:
+    """How grave it is that a component cannot be checked: never graver than that it is down."""
+    own: Severity = "high" if component.kind in _GRAVE_UNOBSERVED else "medium"
+    return min(own, component.severity, key=_RANK.__getitem__)
+
+
+def worst_severity(found: Iterable[Severity]) -> Severity:
+    """The gravest of several; low of none."""
+    return max(found, key=_RANK.__getitem__, default="low")

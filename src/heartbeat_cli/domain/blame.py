@@ -16,17 +16,22 @@ def parent_of(component: Component, states: Mapping[str, State], components: Map
     return next((Parent(id_, in_fault=False) for id_, state in chain if state.state == "suspect"), None)
 
 
-def policy_of(component: Component) -> Policy:
-    """The thresholds a component is judged by."""
+def policy_of(component: Component, unobserved_after: int = 3) -> Policy:
+    """The thresholds a component is judged by; `unobserved_after` is the same for all."""
     common = component.common
     slow = common.fail_threshold if common.slow_threshold is None else common.slow_threshold
-    return Policy(common.fail_threshold, common.recovery_threshold, common.fail_window, slow, common.hold_flapping)
+    own = common.fail_threshold, common.recovery_threshold, common.fail_window, slow, common.hold_flapping
+    return Policy(*own, unobserved_after)
 
 
 def advance(
-    component: Component, seen: Observation, states: Mapping[str, State], components: Mapping[str, Component]
+    component: Component,
+    seen: Observation,
+    states: Mapping[str, State],
+    components: Mapping[str, Component],
+    unobserved_after: int = 3,
 ) -> tuple[State, tuple[Event, ...]]:
     """One more heartbeat of a component, judged among all the others: its new state and the events."""
     state = states.get(component.id) or State(since=seen.at)
     parent = parent_of(component, states, components) if seen.status in FAILURES else None
-    return step(policy_of(component), state, seen, parent)
+    return step(policy_of(component, unobserved_after), state, seen, parent)

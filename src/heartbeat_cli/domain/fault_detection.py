@@ -5,7 +5,9 @@
        └──────success───────┘                                   └──────failure──────┘  │
        └──────────────────────────recovery_threshold in a row──────────────────────────┘
 
-`unhealthy` and `error` are failures, `healthy` and `degraded` successes, `unknown` is neither and changes nothing.
+`unhealthy` and `error` are failures, `healthy` and `degraded` successes, `unknown` is neither: it moves no counter of
+those, opens no incident and ends none. After `unobserved_after` of them in a row the component is `unobserved`, a flag
+beside its state; the first check that is not `unknown` clears it.
 A failure while something the component depends on is itself not well is held: it opens an incident nobody is told of,
 and becomes the component's own only when it goes on for `fail_threshold` more looks after the cause is gone.
 While that something is only suspect, judgement waits, but not for ever: it may be looked at seldom, or no more.
@@ -20,7 +22,10 @@ from heartbeat_cli.domain.flapping import SLOTS, is_flapping, remember
 from heartbeat_cli.domain.result import FAILURES, SUCCESSES, Status
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
-EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended"]
+EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended", "unobserved", "observed_again"]
+# Why an `unknown` does not count: a check is not to be expected (maintenance, a push before its first beat, this host
+# cut off), or another host sees the component.
+Excuse = Literal["", "not expected", "seen elsewhere"]
 
 
 _PATIENCE = 4  # times the fail threshold that judgement waits for a suspect parent: 15 s looks wait for one of 60 s
@@ -29,21 +34,24 @@ _PATIENCE = 4  # times the fail threshold that judgement waits for a suspect par
 class Policy(NamedTuple):
     """How many looks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
     `degraded_threshold` degraded looks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a fault
-    does not end while the component flaps."""
+    does not end while the component flaps. `unobserved_after`: checks in a row that could not be made until the
+    component is unobserved."""
 
     fail_threshold: int = 3
     recovery_threshold: int = 2
     fail_window: int | None = None
     degraded_threshold: int = 3
     steady: bool = True
+    unobserved_after: int = 3
 
 
 class Observation(NamedTuple):
-    """One heartbeat as detection sees it; `at` in seconds since the epoch."""
+    """One heartbeat as detection sees it; `at` in seconds since the epoch. `excuse` only matters for `unknown`."""
 
     at: float
     status: Status
     error: str | None = None
+    excuse: Excuse = ""
 
 
 class Parent(NamedTuple):
@@ -57,7 +65,8 @@ class Parent(NamedTuple):
 class State(NamedTuple):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
     the threshold, `history` goes back 21 looks (one letter where all were good). With a window `fail_count` is the
-    failures in it."""
+    failures in it. `unknown_count` goes up to the threshold, `unknown_since` is the first `unknown` in a row (epoch
+    seconds), `unobserved_alert` what its alerts are about: None while nobody was notified of it."""
 
     since: float
     state: StateName = "healthy"
@@ -70,6 +79,15 @@ class State(NamedTuple):
     held_by: str | None = None
     grace_looks: int = 0
     history: str = ""
+    unknown_count: int = 0
+    unknown_since: float | None = None
+    unobserved: bool = False
+    unobserved_alert: str | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether a check has ever said how the component is."""
+        return bool(self.history)
 
 
 class Event(NamedTuple):
@@ -87,14 +105,42 @@ def step(
     policy: Policy, state: State, seen: Observation, parent: Parent | None = None
 ) -> tuple[State, tuple[Event, ...]]:
     """The state after one more heartbeat, and what that means."""
+    if seen.status == "unknown" and seen.excuse != "seen elsewhere":
+        return _unseen(policy, state, seen)
+    again: tuple[Event, ...] = ()
+    if state.unknown_count:
+        state, again = _seen_again(state, seen)
     if seen.status in FAILURES:
-        return _failed(policy, _remembered(state, failed=True), seen, parent)
+        state, events = _failed(policy, _remembered(state, failed=True), seen, parent)
+        return state, again + events
     if seen.status in SUCCESSES:
         state = _remembered(state, failed=False)
         state, events = _succeeded(policy, state, seen)
         state, more = _graded(policy, state, seen)
-        return state, events + more
-    return state, ()
+        return state, again + events + more
+    return state, again
+
+
+def _unseen(policy: Policy, state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
+    """A check that could not be made: its own counter, and at the threshold its own flag and event."""
+    if state.unobserved or seen.excuse:
+        return state, ()
+    since = seen.at if state.unknown_since is None else min(state.unknown_since, seen.at)
+    count = state.unknown_count + 1
+    state = state._replace(unknown_count=count, unknown_since=since, unobserved=count >= policy.unobserved_after)
+    if not state.unobserved:
+        return state, ()
+    reason = f"{count} checks in a row could not be made (threshold {policy.unobserved_after})"
+    return state, (Event("unobserved", seen.at, since, reason, seen.error or ""),)
+
+
+def _seen_again(state: State, seen: Observation) -> tuple[State, tuple[Event, ...]]:
+    """A check that could be made, after some that could not."""
+    over = state._replace(unknown_count=0, unknown_since=None, unobserved=False, unobserved_alert=None)
+    if not state.unobserved:
+        return over, ()
+    since = seen.at if state.unknown_since is None else min(state.unknown_since, seen.at)
+    return over, (Event("observed_again", seen.at, since, "a check could be made again"),)
 
 
 def _remembered(state: State, failed: bool) -> State:

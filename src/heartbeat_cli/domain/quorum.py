@@ -81,11 +81,12 @@ def leads(before: float, others: Iterable[Vote]) -> bool:
 
 
 def observation(own: Vote, round_: Round) -> Observation:
-    """The round as detection takes it: the own look where it says the same, else that of the first host that does."""
+    """The round as detection takes it: the own look where it says the same, else that of the first host that does.
+    Where nobody can tell, a component that any host sees, well or not, is still seen."""
     wanted = {"down": FAILURES, "up": SUCCESSES, "open": frozenset({"unknown"})}[round_.sense]
     of_these = [one for one in (own, *round_.votes) if one.status in wanted]
     status, error = (of_these[0].status, of_these[0].error) if of_these else ("unknown", round_.words)
-    return Observation(own.at, status, error)
+    return Observation(own.at, status, error, "seen elsewhere" if round_.failing or round_.good else "")
 
 
 def agrees(status: Status, sense: Sense) -> bool:

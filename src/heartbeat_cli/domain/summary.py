@@ -44,14 +44,18 @@ class Tally(NamedTuple):
         return self.counts[STATUSES.index(status)]
 
     @property
+    def made(self) -> int:
+        """Checks that could be made."""
+        return self.heartbeats - self.count("unknown")
+
+    @property
     def failing(self) -> int:
         return self.count("unhealthy") + self.count("error")
 
     @property
     def healthy_percent(self) -> float | None:
         """Share of healthy looks among those that could be made; None when there was none."""
-        made = self.heartbeats - self.count("unknown")
-        return 100.0 * self.count("healthy") / made if made else None
+        return 100.0 * self.count("healthy") / self.made if self.made else None
 
     @property
     def covered_us(self) -> int:
@@ -132,6 +136,15 @@ class Unconfirmed(NamedTuple):
     votes: str
 
 
+class Standing(NamedTuple):
+    """A component that is not well without being in fault, as of the end of the period: since when (epoch seconds),
+    and the last check's error."""
+
+    component: str
+    since: float
+    error: str = ""
+
+
 class Summary(NamedTuple):
     """Everything a report shows, in whatever form. Times are epoch seconds, lengths seconds.
 
@@ -142,7 +155,9 @@ class Summary(NamedTuple):
     `degraded_seconds` counts a time once, however many observers had it. `flakiest` first is worst. `gauges` are the
     hosts' and databases' own figures. `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight
     at most) are for drawings. `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are
-    known, `reaches_person` whether any channel reaches a person."""
+    known, `reaches_person` whether any channel reaches a person. `unobserved` is what cannot be checked, `failing` what
+    fails and is not in fault yet, both as of the end of the period; `unseen` are the components that could not be
+    checked for a time and can be again."""
 
     period: Period
     timezone: str
@@ -175,6 +190,9 @@ class Summary(NamedTuple):
     unconfirmed: tuple[Unconfirmed, ...] = ()
     hosts: int = 1
     reaches_person: bool = True
+    unobserved: tuple[Standing, ...] = ()
+    failing: tuple[Standing, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

@@ -1,6 +1,6 @@
 """The second room: what the heartbeats not yet seen mean. Counters, incidents, alerts and outbox in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +8,7 @@ from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert, alert_severity, alert_type
 from heartbeat_cli.domain.blame import advance
 from heartbeat_cli.domain.component import Component, topological, watched_by
-from heartbeat_cli.domain.fault_detection import Event, Observation
+from heartbeat_cli.domain.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.windows import LONGEST
 from heartbeat_cli.passes import sight
@@ -60,6 +60,7 @@ class _Room:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
         self.around = Surroundings(db, config, now)
+        self._patience = config.heartbeat.unobserved_after
         self._together: Together | None = None
 
     @cached_property
@@ -99,9 +100,26 @@ class _Room:
         looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
         if self._together is not None:
             looks = self._agreed(one, self._together, looks)
+        if any(seen.status == "unknown" for _, seen in looks):
+            from heartbeat_cli.passes import unobserved
+
+            scene = unobserved.Scene(self.db, self.config, self.states, self.now)
+            looks = unobserved.excused(scene, one, looks)
+        before = {component.id: self.states[component.id] for component, _ in looks if component.id in self.states}
         happened = [one for component, seen in looks for one in self._take(component, seen)]
         for component, event, incident in happened:
             self._tell(component, event, incident)
+        after = (self.states[component.id] for component, _ in looks)
+        if any(state.unobserved for state in (*before.values(), *after)):
+            self._tell_what_is_unobserved(looks, before)
+
+    def _tell_what_is_unobserved(self, looks: Looks, before: Mapping[str, State]) -> None:
+        """Components that cannot be checked, and those that can be again."""
+        from heartbeat_cli.passes import unobserved
+
+        scene = unobserved.Scene(self.db, self.config, self.states, self.now)
+        found = [*unobserved.end(scene, before), *unobserved.begin(scene, looks, lambda: self._quiet)]
+        self.verdicts += [Verdict(*one) for one in found]
 
     def _others(self, waiting: list[Waiting]) -> "Together | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
@@ -187,7 +205,9 @@ class _Room:
     def _take(self, component: Component, seen: Observation) -> Iterator[tuple[Component, Event, Incident | None]]:
         """Move the state of a component; gives the events, each with its incident."""
         before = self.states.get(component.id)
-        self.states[component.id], events = advance(component, seen, self.states, self.config.components)
+        self.states[component.id], events = advance(
+            component, seen, self.states, self.config.components, self._patience
+        )
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:

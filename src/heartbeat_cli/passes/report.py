@@ -16,11 +16,11 @@ from heartbeat_cli.domain import availability, trends
 from heartbeat_cli.domain.channel import reach_people
 from heartbeat_cli.domain.coverage import HOUR, Gap, Watch, common, covered_percent, hour_of, unfinished, union
 from heartbeat_cli.domain.gauge import Gauge, joined
-from heartbeat_cli.domain.summary import Period, Stretch, Summary, total
+from heartbeat_cli.domain.summary import Period, Standing, Stretch, Summary, total
 from heartbeat_cli.domain.trends import Comparison, Forecast, Hour, Shift
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes import check
-from heartbeat_cli.store import alerts, doubts, gaps, recoveries, rollups, spool, states, summary
+from heartbeat_cli.store import alerts, doubts, gaps, passes, recoveries, rollups, spool, states, summary
 from heartbeat_cli.store.database import Database
 
 _ROLLING = 3.0  # seconds a report may spend on rolling up what no pass has
@@ -78,7 +78,26 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         reaches_person=reach_people((one.kind, one.broken) for one in config.channels.values()),
         unconfirmed=tuple(one for one in doubts.standing(db, config.components.values()) if one.since < span.end),
     )
+    made = _with_what_stands(db, config, made)
     return _with_trends(db, _with_availability(db, made, config.report.target))
+
+
+def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:
+    """What cannot be checked, and what fails and is not in fault yet, as far as that began before the period ended."""
+    last = passes.last_looks(db)
+    found: dict[str, list[Standing]] = {"unobserved": [], "failing": []}
+    for id_, state in sorted(states.states(db).items()):
+        since = state.unknown_since if state.unobserved else state.failing_since if state.state == "suspect" else None
+        if id_ in config.components and since is not None and since < made.period.end:
+            error = last[id_].error if id_ in last else None
+            found["unobserved" if state.unobserved else "failing"].append(Standing(id_, since, error or ""))
+    unobserved, failing = (tuple(found[key]) for key in ("unobserved", "failing"))
+    still = {one.component for one in unobserved}
+    begun = [one for one in reversed(made.alerts) if one.type.endswith("_unobserved")]
+    ended = [one for one in alerts.observed_again(db, made.period.start) if one.details["started"] < made.period.end]
+    unseen = dict.fromkeys(id_ for one in (*begun, *ended) for id_ in one.details["components"])
+    over = tuple(id_ for id_ in unseen if id_ not in still)
+    return made._replace(unobserved=unobserved, failing=failing, unseen=over)
 
 
 def _with_availability(db: Database, made: Summary, target: float) -> Summary:

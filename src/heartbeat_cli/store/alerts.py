@@ -81,6 +81,24 @@ def between(db: Database, start: float, end: float, limit: int = 100_000) -> lis
     return [as_alert(row) for row in rows]
 
 
+def of_incident(db: Database, incident: str) -> list[Alert]:
+    """The alerts about one incident, oldest first."""
+    rows = db.rows(
+        f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE incident = ? ORDER BY alert_time, alert_id", (incident,)
+    )
+    return [as_alert(row) for row in rows]
+
+
+def observed_again(db: Database, since: float) -> list[Alert]:
+    """The alerts since a moment that something can be checked again, oldest first; `details` says since when not."""
+    rows = db.rows(
+        f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_time >= to_timestamp(?)"
+        " AND alert_type = 'observed_again' ORDER BY alert_time, alert_id",
+        (since,),
+    )
+    return [as_alert(row) for row in rows]
+
+
 def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
     """How the notifications of these alerts went."""
     ids = list(alert_ids)
@@ -111,7 +129,7 @@ def told_the_end(db: Database, alert_id: str) -> set[str]:
     """The channels that have heard, or are to hear, that what an alert is about is over."""
     rows = db.rows(
         "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
-        " AND b.alert_time > a.alert_time AND b.alert_type = 'recovered' JOIN heartbeat_outbox o"
+        " AND b.alert_time > a.alert_time AND b.alert_type IN ('recovered', 'observed_again') JOIN heartbeat_outbox o"
         " ON o.alert_id = b.alert_id AND o.state IN ('waiting', 'sent', 'printed') WHERE a.alert_id = ?",
         (alert_id,),
     )

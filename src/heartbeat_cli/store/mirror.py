@@ -22,6 +22,7 @@ _OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
 _LIVE_ALERTS = (
     f"SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
     " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
+    " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
 _TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
@@ -81,7 +82,8 @@ _ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, ta
 
 _TOLD = (
     "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
-    " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"
+    " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL"
+    " UNION ALL SELECT 1 FROM heartbeat_state WHERE unobserved_alert IS NOT NULL LIMIT 1"
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from heartbeat_cli.domain.alert import ENDS
 from heartbeat_cli.store.database import Database
 
 
@@ -25,7 +26,7 @@ def ends(db: Database, channel: str, taken: Sequence[str], now: float, most: int
     for incident, id_, alert_id, kind, ready in rows:
         if not ready:
             stuck.add(incident)
-        if kind == "recovered":
+        if kind in ENDS:
             over.add(incident)
         if id_ not in taken:
             rest.setdefault(incident, []).append((id_, alert_id))

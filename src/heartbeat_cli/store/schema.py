@@ -189,6 +189,14 @@ _ROUNDS = (
     "ALTER TABLE heartbeat_looks ADD COLUMN ended {time}",
 )
 
+# Components that could not be checked for a while: see `State` in domain/fault_detection.py.
+_UNOBSERVED = (
+    "ALTER TABLE heartbeat_state ADD COLUMN unknown_count INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE heartbeat_state ADD COLUMN unknown_since {time}",
+    "ALTER TABLE heartbeat_state ADD COLUMN unobserved BOOLEAN NOT NULL DEFAULT FALSE",
+    "ALTER TABLE heartbeat_state ADD COLUMN unobserved_alert TEXT",
+)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
@@ -196,6 +204,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _ROLLUPS, "postgres": _ROLLUPS},
     {"sqlite": _NARROW_PASSES, "postgres": _NARROW_PASSES + _NARROW_POSTGRES},
     {"sqlite": _ROUNDS, "postgres": _ROUNDS},
+    {"sqlite": _UNOBSERVED, "postgres": _UNOBSERVED},
 )
 
 _WORDS = {

@@ -9,7 +9,7 @@ from heartbeat_cli.store.text import storable
 
 _STATE = (
     "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
-    " grace_looks, history"
+    " grace_looks, history, unknown_count, unknown_since, unobserved, unobserved_alert"
 )
 _INCIDENT = "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery"
 
@@ -19,7 +19,9 @@ def states(db: Database) -> dict[str, State]:
     found = {}
     for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state"):
         state = State(*values)
-        found[component] = state._replace(flapping=bool(state.flapping), degraded=bool(state.degraded))
+        found[component] = state._replace(
+            flapping=bool(state.flapping), degraded=bool(state.degraded), unobserved=bool(state.unobserved)
+        )
     return found
 
 
@@ -41,7 +43,7 @@ def save_states(db: Database, changed: Mapping[str, State]) -> None:
     """Write the states that changed."""
     db.insert(
         f"INSERT INTO heartbeat_state (component, {_STATE})",
-        "(?, to_timestamp(?), ?, ?, ?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
+        "(?, to_timestamp(?), ?, ?, ?, ?, to_timestamp(?), ?, ?, ?, ?, ?, ?, to_timestamp(?), ?, ?)",
         [(component, *state) for component, state in changed.items()],
         "ON CONFLICT (component) DO UPDATE SET "
         + ", ".join(f"{column} = excluded.{column}" for column in _STATE.split(", ")),

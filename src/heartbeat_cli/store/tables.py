@@ -59,9 +59,9 @@ STATE = _table(
     "heartbeat_state",
     "component",
     "component since state fail_count success_count flapping failing_since degraded_count degraded held_by grace_looks"
-    " history",
-    "since failing_since",
-    "flapping degraded",
+    " history unknown_count unknown_since unobserved unobserved_alert",
+    "since failing_since unknown_since",
+    "flapping degraded unobserved",
 )
 INCIDENTS = _table(
     "heartbeat_incidents",

@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "observer_silent": "Another host that should be looking has stored nothing for a while.",
     "unconfirmed": "It is not counted as a fault and not restarted: its quorum wants more hosts to say so.",
     "lock_held": "A heartbeat that began earlier has not ended, and only one may work on a host at a time.",
+    "unobserved": "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
     "store_went_back": "The database that heartbeat keeps its records in knows less than it did at the last pass.",
 }
@@ -108,6 +109,21 @@ RECOMMENDATIONS = {
         "Look at the process that is named above: is it at work (a prune, a long replay), or does it hang?",
         "If it hangs, end it: kill, then kill -9. What it had begun is taken up by the next pass.",
         "Find out what it hung on: a file system that does not answer, a stopped process, a debugger.",
+    ),
+    "database_unobserved": (
+        "Try the login that heartbeat uses: heartbeat check --component {id}, or psql with its dsn.",
+        "Check the role: psql -c '\\du', and LOGIN, password, pg_hba.conf.",
+        "Check the database yourself meanwhile: nobody else does.",
+    ),
+    "docker_unobserved": (
+        "Check that the Docker daemon runs: systemctl status docker, docker info.",
+        "Check that the user of heartbeat may talk to it: id, ls -l /var/run/docker.sock.",
+        "Check the containers yourself meanwhile: docker ps -a.",
+    ),
+    "unobserved": (
+        "Read the reason above and try it on {observer}: heartbeat check --component {id}.",
+        "Check rights, files and programs that the check needs: heartbeat doctor.",
+        "Check the component yourself meanwhile: nobody else does.",
     ),
     "store_unreachable": (
         "Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor.",

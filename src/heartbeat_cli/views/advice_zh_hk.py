@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
     "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作。",
+    "unobserved": "heartbeat 本身無法檢查它，因此無人知道它是否正常；即使故障亦不會被發現。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
     "store_went_back": "heartbeat 用來存放記錄的資料庫，內容比上次執行時少。",
 }
@@ -108,6 +109,21 @@ RECOMMENDATIONS = {
         "查看上述程序：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
         "如已卡住，請終止它：先用 kill，再用 kill -9。未完成的工作由下一次執行接手。",
         "找出卡住的原因：沒有回應的檔案系統、被暫停的程序、除錯工具。",
+    ),
+    "database_unobserved": (
+        "試用 heartbeat 的登入帳戶：heartbeat check --component {id}，或以其 dsn 執行 psql。",
+        "檢查該角色：psql -c '\\du'，以及 LOGIN 權限、密碼和 pg_hba.conf。",
+        "期間請親自檢查資料庫：沒有其他人在監察。",
+    ),
+    "docker_unobserved": (
+        "檢查 Docker daemon 是否運行：systemctl status docker、docker info。",
+        "檢查 heartbeat 的用戶能否連上它：id、ls -l /var/run/docker.sock。",
+        "期間請親自檢查容器：docker ps -a。",
+    ),
+    "unobserved": (
+        "閱讀上述原因，並在 {observer} 上重試：heartbeat check --component {id}。",
+        "檢查所需的權限、檔案和程式：heartbeat doctor。",
+        "期間請親自檢查該組件：沒有其他人在監察。",
     ),
     "store_unreachable": (
         "檢查 [heartbeat] store 所指的資料庫是否運行和可以連上：heartbeat doctor。",

@@ -83,8 +83,8 @@ def verdict(board: Board, config: Config, rows: Sequence[Group], voice: Voice) -
     all_ = [row for group in rows for row in group.all]
     found, total = counted(all_), len(all_)
     level, what, count = found[0] if found else ("dim", "dim", 0)
-    if what == "warn" and any(row["fails"] for row in all_):
-        what = "suspect"  # what fails just now does not work, be it a fault or not
+    if what == "warn" and any(row["fails"] or row["level"] == "dim" for row in all_):
+        what = "suspect"  # what fails just now, or is not known, cannot be said to work
     if not total:
         text = voice.word("no_components")
     elif not board.glances:
@@ -179,7 +179,7 @@ def _alert(alert: Alert, sent: Sequence[Sent], voice: Voice) -> dict[str, Any]:
     return {
         "title": voice.clean(alert.title, 120),
         "severity": alert.severity,
-        "ended": alert.type in ("recovered", "degraded_ended"),
+        "ended": alert.type in ("recovered", "degraded_ended", "observed_again"),
         "reason": voice.said(alert.reason, 200),
         "at": voice.moment(alert.at),
         "sent": [

@@ -1,8 +1,8 @@
 """The components of the dashboard: one row each with its level, texts, bars and sparkline, grouped as configured.
 
 A level is what a row is coloured, sorted and filtered by: `bad` (in fault, or failing where too few hosts look to
-confirm it), `warn` (suspect, recovering, degraded, flapping), `dim` (not known: never or no longer looked at, or
-heartbeat could not look), `ok`.
+confirm it), `warn` (unobserved, suspect, recovering, degraded, flapping), `dim` (not known: never or no longer looked
+at, or heartbeat could not look), `ok`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,14 @@ from heartbeat_cli.views.rows import late_after
 from heartbeat_cli.views.voice import Voice
 
 LEVELS = ("bad", "warn", "dim", "ok")
-KINDS = (("bad", "bad"), ("bad", "unconfirmed"), ("warn", "warn"), ("dim", "dim"), ("ok", "ok"))  # level, what
+KINDS = (
+    ("bad", "bad"),
+    ("bad", "unconfirmed"),
+    ("warn", "unobserved"),
+    ("warn", "warn"),
+    ("dim", "dim"),
+    ("ok", "ok"),
+)  # level, what
 _UNFOLDED = 40  # components up to which everything is shown open
 
 
@@ -82,7 +89,7 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "kind": one.kind,
         "name": voice.clean(one.name, 80),
         "level": own,
-        "what": "unconfirmed" if alone else own,
+        "what": "unconfirmed" if alone else "unobserved" if own == "warn" and _is_unobserved(state) else own,
         "fails": own == "warn" and _headline(state, glance) == "suspect",
         "state": voice.word("unconfirmed" if alone else _headline(state, glance)),
         "notes": ([voice.word("needs_person")] if alone else []) + _notes(board, components, one, late, voice),
@@ -103,6 +110,10 @@ def level(state: State | None, glance: Glance | None, late: bool, alone: bool = 
         return "bad"
     if state is None or glance is None or late:
         return "dim"
+    if state.unobserved:
+        return "warn"
+    if not state.judged:
+        return "dim"
     if state.state != "healthy" or state.flapping or state.degraded or glance.status not in ("healthy", "unknown"):
         return "warn"
     return "dim" if glance.status == "unknown" else "ok"
@@ -111,11 +122,19 @@ def level(state: State | None, glance: Glance | None, late: bool, alone: bool = 
 def _headline(state: State | None, glance: Glance | None) -> str:
     if state is None or glance is None:
         return "unknown"
+    if state.unobserved:
+        return "unobserved"
+    if not state.judged:
+        return "unknown"
     if state.state == "healthy" and glance.status in FAILURES:
         return "suspect"  # those that look say so; the one that judges has not come to it yet
     if state.state == "healthy" and (state.degraded or glance.status == "degraded"):
         return "degraded"
     return "unknown" if state.state == "healthy" and glance.status == "unknown" else state.state
+
+
+def _is_unobserved(state: State | None) -> bool:
+    return state is not None and state.unobserved
 
 
 def _incident(board: Board, one: Component) -> Incident | None:
@@ -129,6 +148,11 @@ def _notes(board: Board, components: Mapping[str, Component], one: Component, la
     if state and state.held_by:
         parent = components.get(state.held_by)
         notes.append(f"{voice.word('held_by')} {voice.clean(parent.name if parent else state.held_by, 60)}")
+    if state and state.unobserved:
+        if state.unknown_since is not None:
+            notes.append(voice.word("unobserved_since", since=voice.moment(state.unknown_since).shown))
+        if state.judged and state.state != "healthy":
+            notes.append(voice.word("last_judged", state=voice.word(state.state)))
     if state and state.flapping:
         notes.append(voice.word("flapping"))
     if late:

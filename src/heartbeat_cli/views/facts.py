@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.alert import ENDS, Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views.voice import Voice
@@ -28,8 +28,9 @@ _OVER = (
     "store_restored",
     "unwatched",
     "unconfirmed_ended",
+    "observed_again",
 )
-_FAMILIES = ("down", "slow", "degraded")
+_FAMILIES = ("down", "slow", "degraded", "unobserved")
 _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
 
@@ -46,7 +47,7 @@ DETAILS = (Detail(2, 2, 300), Detail(0, 2, 300), Detail(0, 0, 300), Detail(0, 0,
 
 
 def family(type_: str) -> str:
-    """What an alert type has in common with others: down, slow, degraded, over, or nothing."""
+    """What an alert type has in common with others: down, slow, degraded, unobserved, over, or nothing."""
     if type_ in _OVER:
         return "over"
     tail = type_.rpartition("_")[2]
@@ -55,7 +56,7 @@ def family(type_: str) -> str:
 
 def worst(alerts: Sequence[Alert]) -> Severity:
     """The gravest severity among what began; what is over is never grave."""
-    over = {one.incident for one in alerts if one.type == "recovered" and one.incident}
+    over = {one.incident for one in alerts if one.type in ENDS and one.incident}
     began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in over]
     return max(began, key=lambda one: _GRAVITY.get(one, 0), default="low")
 
@@ -103,7 +104,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
 def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice, detail: Detail) -> Values:
     """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert` (which is
     in `said`, by id), and `whole` where both stand in this message: then its end says all."""
-    over = {one.incident for one in alerts if one.type == "recovered" and one.incident}
+    over = {one.incident for one in alerts if one.type in ENDS and one.incident}
     whole = over & {one.incident for one in alerts if family(one.type) != "over"}
     begun = sorted(
         (one for one in alerts if family(one.type) != "over"),

@@ -3,7 +3,7 @@
 The first template found words an alert (the user's folder is searched before heartbeat's own, each time):
 
     alert.agent_down.en.j2     this type
-    alert.down.en.j2           its family: down, slow, degraded, over (whatever ends something)
+    alert.down.en.j2           its family: down, slow, degraded, unobserved, over (whatever ends something)
     alert.en.j2                everything else
 
 One template gives both forms: it writes the little HTML that Telegram and mail share, the plain text is the same

@@ -30,6 +30,8 @@ def status_line(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
 def _state_code(row: Mapping[str, Any]) -> int:
     """A good state is only as good as the last look, and as fresh; one failing look alone is not yet critical."""
     code = _STATES.get(row["state"], UNKNOWN)
+    if row["unobserved"] and code != CRITICAL:  # a fault stays one until it is seen to end
+        return UNKNOWN
     if code != OK:
         return code
     return UNKNOWN if row["late"] else min(_CODES[row["status"]], WARNING) if row["status"] != "unknown" else UNKNOWN

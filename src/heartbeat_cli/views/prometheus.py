@@ -15,13 +15,14 @@ from heartbeat_cli import __version__
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.board import LastPass
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.fault_detection import State
 from heartbeat_cli.domain.figures import Figures
 from heartbeat_cli.domain.incident import OUTCOMES
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.result import STATUSES, Metric
 from heartbeat_cli.redact import redact
 
-STATES = ("healthy", "suspect", "fault", "recovering", "unknown")
+STATES = ("healthy", "suspect", "fault", "recovering", "unknown", "unobserved")
 SEVERITIES = ("low", "medium", "high", "severe")
 _INVALID = re.compile(r"[^a-zA-Z0-9_]")
 _LABEL = 120  # characters of a label value
@@ -92,7 +93,7 @@ def _components(figures: Figures, components: Mapping[str, Component]) -> list[F
     known = {labels: figures.states[id_] for id_, labels in named.items() if id_ in figures.states}
     seen = {labels: figures.glances[id_] for id_, labels in named.items() if id_ in figures.glances}
     info: Samples = [((*labels, ("name", components[id_].name)), 1) for id_, labels in named.items()]
-    states: dict[Labels, str] = {one: known[one].state if one in known else "unknown" for one in named.values()}
+    states: dict[Labels, str] = {one: _state(known.get(one)) for one in named.values()}
     statuses: dict[Labels, str] = {one: seen[one].status if one in seen else "unknown" for one in named.values()}
     failing: Samples = [(one, state.fail_count) for one, state in known.items()]
     took: Samples = [(one, look.response_time) for one, look in seen.items() if look.response_time is not None]
@@ -101,11 +102,18 @@ def _components(figures: Figures, components: Mapping[str, Component]) -> list[F
         _gauge("component_state", "1 for the state it is in.", _one_hot("state", STATES, states)),
         _gauge("component_status", "1 for the status of its last look.", _one_hot("status", STATUSES, statuses)),
         _gauge("component_flapping", "1 while it flaps.", [(one, state.flapping) for one, state in known.items()]),
+        _gauge("component_unobserved", "1 while it cannot be checked.", [(o, s.unobserved) for o, s in known.items()]),
         _gauge("component_failed_looks", "Failing looks in a row.", failing),
         _gauge("component_state_timestamp_seconds", "Begin of its state.", [(o, s.since) for o, s in known.items()]),
         _gauge("component_look_timestamp_seconds", "Its last look.", [(one, look.at) for one, look in seen.items()]),
         _gauge("component_response_seconds", "How long its last answer took.", took),
     ]
+
+
+def _state(state: State | None) -> str:
+    if state is None or not (state.judged or state.unobserved):
+        return "unknown"
+    return "unobserved" if state.unobserved else state.state
 
 
 def _metrics(metrics: Mapping[str, Sequence[Metric]], components: Mapping[str, Component]) -> list[Family]:

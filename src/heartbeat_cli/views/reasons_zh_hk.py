@@ -13,6 +13,8 @@ REASONS = {
     "escalated: still in fault {t} after it was told, not acknowledged": "升級通知：通知後 {t}仍然故障，無人確認",
     "it asked to be left alone": "對方要求稍後再試",
     "{why}; handed over to {w}": "{why}；已改由 {w} 發送",
+    "{n1} checks in a row could not be made (threshold {n2})": "連續 {n1} 次未能進行檢查（門檻 {n2} 次）",
+    "a check could be made again": "已可再次進行檢查",
     "{n1} good looks in a row": "連續 {n1} 次檢查正常",
     "{n1} degraded looks in a row": "連續 {n1} 次檢查欠佳",
     "still failing {n1} looks after {id} was well again": "{id} 恢復後再檢查 {n1} 次仍然失敗",

@@ -11,7 +11,7 @@ from heartbeat_cli.domain.coverage import Degraded, Gap
 from heartbeat_cli.domain.gauge import Gauge
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.domain.summary import Tally
+from heartbeat_cli.domain.summary import Standing, Tally
 from heartbeat_cli.domain.trends import Comparison, Forecast, Shift
 from heartbeat_cli.views import report_incidents as incidents
 from heartbeat_cli.views.report_voice import Speech
@@ -25,7 +25,7 @@ _COLUMNS = (
     *("component", "kind", "heartbeats", *STATUSES, "healthy_percent", "average_response_time"),
     *("p50", "p95", "p99", "availability_percent", "coverage_percent", "up_seconds", "down_seconds"),
     *("budget_left_seconds", "incidents", "incident_seconds", "recoveries", "recoveries_verified"),
-    *("gap_seconds", "degraded_seconds"),
+    *("gap_seconds", "degraded_seconds", "unobserved", "failing"),
 )
 
 
@@ -60,6 +60,8 @@ def _tree(speech: Speech) -> dict[str, Any]:
         "verdict": verdict,
         "reaches_person": summary.reaches_person,
         "needs_person": [_need(one) for one in needs],
+        "unobserved": [_standing(one) for one in summary.unobserved],
+        "failing": [_standing(one) for one in summary.failing],
         "total_heartbeats": whole.heartbeats,
         **_figures(whole, summary.budget),
         "times": {**summary.times._asdict()},
@@ -83,6 +85,10 @@ def _tree(speech: Speech) -> dict[str, Any]:
 
 def _need(one: Any) -> dict[str, Any]:
     return {"what": one.head, "facts": one.facts, "why": list(one.lines)}
+
+
+def _standing(one: Standing) -> dict[str, Any]:
+    return {"component": one.component, "since": iso(one.since), "error": one.error or None}
 
 
 def _figures(one: Tally, budget: Budget | None) -> dict[str, Any]:
@@ -215,6 +221,8 @@ def _row(one: Tally, speech: Speech) -> dict[str, Any]:
         "incidents": _began(one.component, speech),
         "incident_seconds": summary.downtime.get(one.component, 0.0),
         "recoveries": len(carried),
+        "unobserved": sum(other.component == one.component for other in summary.unobserved),
+        "failing": sum(other.component == one.component for other in summary.failing),
         "recoveries_verified": sum(a.outcome == "done" and a.verified is not None for a in carried),
     }
 
@@ -232,6 +240,8 @@ def _whole(speech: Speech) -> dict[str, Any]:
         "recoveries_verified": summary.recovery.verified,
         "gap_seconds": summary.gap_seconds,
         "degraded_seconds": summary.degraded_seconds,
+        "unobserved": len(summary.unobserved),
+        "failing": len(summary.failing),
     }
 
 

@@ -36,20 +36,50 @@ def verdict(speech: Speech, needs: Sequence[Item]) -> tuple[str, str]:
         said = speech.counted("needs", len(needs))
         if doubts := [speech.word("unconfirmed", name=speech.name(one.component)) for one in summary.unconfirmed]:
             said += speech.word("colon") + names(doubts, speech)  # no incident says so
+        elif summary.unobserved:
+            unseen = names([speech.name(one.component) for one in summary.unobserved], speech)
+            said += speech.word("colon") + speech.word("unobserved", names=unseen)
         key = "verdict_needs" if open_ else "verdict_mend"
         return "bad", speech.word(key, incidents=incidents, open=open_, needs=said)
     if not summary.whole.heartbeats:
         return "dim", speech.word("verdict_nothing")
     if open_:
         return "warn", speech.word("verdict_open", incidents=incidents, open=open_)
+    if remarks := speech.phrases(_remarks(speech)):
+        return "warn", speech.word("verdict_over_but" if count else "verdict_but", incidents=incidents, remarks=remarks)
     if count:
         return "warn", speech.word("verdict_over", incidents=incidents)
-    return "ok", speech.word("verdict_well", components=speech.counted("components", len(summary.tallies)))
+    if not summary.whole.made:
+        return "dim", speech.word("verdict_unseen")
+    well = sum(one.made > 0 for one in summary.tallies)
+    return "ok", speech.word("verdict_well", components=speech.counted("components", well))
+
+
+def _remarks(speech: Speech) -> list[str]:
+    """What keeps a period without a fault from being called well."""
+    summary, found = speech.summary, []
+    if failing := [speech.name(one.component) for one in summary.failing]:
+        found.append(speech.word("but_failing" if len(failing) == 1 else "but_failing_n", names=names(failing, speech)))
+    if summary.unseen:
+        found.append(speech.word("but_unseen", names=names([speech.name(id_) for id_ in summary.unseen], speech)))
+    missed = sorted((one.left, id_) for id_, one in summary.budgets.items() if one.left < 0)
+    if summary.budget is not None and summary.budget.left < 0:
+        found.append(speech.word("but_missed"))
+    elif missed:
+        found.append(speech.word("but_missed_by", names=names([speech.name(id_) for _, id_ in missed], speech)))
+    return found
 
 
 def needs(speech: Speech) -> list[Item]:
     """What heartbeat cannot mend by itself."""
-    return [*_faults(speech), *_unconfirmed(speech), *_watching(speech), *_channels(speech), *_full(speech)]
+    return [
+        *_faults(speech),
+        *_unobserved(speech),
+        *_unconfirmed(speech),
+        *_watching(speech),
+        *_channels(speech),
+        *_full(speech),
+    ]
 
 
 def _faults(speech: Speech) -> list[Item]:
@@ -64,6 +94,19 @@ def _faults(speech: Speech) -> list[Item]:
             facts = speech.word(key, since=speech.when(one.started), lasted=speech.span(story.lasted))
             found.append(Item("bad", speech.name(one.component), facts, (speech.said(one.cause),)))
     return found
+
+
+def _unobserved(speech: Speech) -> list[Item]:
+    """What cannot be checked: nobody knows whether it works."""
+    return [
+        Item(
+            "bad",
+            speech.name(one.component),
+            speech.word("need_unobserved", since=speech.when(one.since)),
+            (speech.said(one.error),) if one.error else (),
+        )
+        for one in speech.summary.unobserved
+    ]
 
 
 def _unconfirmed(speech: Speech) -> list[Item]:

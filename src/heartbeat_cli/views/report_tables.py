@@ -20,11 +20,17 @@ def components(speech: Speech) -> Part:
     heads = [speech.word("name"), speech.word("col_looks"), *(speech.word(f"col_{status}") for status in STATUSES)]
     heads += [speech.word(key) for key in ("healthy_percent", "availability", "coverage", "down", "left", "average")]
     heads += [f"p{share * 100:.0f}" for share in _SHARES]
-    rows = [(speech.name(one.component), *_cells(one, speech)) for one in summary.tallies]
+    rows = [(_name(one, speech), *_cells(one, speech)) for one in summary.tallies]
     if len(rows) > 1:
         rows.append((speech.word("total"), *_cells(summary.whole, speech)))
     ids = tuple(one.component for one in summary.tallies)
     return Part("components", speech.word("components"), table=Table(tuple(heads), tuple(rows), 1, ids))
+
+
+def _name(one: Tally, speech: Speech) -> str:
+    """What the component is called, and that it cannot be checked."""
+    unseen = any(other.component == one.component for other in speech.summary.unobserved)
+    return speech.within(speech.name(one.component), speech.word("col_unobserved") if unseen else "")
 
 
 def _cells(one: Tally, speech: Speech) -> tuple[str, ...]:
@@ -57,7 +63,7 @@ def brief_components(speech: Speech) -> Part:
         return Part("components", note=note)
     heads = (speech.word("name"), speech.word("col_looks"), *(speech.word(f"col_{status}") for status in STATUSES))
     heads += (speech.word("col_available"), "p95")
-    rows = [(speech.name(one.component), *_brief_cells(one, speech)) for one in uneven]
+    rows = [(_name(one, speech), *_brief_cells(one, speech)) for one in uneven]
     if len(summary.tallies) > 1:
         rows.append((speech.word("total"), *_brief_cells(summary.whole, speech)))
     return Part("components", speech.word("components"), table=Table(heads, tuple(rows), 1), note=note)

@@ -68,7 +68,7 @@ def status_row(
     age = round(max(0.0, now - last.at), 3) if last else None
     return {
         **_head(component),
-        "state": state.state if state and state.history else "unknown",
+        "state": state.state if state and state.judged else "unknown",
         "status": status,
         **_counters(state),
         "response_time": last.response_time if last else None,
@@ -97,6 +97,8 @@ def _people(incident: Incident | None, quiet: Quiet | None) -> Row:
 
 def _counters(state: State | None) -> Row:
     return {
+        "unobserved": bool(state and state.unobserved),
+        "unobserved_since": iso(state.unknown_since) if state and state.unobserved else None,
         "since": iso(state.since) if state else None,
         "fail_count": state.fail_count if state else 0,
         "success_count": state.success_count if state else 0,
@@ -133,7 +135,7 @@ def late_after(component: Component) -> float:
 def well(row: Mapping[str, Any]) -> bool:
     """Whether a check or status row is good news, and still news."""
     good = row.get("state", "healthy") == "healthy" and row["status"] in ("healthy", "degraded")
-    return good and not row.get("late")
+    return good and not row.get("late") and not row.get("unobserved")
 
 
 def took(seconds: float | None) -> str:

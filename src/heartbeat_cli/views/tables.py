@@ -17,6 +17,7 @@ _COLORS = {
     "suspect": "yellow",
     "recovering": "cyan",
     "unknown": "magenta",
+    "unobserved": "magenta",
 }
 _CELL = 200  # characters of a cell
 _LEAST = 12  # characters of a cause that say something
@@ -97,6 +98,8 @@ def _cause(row: Mapping[str, Any]) -> str:
 def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
     """What a person should know of a component besides its state: who is wanted, who is on it, who is not told."""
     found = [word(key, locale) for key in ("needs_person", "late") if row[key]]
+    if row["unobserved"] and row["state"] not in ("healthy", "unknown"):
+        found.append(word("last_judged", locale, state=word(row["state"], locale)))
     if row["waits_for_you"]:
         found.append(f"{word('waits', locale)}: heartbeat recover --component {row['component']}")
     if row["acked"]:
@@ -128,8 +131,8 @@ def _wide(text: str) -> int:
 
 
 def _state(row: Mapping[str, Any], locale: str) -> str:
-    text = word(row["state"], locale)
-    if row["fail_count"]:
+    text = word("unobserved" if row["unobserved"] else row["state"], locale)
+    if row["fail_count"] and not row["unobserved"]:
         text += f" ({row['fail_count']})"
     return f"{text} {word('held_by', locale)} {row['held_by']}" if row["held_by"] else text
 
