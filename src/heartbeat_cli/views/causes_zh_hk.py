@@ -113,6 +113,10 @@ CAUSES = {
     # a look that could not be made
     "redirected more than {n} times, last to {w}": "轉址超過 {n} 次，最後至 {w}",
     "redirected to {w}, which is not followed": "轉址至 {w}，不予跟隨",
+    "redirected to {w}, where a request with a body does not go": "轉址至 {w}，帶內容的請求不會轉往該處",
+    'redirected to {w}, which is another host (redirects_to = "same-host")': (
+        '轉址至 {w}，屬另一主機（redirects_to = "same-host"）'
+    ),
     "redirected to a bad address: {why}": "轉址至錯誤的地址：{why}",
     "the headers are larger than {n} bytes": "標頭大於 {n} 位元組",
     "not asked: the pass had no time left": "未檢查：本次執行已沒有時間",
