@@ -41,6 +41,8 @@ FLOORS = (
         "plugins",
         "settings",
         "libpq",
+        "libpq_line",
+        "relay",
         "dial",
         "http_call",
         "procfs",
