@@ -72,9 +72,7 @@ def test_the_manuals_check_refuses_what_is_old(genuine: Callable[[bytes, str, by
     assert not genuine(body, header, SECRET.encode())
 
 
-def test_the_manuals_check_refuses_what_was_changed(
-    hook: Server, genuine: Callable[[bytes, str, bytes], bool]
-) -> None:
+def test_the_manuals_check_refuses_what_was_changed(hook: Server, genuine: Callable[[bytes, str, bytes], bool]) -> None:
     seen = sent(hook)
     header = seen.headers[HEADER]
     moment, _, digest = header.partition(",")

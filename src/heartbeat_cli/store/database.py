@@ -19,6 +19,8 @@ from heartbeat_cli.redact import redact
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 _TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
+_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
+_HISTORY = 1_073_741_824
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -33,7 +35,8 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew.
+    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. `most` is
+    how many bytes a server may answer to one; `for_components` and `for_history` make room for honest ones.
     `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote."""
 
     dialect: str
@@ -41,6 +44,8 @@ class Database:
     where: str
     server = ""  # which of the hosts that `where` may name
     patience: float | None = None
+    most = 8_388_608
+    _unreadable: tuple[type[Exception], ...] = (ValueError, ArithmeticError, RecursionError)
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -52,7 +57,12 @@ class Database:
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
         cursor = self._execute(sql, params)
-        return cursor.fetchall() if cursor.description else []
+        try:
+            return cursor.fetchall() if cursor.description else []
+        except self._errors as error:
+            raise self._store_error(error) from error
+        except self._unreadable as error:  # no value of the type that the server says
+            raise Failure(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
     def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
@@ -101,6 +111,14 @@ class Database:
             yield
         finally:
             self.patience = patience
+
+    def for_components(self, count: int) -> None:
+        """Answers may have some rows for each of so many components."""
+        self.most = max(self.most, count * _PER_COMPONENT)
+
+    def for_history(self) -> None:
+        """Answers may be the history of weeks, which a person has asked for."""
+        self.most = _HISTORY
 
     def close(self) -> None:
         self._connection.close()
@@ -202,6 +220,7 @@ class Postgres(Database):
         self.server = session.where
         session.read_as(_TIMESTAMPTZ, "EPOCH", _epoch)
         super().__init__(session, libpq.Trouble)
+        self._unreadable = (*self._unreadable, libpq.driver().Error)
         self._sql: dict[str, str] = {}
 
     @contextmanager
@@ -227,6 +246,7 @@ class Postgres(Database):
         begun = time.monotonic()
         if self.patience is not None and self.patience <= 0:
             raise Failure(self.where, f"too slow: {self.statements - 1} statements used up the time a pass has for it")
+        self._connection.most = self.most
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:

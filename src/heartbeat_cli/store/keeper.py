@@ -97,7 +97,9 @@ class Keeper:
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        return schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE)
+        db = schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE)
+        db.for_components(len(self._config.components))
+        return db
 
     def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
         kept = None
