@@ -43,6 +43,7 @@ FLOORS = (
         "libpq",
         "libpq_line",
         "relay",
+        "guarded_http",
         "dial",
         "http_call",
         "procfs",

@@ -24,6 +24,7 @@ class Relay:
     def __init__(self, peer: socket.socket, most: int) -> None:
         self.most, self.came = most, 0
         self.overrun = self.late = False
+        self.deadline = 0.0
         self.end, self._inner = socket.socketpair()
         self._peer = peer
         self._inner.setblocking(False)
@@ -96,13 +97,15 @@ class Relay:
         self._peer.close()
 
     def in_thread(self, deadline: float) -> None:
-        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic())."""
-        threading.Thread(target=self._run, args=(deadline,), daemon=True).start()
+        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic()), which may be
+        set anew whenever the library has nothing to wait for."""
+        self.deadline = deadline
+        threading.Thread(target=self._run, daemon=True).start()
 
-    def _run(self, deadline: float) -> None:
+    def _run(self) -> None:
         try:
             while not self._library_ended and not self.overrun:
-                left = deadline - time.monotonic()
+                left = self.deadline - time.monotonic()
                 if left <= 0:
                     self.late = True
                     break

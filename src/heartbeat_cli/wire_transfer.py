@@ -111,10 +111,10 @@ class Transfer:
         if number > request.redirects:
             text = f"redirected more than {request.redirects} times, last to {plain(location)}"
             return self._response(Fault("redirects", text))
-        request = self._redirected(location)
-        if isinstance(request, str):
-            return self._response(Fault("redirects", f"redirected to {plain(location)}, {request}"))
-        return Hop(request, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
+        onward = self._redirected(location)
+        if isinstance(onward, str):
+            return self._response(Fault("redirects", f"redirected to {plain(location)}, {onward}"))
+        return Hop(onward, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
 
     def _redirected(self, location: str) -> Request | str:
         """The request as it goes on to `location`, or why it does not. At another origin it has no secrets, and none

@@ -1,4 +1,4 @@
-"""Servers that speak PostgreSQL's protocol and send without an end: rows, notices, parameters, before and after login."""
+"""Servers that speak PostgreSQL's protocol and send without an end, before login or after it."""
 
 import socket
 import struct
