@@ -44,6 +44,7 @@ FLOORS = (
         "libpq_line",
         "relay",
         "guarded_http",
+        "proxies",
         "dial",
         "http_call",
         "procfs",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from heartbeat_cli import proxies
+
 if TYPE_CHECKING:
     import requests
 
@@ -24,7 +26,7 @@ _NOTHING: Mapping[str, str] = {}
 
 class Call(NamedTuple):
     """What to send where. `verify` is a CA file, or whether to check the certificate at all; `keep` the bytes of the
-    answer that are read; with `only_refusals`, the body of a 2xx is not waited for."""
+    answer that are read; with `only_refusals`, the body of a 2xx is not waited for; `proxy` is as in `[heartbeat]`."""
 
     url: str
     method: str = "POST"
@@ -33,6 +35,7 @@ class Call(NamedTuple):
     verify: bool | str = True
     keep: int = 65_536
     only_refusals: bool = False
+    proxy: str | None = None
 
 
 class Answer(NamedTuple):
@@ -97,6 +100,7 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
     if not call.verify:  # who asked for that need not be warned each time
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
+    proxy = proxies.for_host(call.proxy, host(call.url))
     try:
         guard = Guard(deadline, call.keep + _BESIDES)
         with (
@@ -111,6 +115,7 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
                 allow_redirects=False,
                 stream=True,
                 verify=call.verify,
+                proxies={"http": proxy, "https": proxy} if proxy else None,
             ) as response,
         ):
             unread = call.only_refusals and 200 <= response.status_code < 300

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import ping
+from heartbeat_cli.actions import docker
 from heartbeat_cli.actions import http as hook
-from heartbeat_cli.channels import telegram, webhook
+from heartbeat_cli.channels import apprise, telegram, webhook
 from heartbeat_cli.domain.exchange import Request, Response
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.domain.result import Look, Reading
@@ -124,8 +125,16 @@ def test_neither_the_ping_of_a_run_nor_any_hook_follows_with_its_body(
         webhook.send(webhook.Settings(target.url, secret=KEY, headers=headers), MESSAGE, timeout=5)
     with pytest.raises(DeliveryError):
         telegram.send(telegram.Settings(f"1:{KEY}", "-1", base_url=target.url), MESSAGE, timeout=5)
-    assert len(target.seen) == 4
+    with pytest.raises(DeliveryError):
+        apprise.send(apprise.Settings(f"json://joe:{KEY}@127.0.0.1:{target.port}/?+X-Key={KEY}"), MESSAGE, timeout=10)
+    assert len(target.seen) == 5
     assert thief.seen == []
+
+
+def test_the_docker_sdk_follows_nothing(target: Server, thief: Server) -> None:
+    engine = docker.Settings("web", host=f"tcp://127.0.0.1:{target.port}")
+    assert docker.run(engine, timeout=5).result == "failed"
+    assert target.seen and thief.seen == []
 
 
 def test_a_request_says_itself_how_far_it_may_be_sent(target: Server, thief: Server) -> None:

@@ -74,6 +74,8 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
     except docker.errors.NotFound as error:
         outcome = Outcome("refused", f"there is no container named {container}", bounded(str(error)))
         raise Trouble(outcome) from None
+    except (RecursionError, KeyError, TypeError, AttributeError):  # the SDK takes most answers apart itself, unchecked
+        raise Trouble(_outcome(container, ValueError("Docker's answer cannot be understood"))) from None
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
         raise Trouble(_outcome(container, error)) from None
     finally:

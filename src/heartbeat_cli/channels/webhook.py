@@ -39,6 +39,7 @@ class Settings(NamedTuple):
     headers: headers to send besides; an Authorization may be given as "env:NAME" or "file:PATH"
     verify_tls: check the certificate
     ca_file: file with the certificates to trust; default: those of this system
+    proxy: proxy to go through; default: that of [heartbeat]
     """
 
     url: str
@@ -46,6 +47,7 @@ class Settings(NamedTuple):
     headers: dict[str, str] = _NOTHING
     verify_tls: bool = True
     ca_file: str | None = None
+    proxy: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -70,7 +72,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     data = body(message)
     headers = _headers(settings, message, data)
     verify = settings.verify_tls and (settings.ca_file or True)
-    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True)
+    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True, proxy=settings.proxy)
     answer = _post.post(call, timeout)
     if not 200 <= answer.status < 300:
         raise _refused(f"{http_call.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)

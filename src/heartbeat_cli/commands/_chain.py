@@ -3,9 +3,10 @@
 Cron starts it every few seconds, so it is reached without click (see `cli.py`), which would cost a tenth of it.
 """
 
+import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.commands._base import App, say
 from heartbeat_cli.domain.plain import counted
@@ -59,6 +60,7 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
     from heartbeat_cli.commands._deliver import Post, line
+    from heartbeat_cli import proxies
     from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
@@ -91,9 +93,18 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         tell(line(told))
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
+        if proxies.ignored(config.heartbeat.proxy, os.environ):
+            _say_of_proxies(keeper, config, now())
     taken = sum(one.error is None for one in sent)
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {counted(taken, 'notification')} sent{away}"
+
+
+def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
+    from heartbeat_cli.passes import proxy_remark
+
+    if remark := proxy_remark.due(keeper.db, config, now):
+        say(f"heartbeat: {remark}")
 
 
 def _draw(app: App, db: "Database") -> None:

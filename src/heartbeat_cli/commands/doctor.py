@@ -57,6 +57,7 @@ def _findings(app: App) -> "Iterator[Finding]":
         yield from hosts.named(config, _observers(app))
     yield from examine.components(config, app.now())
     yield from examine.channels(config)
+    yield from examine.proxy(config, os.environ)
     yield from rights.docker(config, os.environ)
     yield from rights.systemd(config)
     yield from rights.ladders(config)
