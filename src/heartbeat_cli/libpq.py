@@ -235,6 +235,16 @@ def _parsed(dsn: str) -> dict[str, str]:
     return params
 
 
+def parameters(dsn: str) -> Mapping[str, str]:
+    """The DSN by keyword; nothing where it cannot be read."""
+    psycopg2 = driver()
+    try:
+        found: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        return {}
+    return found
+
+
 def ports_fit(params: Mapping[str, str]) -> bool:
     """Whether libpq can use the ports: numbers (or nothing: the default), one for each host or one for all."""
     ports = [port.strip() for port in params.get("port", "").split(",")]

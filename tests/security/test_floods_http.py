@@ -78,7 +78,9 @@ import resource
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 said = [said, peak]
 """
-APPRISE = _CHILDREN.join([WEBHOOK.replace("webhook", "apprise").replace("sys.argv[1]", 'sys.argv[1].replace("http", "json", 1)'), ""])
+APPRISE = _CHILDREN.join(
+    [WEBHOOK.replace("webhook", "apprise").replace("sys.argv[1]", 'sys.argv[1].replace("http", "json", 1)'), ""]
+)
 BUSY = """
 from heartbeat_cli import in_flight
 from heartbeat_cli.actions import http

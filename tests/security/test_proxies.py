@@ -133,7 +133,9 @@ def test_the_key_reaches_channels_and_the_hooks_of_recovery(tmp_path: Path) -> N
     with path.open("a") as file:
         file.write('[channels.own]\nkind = "webhook"\nurl = "http://hooks.invalid/in"\nproxy = "none"\n')
         file.write('[components.b]\nkind = "agent"\nurl = "http://a.invalid/"\n[components.b.recovery]\n')
-        file.write('busy = { url = "http://a.invalid/busy" }\nladder = [{ action = "http", url = "http://a.invalid/x" }]\n')
+        file.write(
+            'busy = { url = "http://a.invalid/busy" }\nladder = [{ action = "http", url = "http://a.invalid/x" }]\n'
+        )
     read = config.read(path)
     proxy = "http://joe:pa55word@127.0.0.2:3128"
     plan = read.components["b"].plan

@@ -41,7 +41,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import examine, hosts, rights
+    from heartbeat_cli.passes import connections, examine, hosts, rights
 
     try:
         config = app.config
@@ -56,6 +56,7 @@ def _findings(app: App) -> "Iterator[Finding]":
     if all(one.level == "ok" for one in stores):
         yield from hosts.named(config, _observers(app))
     yield from examine.components(config, app.now())
+    yield from connections.findings(config)
     yield from examine.channels(config)
     yield from examine.proxy(config, os.environ)
     yield from rights.docker(config, os.environ)
