@@ -38,11 +38,11 @@ class Guard(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *values: Any, **named: Any) -> None:
-        super().init_poolmanager(*values, **named)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*values, **named)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *values: Any, **named: Any) -> Any:
-        manager = super().proxy_manager_for(*values, **named)  # type: ignore[no-untyped-call]
+        manager = super().proxy_manager_for(*values, **named)
         manager.pool_classes_by_scheme = self._pools
         return manager
 

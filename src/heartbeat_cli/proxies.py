@@ -24,7 +24,7 @@ def problem(proxy: str) -> str | None:
 
 
 def ignored(proxy: str | None, environment: Mapping[str, str]) -> str | None:
-    """What to say of proxies that the environment names and that are not followed; None when there is nothing to say."""
+    """What to say of proxies that the environment names and that are not followed; None for nothing."""
     if proxy is not None:
         return None
     names = [name for name in _VARIABLES if environment.get(name)]

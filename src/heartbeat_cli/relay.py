@@ -97,8 +97,8 @@ class Relay:
         self._peer.close()
 
     def in_thread(self, deadline: float) -> None:
-        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic()), which may be
-        set anew whenever the library has nothing to wait for."""
+        """Run in a thread of its own until the library hangs up, or until `deadline` (of time.monotonic()), which may
+        be set anew whenever the library has nothing to wait for."""
         self.deadline = deadline
         threading.Thread(target=self._run, daemon=True).start()
 

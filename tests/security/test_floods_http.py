@@ -1,4 +1,4 @@
-"""A hostile HTTP server that answers without an end, or packed, fills neither the memory nor the time of what asked it."""
+"""A hostile HTTP server that answers without an end, or packed, fills neither memory nor time of what asked it."""
 
 import gzip
 import json
@@ -66,8 +66,9 @@ WEBHOOK = """
 from heartbeat_cli.channels import webhook
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
+message = Message("i", "agent_down", "high", "t", "t", "t", "main", 1.5, "i")
 try:
-    webhook.send(webhook.Settings(sys.argv[1]), Message("i", "agent_down", "high", "t", "t", "t", "main", 1.5, "i"), timeout=3.0)
+    webhook.send(webhook.Settings(sys.argv[1]), message, timeout=3.0)
     said = "taken"
 except DeliveryError as error:
     said = str(error)
@@ -78,9 +79,7 @@ import resource
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 said = [said, peak]
 """
-APPRISE = _CHILDREN.join(
-    [WEBHOOK.replace("webhook", "apprise").replace("sys.argv[1]", 'sys.argv[1].replace("http", "json", 1)'), ""]
-)
+APPRISE = WEBHOOK.replace("webhook", "apprise").replace("argv[1]", 'argv[1].replace("http", "json", 1)') + _CHILDREN
 BUSY = """
 from heartbeat_cli import in_flight
 from heartbeat_cli.actions import http
@@ -90,7 +89,8 @@ said = in_flight.busy(Guard(Rung("http", http.Settings(sys.argv[1], method="GET"
 DOCKER = """
 from heartbeat_cli.actions import docker
 settings = docker.Settings("web", host=sys.argv[1])
-said = [list(docker.run(settings, timeout=3.0)), docker.hold(settings, timeout=3.0), docker.begun(settings, timeout=3.0)]
+said = [list(docker.run(settings, timeout=3.0))]
+said += [docker.hold(settings, timeout=3.0), docker.begun(settings, timeout=3.0)]
 """
 ASKED: dict[str, str] = {"step": HTTP_STEP, "webhook": WEBHOOK, "telegram": TELEGRAM, "busy": BUSY}
 

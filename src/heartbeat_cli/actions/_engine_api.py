@@ -1,4 +1,4 @@
-"""The Docker SDK's client over guarded connections: an Engine, or what is in its place, is bounded in bytes and time."""
+"""The Docker SDK's client over guarded connections: an Engine, or what poses as one, is bounded in bytes and time."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
 """Apprise in a process of its own: `python -m heartbeat_cli.channels._apprise_child`, started by `apprise.py`.
 
 A hundred plugins read what a service answers, each with a library of its own and none with a bound. Here memory has one
-that the kernel keeps, the process is killed at its deadline, and no redirect takes a message or a token to another origin.
+that the kernel keeps, the process is killed at its deadline, and no redirect takes a message or a token to another
+origin.
 What to send comes as JSON on standard input, what became of it goes as JSON to standard output.
 """
 
@@ -80,7 +81,7 @@ def _keep_to_origin() -> None:
 
     usual = requests.Session.get_redirect_target
 
-    def within(self: requests.Session, resp: requests.Response) -> str | None:
+    def within(self: Any, resp: requests.Response) -> str | None:
         target = usual(self, resp)
         if target is None or _origin(urljoin(resp.url, target)) == _origin(resp.url):
             return target

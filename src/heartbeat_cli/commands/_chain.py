@@ -59,8 +59,8 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
 
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
-    from heartbeat_cli.commands._deliver import Post, line
     from heartbeat_cli import proxies
+    from heartbeat_cli.commands._deliver import Post, line
     from heartbeat_cli.passes import check, detect, outage, tidy
 
     config, now = app.config, app.now
