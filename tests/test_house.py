@@ -45,6 +45,7 @@ FLOORS = (
         "relay",
         "guarded_http",
         "proxies",
+        "peers",
         "dial",
         "http_call",
         "procfs",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from heartbeat_cli import peers
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.libpq_line import Line, Overrun
 
@@ -186,6 +187,8 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
     begun = time.monotonic()
     line = None
+    if target.get("host", "").startswith("/") and "requirepeer" not in target:
+        _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
     try:
         line = Line(psycopg2.connect(**target, async_=True))
         if line.wait(deadline, _MOST_CONNECTING):
@@ -199,6 +202,14 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     if line is not None:
         line.close()
     raise trouble
+
+
+def _check_owner(path: str) -> None:
+    """Refuse a socket in /tmp that is not PostgreSQL's: its owner may only be after the password."""
+    try:
+        peers.of_socket(path)
+    except peers.Stranger as stranger:
+        raise Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn") from None
 
 
 def _refusal(message: str, where: str) -> Trouble:

@@ -102,7 +102,8 @@ def test_a_configured_proxy_is_used_except_for_this_host(asked: str, target: Ser
 def configured(folder: Path, store: str, proxy: str = "") -> Path:
     path = folder / "heartbeat.toml"
     path.write_text(
-        f'[heartbeat]\nstore = "{store}"\nstate_dir = "{folder}/state"\n{proxy}\n[components.a]\nkind = "push"\nperiod = 60\n'
+        f'[heartbeat]\nstore = "{store}"\nstate_dir = "{folder}/state"\n{proxy}\n'
+        '[components.a]\nkind = "push"\nperiod = 60\n'
         '[channels.w]\nkind = "webhook"\nurl = "http://hooks.invalid/in"\n'
     )
     return path
@@ -133,9 +134,8 @@ def test_the_key_reaches_channels_and_the_hooks_of_recovery(tmp_path: Path) -> N
     with path.open("a") as file:
         file.write('[channels.own]\nkind = "webhook"\nurl = "http://hooks.invalid/in"\nproxy = "none"\n')
         file.write('[components.b]\nkind = "agent"\nurl = "http://a.invalid/"\n[components.b.recovery]\n')
-        file.write(
-            'busy = { url = "http://a.invalid/busy" }\nladder = [{ action = "http", url = "http://a.invalid/x" }]\n'
-        )
+        file.write('busy = { url = "http://a.invalid/busy" }\n')
+        file.write('ladder = [{ action = "http", url = "http://a.invalid/x" }]\n')
     read = config.read(path)
     proxy = "http://joe:pa55word@127.0.0.2:3128"
     plan = read.components["b"].plan
