@@ -101,7 +101,7 @@ def test_hooks_and_channels(asked: str, flood: Behaviour) -> None:
     with hostile_server(flood) as server:
         found = measured(ASKED[asked], server.url)
     assert found.peak < ROOM, found
-    assert found.took < 6, found
+    assert found.took < 20, found
 
 
 @pytest.mark.parametrize("flood", FLOODS)
@@ -110,7 +110,7 @@ def test_apprise(flood: Behaviour) -> None:
         found = measured(APPRISE, server.url)
     assert max(found.peak, found.said[1]) < ROOM + 40, found  # Apprise itself takes 45 MB
     assert found.said[0] != "taken" or flood is hostile.endless_trailers, found
-    assert found.took < 8, found
+    assert found.took < 30, found
 
 
 def _only_after(path: bytes, flood: Behaviour) -> Callable[[socket.socket, threading.Event], None]:
@@ -168,7 +168,7 @@ def test_a_docker_engine(flood: Behaviour, path: bytes, tmp_path: Path) -> None:
     with unix_server(tmp_path / "engine.sock", _only_after(path, flood)):
         found = measured(DOCKER, f"unix://{tmp_path}/engine.sock")
     assert found.peak < ROOM, found
-    assert found.took < 20, found  # three calls of three seconds
+    assert found.took < 40, found  # three calls of three seconds
 
 
 @pytest.mark.parametrize("flood", FLOODS)

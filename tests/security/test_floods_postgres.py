@@ -11,12 +11,12 @@ SHORT = "?sslmode=disable&gssencmode=disable"
 COMPONENT = """
 from heartbeat_cli.domain.result import Look
 from heartbeat_cli.monitors import database
-reading = database.probe(database.Settings(sys.argv[1]), Look("db", 3.0, time.time()))
+reading = database.probe(database.Settings(sys.argv[1]), Look("db", 15.0, time.time()))
 said = [reading.status, reading.error]
 """
 ACTION = """
 from heartbeat_cli.actions import postgres
-said = list(postgres.run(postgres.Settings(sys.argv[1], do="terminate_idle"), timeout=3.0))
+said = list(postgres.run(postgres.Settings(sys.argv[1], do="terminate_idle"), timeout=15.0))
 """
 VERB = """
 from heartbeat_cli import cli
@@ -31,7 +31,7 @@ def test_as_a_component(flood: Flood, before: bool) -> None:
     with flooding(flood, before_login=before) as port:
         found = measured(COMPONENT, f"postgresql://app@127.0.0.1:{port}/db{SHORT}")
     assert found.peak < ROOM, found
-    assert found.took < 6, found
+    assert found.took < 14, found
     if before and found.said[0] == "error":  # libpq itself wants no row before its time
         assert "during startup" in found.said[1]
         return
@@ -51,7 +51,7 @@ def test_over_a_unix_socket(tmp_path: Path) -> None:
 def test_as_a_step_of_recovery(before: bool) -> None:
     with flooding(rows, before_login=before) as port:
         found = measured(ACTION, f"postgresql://app@127.0.0.1:{port}/db{SHORT}")
-    assert found.peak < ROOM and found.took < 6
+    assert found.peak < ROOM and found.took < 14
     assert found.said[0] == "failed"
 
 

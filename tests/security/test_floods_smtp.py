@@ -16,7 +16,7 @@ from heartbeat_cli.errors import DeliveryError
 host, port = sys.argv[1].split(":")
 settings = email.Settings(host, "a@b.example", ("c@d.example",), "none", int(port))
 try:
-    email.send(settings, Message("i", "agent_down", "high", "t", "t", "t", "main", 1.5, "i"), timeout=4.0)
+    email.send(settings, Message("i", "agent_down", "high", "t", "t", "t", "main", 1.5, "i"), timeout=20.0)
     said = "taken"
 except DeliveryError as error:
     said = str(error)
@@ -41,4 +41,4 @@ def test_a_server_that_never_ends_its_answer(before: int) -> None:
     with hostile_server(talks(before), read_request=False) as server:
         found = measured(MAIL, server.url.removeprefix("http://"))
     assert found.said == f"{server.url.removeprefix('http://')} said more than 262,144 bytes"
-    assert found.peak < 100 and found.took < 6, found
+    assert found.peak < 100 and found.took < 18, found
