@@ -59,7 +59,6 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
 
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
-    from heartbeat_cli import proxies
     from heartbeat_cli.commands._deliver import Post, line
     from heartbeat_cli.passes import check, detect, outage, tidy
 
@@ -93,18 +92,21 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
         tell(line(told))
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-        if proxies.ignored(config.heartbeat.proxy, os.environ):
-            _say_of_proxies(keeper, config, now())
+        _say_of_proxies(keeper, config, now())
     taken = sum(one.error is None for one in sent)
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {counted(taken, 'notification')} sent{away}"
 
 
 def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
-    from heartbeat_cli.passes import proxy_remark
+    """While the environment names a proxy: that it is not followed."""
+    from heartbeat_cli import proxies
 
-    if remark := proxy_remark.due(keeper.db, config, now):
-        say(f"heartbeat: {remark}")
+    if proxies.ignored(config.heartbeat.proxy, os.environ):
+        from heartbeat_cli.passes import proxy_remark
+
+        if remark := proxy_remark.due(keeper.db, config, now):
+            say(f"heartbeat: {remark}")
 
 
 def _draw(app: App, db: "Database") -> None:
