@@ -80,15 +80,17 @@ class Guard(HTTPAdapter):
 
     def body(self, response: requests.Response, keep: int) -> bytes:
         """What is kept of the body, as it came; the rest is not waited for. Raises RequestException."""
-        kept = b""
+        kept = bytearray()
+        broken = requests.exceptions.ChunkedEncodingError("the connection broke off")
         try:
             while len(kept) < keep and (piece := response.raw.read(_PIECE, decode_content=False)):
                 kept += piece
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            broken = requests.exceptions.ChunkedEncodingError("the connection broke off")
             late = isinstance(error, urllib3.exceptions.TimeoutError)
             raise requests.ReadTimeout("timed out") if late else self.trouble(broken) from error
-        return kept
+        if len(kept) < keep and (trouble := self.trouble(broken)) is not broken:  # no end of the peer's own
+            raise trouble
+        return bytes(kept)
 
     def trouble(self, error: requests.RequestException) -> requests.RequestException:
         """`error`, or what it comes from, where a relay has ended the connection."""
