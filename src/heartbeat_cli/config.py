@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import common_keys, ladders, planned, plugins, trusted
+from heartbeat_cli import common_keys, ladders, planned, plugins, proxies, trusted
 from heartbeat_cli.domain.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
 from heartbeat_cli.domain.windows import Window
@@ -146,6 +146,8 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
     maintenance = planned.maintenance(windows, components, problems)
     if problems.lines:
         raise ConfigError(problems.lines + problems.lacking)
+    if proxy := sections["heartbeat"].proxy:
+        channels, components = proxies.channels(channels, proxy), proxies.components(components, proxy)
     return Config(
         source=source,
         components=components,

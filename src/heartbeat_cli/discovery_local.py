@@ -13,6 +13,7 @@ from glob import glob
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from heartbeat_cli import peers
 from heartbeat_cli.domain import docker_host, foreign_json, plain, systemd
 from heartbeat_cli.domain.plain import one_line
 
@@ -154,13 +155,20 @@ def _targets() -> Iterator[tuple[str, int | None, bool]]:
         folder, _, number = path.rpartition("/.s.PGSQL.")
         if (at := plain.port(number)) is not None:
             covered.add(at)
-            yield f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}", None, _takes(path)
+            try:
+                peer = peers.of_socket(path)
+            except peers.Stranger:
+                continue
+            must = f"&requirepeer={quote(peer, safe='')}" if peer else ""
+            dsn = f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}{must}"
+            yield dsn, None, _takes(path)
     hosts = ["localhost"] if host[:1] == "/" or not host or port in covered else ["localhost", host]
     for name in dict.fromkeys(hosts):
         at = port if name == host else _POSTGRES
         if at not in covered or name != "localhost":
             bracketed = f"[{name}]" if ":" in name else name
-            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, _takes((name, at))
+            trusted = name != "localhost" or peers.on_port(at)
+            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, trusted and _takes((name, at))
 
 
 def _user(sign: str) -> str:

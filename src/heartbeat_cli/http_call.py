@@ -1,29 +1,33 @@
 """One HTTP call outside a pass's looks: hooks of recovery, the in-flight guard, channels that speak HTTP.
 
 One deadline over all of it that a slow drip cannot escape, a bounded answer, no redirects (following one would turn a
-POST into a GET), and troubles that name the host alone: paths and queries of hooks often are their password.
+POST into a GET), no proxy or password out of the environment, and troubles that name the host alone: paths and queries
+of hooks often are their password.
 """
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from heartbeat_cli import proxies
 
 if TYPE_CHECKING:
     import requests
 
     Auth = requests.auth.AuthBase | tuple[str, str]
 
-_CHUNK = 4_096
+_BESIDES = 524_288  # bytes that may come besides what is kept: heads, TLS, what is on its way when enough is there
 _LATE, _BROKEN = "no complete answer in time", "the connection broke off"
-_ANSWER_LOST = (_LATE, _BROKEN)  # after these it may have been taken all the same
+_TOO_LONG = "its answer is too long"
+_ANSWER_LOST = (_LATE, _BROKEN, _TOO_LONG)  # after these it may have been taken all the same
 _NOTHING: Mapping[str, str] = {}
 
 
 class Call(NamedTuple):
     """What to send where. `verify` is a CA file, or whether to check the certificate at all; `keep` the bytes of the
-    answer that are read; with `only_refusals`, the body of a 2xx is not waited for."""
+    answer that are read; with `only_refusals`, the body of a 2xx is not waited for; `proxy` is as in `[heartbeat]`."""
 
     url: str
     method: str = "POST"
@@ -32,6 +36,7 @@ class Call(NamedTuple):
     verify: bool | str = True
     keep: int = 65_536
     only_refusals: bool = False
+    proxy: str | None = None
 
 
 class Answer(NamedTuple):
@@ -91,26 +96,31 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
     import requests
     import urllib3
 
+    from heartbeat_cli.guarded_http import Guard, Session
+
     if not call.verify:  # who asked for that need not be warned each time
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
+    proxy = proxies.for_host(call.proxy, host(call.url))
     try:
+        guard = Guard(deadline, call.keep + _BESIDES)
         with (
-            requests.Session() as session,
+            Session(guard) as session,
             session.request(
                 call.method,
                 call.url,
                 data=call.body,
-                headers={"Accept-Encoding": "identity", **call.headers},
+                headers=call.headers,
                 auth=_auth(call.url),
                 timeout=timeout,
                 allow_redirects=False,
                 stream=True,
                 verify=call.verify,
+                proxies={"http": proxy, "https": proxy} if proxy else None,
             ) as response,
         ):
             unread = call.only_refusals and 200 <= response.status_code < 300
-            body = b"" if unread else b"".join(_bounded(response, call.keep, deadline))
+            body = b"" if unread else guard.body(response, call.keep)[: call.keep]
             return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
     except requests.Timeout as error:
         raise _late(call, timeout) from error
@@ -120,7 +130,7 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
 
 
 def _auth(url: str) -> "Auth":
-    """The URL's own user, or explicitly nobody: else requests would send what it finds in ~/.netrc."""
+    """The URL's own user, or explicitly nobody."""
     from requests.auth import AuthBase
 
     class Nobody(AuthBase):
@@ -131,27 +141,16 @@ def _auth(url: str) -> "Auth":
     return (unquote(parts.username), unquote(parts.password or "")) if parts.username else Nobody()
 
 
-def _bounded(response: "requests.Response", keep: int, deadline: float) -> Iterator[bytes]:
-    """What is kept of the body; the rest is not waited for. Past the deadline nobody listens any more."""
-    import requests
-
-    kept = 0
-    for chunk in response.iter_content(_CHUNK):
-        if time.monotonic() > deadline:
-            raise requests.Timeout
-        yield chunk
-        kept += len(chunk)
-        if kept >= keep:
-            return
-
-
 def _words(error: Exception) -> str:
     """The kind of trouble only: the text of such an error often holds the whole URL."""
     import requests
 
+    from heartbeat_cli.guarded_http import TooMuch
+
     if type(error) is OSError:  # requests itself says so of a file that is not there
         return "the CA file cannot be read"
     kinds: tuple[tuple[type[Exception], str], ...] = (
+        (TooMuch, _TOO_LONG),
         (requests.exceptions.SSLError, "its certificate or TLS is not accepted"),
         (requests.exceptions.ProxyError, "the proxy does not let it through"),
         (requests.exceptions.ChunkedEncodingError, "the connection broke off"),

@@ -3,29 +3,31 @@
 The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
 libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
 accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
-poll(2) until a monotonic deadline. Only a name that the resolver is slow to answer blocks past it.
+poll(2) until a monotonic deadline, and what a server sends is bounded (`libpq_line.py`). Only a name that the resolver
+is slow to answer blocks past it.
 
 Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
 """
 
 import os
 import re
-import select
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_cli import lean_import
+from heartbeat_cli import lean_import, peers
 from heartbeat_cli.domain.plain import duration, one_line, port
+from heartbeat_cli.libpq_line import Line, Overrun
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
 TroubleKind = Literal["connect", "timeout", "login", "answered"]
 INSUFFICIENT_PRIVILEGE = "42501"
+_MOST = 1_048_576  # bytes of an answer, unless the session is told otherwise
+_MOST_CONNECTING = 262_144  # bytes until a session is there: certificates, parameters, a refusal
 # It does not show what stands there: of a misread address that may be half of a password.
 PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
 
@@ -80,10 +82,13 @@ def driver() -> ModuleType:
 
 
 class Session:
-    """One connection; a context manager that hangs up without waiting for the server."""
+    """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
+    server may send for one `execute`."""
 
-    def __init__(self, connection: "Connection", where: str, secrets: Sequence[str]) -> None:
-        self._connection = connection
+    def __init__(self, line: Line, where: str, secrets: Sequence[str]) -> None:
+        self._line = line
+        self._connection = line.connection
+        self.most = _MOST
         self.where = where
         self._secrets = secrets
 
@@ -102,12 +107,16 @@ class Session:
 
     def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
         """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
+        cursor = self.execute(sql, values, deadline=deadline)
         try:
-            return self.execute(sql, values, deadline=deadline).fetchall()
+            return cursor.fetchall()
         except UnicodeDecodeError as error:
             raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
         except driver().Error as error:
             raise self._trouble(error) from None
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            text = f"{self.where} sent a value that cannot be read ({type(error).__name__})"
+            raise Trouble("answered", text) from None
 
     def execute(
         self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float
@@ -117,9 +126,13 @@ class Session:
         try:
             cursor = self._connection.cursor()
             cursor.execute(sql, values)
-            if not _wait(self._connection, deadline):
+            if not self._line.wait(deadline, self.most):
                 text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
                 raise Trouble("timeout", text)
+            del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
+        except Overrun:
+            self.close()
+            raise Trouble("answered", f"{self.where} sent more than {self.most:,} bytes for one query") from None
         except driver().Error as error:
             raise self._trouble(error) from None
         return cursor
@@ -131,7 +144,7 @@ class Session:
 
     def close(self) -> None:
         """Hang up without waiting for the server."""
-        self._connection.close()
+        self._line.close()
 
     def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float) -> Any:
         """`rows` of one statement, read-only, that the server itself gives up shortly before the deadline."""
@@ -175,29 +188,30 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     secrets = [target.get("password", ""), os.environ.get("PGPASSWORD", "")]
     secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
     begun = time.monotonic()
-    connection = None
+    line = None
+    if target.get("host", "").startswith("/") and "requirepeer" not in target:
+        _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
     try:
-        connection = psycopg2.connect(**target, async_=True)
-        if _wait(connection, deadline):
-            return Session(connection, where, secrets)
+        line = Line(psycopg2.connect(**target, async_=True))
+        if line.wait(deadline, _MOST_CONNECTING):
+            return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
+    except Overrun:
+        text = f"{where} sent more than {_MOST_CONNECTING:,} bytes before it let anybody in"
+        trouble = Trouble("answered", text)
     except psycopg2.Error as error:
         trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
-    if connection is not None:
-        connection.close()
+    if line is not None:
+        line.close()
     raise trouble
 
 
-def _wait(connection: "Connection", deadline: float) -> bool:
-    """Drive libpq until it is done; False when the deadline came first."""
-    while state := connection.poll():
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
-        waiter = select.poll()
-        waiter.register(connection.fileno(), select.POLLIN if state == 1 else select.POLLOUT)
-        waiter.poll(left * 1000)
-    return True
+def _check_owner(path: str) -> None:
+    """Refuse a socket in /tmp that is not PostgreSQL's: its owner may only be after the password."""
+    try:
+        peers.of_socket(path)
+    except peers.Stranger as stranger:
+        raise Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn") from None
 
 
 def _refusal(message: str, where: str) -> Trouble:
@@ -232,6 +246,16 @@ def _parsed(dsn: str) -> dict[str, str]:
     params.setdefault("fallback_application_name", "heartbeat")
     params.setdefault("client_encoding", "UTF8")
     return params
+
+
+def parameters(dsn: str) -> Mapping[str, str]:
+    """The DSN by keyword; nothing where it cannot be read."""
+    psycopg2 = driver()
+    try:
+        found: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        return {}
+    return found
 
 
 def ports_fit(params: Mapping[str, str]) -> bool:

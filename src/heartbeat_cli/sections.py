@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli import proxies
 from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.settings import Problems, nearest, shown
@@ -36,6 +37,9 @@ class Heartbeat(NamedTuple):
     ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
         compatible: each run says there when it begins and how it ended; a secret; default: none
     ping_every: seconds between the pings of runs that go well; default: every run
+    proxy: proxy that channels and hooks go through, `http://host:port`, but for those on this host; HTTP_PROXY and its
+        kin are not followed, and `run` says so once a day while one is set; `none`: no proxy, and nothing is said;
+        default: no proxy
     """
 
     store: str | None = None
@@ -51,6 +55,7 @@ class Heartbeat(NamedTuple):
     templates: str | None = None
     ping_url: str | None = None
     ping_every: float | None = None
+    proxy: str | None = None
 
 
 class Recovery(NamedTuple):
@@ -208,6 +213,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
             problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
     if section.ping_url is not None and not re.fullmatch(_PING_URL, section.ping_url):
         problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
+    if section.proxy is not None and (trouble := proxies.problem(section.proxy)):
+        problems.add("heartbeat.proxy", trouble)
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)
 

@@ -26,7 +26,7 @@ _MOMENTS = (
     ("tls", pycurl.APPCONNECT_TIME),
     ("first_byte", pycurl.STARTTRANSFER_TIME),
 )
-_HARMLESS = frozenset({"accept", "accept-language", "user-agent", "content-type"})
+_HARMLESS = frozenset({"accept", "accept-language", "user-agent"})  # what another origin is told
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -111,23 +111,35 @@ class Transfer:
         if number > request.redirects:
             text = f"redirected more than {request.redirects} times, last to {plain(location)}"
             return self._response(Fault("redirects", text))
+        onward = self._redirected(location)
+        if isinstance(onward, str):
+            return self._response(Fault("redirects", f"redirected to {plain(location)}, {onward}"))
+        return Hop(onward, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
+
+    def _redirected(self, location: str) -> Request | str:
+        """The request as it goes on to `location`, or why it does not. At another origin it has no secrets, and none
+        with a body goes there."""
         from urllib.parse import quote, urljoin
 
+        request = self.hop.request
         try:
             target = urljoin(request.url, quote(location, safe=_URL_SIGNS, encoding="latin-1"))
             new, old = _origin(_split(target)), _origin(_split(request.url))
         except ValueError:
             new = old = ("", None, None)
         if new[0] not in ("http", "https") or not new[1]:
-            text = f"redirected to {plain(location)}, which is not followed"
-            return self._response(Fault("redirects", text))
+            return "which is not followed"
+        if request.same_host and new[1] != old[1]:
+            return 'which is another host (redirects_to = "same-host")'
         request = request._replace(url=target)
-        if new != old:
-            kept = tuple(pair for pair in request.headers if pair[0].lower() in _HARMLESS)
-            request = request._replace(headers=kept, cert_file=None, key_file=None)
         if self.status == 303 or (self.status in (301, 302) and request.method == "POST"):
             request = request._replace(method="HEAD" if request.method == "HEAD" else "GET", body=None)
-        return Hop(request, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
+        if new == old:
+            return request
+        if request.body is not None:
+            return "where a request with a body does not go"
+        kept = tuple(pair for pair in request.headers if pair[0].lower() in _HARMLESS)
+        return request._replace(headers=kept, cert_file=None, key_file=None)
 
     def _facts(self, code: int, said: str) -> Facts:
         info, request = self.curl.getinfo, self.hop.request

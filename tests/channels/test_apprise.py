@@ -1,7 +1,6 @@
 """The apprise channel through the library itself, against real HTTP servers."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,7 +147,8 @@ def test_without_the_package_the_rest_goes_on(tmp_path: Path) -> None:
     assert "not installed" in heartbeat(tmp_path, "doctor", PYTHONPATH=str(hidden)).out
 
 
-def test_a_package_that_goes_away_keeps_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "apprise", None)
-    said, retryable = refused("ntfys://ntfy.sh/s3cr3t")
+def test_a_package_that_goes_away_keeps_its_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['apprise'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said, retryable = refused(f"ntfy://127.0.0.1:{hostile.unused_port()}/s3cr3t")
     assert retryable and "pip install 'heartbeat-cli[apprise]'" in said

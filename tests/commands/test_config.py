@@ -48,8 +48,8 @@ command = ["/bin/echo", "{id}"]
 
 
 def test_check(tmp_path: Path) -> None:
-    (tmp_path / "heartbeat.toml").write_text(WHOLE)
-    ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db")
+    (tmp_path / "heartbeat.toml").write_text(WHOLE.replace("@h:5432", "@localhost:5432"))
+    ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
     assert ended == (0, "heartbeat.toml: fine: 2 components, 1 channel\n", "")
     line = "components.db.dsn: environment variable DSN is not set (cron starts with almost none)"
     assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: heartbeat.toml: {line}\n")

@@ -108,16 +108,17 @@ def healthy_server(
     *,
     certificate: "Certificate | None" = None,
     client_ca: "Certificate | None" = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[Server]:
     """An HTTP (with a certificate: HTTPS) server; set `server.answer` to change what it says.
     With `client_ca` it wants a client certificate that this one has signed."""
     server = Server("")
-    listener = _QuietThreads(("127.0.0.1", 0), _handler(server))
+    listener = _QuietThreads((host, 0), _handler(server))
     if certificate is not None:
         listener.socket = certificate.context(client_ca).wrap_socket(
             listener.socket, server_side=True, do_handshake_on_connect=False
         )
-    server.url = f"{'https' if certificate else 'http'}://127.0.0.1:{listener.server_address[1]}"
+    server.url = f"{'https' if certificate else 'http'}://{host}:{listener.server_address[1]}"
     server.answer = answer or Answer()
     with _serving(listener, server):
         yield server

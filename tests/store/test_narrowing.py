@@ -7,7 +7,7 @@ from pathlib import Path
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import database, passes, rollups, schema, spool
+from heartbeat_cli.store import database, dialects, passes, rollups, schema, spool
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.partitions import ensure_day
 from tests.parts.lived import START, Life, live
@@ -31,7 +31,7 @@ def of_before(db: Database) -> list[tuple[str, str, float, float]]:
         db.run("INSERT INTO heartbeat_schema VALUES (?)", (_VERSION,))
         for migration in schema.MIGRATIONS[:_VERSION]:
             for statement in migration[db.dialect]:
-                db.run(schema.worded(statement, db.dialect))
+                db.run(dialects.worded(statement, db.dialect))
     with db.transaction():
         ensure_day(db, START)
     db.run("INSERT INTO heartbeat_components (key, id, kind, registered) VALUES (1, 'c0', 'tcp', to_timestamp(0))")

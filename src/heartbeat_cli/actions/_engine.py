@@ -1,4 +1,5 @@
-"""The Docker Engine as the docker action talks to it: over the SDK, every call within what is left of one deadline."""
+"""The Docker Engine as the docker action talks to it: over the SDK, every call within what is left of one deadline, and
+every answer bounded."""
 
 import json
 import os
@@ -15,6 +16,7 @@ from heartbeat_cli.domain.plain import bounded, one_line
 _LEAST_SECONDS = 0.2
 _LOG_SECONDS = 2.0  # the log is answered at once, unless the Engine's clock is behind ours: then it would wait
 _LIST_SECONDS = 5.0
+_MOST = 4_194_304  # bytes of one answer: a list of a thousand containers
 
 
 class Trouble(Exception):
@@ -55,7 +57,7 @@ class Client:
             timeout=min(_LOG_SECONDS, self.left()),
         )
         answer.raise_for_status()
-        return events([foreign_json.parse(line) for line in answer.text.splitlines() if line.strip()], id_)
+        return events([foreign_json.parse(line) for line in answer.content.splitlines() if line.strip()], id_)
 
 
 @contextmanager
@@ -67,7 +69,7 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
 
     deadline, sdk = time.monotonic() + timeout, None
     try:
-        sdk = _connect(docker_host.find(host, os.environ), timeout)
+        sdk = _connect(docker_host.find(host, os.environ), timeout, deadline)
         yield Client(sdk, container, deadline)
     except docker.errors.NotFound as error:
         outcome = Outcome("refused", f"there is no container named {container}", bounded(str(error)))
@@ -81,18 +83,20 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
             sdk.close()
 
 
-def _connect(engine: docker_host.Engine, timeout: float) -> Any:
+def _connect(engine: docker_host.Engine, timeout: float, deadline: float) -> Any:
     """Typed Any: the SDK takes timeouts in fractions of a second, its published types do not."""
-    from docker import APIClient
     from docker.tls import TLSConfig
 
-    connect: Any = APIClient
+    from heartbeat_cli.actions import _engine_api
+
+    connect: Any = _engine_api.Api
 
     tls: TLSConfig | bool = False
     if engine.tls:
         pair = (engine.cert_file, engine.key_file) if engine.cert_file and engine.key_file else None
         tls = TLSConfig(client_cert=pair, ca_cert=engine.ca_file, verify=engine.verify_tls)
-    return connect(base_url=engine.host, version="auto", timeout=max(_LEAST_SECONDS, timeout), tls=tls)
+    guard = _engine_api.Guard(deadline + _LEAST_SECONDS, _MOST, engine.socket)
+    return connect(guard, base_url=engine.host, version="auto", timeout=max(_LEAST_SECONDS, timeout), tls=tls)
 
 
 def _outcome(container: str, error: Exception) -> Outcome:

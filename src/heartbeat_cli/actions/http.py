@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     headers: headers to send; an Authorization may be given as "env:NAME" or "file:PATH"
     body: text to send; default: none
     verify_tls: check the certificate
+    proxy: proxy to go through; default: that of [heartbeat]
     """
 
     url: str
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
     headers: dict[str, str] = _NOTHING
     body: str | None = None
     verify_tls: bool = True
+    proxy: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -61,7 +63,8 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
 def call(settings: Settings) -> http_call.Call:
     """What is to be sent, as configured."""
     body = None if settings.body is None else settings.body.encode()
-    return http_call.Call(settings.url, settings.method, settings.headers, body, settings.verify_tls)
+    made = http_call.Call(settings.url, settings.method, settings.headers, body, settings.verify_tls)
+    return made._replace(proxy=settings.proxy)
 
 
 def _judge(name: str, answer: http_call.Answer) -> Outcome:

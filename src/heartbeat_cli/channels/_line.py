@@ -1,51 +1,55 @@
-"""The connection of the e-mail channel: smtplib on a socket that is cut off at a deadline.
+"""The connection of the e-mail channel: smtplib on a socket that is cut off at a deadline, and when too much comes.
 
-smtplib knows a timeout for each read only, so a server that drips would hold it for ever. Here a timer shuts the
-connection down, whatever waits on it, a TLS handshake included.
+smtplib knows a timeout for each read only, and keeps every line of an answer. So the connection goes through a relay,
+which ends it whatever waits on it, a TLS handshake included.
 """
 
 import re
 import smtplib
 import socket
 import ssl
-import threading
 import time
 from contextlib import suppress
 from types import TracebackType
 
 from heartbeat_cli.dial import dial
+from heartbeat_cli.relay import Relay
 
-_SLACK = 5.0  # seconds by which the timer is ahead of the socket's own timeout, which would tell another story
+_SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would tell another story
+MOST = 262_144  # bytes that a server may say in one dialogue
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 
 class Line:
-    """A connection to be used in a `with`. `cut` says whether the deadline ended it."""
+    """A connection to be used in a `with`. `cut` says whether the deadline ended it, `flooded` whether the server did
+    by saying too much."""
 
     def __init__(self, host: str, port: int, deadline: float) -> None:
         left = max(0.0, deadline - time.monotonic())
-        self.cut = False
         self._host = host
-        self._link = dial(host, port, left)
+        self._relay = Relay(dial(host, port, left), MOST)
+        self._link = self._relay.end
         self._link.settimeout(left + _SLACK)
-        # A second handle on the same connection: TLS takes the first one away.
-        self._knife = self._link.dup()
         self._server: smtplib.SMTP | None = None
-        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
+        self._relay.in_thread(deadline)
+
+    @property
+    def cut(self) -> bool:
+        return self._relay.late
+
+    @property
+    def flooded(self) -> bool:
+        return self._relay.overrun
 
     def __enter__(self) -> "Line":
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._timer.cancel()
         with suppress(OSError):
             self._link.close()
         if self._server is not None:
             with suppress(OSError):
                 self._server.close()
-        self._knife.close()
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         self._link = context.wrap_socket(self._link, server_hostname=self._host)
@@ -67,8 +71,3 @@ class Line:
         if code != 220:
             raise smtplib.SMTPConnectError(code, said)
         return server
-
-    def _cut(self) -> None:
-        self.cut = True
-        with suppress(OSError):
-            self._knife.shutdown(socket.SHUT_RDWR)

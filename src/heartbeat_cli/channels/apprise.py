@@ -10,17 +10,17 @@ address says ?overflow=split. Apprise is an optional part: pip install 'heartbea
     apprise_url = "file:/etc/heartbeat/ntfy.url"
 """
 
+import json
+import os
 import re
-import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import Any, NamedTuple
 
+from heartbeat_cli import proxies
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.redact import pieces, redact
-
-if TYPE_CHECKING:
-    import logging
 
 _LACKING = "the package apprise is not installed: pip install 'heartbeat-cli[apprise]'"
 _ADDRESS = re.compile(r"([a-z][a-z0-9_+.-]*)://\S.*", re.I)
@@ -33,9 +33,11 @@ class Settings(NamedTuple):
     """The service.
 
     apprise_url: address of the service as Apprise writes it; a secret, so best as "file:PATH"
+    proxy: proxy to go through; default: that of [heartbeat]
     """
 
     apprise_url: str
+    proxy: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -54,65 +56,64 @@ def lacking() -> str:
 def send(settings: Settings, message: Message, *, timeout: float) -> None:
     """Hand it to Apprise; raises DeliveryError when the service did not take it.
 
-    Apprise knows a timeout for each read only, so it gets a thread of its own, which nobody waits for too long."""
-    results: list[DeliveryError | None] = []
-
-    def work() -> None:
-        try:
-            results.append(_hand_over(settings.apprise_url.strip(), message))
-        except Exception as error:  # a hundred plugins of others
-            results.append(DeliveryError(f"Apprise failed: {type(error).__name__}", retryable=True))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(max(0.0, timeout))
-    late = DeliveryError(f"no answer within {round(timeout, 1):g} s", retryable=True, unsure=True)
-    error = results[0] if results else late
-    if error is not None:
-        raise error
+    Apprise bounds neither the time nor the memory that a service takes, so it runs in a process of its own."""
+    url = settings.apprise_url.strip()
+    kind = "success" if message.type in _GOOD else _TYPES[message.severity]
+    asked = {"url": url, "kind": kind, "title": message.title, "body": message.text or message.title}
+    said = _in_a_process({**asked, "timeout": timeout}, timeout, settings.proxy)
+    if said is None:
+        raise DeliveryError(f"no answer within {round(timeout, 1):g} s", retryable=True, unsure=True)
+    if not said.get("taken"):
+        raise _trouble(said, url)
 
 
-def _hand_over(url: str, message: Message) -> DeliveryError | None:
+def _in_a_process(asked: dict[str, Any], timeout: float, proxy: str | None) -> dict[str, Any] | None:
+    """What became of it; None when that was not known in time."""
+    import subprocess
+
+    argv = [sys.executable, "-P", "-m", "heartbeat_cli.channels._apprise_child"]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(
+        argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=_environment(proxy), start_new_session=True
+    )
     try:
-        import apprise
-    except ImportError:
-        return DeliveryError(_LACKING, retryable=True, retry_after=_MENDABLE, lasting=True)
-    import logging
-
-    heard: list[str] = []
-    logger, listener = logging.getLogger("apprise"), _listener(heard)
-    logger.addHandler(listener)
-    try:
-        # One service, called in this thread: Apprise's own pool of threads would hold up the end of the process.
-        service: Any = apprise.Apprise.instantiate(url)
-        if service is None:
-            scheme = url.partition("://")[0]
-            return DeliveryError(f"not an address of Apprise ({scheme}://…){_said(heard, url)}", retryable=False)
-        if "overflow=" not in url:
-            service.overflow_mode = apprise.OverflowMode.TRUNCATE
-        kind = apprise.NotifyType("success" if message.type in _GOOD else _TYPES[message.severity])
-        body, plain = message.text or message.title, apprise.NotifyFormat.TEXT
-        taken = service.notify(body=body, title=message.title, body_format=plain, notify_type=kind)
-    finally:
-        logger.removeHandler(listener)
-    if taken:
+        out, _ = child.communicate(json.dumps(asked).encode(), timeout)
+    except subprocess.TimeoutExpired:
         return None
-    # Apprise answers the same to a refusal and to an answer that was lost.
-    return DeliveryError(f"{service.service_name} did not take it{_said(heard, url)}", retryable=True, unsure=True)
+    finally:
+        child.kill()
+        child.wait()
+        for end in (child.stdin, child.stdout):
+            if end is not None:
+                end.close()
+    try:
+        said: dict[str, Any] = json.loads(out)
+    except ValueError:
+        return {"trouble": "failed", "error": f"it ended with {child.returncode}"}
+    return said
 
 
-def _listener(heard: list[str]) -> "logging.Handler":
-    """Collects what Apprise logs in this thread: it answers False whatever the cause, and only its log says why."""
-    import logging
+def _environment(proxy: str | None) -> dict[str, str]:
+    """This process's own, with no proxy but this and without the passwords of ~/.netrc; heartbeat comes from where it
+    is."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    if proxy not in (None, proxies.NONE):
+        kept |= {"http_proxy": str(proxy), "https_proxy": str(proxy), "no_proxy": "localhost,127.0.0.0/8,::1"}
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    path = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), root)))
+    return {**kept, "NETRC": os.devnull, "PYTHONPATH": path}
 
-    own = threading.get_ident()
 
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == own and record.levelno >= logging.WARNING:
-                heard.append(record.getMessage())
-
-    return Listener()
+def _trouble(said: dict[str, Any], url: str) -> DeliveryError:
+    trouble, heard = said["trouble"], said.get("heard") or []
+    if trouble == "lacking":
+        return DeliveryError(_LACKING, retryable=True, retry_after=_MENDABLE, lasting=True)
+    if trouble == "address":
+        scheme = url.partition("://")[0]
+        return DeliveryError(f"not an address of Apprise ({scheme}://…){_said(heard, url)}", retryable=False)
+    if trouble == "failed":
+        return DeliveryError(f"Apprise failed: {one_line(str(said['error']), 60)}", retryable=True, unsure=True)
+    return DeliveryError(f"{said['service']} did not take it{_said(heard, url)}", retryable=True, unsure=True)
 
 
 def _said(heard: list[str], url: str) -> str:

@@ -83,7 +83,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     import smtplib
 
     from heartbeat_cli.channels import _letter
-    from heartbeat_cli.channels._line import Line
+    from heartbeat_cli.channels._line import MOST, Line
     from heartbeat_cli.dial import DialError
 
     mail = _letter.compose(message, settings.from_, settings.to)
@@ -102,6 +102,9 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
         try:
             return _dialogue(settings, mail, line, context)
         except (smtplib.SMTPException, OSError) as error:
+            if line.flooded:
+                text = f"{place} said more than {MOST:,} bytes"
+                raise DeliveryError(text, retryable=True, unsure=True) from error
             if line.cut:
                 text = f"{place}: no complete answer within {timeout:g} s"
                 raise DeliveryError(text, retryable=True, unsure=True) from error

@@ -40,6 +40,7 @@ class Settings(NamedTuple):
     base_url: address of the Bot API; a local Bot API server has its own
     thread_id: id of the topic in a group that has topics; default: none
     silent: severities that arrive without a sound
+    proxy: proxy to go through; default: that of [heartbeat]
     """
 
     token: str
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     base_url: str = "https://api.telegram.org"
     thread_id: int | None = None
     silent: tuple[str, ...] = ("low",)
+    proxy: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -129,7 +131,7 @@ class _Chat:
             asked["message_thread_id"] = self._thread
         url = f"{self._settings.base_url.rstrip('/')}/bot{self._settings.token}/sendMessage"
         headers = {"Content-Type": "application/json"}
-        call = http_call.Call(url, "POST", headers, json.dumps(asked).encode())
+        call = http_call.Call(url, "POST", headers, json.dumps(asked).encode(), proxy=self._settings.proxy)
         return _reply(_post.post(call, self._deadline - time.monotonic()))
 
     def _remedied(self, reply: Reply) -> bool:

@@ -2,8 +2,10 @@
 
 The body has id, type, severity, title, text, component, at (ISO 8601, UTC), incident (or null) and incidents (those of
 a digest, which tells several alerts at once). `id` stays the same when a message is sent again, and stands in the
-header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Signature is `sha256=` and the HMAC-SHA256 of the
-body in hexadecimal: compare it before you believe a word.
+header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending
+(seconds since 1970), `,sha256=` and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver
+compares it and refuses what is older than some minutes; docs/configuration.md has the code. X-Heartbeat-Signature,
+which covers the body alone, is sent for one version more.
 
 Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-After. So are a redirect (not followed),
 401, 403, 404 and 407, which are for a person to mend, only more rarely. Any other answer is final.
@@ -15,6 +17,7 @@ Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-Aft
 """
 
 import json
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain.message import Message
@@ -36,6 +39,7 @@ class Settings(NamedTuple):
     headers: headers to send besides; an Authorization may be given as "env:NAME" or "file:PATH"
     verify_tls: check the certificate
     ca_file: file with the certificates to trust; default: those of this system
+    proxy: proxy to go through; default: that of [heartbeat]
     """
 
     url: str
@@ -43,6 +47,7 @@ class Settings(NamedTuple):
     headers: dict[str, str] = _NOTHING
     verify_tls: bool = True
     ca_file: str | None = None
+    proxy: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -67,7 +72,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     data = body(message)
     headers = _headers(settings, message, data)
     verify = settings.verify_tls and (settings.ca_file or True)
-    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True)
+    call = http_call.Call(settings.url, "POST", headers, data, verify, only_refusals=True, proxy=settings.proxy)
     answer = _post.post(call, timeout)
     if not 200 <= answer.status < 300:
         raise _refused(f"{http_call.host(settings.url)} answered {answer.status}{_post.said(answer.body)}", answer)
@@ -98,7 +103,10 @@ def _headers(settings: Settings, message: Message, data: bytes) -> dict[str, str
     if settings.secret is not None:
         import hmac
 
-        own["X-Heartbeat-Signature"] = "sha256=" + hmac.digest(settings.secret.encode(), data, "sha256").hex()
+        key, moment = settings.secret.encode(), str(int(time.time()))
+        timed = hmac.digest(key, moment.encode() + b"." + data, "sha256").hex()
+        own["X-Heartbeat-Timed-Signature"] = f"t={moment},sha256={timed}"
+        own["X-Heartbeat-Signature"] = "sha256=" + hmac.digest(key, data, "sha256").hex()
     return {**own, **settings.headers}
 
 

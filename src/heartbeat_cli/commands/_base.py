@@ -71,7 +71,9 @@ class App:
     def _open(self, url: str) -> Any:
         from heartbeat_cli.store import schema
 
-        return schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
+        db = schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
+        db.for_components(len(self.config.components))
+        return db
 
     def _newest(self) -> Any:
         spool = self._open_spool()
@@ -91,6 +93,7 @@ class App:
                 raise
             say(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
             return spool
+        db.for_history()
         if spool is not None:
             say(f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there")
             spool.close()

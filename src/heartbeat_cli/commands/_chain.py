@@ -6,7 +6,7 @@ Cron starts it every few seconds, so it is reached without click (see `cli.py`),
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.commands._base import App, say
 from heartbeat_cli.errors import ConfigError, HeartbeatError
@@ -109,11 +109,23 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     keeper.do(lambda db: _draw(app, db), now())
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
+        _say_of_proxies(keeper, config, now())
     sent = post.end()  # from here on without the lock
     for told in sent:
         tell(line(told))
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
+
+
+def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
+    """While the environment names a proxy: that it is not followed."""
+    from heartbeat_cli import proxies
+
+    if proxies.ignored(config.heartbeat.proxy, os.environ):
+        from heartbeat_cli.passes import proxy_remark
+
+        if remark := proxy_remark.due(keeper.db, config, now):
+            say(f"heartbeat: {remark}")
 
 
 def _draw(app: App, db: "Database") -> None:

@@ -22,13 +22,16 @@ def check(app: App) -> None:
     """Say whether the configuration is right; every error at once, one line each, exit code 2.
 
     An `env:` or `file:` reference that leads nowhere is an error here. Other verbs go on without the component or
-    channel it stands in.
+    channel it stands in. A PostgreSQL on another host that need not prove who it is gets a warning on standard error.
     """
     from heartbeat_cli.domain.plain import counted
+    from heartbeat_cli.passes import connections
 
     config = app.config
     if config.lacking:
         raise ConfigError(list(config.lacking))
+    for one in connections.weak(config):
+        say(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
     for line in _stranded(app):

@@ -43,7 +43,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import examine, hosts, rights, starters
+    from heartbeat_cli.passes import connections, examine, hosts, rights, starters
 
     try:
         config = app.config
@@ -58,7 +58,9 @@ def _findings(app: App) -> "Iterator[Finding]":
     if all(one.level == "ok" for one in stores):
         yield from hosts.named(config, _observers(app))
     yield from examine.components(config, app.now())
+    yield from connections.findings(config)
     yield from examine.channels(config)
+    yield from examine.proxy(config, os.environ)
     yield from rights.docker(config, os.environ)
     yield from rights.systemd(config)
     yield from rights.ladders(config)

@@ -13,7 +13,8 @@ _EMPTY: Mapping[str, float] = {}
 class Request(NamedTuple):
     """An exchange to make. The total deadline comes from the look, not from here.
 
-    `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed;
+    `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed, with
+    `same_host` only those that stay on the URL's host;
     `max_body` bytes kept of the answer: more is cut and `Response.truncated` set, without waiting for the rest.
     """
 
@@ -27,6 +28,7 @@ class Request(NamedTuple):
     cert_file: str | None = None
     key_file: str | None = None
     redirects: int = 5
+    same_host: bool = False
     max_body: int = 65_536
     max_headers: int = 65_536
 

@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     """
     url: health address, http:// or https://, e.g. http://localhost:8000/health
     method: HTTP method of the request (default GET)
-    headers: extra request headers as a table; withheld from other hosts when a redirect leads there
+    headers: extra request headers as a table; withheld from another origin when a redirect leads there
     body: request body as text (default: none); sent as JSON when it begins with { or [
     accept: status codes that are fine: single (204), classes (2xx) or ranges (200-299); default 2xx
     expect: how the body is judged: auto (health words, else by status code), json, contains, regex, none
@@ -56,6 +56,8 @@ class Settings(NamedTuple):
     key_file: PEM file of the client certificate's key (default: in cert_file)
     certificate_warn_days: degraded when the certificate ends in fewer days (default 14; 0: when it has ended)
     redirects: how many redirects are followed (default 5; 0: the redirect itself is the answer)
+    redirects_to: where they may lead: any (default; another origin gets neither secrets nor the client certificate,
+        and a request with a body does not go there) or same-host (any port of the host in url)
     max_body: bytes of the body that are read (default 65536); more is cut and not waited for
     """
 
@@ -75,6 +77,7 @@ class Settings(NamedTuple):
     key_file: str | None = None
     certificate_warn_days: int = 14
     redirects: int = 5
+    redirects_to: Literal["any", "same-host"] = "any"
     max_body: int = 65_536
 
 
@@ -160,6 +163,7 @@ def request(settings: Settings, look: Look) -> Request:
         cert_file=settings.cert_file,
         key_file=settings.key_file,
         redirects=settings.redirects,
+        same_host=settings.redirects_to == "same-host",
         max_body=settings.max_body,
     )
 
@@ -219,12 +223,9 @@ def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
         return _Verdict("unhealthy", f"the answer has nothing at {path}")
     shown = _quoted(health_body.as_text(value))
     if settings.equals is not None:
-        fits = health_body.as_text(value) == settings.equals
-        return (
-            _Verdict("healthy")
-            if fits
-            else _Verdict("unhealthy", f"{path} is {shown}, expected {_quoted(settings.equals)}")
-        )
+        if health_body.as_text(value) == settings.equals:
+            return _Verdict("healthy")
+        return _Verdict("unhealthy", f"{path} is {shown}, expected {_quoted(settings.equals)}")
     opinion = health_body.judge_word(value) or "unhealthy"
     return _Verdict(opinion, None if opinion == "healthy" else f"{path} is {shown}")
 

@@ -4,11 +4,11 @@ Each function looks at one thing and gives findings. What recovery needs is look
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli import engine, plugins
+from heartbeat_cli import engine, plugins, proxies
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.finding import Finding, Level
@@ -146,6 +146,15 @@ def asked_what(one: Component, now: float) -> str:
         return str(values["command"][0])
     shown = [f"{key} {values[key]}" for key in _SHOWN_KEYS if values.get(key)]
     return ", ".join(shown) or "this host"
+
+
+def proxy(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Which proxy is used, where there is one or the environment names one."""
+    if text := proxies.ignored(config.heartbeat.proxy, environment):
+        remark, _, advice = text.partition(": ")
+        yield Finding("proxy", "warn", remark, advice)
+    elif config.heartbeat.proxy not in (None, proxies.NONE):
+        yield Finding("proxy", "ok", f"channels and hooks go through {redact(str(config.heartbeat.proxy))}")
 
 
 def channels(config: Config) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from heartbeat_cli.domain.clock_trust import Stay
 from heartbeat_cli.domain.coverage import HOUR, hour_of
 from heartbeat_cli.store import rollups
 from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.dialects import worded
 from heartbeat_cli.store.partitions import ensure_day
-from heartbeat_cli.store.schema import worded
 
 _DAY = 86_400
 _DAYS = 400  # that partitions are made for at most

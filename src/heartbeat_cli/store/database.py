@@ -8,13 +8,12 @@ Statements never hold a literal `?` or `%`.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import sqlite_file
+from heartbeat_cli.store import sqlite_file, timestamps
 
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
@@ -23,6 +22,8 @@ _TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is 
 # turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
 _IDLE, _LEAST_IDLE = 2.0, 1.0
 _TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
+_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
+_HISTORY = 1_073_741_824
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -38,7 +39,8 @@ class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
-    PostgreSQL keeps it: what takes long in a file of this machine is at work.
+    PostgreSQL keeps it: what takes long in a file of this machine is at work. `most` is how many bytes a server may
+    answer to one; `for_components` and `for_history` make room for honest ones.
     `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
     `identity` is the store's own, `watched` how far an observer's passes have come in it, and `ahead` by how many whole
     seconds the clock of the store's server is ahead of this host's (None where there is no such server)."""
@@ -51,6 +53,8 @@ class Database:
     identity = ""
     watched: str | None = None
     ahead: float | None = None
+    most = 8_388_608
+    _unreadable: tuple[type[Exception], ...] = (ValueError, ArithmeticError, RecursionError)
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
         self._connection = connection
@@ -62,7 +66,12 @@ class Database:
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
         cursor = self._execute(sql, params)
-        return cursor.fetchall() if cursor.description else []
+        try:
+            return cursor.fetchall() if cursor.description else []
+        except self._errors as error:
+            raise self._store_error(error) from error
+        except self._unreadable as error:  # no value of the type that the server says
+            raise Failure(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
     def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
@@ -115,6 +124,14 @@ class Database:
             yield
         finally:
             self.patience = patience
+
+    def for_components(self, count: int) -> None:
+        """Answers may have some rows for each of so many components."""
+        self.most = max(self.most, count * _PER_COMPONENT)
+
+    def for_history(self) -> None:
+        """Answers may be the history of weeks, which a person has asked for."""
+        self.most = _HISTORY
 
     def close(self) -> None:
         self._connection.close()
@@ -195,8 +212,9 @@ class Postgres(Database):
         self.server = session.where
         self._idle = _idle(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
-        session.read_as(_TIMESTAMPTZ, "EPOCH", _epoch)
+        session.read_as(timestamps.OID, "EPOCH", timestamps.epoch)
         super().__init__(session, libpq.Trouble)
+        self._unreadable = (*self._unreadable, libpq.driver().Error)
         self._sql: dict[str, str] = {}
 
     @contextmanager
@@ -236,6 +254,7 @@ class Postgres(Database):
             raise Failure(
                 self.where, f"too slow: {self.statements - 1} statements used up the time there is; {_TOO_SLOW}"
             )
+        self._connection.most = self.most
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:
@@ -256,19 +275,6 @@ def _limits(statement: float, lock: float) -> str:
 
 
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
-_TIMESTAMPTZ = 1184  # its oid, as in PostgreSQL's pg_type.dat
-
-
-def _epoch(text: Any, _: Any) -> float | None:
-    """`timestamptz` as seconds since the epoch."""
-    return None if text is None else _seconds(text)
-
-
-@lru_cache(256)  # the thousand rows of a pass have one moment
-def _seconds(text: str) -> float:
-    from datetime import datetime
-
-    return datetime.fromisoformat(text).timestamp()
 
 
 def marks(values: Sequence[object]) -> str:

@@ -154,7 +154,9 @@ class Keeper:
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        return schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE, self._config.observer)
+        db = schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE, self._config.observer)
+        db.for_components(len(self._config.components))
+        return db
 
     def _take_over(self) -> list[Path]:
         """Take what is this configuration's and lies elsewhere; what is nobody's."""

@@ -113,6 +113,10 @@ CAUSES = {
     # a look that could not be made
     "redirected more than {n} times, last to {w}": "轉址超過 {n} 次，最後至 {w}",
     "redirected to {w}, which is not followed": "轉址至 {w}，不予跟隨",
+    "redirected to {w}, where a request with a body does not go": "轉址至 {w}，帶內容的請求不會轉往該處",
+    'redirected to {w}, which is another host (redirects_to = "same-host")': (
+        '轉址至 {w}，屬另一主機（redirects_to = "same-host"）'
+    ),
     "redirected to a bad address: {why}": "轉址至錯誤的地址：{why}",
     "the headers are larger than {n} bytes": "標頭大於 {n} 位元組",
     "not asked: the pass had no time left": "未檢查：本次執行已沒有時間",
@@ -154,6 +158,12 @@ CAUSES = {
     "{where} takes no connection: {why}": "{where} 不接受連線：{why}",
     "{where} took longer than {t} for a query": "{where} 一次查詢耗時超過 {t}",
     "{where} sent text that is not {w}": "{where} 傳送的文字並非 {w}",
+    "{where} sent more than {n} bytes for one query": "{where} 一次查詢傳回超過 {n} 位元組",
+    "{where} sent more than {n} bytes before it let anybody in": "{where} 未完成登入便已傳送超過 {n} 位元組",
+    "{where} sent a value that cannot be read ({w})": "{where} 傳回的值無法讀取（{w}）",
+    "{file} belongs to {who}, where everybody may make one; if it is meant, add requirepeer=USER to the dsn": (
+        "{file} 屬於 {who}，而該資料夾人人可寫；如確實要用，請在 dsn 加上 requirepeer=用戶"
+    ),
     "the connection to {where} broke: {why}": "與 {where} 的連線中斷：{why}",
     "{where} answers: {said}": "{where} 回應：{said}",
     "the dsn is not a PostgreSQL connection string": "dsn 不是 PostgreSQL 連線字串",

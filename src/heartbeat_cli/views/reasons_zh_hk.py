@@ -236,6 +236,7 @@ REASONS = {
     "hook at {w}: no complete answer within {n} s": "{w} 的 hook：{n} 秒內沒有完整回應",
     "hook at {w} answered {n} (redirects are not followed)": "{w} 的 hook 回應 {n}（不跟隨轉址）",
     "its certificate or TLS is not accepted": "證書或 TLS 不獲接受",
+    "its answer is too long": "回應過長",
     "the proxy does not let it through": "代理伺服器不予放行",
     "the request cannot be made": "請求無法發出",
     "host not found": "找不到主機",

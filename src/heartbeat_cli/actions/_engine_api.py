@@ -1,0 +1,36 @@
+"""The Docker SDK's client over guarded connections: an Engine, or what poses as one, is bounded in bytes and time."""
+
+from typing import Any
+
+import requests
+from docker import APIClient
+
+from heartbeat_cli.guarded_http import Guard as _Guard
+
+
+class Guard(_Guard):
+    """Reads every answer as a whole, since the SDK would read it without a bound."""
+
+    def send(self, request: Any, *values: Any, **named: Any) -> requests.Response:
+        response = super().send(request, *values, **named)
+        response._content = self.body(response, self._most)
+        response.encoding = "utf-8"  # else it would be guessed, which takes long
+        return response
+
+
+class Api(APIClient):
+    """The SDK's client; neither proxies and passwords of the environment nor redirects count."""
+
+    def __init__(self, guard: Guard, **named: Any) -> None:
+        self._guard = guard
+        super().__init__(**named)
+
+    def get_adapter(self, url: str) -> Guard:
+        return self._guard
+
+    def request(self, *values: Any, **named: Any) -> requests.Response:
+        self.trust_env = False  # after the SDK has made it anew, before its first request
+        return super().request(*values, **named)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: another server is not the Engine."""

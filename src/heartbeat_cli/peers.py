@@ -1,0 +1,66 @@
+"""Whether a local server may be PostgreSQL, or another user who poses as it and waits for a password.
+
+In a folder that everybody may write to, and on a port above 1,023, anybody can be first where PostgreSQL does not run.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+_TRUSTED = ("root", "postgres")
+_LISTENING = "0A"
+
+
+class Stranger(Exception):
+    """Somebody else's; the text says whose."""
+
+
+def of_socket(path: str) -> str | None:
+    """The user that the server at this Unix socket must run as, None where only trusted users could have made it.
+    Raises Stranger."""
+    try:
+        if not os.stat(os.path.dirname(path)).st_mode & stat.S_IWOTH:
+            return None
+        found = os.lstat(path)
+    except OSError:
+        return None  # there is none: connecting says so
+    if stat.S_ISLNK(found.st_mode) or found.st_uid not in _trusted():
+        raise Stranger(
+            f"{path} belongs to {_name(found.st_uid) or f'uid {found.st_uid}'}, where everybody may make one"
+        )
+    return _name(found.st_uid)
+
+
+def on_port(port: int) -> bool:
+    """Whether nobody but trusted users listens on this TCP port of this host."""
+    trusted = _trusted()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except (OSError, ValueError):
+            continue
+        for _, local, _, state, *rest in map(str.split, lines):
+            if state == _LISTENING and int(local.rpartition(":")[2], 16) == port and int(rest[3]) not in trusted:
+                return False
+    return True
+
+
+def _trusted() -> set[int]:
+    import pwd
+
+    found = {os.getuid(), 0}
+    for name in _TRUSTED:
+        try:
+            found.add(pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            continue
+    return found
+
+
+def _name(uid: int) -> str | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
