@@ -5,9 +5,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from tests.parts.postgres import moved_clock
 
 HEARTBEAT = str(Path(sys.executable).with_name("heartbeat"))
 
@@ -127,4 +130,5 @@ class Processes:
             "TMPDIR": str(self.temporary),
             "PYTHONPATH": str(self._clock),
             "SOAK_CLOCK": str(at),
+            **moved_clock(at - time.time()),
         }

@@ -5,6 +5,8 @@ Its store and its files are set back before each pass to what they were after tw
 
 import shutil
 
+from tests.parts.postgres import with_movable_clock
+
 from bench._soak_process import Processes, Run
 from bench._soak_script import STEP
 from bench._soak_world import World
@@ -23,6 +25,7 @@ class Twin:
         self._now = start
         if world.dialect == "postgres":
             world.server.execute("CREATE DATABASE twin")
+            with_movable_clock(world.server.dsn(dbname="twin"))
         store = world.server.dsn(dbname="twin") if world.dialect == "postgres" else f"sqlite:///{self._folder}/store.db"
         self._config.write_text(world.text(store, self._folder))
         for number in range(_PASSES):

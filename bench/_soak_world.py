@@ -15,7 +15,7 @@ from tests.parts import hostile
 from tests.parts.bot_api import BotApi, receiver
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
 from tests.parts.hostile import hostile_server
-from tests.parts.postgres import Server, execute
+from tests.parts.postgres import Server, execute, with_movable_clock
 from tests.parts.smtp import MailBox, smtp_server
 
 from bench._soak_parts import AGENT, HTTP, SMTP, TIMEOUT, WELL, Port, known_by
@@ -72,6 +72,7 @@ class World:
         self.public.mkdir()
         autovacuum = {"autovacuum": "on", "autovacuum_naptime": "1s"}
         self.server = self._stack.enter_context(Server(settings=autovacuum))
+        with_movable_clock(self.server.dsn())
         self.hook: BotApi = self._stack.enter_context(receiver())
         self.mail: MailBox = self._stack.enter_context(smtp_server())
         self.hook.mood = lambda call: HTTP.get(self._mood("hook"))

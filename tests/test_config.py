@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import config, plugins
+from heartbeat_cli import config, plugins, sections
 from heartbeat_cli.actions import command, http
 from heartbeat_cli.domain.component import Guard, Rung
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
@@ -332,7 +332,7 @@ def ladder(rungs: str, also: str = "") -> str:
         (guarded("busy = { url = 1 }"), [f"{OWN}.busy.url: expected a string, got 1"]),
         (
             guarded("busy = { url = 'http://h', action = 'http' }"),
-            [f"{OWN}.busy.action: unknown key; known: url, method, headers, body, verify_tls"],
+            [f"{OWN}.busy.action: unknown key; known: url, method, headers, body, verify_tls, proxy"],
         ),
         (
             guarded("busy = { url = 'http://h', method = 'get' }"),
@@ -516,7 +516,7 @@ def test_the_zone_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", ":Asia/Hong_Kong")
     assert load("").timezone == "Asia/Hong_Kong"
     monkeypatch.setenv("TZ", "No/Such")
-    assert config.zone_exists(load("").timezone)
+    assert sections.zone_exists(load("").timezone)
     assert load("[heartbeat]\ntimezone = 'Europe/Berlin'\n").timezone == "Europe/Berlin"
 
 

@@ -274,7 +274,7 @@ def test_what_could_not_be_looked_at_is_unknown_and_keeps_its_memory() -> None:
             asked(component("key", "agent", url=f"https://127.0.0.1:{port}/", ca_file="/no/such"), memory=memory),
         )
     assert {reading.status for reading in readings.values()} == {"unknown"}
-    assert str(readings["cmd"].error).startswith("cannot run program: No such file or directory")
+    assert str(readings["cmd"].error).startswith("cannot run /no/such/program: No such file or directory")
     assert all(reading.memory == memory and reading.attempts == 1 for reading in readings.values())
 
 

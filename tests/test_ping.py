@@ -42,7 +42,7 @@ def test_a_run_says_when_it_begins_and_how_it_ended(tmp_path: Path) -> None:
         assert told(server) == [("/start", ""), ("", "checked 1, 0 in fault, 0 notifications sent")]
         thing.breaks()
         thing.run(2)
-        assert told(server)[-2:] == [("/start", ""), ("", "checked 1, 1 in fault, 1 notification sent")]
+        assert told(server)[-2:] == [("/start", ""), ("", "checked 1, 1 in fault, 0 notifications sent, 1 printed")]
         assert {one.method for one in server.seen} == {"POST"}
 
 

@@ -20,7 +20,14 @@ STARTS = {
     "as installed": ("-c", f"import sys\nfrom {_MODULE} import {_FUNCTION}\nsys.exit({_FUNCTION}())"),
 }
 # Python tells of each module when it has been imported: moments from the first of ours to a verb at work.
-MOMENTS = ["errno", "heartbeat_cli.errors", "heartbeat_cli.cli", "heartbeat_cli.commands._base", "click", "psycopg2"]
+MOMENTS = [
+    "errno",
+    "heartbeat_cli.errors",
+    "heartbeat_cli.cli",
+    "heartbeat_cli.commands._base",
+    "click",
+    "psycopg2.extensions",
+]
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,8 @@ class Guard(HTTPAdapter):
         seconds = named.get("timeout")
         now = time.monotonic()
         self._until = min(self._deadline, now + seconds) if isinstance(seconds, int | float) else self._deadline
+        # One that has ended was an earlier exchange's: its end says nothing of this one.
+        self._relays = [relay for relay in self._relays if not (relay.late or relay.overrun)]
         for relay in self._relays:  # of connections that are used again
             relay.came, relay.deadline = 0, self._until
         request.headers["Accept-Encoding"] = "identity"

@@ -110,7 +110,7 @@ def beside_earlier(folder: Path, wait: float = 0.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= until:
-                    raise Busy(path, "", None, 0.0, "an earlier version of heartbeat") from None
+                    raise _busy(handle, path, "an earlier version of heartbeat") from None
                 time.sleep(0.05)
             except OSError:  # a file system without locks: then it had none either
                 break
@@ -132,13 +132,13 @@ def _take(handle: int, path: Path, until: float) -> None:
             raise HeartbeatError(f"{path}: cannot be locked: {error.strerror}; set [heartbeat] state_dir") from error
 
 
-def _busy(handle: int, path: Path) -> Busy:
+def _busy(handle: int, path: Path, what: str = "another heartbeat") -> Busy:
     """What its holder wrote: its process, and when it took the lock (time.monotonic()). An earlier version wrote the
     process only, and on a full disk nothing can be written: then it is the file that says when."""
     text = os.pread(handle, 40, 0).decode("ascii", "replace").strip()
     found = re.fullmatch(r"(\d{1,9})(?: (-?\d{1,12}\.\d{3}))?", text, re.ASCII)
     pid = int(found[1]) if found else None
     if found and found[2]:
-        return Busy(path, f"{pid}-{found[2]}", pid, max(0.0, time.monotonic() - float(found[2])))
+        return Busy(path, f"{pid}-{found[2]}", pid, max(0.0, time.monotonic() - float(found[2])), what)
     changed = os.fstat(handle).st_mtime
-    return Busy(path, f"{pid or 0}-{round(changed)}", pid, max(0.0, time.time() - changed))
+    return Busy(path, f"{pid or 0}-{round(changed)}", pid, max(0.0, time.time() - changed), what)

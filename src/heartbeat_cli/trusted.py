@@ -1,6 +1,7 @@
 """Paths that no other user can bend: what heartbeat reads, runs and keeps goes through here.
 
-Every folder on the way and the file itself must belong to root or to this user, and nobody else may write them. A
+Every folder on the way and the file itself must belong to root or to this user, and nobody else may write them (a group
+that this user is alone in counts as the user). A
 folder of root's with the sticky bit (`/tmp`) is fine: there nobody can exchange what belongs to others. A link is
 followed when it is root's or ours, and so is every folder on the way to it and behind it, as with a Kubernetes
 ConfigMap. What is mounted read-only cannot be written, whatever its mode says.
@@ -193,10 +194,27 @@ def _judge(found: os.stat_result, handle: int, place: str) -> None:
         raise Untrusted(place, why, _mend_owner(found, place))
     if not found.st_mode & 0o022 or (found.st_mode & stat.S_ISVTX and found.st_uid == 0):
         return
-    if os.fstatvfs(handle).f_flag & os.ST_RDONLY:
+    if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
         return
     who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
     raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {place}")
+
+
+def _is_private(group: int) -> bool:
+    """Whether nobody but this user is in a group: many systems give each user a group, and what is made is writable for
+    it; Kubernetes' fsGroup is one. Not for root, whose group has others in it on some systems."""
+    if os.geteuid() == 0 or group != os.getegid():
+        return False
+    import grp
+    import pwd
+
+    me = {one.pw_name for one in pwd.getpwall() if one.pw_uid == os.geteuid()}
+    if any(one.pw_gid == group and one.pw_name not in me for one in pwd.getpwall()):
+        return False
+    try:
+        return set(grp.getgrgid(group).gr_mem) <= me
+    except KeyError:
+        return True
 
 
 def _mend_owner(found: os.stat_result, place: str) -> str:

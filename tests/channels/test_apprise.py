@@ -122,7 +122,7 @@ def test_an_address_apprise_does_not_know_is_final(url: str) -> None:
 
 
 def check(folder: Path, url: str, **variables: Any) -> Ended:
-    (folder / "heartbeat.toml").write_text(f'[channels.phone]\nkind = "apprise"\napprise_url = "{url}"\n')
+    (folder / "heartbeat.toml").write_text(f'[heartbeat]\n[channels.phone]\nkind = "apprise"\napprise_url = "{url}"\n')
     return heartbeat(folder, "config", "check", **variables)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import config as configuration
+from heartbeat_cli import places
 from heartbeat_cli.passes.lock_held import longest_pass
 from heartbeat_cli.store import alerts, database
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
@@ -46,13 +47,17 @@ def home(store_url: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def lock_folder(home: Path) -> Path:
+    return places.own(configuration.read(home / "heartbeat.toml"))
+
+
 @contextmanager
 def held(home: Path, seconds: float) -> Iterator[int]:
     """Another process has had the lock for so long."""
-    argv = [sys.executable, "-c", _HOLD, str(home / "state"), "a secret-free word"]
+    argv = [sys.executable, "-c", _HOLD, str(lock_folder(home)), "a secret-free word"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        (home / "state/run.lock").write_text(f"{holder.pid} {time.monotonic() - seconds:.3f}\n")
+        (lock_folder(home) / "run.lock").write_text(f"{holder.pid} {time.monotonic() - seconds:.3f}\n")
         yield holder.pid
         holder.kill()
 
@@ -75,7 +80,7 @@ def test_told_once_for_each_holder_and_when_it_is_over(home: Path, store_url: st
             assert (ended.code, ended.out) == (3, "")
             (line,) = ended.err.splitlines()
             assert line.startswith(f"heartbeat: process {pid} ({sys.executable} -c ")
-            assert f"has held the lock {home}/state/run.lock for 2 h; a pass takes 3 min at most; " in line
+            assert f"has held the lock {lock_folder(home)}/run.lock for 2 h; a pass takes 3 min at most; " in line
             assert line.endswith(f"heartbeat makes no pass until it has ended; if it hangs: kill {pid}")
         assert told(home) == ["lock_held"]
     assert heartbeat(home, "run") == Ended(0, "", "")

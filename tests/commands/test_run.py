@@ -59,7 +59,8 @@ def test_a_lost_secret_costs_its_component_only(tmp_path: Path) -> None:
     assert found["db"].endswith(" unknown")
     ended = thing.down()
     assert ended.code == 2
-    assert ended.err.startswith("thing reports a problem\n"), "a fault of the other one is still found and told"
+    assert "🔴 thing reports a problem" in ended.err, "a fault of the other one is still found and told"
+    assert "🔴 db cannot be checked" in ended.err
     assert ended.err.endswith(f"heartbeat: {lost}\n")
     assert states(tmp_path)["db"] == found["db"], "never a fault of the database"
     assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: {lost}\n")

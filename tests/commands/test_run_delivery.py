@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from heartbeat_cli import places
 from heartbeat_cli.commands._base import App
 from heartbeat_cli.commands._deliver import Post, deliver
 from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.lock import Shared, only_one
+from heartbeat_cli.lock import DELIVERY, Shared, only_one
 from heartbeat_cli.store import alerts, spool
 from heartbeat_cli.store.keeper import Keeper
 from tests.parts.forked import Forked
@@ -78,7 +79,7 @@ def test_while_a_channel_hangs_the_next_pass_is_made_and_leaves_it_to_the_first(
     first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     while not (hook.seen and told(tmp_path)):
         time.sleep(0.01)
-    with only_one(tmp_path / "state", 8.0):
+    with only_one(places.own(App(str(tmp_path / "heartbeat.toml")).config), 8.0):
         os.kill(first.pid, signal.SIGSTOP)
     try:
         (tmp_path / "two").unlink()
@@ -128,7 +129,7 @@ def test_what_was_sent_while_the_store_went_away_is_not_sent_again(
         add(app, keeper)
         assert [one.error for one in Post(app, keeper).end()] == [None]
     thread.join()
-    (path,) = spool.existing(tmp_path / "state")
+    (path,) = spool.existing(places.of_store(app.config))
     kept = opened(f"sqlite:///{path}")
     assert kept.rows("SELECT state FROM heartbeat_outbox") == [("sent",)]
     kept.close()
@@ -144,7 +145,7 @@ def test_from_a_spool_nothing_is_sent_while_another_process_delivers(tmp_path: P
     """What that one has sent stands in the store, which is away: it would be sent twice."""
     nowhere = f"postgresql://heartbeat@127.0.0.1:{free_port()}/heartbeat"
     app = App(str(config(tmp_path, nowhere, hook.url)))
-    other = Shared(tmp_path / "state", "deliver.lock")
+    other = Shared(places.own(app.config), DELIVERY)
     with app.keeper() as keeper:
         assert keeper.degraded is not None
         add(app, keeper)

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.store import alerts, database, recoveries
 from heartbeat_cli.store.database import Database
+from tests.parts.postgres import moved_clock, with_movable_clock
 
 GRACE = 20.0  # seconds of the moved clock that a step gets to heal
 _TIMES: dict[str, float] = {"timeout": 6, "startup_grace": GRACE, "verify_wait": 0.2, "backoff": 0}
@@ -183,6 +184,7 @@ class Play:
                 while True:
                     os.waitpid(-1, 0)
             _clock.moved += _BETWEEN
+            os.environ |= moved_clock(_clock.moved)
         return os.waitstatus_to_exitcode(status)
 
     def _be_heartbeat(self, point: Point | None, seen: Path | None) -> None:
@@ -274,6 +276,8 @@ def perform(given: dict[str, Any]) -> None:
 
     def perform_one(number: int, point: Point | None, seen: Path | None = None) -> None:
         fault = faults[number % len(faults)]
+        if stores:
+            with_movable_clock(stores[number])
         play = Play(folder / str(number), stores[number] if stores else "", fault, recovery)
         play.begin(like)
         print(json.dumps(play.play(point, seen)), flush=True)

@@ -341,6 +341,26 @@ def execute(dsn: str, sql: str) -> None:
             cursor.execute(sql)
 
 
+_MOVED = "-c search_path=public,moved,pg_catalog -c heartbeat_test.moved="
+_MOVABLE = """
+    CREATE SCHEMA moved;
+    CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$
+        SELECT pg_catalog.clock_timestamp()
+            + coalesce(nullif(current_setting('heartbeat_test.moved', true), ''), '0')::float * interval '1 second' $$;
+"""
+
+
+def with_movable_clock(dsn: str) -> None:
+    """Let the server's clock in this database follow `moved_clock`: a host whose clock is moved alone would be seen to
+    differ from it."""
+    execute(dsn, _MOVABLE)
+
+
+def moved_clock(seconds: float) -> dict[str, str]:
+    """The environment of a process for which the server's clock is so many seconds ahead of the real one."""
+    return {"PGOPTIONS": f"{_MOVED}{seconds}"}
+
+
 @contextmanager
 def fresh_database(admin_dsn: str, template: str = "template1") -> Iterator[str]:
     """The DSN of a new database on that server, empty or a copy of `template`, dropped afterwards."""

@@ -23,9 +23,10 @@ from heartbeat_cli.views.reasons_zh_hk import REASONS
 
 SOURCE = Path(__file__).parents[2] / "src/heartbeat_cli"
 ROOMS = ("monitors/*.py", "actions/*.py", "wire*.py", "dial.py", "libpq.py", "in_flight.py", "passes/[cdorst]*.py")
+DOCTOR = ("rights", "_systemd_rights", "connections", "starters")  # what only `doctor` and `config check` say
 DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")
 FOUND = {path for room in ROOMS for path in SOURCE.glob(room)} | {SOURCE / f"domain/{name}.py" for name in DOMAIN}
-FILES = sorted(path for path in FOUND if path.is_file() and "rights" not in path.name)  # rights are for `doctor`
+FILES = sorted(path for path in FOUND if path.is_file() and path.stem not in DOCTOR)
 GAP = "\0"
 # Texts that are looked for, or said elsewhere than in an alert.
 RECOGNISED = {
