@@ -12,7 +12,7 @@ import pytest
 from tests.parts import lacking
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ("src", "templates", "pyproject.toml", "README.md", "heartbeat.example.toml")
+SOURCES = ("src", "templates", "pyproject.toml", "README.md", "LICENSE", "heartbeat.example.toml")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,13 @@ def test_the_package_comes_from_the_wheel(installed: Path, tmp_path: Path) -> No
     argv = [str(installed / "venv/bin/python"), "-c", code]
     found = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert found.startswith(str(installed / "venv"))
+
+
+def test_the_licence_is_in_it(installed: Path) -> None:
+    (text,) = [
+        path.read_text() for path in installed.glob("venv/lib/python*/site-packages/*.dist-info/licenses/LICENSE")
+    ]
+    assert text == (ROOT / "LICENSE").read_text() and "MIT License" in text
 
 
 def test_pass_page_report_and_example_work_without_the_sources(installed: Path, tmp_path: Path) -> None:
