@@ -58,7 +58,7 @@ def sorts(box: SystemdBox) -> list[Sort]:
 
 def main() -> int:
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(dir="/tmp/rb") as folder, booted("host") as box:
+    with tempfile.TemporaryDirectory() as folder, booted("host") as box:
         made = {sort: [sort.make(number) for number in range(1, sort.many + 1)] for sort in sorts(box)}
         parts = [part for some in made.values() for part in some]
         with World(Path(folder), parts, box) as world:

@@ -45,7 +45,9 @@ class Ward:
             "recovery": {"mode": more.pop("mode", "on"), "ladder": ladder or [self.step("one"), self.step("two")]},
         }
         components = {"main": agent | more.pop("main", {})} | more.pop("components", {})
-        recovery = {"verify_wait": 0.4, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
+        # What a step cures is seen as soon as it is: a busy machine may take long for that.
+        wait = 10.0 if str(self.cure) in str(ladder) else 0.4
+        recovery = {"verify_wait": wait, "startup_grace": 60.0, "timeout": 5.0} | more.pop("recovery", {})
         self.scene = Scene(db, url, folder, components, recovery=recovery, **more)
         threading.Thread(target=self._watch, daemon=True).start()
 
