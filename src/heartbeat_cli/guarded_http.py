@@ -33,7 +33,7 @@ class Guard(HTTPAdapter):
     def __init__(self, deadline: float, most: int, unix_socket: str | None = None) -> None:
         self._deadline, self._most, self._unix_socket = deadline, most, unix_socket
         self._until = deadline
-        self._relays: list[Relay] = []
+        self._relays: list[Relay[socket.socket]] = []
         self._pools = _pools(self)
         super().__init__()
 
@@ -48,7 +48,9 @@ class Guard(HTTPAdapter):
 
     def connection(self, usual: Callable[[], socket.socket]) -> socket.socket:
         """A relay's end for a new connection."""
-        relay = Relay(self._to_socket(self._unix_socket) if self._unix_socket else usual(), self._most)
+        relay = Relay(
+            self._to_socket(self._unix_socket) if self._unix_socket else usual(), self._most, socket.socketpair()
+        )
         self._relays.append(relay)
         relay.end.settimeout(max(0.01, self._until - time.monotonic()))
         relay.in_thread(self._until)

@@ -4,9 +4,9 @@ libpq keeps in memory whatever a server sends, before it has logged in as well: 
 offers no way to see how much that is; a claimed length alone has one call read a gigabyte.
 """
 
+import _socket
 import os
 import select
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class Line:
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
-        self._relay: Relay | None = None
+        self._relay: Relay[_socket.socket] | None = None
         self._inode = 0
         self._connected = False
 
@@ -66,7 +66,7 @@ class Line:
         fd = self.connection.fileno()
         if self._relay is not None and os.fstat(fd).st_ino == self._inode:
             return
-        peer = socket.socket(fileno=os.dup(fd))
+        peer = _socket.socket(fileno=os.dup(fd))
         try:
             peer.getpeername()
         except OSError:  # not connected yet, or never
@@ -76,12 +76,15 @@ class Line:
         if self._relay is not None:
             came = self._relay.came
             self._relay.close()
-        self._relay = Relay(peer, most)
+        self._relay = Relay(peer, most, _socket.socketpair())
         self._relay.came = came
-        with self._relay.end as end:
+        end = self._relay.end
+        try:
             end.setblocking(False)
             os.dup2(end.fileno(), fd, inheritable=False)
             self._inode = os.fstat(fd).st_ino
+        finally:
+            end.close()
 
     def close(self) -> None:
         """Hang up without waiting for the server."""

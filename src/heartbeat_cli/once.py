@@ -1,6 +1,7 @@
 """What is wrong and stays wrong is said once a day, not at every pass: cron mails every line."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from heartbeat_cli.files import read_own, write_own
@@ -28,3 +29,12 @@ def is_news(told: Path, text: str, now: float) -> bool:
 def is_over(told: Path) -> None:
     """There is no trouble any more: the next one is news. Raises OSError when that cannot be remembered."""
     told.unlink(missing_ok=True)
+
+
+def news_of(path: Path, troubles: list[str], now: float) -> list[str]:
+    """Those of the troubles to be said now: all of them when they have changed, or a day after they were said last."""
+    if troubles:
+        return troubles if is_news(path, "\n".join(troubles), now) else []
+    with suppress(OSError):
+        is_over(path)
+    return []

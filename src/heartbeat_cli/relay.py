@@ -6,26 +6,30 @@ under TLS, too, since only encrypted bytes are passed on. `libpq_line.py` drives
 one run by itself beside a library that blocks.
 """
 
+import _socket  # libpq wants no more of it; `socket` takes 2 ms of every pass to import
 import select
-import socket
 import threading
 import time
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 _PIECE = 32_768
 _READ, _WRITE = select.POLLIN, select.POLLOUT
 
+Socket = TypeVar("Socket", bound=_socket.socket)
 
-class Relay:
+
+class Relay(Generic[Socket]):
     """`end` is for the library; `most` how many bytes may come from `peer`, `came` how many did.
 
-    `overrun` says that there were more, `late` that `in_thread` ended it at its deadline."""
+    `overrun` says that there were more, `late` that `in_thread` ended it at its deadline. `ends` is a new pair of
+    sockets of the sort that the library wants: of `socket`, or of `_socket`."""
 
-    def __init__(self, peer: socket.socket, most: int) -> None:
+    def __init__(self, peer: Socket, most: int, ends: tuple[Socket, Socket]) -> None:
         self.most, self.came = most, 0
         self.overrun = self.late = False
         self.deadline = 0.0
-        self.end, self._inner = socket.socketpair()
+        self.end, self._inner = ends
         self._peer = peer
         self._inner.setblocking(False)
         peer.setblocking(False)
@@ -80,7 +84,7 @@ class Relay:
             if self._inward:
                 self._inward = self._inward[self._inner.send(self._inward) :]
             elif self._peer_ended:
-                self._inner.shutdown(socket.SHUT_WR)
+                self._inner.shutdown(_socket.SHUT_WR)
         except BlockingIOError:
             return False
         except OSError:

@@ -27,7 +27,7 @@ class Line:
     def __init__(self, host: str, port: int, deadline: float) -> None:
         left = max(0.0, deadline - time.monotonic())
         self._host = host
-        self._relay = Relay(dial(host, port, left), MOST)
+        self._relay = Relay(dial(host, port, left), MOST, socket.socketpair())
         self._link = self._relay.end
         self._link.settimeout(left + _SLACK)
         self._server: smtplib.SMTP | None = None

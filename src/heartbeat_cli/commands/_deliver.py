@@ -9,7 +9,7 @@ from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import StoreError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.deliver import Delivered
+    from heartbeat_cli.passes.deliver import Delivered, Delivering
     from heartbeat_cli.store.database import Database
     from heartbeat_cli.store.keeper import Keeper
 
@@ -23,49 +23,63 @@ class Post:
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
         from heartbeat_cli import lock, places
-        from heartbeat_cli.passes.deliver import Delivering
 
         self._app, self._keeper = app, keeper
-        self._delivering = Delivering(app.config, app.now)
+        self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
         self._turn = lock.Shared(places.own(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
+        self._looked = False
 
     def go(self, patience: float = _AT_ONCE) -> None:
         """Send what is due; what a slow channel has not taken soon goes on beside the rest of the pass."""
 
         def work(db: "Database") -> None:
+            self._look(db)
             # What other processes of this host are sending just now is not in a spool.
-            if self._turn.take(alone=self._keeper.degraded is not None):
+            if self._delivering is not None and self._turn.take(alone=self._keeper.degraded is not None):
                 self._delivering.work(db, self._keep, patience)
 
         self._keeper.do(work, self._app.now())
 
+    def _look(self, db: "Database") -> None:
+        """Make ready to deliver, if something waits."""
+        from heartbeat_cli.store import outbox
+
+        self._looked = True
+        if self._delivering is None and outbox.is_waiting(db):
+            from heartbeat_cli.passes.deliver import Delivering
+
+            self._delivering = Delivering(self._app.config, self._app.now)
+
     def end(self) -> list["Delivered"]:
         """Deliver the rest, after giving the lock of the pass back, for as long as a pass may; how all of it went."""
-        outside = self._delivering.unfinished and self._keeper.unlock()
+        if not self._looked:
+            self._keeper.do(self._look, self._app.now())
+        delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
+        outside = delivering is not None and self._keeper.unlock()
         try:
-            if self._delivering.unfinished:
-                self._rest(outside)
+            if delivering is not None:
+                self._rest(delivering, outside)
             if self.results and not self._keeper.refresh_mirror(self._app.now()):
                 self._keeper.do(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
         except StoreError as error:
-            if not outside:
+            if delivering is None or not outside:
                 raise
-            self._store_away(error)
+            self._store_away(delivering, error)
         self._turn.release()
         self._say()
         return self.results
 
-    def _rest(self, outside: bool) -> None:
+    def _rest(self, delivering: "Delivering", outside: bool) -> None:
         from heartbeat_cli.passes.deliver import WHOLE
         from heartbeat_cli.passes.send import TIMEOUT
 
         self.go(WHOLE if outside else _FROM_SPOOL)
-        self._delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
+        delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
 
     def _say(self) -> None:
         """What a person should know of it, beside how each message went."""
-        for one in self._delivering.redirected:
+        for one in self._delivering.redirected if self._delivering is not None else ():
             to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
             many = counted(one.many, "message")
             say(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
@@ -74,7 +88,7 @@ class Post:
 
     @property
     def results(self) -> list["Delivered"]:
-        return self._delivering.results
+        return self._delivering.results if self._delivering is not None else []
 
     def _keep(self, outcome: Callable[["Database"], None]) -> None:
         """It has happened outside: a spool that comes in later must know."""
@@ -84,21 +98,21 @@ class Post:
             self._unkept.append(outcome)
             raise
 
-    def _store_away(self, error: StoreError) -> None:
+    def _store_away(self, delivering: "Delivering", error: StoreError) -> None:
         """The store failed after the lock had been given back: what has been sent, and is being sent, is written under
         the lock, into the spool if need be, and the rest goes out from there. Raises the error when the lock is not to
         be had: then what is on its way goes out once more, when its lease is over."""
         from heartbeat_cli.lock import Busy
         from heartbeat_cli.passes.send import TIMEOUT
 
-        self._delivering.finish(self._unkept.append, TIMEOUT)
+        delivering.finish(self._unkept.append, TIMEOUT)
         try:
             with self._app.keeper(_LOCK) as keeper:
                 for outcome in [*self._keeper.noted, *self._unkept]:
                     keeper.note(outcome, self._app.now())
                 self._turn.release()
                 self._keeper = keeper
-                self._rest(outside=False)
+                self._rest(delivering, outside=False)
                 keeper.refresh_mirror(self._app.now())
         except Busy:
             raise error from None

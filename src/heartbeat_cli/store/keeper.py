@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from heartbeat_cli import lock, once, places
+from heartbeat_cli import lock, places
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import identity, mirror, schema, spool, spool_files
+from heartbeat_cli.store import identity, mirror, schema, spool
 from heartbeat_cli.store.database import Database
 
 if TYPE_CHECKING:
@@ -121,12 +121,11 @@ class Keeper:
     def _say(self, now: float) -> None:
         """Say what is wrong with spools, once a day while it stays so."""
         told = places.own(self._config) / "spool.trouble"
-        if not self._troubles:
-            with suppress(OSError):
-                once.is_over(told)
-        elif once.is_news(told, "\n".join(self._troubles), now):
-            self.news += self._troubles
-        self._troubles = []
+        if self._troubles or told.exists():
+            from heartbeat_cli import once
+
+            self.news += once.news_of(told, self._troubles, now)
+            self._troubles = []
 
     @property
     def noted(self) -> list[Callable[[Database], None]]:
@@ -187,6 +186,8 @@ class Keeper:
     def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
         """Bring one spool into the store. What is wrong with the spool is noted, and the file kept; only what is wrong
         with the store raises StoreError."""
+        from heartbeat_cli.store import spool_files
+
         kept, of = None, ""
         try:
             kept = spool_files.opened(path, self._timeout)
@@ -255,6 +256,8 @@ class Keeper:
         return [path for path in all_[start:] if str(path) != in_use]
 
     def _begin(self, path: Path, begun: Degraded, now: float) -> Database:
+        from heartbeat_cli.store import spool_files
+
         of = self._head.store if self._head else ""
         try:
             db = spool.begin(path, lambda: self._seed(path, now), self._since(path) or begun, self._timeout, of)
@@ -292,4 +295,6 @@ class Keeper:
         return self._of(Path(places.address(self._config.store)), copy) or mirror.read(self._mirror)
 
     def _of(self, path: Path, question: Callable[[Database], T]) -> T | None:
+        from heartbeat_cli.store import spool_files
+
         return spool_files.ask(path, self._timeout, question)

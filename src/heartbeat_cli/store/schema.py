@@ -10,7 +10,6 @@ from heartbeat_cli.domain.result import STATUSES
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import identity, locks
 from heartbeat_cli.store.database import Database, connect
-from heartbeat_cli.store.dialects import worded
 
 _LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
 
@@ -233,6 +232,8 @@ def opened(url: str, timeout: float, patience: float | None = None, observer: st
 
 
 def _apply(db: Database) -> None:
+    from heartbeat_cli.store.dialects import worded  # of use once in a store's life
+
     with db.unhurried(_LONGEST), db.transaction():
         if db.dialect == "postgres":
             db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
