@@ -35,10 +35,15 @@ class Relay(Generic[Socket]):
         peer.setblocking(False)
         self._inward, self._outward = b"", b""  # what the other side has not taken yet
         self._peer_ended = self._library_ended = False
+        self._watched: tuple[int, select.poll] | None = None
 
     def step(self, seconds: float, fd: int = -1, events: int = 0) -> bool:
         """Wait so long at most for something to pass on, and pass it on; whether the library has something to do: read
         what came (its peer's end, too), or what it waits for, `events` of poll(2) at its socket `fd`."""
+        if events != _WRITE and not (
+            self._inward or self._outward or self._library_ended or self._peer_ended
+        ):  # as nearly always
+            return self._idle(seconds, fd)
         waiter = select.poll()
         reading = 0 if self._outward or self._library_ended else _READ
         if mask := reading | (_WRITE if self._inward else 0):  # with none, an end would be reported for ever
@@ -54,6 +59,21 @@ class Relay(Generic[Socket]):
             self._outwards()
         came = bool(peer or (ready and self._inward)) and self._inwards()
         return came or fd in ready
+
+    def _idle(self, seconds: float, fd: int) -> bool:
+        """`step` while nothing is kept back: all that matters is who speaks first. The set of descriptors is made once;
+        a query would otherwise cost half as much again."""
+        if self._watched is None or self._watched[0] != fd:
+            waiter = select.poll()
+            for one in (self._inner.fileno(), self._peer.fileno(), *([fd] if fd >= 0 else [])):
+                waiter.register(one, _READ)
+            self._watched = fd, waiter
+        ready = [one for one, _ in self._watched[1].poll(max(0.0, seconds) * 1000)]
+        if self._peer.fileno() in ready:
+            return self._inwards() or fd in ready
+        if self._inner.fileno() in ready:
+            self._outwards()
+        return fd in ready
 
     def _outwards(self) -> None:
         try:
