@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_cli import lean_import, peers
+from heartbeat_cli import lean_import
 from heartbeat_cli.domain.plain import duration, one_line, port
 from heartbeat_cli.libpq_line import Line, Overrun
 
@@ -208,6 +208,8 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
 
 def _check_owner(path: str) -> None:
     """Refuse a socket in /tmp that is not PostgreSQL's: its owner may only be after the password."""
+    from heartbeat_cli import peers
+
     try:
         peers.of_socket(path)
     except peers.Stranger as stranger:

@@ -27,12 +27,21 @@ _SQLITE = "sqlite:///"
 def own(config: Config) -> Path:
     """The folder of a configuration. It follows from the path of its file; links to the file itself are not followed,
     because a ConfigMap and its like are links whose target changes with every update."""
-    return config.state_dir / ("built-in" if config.source == BUILT_IN else _name(file_of(config)))
+    return _own(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
+
+
+@cache
+def _own(state_dir: Path, source: str) -> Path:
+    return state_dir / ("built-in" if source == BUILT_IN else _name(_file(source)))
 
 
 def file_of(config: Config) -> str:
     """The absolute path of the configuration file."""
-    folder, name = os.path.split(os.path.abspath(config.source))
+    return _file(config.source)
+
+
+def _file(source: str) -> str:
+    folder, name = os.path.split(os.path.abspath(source))
     return os.path.join(_real(folder), name)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import sqlite_file, timestamps
 
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
@@ -168,6 +167,8 @@ class SQLite(Database):
         that processes share."""
         import sqlite3
 
+        from heartbeat_cli.store import sqlite_file
+
         self.where = str(path)
         connection = None
         try:
@@ -202,6 +203,7 @@ class Postgres(Database):
 
     def __init__(self, dsn: str, timeout: float) -> None:
         from heartbeat_cli import libpq
+        from heartbeat_cli.store import timestamps
 
         self.where = redact(dsn)
         self._timeout = timeout
