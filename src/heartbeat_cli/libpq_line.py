@@ -47,6 +47,8 @@ class Line:
     def _passed_on(self, state: int, deadline: float) -> bool:
         """Wait until there is something for libpq to do; False when the deadline came first."""
         fd, events = self.connection.fileno(), select.POLLIN if state == 1 else select.POLLOUT
+        if self._relay is not None:
+            self._relay.flush()
         while (left := deadline - time.monotonic()) > 0:
             if self._relay is None:
                 waiter = select.poll()

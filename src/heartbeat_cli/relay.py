@@ -60,6 +60,11 @@ class Relay(Generic[Socket]):
         came = bool(peer or (ready and self._inward)) and self._inwards()
         return came or fd in ready
 
+    def flush(self) -> None:
+        """Pass on what the library has just written, without waiting for it to be noticed: a query is one wait less."""
+        if not (self._outward or self._library_ended):
+            self._outwards()
+
     def _idle(self, seconds: float, fd: int) -> bool:
         """`step` while nothing is kept back: all that matters is who speaks first. The set of descriptors is made once;
         a query would otherwise cost half as much again."""
