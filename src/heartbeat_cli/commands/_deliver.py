@@ -43,10 +43,10 @@ class Post:
 
     def _look(self, db: "Database") -> None:
         """Make ready to deliver, if something waits."""
-        from heartbeat_cli.store import outbox
+        from heartbeat_cli.store import alerts
 
         self._looked = True
-        if self._delivering is None and outbox.is_waiting(db):
+        if self._delivering is None and alerts.is_waiting(db):
             from heartbeat_cli.passes.deliver import Delivering
 
             self._delivering = Delivering(self._app.config, self._app.now)

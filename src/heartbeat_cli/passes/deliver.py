@@ -21,7 +21,7 @@ from heartbeat_cli.passes import redirect, send
 from heartbeat_cli.passes.due import THREADS, Due
 from heartbeat_cli.passes.redirect import Redirected
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store import channels, outbox, outcomes, sends
+from heartbeat_cli.store import alerts, channels, outbox, outcomes, sends
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.outbox import Parcel
 from heartbeat_cli.store.outcomes import Outcome
@@ -98,7 +98,7 @@ class Delivering:
         keep = keep or (lambda work: work(db))
         begun = time.monotonic()
         until, end = begun + min(patience, BEGINNING), begun + patience
-        if not self._running and not outbox.is_waiting(db):
+        if not self._running and not alerts.is_waiting(db):
             self.unfinished = False
             return
         self._stopped.clear()

@@ -138,3 +138,8 @@ def told_the_end(db: Database, alert_id: str) -> set[str]:
 
 def as_alert(row: Row) -> Alert:
     return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]))
+
+
+def is_waiting(db: Database) -> bool:
+    """Whether there is anything to deliver, now or later: most passes have nothing to do with the outbox but ask."""
+    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))

@@ -171,11 +171,6 @@ def _loaded(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tup
     )
 
 
-def is_waiting(db: Database) -> bool:
-    """Whether there is anything to deliver, now or later: most passes have nothing to do with the outbox but ask."""
-    return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))
-
-
 def waited_for(db: Database) -> list[tuple[str, str | None]]:
     """The channels that something waits for, each with who has taken some of it (None: nobody has the rest)."""
     return [
