@@ -78,7 +78,7 @@ def _store_advice(where: str, said: str) -> str:
     if "read-only transaction" in said or "session is read-only" in said:
         return "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
     if "not a database" in said or "malformed" in said:
-        return "move the file away and restore a backup; without one, the next pass begins a new file with what it kept"
+        return "move the file away and restore a backup; else the next pass begins a new one, without the history"
     if where.startswith("sqlite"):
         return "its folder must be there and writable to this user, with room on the disk"
     return "PostgreSQL must run, let this role in, and allow it to create tables in the database"

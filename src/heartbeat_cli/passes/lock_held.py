@@ -79,7 +79,7 @@ def over(db: Database, config: Config, folder: Path, now: float) -> None:
     except (OSError, ValueError):
         return
     if heard := alerts.told(db, incident):
-        alert = _alert("lock_free", "low", config, incident, now, "passes are made again")
+        alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
         details = {"kind": "observer", "observer": config.observer}
         with db.transaction():
             add(db, config, alert._replace(details=details), heard, now, weight="high")

@@ -15,7 +15,7 @@ from heartbeat_cli.store import clock, gaps
 from heartbeat_cli.store.database import Database
 
 _WEEK = 7 * 86_400.0
-_SETTLED = "an hour of passes agrees with it: it is taken for right"
+_SETTLED = "an hour of passes agrees with it, so it is trusted"
 _RIGHT = "it agrees with the last pass and the store again"
 
 
