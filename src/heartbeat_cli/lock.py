@@ -30,10 +30,9 @@ class Busy(HeartbeatError):
         if held < _SHORT:
             super().__init__(f"{what} is running ({who}lock {path}); try again in a moment")
         else:
-            from heartbeat_cli.domain.plain import duration
-
+            span = f"{held / 3600:.0f} h" if held >= 7_200 else f"{held / 60:.0f} min"
             end = "wait for it; heartbeat doctor says when it takes too long"
-            super().__init__(f"{what} has been running for {duration(held)} ({who}lock {path}); {end}")
+            super().__init__(f"{what} has been running for {span} ({who}lock {path}); {end}")
         self.path, self.holder, self.pid, self.held = path, holder, pid, held
 
 
