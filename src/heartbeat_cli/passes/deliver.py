@@ -268,9 +268,9 @@ class Delivering:
         note = None if trial.note is None else one_line(redact(trial.note, config.secrets))
         outcome = Outcome(now, config.observer, fate, said, note, trial.took)
         if fate.state == "handed_over":
-            heirs, printers = send.heirs(channel, config)
+            fallbacks, printers = send.fallbacks(channel, config)
             remark = send.remark(parcel, said, config)
-            outcome = outcome._replace(heirs=heirs, printers=printers, remark=remark)
+            outcome = outcome._replace(fallbacks=fallbacks, printers=printers, remark=remark)
         pause = delivery.pause(error, now)
         if pause is not None:
             self._pauses[channel] = pause
