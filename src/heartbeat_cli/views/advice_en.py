@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "lock_held": "An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile.",
     "unobserved": "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed.",
     "store_unreachable": "The database that heartbeat keeps its records in does not answer.",
-    "observed_again": "This does not say that it is well: heartbeat status shows its state.",
+    "observed_again": "Its present state: heartbeat status.",
     "lock_free": "Nothing was checked while the lock was held.",
     "store_went_back": "The database that holds heartbeat's records has fewer of them than at the last pass.",
 }

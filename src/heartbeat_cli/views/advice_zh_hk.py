@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作；期間不會進行任何檢查。",
     "unobserved": "heartbeat 本身無法檢查它，因此無人知道它是否正常；即使故障亦不會被發現。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
-    "observed_again": "這不代表它正常；請以 heartbeat status 查看狀態。",
+    "observed_again": "目前狀態請見 heartbeat status。",
     "lock_free": "鎖被佔用期間沒有進行任何檢查。",
     "store_went_back": "heartbeat 用來存放記錄的資料庫，記錄比上次執行時少。",
 }
