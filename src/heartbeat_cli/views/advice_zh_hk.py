@@ -108,9 +108,9 @@ RECOMMENDATIONS = {
         "如某主機不再使用，請調低 `quorum`，或人手重啟：heartbeat recover --component {id} --force。",
     ),
     "lock_held": (
-        "查看上述程序：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
+        "查看上述進程：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
         "如已卡住，請終止它：先用 kill，再用 kill -9。未完成的工作由下一次執行接手。",
-        "找出卡住的原因：沒有回應的檔案系統、被暫停的程序、除錯工具。",
+        "找出卡住的原因：沒有回應的檔案系統、被暫停的進程、除錯工具。",
     ),
     "database_unobserved": (
         "試用 heartbeat 的登入帳戶：heartbeat check --component {id}，或以其 dsn 執行 psql。",

@@ -38,10 +38,10 @@ REASONS = {
     "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
     "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
     "process {n} ({command}) has held the lock {path} for {t}; a pass takes {t2} at most": (
-        "程序 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+        "進程 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
     ),
     "some process has held the lock {path} for {t}; a pass takes {t2} at most": (
-        "某個程序佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+        "某個進程佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
     ),
     "heartbeat runs again": "heartbeat 已恢復執行",
     "its clock is {t} after the last pass": "系統時間比上次執行晚 {t}",
