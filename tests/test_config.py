@@ -692,7 +692,8 @@ def test_a_file_that_names_neither_a_store_nor_a_component_is_a_mistake(tmp_path
     """An editor is saving it: the run would go on with the default store, and carry what waits there."""
     path = tmp_path / "heartbeat.toml"
     path.write_text(text)
-    line = f"heartbeat: {path}: has neither [heartbeat] nor [components]: is it empty, or half written?\n"
+    advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
+    line = f"heartbeat: {path}: has neither [heartbeat] nor [components]: {advice}\n"
     for verb in ("run", "check", "status", "report"):
         assert heartbeat(tmp_path, "--config", str(path), verb) == (2, "", line)
     assert not (tmp_path / ".local").exists(), "no database of its own"

@@ -116,7 +116,8 @@ def read(path: Path) -> Config:
             raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
         tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
         if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
-            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: is it empty, or half written?"])
+            advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
+            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from heartbeat_cli import trusted
 from heartbeat_cli.errors import HeartbeatError
 
 MIRROR, DELIVERY = "mirror.lock", "deliver.lock"
+_SHORT = 60.0  # seconds after which it does not help to try again in a moment
 HELD = "lock-held"  # beside the lock while people have been told that it is held for too long: of which holder
 
 
@@ -26,7 +27,12 @@ class Busy(HeartbeatError):
 
     def __init__(self, path: Path, holder: str, pid: int | None, held: float, what: str = "another heartbeat") -> None:
         who = f"process {pid}, " if pid else ""
-        super().__init__(f"{what} is running ({who}lock {path}); try again in a moment")
+        if held < _SHORT:
+            super().__init__(f"{what} is running ({who}lock {path}); try again in a moment")
+        else:
+            span = f"{held / 3600:.0f} h" if held >= 7_200 else f"{held / 60:.0f} min"
+            end = "wait for it; heartbeat doctor says when it takes too long"
+            super().__init__(f"{what} has been running for {span} ({who}lock {path}); {end}")
         self.path, self.holder, self.pid, self.held = path, holder, pid, held
 
 

@@ -24,7 +24,7 @@ def problem(proxy: str) -> str | None:
 
 
 def ignored(proxy: str | None, environment: Mapping[str, str]) -> str | None:
-    """What to say of proxies that the environment names and that are not followed; None for nothing."""
+    """The remark about proxies that the environment names and that are not followed; None when there are none."""
     if proxy is not None:
         return None
     names = [name for name in _VARIABLES if environment.get(name)]
@@ -35,7 +35,7 @@ def ignored(proxy: str | None, environment: Mapping[str, str]) -> str | None:
 
 
 def for_host(proxy: str | None, host: str | None) -> str | None:
-    """The proxy to go through to this host: none to this machine itself, which a proxy could not reach."""
+    """The proxy for requests to this host; None for this machine itself, which a proxy could not reach."""
     return None if proxy in (None, NONE) or re.fullmatch(_HERE, host or "") else proxy
 
 

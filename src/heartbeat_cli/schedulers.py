@@ -1,6 +1,6 @@
-"""Looks for what starts heartbeat, and for what cron would mail with: processes, pid files, systemd timers, sendmail.
+"""Finds what starts heartbeat, and the program that cron mails with: processes, pid files, systemd timers, sendmail.
 
-`domain/schedulers.py` judges what is found. Nothing is started or changed.
+`domain/schedulers.py` judges the result. Nothing is started or changed.
 """
 
 import os

@@ -83,7 +83,7 @@ def test_the_table(home: Path) -> None:
     assert "hook: delivered, log: delivered" in lines[3] and lines[3].endswith("/command_down")
     at = datetime.fromisoformat(asked(home)[1]["alert_time"]) + timedelta(hours=8)
     assert lines[3].startswith(f"{at:%Y-%m-%d %H:%M:%S}"), "local time"
-    assert "nobody told" in lines[4]
+    assert "nobody notified" in lines[4]
     assert "\x1b" not in ended.out and "\u202e" not in ended.out
 
 

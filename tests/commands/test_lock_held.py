@@ -118,10 +118,19 @@ def test_a_store_that_is_away_as_well_is_said_by_the_exit_code(home: Path) -> No
         assert ended.code == 3 and "has held the lock" in ended.err
 
 
-def test_other_verbs_say_who_has_it_as_ever(home: Path) -> None:
+def test_other_verbs_say_who_has_it_and_for_how_long(home: Path) -> None:
     with held(home, 7_200) as pid:
         ended = heartbeat(home, "detect")
-        assert ended.code == 3 and f"another heartbeat is running (process {pid}, lock " in ended.err
+        said = f"another heartbeat has been running for 2 h (process {pid}, lock "
+        assert ended.code == 3 and said in ended.err and "doctor" in ended.err and "in a moment" not in ended.err
+
+
+def test_doctor_says_that_it_is_held_for_too_long_and_what_to_do(home: Path) -> None:
+    with held(home, 7_200) as pid:
+        found = json.loads(heartbeat(home, "doctor", "--format", "json").out)
+        [state] = [one for one in found if one["topic"] == "state"]
+        assert state["level"] == "bad" and f"process {pid} (" in state["text"] and "for 2 h" in state["text"]
+        assert state["advice"] == f"if it hangs: kill {pid}"
 
 
 def test_the_longest_pass_follows_from_the_configuration(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_good_state_of_long_ago_is_no_news(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "status")
     assert ended.code == 1
     assert "2 h ago" in ended.out
-    assert "not looked at any more" in ended.out
+    assert "no longer checked" in ended.out
     assert json.loads(heartbeat(tmp_path, "status", "--format", "json").out)[0]["late"] is True
     plugin = heartbeat(tmp_path, "status", "--format", "nagios")
     assert plugin.code == 3

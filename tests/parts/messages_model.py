@@ -124,8 +124,8 @@ class Model:
     def chain(self, channel: str) -> list[str]:
         """A channel and those that stand in for it."""
         found = [channel]
-        while (heir := self.config.channels[found[-1]].common.fallback) is not None:
-            found.append(heir)
+        while (fallback := self.config.channels[found[-1]].common.fallback) is not None:
+            found.append(fallback)
         return found
 
 

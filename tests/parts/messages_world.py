@@ -94,9 +94,9 @@ class World:
             "file": {"path": str(self._folder / "told.jsonl")},
         }
         made = {kind: {"kind": kind, **own[kind], **self._common()} for kind in kinds}
-        for kind, heir in pairwise(kinds):
+        for kind, fallback in pairwise(kinds):
             if self.chance.random() < 0.5:
-                made[kind] |= {"fallback": heir, "fallback_after": self.chance.choice([0, 60, 300])}
+                made[kind] |= {"fallback": fallback, "fallback_after": self.chance.choice([0, 60, 300])}
         return made
 
     def _common(self) -> dict[str, Any]:

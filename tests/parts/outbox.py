@@ -36,12 +36,12 @@ def settle(
     unsure: bool = False,
     retry_after: float | None = None,
 ) -> None:
-    """A try that ended with this error (None: it was taken); the heir is the fallback."""
+    """A try that ended with this error (None: it was taken); its fallback takes over."""
     failed = None if error is None else DeliveryError(
         error, retryable=retryable, unsure=unsure, retry_after=retry_after
     )  # fmt: skip
     trial = Trial(0.25, failed)
     fate = delivery.fate(trial, common, parcel.notifications[0].attempts, now, now)
-    heirs = (common.fallback,) if common.fallback else ()
+    fallbacks = (common.fallback,) if common.fallback else ()
     remark = f"{parcel.channel} does not take it"
-    outcomes.settle(db, parcel, Outcome(now, "here", fate, error, None, trial.took, heirs, remark))
+    outcomes.settle(db, parcel, Outcome(now, "here", fate, error, None, trial.took, fallbacks, remark))

@@ -71,7 +71,7 @@ def test_what_only_it_looked_at_is_named(store: Database, store_url: str, tmp_pa
     one.round(3, a="healthy", b="healthy")
     store.run("UPDATE heartbeat_looks SET component = 'mine' WHERE observer = 'b'")
     one.round(13, a="healthy")
-    assert one.alert("observer_silent")["details"]["text"] == "Nobody looks at these now: mine"
+    assert one.alert("observer_silent")["details"]["text"] == "Nobody checks these now: mine"
 
 
 @pytest.mark.parametrize(("healer", "said"), [("b", "Nobody restarts these now: web"), ("[ab]", None), ("*", None)])

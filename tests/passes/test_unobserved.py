@@ -368,6 +368,7 @@ def test_its_messages_read_well(scene: Make, locale: str) -> None:
     assert ("can be checked again" in over.title) == (locale == "en")
     assert "2 min" in over.text or "2 分鐘" in over.text, "how long it lasted"
     assert {"en": "well", "zh-HK": "正常"}[locale] not in over.title + over.text, "it says nothing of how it is"
+    assert "heartbeat status" in over.text, "but where to see that"
 
 
 def test_an_outage_of_the_store_loses_neither_the_count_nor_the_end(scene: Make, tmp_path: Path) -> None:

@@ -143,6 +143,6 @@ def test_it_is_behind_only_when_the_pass_is_missing(store: Database) -> None:
 def test_another_name_inherits(store: Database) -> None:
     passed(store, NOW, observer="old", judged=False)
     passed(store, NOW + 5, observer="other host", judged=False)
-    restored.inherit(store, "old", "new")
+    restored.reassign(store, "old", "new")
     assert [one.started for one in passes.waiting(store, "new")] == [NOW]
     assert [one.started for one in passes.waiting(store, "other host")] == [NOW + 5]

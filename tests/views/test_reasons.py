@@ -254,8 +254,8 @@ def test_a_real_line_becomes_another_language(source: Callable[[], Iterator[str]
 @pytest.mark.parametrize(
     ("english", "chinese"),
     [
-        ("3 failing looks in a row (threshold 3)", "連續 3 次檢查失敗（界限 3 次）"),
-        ("a transaction is open for 2 h 5 min (limit 1 h)", "有交易已開啟 2 小時 5 分鐘（界限 1 小時）"),
+        ("3 failing looks in a row (threshold 3)", "連續 3 次檢查失敗（門檻 3 次）"),
+        ("a transaction is open for 2 h 5 min (limit 1 h)", "有交易已開啟 2 小時 5 分鐘（門檻 1 小時）"),
         ("no connection to db:5432: connection refused", "未能連接 db:5432：連線被拒"),
         ("held: db, which it depends on, is in fault", "暫緩：它所依賴的 db 發生故障"),
         ("it says: status DOWN (the model is not loaded yet)", "它表示：status DOWN（the model is not loaded yet）"),

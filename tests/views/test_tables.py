@@ -51,12 +51,13 @@ def test_a_status() -> None:
     assert cells(text) == ["main", "agent", "healthy", "healthy", "12 ms", "12 s ago"]
     assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "12 s ago", "refused"]
     assert cells(text, 2) == ["b", "agent", "unknown", "unknown", "-", "never"]
-    assert cells(text, 3)[5:] == ["2 h ago", "not looked at any more; was slow"]
+    assert cells(text, 3)[5:] == ["2 h ago", "no longer checked; was slow"]
 
 
 def test_the_other_language() -> None:
-    text = tables.status_table([stood(state="fault", status="error")], "zh-HK", "UTC")
+    text = tables.status_table([stood(state="fault", status="error", error="Connection refused")], "zh-HK", "UTC")
     assert "fault" not in text and "Component" not in text
+    assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error="Connection refused")], "zh-HK")
 
 
 @pytest.mark.parametrize("hostile", [ESCAPES, "a\nmain  agent  healthy", "x" * 1_000_000, "\0", "| | |", "-----"])

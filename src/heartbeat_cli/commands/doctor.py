@@ -49,7 +49,7 @@ def _findings(app: App) -> "Iterator[Finding]":
         config = app.config
     except ConfigError as error:
         for line in error.problems:
-            yield Finding("config", "bad", line, "`heartbeat kinds` shows what each kind takes")
+            yield Finding("config", "bad", line, "mend the file; `heartbeat kinds` shows what it may hold")
         return
     yield from examine.configuration(config, config_path())
     yield from examine.state_folder(config)

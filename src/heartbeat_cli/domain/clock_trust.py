@@ -1,4 +1,4 @@
-"""Whether a host's clock can be trusted: it is held against the last pass, and against the store's own clock. Pure.
+"""Whether a host's clock can be trusted: it is compared with the last pass and with the store's own clock. Pure.
 
 A clock is suspect when it is more than a day from the last pass, or more than five minutes from the clock of the
 store's server. A host may have been off for months, so where only the last pass speaks against a clock, an hour of
@@ -43,7 +43,7 @@ class Suspect(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is held against a clock (None: nothing), whether it is `far` from the last pass, whether it is `off` the
+    """Why a clock is suspect (None: it is not), whether it is `far` from the last pass, whether it is `off` the
     store's clock, and the `frame` the watch goes by from now on (see `Suspect`)."""
 
     reason: str | None

@@ -1,5 +1,5 @@
-"""What starts heartbeat by itself, is it alive, and would anybody hear of what it prints? Judged from what was seen;
-`schedulers.py` looks. For `heartbeat doctor` and `heartbeat init`."""
+"""Judges what starts heartbeat: is it alive, and does anybody get what a run prints? For `heartbeat doctor` and
+`heartbeat init`; `schedulers.py` collects the facts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -50,8 +50,8 @@ class Mailer(NamedTuple):
 
 
 def comes(watch: Watch | None, now: float) -> bool:
-    """Whether passes come by themselves: the last one in time, and the one before it too. A pass by hand after hours
-    without any is none that came by itself."""
+    """Whether passes are started automatically: the last one was in time, and so was the one before it. A pass by hand
+    after hours without any does not count."""
     if watch is None or is_late(watch.started, now, watch.every):
         return False
     return watch.gap is None or watch.gap[1] < watch.started

@@ -1,4 +1,4 @@
-"""The first room: look at what is due, keep what was seen."""
+"""Check the components that are due, and store the results."""
 
 import os
 import time

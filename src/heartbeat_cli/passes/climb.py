@@ -30,7 +30,7 @@ STOOD_STILL = "this process stood still before the step began, and left it"
 
 
 class Ended(NamedTuple):
-    """A rung was taken, and this came of it."""
+    """The outcome of a recovery step."""
 
     component: str
     outcome: Outcome
@@ -79,7 +79,7 @@ class Climb:
                 time.sleep(_POLL)
 
     def _proven(self) -> list[Proven]:
-        """The proofs that are over; the others look again when it is time."""
+        """The verifications that have ended; the others check again when it is time."""
         over = [proof for proof in self._proofs.values() if proof.over]
         for proof in over:
             del self._proofs[proof.id]

@@ -139,7 +139,7 @@ class Delivering:
         return found
 
     def _look(self, db: Database) -> None:
-        """See what waits, and what is to be known of its channels; what waits for one that is gone goes elsewhere."""
+        """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
         now, config = self._clock(), self._config
         waited_for = self._queue.look(db, tidy=True)
         self._pauses, known = channels.remembered(db, now)
@@ -148,7 +148,7 @@ class Delivering:
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
 
     def _begin_due(self, db: Database, keep: Keep, until: float) -> bool:
-        """Have every channel busy that has something due; whether any is."""
+        """Begin a send on every free channel that has something due; returns whether any send is under way."""
         self.unfinished = True
         while time.monotonic() < until:
             free = self._queue.free(db, self._clock(), self._running.keys() | self._stopped)
@@ -268,9 +268,9 @@ class Delivering:
         note = None if trial.note is None else one_line(redact(trial.note, config.secrets))
         outcome = Outcome(now, config.observer, fate, said, note, trial.took)
         if fate.state == "handed_over":
-            heirs, printers = send.heirs(channel, config)
+            fallbacks, printers = send.fallbacks(channel, config)
             remark = send.remark(parcel, said, config)
-            outcome = outcome._replace(heirs=heirs, printers=printers, remark=remark)
+            outcome = outcome._replace(fallbacks=fallbacks, printers=printers, remark=remark)
         pause = delivery.pause(error, now)
         if pause is not None:
             self._pauses[channel] = pause

@@ -77,6 +77,8 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
 def _store_advice(where: str, said: str) -> str:
     if "read-only transaction" in said or "session is read-only" in said:
         return "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
+    if "not a database" in said or "malformed" in said:
+        return "move the file away and restore a backup; else the next pass begins a new one, without the history"
     if where.startswith("sqlite"):
         return "its folder must be there and writable to this user, with room on the disk"
     return "PostgreSQL must run, let this role in, and allow it to create tables in the database"
@@ -84,6 +86,7 @@ def _store_advice(where: str, said: str) -> str:
 
 def state_folder(config: Config) -> Iterator[Finding]:
     from heartbeat_cli import lock, places
+    from heartbeat_cli.passes import lock_held
     from heartbeat_cli.store import spool, takeover
 
     folder = places.own(config)
@@ -91,7 +94,10 @@ def state_folder(config: Config) -> Iterator[Finding]:
         with lock.only_one(folder):
             yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")
     except lock.Busy as busy:
-        yield Finding("state", "ok", f"{folder}: is writable; {busy}")
+        if lock_held.too_long(config, busy):
+            yield Finding("state", "bad", lock_held.reason(config, busy), lock_held.remedy(busy))
+        else:
+            yield Finding("state", "ok", f"{folder}: is writable; {busy}")
     except HeartbeatError as error:
         advice = f"mkdir -p {config.state_dir} and make it belong to this user"
         yield Finding("state", "bad", str(error), advice)

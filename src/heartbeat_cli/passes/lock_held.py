@@ -1,5 +1,5 @@
-"""The lock of this host held for longer than a pass may take: nothing is checked meanwhile. Told once for each holder,
-and once when the lock is free again.
+"""Notifies that the lock of this host has been held for longer than a pass may take, so that nothing is checked: once
+for each holder, and once when the lock is free again.
 
 The pass that finds it has no lock: it writes a row or two, as `ack` does, and delivers under the outbox's leases.
 """
@@ -59,7 +59,7 @@ def remedy(busy: Busy) -> str:
 
 
 def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
-    """Tell of it, once a holder. A silence does not keep it back: nothing else would ever be told."""
+    """Notify of it, once for each holder. No silence keeps it back, because meanwhile no other alert can be raised."""
     incident = f"{config.observer}@lock-{busy.holder}"
     cause = reason(config, busy)
     details = {"started": now - busy.held, "cause": cause, "kind": "observer", "observer": config.observer}
@@ -72,14 +72,14 @@ def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
 
 
 def over(db: Database, config: Config, folder: Path, now: float) -> None:
-    """The lock was had again: tell it those who heard that it was held."""
+    """A run has the lock again: notify those who were notified that it was held."""
     path = folder / HELD
     try:
         incident = read_own(path, 1_000).decode()[:300].strip()
     except (OSError, ValueError):
         return
     if heard := alerts.told(db, incident):
-        alert = _alert("lock_free", "low", config, incident, now, "passes are made again")
+        alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
         details = {"kind": "observer", "observer": config.observer}
         with db.transaction():
             add(db, config, alert._replace(details=details), heard, now, weight="high")

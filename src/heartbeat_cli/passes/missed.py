@@ -1,5 +1,5 @@
-"""Runs that did not come, noticed by the first one that did and told by the next: once, of the host and
-not of its components.
+"""Notifies once of runs that were not started: the first run after the gap records it, the one after that raises the
+alert, which is about the host and not about its components.
 """
 
 from collections.abc import Callable, Iterable

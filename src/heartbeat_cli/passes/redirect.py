@@ -51,7 +51,7 @@ def _moved(db: Database, config: Config, channel: str, now: float) -> list[Redir
 
 
 def _listeners(config: Config, one: Stranded) -> list[str]:
-    """Who hears of such an alert by today's configuration; somebody does in any case."""
+    """The channels that take such an alert by today's configuration; the first channel there is when none does."""
     if one.kind == "report" and config.report.channels:
         return list(config.report.channels)
     component = config.components.get(one.component)

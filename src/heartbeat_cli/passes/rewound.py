@@ -1,4 +1,4 @@
-"""The store knows less than it did: told once, of the host that noticed it first."""
+"""Notifies once that the store has lost records, for the host that noticed it first."""
 
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
@@ -18,11 +18,11 @@ def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
     if db.rows(sql, (kind, now - _SAME)):
         return
     if what.anew:
-        reason = "the store was begun anew: what it held before is gone"
+        reason = "the store is new: what it held before is gone"
     elif what.at is None:
-        reason = "the store has gone back in time: it knows no pass of this host"
+        reason = "the store has lost records: it knows no pass of this host"
     else:
-        reason = f"the store has gone back in time: the last {duration(what.known - what.at)} are missing"
+        reason = f"the store has lost records: the last {duration(what.known - what.at)} are missing"
     alert = Alert(
         id=f"{config.observer}@{round(now * 1000)}/{kind}",
         type=kind,
@@ -31,7 +31,7 @@ def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
         component=config.observer,
         at=now,
         incident=None,
-        reason=f"{reason}; open faults and what was told are known from this host's copy",
-        details={"started": what.known, "kind": "observer"},
+        reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
+        details={"started": what.known, "cause": reason, "kind": "observer"},
     )
     tell_of_observer(db, config, alert, now)

@@ -17,13 +17,13 @@ TIMEOUT = 10.0  # seconds of one send
 _KEPT = 500  # messages whose words are kept for other channels
 
 
-def heirs(channel: str, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def fallbacks(channel: str, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The channels that stand in for this one, nearest first: those that people read, and those that only print."""
     found: tuple[list[str], list[str]] = [], []
-    heir = config.channels[channel].common.fallback
-    while heir is not None and heir in config.channels:
-        found[_only_prints(config.channels[heir])].append(heir)
-        heir = config.channels[heir].common.fallback
+    fallback = config.channels[channel].common.fallback
+    while fallback is not None and fallback in config.channels:
+        found[_only_prints(config.channels[fallback])].append(fallback)
+        fallback = config.channels[fallback].common.fallback
     return tuple(found[0]), tuple(found[1])
 
 

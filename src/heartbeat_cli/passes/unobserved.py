@@ -1,11 +1,14 @@
-"""Components that could not be checked for a while: which checks were not to be expected, and who is notified.
+"""Notifies people of components that could not be checked for a while, and decides which such checks do not count.
 
-Used by detection, inside its transaction, once a pass. One cause is one message: components of one kind that this host
-cannot check for the same reason are one alert that names them all. One that joins later is not a second alarm if its
-checks began to fail as soon as they could; whoever hears only of that one is notified all the same. The end is told
-once, when the last of them can be checked again. What is silenced, or depends on something in fault, is told when that
-is over. There is no incident to acknowledge, so nothing reminds and nothing escalates: `status`, dashboard and report
-say so while it lasts, and channels with `escalate_after` are notified at once where no other channel would be.
+Used by detection, inside its transaction, once a pass.
+
+- One cause is one message: components of one kind that this host cannot check for the same reason share one alert.
+- A component that joins later causes no second alert if its checks failed from the first one due after the cause began.
+  Channels that take only that component are notified all the same.
+- The end is one message, when the last of them can be checked again.
+- What is silenced, or depends on something in fault, is sent when that is over.
+- There is no incident to acknowledge, so there are no reminders and no escalation. `status`, dashboard and report show
+  it while it lasts; channels with `escalate_after` are notified at once where no other channel would be.
 """
 
 import re

@@ -1,8 +1,9 @@
-"""The watch goes on: after every regular pass it is noted how far this host's passes have come, and the gap before the
-pass if it came too late. Used by `check`.
+"""Records after every regular pass how far this host's passes have come (the watch), and the gap before the pass if it
+came too late. Used by `check`.
 
-First the clock is judged (domain/clock_trust.py). While it is suspect no gap is noted and nothing is closed or pruned;
-a watch that would jump with it stays where it is. When it is right again, what was written meanwhile is put right.
+First the clock is judged (domain/clock_trust.py). While it is suspect no gap is recorded, nothing is closed or pruned,
+and the watch does not follow a clock that has jumped. When the clock is right again, the times written meanwhile are
+corrected.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from heartbeat_cli.store import clock, gaps
 from heartbeat_cli.store.database import Database
 
 _WEEK = 7 * 86_400.0
-_SETTLED = "an hour of passes agrees with it: it is taken for right"
+_SETTLED = "an hour of passes agrees with it, so it is trusted"
 _RIGHT = "it agrees with the last pass and the store again"
 
 

@@ -1,5 +1,4 @@
-"""How often a component in fault has answered when a step was about to be taken: it fails at its checks, and answers
-when it is checked once more.
+"""Counts how often a component in fault answered the additional check before a recovery step.
 
 Counted by incident and failing check: passes in which nothing new was seen do not count.
 """
@@ -14,8 +13,8 @@ _NAME = "answers/"  # and the observer, among the settings: by incident, the las
 
 
 def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:
-    """These incidents' components have just answered, after a failing check at that moment (epoch seconds); returns how
-    many such checks there were. Of others than the open `incidents` nothing is remembered."""
+    """Count that the components of these incidents have just answered; `checked` is when each failed its last regular
+    check (epoch seconds). Returns the count by incident. Only the open `incidents` are kept."""
     with db.transaction():
         known = json.loads(preferences.get(db, _NAME + observer) or "{}")
         found = {id_: one for id_, one in known.items() if id_ in incidents}

@@ -1,5 +1,5 @@
-"""What is remembered of channels: until when one wants to be left alone, which ones each host has, and what waits for
-one that is gone."""
+"""What the store holds about channels: until when one takes no messages, which ones each host has, and what waits for
+one that was removed from the configuration."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Stranded(NamedTuple):
 
 
 def remembered(db: Database, now: float) -> Remembered:
-    """What the settings say of channels."""
+    """Read the pauses and the channels of each configuration."""
     sql = "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ?"
     rows: dict[str, str] = dict(db.rows(sql, (_PAUSE + "%", _OF_HOST + "%")))
     pauses = {name.removeprefix(_PAUSE): float(text) for name, text in rows.items() if name.startswith(_PAUSE)}
@@ -56,28 +56,28 @@ def remembered(db: Database, now: float) -> Remembered:
 
 
 def pause(db: Database, channel: str, until: float) -> None:
-    """A channel wants to be left alone until then."""
+    """Send nothing through this channel until then (epoch seconds)."""
     preferences.put(db, _PAUSE + channel, repr(until))
 
 
 def announce(db: Database, has: Has) -> None:
-    """Tell whoever else uses this store which channels a configuration has."""
+    """Write which channels a configuration has, for the other hosts of this store."""
     name = f"{_OF_HOST}{has.host}/{has.source}"
     preferences.put(db, name, json.dumps([has.host, has.source, sorted(has.channels)]))
 
 
 def gone(db: Database, waited_for: Iterable[str], own: Has, known: Iterable[Has], now: float) -> list[str]:
-    """Those of the channels that something waits for which nobody has any more. A host that has made no pass for an
-    hour counts no more, unless this is a spool, which does not know; nor does a configuration of this host whose file
-    is gone."""
-    strangers = [one for one in waited_for if one not in own.channels]
-    if not strangers:
+    """Of the channels that something waits for, those that no configuration has any more. Hosts that have made no pass
+    for an hour are ignored (not in a spool, which cannot know), and so are configurations of this host whose file is
+    gone."""
+    foreign = [one for one in waited_for if one not in own.channels]
+    if not foreign:
         return []
     away = spool.since(db) is not None
     watches = gaps.watches(db)
     others = {one for one, watch in watches.items() if one != own.host and (away or now - watch.ended < _HOST_GONE)}
     theirs = [one for one in known if one.host in others or _beside(one, own)]
-    found = [one for one in strangers if not any(one in has.channels for has in theirs)]
+    found = [one for one in foreign if not any(one in has.channels for has in theirs)]
     if others <= {one.host for one in theirs}:
         return found
     return [one for one in found if not _lately(db, one, now - _UNKNOWN)]
@@ -101,7 +101,7 @@ def _lately(db: Database, channel: str, since: float) -> bool:
 
 
 def stranded(db: Database, channel: str, now: float) -> list[Stranded]:
-    """What waits for a channel and is in nobody's hands, oldest first; call it inside the transaction that moves it."""
+    """What waits for a channel and has no lease, oldest first; call it inside the transaction that moves it."""
     lock = "FOR UPDATE OF o SKIP LOCKED" if db.dialect == "postgres" else ""
     rows = db.rows(
         "SELECT o.id, o.alert_id, a.alert_type, a.severity, a.component FROM heartbeat_outbox o"
@@ -114,14 +114,14 @@ def stranded(db: Database, channel: str, now: float) -> list[Stranded]:
 
 
 def lacking(db: Database, alert_id: str, channels: Iterable[str]) -> list[str]:
-    """Those of the channels that have not heard of an alert and shall not, and not of its end either."""
+    """Of these channels, those that have neither an alert nor its end, sent or waiting."""
     knows = {row[0] for row in db.rows("SELECT channel FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))}
     knows |= alerts.told_the_end(db, alert_id)
     return [one for one in channels if one not in knows]
 
 
 def leave(db: Database, ids: list[str], now: float) -> None:
-    """These have gone elsewhere, for their channel is gone."""
+    """Mark these notifications as handed over, because their channel was removed."""
     if ids:
         db.run(
             "UPDATE heartbeat_outbox SET state = 'handed_over', lease_until = NULL, batch = NULL, last_error = ?,"

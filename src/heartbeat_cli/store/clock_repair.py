@@ -31,9 +31,9 @@ _MOVED = "({0} + (to_timestamp(?) - to_timestamp(?)))"
 
 
 def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: float) -> None:
-    """The clock of this observer is right at `now`, and was wrong for some time after its pass at `since`. What was
-    written in `spans` by the wrong clock is moved to when it was written: where the store's clock does not tell that,
-    to the middle of the time between the two. Call it in the transaction of the pass that noticed."""
+    """Move what was written in `spans` under a wrong clock to when it was really written. The clock of this observer is
+    right at `now` and was wrong for some time after its pass at `since`. Where the store's clock does not tell the real
+    time, it is the middle between the two. Call it in the transaction of the pass that noticed."""
     for first, last, ahead in spans:
         # Not later than now; by whole seconds, which SQLite's numbers bear without loss.
         by = ahead or min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1

@@ -90,7 +90,7 @@ def keep_suspect(db: Database, observer: str, suspect: Suspect | None) -> None:
 
 
 def forget_watch(db: Database, observer: str) -> bool:
-    """An observer is none any more; False when it was not known."""
+    """Forget an observer; False when it was not known."""
     db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_CLOCK + observer,))
     return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (WATCHED + observer,)) > 0
 

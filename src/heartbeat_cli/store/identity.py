@@ -49,8 +49,8 @@ def take(db: Database, earlier: str) -> bool:
 
 
 def succeeds(db: Database, earlier: str) -> bool:
-    """Whether this store stands where the one with the identity `earlier` was: it was begun anew and holds no pass yet,
-    or a host has found that before."""
+    """Whether this store replaces the one with the identity `earlier`: it is new and holds no pass yet, or a host has
+    noted the succession before."""
     rows = db.rows(
         "SELECT NOT EXISTS (SELECT 1 FROM heartbeat_pass_rows)"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)",
@@ -60,5 +60,5 @@ def succeeds(db: Database, earlier: str) -> bool:
 
 
 def note_succession(db: Database, earlier: str) -> None:
-    """Remember it for the other hosts of this store."""
+    """Note for the other hosts of this store that it replaces another one."""
     db.run(_NOTE, (_SUCCEEDS + earlier, "1"))

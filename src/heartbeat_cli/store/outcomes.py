@@ -11,8 +11,8 @@ from heartbeat_cli.store.text import storable
 
 
 class Outcome(NamedTuple):
-    """How one try to send a parcel went, ready to be written. `heirs` are the channels that may take over, nearest
-    first, with what `remark` says then; `printers` get it besides, for what they print nobody may read. `pause` is
+    """How one try to send a parcel went, ready to be written. `fallbacks` are the channels that may take over, nearest
+    first, with `remark` added; `printers` get it besides, because perhaps nobody reads what they print. `pause` is
     until when the channel wants no message at all."""
 
     at: float
@@ -21,14 +21,15 @@ class Outcome(NamedTuple):
     error: str | None
     note: str | None
     took: float
-    heirs: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
     remark: str = ""
     pause: float | None = None
     printers: tuple[str, ...] = ()
 
 
 def settle(db: Database, parcel: Parcel, outcome: Outcome) -> None:
-    """Write how a try went: what becomes of the notifications, the try itself, and who takes over. Twice is once."""
+    """Write how a try went: the new state of the notifications, the try itself, and which channel takes over. A
+    second call changes nothing."""
     with db.transaction():
         _record(db, parcel, outcome)
         if outcome.pause is not None:
@@ -86,8 +87,8 @@ def _kept(text: str | None) -> str | None:
 
 
 def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
-    """Each notification to the first of the heirs that can have it, together with what waits behind it, so that who
-    hears of a beginning hears of the end. One that nobody can have goes on as it would without heirs."""
+    """Each notification to the first of the fallbacks that can have it, together with what waits behind it, so that who
+    hears of a beginning hears of the end. One that nobody can have goes on as it would without fallbacks."""
     ids = {one.id: (one.alert.id, one.remark) for one in parcel.notifications}
     if incidents := [one.alert.incident for one in parcel.notifications if one.alert.incident]:
         behind = db.rows(
@@ -100,15 +101,15 @@ def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
     left: list[str] = []
     for id_, (alert_id, remark) in ids.items():
         remark = "; ".join(part for part in (remark, outcome.remark) if part)
-        (taken if _inherited(db, alert_id, outcome, remark) else left).append(id_)
+        (taken if _handed_to_fallback(db, alert_id, outcome, remark) else left).append(id_)
     if taken:
         _mark(db, taken, parcel, outcome, "handed_over")
     if left:
         _mark(db, left, parcel, outcome, "failed" if outcome.fate.next_try is None else "waiting")
 
 
-def _inherited(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:
-    """Whether an heir has the alert, or is given it now. One that hears of its incident's end already, maybe at this
+def _handed_to_fallback(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:
+    """Whether a fallback has the alert, or is given it now. One that hears of its incident's end already, maybe at this
     very moment, is not told after that of what went before."""
     rows = db.rows("SELECT channel, state FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))
     states: dict[str, str] = dict(rows)
@@ -116,10 +117,10 @@ def _inherited(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bo
     for printer in outcome.printers:
         if printer not in states and printer not in ends:
             alerts.post(db, alert_id, [printer], outcome.at, remark=remark)
-    for heir in outcome.heirs:
-        if states.get(heir) in ("waiting", "sent") or heir in ends:
+    for fallback in outcome.fallbacks:
+        if states.get(fallback) in ("waiting", "sent") or fallback in ends:
             return True
-        if heir not in states:
-            alerts.post(db, alert_id, [heir], outcome.at, remark=remark)
+        if fallback not in states:
+            alerts.post(db, alert_id, [fallback], outcome.at, remark=remark)
             return True
     return False

@@ -1,8 +1,8 @@
-"""A store that knows less than this host's mirror: restored from a backup, or begun anew in the place of another.
+"""Brings a store that has fewer records than this host's mirror up to the mirror: one that was restored from a backup,
+or a new one in the place of another.
 
-What the mirror holds is brought into it, so that no fault is told twice, none is ended again, and no step is taken
-beyond its budget. The heartbeats between the backup and the mirror are lost: nobody looked, as far as the store knows.
-Everything here belongs into one transaction, together with what tells people of it.
+So no fault is reported or ended twice, and no recovery step is taken beyond its budget. The heartbeats between the
+backup and the mirror are lost and count as not checked. Everything here runs in one transaction with its alert.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,16 +32,16 @@ Tell = Callable[[Database, Rewound], object]
 
 
 def recognise(db: Database, path: Path, head: Head, observer: str, rewound: Tell) -> bool | None:
-    """What is to be done where a mirror and the store do not agree: whether the store was brought up to the mirror,
-    None when it is another store. `rewound` tells people, in the transaction that does it."""
+    """Handle a mirror and a store that do not agree. Returns whether the store was brought up to the mirror, None when
+    it is another store. `rewound` raises the alert, in the same transaction."""
     if head.store == db.identity and head.observer != observer:
         with db.transaction():
-            inherit(db, head.observer, observer)
+            reassign(db, head.observer, observer)
         return True
     anew = head.store != db.identity
     if anew and not identity.succeeds(db, head.store):
         with db.transaction():
-            if not (_is_kin(db, mirror.read(path)) and identity.take(db, head.store)):
+            if not (_shares_a_component(db, mirror.read(path)) and identity.take(db, head.store)):
                 return None
         anew = False
     copy = mirror.read(path) if anew or is_behind(db, head) else {}
@@ -53,8 +53,8 @@ def recognise(db: Database, path: Path, head: Head, observer: str, rewound: Tell
     return bool(copy)
 
 
-def _is_kin(db: Database, copy: Snapshot) -> bool:
-    """Whether the store knows a component from the same moment on as the mirror does: that is by no chance."""
+def _shares_a_component(db: Database, copy: Snapshot) -> bool:
+    """Whether store and mirror hold a component that was registered at the same moment, so they belong together."""
     known = set(db.rows("SELECT id, registered FROM heartbeat_components"))
     return any((id_, registered) in known for id_, _, registered in copy.get(tables.COMPONENTS.name, ()))
 
@@ -72,11 +72,11 @@ def is_behind(db: Database, head: Head) -> bool:
     return not db.rows(sql, (known.started, head.observer))
 
 
-def inherit(db: Database, name: str, heir: str) -> None:
-    """What an observer has kept and not judged is its heir's to judge: the host bears another name now."""
-    keys = observer_keys(db, [name, heir])
+def reassign(db: Database, before: str, after: str) -> None:
+    """Assign the passes that wait for detection to the new name of an observer that was renamed."""
+    keys = observer_keys(db, [before, after])
     sql = "UPDATE heartbeat_pending SET observer = ? WHERE NOT detected AND observer = ?"
-    db.run(sql, (keys[heir], keys[name]))
+    db.run(sql, (keys[after], keys[before]))
 
 
 def bring(db: Database, copy: Snapshot, head: Head, *, anew: bool) -> Rewound:
@@ -121,7 +121,7 @@ def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:
 
 
 def _end_incidents(db: Database, copy: Snapshot, until: float) -> None:
-    """What was open when the backup was made and is not open in the mirror ended in between, and that was told."""
+    """End the incidents that were open in the backup and are not open in the mirror: their end was reported then."""
     open_ = _column(tables.INCIDENTS, copy, "id")
     rows = db.rows(
         "SELECT id, declared FROM heartbeat_incidents WHERE ended IS NULL AND declared <= to_timestamp(?)", (until,)
@@ -143,7 +143,7 @@ def _end_silences(db: Database, copy: Snapshot, until: float) -> None:
 
 
 def _mark_told(db: Database, copy: Snapshot, until: float) -> None:
-    """What waited when the backup was made and does not wait in the mirror has been told."""
+    """Mark as sent the notifications that waited in the backup and do not wait in the mirror."""
     waiting = _column(tables.OUTBOX, copy, "id")
     rows = db.rows("SELECT id FROM heartbeat_outbox WHERE state = 'waiting' AND created <= to_timestamp(?)", (until,))
     told = [id_ for (id_,) in rows if id_ not in waiting]
@@ -157,7 +157,7 @@ def _mark_told(db: Database, copy: Snapshot, until: float) -> None:
 
 
 def _count_as_judged(db: Database, observer: str, until: float) -> None:
-    """Passes that waited for detection when the backup was made were judged after it."""
+    """Mark as detected the passes that waited for detection when the backup was made."""
     db.run(
         "UPDATE heartbeat_pending SET detected = TRUE WHERE NOT detected AND pass IN (SELECT key FROM"
         " heartbeat_pass_rows WHERE started <= to_timestamp(?)"

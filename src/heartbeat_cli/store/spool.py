@@ -1,4 +1,4 @@
-"""The local store of hard times: the same tables in SQLite, seeded from the mirror, replayed when the store is back.
+"""The local store while the configured one is away: the same tables in SQLite, seeded from the mirror, replayed later.
 
 A spool is one file. Its tables, seed, and the row that says since when and why are made in one transaction. Its replay
 can be repeated: passes are keyed by their id, of the other rows only those travel that differ from the seed, and the

@@ -1,5 +1,5 @@
-"""Local files that are this configuration's and lie elsewhere: an earlier version kept them in the state folder itself,
-and a configuration file that was moved left its folder behind. Called under the lock.
+"""Moves local files of this configuration to its folder: an earlier version kept them in the state folder itself, and
+a configuration file that was moved left its folder behind. Called under the lock.
 
 What cannot be told to belong to this configuration stays where it is.
 """

@@ -16,16 +16,18 @@ DESCRIPTIONS = {
     "recovery_failed": "heartbeat 可以做的都已做過，但仍未恢復正常。",
     "recovery_denied": "heartbeat 知道怎樣修復，但沒有所需的權限。",
     "recovery_braked": "重新啟動次數已達設定上限，再試只會有害。",
-    "recovery_held": "自動修復有理由不執行；原因見下。",
+    "recovery_held": "heartbeat 有理由不重啟它；原因見最後一行。",
     "missed_runs": "兩次執行之間出現空檔，期間沒有進行任何檢查。",
-    "clock_suspect": "期間照常檢查各組件，但不會清理舊記錄，亦不會因逾時而結束事故。",
-    "observer_blind": "所有遠端組件均無回應，即問題出於本機；組件本身的狀況暫不作判斷。",
+    "clock_suspect": "期間照常檢查各組件和報告故障，但不會清理舊記錄，亦不會因逾時而結束事故。",
+    "observer_blind": "所有遠端組件均無回應，即問題出於本機或其網絡；期間不判斷遠端組件的狀況。",
     "observer_silent": "另一部負責監察的主機已有一段時間沒有任何記錄。",
     "unconfirmed": "暫不視為故障，亦不會重新啟動：設定的 quorum 要求更多主機確認。",
-    "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作。",
+    "lock_held": "較早啟動的 heartbeat 尚未結束，而每部主機同一時間只可有一個在工作；期間不會進行任何檢查。",
     "unobserved": "heartbeat 本身無法檢查它，因此無人知道它是否正常；即使故障亦不會被發現。",
     "store_unreachable": "heartbeat 用來存放記錄的資料庫沒有回應。",
-    "store_went_back": "heartbeat 用來存放記錄的資料庫，內容比上次執行時少。",
+    "observed_again": "目前狀態請見 heartbeat status。",
+    "lock_free": "鎖被佔用期間沒有進行任何檢查。",
+    "store_went_back": "heartbeat 用來存放記錄的資料庫，記錄比上次執行時少。",
 }
 
 RECOMMENDATIONS = {
@@ -106,9 +108,9 @@ RECOMMENDATIONS = {
         "如某主機不再使用，請調低 `quorum`，或人手重啟：heartbeat recover --component {id} --force。",
     ),
     "lock_held": (
-        "查看上述程序：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
+        "查看上述進程：它正在工作（清理舊記錄、補交大量記錄），還是已經卡住？",
         "如已卡住，請終止它：先用 kill，再用 kill -9。未完成的工作由下一次執行接手。",
-        "找出卡住的原因：沒有回應的檔案系統、被暫停的程序、除錯工具。",
+        "找出卡住的原因：沒有回應的檔案系統、被暫停的進程、除錯工具。",
     ),
     "database_unobserved": (
         "試用 heartbeat 的登入帳戶：heartbeat check --component {id}，或以其 dsn 執行 psql。",

@@ -61,7 +61,7 @@ CAUSES = {
     "the pattern takes too long on this answer; use a simpler one, or contains": (
         "比對此回應耗時過長；請改用較簡單的樣式或 contains"
     ),
-    "slow: {n} s (limit {n2} s)": "過慢：{n} 秒（界限 {n2} 秒）",
+    "slow: {n} s (limit {n2} s)": "過慢：{n} 秒（門檻 {n2} 秒）",
     "slow: {n} s ({n2} times its recent 95th percentile is {n3} s)": (
         "過慢：{n} 秒（近期第 95 百分位的 {n2} 倍為 {n3} 秒）"
     ),
@@ -174,24 +174,24 @@ CAUSES = {
         "dsn 無法讀取：連接埠須為 1 至 65,535 的數字，所有主機共用一個或每台各一，例如 a:5432,b:5433"
     ),
     "the local PostgreSQL socket": "本機 PostgreSQL socket",
-    "a transaction is open for {t} (limit {t2})": "有交易已開啟 {t}（界限 {t2}）",
-    "a session is idle in a transaction for {t} (limit {t2})": "有連線在交易中閒置 {t}（界限 {t2}）",
-    "replication is {t} behind (limit {t2})": "複寫落後 {t}（界限 {t2}）",
-    "{n} of {n2} connections used (limit {n3} %)": "{n2} 個連線已用 {n} 個（界限 {n3} %）",
+    "a transaction is open for {t} (limit {t2})": "有交易已開啟 {t}（門檻 {t2}）",
+    "a session is idle in a transaction for {t} (limit {t2})": "有連線在交易中閒置 {t}（門檻 {t2}）",
+    "replication is {t} behind (limit {t2})": "複寫落後 {t}（門檻 {t2}）",
+    "{n} of {n2} connections used (limit {n3} %)": "{n2} 個連線已用 {n} 個（門檻 {n3} %）",
     "1 session waits for a lock longer than {t}, the longest for {t2}": "1 個連線等待鎖超過 {t}，已等 {t2}",
     "{n} sessions wait for a lock longer than {t}, the longest for {t2}": "{n} 個連線等待鎖超過 {t}，最長 {t2}",
     "{n} % of the transaction ids are used up before a vacuum has to free some (limit {n2} %)": (
-        "交易編號已用 {n} %，需要 vacuum 釋放（界限 {n2} %）"
+        "交易編號已用 {n} %，需要 vacuum 釋放（門檻 {n2} %）"
     ),
     # this host
     "cannot read this host's counters: {why}": "無法讀取本機計數器：{why}",
-    "CPU {n} % busy (limit {n2} %)": "CPU 使用率 {n} %（界限 {n2} %）",
-    "load {n} on {n2} CPUs, {n3} each (limit {n4})": "負載 {n}（{n2} 個 CPU，每個 {n3}；界限 {n4}）",
-    "memory {n} % used (limit {n2} %), {size} available": "記憶體已用 {n} %（界限 {n2} %），尚餘 {size}",
-    "swap {n} % used (limit {n2} %)": "交換空間已用 {n} %（界限 {n2} %）",
+    "CPU {n} % busy (limit {n2} %)": "CPU 使用率 {n} %（門檻 {n2} %）",
+    "load {n} on {n2} CPUs, {n3} each (limit {n4})": "負載 {n}（{n2} 個 CPU，每個 {n3}；門檻 {n4}）",
+    "memory {n} % used (limit {n2} %), {size} available": "記憶體已用 {n} %（門檻 {n2} %），尚餘 {size}",
+    "swap {n} % used (limit {n2} %)": "交換空間已用 {n} %（門檻 {n2} %）",
     "the kernel killed {n} process(es) for want of memory": "記憶體不足，核心終止了 {n} 個進程",
-    "disk {w} {n} % full (limit {n2} %), {size} free": "磁碟 {w} 已用 {n} %（界限 {n2} %），尚餘 {size}",
-    "disk {w} {n} % of inodes used (limit {n2} %)": "磁碟 {w} 的 inode 已用 {n} %（界限 {n2} %）",
+    "disk {w} {n} % full (limit {n2} %), {size} free": "磁碟 {w} 已用 {n} %（門檻 {n2} %），尚餘 {size}",
+    "disk {w} {n} % of inodes used (limit {n2} %)": "磁碟 {w} 的 inode 已用 {n} %（門檻 {n2} %）",
     "disk {w} does not answer": "磁碟 {w} 無回應",
     "disk {w}: {why}": "磁碟 {w}：{why}",
     "{w} is not mounted": "{w} 沒有掛載",
@@ -213,7 +213,7 @@ CAUSES = {
     "cannot find host {w}: no answer from the name service within {n} s": "找不到主機 {w}：名稱服務 {n} 秒內無回應",
     "cannot find host {w}: {why}": "找不到主機 {w}：{why}",
     "cannot open a connection from this host: {why}": "本機無法開啟連線：{why}",
-    "certificate ends in {t} (limit {n} d)": "證書將於 {t}後到期（界限 {n} 日）",
+    "certificate ends in {t} (limit {n} d)": "證書將於 {t}後到期（門檻 {n} 日）",
     "certificate not accepted: {why}": "證書不獲接受：{why}",
     "cannot use ca_file {file}: {why}": "無法使用 ca_file {file}：{why}",
     "connected, but no TLS handshake within {n} s": "已連接，但 {n} 秒內未完成 TLS 交握",

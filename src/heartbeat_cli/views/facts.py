@@ -87,7 +87,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "cause": voice.said(_text(details.get("cause"))),
         "last": _last(alert, voice),
         "flapping": bool(details.get("flapping")),
-        "reason": voice.said(alert.reason),
+        "reason": "" if alert.reason == details.get("cause") else voice.said(alert.reason),
         "attempts": tried,
         "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried),

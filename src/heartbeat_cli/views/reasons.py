@@ -1,9 +1,9 @@
 """heartbeat's own lines (causes, reasons, outcomes) in the reader's language.
 
-They are decided and stored in English, by many rooms; a catalogue of patterns turns them into another language where
+They are decided and stored in English, in many modules; a catalogue of patterns turns them into another language where
 they are shown. What a component itself says matches no pattern, or stands in a pattern's placeholder, and stays.
 
-    "{n} failing looks in a row (threshold {n2})"  →  "連續 {n} 次檢查失敗（界限 {n2} 次）"
+    "{n} failing looks in a row (threshold {n2})"  →  "連續 {n} 次檢查失敗（門檻 {n2} 次）"
 
 The placeholders n, n2 … stand for a number, t … for a length of time (`2 h 5 min`), w … for one word without spaces;
 any other for any text, which is translated in its turn.

@@ -6,9 +6,9 @@ Where two patterns fit, the first one is taken: the more exact ones stand above.
 
 REASONS = {
     # detection
-    "{n1} failing looks in a row (threshold {n2})": "連續 {n1} 次檢查失敗（界限 {n2} 次）",
-    "{n1} failing looks among {n3} (threshold {n2})": "最近 {n3} 次檢查中有 {n1} 次失敗（界限 {n2} 次）",
-    "{n1} good looks in a row (threshold {n2})": "連續 {n1} 次檢查正常（界限 {n2} 次）",
+    "{n1} failing looks in a row (threshold {n2})": "連續 {n1} 次檢查失敗（門檻 {n2} 次）",
+    "{n1} failing looks among {n3} (threshold {n2})": "最近 {n3} 次檢查中有 {n1} 次失敗（門檻 {n2} 次）",
+    "{n1} good looks in a row (threshold {n2})": "連續 {n1} 次檢查正常（門檻 {n2} 次）",
     "reminder {n}: still in fault after {t}, not acknowledged": "第 {n} 次提醒：{t}後仍然故障，無人確認",
     "escalated: still in fault {t} after it was told, not acknowledged": "升級通知：通知後 {t}仍然故障，無人確認",
     "it asked to be left alone": "對方要求稍後再試",
@@ -28,28 +28,28 @@ REASONS = {
     "what is seen meanwhile is kept on this host": "期間所見先存於本機",
     "the store answers again after {t}": "儲存庫在 {t}後重新有回應",
     "what was seen meanwhile is in it": "期間所見已補入",
-    "the store was begun anew: what it held before is gone": "儲存庫重新建立：之前的內容已不存在",
-    "the store has gone back in time: it knows no pass of this host": "儲存庫回到較早的狀態：沒有本機的任何執行記錄",
-    "the store has gone back in time: the last {t} are missing": "儲存庫回到較早的狀態：缺少最後 {t}的記錄",
-    "open faults and what was told are known from this host's copy": "未解決的故障和已發的通知，由本機副本補回",
+    "the store is new: what it held before is gone": "儲存庫重新建立：之前的內容已不存在",
+    "the store has lost records: it knows no pass of this host": "儲存庫缺少記錄：沒有本機的任何執行記錄",
+    "the store has lost records: the last {t} are missing": "儲存庫缺少記錄：最後 {t}的記錄已不存在",
+    "open faults and the messages sent were restored from this host's copy": "未解決的故障和已發的通知已由本機副本補回",
     "fails, not confirmed: {votes}": "檢查失敗，未能確認：{votes}",
     "{n1} of {n2} hosts see it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
     "{n1} of {n2} hosts sees it fail (quorum {n3})": "{n2} 部主機中有 {n1} 部見它失敗（需 {n3} 部）",
     "{n1} of {n2} hosts see it well": "{n2} 部主機中有 {n1} 部見它正常",
     "no pass for {t}, expected every {t2}": "{t}沒有執行，應每 {t2}一次",
     "process {n} ({command}) has held the lock {path} for {t}; a pass takes {t2} at most": (
-        "程序 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+        "進程 {n}（{command}）佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
     ),
     "some process has held the lock {path} for {t}; a pass takes {t2} at most": (
-        "某個程序佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
+        "某個進程佔用鎖 {path} 已達 {t}；每次執行最長應為 {t2}"
     ),
-    "passes are made again": "已恢復執行",
-    "its clock is {t} after the last pass": "系統時間比上次執行遲 {t}",
+    "heartbeat runs again": "heartbeat 已恢復執行",
+    "its clock is {t} after the last pass": "系統時間比上次執行晚 {t}",
     "its clock is {t} before the last pass": "系統時間比上次執行早 {t}",
     "its clock is {t} behind the store's": "系統時間比儲存庫慢 {t}",
     "its clock is {t} ahead of the store's": "系統時間比儲存庫快 {t}",
     "until it is right nothing is pruned or closed": "時間恢復正確前，不會清理記錄或結束事故",
-    "an hour of passes agrees with it: it is taken for right": "一小時內各次執行的時間一致，視為正確",
+    "an hour of passes agrees with it, so it is trusted": "一小時內各次執行的時間一致，因此視為正確",
     "it agrees with the last pass and the store again": "系統時間已與上次執行及儲存庫一致",
     "it makes passes again": "它已恢復執行",
     # recovery
@@ -123,7 +123,7 @@ REASONS = {
     "no drain call is configured": "沒有設定排空呼叫",
     "recovery is off for it": "它的自動修復已關閉",
     "it answers again; waiting for it to stay well": "它已重新有回應；等待它保持正常",
-    "it was well again; waiting for as many failing looks as make a fault": "它曾恢復正常；待失敗次數再達界限",
+    "it was well again; waiting for as many failing looks as make a fault": "它曾恢復正常；待失敗次數再達門檻",
     "this pass has spent its time on others; the next one goes on": "本次執行的時間已用於其他組件；下次繼續",
     "next: {step}": "下一步：{step}",
     "step {n} of {n2}: {action}": "第 {n} 步（共 {n2} 步）：{action}",

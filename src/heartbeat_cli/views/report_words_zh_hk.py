@@ -21,7 +21,7 @@ WORDS = {
     "but_missed": "未達可用率目標",
     "but_missed_by": "{names} 未達可用率目標",
     "verdict_over": "{incidents}，均已結束，無需人手處理。",
-    "verdict_open": "{incidents}，{open} 宗未結束，heartbeat 正在處理。",
+    "verdict_open": "{incidents}，{open} 宗未結束：已有人確認，或仍在自動修復。",
     "verdict_needs": "{incidents}，{open} 宗未結束；{needs}。",
     "verdict_mend": "{incidents}；{needs}。",
     "components_1": "1 個組件",

@@ -8,6 +8,7 @@ from unicodedata import east_asian_width
 
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.result import FAILURES
+from heartbeat_cli.views.reasons import translated
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import local_time, word
 
@@ -43,7 +44,7 @@ def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
                 row["kind"],
                 word(row["status"], locale),
                 took(row["response_time"]) + (f" ({row['attempts']}x)" if row["attempts"] > 1 else ""),
-                row["error"] or "",
+                translated(row["error"] or "", locale),
             )
             for row in rows
         ],
@@ -84,15 +85,19 @@ def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
         "status": word(row["status"], locale),
         "response": took(row["response_time"]),
         "last_look": word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
-        "cause": "; ".join(part for part in (*notes(row, locale, timezone), _cause(row)) if part),
+        "cause": "; ".join(part for part in (*notes(row, locale, timezone), _cause(row, locale)) if part),
     }
 
 
-def _cause(row: Mapping[str, Any]) -> str:
+def _cause(row: Mapping[str, Any], locale: str) -> str:
     """The error, and of what several hosts look at, who sees what."""
     failing = [one for one in row.get("votes", ()) if one["status"] in FAILURES]
-    said = "; ".join(f"{one['observer']}: {one['error'] or one['status']}" for one in failing)
-    return f"{row['error']}: {said}" if said else row["error"] or ""
+    said = "; ".join(
+        f"{one['observer']}: {translated(one['error'], locale) if one['error'] else word(one['status'], locale)}"
+        for one in failing
+    )
+    cause = translated(row["error"] or "", locale)
+    return f"{cause}: {said}" if said else cause
 
 
 def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
