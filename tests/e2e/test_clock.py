@@ -178,6 +178,23 @@ def test_a_run_that_is_ten_years_off_deletes_nothing(fleet: Fleet, off: float) -
     assert fleet.tell("bad", "status", code=None).stderr == ""
 
 
+def test_the_mirror_of_a_wrong_time_does_not_make_the_store_one_that_went_back(
+    database_with_tables: str, tmp_path: Path
+) -> None:
+    """As when the pass that brings everything to its right time is killed before it has written its mirror, or another
+    configuration of the host makes that pass."""
+    faketime.library()
+    fleet = Fleet(tmp_path, database_with_tables)
+    fleet.tell("bad", "run")
+    fleet.tell("bad", "run", off=YEARS)
+    (mirror,) = (tmp_path / "bad").glob("*/*/mirror.json")
+    old = mirror.read_bytes()
+    fleet.tell("bad", "run")
+    mirror.write_bytes(old)
+    fleet.tell("bad", "run")
+    assert fleet.told() == ["clock_suspect bad", "recovered bad"]
+
+
 def test_status_says_that_the_clock_is_suspect(fleet: Fleet) -> None:
     fleet.tell("bad", "run")
     fleet.tell("bad", "run", off=YEARS)
