@@ -171,7 +171,8 @@ def test_while_the_store_is_away_nobody_is_told_too_much_or_too_little(tmp_path:
         path = home / "told.jsonl"
         path.mkdir()
         file = home / "heartbeat.toml"
-        file.write_text(file.read_text().replace('["true"]', '["false"]'))
+        text = file.read_text().replace('["true"]', '["false"]')
+        file.write_text(text.replace('kind = "file"', 'kind = "file"\ndigest = false'))
         assert [heartbeat(home, "run").code for _ in range(3)] == [0, 0, 0]
         with held(home, 7_200):
             assert heartbeat(home, "run").code == 3
