@@ -4,6 +4,7 @@ it to the first, and what is out is known even if the store goes away meanwhile.
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.lock import DELIVERY, Shared, only_one
 from heartbeat_cli.store import alerts, spool
 from heartbeat_cli.store.keeper import Keeper
+from tests.parts import faketime
 from tests.parts.forked import Forked
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.postgres import Server as PostgreSQL
@@ -202,3 +204,29 @@ def test_what_was_sent_before_the_lock_was_given_back_is_in_the_mirror(tmp_path:
         hook.answers["/slow"] = Answer(204, b"")
         assert heartbeat(tmp_path, "run").code == 0
         assert sorted(one.path for one in hook.seen) == ["/", "/slow", "/slow"], "the slow one is not known to have it"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("off", [200.0, -200.0])
+def test_a_host_with_another_clock_leaves_what_is_being_sent_alone(
+    database_with_tables: str, tmp_path: Path, hook: Server, off: float
+) -> None:
+    """Minutes off, as clocks are: until when a message is in somebody's hands goes by the store's."""
+    faketime.library()
+    hook.answer = Answer(204, b"", delay=6.0)
+    (tmp_path / "two").touch()
+    path = config(tmp_path, database_with_tables, hook.url)
+    text = path.read_text()
+    first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    while not hook.seen:
+        time.sleep(0.01)
+    with only_one(places.own(App(str(path)).config), 8.0):
+        other = tmp_path / "other"
+        other.mkdir()
+    (tmp_path / "one").touch()
+    (other / "heartbeat.toml").write_text(text.replace('"here"', '"there"').replace("/state", "/other/state"))
+    argv = [sys.executable, "-m", "heartbeat_cli", "run"]
+    done = faketime.run(argv, faketime.off(off), other, {"PATH": os.environ["PATH"], "HOME": str(other)})
+    assert (done.returncode, done.stderr) == (0, "")
+    first.communicate()
+    assert [json.loads(one.body)["type"] for one in hook.seen].count("command_down") == 1
