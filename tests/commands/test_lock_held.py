@@ -2,6 +2,7 @@
 time, and told to be over when a pass has it again. On both stores."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,9 +15,11 @@ import pytest
 from heartbeat_cli import config as configuration
 from heartbeat_cli import places
 from heartbeat_cli.passes.lock_held import longest_pass
-from heartbeat_cli.store import alerts, database
+from heartbeat_cli.store import alerts, database, mirror, tables
+from tests.parts.postgres import Server
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import Ended, heartbeat
+from tests.parts.watch import kept_in
 
 _HOLD = """
 import sys
@@ -30,6 +33,11 @@ with only_one(Path(sys.argv[1])):
 
 @pytest.fixture
 def home(store_url: str, tmp_path: Path) -> Path:
+    return watched(tmp_path, store_url)
+
+
+def watched(tmp_path: Path, store_url: str) -> Path:
+    """A folder with a watch over one component, after its first pass."""
     (tmp_path / "heartbeat.toml").write_text(f"""
         [heartbeat]
         store = "{store_url}"
@@ -145,3 +153,48 @@ def test_the_longest_pass_follows_from_the_configuration(tmp_path: Path) -> None
     slow = {"slow": {"kind": "command", "command": ["true"], "timeout": 70}}
     assert longest(components=slow) == usual + 120
     assert usual < 300
+
+
+def test_the_lock_of_an_earlier_version_is_told_to_be_free_again_too(home: Path) -> None:
+    """That one locks the state folder itself, and writes its process only."""
+    folder = home / "state"
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        (folder / "run.lock").write_text(f"{holder.pid}\n")
+        os.utime(folder / "run.lock", (time.time() - 7_200,) * 2)
+        for _ in range(2):
+            assert heartbeat(home, "run").code == 3
+        holder.kill()
+    for _ in range(2):
+        assert heartbeat(home, "run").code == 0
+    assert told(home) == ["lock_held", "lock_free"]
+
+
+@pytest.mark.postgres
+def test_while_the_store_is_away_nobody_is_told_too_much_or_too_little(tmp_path: Path) -> None:
+    """A spool knows of what was sent while the lock was held, and what only the store knows of waits for it."""
+    with Server() as server:
+        home = watched(tmp_path, server.dsn())
+        path = home / "told.jsonl"
+        path.mkdir()
+        file = home / "heartbeat.toml"
+        text = file.read_text().replace('["true"]', '["false"]')
+        file.write_text(text.replace('kind = "file"', 'kind = "file"\ndigest = false'))
+        assert [heartbeat(home, "run").code for _ in range(3)] == [0, 0, 0]
+        with held(home, 7_200):
+            assert heartbeat(home, "run").code == 3
+            path.rmdir()
+            with closing(database.connect(server.dsn(), 5)) as db:
+                db.run("UPDATE heartbeat_outbox SET next_try = created, lease_until = NULL")
+            assert heartbeat(home, "run").code == 3
+        kept = mirror.read(kept_in(file) / mirror.NAME)
+        state = tables.OUTBOX.columns.index("state")
+        assert "waiting" not in [row[state] for row in kept.get("heartbeat_outbox", [])]
+        server.stop()
+        assert heartbeat(home, "run").code == 0
+        server.start()
+        for _ in range(2):
+            assert heartbeat(home, "run").code == 0
+        assert [one for one in told(home) if one.startswith("lock")] == ["lock_held", "lock_free"]

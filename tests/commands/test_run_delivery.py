@@ -4,6 +4,7 @@ it to the first, and what is out is known even if the store goes away meanwhile.
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.lock import DELIVERY, Shared, only_one
 from heartbeat_cli.store import alerts, spool
 from heartbeat_cli.store.keeper import Keeper
+from tests.parts import faketime
 from tests.parts.forked import Forked
 from tests.parts.http import Answer, Server, healthy_server
+from tests.parts.postgres import Server as PostgreSQL
 from tests.parts.postgres import free_port
 from tests.parts.stores import opened, store_url
 from tests.parts.verb import heartbeat
@@ -155,3 +158,75 @@ def test_from_a_spool_nothing_is_sent_while_another_process_delivers(tmp_path: P
         assert [one.error for one in Post(app, keeper).end()] == [None]
         assert keeper.unlock() is False, "a spool is worked on under the lock only"
     assert len(hook.seen) == 1
+
+
+def test_a_spool_that_another_pass_began_meanwhile_hears_of_what_was_sent(tmp_path: Path, hook: Server) -> None:
+    """The store lets nobody in any more, but the connection of the process that delivers goes on."""
+    hook.answer = Answer(204, b"", delay=5.0)
+    (tmp_path / "two").touch()
+    with PostgreSQL() as server:
+        server.execute("CREATE ROLE watcher LOGIN SUPERUSER")
+        app = App(str(config(tmp_path, server.dsn(user="watcher"), hook.url)))
+        first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        while not hook.seen:
+            time.sleep(0.01)
+        with only_one(places.own(app.config), 8.0):
+            server.execute("ALTER ROLE watcher NOLOGIN")
+        assert heartbeat(tmp_path, "run").code == 0
+        assert spool.existing(places.of_store(app.config))
+        first.communicate()
+        assert first.returncode == 0
+        hook.answer = Answer(204, b"")
+        assert heartbeat(tmp_path, "run").code == 0
+        assert [json.loads(one.body)["type"] for one in hook.seen] == ["command_down"]
+        server.execute("ALTER ROLE watcher LOGIN")
+        assert heartbeat(tmp_path, "run").code == 0
+        db = opened(server.dsn())
+        assert db.rows("SELECT DISTINCT state FROM heartbeat_outbox") == [("sent",)]
+        db.close()
+
+
+def test_what_was_sent_before_the_lock_was_given_back_is_in_the_mirror(tmp_path: Path, hook: Server) -> None:
+    """One channel has its message, another one hangs; then the process is killed, and the store is away."""
+    hook.answers["/slow"] = Answer(204, b"", delay=60.0)
+    (tmp_path / "two").touch()
+    with PostgreSQL() as server:
+        path = config(tmp_path, server.dsn(), hook.url)
+        path.write_text(f'{path.read_text()}[channels.slow]\nkind = "webhook"\nurl = "{hook.url}/slow"\n')
+        app = App(str(path))
+        first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        while len(hook.seen) < 2:
+            time.sleep(0.01)
+        with only_one(places.own(app.config), 8.0):
+            os.kill(first.pid, signal.SIGKILL)
+        first.communicate()
+        server.stop()
+        hook.answers["/slow"] = Answer(204, b"")
+        assert heartbeat(tmp_path, "run").code == 0
+        assert sorted(one.path for one in hook.seen) == ["/", "/slow", "/slow"], "the slow one is not known to have it"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("off", [200.0, -200.0])
+def test_a_host_with_another_clock_leaves_what_is_being_sent_alone(
+    database_with_tables: str, tmp_path: Path, hook: Server, off: float
+) -> None:
+    """Minutes off, as clocks are: until when a message is in somebody's hands goes by the store's."""
+    faketime.library()
+    hook.answer = Answer(204, b"", delay=6.0)
+    (tmp_path / "two").touch()
+    path = config(tmp_path, database_with_tables, hook.url)
+    text = path.read_text()
+    first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    while not hook.seen:
+        time.sleep(0.01)
+    with only_one(places.own(App(str(path)).config), 8.0):
+        other = tmp_path / "other"
+        other.mkdir()
+    (tmp_path / "one").touch()
+    (other / "heartbeat.toml").write_text(text.replace('"here"', '"there"').replace("/state", "/other/state"))
+    argv = [sys.executable, "-m", "heartbeat_cli", "run"]
+    done = faketime.run(argv, faketime.off(off), other, {"PATH": os.environ["PATH"], "HOME": str(other)})
+    assert (done.returncode, done.stderr) == (0, "")
+    first.communicate()
+    assert [json.loads(one.body)["type"] for one in hook.seen].count("command_down") == 1

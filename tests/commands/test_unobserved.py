@@ -192,3 +192,35 @@ def test_a_role_that_may_log_in_no_more(server: Server, tmp_path: Path) -> None:
     told = [json.loads(line) for line in (tmp_path / "told.log").read_text().splitlines()]
     assert [one["title"] for one in told[1:]] == ["db, again can be checked again"]
     assert heartbeat(tmp_path, "status").code == 0
+
+
+@pytest.mark.postgres
+def test_what_was_silenced_in_an_outage_of_the_store_is_no_second_message_after_it(tmp_path: Path) -> None:
+    """When the outage is judged again, the silence is over; by then it was not."""
+    with Server() as server:
+        place = Place(tmp_path)
+        path = tmp_path / "heartbeat.toml"
+        head = f'[heartbeat]\nstore = "{server.dsn()}"\nstate_dir = "{tmp_path}/state"\nstore_timeout = 1\n'
+        other = f'[components.other]\nkind = "command"\ncommand = ["{tmp_path}/second"]\ninterval = 0.01\nretries = 0\n'
+        text = (
+            path.read_text().replace("[heartbeat]\n", head, 1).replace('kind = "file"', 'kind = "file"\ndigest = false')
+        )
+        path.write_text(text + other)
+        (tmp_path / "second").symlink_to("/bin/true")
+        place.run(0)
+        silenced = place.said("silence", "thing", "--for", "60")
+        assert silenced.code == 0
+        place.run(3)
+        (tmp_path / "second").unlink()
+        (tmp_path / "second").symlink_to("look")
+        server.stop()
+        place.run(3, times=3)
+        assert place.said("silence", "--end", silenced.out.split()[0]).code == 0
+        place.run(3)
+        told = place.told()
+        server.start()
+        place.run(3, times=2)
+        place.run(0)
+        assert [title for type_, title in told if type_ == "command_unobserved"] == ["other cannot be checked"]
+        later = [one for one in place.told()[len(told) :] if one[0] != "store_restored"]
+        assert later == [("observed_again", "other can be checked again")]

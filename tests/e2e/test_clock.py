@@ -16,6 +16,7 @@ import pytest
 from heartbeat_cli.store import database
 from tests.parts import faketime
 from tests.parts.http import Answer, Server, healthy_server
+from tests.parts.postgres import Server as PostgreSQL
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)  # the day before Europe's clocks change
 CONFIG = """
@@ -176,6 +177,43 @@ def test_a_run_that_is_ten_years_off_deletes_nothing(fleet: Fleet, off: float) -
         assert {one["component"]: one["heartbeats"] for one in shown["components"]}[name] == looks
         assert shown["gaps"] == []
     assert fleet.tell("bad", "status", code=None).stderr == ""
+
+
+def test_the_mirror_of_a_wrong_time_does_not_make_the_store_one_that_went_back(
+    database_with_tables: str, tmp_path: Path
+) -> None:
+    """As when the pass that brings everything to its right time is killed before it has written its mirror, or another
+    configuration of the host makes that pass."""
+    faketime.library()
+    fleet = Fleet(tmp_path, database_with_tables)
+    fleet.tell("bad", "run")
+    fleet.tell("bad", "run", off=YEARS)
+    (mirror,) = (tmp_path / "bad").glob("*/*/mirror.json")
+    old = mirror.read_bytes()
+    fleet.tell("bad", "run")
+    mirror.write_bytes(old)
+    fleet.tell("bad", "run")
+    assert fleet.told() == ["clock_suspect bad", "recovered bad"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("off", [YEARS, -YEARS, 3_600.0])
+def test_an_outage_of_the_store_that_began_under_a_wrong_clock_lasted_as_long_as_it_did(
+    tmp_path: Path, off: float
+) -> None:
+    faketime.library()
+    with PostgreSQL() as server:
+        fleet = Fleet(tmp_path, server.dsn())
+        fleet.tell("bad", "run")
+        began = time.time()
+        server.stop()
+        for _ in range(2):
+            fleet.tell("bad", "run", off=off)
+        server.start()
+        assert "answers again" in fleet.tell("bad", "run").stderr
+        with closing(database.connect(server.dsn(), 10.0)) as db:
+            ((started, ended),) = db.rows("SELECT started, ended FROM heartbeat_degraded")
+    assert began - 3 <= started < ended <= time.time()
 
 
 def test_status_says_that_the_clock_is_suspect(fleet: Fleet) -> None:

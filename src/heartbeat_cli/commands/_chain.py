@@ -33,7 +33,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
-            if os.path.exists(places.own(app.config) / lock.HELD):
+            if keeper.degraded is None and os.path.exists(places.own(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
             done = _chain(app, keeper, tell)
         tell(f"done in {time.monotonic() - begun:.2f} s")

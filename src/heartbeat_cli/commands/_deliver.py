@@ -2,6 +2,7 @@
 channel that hangs holds up no other pass; and how it went is known even if the store goes away meanwhile."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App, say
@@ -56,12 +57,16 @@ class Post:
         if not self._looked:
             self._keeper.do(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
+        if delivering is not None and self.results:
+            self._keeper.refresh_mirror(self._app.now())  # the next pass may have nothing else to go by
         outside = delivering is not None and self._keeper.unlock()
         try:
             if delivering is not None:
                 self._rest(delivering, outside)
             if self.results and not self._keeper.refresh_mirror(self._app.now()):
                 self._keeper.do(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
+            if outside:
+                self._tell_a_spool()
         except StoreError as error:
             if delivering is None or not outside:
                 raise
@@ -69,6 +74,20 @@ class Post:
         self._turn.release()
         self._say()
         return self.results
+
+    def _tell_a_spool(self) -> None:
+        """Another pass may have found the store away meanwhile and begun a spool, from a mirror that knows nothing of
+        what has been sent since. Call it when the mirror knows: a spool that begins later does, too."""
+        from heartbeat_cli import places
+        from heartbeat_cli.lock import Busy
+        from heartbeat_cli.store import spool
+
+        if not self._keeper.noted or not spool.existing(places.of_store(self._app.config)):
+            return
+        with suppress(Busy), self._app.keeper(_LOCK) as keeper:
+            if keeper.degraded is not None:
+                for outcome in self._keeper.noted:
+                    keeper.note(outcome, self._app.now())
 
     def _rest(self, delivering: "Delivering", outside: bool) -> None:
         from heartbeat_cli.passes.deliver import WHOLE

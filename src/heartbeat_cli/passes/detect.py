@@ -1,7 +1,7 @@
 """The second room: what the heartbeats not yet seen mean. Counters, incidents, alerts and outbox in one transaction."""
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.config import Config
@@ -111,14 +111,16 @@ class _Room:
             self._tell(component, event, incident)
         after = (self.states[component.id] for component, _ in looks)
         if any(state.unobserved for state in (*before.values(), *after)):
-            self._tell_what_is_unobserved(looks, before)
+            self._tell_what_is_unobserved(one, looks, before)
 
-    def _tell_what_is_unobserved(self, looks: Looks, before: Mapping[str, State]) -> None:
-        """Components that cannot be checked, and those that can be again."""
+    def _tell_what_is_unobserved(self, one: Waiting, looks: Looks, before: Mapping[str, State]) -> None:
+        """Components that cannot be checked, and those that can be again. What was silenced when the pass was made
+        counts: judged again after an outage of the store, it is to come to what it came to then."""
         from heartbeat_cli.passes import unobserved
 
         scene = unobserved.Scene(self.db, self.config, self.states, self.now)
-        found = [*unobserved.end(scene, before), *unobserved.begin(scene, looks, lambda: self._quiet)]
+        quiet = cache(lambda: silences.quiet(self.db, self.config, one.started))
+        found = [*unobserved.end(scene, before), *unobserved.begin(scene, looks, quiet)]
         self.verdicts += [Verdict(*one) for one in found]
 
     def _others(self, waiting: list[Waiting]) -> "Together | None":

@@ -7,6 +7,7 @@ The pass that finds it has no lock: it writes a row or two, as `ack` does, and d
 from contextlib import suppress
 from pathlib import Path
 
+from heartbeat_cli import places
 from heartbeat_cli.config import Config
 from heartbeat_cli.domain.alert import Alert
 from heartbeat_cli.domain.component import Severity
@@ -68,7 +69,7 @@ def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
         new = tell_of_observer(db, config, alert, now)
     if new:
         with suppress(OSError):
-            write_own(busy.path.with_name(HELD), incident)
+            write_own(places.own(config) / HELD, incident)  # not beside the lock: an earlier version's lies elsewhere
 
 
 def over(db: Database, config: Config, folder: Path, now: float) -> None:

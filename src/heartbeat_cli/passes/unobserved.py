@@ -80,7 +80,7 @@ def begin(scene: Scene, looks: Looks, quiet: Callable[[], Iterable[Silence]]) ->
         state = scene.states[component.id]
         if seen.status == "unknown" and not seen.excuse and state.unobserved and state.unobserved_alert is None:
             held = parent_of(component, scene.states, scene.config.components)
-            if (held and held.in_fault) or any(one.covers(component, scene.now) for one in quiet()):
+            if (held and held.in_fault) or any(one.covers(component, seen.at) for one in quiet()):
                 continue
             if component.kind not in names:
                 names[component.kind] = _names(scene.config, component.kind)

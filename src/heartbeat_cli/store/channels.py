@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
-from heartbeat_cli.store import alerts, gaps, preferences, spool
+from heartbeat_cli.store import alerts, gaps, outbox, preferences, spool
 from heartbeat_cli.store.database import Database, marks
 
 GONE = "the channel is no longer in the configuration"
@@ -108,7 +108,7 @@ def stranded(db: Database, channel: str, now: float) -> list[Stranded]:
         " JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE o.state = 'waiting' AND o.channel = ?"
         " AND (o.lease_until IS NULL OR o.lease_until <= to_timestamp(?))"
         f" ORDER BY a.alert_time, o.created, o.id LIMIT {_TOGETHER} {lock}",
-        (channel, now),
+        (channel, outbox.by_the_store(db, now)),
     )
     return [Stranded(*row) for row in rows]
 

@@ -30,7 +30,7 @@ def set_back(db: Database, now: float, alone: str | None = None) -> None:
     if alone is not None:  # what others deliver, silence and heal goes by their clocks
         _shift(db, "heartbeat_recoveries", "started", rest, f"{_OF_OPEN} AND observer = ?", now, mine)
         return
-    for column in ("created", "next_try", "lease_until"):
+    for column in ("created", "next_try"):  # leases go by the store's clock
         _cap(db, "heartbeat_outbox", column, "state = 'waiting'", now)
     _shift(db, "heartbeat_silences", "starts", ("ends",), "1 = 1", now)
     _shift(db, "heartbeat_recoveries", "started", rest, _OF_OPEN, now)

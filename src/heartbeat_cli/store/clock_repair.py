@@ -4,20 +4,23 @@
 back what lies in the future after a clock that was wrong for so long that it was believed.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.clock_trust import Stay
+from heartbeat_cli.domain.clock_trust import Span, Stay
 from heartbeat_cli.domain.coverage import HOUR, hour_of
-from heartbeat_cli.store import rollups
+from heartbeat_cli.store import preferences, rollups
 from heartbeat_cli.store.database import Database
 from heartbeat_cli.store.dialects import worded
+from heartbeat_cli.store.identity import LOCAL
 from heartbeat_cli.store.partitions import ensure_day
 
 _DAY = 86_400
 _DAYS = 400  # that partitions are made for at most
 _LATER = 7_200.0  # seconds that what a pass notes may lie ahead of it: a next try, the end of a grace
 _TIMES = {
-    "heartbeat_state": ("since", "failing_since"),
+    "heartbeat_state": ("since", "failing_since", "unknown_since"),
     "heartbeat_incidents": ("started", "declared", "ended", "acked"),
     "heartbeat_alert_rows": ("alert_time",),
     "heartbeat_outbox": ("created", "next_try", "lease_until", "sent", "failing_since"),
@@ -27,6 +30,7 @@ _TIMES = {
     "heartbeat_looks": ("at", "before", "ended"),
 }
 _WITHIN = "{0} >= to_timestamp(?) AND {0} <= to_timestamp(?)"
+_NOTE, _NOTED = f"{LOCAL}moved/", 50  # and the observer: the setting with the spans that its passes were moved from
 _MOVED = "({0} + (to_timestamp(?) - to_timestamp(?)))"
 
 
@@ -34,38 +38,90 @@ def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: 
     """Move what was written in `spans` under a wrong clock to when it was really written. The clock of this observer is
     right at `now` and was wrong for some time after its pass at `since`. Where the store's clock does not tell the real
     time, it is the middle between the two. Call it in the transaction of the pass that noticed."""
+    spans = list(spans)
+    right = _last_right(db, observer, spans, now)
     for first, last, ahead in spans:
         # Not later than now; by whole seconds, which SQLite's numbers bear without loss.
         by = ahead or min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1
         for day in range(int(first + by) // _DAY, int(last + by) // _DAY + 1)[:_DAYS]:
             ensure_day(db, float(day * _DAY))
-        _move_passes(db, observer, (first, last), by)
-        for table, columns in _TIMES.items():
-            for column in columns:
-                sql = f"UPDATE {table} SET {{0}} = {_MOVED} WHERE {_WITHIN}".format(column)
-                db.run(sql, (by, 0.0, first, last + _LATER))
+        _move_times(db, _Mine(observer, right), (first, last), by)
+        _move_passes(db, _Mine(observer, right), (first, last), by)
+    _note_moved(db, observer, [(first, last) for first, last, _ in spans])
+
+
+class _Mine(NamedTuple):
+    """Of an observer the passes that were made after the one with the key `right`, which was the last under a clock
+    that could be trusted."""
+
+    observer: str
+    right: int
+
+    def passes(self, span: Span) -> tuple[str, tuple[Any, ...]]:
+        """Which rows of `heartbeat_pass_rows` were made by the wrong clock in that span, as a condition."""
+        of = "observer = (SELECT key FROM heartbeat_observers WHERE id = ?) AND key > ?"
+        return f"{of} AND {_WITHIN.format('started')}", (self.observer, self.right, *span)
+
+
+def _last_right(db: Database, observer: str, spans: Sequence[Stay], now: float) -> int:
+    """The key of this observer's newest pass before `now` that lies in none of the spans; 0 where there is none."""
+    outside = "".join(f" AND NOT ({_WITHIN.format('started')})" for _ in spans)
+    sql = (
+        "SELECT max(key) FROM heartbeat_pass_rows WHERE started < to_timestamp(?)"
+        f" AND observer = (SELECT key FROM heartbeat_observers WHERE id = ?){outside}"
+    )
+    ((key,),) = db.rows(sql, (now, observer, *(moment for first, last, _ in spans for moment in (first, last))))
+    return key or 0
+
+
+def _move_times(db: Database, mine: _Mine, span: Span, by: float) -> None:
+    """What was written beside the passes of a span. Where the wrong clock told a time that really was, with passes in
+    it, only what bears the very moment of a wrong pass is known to be of it."""
+    wrong, those = mine.passes(span)
+    within = (span[0], span[1] + _LATER)
+    real = f"SELECT 1 FROM heartbeat_pass_rows WHERE {_WITHIN.format('started')} AND NOT ({wrong}) LIMIT 1"
+    mixed = bool(db.rows(real, (*within, *those)))
+    for table, columns in _TIMES.items():
+        for column in columns:
+            which, values = _WITHIN.format(column), tuple[Any, ...](within)
+            if mixed:
+                which, values = f"{column} IN (SELECT started FROM heartbeat_pass_rows WHERE {wrong})", those
+            db.run(f"UPDATE {table} SET {column} = {_MOVED.format(column)} WHERE {which}", (by, 0.0, *values))
+    if not mixed:
         sql = f"UPDATE heartbeat_silences SET starts = {_MOVED}, ends = {_MOVED.format('ends')} WHERE {_WITHIN}"
-        db.run(sql.format("starts"), (by, 0.0, by, 0.0, first, last + _LATER))
+        db.run(sql.format("starts"), (by, 0.0, by, 0.0, *within))
 
 
-def _move_passes(db: Database, observer: str, span: tuple[float, float], by: float) -> None:
+def _move_passes(db: Database, mine: _Mine, span: Span, by: float) -> None:
     """The passes of a span, with all that was seen in them. Their hours are to be worked out anew."""
-    mine = f"observer = (SELECT key FROM heartbeat_observers WHERE id = ?) AND {_WITHIN.format('started')}"
-    at, of = f"SET at = {_MOVED.format('at')} WHERE {_WITHIN.format('at')}", (by, 0.0, *span, observer, *span)
-    db.run(f"UPDATE heartbeat_log {at} AND pass IN (SELECT key FROM heartbeat_pass_rows WHERE {mine})", of)
-    db.run(f"UPDATE heartbeat_samples {at} AND at IN (SELECT started FROM heartbeat_pass_rows WHERE {mine})", of)
+    which, those = mine.passes(span)
+    at, of = f"SET at = {_MOVED.format('at')} WHERE {_WITHIN.format('at')}", (by, 0.0, *span, *those)
+    db.run(f"UPDATE heartbeat_log {at} AND pass IN (SELECT key FROM heartbeat_pass_rows WHERE {which})", of)
+    db.run(f"UPDATE heartbeat_samples {at} AND at IN (SELECT started FROM heartbeat_pass_rows WHERE {which})", of)
     started = _MOVED.format("started")
     sql = (
         f"UPDATE heartbeat_pass_rows SET started = {started},"
-        f" last_hour = last_hour - {{hour:started}} + {{hour:{started}}} + 1 WHERE {mine}"
+        f" last_hour = last_hour - {{hour:started}} + {{hour:{started}}} + 1 WHERE {which}"
     )
-    db.run(worded(sql, db.dialect), (by, 0.0, by, 0.0, observer, *span))
+    db.run(worded(sql, db.dialect), (by, 0.0, by, 0.0, *those))
     sql = (
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
-        f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {mine}"
+        f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {which}"
         " ON CONFLICT (pass) DO UPDATE SET stale = excluded.stale, last_hour = excluded.last_hour"
     )
-    db.run(worded(sql, db.dialect), (observer, span[0] + by, span[1] + by))
+    db.run(worded(sql, db.dialect), mine.passes((span[0] + by, span[1] + by))[1])
+    rollups.make_stale(db, mine.observer, *span)  # whoever rolled up the hours that they have left
+
+
+def _note_moved(db: Database, observer: str, spans: list[Span]) -> None:
+    before = json.loads(preferences.get(db, _NOTE + observer) or "[]")
+    preferences.put(db, _NOTE + observer, json.dumps([*before, *spans][-_NOTED:]))
+
+
+def was_moved(db: Database, observer: str, started: float) -> bool:
+    """Whether a pass of this observer that is not there any more was moved away from that moment."""
+    spans = json.loads(preferences.get(db, _NOTE + observer) or "[]")
+    return any(first <= started <= last for first, last in spans)
 
 
 def marks(db: Database, now: float) -> None:

@@ -193,11 +193,11 @@ class Keeper:
             kept = spool_files.opened(path, self._timeout)
             of = spool.of(kept) or self.db.identity
             ours = of == self.db.identity or identity.succeeds(self.db, of)
-            covered = spool.since(kept)
+            since = spool.since(kept)
             if ours and of != self.db.identity:
                 identity.note_succession(self.db, of)  # should this be killed, the next run goes on
-            if ours and covered is not None:
-                self._replay(kept, covered._replace(ended=max(now, covered.started)), judge, now)
+            if ours and since is not None:
+                self._replay(kept, spool.covered(kept, since, self._config.observer, now), judge, now)
             if of != self.db.identity:
                 kept.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
         except StoreError as error:

@@ -81,7 +81,7 @@ def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> di
         f" row_number() OVER (PARTITION BY w.channel ORDER BY {_ORDER}) AS number"
         f" FROM ({_WAITING} AND o.channel IN ({marks(names)})) w WHERE w.due AND {_IN_ORDER}) r"
         " WHERE r.number <= ? ORDER BY r.channel, r.number",
-        (*_moments(now, lease), *names, MOST),
+        (*_moments(db, now, lease), *names, MOST),
     )
     found: dict[str, list[Ready]] = {}
     for row in rows:
@@ -136,7 +136,7 @@ def _leased(
         "UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ?, batch = ? WHERE id IN"
         f" (SELECT o.id FROM heartbeat_outbox o WHERE o.id IN ({marks(ids)}) AND {stays} AND {_DUE} {lock})"
         " RETURNING id, alert_id, created, attempts, failing_since, remark",
-        (now + lease, owner, name, *ids, *values, *_moments(now, lease)),
+        (by_the_store(db, now) + lease, owner, name, *ids, *values, *_moments(db, now, lease)),
     )
 
 
@@ -156,8 +156,15 @@ def first_message(rows: Sequence[Ready], digest: bool) -> list[Ready]:
     return [first]
 
 
-def _moments(now: float, lease: float) -> tuple[float, ...]:
-    return now, now, *(now + far for far in FARTHEST), now, now + lease
+def _moments(db: Database, now: float, lease: float) -> tuple[float, ...]:
+    # A lease that ends later than twice its length from now was taken before the store's clock was put back.
+    at = by_the_store(db, now)
+    return now, now, *(now + far for far in FARTHEST), at, at + 2 * lease
+
+
+def by_the_store(db: Database, now: float) -> float:
+    """The time that leases go by, which is the same for all hosts: minutes lie between the clocks of some."""
+    return now + (db.ahead or 0.0)
 
 
 def _loaded(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tuple[Notification, ...]:

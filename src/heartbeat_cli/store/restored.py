@@ -69,7 +69,11 @@ def is_behind(db: Database, head: Head) -> bool:
         "SELECT 1 FROM heartbeat_pass_rows WHERE started = to_timestamp(?)"
         " AND observer = (SELECT key FROM heartbeat_observers WHERE id = ?)"
     )
-    return not db.rows(sql, (known.started, head.observer))
+    if db.rows(sql, (known.started, head.observer)):
+        return False
+    from heartbeat_cli.store import clock_repair
+
+    return not clock_repair.was_moved(db, head.observer, known.started)
 
 
 def reassign(db: Database, before: str, after: str) -> None:

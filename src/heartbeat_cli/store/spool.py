@@ -120,6 +120,21 @@ def since(spool: Database) -> Degraded | None:
     return Degraded(*rows[0]) if rows else None
 
 
+def covered(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
+    """The time that the spool stood in for the store, which ends now. Where the clock was wrong when it began, it began
+    after the last pass that the store is known to have."""
+    seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
+    texts = dict(seed.get(tables.SETTINGS.name, ()))
+    watch = gaps.parsed(texts.get(WATCHED + observer))
+    last = watch.ended if watch is not None and watch.ended <= now else None
+    started = since.started
+    if started > now:
+        started = now if last is None else last
+    elif last is not None:
+        started = max(started, last)
+    return since._replace(started=started, ended=now)
+
+
 def discard(path: Path) -> None:
     """Throw a replayed spool away. Its name goes first, so that a kill leaves no half of it looking whole."""
     gone = path.with_name("spool-done.db")
