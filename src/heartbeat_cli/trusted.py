@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -101,21 +101,28 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
-    """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises OSError."""
-    here, missing = os.path.abspath(path), []
+    """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises Untrusted when
+    another user could exchange what is made, another OSError when it cannot be made."""
+    here, missing = os.path.abspath(path), list[str]()
     while not os.path.lexists(here):
-        missing.append(here)
-        here = os.path.dirname(here)
-    if not missing and not os.path.isdir(here):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
-    for one in reversed(missing):
-        try:
-            os.mkdir(one, mode)
-        except FileExistsError:
-            if not os.path.isdir(one):  # else another process has just made it
-                raise
-            continue
-        os.chmod(one, mode)
+        here, name = os.path.split(here)
+        missing.append(name)
+    if not missing:
+        if not os.path.isdir(here):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
+        return
+    with folder(here) as above:
+        at = os.dup(above)
+    try:
+        for name in reversed(missing):
+            with suppress(FileExistsError):  # another process has just made it
+                os.mkdir(name, mode, dir_fd=at)
+                os.chmod(name, mode, dir_fd=at)
+            here = os.path.join(here, name)
+            at = _instead(at, os.open(name, _FOLDER, dir_fd=at))
+            _judge(os.fstat(at), at, here)
+    finally:
+        os.close(at)
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -183,7 +190,9 @@ def _lstat(name: str, at: int) -> os.stat_result | None:
 
 def _judge_link(found: os.stat_result, place: str) -> None:
     if not is_ours(found):
-        raise Untrusted(place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {place}")
+        raise Untrusted(
+            place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {_quoted(place)}"
+        )
 
 
 def _judge(found: os.stat_result, handle: int, place: str) -> None:
@@ -197,7 +206,7 @@ def _judge(found: os.stat_result, handle: int, place: str) -> None:
     if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
         return
     who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
-    raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {place}")
+    raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {_quoted(place)}")
 
 
 def _is_private(group: int) -> bool:
@@ -220,8 +229,13 @@ def _is_private(group: int) -> bool:
 def _mend_owner(found: os.stat_result, place: str) -> str:
     """What to do: root should not work on another user's files, but have that user do it."""
     if os.geteuid() == 0:
-        return f"run sudo -u {_user(found.st_uid).replace('uid ', '#')} heartbeat …, or chown root {place}"
-    return f"run sudo chown {_user(os.geteuid())} {place}"
+        return f"run sudo -u {_for_shell(found.st_uid, '#')} heartbeat …, or chown root {_quoted(place)}"
+    return f"run sudo chown {_for_shell(os.geteuid())} {_quoted(place)}"
+
+
+def _for_shell(uid: int, before: str = "") -> str:
+    """A user as commands take him: his name, or else his number."""
+    return _quoted(_user(uid).replace("uid ", before))
 
 
 def _user(uid: int) -> str:
@@ -240,3 +254,10 @@ def _group(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def _quoted(word: str) -> str:
+    """For a command that somebody will paste into a shell."""
+    from shlex import quote
+
+    return quote(word)
