@@ -100,6 +100,12 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
             os.close(handle)
 
 
+def left_by_root(place: str) -> Untrusted:
+    """What to say of a file of root's, made by a run as root, that this user cannot use."""
+    mend = f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
+    return Untrusted(place, f"{place} belongs to root, and this user cannot use it", mend)
+
+
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises Untrusted when
     another user could exchange what is made, another OSError when it cannot be made."""
@@ -123,6 +129,12 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
             _judge(os.fstat(at), at, here)
     finally:
         os.close(at)
+
+
+def check_alone(path: str | os.PathLike[str]) -> None:
+    """Raises Untrusted when another user can put files of his own into the folder at `path`, sticky or not."""
+    with folder(path) as handle:
+        _judge(os.fstat(handle), handle, os.path.abspath(path), "keep this in a folder of your own", sticky=False)
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -195,18 +207,19 @@ def _judge_link(found: os.stat_result, place: str) -> None:
         )
 
 
-def _judge(found: os.stat_result, handle: int, place: str) -> None:
+def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, sticky: bool = True) -> None:
+    """`sticky`: whether that protects a folder of root's."""
     if not is_ours(found):
         why = f"{place} belongs to {_user(found.st_uid)}, and must belong to root" + (
             "" if os.geteuid() == 0 else " or you"
         )
         raise Untrusted(place, why, _mend_owner(found, place))
-    if not found.st_mode & 0o022 or (found.st_mode & stat.S_ISVTX and found.st_uid == 0):
+    if not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0):
         return
     if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
         return
     who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
-    raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {_quoted(place)}")
+    raise Untrusted(place, f"{place} can be written by {who}", mend or f"run chmod go-w {_quoted(place)}")
 
 
 def _is_private(group: int) -> bool:
@@ -229,11 +242,11 @@ def _is_private(group: int) -> bool:
 def _mend_owner(found: os.stat_result, place: str) -> str:
     """What to do: root should not work on another user's files, but have that user do it."""
     if os.geteuid() == 0:
-        return f"run sudo -u {_for_shell(found.st_uid, '#')} heartbeat …, or chown root {_quoted(place)}"
-    return f"run sudo chown {_for_shell(os.geteuid())} {_quoted(place)}"
+        return f"run sudo -u {for_shell(found.st_uid, '#')} heartbeat …, or chown root {_quoted(place)}"
+    return f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
 
 
-def _for_shell(uid: int, before: str = "") -> str:
+def for_shell(uid: int, before: str = "") -> str:
     """A user as commands take him: his name, or else his number."""
     return _quoted(_user(uid).replace("uid ", before))
 

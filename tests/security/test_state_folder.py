@@ -251,3 +251,54 @@ def test_the_mending_command_mends_it(home: Path, uid: int) -> None:
     as_user(uid, "sh", "-c", said.rpartition("run ")[2])
     (ended,) = heartbeats(uid, home, [[*HB, "run"]])
     assert ended.code == 0, ended
+
+
+@pytest.mark.parametrize("part", ["templates", "templates/alert.en.j2", "scripts", "scripts/restart_h.sh"])
+def test_doctor_says_what_is_wrong_with_templates_and_scripts(home: Path, uid: int, part: str) -> None:
+    configured(home, uid, f"sqlite:///{home}/db/store.db")
+    for one in ("templates/alert.en.j2", "scripts/restart_h.sh"):
+        (home / one).parent.mkdir()
+        (home / one).touch(0o755)
+    text = (home / "hb.toml").read_text().replace("locale", f'templates = "{home}/templates"\nlocale', 1)
+    (home / "hb.toml").write_text(f'{text}[recovery]\nscripts = "{home}/scripts"\n')
+    as_user(0, "chown", "-R", f"{uid}:{uid}", str(home))
+    (home / part).chmod(0o777)
+    (ended,) = heartbeats(uid, home, [[*HB, "doctor", "--format", "json"]])
+    path = home.resolve() / part
+    topic, why = part.partition("/")[0], f"{path} can be written by everybody"
+    wanted = {"topic": topic, "level": "bad", "text": why, "advice": f"run chmod go-w {path}"}
+    assert ended.code == 2 and wanted in json.loads(ended.out), ended
+
+
+@pytest.mark.parametrize("side", ["", "-wal", "-shm"])
+def test_a_database_that_root_has_left_is_told_with_what_mends_it(tmp_path: Path, side: str) -> None:
+    """A run with sudo made it; it is not the state folder that is wrong."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, SOMEBODY, SOMEBODY)
+    config = configured(home, SOMEBODY, f"sqlite:///{home}/state/heartbeat.db")
+    heartbeats(SOMEBODY, home, [[*HB, "run"]])
+    left = config.state_dir.resolve() / f"heartbeat.db{side}"
+    left.touch()
+    left.chmod(0o600)
+    os.chown(left, 0, 0)
+    status, doctor = heartbeats(SOMEBODY, home, [[*HB, "status"], [*HB, "doctor", "--format", "json"]])
+    mend = f"run sudo chown {SOMEBODY} {left}"
+    assert status.code == 3 and status.err.count("\n") == 1 and mend in status.err, status
+    assert mend in [one["advice"] for one in json.loads(doctor.out)], doctor
+    as_user(0, "sh", "-c", mend.removeprefix("run sudo "))
+    assert heartbeats(SOMEBODY, home, [[*HB, "status"]])[0].code in (0, 1)
+
+
+@pytest.mark.parametrize("side", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("how", ["file", "link", "FIFO"])
+def test_what_is_planted_beside_a_database_is_not_used(home: Path, uid: int, side: str, how: str) -> None:
+    """SQLite would write what components said into it, or what it leads to."""
+    (home.parent / "shared").mkdir()
+    (home.parent / "shared").chmod(0o1777)
+    store = home.parent / "shared/store.db"
+    configured(home, uid, f"sqlite:///{store}")
+    plant(how, Path(f"{store}{side}"))
+    ended, again = heartbeats(uid, home, [[*HB, "status"], [*HB, "run"]])
+    assert ended.code == 3 and ended.err.count("\n") == 1, ended
+    assert not store.exists() or store.stat().st_size == 0
