@@ -78,17 +78,14 @@ def forms_of(secrets: frozenset[str]) -> Forms:
 
 def encodings(secret: str) -> set[str]:
     """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, base64 (at any offset), hex and
-    UTF-16 (with a space for each NUL once it has been cleaned); of one with white space in it, its lines and longer words, too."""
+    UTF-16 (with a space for each NUL once it has been cleaned); of one with white space in it, its lines and longer
+    words, too."""
     plain = {secret, unquote(secret), " ".join(secret.split()), secret.strip("'\"")}
     found = set()
     for one in plain:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
-        found |= {
-            "\0".join(one),
-            " ".join(one),
-            *_as_letters(one.encode("utf-16-le", "surrogatepass")),
-            *_each_escaped(one),
-        }
+        found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
+        found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
     if len(secret.split()) > 1:
         found |= {word for word in secret.split() if len(word) >= _WORD}
     return {form for form in found if len(form) >= SHORTEST}

@@ -200,3 +200,11 @@ def test_new_folders_are_private_under_any_umask(tmp_path: Path) -> None:
     subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=False)
     for part in ("deep", "deep/er", "deep/er/state"):
         assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700
+
+
+def test_the_folders_of_a_new_configuration_are_private_under_any_umask(tmp_path: Path) -> None:
+    """In one that everybody may write, the configuration would be refused."""
+    argv = [sys.executable, "-m", "heartbeat_cli", "init", "-o", str(tmp_path / "deep/er/hb.toml")]
+    subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=True)
+    for part in ("deep", "deep/er"):
+        assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700
