@@ -125,7 +125,8 @@ def _write(path: Path, text: str, force: bool) -> None:
 
     reserved = False
     try:
-        trusted.make_folder(path.parent)
+        if not path.parent.exists():
+            trusted.make_folder(path.parent)
         if not force:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             reserved = True
