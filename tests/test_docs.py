@@ -51,3 +51,19 @@ def test_every_configuration_in_the_manual_loads(number: int) -> None:
 
 def test_every_section_stands_in_the_manual() -> None:
     assert [name for name in [*SECTIONS, "components", "channels"] if f"[{name}" not in CONFIGURATION] == []
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    """A claim without its test is a promise. A file without a folder stands in tests/security."""
+    text, tests, missing = (DOCS / "security.md").read_text(), DOCS.parent / "tests", []
+    named = re.findall(r"`((?:tests/)?(?:\w+/)*test_\w+\.py)(?:::(\w+))?`", text)
+    for file, function in named:
+        path = DOCS.parent / file if file.startswith("tests/") else tests / "security" / file
+        if not path.is_file() or (function and f"def {function}(" not in path.read_text()):
+            missing.append(f"{file}::{function}")
+    assert missing == [] and len(named) > 10
+
+
+def test_every_file_of_attacks_stands_in_the_threat_model() -> None:
+    text = (DOCS / "security.md").read_text()
+    assert [one.name for one in (DOCS.parent / "tests/security").glob("test_*.py") if one.name not in text] == []

@@ -17,7 +17,9 @@ from binascii import crc32
 from functools import cache
 from pathlib import Path
 
+from heartbeat_cli import trusted
 from heartbeat_cli.config import Config
+from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.redact import redact
 
 BUILT_IN = "built-in configuration"  # the source of a configuration that no file holds
@@ -43,6 +45,17 @@ def file_of(config: Config) -> str:
 def _file(source: str) -> str:
     folder, name = os.path.split(os.path.abspath(source))
     return os.path.join(_real(folder), name)
+
+
+def require_ours(config: Config) -> None:
+    """Raises HeartbeatError when another user owns or may write the state folder, a folder on the way to it, or one of
+    those that this configuration has in it."""
+    try:
+        trusted.check(of_store(config))
+    except trusted.Untrusted as error:
+        raise HeartbeatError(f"state folder {config.state_dir}: {error.strerror}") from None
+    except OSError:  # it is not there yet, or cannot be used: who writes there says so
+        return
 
 
 def of_store(config: Config) -> Path:

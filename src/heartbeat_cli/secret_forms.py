@@ -17,6 +17,7 @@ SHORTEST = 4  # characters of a form: a shorter one would hide half of every tex
 _WORD = 8  # characters of a word of a longer secret (a key of several lines) that is hidden by itself
 _CUT = 10  # characters of a form that a limit has cut off (half of a shorter form) that are hidden
 _AFTER_A_CUT = re.compile(r"\Z|…|\.\.\.|[\"'`)\]]")
+_AS_GO_DOES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}  # and others that write JSON into pages
 _ESCAPED = re.compile(r"%[0-9A-F]{2}")
 
 
@@ -76,12 +77,15 @@ def forms_of(secrets: frozenset[str]) -> Forms:
 
 
 def encodings(secret: str) -> set[str]:
-    """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, base64 (at any offset) and hex;
-    of one with white space in it, its lines and longer words, too."""
+    """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, base64 (at any offset), hex and
+    UTF-16 (with a space for each NUL once it has been cleaned); of one with white space in it, its lines and longer
+    words, too."""
     plain = {secret, unquote(secret), " ".join(secret.split()), secret.strip("'\"")}
     found = set()
     for one in plain:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
+        found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
+        found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
     if len(secret.split()) > 1:
         found |= {word for word in secret.split() if len(word) >= _WORD}
     return {form for form in found if len(form) >= SHORTEST}
@@ -93,7 +97,20 @@ def _as_text(text: str) -> set[str]:
     percent |= {_ESCAPED.sub(lambda match: match[0].lower(), one) for one in percent}
     html = {escape(text), escape(text, quote=False), escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}
     quoted = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
-    return percent | html | quoted | {one.replace("/", "\\/") for one in quoted}
+    quoted |= {one.translate(_AS_GO_DOES) for one in quoted}
+    quoted |= {one.replace("/", "\\/") for one in quoted}
+    # Twice: by a proxy, or an error that quotes an error.
+    return percent | {quote(one) for one in percent} | html | quoted | {json.dumps(one)[1:-1] for one in quoted}
+
+
+def _each_escaped(text: str) -> set[str]:
+    """With every single character escaped, as some encoders do."""
+    percent = "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    small = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    large = "".join(f"\\u{units[at : at + 4].upper()}" for at in range(0, len(units), 4))
+    html = {"".join(f"&#{ord(char)};" for char in text), "".join(f"&#x{ord(char):x};" for char in text)}
+    return {percent, percent.upper(), small, large, *html}
 
 
 def _as_letters(data: bytes) -> set[str]:

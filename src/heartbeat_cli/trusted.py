@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -100,22 +100,41 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
             os.close(handle)
 
 
+def left_by_root(place: str) -> Untrusted:
+    """What to say of a file of root's, made by a run as root, that this user cannot use."""
+    mend = f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
+    return Untrusted(place, f"{place} belongs to root, and this user cannot use it", mend)
+
+
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
-    """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises OSError."""
-    here, missing = os.path.abspath(path), []
+    """Make the folder and those above it that are missing, each with `mode` whatever the umask. Raises Untrusted when
+    another user could exchange what is made, another OSError when it cannot be made."""
+    here, missing = os.path.abspath(path), list[str]()
     while not os.path.lexists(here):
-        missing.append(here)
-        here = os.path.dirname(here)
-    if not missing and not os.path.isdir(here):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
-    for one in reversed(missing):
-        try:
-            os.mkdir(one, mode)
-        except FileExistsError:
-            if not os.path.isdir(one):  # else another process has just made it
-                raise
-            continue
-        os.chmod(one, mode)
+        here, name = os.path.split(here)
+        missing.append(name)
+    if not missing:
+        if not os.path.isdir(here):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), here)
+        return
+    with folder(here) as above:
+        at = os.dup(above)
+    try:
+        for name in reversed(missing):
+            with suppress(FileExistsError):  # another process has just made it
+                os.mkdir(name, mode, dir_fd=at)
+                os.chmod(name, mode, dir_fd=at)
+            here = os.path.join(here, name)
+            at = _instead(at, os.open(name, _FOLDER, dir_fd=at))
+            _judge(os.fstat(at), at, here)
+    finally:
+        os.close(at)
+
+
+def check_alone(path: str | os.PathLike[str]) -> None:
+    """Raises Untrusted when another user can put files of his own into the folder at `path`, sticky or not."""
+    with folder(path) as handle:
+        _judge(os.fstat(handle), handle, os.path.abspath(path), "keep this in a folder of your own", sticky=False)
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -183,21 +202,24 @@ def _lstat(name: str, at: int) -> os.stat_result | None:
 
 def _judge_link(found: os.stat_result, place: str) -> None:
     if not is_ours(found):
-        raise Untrusted(place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {place}")
+        raise Untrusted(
+            place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {_quoted(place)}"
+        )
 
 
-def _judge(found: os.stat_result, handle: int, place: str) -> None:
+def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, sticky: bool = True) -> None:
+    """`sticky`: whether that protects a folder of root's."""
     if not is_ours(found):
         why = f"{place} belongs to {_user(found.st_uid)}, and must belong to root" + (
             "" if os.geteuid() == 0 else " or you"
         )
         raise Untrusted(place, why, _mend_owner(found, place))
-    if not found.st_mode & 0o022 or (found.st_mode & stat.S_ISVTX and found.st_uid == 0):
+    if not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0):
         return
     if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
         return
     who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
-    raise Untrusted(place, f"{place} can be written by {who}", f"run chmod go-w {place}")
+    raise Untrusted(place, f"{place} can be written by {who}", mend or f"run chmod go-w {_quoted(place)}")
 
 
 def _is_private(group: int) -> bool:
@@ -220,8 +242,13 @@ def _is_private(group: int) -> bool:
 def _mend_owner(found: os.stat_result, place: str) -> str:
     """What to do: root should not work on another user's files, but have that user do it."""
     if os.geteuid() == 0:
-        return f"run sudo -u {_user(found.st_uid).replace('uid ', '#')} heartbeat …, or chown root {place}"
-    return f"run sudo chown {_user(os.geteuid())} {place}"
+        return f"run sudo -u {for_shell(found.st_uid, '#')} heartbeat …, or chown root {_quoted(place)}"
+    return f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
+
+
+def for_shell(uid: int, before: str = "") -> str:
+    """A user as commands take him: his name, or else his number."""
+    return _quoted(_user(uid).replace("uid ", before))
 
 
 def _user(uid: int) -> str:
@@ -240,3 +267,10 @@ def _group(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def _quoted(word: str) -> str:
+    """For a command that somebody will paste into a shell."""
+    from shlex import quote
+
+    return quote(word)

@@ -215,7 +215,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """A disk of a megabyte."""
     folder = tmp_path / "small"
     folder.mkdir()
-    argv = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    argv = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(argv, capture_output=True, check=False).returncode != 0:
         lacking("mounting a small disk is not permitted here")
     yield folder

@@ -112,6 +112,28 @@ def test_a_pipe_of_another_user_does_not_get_the_report(shared: Path, home: Path
     assert done.code == 3 and "belongs to another user and is no regular file" in done.err
 
 
+@pytest.mark.parametrize("how", ["link", "link on the way", "second name", "pipe", "file"])
+def test_the_file_channel_writes_into_nothing_that_is_planted(shared: Path, home: Path, how: str) -> None:
+    """A line of JSON in a file of root's, with words that a target chose, is as good as writing that file."""
+    shared.chmod(0o777)
+    (home / "precious").write_text("precious")
+    with (home / "hb.toml").open("a") as file:
+        file.write(f'[channels.log]\nkind = "file"\npath = "{shared}/way/log"\n')
+    if how != "link on the way":
+        (shared / "way").mkdir()
+        (shared / "way").chmod(0o777)
+    at = f"{shared}/way/log"
+    if how == "second name":
+        os.link(home / "precious", at)
+    else:
+        commands = {"link": ["ln", "-s", str(home / "precious"), at], "pipe": ["mkfifo", at], "file": ["touch", at]}
+        as_nobody(*commands.get(how, ["ln", "-s", str(home), f"{shared}/way"]))
+    done = heartbeat(home, "--config", "hb.toml", "notify", "--test", "log", timeout=60)
+    assert (home / "precious").read_text() == "precious" and not (home / "log").exists()
+    assert how != "file" or (shared / "way/log").stat().st_size == 0
+    assert done.code == 1 and str(shared) in done.out, done
+
+
 def test_our_own_link_is_followed(shared: Path, home: Path) -> None:
     (shared / "out").symlink_to(home / "page.html")
     assert heartbeat(home, "--config", "hb.toml", "dashboard", "-o", f"{shared}/out").code == 0
@@ -177,4 +199,12 @@ def test_new_folders_are_private_under_any_umask(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "heartbeat_cli", "--config", str(tmp_path / "hb.toml"), "run"]
     subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=False)
     for part in ("deep", "deep/er", "deep/er/state"):
+        assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700
+
+
+def test_the_folders_of_a_new_configuration_are_private_under_any_umask(tmp_path: Path) -> None:
+    """In one that everybody may write, the configuration would be refused."""
+    argv = [sys.executable, "-m", "heartbeat_cli", "init", "-o", str(tmp_path / "deep/er/hb.toml")]
+    subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=True)
+    for part in ("deep", "deep/er"):
         assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700

@@ -41,6 +41,16 @@ def encodings(secret: str) -> dict[str, str]:
         "base64 for URLs": base64.urlsafe_b64encode(raw).decode().rstrip("="),
         "hex": raw.hex(),
         "HEX": raw.hex().upper(),
+        "percent, twice": urllib.parse.quote(urllib.parse.quote(secret, safe=""), safe=""),
+        "percent, every byte": "".join(f"%{byte:02x}" for byte in raw),
+        "json in json": json.dumps(json.dumps(secret)[1:-1])[1:-1],
+        "json of Go": json.dumps(secret)[1:-1].translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&"}),
+        "json, every character": "".join(f"\\u{ord(char):04x}" for char in secret),
+        "html, every character": "".join(f"&#{ord(char)};" for char in secret),
+        "html, every character in hex": "".join(f"&#x{ord(char):x};" for char in secret),
+        "UTF-16": secret.encode("utf-16-le").decode("latin-1").rstrip("\0") if secret.isascii() else "\0".join(secret),
+        "UTF-16, cleaned": " ".join(secret),
+        "base64, UTF-16": base64.b64encode(secret.encode("utf-16-le")).decode(),
     }
 
 
@@ -53,7 +63,8 @@ def test_no_encoding_of_a_secret_passes(secret: str, how: str) -> None:
     before = {"base64 inside": b"user:", "base64 inside, one later": b"a-user:"}.get(how, b"")
     first, last = 0, len(form)
     if "base64" in how:  # the letters that hold nothing but bits of the secret
-        first, last = -(-len(before) * 8 // 6), (len(before) + len(secret.encode())) * 8 // 6
+        length = len(secret.encode("utf-16-le" if "UTF-16" in how else "utf-8"))
+        first, last = -(-len(before) * 8 // 6), (len(before) + length) * 8 // 6
     assert not [at for at in range(first, last - 3) if form[at : at + 4] in shown]
 
 

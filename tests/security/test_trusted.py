@@ -146,6 +146,25 @@ def test_new_folders_are_ours_alone_whatever_the_umask(tmp_path: Path) -> None:
         trusted.make_folder(tmp_path / "file/below")
 
 
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("how", ["everybody writes", "another's", "a link of another's"])
+def test_no_folder_is_made_where_another_user_could_exchange_it(place: Path, how: str) -> None:
+    """Between its making and its chmod it would give way to a link, and what that leads to would be closed to all."""
+    above = place / "a/above"
+    above.mkdir()
+    if how == "everybody writes":
+        above.chmod(0o777)
+    elif how == "another's":
+        os.chown(above, 65534, 65534)
+    else:
+        above.rmdir()
+        above.symlink_to(place / "a/b")
+        os.lchown(above, 65534, 65534)
+    with pytest.raises(Untrusted):
+        trusted.make_folder(above / "new/state")
+    assert list(above.iterdir()) == ([above / "file"] if how == "a link of another's" else [])
+
+
 def test_no_descriptor_stays_open(place: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     (place / "a/b/file").chmod(0o666)

@@ -8,11 +8,13 @@ thread (the incident, or null), threads (the incidents of a digest).
     path = "/var/log/heartbeat-alerts.jsonl"
 """
 
+import errno
 import json
 import os
 import stat
 from typing import NamedTuple
 
+from heartbeat_cli import trusted
 from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
@@ -41,12 +43,10 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """
     line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page")}
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
-    # A pipe that nobody reads would block for ever.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(os.path.expanduser(settings.path), flags, 0o600)
+        handle = _opened(os.path.expanduser(settings.path))
         try:
-            if not _stands(handle, settings.path, message.id):
+            if not _stands(handle, message.id):
                 _append(handle, data)
         finally:
             os.close(handle)
@@ -55,13 +55,34 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     return None
 
 
-def _stands(handle: int, path: str, id_: str) -> bool:
+def _opened(path: str) -> int:
+    """The file, to append to. In a folder that others may write it is no link, pipe or second name of a file that
+    another user has planted there; links of ours or root's are followed. Raises OSError."""
+    # A pipe that nobody reads would block for ever.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+    if trusted.is_handed(path):
+        return os.open(path, flags)
+    with trusted.target(path) as (folder, name, shown):
+        handle = os.open(name, flags | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        found = os.fstat(handle)
+        try:
+            if not trusted.is_ours(found):
+                raise OSError(errno.EPERM, f"{shown} belongs to another user", shown)
+            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+                trusted.check(os.path.dirname(shown))
+        except BaseException:
+            os.close(handle)
+            raise
+    return handle
+
+
+def _stands(handle: int, id_: str) -> bool:
     """Whether the last lines of a regular file hold a message of this id; a file we may only write to does not say."""
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         return False
     try:
-        with open(os.path.expanduser(path), "rb") as file:
+        with open(f"/dev/fd/{handle}", "rb") as file:  # the same file, whatever has its name by now
             file.seek(max(0, found.st_size - _TAIL))
             tail = file.read(_TAIL)
     except OSError:

@@ -42,9 +42,11 @@ class App:
 
     @property
     def _folder(self) -> Any:
-        """Where this configuration keeps the mirror and the spool of its store."""
+        """Where this configuration keeps the mirror and the spool of its store. Raises HeartbeatError when another user
+        could change what is there."""
         from heartbeat_cli import places
 
+        places.require_ours(self.config)
         return places.of_store(self.config)
 
     @contextmanager
@@ -119,6 +121,7 @@ class App:
         from heartbeat_cli import lock, places
         from heartbeat_cli.store.keeper import Keeper
 
+        places.require_ours(self.config)
         with (
             lock.only_one(places.own(self.config), wait) as release,
             lock.beside_earlier(self.config.state_dir, wait),

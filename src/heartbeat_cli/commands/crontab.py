@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, say
-from heartbeat_cli.errors import HeartbeatError, StoreError, UsageError
+from heartbeat_cli.errors import HeartbeatError, UsageError
 
 
 @click.command("crontab")
@@ -69,7 +69,7 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
     try:
         with app.store() as db:
             pace = check.strategy(db, config)
-    except StoreError as error:
+    except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]
         if not quiet:
             say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")

@@ -24,8 +24,8 @@ _COLORS = {"ok": "green", "warn": "yellow", "bad": "red"}
 def command(app: App, form: str) -> int:
     """Look at everything heartbeat depends on, and say what to do about what is not right.
 
-    Configuration, store, state folder and lock, whether the hosts that components name are known, each component of
-    this host once, channels (nothing is sent), the rights to use
+    Configuration, whose its files are, store, state folder and lock, whether the hosts that components name are known,
+    each component of this host once, channels (nothing is sent), the rights to use
     Docker and systemctl and to take each recovery step, what starts heartbeat (crontab, cron daemon, systemd timer),
     when the last pass came, whether cron can mail what is printed, and the time zone. Nothing is stored or restarted.
     Exit code 2 when something must be mended.
@@ -43,7 +43,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import connections, examine, hosts, rights, starters
+    from heartbeat_cli.passes import connections, examine, hosts, owners, rights, starters
 
     try:
         config = app.config
@@ -52,6 +52,7 @@ def _findings(app: App) -> "Iterator[Finding]":
             yield Finding("config", "bad", line, "mend the file; `heartbeat kinds` shows what it may hold")
         return
     yield from examine.configuration(config, config_path())
+    yield from owners.texts(config)
     yield from examine.state_folder(config)
     stores = list(examine.store(app.configured_store(), config.store))
     yield from stores

@@ -86,10 +86,14 @@ def _store_advice(where: str, said: str) -> str:
 
 def state_folder(config: Config) -> Iterator[Finding]:
     from heartbeat_cli import lock, places
-    from heartbeat_cli.passes import lock_held
+    from heartbeat_cli.passes import lock_held, owners
     from heartbeat_cli.store import spool, takeover
 
     folder = places.own(config)
+    whose = list(owners.state(config))
+    yield from whose
+    if whose:
+        return
     try:
         with lock.only_one(folder):
             yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")

@@ -8,7 +8,6 @@ after that; killed at any moment before, the next run does it again.
 """
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,13 +15,12 @@ from heartbeat_cli import trusted
 from heartbeat_cli.domain.coverage import Degraded
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store import gaps, mirror, preferences, schema, tables
+from heartbeat_cli.store import gaps, memory, mirror, preferences, schema, tables
 from heartbeat_cli.store.database import Database, Failure, Row, SQLite
 from heartbeat_cli.store.identity import LOCAL, WATCHED
 from heartbeat_cli.store.partitions import ensure_day
 from heartbeat_cli.store.passes import PassRow, insert, observer_keys
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
 # Passes replayed and judged at a time: bounds the memory a long outage takes, and how long other hosts wait meanwhile,
 # for no two judge at once.
 _CHUNK = 25
@@ -42,21 +40,14 @@ _ASIDE = "spool-of-"  # how the file of another store's spool begins
 
 def folders(folder: Path) -> tuple[Path, Path]:
     """Where a spool may live: the folder for the store, and memory for when the disk itself is the trouble."""
-    return folder, _MEMORY / f"heartbeat-{os.getuid()}-{_tag(folder)}"
-
-
-def _tag(folder: Path) -> str:
-    """Two configurations of one user share the memory, but no spool."""
-    from binascii import crc32
-
-    return f"{crc32(os.fsencode(os.path.realpath(folder))):08x}"
+    return folder, memory.folder(folder)
 
 
 def existing(folder: Path) -> list[Path]:
     """The spools that are there, in the order they are made: one as a rule, two when the disk filled up meanwhile."""
     first, second = (one / NAME for one in folders(folder))
     found = [first] if os.path.lexists(first) else []
-    return [*found, second] if os.path.lexists(second) and _ours(second.parent) else found
+    return [*found, second] if os.path.lexists(second) and memory.is_ours(second.parent) else found
 
 
 def aside(folder: Path, since: float = 0.0) -> list[Path]:
@@ -85,7 +76,7 @@ def begin(
     """Open the spool at `path`, making and seeding it where it is new, for the store with the identity `store` (''
     where that is not known). Raises StoreError when that cannot be done."""
     trusted.make_folder(path.parent)
-    if path.parent.parent == _MEMORY and not _ours(path.parent):
+    if path.parent.parent == memory.MEMORY and not memory.is_ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
     if path.is_symlink():
         raise Failure(str(path), "is a symbolic link")
@@ -277,12 +268,3 @@ def _insert_passes(
     new = insert(db, [one for _, one in rows], observers[observer], judged=late)
     found = {key: (new.get((round(one.started * 1e6), one.number, one.observer)), one.started) for key, one in rows}
     return {key: (there, started) for key, (there, started) in found.items() if there is not None}
-
-
-def _ours(folder: Path) -> bool:
-    """A spool holds what components said: its folder must be this user's alone (nobody else may plant a file there)."""
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022

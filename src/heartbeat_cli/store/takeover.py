@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from heartbeat_cli import lock, places
+from heartbeat_cli import lock, places, trusted
 from heartbeat_cli.config import Config
 from heartbeat_cli.errors import HeartbeatError, StoreError
 from heartbeat_cli.files import read_own, write_own
@@ -42,14 +42,14 @@ def _found(config: Config, folder: Path) -> None:
     with all that is in it. The built-in configuration takes nothing: it may stand in for a file that is away for a
     moment only."""
     with suppress(OSError):
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trusted.make_folder(folder.parent)
         if config.source != places.BUILT_IN:
             write_own(folder.parent / _CONFIG, f"{places.file_of(config)}\n")
             for other in _gone(config):
                 if (other / folder.name).is_dir():
                     _move(other, folder)
                     break
-        folder.mkdir(exist_ok=True, mode=0o700)
+        trusted.make_folder(folder)
 
 
 def _gone(config: Config) -> list[Path]:
@@ -89,7 +89,7 @@ def _old_spool(config: Config, folder: Path) -> None:
         path = old / spool.NAME
         if path in there and path.is_file() and not path.is_symlink() and _is_of(config, path):
             with suppress(OSError):
-                new.mkdir(parents=True, exist_ok=True, mode=0o700)
+                trusted.make_folder(new)
                 path.rename(new / spool.NAME)
 
 
