@@ -12,7 +12,6 @@ import pytest
 
 from heartbeat_cli import lock
 from heartbeat_cli.ping import Ping
-from heartbeat_cli.store import spool
 from tests.parts import hostile
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.outage import Outage
@@ -56,21 +55,17 @@ def test_a_lost_reference_is_exit_2(tmp_path: Path) -> None:
 
 
 def test_a_run_that_could_not_do_its_work_is_exit_3(tmp_path: Path) -> None:
-    """Neither the store nor either place of what stands in for it can be had."""
+    """Nothing can be written: neither the store nor either place of what stands in for it can be had."""
     with healthy_server() as server:
-        state = f'state_dir = "{tmp_path}/state"\n'
-        thing = watched(tmp_path, server.url, also=f'store = "sqlite:///{tmp_path}/store"\n{state}')
-        home, memory = spool.folders(kept_in(thing.config))
-        for place in (tmp_path / "store", home / "spool.db"):
-            place.mkdir(parents=True)
-        memory.touch()
-        try:
-            ended = thing.run()
-            (_, (path, body)) = told(server)
-        finally:
-            memory.unlink()
-    assert (ended.code, path) == (3, "/3")
-    assert body and body in ended.err
+        watched(tmp_path, server.url)
+        argv = ["prlimit", "--fsize=0", sys.executable, "-m", "heartbeat_cli", "run"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        ended = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        (_, (path, body)) = told(server)
+    assert (ended.returncode, path) == (3, "/3")
+    assert body and body in ended.stderr
 
 
 def test_a_run_that_cannot_even_begin_is_exit_3(tmp_path: Path) -> None:
