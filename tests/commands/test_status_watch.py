@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -133,3 +134,17 @@ def test_a_watch_of_another_format_is_refused(tmp_path: Path) -> None:
     Outage(tmp_path)
     ended = heartbeat(tmp_path, "status", "--watch", "--format", "json")
     assert (ended.code, ended.err) == (2, "heartbeat: --watch shows tables; take --format json without it\n")
+
+
+def test_a_name_from_another_host_steers_no_terminal(tmp_path: Path) -> None:
+    """The silences of a shared store are written by its other hosts, too."""
+    thing = Outage(tmp_path)
+    thing.run()
+    silenced = heartbeat(tmp_path, "silence", "--for", "10", "*")
+    assert silenced.code == 0, silenced.err
+    with sqlite3.connect(next(tmp_path.rglob("heartbeat.db"))) as db:
+        db.execute("UPDATE heartbeat_silences SET target = ?", ("main\x1b]0;taken\x07\r\nsecond line",))
+    with screen(tmp_path) as seen:
+        seen.until(r"(?s)of main ]0;taken second line.*q ends")
+        assert "\x1b]" not in seen.text and "\x07" not in seen.text and "\x9b" not in seen.text
+        seen.type("q")

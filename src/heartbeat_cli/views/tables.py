@@ -120,7 +120,9 @@ def _drawn(heads: Sequence[str], told: Iterable[Mapping[str, str]], locale: str)
 
 
 def fitting(text: str, width: int | None) -> str:
-    """As much of a line as fits into so many columns."""
+    """As much of a line as fits into so many columns. Names in it come from others, and must not steer a terminal."""
+    if not text.isprintable():
+        text = one_line(text, 1_000)
     if width is None or _wide(text) <= width:
         return text
     while _wide(text) >= width:
