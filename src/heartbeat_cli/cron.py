@@ -72,7 +72,8 @@ def program() -> list[str]:
     for candidate in (own if own.name == "heartbeat" else beside, beside, Path(shutil.which("heartbeat") or "")):
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return [str(candidate.absolute())]
-    return [sys.executable, "-m", "heartbeat_cli"]
+    # -P: not from the folder it is started in, where another user may have put a package of that name.
+    return [sys.executable, "-P", "-m", "heartbeat_cli"]
 
 
 def _environment(config: Config) -> dict[str, str]:

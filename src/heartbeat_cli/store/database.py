@@ -5,6 +5,7 @@ REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is tau
 Statements never hold a literal `?` or `%`.
 """
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -236,6 +237,8 @@ class Postgres(Database):
         if rows:
             # It was read between these two moments: only what lies outside of them is a difference.
             there, answered = rows[0][-1], time.time()
+            if not isinstance(there, float) or not math.isfinite(there):
+                raise Failure(self.where, "sent a clock that cannot be read")
             self.ahead = float(int(there - min(max(there, asked), answered)))
         return [row[:-1] for row in rows]
 

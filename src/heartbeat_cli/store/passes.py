@@ -14,6 +14,7 @@ from heartbeat_cli.domain.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.result import STATUSES, Reading
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
+from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store import locks
 from heartbeat_cli.store.database import Database, marks
 from heartbeat_cli.store.partitions import ensure_day
@@ -148,7 +149,9 @@ def _keys(
     known = {id_: (key, kind) for id_, key, kind in found if kind is not None}
     mine = next((key for _, key, kind in found if kind is None), None)
     if mine is None:
-        mine = observer_keys(db, [observer])[observer]
+        mine = observer_keys(db, [observer]).get(observer)
+    if mine is None:
+        raise StoreError(f"store {db.where}: does not hold what was just written to it")
     changed = [
         (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
     ]
