@@ -62,7 +62,7 @@ def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
 
 
 def _lock_is_free(app: App, keeper: "Keeper") -> None:
-    """People were told that the lock was held: tell them that it is not any more."""
+    """People were notified that the lock was held: notify them that it is free."""
     from heartbeat_cli import places
     from heartbeat_cli.passes import lock_held
 
