@@ -130,6 +130,18 @@ def test_where_the_store_has_gone_on_without_it_nothing_is_judged_again(store: D
     kept.close()
 
 
+def test_a_mirror_that_lacks_the_last_pass_does_not_make_it_late(store: Database, tmp_path: Path) -> None:
+    """A run was killed between its commit and the copy of the mirror, and the next one found the store away."""
+    keep(store, "p0", NOW - 60, "a")
+    copy = mirror.snapshot(store, "here", NOW - 59)
+    keep(store, "p1", NOW - 30, "a")
+    kept = spool.begin(tmp_path / "spool.db", lambda: copy, Degraded(f"here@{NOW}", "here", NOW, "gone"), 5)
+    keep(kept, "p2", NOW + 1, "a")
+    replayed(kept, store)
+    assert [one.started for one in passes.waiting(store, "here")] == [NOW - 60, NOW - 30, NOW + 1]
+    kept.close()
+
+
 def test_another_configuration_of_this_host_does_not_make_it_late(store: Database, tmp_path: Path) -> None:
     """It looks at other components under the same name, and has brought its own spool in first."""
     keep(store, "p0", NOW - 60, "a")

@@ -155,7 +155,7 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
     is to judge what has come. Twice is once. Where the store has gone on without the spool, which could not be read for
     a while, its passes are kept and not judged: they are old, and what they would say is over."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
-    late = _is_late(spool, db, observer, seed)
+    late = _is_late(spool, db, observer, seed, now)
     with db.transaction():
         tables.COMPONENTS.merge(db, _new_components(spool, db))
         for table in tables.ALL:
@@ -223,15 +223,17 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
 
-def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot) -> bool:
-    """Whether the store holds looks of this observer, at what the spool looked at, that are neither the spool's own nor
-    were there when it began."""
+def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot, now: float) -> bool:
+    """Whether the store holds checks by this observer, of components that the spool checked, that are neither the
+    spool's own nor older than it."""
     place = tables.LOOKS.columns.index
     before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LOOKS.name, ())}
-    ((last,),) = spool.rows("SELECT max(started) FROM heartbeat_pass_rows")
+    ((first, last),) = spool.rows("SELECT min(started), max(started) FROM heartbeat_pass_rows")
+    # A run killed between its commit and the copy of the mirror leaves a pass that the seed does not know of.
+    begun = first if first is not None and first <= now else 0.0
     found = db.rows("SELECT component, at FROM heartbeat_looks WHERE observer = ?", (observer,))
     seen = {row[0] for row in spool.rows("SELECT component FROM heartbeat_looks WHERE observer = ?", (observer,))}
-    others = {at for component, at in found if component in seen and before.get(component, last or 0.0) < at}
+    others = {at for id_, at in found if id_ in seen and begun < at and before.get(id_, last or 0.0) < at}
     return any(not spool.rows("SELECT 1 FROM heartbeat_pass_rows WHERE started = ?", (at,)) for at in others)
 
 
