@@ -5,10 +5,10 @@ The rollups over it are made by the product itself, hour by hour, as `run` makes
 import time
 from pathlib import Path
 
-from heartbeat_cli.domain.coverage import hour_of
-from heartbeat_cli.store import rollups
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.partitions import ensure_day
+from heartbeat_cli.domain.checking.coverage import hour_of
+from heartbeat_cli.store.history import rollups
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.partitions import ensure_day
 
 COMPONENTS, STEP, DAY = 60, 30, 86_400
 LOOKS = 10_000_000

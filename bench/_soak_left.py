@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import psycopg2
 
 from bench._soak_world import World
-from heartbeat_cli.store.spool import folders
+from heartbeat_cli.store.standby.spool import folders
 
 _PATIENCE = 2.0  # seconds for which PostgreSQL may still be busy with the end of a session
 # What holds one row for each component, and must stay that way.

@@ -20,8 +20,8 @@ from tests.parts.smtp import MailBox, smtp_server
 
 from bench._soak_parts import AGENT, HTTP, SMTP, TIMEOUT, WELL, Port, known_by
 from bench._soak_script import AGENTS, Trouble
-from heartbeat_cli import config as configuration
-from heartbeat_cli import places
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config import places
 
 
 class Arrival(NamedTuple):

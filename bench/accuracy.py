@@ -17,10 +17,10 @@ from tabulate import tabulate
 
 from bench._measure import target
 from bench._world import Attempt, Spell, World
-from heartbeat_cli.domain.blame import advance
+from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.component import Common, Component
-from heartbeat_cli.domain.fault_detection import Observation, State
-from heartbeat_cli.domain.result import Status
+from heartbeat_cli.domain.detection.attribution import advance
+from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.strategy import STRATEGIES
 
 _DAYS, _WORLDS = 30, 12

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bench._deployment import deployment
 from bench._measure import alternate, cost, heartbeat, table, target
-from heartbeat_cli.store import schema
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.partitions import ensure_day
+from heartbeat_cli.store.sql import schema
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.partitions import ensure_day
 
 _ROUNDS = 15
 _HOUR, _DAY, _STEP = 3_600, 86_400, 30

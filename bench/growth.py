@@ -19,10 +19,10 @@ from tests.parts.postgres import Server, fresh_database
 
 from bench import _history
 from bench._measure import Cost, alternate, cost, heartbeat, table, target
-from heartbeat_cli.sections import Retention
-from heartbeat_cli.store import schema
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.partitions import PARTITIONED, ensure_day
+from heartbeat_cli.config.sections import Retention
+from heartbeat_cli.store.sql import schema
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.partitions import PARTITIONED, ensure_day
 
 _ROUNDS = 9
 _DAY = 86_400

@@ -16,9 +16,9 @@ from tests.parts.scene import START, Scene
 from tests.parts.stores import opened
 
 from bench._measure import ENVIRONMENT, heartbeat, target
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.passes.deliver import Delivering
-from heartbeat_cli.store import alerts
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.passes.deliver.deliver import Delivering
+from heartbeat_cli.store.outbox import alerts
 
 _FAULTS, _CHANNELS = 250, 50
 _ALERTS = 50

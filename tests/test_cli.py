@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from heartbeat_cli import config, places
+from heartbeat_cli.config import load, places
 from tests.parts.postgres_impostor import impostor
 from tests.parts.verb import Ended
 from tests.parts.verb import from_nothing as heartbeat
@@ -148,7 +148,7 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
 
 def own_folder(home: Path, state: Path) -> Path:
     """The folder of the configuration in a state folder."""
-    return state / places.own(config.read(home / "heartbeat.toml")).name
+    return state / places.own(load.read(home / "heartbeat.toml")).name
 
 
 def with_store(home: Path, store: str, timeout: float = 0.5) -> None:

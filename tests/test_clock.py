@@ -14,18 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heartbeat_cli.commands.report import rendered
+from heartbeat_cli.domain.checking.result import Reading, Status
 from heartbeat_cli.domain.component import Common, Component
-from heartbeat_cli.domain.fault_detection import Observation
-from heartbeat_cli.domain.replay import Imagined, replay
-from heartbeat_cli.domain.result import Reading, Status
+from heartbeat_cli.domain.detection.fault_detection import Observation
+from heartbeat_cli.domain.detection.replay import Imagined, replay
+from heartbeat_cli.domain.reporting.summary import total
 from heartbeat_cli.domain.strategy import STRATEGIES
-from heartbeat_cli.domain.summary import total
-from heartbeat_cli.passes import check, detect, report
-from heartbeat_cli.passes.check import Checked
-from heartbeat_cli.store import board, gaps, passes, preferences, silences, states, summary
-from heartbeat_cli.store.beats import Beat, add
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.silences import Silence
+from heartbeat_cli.passes.check import check
+from heartbeat_cli.passes.check.check import Checked
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.passes.report import report
+from heartbeat_cli.store.board import board
+from heartbeat_cli.store.history import gaps, passes, summary
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import silences, states
+from heartbeat_cli.store.state.beats import Beat, add
+from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import dashboard, rows
 from tests.commands.test_status import NO_READER
 from tests.parts.scene import START, Scene

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from heartbeat_cli import config
+from heartbeat_cli.config import load
 from tests.parts.manual import DOCS, blocks
 from tests.parts.postgres import Server, binaries
 from tests.parts.watch import Watch
@@ -122,14 +122,14 @@ def test_the_manifests_configuration_loads(tmp_path: Path) -> None:
     text = manifest()["ConfigMap"]["data"]["heartbeat.toml"]
     for name, secret in (("store", "postgresql://h@db/h"), ("telegram", "1:a")):
         (tmp_path / name).write_text(secret)
-    made = config.load(tomllib.loads(text.replace("/etc/heartbeat/secrets", str(tmp_path))), _PAGE)
+    made = load.load(tomllib.loads(text.replace("/etc/heartbeat/secrets", str(tmp_path))), _PAGE)
     assert made.lacking == ()
     assert made.heartbeat.store == "postgresql://h@db/h"
 
 
 @pytest.mark.parametrize("number", range(_TEXT.count("```toml")))
 def test_every_configuration_loads(number: int) -> None:
-    assert config.load(tomllib.loads(blocks(_PAGE, "toml")[number]), _PAGE)
+    assert load.load(tomllib.loads(blocks(_PAGE, "toml")[number]), _PAGE)
 
 
 def test_links_lead_somewhere() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from heartbeat_cli import config
-from heartbeat_cli.sections import SECTIONS
+from heartbeat_cli.config import load
+from heartbeat_cli.config.sections import SECTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = (DOCS / "commands.md").read_text()
@@ -46,7 +46,7 @@ def test_a_verbs_section_has_exit_codes_and_an_example(verb: str) -> None:
 @pytest.mark.parametrize("number", range(CONFIGURATION.count("```toml")))
 def test_every_configuration_in_the_manual_loads(number: int) -> None:
     block = re.findall(r"```toml\n(.*?)```", CONFIGURATION, re.S)[number]
-    assert config.load(tomllib.loads(block), "configuration.md")
+    assert load.load(tomllib.loads(block), "configuration.md")
 
 
 def test_every_section_stands_in_the_manual() -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import config, plugins
-from heartbeat_cli.domain.channel import ChannelCommon
+from heartbeat_cli import plugins
+from heartbeat_cli.config import load
+from heartbeat_cli.config.ladders import KEYS
+from heartbeat_cli.config.sections import SECTIONS
+from heartbeat_cli.config.settings import key_of
+from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
-from heartbeat_cli.domain.crontab import Job, block, tick
+from heartbeat_cli.domain.kinds.crontab import Job, block, tick
 from heartbeat_cli.domain.strategy import STRATEGIES
-from heartbeat_cli.ladders import KEYS
-from heartbeat_cli.sections import SECTIONS
-from heartbeat_cli.settings import key_of
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "heartbeat.example.toml").read_text(encoding="utf-8")
@@ -44,11 +45,11 @@ OFF = [name for name, lines in BLOCKS.items() if lines[0].startswith("#")]
 
 
 @pytest.fixture(scope="module")
-def shipped() -> config.Config:
-    return config.load(tomllib.loads(TEXT), "heartbeat.example.toml")
+def shipped() -> load.Config:
+    return load.load(tomllib.loads(TEXT), "heartbeat.example.toml")
 
 
-def test_it_is_the_deployment_it_was_designed_for(shipped: config.Config) -> None:
+def test_it_is_the_deployment_it_was_designed_for(shipped: load.Config) -> None:
     agents = [
         ("main", "Main Agent", 8000),
         ("chat", "Chat Assistant", 8001),
@@ -76,7 +77,7 @@ def test_it_is_the_deployment_it_was_designed_for(shipped: config.Config) -> Non
     assert shipped.store == shipped.components["db"].settings.dsn  # the store is the PostgreSQL that is watched
 
 
-def test_each_kind_is_healed_as_designed(shipped: config.Config) -> None:
+def test_each_kind_is_healed_as_designed(shipped: load.Config) -> None:
     ladders = {c.id: [rung.action for rung in c.plan.ladder] for c in shipped.components.values()}
     assert ladders["main"] == ["systemd", "script"]
     assert ladders["db"] == ["postgres", "docker", "script"]
@@ -127,13 +128,13 @@ def test_every_key_is_explained_where_it_first_appears() -> None:
 @pytest.mark.parametrize("name", OFF)
 def test_a_block_that_is_switched_off_loads_when_it_is_switched_on(name: str) -> None:
     whole = TEXT + "\n" + uncommented(BLOCKS[name])
-    assert config.load(tomllib.loads(whole), name)
+    assert load.load(tomllib.loads(whole), name)
 
 
 def test_everything_at_once_loads_and_shows_every_kind() -> None:
     text = uncommented(TEXT.splitlines())
     text = text.replace('"/etc/heartbeat/templates"', f'"{ROOT / "templates"}"')  # the one folder that must be there
-    everything = config.load(tomllib.loads(text), "everything")
+    everything = load.load(tomllib.loads(text), "everything")
     assert {c.kind for c in everything.components.values()} == set(plugins.kinds("monitors"))
     assert {c.kind for c in everything.channels.values()} == set(plugins.kinds("channels"))
     tables: dict[str, Any] = dict(everything.tables["components"])

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import engine, plugins
+from heartbeat_cli import plugins
 from heartbeat_cli.actions import docker as docker_action
 from heartbeat_cli.channels import telegram
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.domain.component import Common, Component
-from heartbeat_cli.domain.message import Message
-from heartbeat_cli.domain.result import Look, Reading
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.passes.check import engine
 from tests.parts.http import Answer, healthy_server, unix_server
 
 DEPTHS = pytest.mark.parametrize("depth", [300, 900, 990, 5_000, 30_000])

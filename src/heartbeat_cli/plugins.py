@@ -29,7 +29,7 @@ def load(room: str, kind: str) -> ModuleType:
 def looks_out(kind: str, settings: Any) -> bool:
     """Whether a component of this kind and these settings is reached over a network, by what the kind says of them
     (its optional `host_of`)."""
-    from heartbeat_cli.domain.sight import is_remote
+    from heartbeat_cli.domain.checking.isolation import is_remote
 
     host_of = getattr(load("monitors", kind), "host_of", None)
     return host_of is not None and settings is not None and is_remote(host_of(settings))

@@ -3,7 +3,7 @@ import time
 from pathlib import Path
 
 from heartbeat_cli.actions import command
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
 
 
 def run(*argv: str, timeout: float = 10.0, **more: object) -> Outcome:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heartbeat_cli import config
 from heartbeat_cli.actions import command, docker, script, systemd
-from heartbeat_cli.domain import systemd as words
+from heartbeat_cli.config import load
+from heartbeat_cli.domain.kinds import systemd as words
 from heartbeat_cli.errors import ConfigError
 
 HOSTILE = (
@@ -101,4 +101,4 @@ def test_a_hostile_id_never_reaches_a_ladder(id_: str) -> None:
     quoted = '"' + "".join(f"\\u{ord(char):04x}" for char in id_) + '"'
     text = f'[components.{quoted}]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\n'
     with pytest.raises(ConfigError):
-        config.load(tomllib.loads(text), "heartbeat.toml")
+        load.load(tomllib.loads(text), "heartbeat.toml")

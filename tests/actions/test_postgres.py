@@ -11,7 +11,7 @@ import pytest
 
 from heartbeat_cli.actions import postgres as action
 from heartbeat_cli.actions.postgres import Settings
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
 from tests.parts.postgres import Server, free_port, session
 from tests.parts.postgres_impostor import impostor
 

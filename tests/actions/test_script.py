@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.actions import script
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
 from tests.parts import lacking
 
 

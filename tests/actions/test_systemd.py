@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_cli.actions import systemd as action
 from heartbeat_cli.actions.systemd import Settings
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
 from tests.parts.systemd import SystemdBox
 
 SLEEP = "ExecStart=/bin/sleep 600"

@@ -66,8 +66,9 @@ def test_at_a_terminal_it_is_delivered_and_anywhere_else_only_printed() -> None:
     import sys
 
     code = (
-        "import sys; from heartbeat_cli.channels import console; from heartbeat_cli.domain.delivery import Printed;"
-        "from heartbeat_cli.domain.message import Message;"
+        "import sys; from heartbeat_cli.channels import console;"
+        "from heartbeat_cli.domain.alerting.delivery import Printed;"
+        "from heartbeat_cli.domain.alerting.message import Message;"
         "said = console.send(console.Settings(), Message('i', 't', 'low', 'title', 'x', 'x', 'c', 0.0), timeout=1.0);"
         "print(console.is_read(), isinstance(said, Printed))"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.channels import email
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 from tests.parts.hostile import hostile_server, resets_at_once
 from tests.parts.http import Certificate, certificate

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.channels import file
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 MESSAGE = Message("i-1", "agent_down", "high", "主 is down", "line 1\nline 2 \x1b[31m", "<b>x</b>", "main", 1.5, "i")
@@ -108,7 +108,7 @@ def test_a_full_disk_leaves_no_half_a_line(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from heartbeat_cli.channels import file\n"
-        "from heartbeat_cli.domain.message import Message\n"
+        "from heartbeat_cli.domain.alerting.message import Message\n"
         "from heartbeat_cli.errors import DeliveryError\n"
         "size = int(sys.argv[2]); resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
         "message = Message('i', 't', 'high', 'x' * 1000, '', '', 'main', 1.0)\n"
@@ -126,7 +126,7 @@ def test_many_writers_never_mix(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from heartbeat_cli.channels import file\n"
-        "from heartbeat_cli.domain.message import Message\n"
+        "from heartbeat_cli.domain.alerting.message import Message\n"
         "message = Message('i', 't', 'high', sys.argv[2] * 20_000, '', '', 'main', 1.0)\n"
         "for n in range(20):\n"
         "    file.send(file.Settings(sys.argv[1]), message._replace(id=sys.argv[2] + str(n)), timeout=5)\n"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.channels import telegram
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.views import messages
 from heartbeat_cli.views.wording import recommendations

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.channels import webhook
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 from tests.parts import hostile
 from tests.parts.http import Answer, Server, certificate, healthy_server

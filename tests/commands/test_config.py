@@ -4,7 +4,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from heartbeat_cli import config
+from heartbeat_cli.config import load
 from tests.parts.verb import heartbeat
 
 WHOLE = """
@@ -84,8 +84,8 @@ def test_what_is_shown_is_a_configuration_that_means_the_same(tmp_path: Path) ->
     text = "\n".join(line for line in text.splitlines() if not line.startswith("headers ="))  # shown without values
     (tmp_path / "heartbeat.toml").write_text(text)
     shown = tomllib.loads(heartbeat(tmp_path, "config", "show").out)
-    first = config.load(tomllib.loads(text), "f", tmp_path)
-    again = config.load(shown, "f", Path("/elsewhere"))
+    first = load.load(tomllib.loads(text), "f", tmp_path)
+    again = load.load(shown, "f", Path("/elsewhere"))
     assert again._replace(tables={}, components={}) == first._replace(tables={}, components={})
     for id_, component in first.components.items():
         common = component.common._replace(severity=component.severity)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import config, places
 from heartbeat_cli.commands import _page
 from heartbeat_cli.commands._app import App
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes import detect
-from heartbeat_cli.store import passes
+from heartbeat_cli.config import load, places
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.store.history import passes
 from tests.parts import deployment
 from tests.parts.verb import heartbeat
 
@@ -123,7 +123,7 @@ def test_a_page_that_cannot_be_written_is_told_once_and_never_fails_the_pass(fol
     line = f"heartbeat: dashboard: {folder}/later/page.html: cannot be written: No such file or directory\n"
     assert heartbeat(folder, "run") == (0, "", line)
     assert heartbeat(folder, "run") == (0, "", ""), "cron mails every line"
-    told = places.own(config.read(folder / "heartbeat.toml")) / "dashboard.trouble"
+    told = places.own(load.read(folder / "heartbeat.toml")) / "dashboard.trouble"
     os.utime(told, (time.time() - 90_000, time.time() - 90_000))
     assert heartbeat(folder, "run") == (0, "", line), "once a day"
     (folder / "later").mkdir()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import schedulers
+from heartbeat_cli.system import schedulers
 from tests.parts import lacking
 from tests.parts.docker import need_image
 from tests.parts.http import Answer, healthy_server

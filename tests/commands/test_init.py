@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import schedulers
+from heartbeat_cli.system import schedulers
 from tests.parts.docker import RunContainer
 from tests.parts.http import healthy_server
 from tests.parts.verb import heartbeat

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli import plugins
-from heartbeat_cli.ladders import KEYS
-from heartbeat_cli.sections import SECTIONS
+from heartbeat_cli.config.ladders import KEYS
+from heartbeat_cli.config.sections import SECTIONS
 from tests.parts.verb import heartbeat
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli import places
-from heartbeat_cli.passes.lock_held import longest_pass
-from heartbeat_cli.store import alerts, database, mirror, tables
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config import places
+from heartbeat_cli.passes.housekeeping.lock_held import longest_pass
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql import database, tables
+from heartbeat_cli.store.standby import mirror
 from tests.parts.postgres import Server
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import Ended, heartbeat

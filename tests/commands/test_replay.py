@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes import detect
-from heartbeat_cli.store import passes
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.store.history import passes
 from tests.parts.stores import opened
 from tests.parts.verb import heartbeat
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import lock
+from heartbeat_cli.system import lock
 from tests.parts.verb import heartbeat
 
 

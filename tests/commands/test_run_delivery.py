@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import places
 from heartbeat_cli.commands._base import App
 from heartbeat_cli.commands._deliver import Post, deliver
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.lock import DELIVERY, Shared, only_one
-from heartbeat_cli.store import alerts, spool
-from heartbeat_cli.store.keeper import Keeper
+from heartbeat_cli.config import places
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.standby import spool
+from heartbeat_cli.store.standby.keeper import Keeper
+from heartbeat_cli.system.lock import DELIVERY, Shared, only_one
 from tests.parts import faketime
 from tests.parts.forked import Forked
 from tests.parts.http import Answer, Server, healthy_server

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.store import database
+from heartbeat_cli.store.sql import database
 from tests.parts import faketime
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.postgres import Server as PostgreSQL

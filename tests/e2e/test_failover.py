@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.store import database as stores
-from heartbeat_cli.store import spool
+from heartbeat_cli.store.sql import database as stores
+from heartbeat_cli.store.standby import spool
 from tests.parts.kills import Harness
 from tests.parts.postgres import Server, session
 from tests.parts.watch import Watch, kept_in

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from heartbeat_cli.store import database as stores
+from heartbeat_cli.store.sql import database as stores
 from tests.parts.docker import wait_for
 from tests.parts.forked import Forked
 from tests.parts.kill_points import rows

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
-from heartbeat_cli.store import database
+from heartbeat_cli.store.sql import database
 from tests.parts.kills import Harness
 
 KILLS = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.store import database as stores
+from heartbeat_cli.store.sql import database as stores
 from tests.parts.postgres import Server, free_port
 from tests.parts.verb import Ended, heartbeat
 

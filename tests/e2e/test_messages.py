@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes.deliver import Delivering
-from heartbeat_cli.store import silences
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.silences import Silence
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.deliver.deliver import Delivering
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import silences
+from heartbeat_cli.store.state.silences import Silence
 from tests.parts.bot_api import CHAT, TOKEN, Step
 from tests.parts.messages_world import World
 from tests.parts.moody_servers import Servers

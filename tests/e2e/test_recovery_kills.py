@@ -40,7 +40,9 @@ def told_once(story: Story, *more: str) -> None:
 
 
 def test_the_step_that_heals_is_taken_once(tmp_path: Path) -> None:
-    for story in plays(tmp_path, [CURED], {"recover.py": 9, "climb.py": 5, "recoveries.py": 2, "process.py": 4}):
+    for story in plays(
+        tmp_path, [CURED], {"recover.py": 9, "step_executor.py": 5, "recoveries.py": 2, "process.py": 4}
+    ):
         told_once(story)
         assert story.steps == ["one"], story
         assert story.outcomes in (["done"], ["cut off"], ["cut off", "done"]), story
@@ -58,12 +60,12 @@ def taken_in_turn(story: Story) -> None:
 
 
 def test_a_step_that_does_not_heal_has_its_time_before_any_other(tmp_path: Path) -> None:
-    for story in plays(tmp_path, [CURED_LATE], {"recover.py": 4, "climb.py": 3, "process.py": 3}):
+    for story in plays(tmp_path, [CURED_LATE], {"recover.py": 4, "step_executor.py": 3, "process.py": 3}):
         taken_in_turn(story)
 
 
 def test_on_postgresql(tmp_path: Path, postgres_server: str) -> None:
-    spread = {"recover.py": 2, "climb.py": 1, "process.py": 1}
+    spread = {"recover.py": 2, "step_executor.py": 1, "process.py": 1}
     with ExitStack() as stack:
         stores = [stack.enter_context(fresh_database(postgres_server)) for _ in range(sum(spread.values()) + 1)]
         for story in plays(tmp_path, [CURED_LATE], spread, stores):
@@ -71,7 +73,7 @@ def test_on_postgresql(tmp_path: Path, postgres_server: str) -> None:
 
 
 def test_help_is_called_once(tmp_path: Path) -> None:
-    for story in plays(tmp_path, [NOT_CURED], {"call_for_help.py": 5, "recover.py": 3, "process.py": 2}):
+    for story in plays(tmp_path, [NOT_CURED], {"handoff.py": 5, "recover.py": 3, "process.py": 2}):
         told_once(story, "recovery_failed")
         assert story.steps in (["one"], ["one", "one"]), story
         assert story.outcomes in (["failed"], ["cut off", "failed"]), story
@@ -108,7 +110,7 @@ def restarted_once(story: Story) -> None:
 
 @pytest.mark.docker
 def test_a_container_is_restarted_once_whatever_moment_it_was(tmp_path: Path, run_container: RunContainer) -> None:
-    spread, parts = {"recover.py": 1, "climb.py": 1, "docker.py": 2}, 4
+    spread, parts = {"recover.py": 1, "step_executor.py": 1, "docker.py": 2}, 4
     faults = []
     for number in range(sum(spread.values()) + parts):
         box = run_container(command=("sh", "-c", _AT_START.format(name=number)))
@@ -120,7 +122,7 @@ def test_a_container_is_restarted_once_whatever_moment_it_was(tmp_path: Path, ru
 
 @pytest.mark.systemd
 def test_a_unit_is_restarted_once_whatever_moment_it_was(tmp_path: Path, systemd_box: SystemdBox) -> None:
-    spread, parts = {"climb.py": 1, "systemd.py": 2, "process.py": 1}, 4
+    spread, parts = {"step_executor.py": 1, "systemd.py": 2, "process.py": 1}, 4
     faults = []
     for _ in range(sum(spread.values()) + parts):
         name, line = unique("kill"), "ExecStart=/bin/sh -c '{}'"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.store import database as stores
-from heartbeat_cli.store import spool
+from heartbeat_cli.store.sql import database as stores
+from heartbeat_cli.store.standby import spool
 from tests.parts.postgres import Server, execute
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import heartbeat

@@ -14,8 +14,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from heartbeat_cli.store import database as stores
-from heartbeat_cli.store import spool
+from heartbeat_cli.store.sql import database as stores
+from heartbeat_cli.store.standby import spool
 from tests.parts import lacking
 from tests.parts.kills import Harness
 from tests.parts.postgres import Server, execute

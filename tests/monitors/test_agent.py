@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import bounded_search
-from heartbeat_cli.domain.exchange import Fault, Response
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.exchange import Fault, Response
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors import agent
-from heartbeat_cli.wire import Exchange, drive
+from heartbeat_cli.system import bounded_search
 from tests.parts import hostile
 from tests.parts.http import Answer, Server, certificate, healthy_server
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import command
 

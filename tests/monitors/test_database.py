@@ -11,11 +11,11 @@ from typing import Any
 import psycopg2
 import pytest
 
-from heartbeat_cli import libpq
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import database as monitor
 from heartbeat_cli.monitors.database import Settings
+from heartbeat_cli.postgres import libpq
 from tests.parts.postgres import Server, session
 from tests.parts.postgres_impostor import impostor, refusal
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import wire
-from heartbeat_cli.domain.exchange import Request, Response
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.http import multi
 from heartbeat_cli.monitors import docker as monitor
 from heartbeat_cli.monitors.docker import Settings
 from tests.parts.docker import RunContainer, docker, inspect, unique, wait_for
@@ -21,11 +21,11 @@ from tests.parts.docker import RunContainer, docker, inspect, unique, wait_for
 def exchange(request: Request, timeout: float) -> Response:
     answers: list[Response] = []
 
-    def done(_: wire.Exchange, response: Response) -> None:
+    def done(_: multi.Exchange, response: Response) -> None:
         answers.append(response)
 
     deadline = time.monotonic() + timeout + 1
-    wire.drive([wire.Exchange("it", request, timeout)], deadline=deadline, done=done)
+    multi.drive([multi.Exchange("it", request, timeout)], deadline=deadline, done=done)
     return answers[0]
 
 

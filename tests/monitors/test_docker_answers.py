@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.exchange import Fault, Response
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.exchange import Fault, Response
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import docker as monitor
 from heartbeat_cli.monitors.docker import Settings

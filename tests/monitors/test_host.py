@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import mounts
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.monitors import host
-from heartbeat_cli.procfs import Snapshot
-from heartbeat_cli.rates import Rates
+from heartbeat_cli.system import mounts
+from heartbeat_cli.system.procfs import Snapshot
+from heartbeat_cli.system.rates import Rates
 from tests.parts import lacking
 
 CALM = Snapshot("b", 1e5, 4, (0, 0), (1, 1, 1), 16e9, 8e9, 4e9, 4e9, {}, {})
@@ -234,7 +234,7 @@ class hanging_mount:
 
 def test_an_ordinary_look_never_imports_psutil() -> None:
     code = (
-        "import sys; from heartbeat_cli.monitors import host; from heartbeat_cli.domain.result import Look;"
+        "import sys; from heartbeat_cli.monitors import host; from heartbeat_cli.domain.checking.result import Look;"
         f"host.probe(host.Settings(*{tuple(OFF)!r}), Look('h', 5, 0)); print('psutil' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import push
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain import systemd
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.monitors import _journal
 from heartbeat_cli.monitors import service as monitor
 from heartbeat_cli.monitors.service import Settings

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import dial
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import tcp
+from heartbeat_cli.system import tcp as dial
 from tests.parts import hostile
 from tests.parts.http import Certificate, certificate, healthy_server
 

@@ -16,16 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.alert import SLOW
-from heartbeat_cli.domain.delivery import Fate
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import SLOW
+from heartbeat_cli.domain.alerting.delivery import Fate
+from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.incident import Attempt
-from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.passes import detect
-from heartbeat_cli.store import database, outbox, outcomes, passes, recoveries, schema, states
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.outcomes import Outcome
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.outbox import outbox, outcomes
+from heartbeat_cli.store.outbox.outcomes import Outcome
+from heartbeat_cli.store.sql import database, schema
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries, states
 
 Story = Callable[[str, float, random.Random], Reading | None]
 

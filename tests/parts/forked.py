@@ -190,7 +190,8 @@ _OTHERS = (
 
 def _import_all() -> None:
     import heartbeat_cli
-    from heartbeat_cli import curl, libpq
+    from heartbeat_cli.http import curl
+    from heartbeat_cli.postgres import libpq
 
     libpq.driver()  # before anything imports ssl: as heartbeat has it
     assert curl

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.domain.fault_detection import State
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes.check import Checked, keep, pass_id
-from heartbeat_cli.store import alerts, states
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import Pass
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.passes.check.check import Checked, keep, pass_id
+from heartbeat_cli.store.history.passes import Pass
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import states
 from tests.parts.scene import START, Scene
 
 STEP = 30.0

@@ -25,8 +25,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from heartbeat_cli.store import alerts, database, recoveries
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql import database
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries
 from tests.parts.postgres import moved_clock, with_movable_clock
 
 GRACE = 20.0  # seconds of the moved clock that a step gets to heal
@@ -35,18 +37,23 @@ _BETWEEN, _REAL_BETWEEN = 9.0, 0.4  # seconds from one run to the next
 _ALL = "HEARTBEAT_TEST_EVERY_POINT"
 _MOST_RUNS, _REAL_RUNS = 20, 120  # where time is let pass, each is short
 _LEFT_ALONE = 4  # runs after which somebody comes to help where recovery has failed
-_WATCHED = ("passes/recover.py", "passes/climb.py", "passes/call_for_help.py", "store/recoveries.py")
+_WATCHED = (
+    "passes/recover/recover.py",
+    "passes/recover/step_executor.py",
+    "passes/recover/handoff.py",
+    "store/state/recoveries.py",
+)
 _OF_STEPS = (
     "actions/_program.py",
     "actions/command.py",
     "actions/docker.py",
     "actions/_engine.py",
     "actions/systemd.py",
-    "heartbeat_cli/process.py",
+    "heartbeat_cli/system/process.py",
 )
 _SUBREAPER = 36  # prctl(2)
 
-Point = tuple[str, int]  # `climb.py:75` and the how manieth time it is come to
+Point = tuple[str, int]  # `step_executor.py:75` and the how manieth time it is come to
 
 
 class Row(NamedTuple):

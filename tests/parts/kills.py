@@ -15,12 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import config
-from heartbeat_cli.domain.blame import advance
+from heartbeat_cli.config import load
 from heartbeat_cli.domain.component import topological
-from heartbeat_cli.domain.fault_detection import Observation, State
+from heartbeat_cli.domain.detection.attribution import advance
+from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.store import database, schema
+from heartbeat_cli.store.sql import database, schema
 from tests.parts.forked import Forked
 
 TARGETS = ("alpha", "beta", "gamma", "delta")
@@ -100,7 +100,7 @@ class Harness:
         return self.compare(done)
 
     def compare(self, kills: int) -> Outcome:
-        made = config.read(self.path)
+        made = load.read(self.path)
         db = database.connect(self.store, 5)
         schema.migrate(db)
         try:
@@ -151,7 +151,7 @@ class Harness:
         return list(found.values())
 
 
-def _model(heartbeats: Any, made: config.Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
+def _model(heartbeats: Any, made: load.Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
     """States, alert ids and incidents (id, ended, held) that an uninterrupted life would have come to."""
     states: dict[str, State] = {}
     alerts: set[str] = set()
@@ -175,7 +175,7 @@ def _model(heartbeats: Any, made: config.Config) -> tuple[dict[str, State], set[
 
 
 def _states(db: Any) -> dict[str, State]:
-    from heartbeat_cli.store import states
+    from heartbeat_cli.store.state import states
 
     return states.states(db)
 

@@ -4,11 +4,11 @@ takes how much room."""
 import random
 from typing import NamedTuple
 
+from heartbeat_cli.domain.checking.coverage import hour_of
+from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.coverage import hour_of
-from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.store import passes, rollups
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.history import passes, rollups
+from heartbeat_cli.store.sql.database import Database
 
 START = 1_795_305_600.0  # 2026-11-22 00:00 UTC
 _TOGETHER = 20  # passes a transaction: a commit each would take longer than all the rest

@@ -12,13 +12,13 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.blame import advance
+from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import topological
-from heartbeat_cli.domain.fault_detection import Observation, State
+from heartbeat_cli.domain.detection.attribution import advance
+from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.silences import Silence
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state.silences import Silence
 
 TEMPLATES = {
     "alert.en.j2": "<b>{{ title }}</b>\n[[{{ type }}~{{ cause }}~{{ reason }}]]\n<i>{{ remark }}</i>",

@@ -15,12 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes.deliver import Delivering
-from heartbeat_cli.store import outbox, silences, states
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.silences import Silence
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.deliver.deliver import Delivering
+from heartbeat_cli.store.outbox import outbox
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import silences, states
+from heartbeat_cli.store.state.silences import Silence
 from tests.parts.bot_api import CHAT, TOKEN, Step
 from tests.parts.messages_model import TEMPLATES, Arrival, Ending, Judge, Model, marks_in
 from tests.parts.moody_servers import HTTP, MOODS, SMTP, Mood, Servers, why

@@ -1,13 +1,13 @@
 """The outbox as a sender uses it: a parcel claimed, and what came of sending it."""
 
-from heartbeat_cli.domain import delivery
-from heartbeat_cli.domain.channel import ChannelCommon
-from heartbeat_cli.domain.delivery import Trial
+from heartbeat_cli.domain.alerting import delivery
+from heartbeat_cli.domain.alerting.channel import ChannelCommon
+from heartbeat_cli.domain.alerting.delivery import Trial
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.store import outbox, outcomes
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.outbox import Parcel
-from heartbeat_cli.store.outcomes import Outcome
+from heartbeat_cli.store.outbox import outbox, outcomes
+from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outcomes import Outcome
+from heartbeat_cli.store.sql.database import Database
 
 LEASE = 60.0
 _ANY = ChannelCommon()

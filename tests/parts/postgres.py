@@ -27,8 +27,8 @@ import psutil
 import psycopg2
 import pytest
 
-from heartbeat_cli.store import database as stores
-from heartbeat_cli.store import schema
+from heartbeat_cli.store.sql import database as stores
+from heartbeat_cli.store.sql import schema
 from tests.parts import lacking, scratch
 
 _numbers = itertools.count()

@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli import config as configuration
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.passes import check, deliver, detect, recover
-from heartbeat_cli.passes.check import Checked
-from heartbeat_cli.store import alerts, passes, recoveries, states
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.passes.check import check
+from heartbeat_cli.passes.check.check import Checked
+from heartbeat_cli.passes.deliver import deliver
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.passes.recover import recover
+from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries, states
 
 START = 1_795_348_800.0  # 2026-11-22 12:00 UTC
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.store import database, schema
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.store.sql import database, schema
+from heartbeat_cli.store.sql.database import Database
 
 TIMEOUT = 10.0
 

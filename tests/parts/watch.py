@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from heartbeat_cli import config, places
-from heartbeat_cli.store import database as stores
-from heartbeat_cli.store import spool
+from heartbeat_cli.config import load, places
+from heartbeat_cli.store.sql import database as stores
+from heartbeat_cli.store.standby import spool
 from tests.parts.verb import Ended, heartbeat
 
 
 def kept_in(path: Path) -> Path:
     """Where the mirror and the spool of a configuration's store are kept."""
-    return places.of_store(config.read(path))
+    return places.of_store(load.read(path))
 
 
 class Watch:

@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.availability import Budget, Flaky, Recoveries, Times
-from heartbeat_cli.domain.coverage import Degraded
+from heartbeat_cli.config.sections import Retention
+from heartbeat_cli.domain.checking.coverage import Degraded
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.domain.summary import Summary
-from heartbeat_cli.passes import check, detect, report
-from heartbeat_cli.passes.check import Checked
-from heartbeat_cli.sections import Retention
-from heartbeat_cli.store import board, mirror, recoveries, retention, rollups, spool, states
-from heartbeat_cli.store.database import Database
-from heartbeat_cli.store.passes import Pass
+from heartbeat_cli.domain.reporting.availability import Budget, Flaky, Recoveries, Times
+from heartbeat_cli.domain.reporting.summary import Summary
+from heartbeat_cli.passes.check import check
+from heartbeat_cli.passes.check.check import Checked
+from heartbeat_cli.passes.detect import detect
+from heartbeat_cli.passes.report import report
+from heartbeat_cli.store.board import board
+from heartbeat_cli.store.history import retention, rollups
+from heartbeat_cli.store.history.passes import Pass
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.standby import mirror, spool
+from heartbeat_cli.store.state import recoveries, states
 from tests.parts.scene import Scene
 
 DAY = date(2026, 10, 25)  # in Berlin, from 22:00 UTC the day before to 23:00 UTC

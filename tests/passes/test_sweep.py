@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from heartbeat_cli import places
-from heartbeat_cli.passes import tidy
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.config import places
+from heartbeat_cli.passes.housekeeping import tidy
+from heartbeat_cli.store.sql.database import Database
 from tests.parts.scene import START, Scene
 from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import discovery_local
+from heartbeat_cli.discovery import local
 from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
@@ -106,7 +106,7 @@ def test_that_of_postgres_is_asked_and_must_be_postgres(home: Path, in_tmp: str)
     except KeyError:
         lacking("a user postgres")
     with fake(in_tmp, "postgres") as server:
-        found = [one.dsn for one in discovery_local.servers(2.0) if in_tmp.rpartition(".")[2] in one.dsn]
+        found = [one.dsn for one in local.servers(2.0) if in_tmp.rpartition(".")[2] in one.dsn]
         check(home)
         assert PASSWORD in heard(server), "it is the one that the password is for"
     (dsn,) = found

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli import ping, proxies
 from heartbeat_cli.actions import docker
 from heartbeat_cli.actions import http as hook
 from heartbeat_cli.channels import apprise, telegram, webhook
-from heartbeat_cli.domain.exchange import Request
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.checking.exchange import Request
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.wire import Exchange, drive
+from heartbeat_cli.http import proxies
+from heartbeat_cli.http.multi import Exchange, drive
+from heartbeat_cli.passes.housekeeping import ping
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.stores import store_url  # noqa: F401 - a fixture
 from tests.parts.verb import heartbeat
@@ -128,7 +129,7 @@ def test_it_is_not_said_where_the_configuration_says_what_is_wanted(tmp_path: Pa
 
 
 def test_the_key_reaches_channels_and_the_hooks_of_recovery(tmp_path: Path) -> None:
-    from heartbeat_cli import config
+    from heartbeat_cli.config import load
 
     path = configured(tmp_path, f"sqlite:///{tmp_path}/s.db", 'proxy = "http://joe:pa55word@127.0.0.2:3128"')
     with path.open("a") as file:
@@ -136,7 +137,7 @@ def test_the_key_reaches_channels_and_the_hooks_of_recovery(tmp_path: Path) -> N
         file.write('[components.b]\nkind = "agent"\nurl = "http://a.invalid/"\n[components.b.recovery]\n')
         file.write('busy = { url = "http://a.invalid/busy" }\n')
         file.write('ladder = [{ action = "http", url = "http://a.invalid/x" }]\n')
-    read = config.read(path)
+    read = load.read(path)
     proxy = "http://joe:pa55word@127.0.0.2:3128"
     plan = read.components["b"].plan
     assert (read.channels["w"].settings.proxy, read.channels["own"].settings.proxy) == (proxy, proxies.NONE)

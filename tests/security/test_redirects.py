@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import ping
 from heartbeat_cli.actions import docker
 from heartbeat_cli.actions import http as hook
 from heartbeat_cli.channels import apprise, telegram, webhook
-from heartbeat_cli.domain.exchange import Request, Response
-from heartbeat_cli.domain.message import Message
-from heartbeat_cli.domain.result import Look, Reading
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.domain.checking.result import Look, Reading
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors import agent
-from heartbeat_cli.wire import Exchange, drive
+from heartbeat_cli.passes.housekeeping import ping
 from tests.parts.http import Answer, Server, healthy_server
 
 MESSAGE = Message("i-1/agent_down", "agent_down", "high", "Main is down", "text", "<b>x</b>", "main", 1.5, "i-1")

@@ -220,7 +220,7 @@ def test_config_show_hides_header_values_and_bodies(tmp_path: Path) -> None:
 def test_a_body_under_a_pattern_is_on_no_command_line() -> None:
     """Every user of a host reads /proc/PID/cmdline: neither the pattern nor what it is searched in belongs there."""
     code = (
-        "import threading\nfrom heartbeat_cli import bounded_search\n"
+        "import threading\nfrom heartbeat_cli.system import bounded_search\n"
         "def search():\n"
         "    try:\n        bounded_search.found('(a+)+$pattern-only', 'a' * 60 + 'body-only')\n"
         "    except bounded_search.TooSlow:\n        pass\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import config as configuration
-from heartbeat_cli import places
-from heartbeat_cli.store import spool
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config import places
+from heartbeat_cli.store.standby import spool
 from tests.parts import lacking
 from tests.parts.users import NOBODY, SOMEBODY, as_user, heartbeats, need_root
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli import config
-from heartbeat_cli.passes import connections
+from heartbeat_cli.config import load
+from heartbeat_cli.passes.doctor import connections
 from tests.parts.verb import heartbeat
 
 CONFIG = """
@@ -52,20 +52,20 @@ def written(folder: Path, dsn: str) -> Path:
 
 @pytest.mark.parametrize(("dsn", "advice"), CASES)
 def test_it_is_said_with_what_to_write(dsn: str, advice: str, tmp_path: Path) -> None:
-    found = list(connections.weak(config.read(written(tmp_path, dsn))))
+    found = list(connections.weak(load.read(written(tmp_path, dsn))))
     keys = ["heartbeat.store", "components.db.dsn", "components.host.recovery.ladder[0].dsn"]
     assert [(one.key, one.advice) for one in found] == [(key, advice) for key in keys]
 
 
 @pytest.mark.parametrize("dsn", SAFE)
 def test_nothing_is_said_of_what_is_safe(dsn: str, tmp_path: Path) -> None:
-    assert list(connections.weak(config.read(written(tmp_path, dsn)))) == []
+    assert list(connections.weak(load.read(written(tmp_path, dsn)))) == []
 
 
 def test_words_of_keywords(tmp_path: Path) -> None:
     path = written(tmp_path, "postgresql:///hb")
     path.write_text(path.read_text().replace('dsn = "postgresql:///hb"', "dsn = 'host=db.example.org dbname=hb'", 1))
-    assert [one.advice for one in connections.weak(config.read(path))] == [f"add sslmode=verify-full {ROOTS}"]
+    assert [one.advice for one in connections.weak(load.read(path))] == [f"add sslmode=verify-full {ROOTS}"]
 
 
 def test_config_check_warns_and_goes_on(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.channels import webhook
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from tests.parts import lacking
 from tests.parts.http import Seen, Server, healthy_server
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import board, silences
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.store.board import board
+from heartbeat_cli.store.state import silences
 from heartbeat_cli.views import dashboard
 from tests.parts import deployment
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import board
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.store.board import board
 from heartbeat_cli.views import badges
 from tests.parts import deployment
 from tests.views.test_dashboard import HOSTILE, NOW, _printable

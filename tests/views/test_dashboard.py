@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.store import board, recoveries, silences, states
+from heartbeat_cli.store.board import board
+from heartbeat_cli.store.state import recoveries, silences, states
 from heartbeat_cli.views import badges, charts, dashboard, templates
 from heartbeat_cli.views.voice import percent
 from tests.parts import chromium, deployment

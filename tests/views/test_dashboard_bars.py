@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heartbeat_cli.domain.board import Board, Known, gathered
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import board
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.reporting.board import Board, Known, gathered
+from heartbeat_cli.store.board import board
 from heartbeat_cli.views import charts, dashboard_bars, voice
 from tests.parts import deployment
 

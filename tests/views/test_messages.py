@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.message import Message
-from heartbeat_cli.domain.telegram_text import fit
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.telegram_text import fit
 from heartbeat_cli.views import facts, messages, voice
 from heartbeat_cli.views.wording import LOCALES, recommendations
 from heartbeat_cli.views.words_en import TITLES

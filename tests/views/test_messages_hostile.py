@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heartbeat_cli.channels import _letter
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.markup import harmless
-from heartbeat_cli.domain.message import Message
-from heartbeat_cli.domain.telegram_text import LIMIT, fit, units
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.markup import harmless
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.telegram_text import LIMIT, fit, units
 from heartbeat_cli.redact import BLOT
 from heartbeat_cli.views import messages
 from heartbeat_cli.views.wording import LOCALES

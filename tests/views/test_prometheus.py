@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.figures import Figures
-from heartbeat_cli.domain.result import Metric
-from heartbeat_cli.store import figures
+from heartbeat_cli.domain.checking.result import Metric
+from heartbeat_cli.domain.reporting.figures import Figures
+from heartbeat_cli.store.board import figures
 from heartbeat_cli.views import prometheus
 from tests.parts import deployment
 

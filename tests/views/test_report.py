@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain import telegram_text
-from heartbeat_cli.domain.alert import Alert, Sent
-from heartbeat_cli.domain.availability import stories
-from heartbeat_cli.domain.coverage import Degraded, Gap
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting import telegram_text
+from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.checking.coverage import Degraded, Gap
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.summary import Period, Summary, Tally, total
-from heartbeat_cli.domain.trends import Forecast, Shift
-from heartbeat_cli.passes import report as figures
+from heartbeat_cli.domain.reporting.availability import stories
+from heartbeat_cli.domain.reporting.summary import Period, Summary, Tally, total
+from heartbeat_cli.domain.reporting.trends import Forecast, Shift
+from heartbeat_cli.passes.report import report as figures
 from heartbeat_cli.views import messages, report, report_text, report_words_en, report_words_zh_hk
 from heartbeat_cli.views.report_voice import percent
 from tests.parts import axe, chromium, deployment, json_schema

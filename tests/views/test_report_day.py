@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.summary import Summary
-from heartbeat_cli.store.database import Database
+from heartbeat_cli.domain.reporting.summary import Summary
+from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.views import report
 from tests.parts.scene import Scene
 from tests.parts.stores import opened

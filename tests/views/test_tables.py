@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.component import Common, Component, Plan, Rung
-from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.store.passes import LastLook
+from heartbeat_cli.store.history.passes import LastLook
 from heartbeat_cli.views import rows, tables
 
 ESCAPES = "\x1b[31m\x1b]0;owned\x07\r\n\x08\u202e\u2028\x9b31m"

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from heartbeat_cli.domain import docker_host, foreign_json
-from heartbeat_cli.domain.container_past import NOTED, Event, events
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.kinds import docker_host
+from heartbeat_cli.domain.kinds.container_past import NOTED, Event, events
 from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.recovery.outcome import Outcome
 
 _LEAST_SECONDS = 0.2
 _LOG_SECONDS = 2.0  # the log is answered at once, unless the Engine's clock is behind ours: then it would wait

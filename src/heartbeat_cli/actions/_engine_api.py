@@ -5,7 +5,7 @@ from typing import Any
 import requests
 from docker import APIClient
 
-from heartbeat_cli.guarded_http import Guard as _Guard
+from heartbeat_cli.http.guarded import Guard as _Guard
 
 
 class Guard(_Guard):

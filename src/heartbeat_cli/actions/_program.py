@@ -3,9 +3,9 @@
 import errno
 from collections.abc import Mapping, Sequence
 
-from heartbeat_cli import process
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.system import process
 
 OUTPUT = 4_000  # characters: an error stands at the end of what a program prints
 

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Sequence
 
-from heartbeat_cli import process
-from heartbeat_cli.domain import systemd
-from heartbeat_cli.domain.outcome import Right
+from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.recovery.outcome import Right
+from heartbeat_cli.system import process
 
 _ACTION = "org.freedesktop.systemd1.manage-units"  # systemd's polkit action for start, stop, restart, reset-failed
 _PLAIN = ("systemctl",)

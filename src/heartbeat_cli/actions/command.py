@@ -11,10 +11,10 @@ output to a file, not to the pipe it inherits. At the timeout everything of it i
 import os
 from typing import NamedTuple
 
-from heartbeat_cli import process
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.outcome import Outcome, Right
+from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.system import process
 
 _NOTHING: dict[str, str] = {}
 

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.actions import _engine
-from heartbeat_cli.domain import container_past as past
-from heartbeat_cli.domain import docker_host
-from heartbeat_cli.domain.container import ended_at, exit_words
-from heartbeat_cli.domain.docker_host import AUTO
-from heartbeat_cli.domain.outcome import Outcome, Right
+from heartbeat_cli.domain.kinds import container_past as past
+from heartbeat_cli.domain.kinds import docker_host
+from heartbeat_cli.domain.kinds.container import ended_at, exit_words
+from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 
 _PROOF_SECONDS = 2.0  # kept back for the look at what came of it
 _LEAST_SECONDS = 0.2

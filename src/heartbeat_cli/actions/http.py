@@ -10,9 +10,9 @@ Only the host is named in what is stored: paths and queries of hooks often are t
 
 from typing import Literal, NamedTuple
 
-from heartbeat_cli import http_call
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.outcome import Outcome
+from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.http import call as http_call
 
 _OUTPUT = 4_000
 _DENIED = (401, 403)

@@ -14,9 +14,9 @@ others, which never touch a superuser's session unless they run as one. Example:
 import time
 from typing import Literal, NamedTuple
 
-from heartbeat_cli import libpq
-from heartbeat_cli.domain.outcome import Outcome
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.postgres import libpq
 
 _SHARE = 0.95
 _ENDING = "GRANT pg_signal_backend, pg_read_all_stats TO this role"

@@ -19,10 +19,10 @@ import re
 import stat
 from typing import NamedTuple
 
-from heartbeat_cli import trusted
 from heartbeat_cli.actions import _program
-from heartbeat_cli.domain.outcome import Outcome, Right
-from heartbeat_cli.trusted import Untrusted
+from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.system import trusted
+from heartbeat_cli.system.trusted import Untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
 _MISSING = "no such script"

@@ -14,11 +14,11 @@ import os
 import time
 from typing import NamedTuple
 
-from heartbeat_cli import process
 from heartbeat_cli.actions import _systemd_rights
-from heartbeat_cli.domain import systemd
-from heartbeat_cli.domain.outcome import Outcome, Right
+from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import bounded, duration, one_line
+from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.system import process
 
 _PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic,"

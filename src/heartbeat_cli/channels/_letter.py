@@ -13,9 +13,9 @@ from email.utils import format_datetime
 from html import escape
 
 from heartbeat_cli import __version__
-from heartbeat_cli.domain import mail_address
-from heartbeat_cli.domain.markup import Run, harmless, parse, render
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting import mail_address
+from heartbeat_cli.domain.alerting.markup import Run, harmless, parse, render
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 
 _SUBJECT = 200  # characters

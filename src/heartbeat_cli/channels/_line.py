@@ -12,8 +12,8 @@ import time
 from contextlib import suppress
 from types import TracebackType
 
-from heartbeat_cli.dial import dial
-from heartbeat_cli.relay import Relay
+from heartbeat_cli.system.relay import Relay
+from heartbeat_cli.system.tcp import dial
 
 _SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would tell another story
 MOST = 262_144  # bytes that a server may say in one dialogue

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from heartbeat_cli import http_call
 from heartbeat_cli.domain import plain
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.http import call as http_call
 
 _LONGEST_WAIT = 6 * 3600.0  # whatever the other side asks for
 # Seconds until the next try of what a person has to mend first (a token, an address, a right): no hurry, yet the

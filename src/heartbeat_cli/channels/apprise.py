@@ -16,10 +16,10 @@ import re
 import sys
 from typing import Any, NamedTuple
 
-from heartbeat_cli import proxies
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import pieces, redact
 
 _LACKING = "the package apprise is not installed: pip install 'heartbeat-cli[apprise]'"

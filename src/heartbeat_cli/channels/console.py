@@ -7,8 +7,8 @@ where there is a mail transfer agent) it is `printed`: it is done, but nobody co
 import sys
 from typing import NamedTuple
 
-from heartbeat_cli.domain.delivery import Printed
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.delivery import Printed
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.errors import DeliveryError
 

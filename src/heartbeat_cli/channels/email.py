@@ -17,8 +17,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from heartbeat_cli.domain import mail_address
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting import mail_address
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError, Unobservable
 
@@ -84,7 +84,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
     from heartbeat_cli.channels import _letter
     from heartbeat_cli.channels._line import MOST, Line
-    from heartbeat_cli.dial import DialError
+    from heartbeat_cli.system.tcp import DialError
 
     mail = _letter.compose(message, settings.from_, settings.to)
     place = f"{settings.host}:{settings.port or _PORTS[settings.security]}"

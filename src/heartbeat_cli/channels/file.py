@@ -14,9 +14,9 @@ import os
 import stat
 from typing import NamedTuple
 
-from heartbeat_cli import trusted
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.system import trusted
 
 _TAIL = 262_144  # bytes at the end of the file that are searched for a message written before
 

@@ -18,12 +18,12 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import Severity
-from heartbeat_cli.domain.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.telegram_text import Part
+    from heartbeat_cli.domain.alerting.telegram_text import Part
 
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _CHAT = re.compile(r"-?[0-9]+|@[A-Za-z0-9_]+")
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli import http_call
+    from heartbeat_cli.http import call as http_call
 
     found = []
     if not _TOKEN.fullmatch(settings.token):
@@ -71,7 +71,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Send the message, in several parts where it has to be, and say what had to be done differently; raises
     DeliveryError when it was not taken."""
-    from heartbeat_cli.domain import markup, telegram_text
+    from heartbeat_cli.domain.alerting import markup, telegram_text
 
     chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
     parts = telegram_text.fit(message.html)
@@ -120,8 +120,8 @@ class _Chat:
         raise self._refused(reply)
 
     def _ask(self, part: "Part") -> Reply:
-        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
+        from heartbeat_cli.http import call as http_call
 
         asked: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
         asked |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
@@ -157,8 +157,8 @@ class _Chat:
         return True
 
     def _refused(self, reply: Reply) -> DeliveryError:
-        from heartbeat_cli import http_call
         from heartbeat_cli.channels import _post
+        from heartbeat_cli.http import call as http_call
         from heartbeat_cli.redact import redact
 
         host = http_call.host(self._settings.base_url)

@@ -20,11 +20,11 @@ import json
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.http_call import Answer
+    from heartbeat_cli.http.call import Answer
 
 _AGAIN = (408, 425, 429)
 _MENDABLE = (401, 403, 404, 407)
@@ -51,7 +51,7 @@ class Settings(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    from heartbeat_cli import http_call
+    from heartbeat_cli.http import call as http_call
 
     found = []
     if http_call.host(settings.url) is None:
@@ -66,8 +66,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     """Post it; raises DeliveryError when it was not taken."""
-    from heartbeat_cli import http_call
     from heartbeat_cli.channels import _post
+    from heartbeat_cli.http import call as http_call
 
     data = body(message)
     headers = _headers(settings, message, data)

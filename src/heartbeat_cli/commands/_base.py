@@ -26,14 +26,15 @@ class App:
 
     @cached_property
     def config(self) -> Any:
-        from heartbeat_cli import config
+        from heartbeat_cli.config import load
 
-        path = config.find(self.path, say)
+        path = load.find(self.path, say)
         if path is not None:
-            return config.read(path)
-        from heartbeat_cli import discovery, places
+            return load.read(path)
+        from heartbeat_cli.config import places
+        from heartbeat_cli.discovery import discover
 
-        return config.load(discovery.default_tables(), places.BUILT_IN)
+        return load.load(discover.default_tables(), places.BUILT_IN)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -44,7 +45,7 @@ class App:
     def _folder(self) -> Any:
         """Where this configuration keeps the mirror and the spool of its store. Raises HeartbeatError when another user
         could change what is there."""
-        from heartbeat_cli import places
+        from heartbeat_cli.config import places
 
         places.require_ours(self.config)
         return places.of_store(self.config)
@@ -71,7 +72,7 @@ class App:
             db.close()
 
     def _open(self, url: str) -> Any:
-        from heartbeat_cli.store import schema
+        from heartbeat_cli.store.sql import schema
 
         db = schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
         db.for_components(len(self.config.components))
@@ -104,7 +105,7 @@ class App:
     def _open_spool(self) -> Any:
         """The spool that is in use, or None: also when it cannot be read, because then the store is the newest."""
         from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import spool
+        from heartbeat_cli.store.standby import spool
 
         for path in reversed(spool.existing(self._folder)):
             with suppress(StoreError):
@@ -118,8 +119,9 @@ class App:
     def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """The keeper of the store, for a pass that writes: only one such pass at a time on a host. `begin` is called
         when it is this one's turn."""
-        from heartbeat_cli import lock, places
-        from heartbeat_cli.store.keeper import Keeper
+        from heartbeat_cli.config import places
+        from heartbeat_cli.store.standby.keeper import Keeper
+        from heartbeat_cli.system import lock
 
         places.require_ours(self.config)
         with (
@@ -137,7 +139,8 @@ class App:
 
     def _judge(self, db: Any, covered: Any) -> None:
         """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""
-        from heartbeat_cli.passes import detect, outage
+        from heartbeat_cli.passes.detect import detect
+        from heartbeat_cli.passes.housekeeping import outage
 
         detect.detect(db, self.config, self.now())
         if covered is not None:
@@ -145,7 +148,7 @@ class App:
 
     def _rewound(self, db: Any, what: Any) -> None:
         """The store knew less than this host, and has just been brought up to that."""
-        from heartbeat_cli.passes import rewound
+        from heartbeat_cli.passes.housekeeping import rewound
 
         rewound.tell(db, self.config, what, self.now())
 
@@ -161,7 +164,7 @@ class App:
         """The store, for a verb that writes a row or two no pass writes: it need not wait for a pass to end. Only while
         the store is away, or what was kept without it is yet to be replayed, it has to take its turn."""
         from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import spool
+        from heartbeat_cli.store.standby import spool
 
         db = None
         if not spool.existing(self._folder):
@@ -179,9 +182,10 @@ class App:
 
     def remember(self, db: Any) -> None:
         """Should the store go away before the next pass, that pass must know of what has just been said."""
-        from heartbeat_cli import lock, places
+        from heartbeat_cli.config import places
         from heartbeat_cli.errors import StoreError
-        from heartbeat_cli.store import mirror, restored
+        from heartbeat_cli.store.standby import mirror, restored
+        from heartbeat_cli.system import lock
 
         path = self._folder / mirror.NAME
         turn = lock.Shared(places.own(self.config), lock.MIRROR)
@@ -194,8 +198,8 @@ class App:
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
+        from heartbeat_cli.config.settings import nearest
         from heartbeat_cli.domain.component import matching
-        from heartbeat_cli.settings import nearest
 
         chosen, missed = matching(names, self.config.components)
         if missed:

@@ -13,19 +13,20 @@ from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.incident import Attempt
-    from heartbeat_cli.lock import Busy
-    from heartbeat_cli.passes.detect import Verdict
-    from heartbeat_cli.ping import Ping
-    from heartbeat_cli.store.database import Database
-    from heartbeat_cli.store.keeper import Keeper
+    from heartbeat_cli.passes.detect.detect import Verdict
+    from heartbeat_cli.passes.housekeeping.ping import Ping
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
+    from heartbeat_cli.system.lock import Busy
 
 Tell = Callable[[str], None]
 
 
 def whole_pass(app: App, verbose: bool) -> int:
     """One pass; its exit code. What is wrong with components is told by alerts. Raises HeartbeatError."""
-    from heartbeat_cli import lock, places
-    from heartbeat_cli.ping import Ping
+    from heartbeat_cli.config import places
+    from heartbeat_cli.passes.housekeeping.ping import Ping
+    from heartbeat_cli.system import lock
 
     tell = say if verbose else lambda text: None
     begun = time.monotonic()
@@ -63,8 +64,8 @@ def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
 
 def _lock_is_free(app: App, keeper: "Keeper") -> None:
     """People were notified that the lock was held: notify them that it is free."""
-    from heartbeat_cli import places
-    from heartbeat_cli.passes import lock_held
+    from heartbeat_cli.config import places
+    from heartbeat_cli.passes.housekeeping import lock_held
 
     keeper.do(lambda db: lock_held.over(db, app.config, places.own(app.config), app.now()), app.now())
 
@@ -82,10 +83,12 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
 def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     """The pass; what it came to, in a few words."""
     from heartbeat_cli.commands._deliver import Post, line, summed_up
-    from heartbeat_cli.passes import check, detect, outage, tidy
+    from heartbeat_cli.passes.check import check
+    from heartbeat_cli.passes.detect import detect
+    from heartbeat_cli.passes.housekeeping import outage, tidy
 
     config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.see(db, config, now()), now())
+    seen = keeper.do(lambda db: check.see(db, config, now(), prepare=to_prepare(config)), now())
     tell(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
@@ -117,12 +120,26 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
 
 
+def to_prepare(config: Any) -> tuple[Callable[[], object], ...]:
+    """What takes long to import, for the faults that the checks are about to find."""
+
+    def recovery() -> None:
+        from heartbeat_cli.passes.recover import recover  # noqa: F401
+
+    def messages() -> None:
+        from heartbeat_cli.views import messages
+
+        messages.prepare(config.heartbeat.locale, config.heartbeat.templates)
+
+    return recovery, messages
+
+
 def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
     """While the environment names a proxy: that it is not followed."""
-    from heartbeat_cli import proxies
+    from heartbeat_cli.http import proxies
 
     if proxies.ignored(config.heartbeat.proxy, os.environ):
-        from heartbeat_cli.passes import proxy_remark
+        from heartbeat_cli.passes.housekeeping import proxy_remark
 
         if remark := proxy_remark.due(keeper.db, config, now):
             say(f"heartbeat: {remark}")
@@ -140,8 +157,8 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
     """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts. Whether anything
     was written: while something stays down, most passes only find that there is nothing to do."""
     from heartbeat_cli.commands._recover import line
-    from heartbeat_cli.passes import recover
-    from heartbeat_cli.store import recoveries
+    from heartbeat_cli.passes.recover import recover
+    from heartbeat_cli.store.state import recoveries
 
     def keep(attempt: "Attempt") -> None:
         keeper.note(lambda db: recoveries.save(db, attempt), app.now())

@@ -18,11 +18,11 @@ def component_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
     from click.shell_completion import CompletionItem
 
-    from heartbeat_cli import config
+    from heartbeat_cli.config import load
     from heartbeat_cli.errors import UsageError
 
     try:
-        path = config.find(ctx.find_root().params.get("config"))
+        path = load.find(ctx.find_root().params.get("config"))
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["components"] if path else {}
         named = {id_: str(table.get("name", table.get("kind", ""))) for id_, table in tables.items()}
         kinds = {str(table["kind"]): "every component of this kind" for table in tables.values() if "kind" in table}

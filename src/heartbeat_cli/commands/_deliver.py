@@ -10,9 +10,9 @@ from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import StoreError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.deliver import Delivered, Delivering
-    from heartbeat_cli.store.database import Database
-    from heartbeat_cli.store.keeper import Keeper
+    from heartbeat_cli.passes.deliver.deliver import Delivered, Delivering
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
 
 _AT_ONCE = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
 _FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
@@ -23,7 +23,8 @@ class Post:
     """The delivering of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
-        from heartbeat_cli import lock, places
+        from heartbeat_cli.config import places
+        from heartbeat_cli.system import lock
 
         self._app, self._keeper = app, keeper
         self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
@@ -44,11 +45,11 @@ class Post:
 
     def _look(self, db: "Database") -> None:
         """Make ready to deliver, if something waits."""
-        from heartbeat_cli.store import alerts
+        from heartbeat_cli.store.outbox import alerts
 
         self._looked = True
         if self._delivering is None and alerts.is_waiting(db):
-            from heartbeat_cli.passes.deliver import Delivering
+            from heartbeat_cli.passes.deliver.deliver import Delivering
 
             self._delivering = Delivering(self._app.config, self._app.now)
 
@@ -78,9 +79,9 @@ class Post:
     def _tell_a_spool(self) -> None:
         """Another pass may have found the store away meanwhile and begun a spool, from a mirror that knows nothing of
         what has been sent since. Call it when the mirror knows: a spool that begins later does, too."""
-        from heartbeat_cli import places
-        from heartbeat_cli.lock import Busy
-        from heartbeat_cli.store import spool
+        from heartbeat_cli.config import places
+        from heartbeat_cli.store.standby import spool
+        from heartbeat_cli.system.lock import Busy
 
         if not self._keeper.noted or not spool.existing(places.of_store(self._app.config)):
             return
@@ -90,8 +91,8 @@ class Post:
                     keeper.note(outcome, self._app.now())
 
     def _rest(self, delivering: "Delivering", outside: bool) -> None:
-        from heartbeat_cli.passes.deliver import WHOLE
-        from heartbeat_cli.passes.send import TIMEOUT
+        from heartbeat_cli.passes.deliver.deliver import WHOLE
+        from heartbeat_cli.passes.deliver.send import TIMEOUT
 
         self.go(WHOLE if outside else _FROM_SPOOL)
         delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
@@ -121,8 +122,8 @@ class Post:
         """The store failed after the lock had been given back: what has been sent, and is being sent, is written under
         the lock, into the spool if need be, and the rest goes out from there. Raises the error when the lock is not to
         be had: then what is on its way goes out once more, when its lease is over."""
-        from heartbeat_cli.lock import Busy
-        from heartbeat_cli.passes.send import TIMEOUT
+        from heartbeat_cli.passes.deliver.send import TIMEOUT
+        from heartbeat_cli.system.lock import Busy
 
         delivering.finish(self._unkept.append, TIMEOUT)
         try:

@@ -7,7 +7,7 @@ from heartbeat_cli.errors import HeartbeatError, StoreError
 
 if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App
-    from heartbeat_cli.lock import Busy
+    from heartbeat_cli.system.lock import Busy
 
 
 class LockHeld(HeartbeatError):
@@ -16,7 +16,7 @@ class LockHeld(HeartbeatError):
 
 def refuse_to_wait(app: "App", busy: "Busy") -> None:
     """Raises LockHeld, after people have been told, when whoever holds the lock has had it for too long."""
-    from heartbeat_cli.passes import lock_held
+    from heartbeat_cli.passes.housekeeping import lock_held
 
     if not lock_held.too_long(app.config, busy):
         return
@@ -27,10 +27,10 @@ def refuse_to_wait(app: "App", busy: "Busy") -> None:
 
 
 def _tell(app: "App", busy: "Busy") -> None:
-    from heartbeat_cli import places
-    from heartbeat_cli.passes import lock_held
-    from heartbeat_cli.passes.deliver import deliver
-    from heartbeat_cli.store import spool
+    from heartbeat_cli.config import places
+    from heartbeat_cli.passes.deliver.deliver import deliver
+    from heartbeat_cli.passes.housekeeping import lock_held
+    from heartbeat_cli.store.standby import spool
 
     if spool.existing(places.of_store(app.config)):
         return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store

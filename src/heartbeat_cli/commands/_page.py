@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli import trusted
 from heartbeat_cli.commands._base import App, say
 from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.system import trusted
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.board import Board
+    from heartbeat_cli.domain.reporting.board import Board
 
 _OWN, _PUBLIC = 0o600, 0o644
 _SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
@@ -23,7 +23,8 @@ def refresh(app: App, db: Any, now: float) -> None:
     own = app.config.dashboard
     if own.file is None and own.badges is None:
         return
-    from heartbeat_cli import once, places
+    from heartbeat_cli.config import places
+    from heartbeat_cli.system import once
 
     told = places.own(app.config) / "dashboard.trouble"
     try:
@@ -44,7 +45,7 @@ def gathered(app: App, db: Any, now: float) -> "Board":
     """What the page and the badges are made of, as it is at `now`."""
     from zoneinfo import ZoneInfo
 
-    from heartbeat_cli.store import board
+    from heartbeat_cli.store.board import board
 
     config = app.config
     return board.read(db, config, ZoneInfo(config.timezone), now)
@@ -58,7 +59,7 @@ def text(app: App, board: "Board", now: float) -> str:
 
 
 def _due(own: Any, db: Any, now: float) -> bool:
-    from heartbeat_cli.store import board
+    from heartbeat_cli.store.board import board
 
     # The page is written last: while it is young, so are the badges.
     target = Path(own.file).expanduser() if own.file is not None else Path(own.badges).expanduser() / "_all.svg"
@@ -97,7 +98,7 @@ def _remove(paths: Iterable[Path], sign: str) -> None:
 
 def write(app: App, target: str, content: str, now: float) -> None:
     """Write a file whole, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
-    from heartbeat_cli.files import write_whole
+    from heartbeat_cli.system.files import write_whole
 
     path = Path(target).expanduser()
     try:

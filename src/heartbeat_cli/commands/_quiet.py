@@ -23,7 +23,7 @@ def minutes_option() -> Callable[[Any], Any]:
 
 def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
     """Begin (`target`), end (`ends`) or list (neither) the quiet times of a kind."""
-    from heartbeat_cli.store import silences
+    from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
     if target is not None and ends is not None:
@@ -52,9 +52,9 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
 
 def _require(app: App, db: Any, target: str) -> None:
     """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
+    from heartbeat_cli.config.settings import nearest
     from heartbeat_cli.domain.component import goes_to, matching
-    from heartbeat_cli.settings import nearest
-    from heartbeat_cli.store import gaps
+    from heartbeat_cli.store.history import gaps
 
     if not matching([target], app.config.components)[1]:
         return
@@ -65,7 +65,7 @@ def _require(app: App, db: Any, target: str) -> None:
 
 
 def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:
-    from heartbeat_cli.store import silences
+    from heartbeat_cli.store.state import silences
 
     if kind == "maintenance" and id_ in app.config.maintenance:
         raise UsageError(f"{id_} is planned in {app.config.source}: change [maintenance.{id_}] there")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.recover import Step
+    from heartbeat_cli.passes.recover.recover import Step
 
 
 def line(step: "Step") -> str:

@@ -15,7 +15,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     """Acknowledge the open incidents of some components: somebody is on it. Without arguments, list open incidents."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
-    from heartbeat_cli.store import states
+    from heartbeat_cli.store.state import states
     from heartbeat_cli.views.wording import local_time
 
     if undo and not names:

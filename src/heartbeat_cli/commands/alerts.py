@@ -12,7 +12,7 @@ from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.store.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import Wanted
     from heartbeat_cli.views.voice import Voice
 
 _GRAVE = get_args(Severity)
@@ -50,7 +50,7 @@ def command(
       heartbeat alerts --undelivered
       heartbeat alerts main@17953
     """
-    from heartbeat_cli.store.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import Wanted
 
     if alert is not None:
         if names or types or severity or since or until or undelivered:
@@ -67,7 +67,7 @@ def command(
 
 
 def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: str) -> int:
-    from heartbeat_cli.store import alert_list
+    from heartbeat_cli.store.outbox import alert_list
     from heartbeat_cli.views import alert_list as view
 
     with app.store(history=True) as db:
@@ -87,7 +87,7 @@ def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: 
 
 
 def _one(app: App, beginning: str, form: str) -> int:
-    from heartbeat_cli.store import alert_list, sends
+    from heartbeat_cli.store.outbox import alert_list, sends
     from heartbeat_cli.views import alert_list as view
     from heartbeat_cli.views import messages
 
@@ -125,7 +125,7 @@ def _components(app: App, db: Any, names: tuple[str, ...]) -> list[str]:
     from fnmatch import fnmatchcase
 
     from heartbeat_cli.domain.component import matching
-    from heartbeat_cli.store import alert_list
+    from heartbeat_cli.store.outbox import alert_list
 
     chosen, missed = matching(names, app.config.components)
     known = alert_list.components(db) if missed else []
@@ -141,9 +141,9 @@ def _moment(app: App, text: str | None, option: str) -> float | None:
     """A time as a person says it: so long ago, a day (its beginning; with --until its end), or a moment."""
     from zoneinfo import ZoneInfo
 
-    from heartbeat_cli.domain.schedule import epoch
-    from heartbeat_cli.domain.windows import as_seconds
-    from heartbeat_cli.passes.report import period, today
+    from heartbeat_cli.domain.alerting.schedule import epoch
+    from heartbeat_cli.domain.alerting.windows import as_seconds
+    from heartbeat_cli.passes.report.report import period, today
 
     if text is None:
         return None

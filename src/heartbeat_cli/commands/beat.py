@@ -26,9 +26,9 @@ def command(
     Example, in a crontab:
       0 3 * * * backup.sh; heartbeat beat backup --exit-code $?
     """
+    from heartbeat_cli.config.settings import nearest
     from heartbeat_cli.domain.plain import bounded
-    from heartbeat_cli.settings import nearest
-    from heartbeat_cli.store import beats
+    from heartbeat_cli.store.state import beats
 
     if start + fail + (exit_code is not None) > 1:
         raise UsageError("--start, --fail and --exit-code exclude each other")

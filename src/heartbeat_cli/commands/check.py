@@ -26,8 +26,8 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
       heartbeat check --component agent --format json
     """
     from heartbeat_cli.domain.component import watched_by
-    from heartbeat_cli.passes import check
-    from heartbeat_cli.store import states
+    from heartbeat_cli.passes.check import check
+    from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
     wanted = app.watched() if everything else app.components(names) if names else None

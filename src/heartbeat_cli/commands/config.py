@@ -25,7 +25,7 @@ def check(app: App) -> None:
     channel it stands in. A PostgreSQL on another host that need not prove who it is gets a warning on standard error.
     """
     from heartbeat_cli.domain.plain import counted
-    from heartbeat_cli.passes import connections
+    from heartbeat_cli.passes.doctor import connections
 
     config = app.config
     if config.lacking:
@@ -46,7 +46,8 @@ def _stranded(app: App) -> list[str]:
 
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.errors import StoreError
-    from heartbeat_cli.store import channels, database
+    from heartbeat_cli.store.outbox import channels
+    from heartbeat_cli.store.sql import database
 
     store = app.config.store
     if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).expanduser().exists():

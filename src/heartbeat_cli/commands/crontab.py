@@ -29,7 +29,7 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
     Example:
       heartbeat strategy set aggressive && heartbeat crontab --install
     """
-    from heartbeat_cli import cron
+    from heartbeat_cli.system import cron
 
     if install and remove:
         raise UsageError("--install and --remove exclude each other")
@@ -46,24 +46,23 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
 
 
 def _lines(app: App, jitter: float) -> str:
-    from heartbeat_cli import cron
-    from heartbeat_cli.domain import crontab
+    from heartbeat_cli.domain.kinds import crontab
+    from heartbeat_cli.system import cron
 
-    every = wanted_tick(app)
+    every, own = wanted_tick(app), app.config.heartbeat
+    job = cron.job(config_path(), state_dir=own.state_dir is not None, timezone=own.timezone is not None)
     try:
-        return crontab.block(
-            cron.job(app.config, config_path()), every, crontab.offset(app.config.observer, jitter, every)
-        )
+        return crontab.block(job, every, crontab.offset(app.config.observer, jitter, every))
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
 def wanted_tick(app: App, quiet: bool = False) -> int:
     """Seconds between two starts that the strategy in force and this host's components ask for."""
-    from heartbeat_cli.domain import crontab
     from heartbeat_cli.domain.component import watched_by
+    from heartbeat_cli.domain.kinds import crontab
     from heartbeat_cli.domain.strategy import STRATEGIES
-    from heartbeat_cli.passes import check
+    from heartbeat_cli.passes.check import check
 
     config = app.config
     try:
@@ -83,15 +82,15 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
 
 def config_path() -> Path | None:
     """The configuration file in use."""
-    from heartbeat_cli import config
+    from heartbeat_cli.config import load
 
-    return config.find(click.get_current_context().find_root().params.get("config"))
+    return load.find(click.get_current_context().find_root().params.get("config"))
 
 
 def _change(old: bytes, lines: str | None) -> None:
     """Install the merged crontab, if it differs."""
-    from heartbeat_cli import cron
-    from heartbeat_cli.domain import crontab
+    from heartbeat_cli.domain.kinds import crontab
+    from heartbeat_cli.system import cron
 
     try:
         new = crontab.merged(old, lines)

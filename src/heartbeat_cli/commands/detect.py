@@ -16,7 +16,7 @@ def command(app: App, form: str, dry_run: bool) -> int:
     recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
     """
     from heartbeat_cli.commands._deliver import deliver
-    from heartbeat_cli.passes import detect
+    from heartbeat_cli.passes.detect import detect
 
     with app.keeper() as keeper:
         now = app.now()

@@ -11,7 +11,7 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.coverage import Watch
+    from heartbeat_cli.domain.checking.coverage import Watch
     from heartbeat_cli.domain.finding import Finding
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
@@ -43,7 +43,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes import connections, examine, hosts, owners, rights, starters
+    from heartbeat_cli.passes.doctor import checks, connections, hosts, owners, permissions, starters
 
     try:
         config = app.config
@@ -51,27 +51,27 @@ def _findings(app: App) -> "Iterator[Finding]":
         for line in error.problems:
             yield Finding("config", "bad", line, "mend the file; `heartbeat kinds` shows what it may hold")
         return
-    yield from examine.configuration(config, config_path())
+    yield from checks.configuration(config, config_path())
     yield from owners.texts(config)
-    yield from examine.state_folder(config)
-    stores = list(examine.store(app.configured_store(), config.store))
+    yield from checks.state_folder(config)
+    stores = list(checks.store(app.configured_store(), config.store))
     yield from stores
     if all(one.level == "ok" for one in stores):
         yield from hosts.named(config, _observers(app))
-    yield from examine.components(config, app.now())
+    yield from checks.components(config, app.now())
     yield from connections.findings(config)
-    yield from examine.channels(config)
-    yield from examine.proxy(config, os.environ)
-    yield from rights.docker(config, os.environ)
-    yield from rights.systemd(config)
-    yield from rights.ladders(config)
+    yield from checks.channels(config)
+    yield from checks.proxy(config, os.environ)
+    yield from permissions.docker(config, os.environ)
+    yield from permissions.systemd(config)
+    yield from permissions.ladders(config)
     yield from starters.examine(config, wanted_tick(app, quiet=True), _watch(app), app.now())
-    yield from examine.time_zone(config, app.now())
+    yield from checks.time_zone(config, app.now())
 
 
 def _observers(app: App) -> Collection[str]:
     """The hosts that have made a pass into the store."""
-    from heartbeat_cli.store import gaps
+    from heartbeat_cli.store.history import gaps
 
     with suppress(StoreError), app.configured_store() as db:
         return gaps.watches(db)
@@ -80,7 +80,7 @@ def _observers(app: App) -> Collection[str]:
 
 def _watch(app: App) -> "Watch | None":
     """How far this host's regular passes have come."""
-    from heartbeat_cli.store import gaps
+    from heartbeat_cli.store.history import gaps
 
     with suppress(StoreError), app.configured_store() as db:
         return gaps.watch(db, app.config.observer)

@@ -10,7 +10,7 @@ from heartbeat_cli.commands._app import say
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.config import Config
+    from heartbeat_cli.config.types import Config
 
 _EXAMPLE = "heartbeat.example.toml"
 _NEXT = {
@@ -69,7 +69,8 @@ def _there(target: str) -> str:
 
 
 def _discovered() -> _Draft:
-    from heartbeat_cli import discovery, sections
+    from heartbeat_cli.config import sections
+    from heartbeat_cli.discovery import discover as discovery
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.views import discovered
 
@@ -90,7 +91,7 @@ def _example() -> str:
 
 def _warn(unheard: str) -> None:
     """Say why no alert would reach a person, and what to do."""
-    from heartbeat_cli.domain.schedulers import ADD_CHANNEL, ADD_MTA
+    from heartbeat_cli.domain.kinds.schedulers import ADD_CHANNEL, ADD_MTA
 
     if unheard:
         say(f"BAD: {unheard}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
@@ -99,8 +100,8 @@ def _warn(unheard: str) -> None:
 def _unheard(kinds: list[str]) -> str:
     """Why no alert would reach a person by channels of these kinds, "" when one may: what is printed under cron is
     mailed, where something can mail it."""
-    from heartbeat_cli import cron, schedulers
-    from heartbeat_cli.domain.schedulers import unheard
+    from heartbeat_cli.domain.kinds.schedulers import unheard
+    from heartbeat_cli.system import cron, schedulers
 
     try:
         crontab = cron.read()
@@ -113,15 +114,15 @@ def _must_load(text: str) -> "Config":
     """The configuration that the text is: a file that heartbeat itself refuses must never be written."""
     import tomllib
 
-    from heartbeat_cli import config
+    from heartbeat_cli.config import load
 
-    return config.load(tomllib.loads(text), "the new configuration")
+    return load.load(tomllib.loads(text), "the new configuration")
 
 
 def _write(path: Path, text: str, force: bool) -> None:
     """Whole or not at all, and without --force never over a file that came up meanwhile."""
-    from heartbeat_cli import trusted
-    from heartbeat_cli.files import write_whole
+    from heartbeat_cli.system import trusted
+    from heartbeat_cli.system.files import write_whole
 
     reserved = False
     try:

@@ -17,11 +17,11 @@ def command(names: tuple[str, ...], form: str) -> None:
     Example:
       heartbeat kinds agent common
     """
-    from heartbeat_cli import kinds_help
+    from heartbeat_cli.config import manual
+    from heartbeat_cli.config.settings import nearest
     from heartbeat_cli.errors import UsageError
-    from heartbeat_cli.settings import nearest
 
-    pages = kinds_help.pages()
+    pages = manual.pages()
     known = [page.kind.strip("[]") for page in pages]
     wanted = [name.strip("[]") for name in names]
     for name in wanted:
@@ -31,4 +31,4 @@ def command(names: tuple[str, ...], form: str) -> None:
     if form == "json":
         print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])
     else:
-        click.echo("\n\n".join(kinds_help.text(page) for page in chosen))
+        click.echo("\n\n".join(manual.text(page) for page in chosen))

@@ -20,7 +20,7 @@ def command(app: App, output: str | None) -> int:
     Example:
       heartbeat metrics -o /var/lib/prometheus/node-exporter/heartbeat.prom
     """
-    from heartbeat_cli.store import figures
+    from heartbeat_cli.store.board import figures
     from heartbeat_cli.views import prometheus
 
     with app.store() as db:
@@ -29,7 +29,7 @@ def command(app: App, output: str | None) -> int:
     if output in (None, "-"):
         click.echo(text, nl=False)
         return 0
-    from heartbeat_cli.files import write_whole
+    from heartbeat_cli.system.files import write_whole
 
     try:
         write_whole(output, text, _MODE)

@@ -8,8 +8,8 @@ from heartbeat_cli.commands._app import App, pass_app, say, show
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.alert import Alert
-    from heartbeat_cli.domain.delivery import State
+    from heartbeat_cli.domain.alerting.alert import Alert
+    from heartbeat_cli.domain.alerting.delivery import State
 
 
 @click.command("notify")
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command(app: App, channel: str | None) -> int:
     """Deliver what is waiting in the outbox. Exit code 1 when something is still undelivered."""
     from heartbeat_cli.commands._deliver import deliver, line
-    from heartbeat_cli.store import outbox
+    from heartbeat_cli.store.outbox import outbox
 
     if channel is not None:
         return _test(app, channel)
@@ -32,11 +32,11 @@ def command(app: App, channel: str | None) -> int:
 
 
 def _test(app: App, channel: str) -> int:
-    from heartbeat_cli.domain.delivery import Printed, State
+    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.domain.alerting.delivery import Printed, State
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.passes import send
+    from heartbeat_cli.passes.deliver import send
     from heartbeat_cli.redact import redact
-    from heartbeat_cli.settings import nearest
     from heartbeat_cli.views import messages
 
     config = app.config
@@ -58,7 +58,7 @@ def _test(app: App, channel: str) -> int:
 
 def _alert(app: App, channel: str) -> "Alert":
     """What a test tells."""
-    from heartbeat_cli.domain.alert import Alert
+    from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.views.wording import word
 
     now, locale = app.now(), app.config.heartbeat.locale
@@ -71,8 +71,8 @@ def _keep(
     app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
 ) -> None:
     """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
-    from heartbeat_cli.domain.delivery import Fate
-    from heartbeat_cli.store import outcomes, trials
+    from heartbeat_cli.domain.alerting.delivery import Fate
+    from heartbeat_cli.store.outbox import outcomes, trials
 
     outcome = outcomes.Outcome(app.now(), app.config.observer, Fate(state), error, note, took)
     try:

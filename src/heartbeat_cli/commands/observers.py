@@ -8,7 +8,7 @@ from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
 from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.hosts import Standing
+    from heartbeat_cli.domain.detection.hosts import Standing
 
 
 @click.command("observers")
@@ -21,7 +21,7 @@ def command(app: App, gone: str | None, form: str) -> int:
     A host that has made none for three times its own distance, and five minutes at least, is silent; the others tell
     of it once, and once when it is back. Exit code 1 when one is silent.
     """
-    from heartbeat_cli.store import observers
+    from heartbeat_cli.store.quorum import observers
 
     if gone is not None:
         return _forget(app, gone)
@@ -66,8 +66,9 @@ def _show(app: App, found: list[dict[str, Any]], now: float) -> None:
 
 
 def _forget(app: App, host: str) -> int:
-    from heartbeat_cli.settings import nearest
-    from heartbeat_cli.store import company, gaps
+    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.store.history import gaps
+    from heartbeat_cli.store.quorum import peers
 
     if host == app.config.observer:
         raise UsageError(f"{host} is this host: take it out of cron, and forget it from another one")
@@ -76,7 +77,7 @@ def _forget(app: App, host: str) -> int:
             with db.transaction():
                 if not gaps.forget_watch(db, host):
                     raise UsageError(f"no observer {host!r}{nearest(host, gaps.watches(db))}")
-                company.forget(db, host)
+                peers.forget(db, host)
             app.remember(db)
     except StoreError as error:
         raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error

@@ -10,17 +10,17 @@ from heartbeat_cli.errors import HeartbeatError
 @pass_app
 def command(app: App) -> None:
     """Forget what is older than [retention] says: single heartbeats, metrics, incidents."""
-    from heartbeat_cli.passes import watching
-    from heartbeat_cli.store import retention
+    from heartbeat_cli.passes.check import clock
+    from heartbeat_cli.store.history import retention
 
     with app.working_store() as db:
         now = app.now()
-        if reason := watching.suspicion(db, app.config.observer, now):
+        if reason := clock.suspicion(db, app.config.observer, now):
             raise HeartbeatError(
                 f"prune: nothing dropped, this host's clock is suspect: {reason}; set the clock right, or, if it is,"
                 " prune again after an hour of regular passes"
             )
-        if reason := watching.held_by_another(db, app.config.observer, now):
+        if reason := clock.held_by_another(db, app.config.observer, now):
             raise HeartbeatError(
                 f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
             )

@@ -25,7 +25,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
       heartbeat recover --component gateway --force
     """
     from heartbeat_cli.commands._recover import line
-    from heartbeat_cli.passes import recover
+    from heartbeat_cli.passes.recover import recover
 
     if force and not names:
         raise UsageError("--force wants --component: say what to recover")

@@ -42,7 +42,7 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
     Example:
       heartbeat replay --date 2026-11-22 --set fail_threshold=5 --set db.fail_threshold=2
     """
-    from heartbeat_cli.domain.replay import replay
+    from heartbeat_cli.domain.detection.replay import replay
 
     if day and path:
         raise UsageError("--date goes without --from-file")
@@ -58,8 +58,8 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
-    from heartbeat_cli.sections import COMMON_LIMITS
-    from heartbeat_cli.settings import nearest, shown
+    from heartbeat_cli.config.sections import COMMON_LIMITS
+    from heartbeat_cli.config.settings import nearest, shown
 
     components = dict(app.config.components)
     for change in changes:
@@ -90,8 +90,9 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
 
     What touches the day may have begun before and ended after it."""
     from heartbeat_cli.commands.report import one_day
-    from heartbeat_cli.passes.report import period
-    from heartbeat_cli.store import states, summary
+    from heartbeat_cli.passes.report.report import period
+    from heartbeat_cli.store.history import summary
+    from heartbeat_cli.store.state import states
 
     local = one_day(app, day, "--date")
     span = period(local, local, app.config.timezone)
@@ -105,10 +106,10 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
 
 def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
     """The heartbeats as detection takes them: of what several hosts look at, what they say together."""
-    from heartbeat_cli.domain.quorum import Council, Vote
-    from heartbeat_cli.store import company
+    from heartbeat_cli.domain.detection.quorum import Council, Vote
+    from heartbeat_cli.store.quorum import peers
 
-    councils = {id_: Council(company.quorum_of(one), company.reaches(one)) for id_, one in components.items()}
+    councils = {id_: Council(peers.quorum_of(one), peers.reaches(one)) for id_, one in components.items()}
     for id_, at, status, _, error, observer in rows:
         if id_ in councils and (seen := councils[id_].hear(Vote(observer, at, status, error))) is not None:
             yield id_, seen
@@ -168,8 +169,8 @@ def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
 
 def _parsed(line: bytes) -> Any:
     from heartbeat_cli.domain import foreign_json
-    from heartbeat_cli.domain.fault_detection import Observation
-    from heartbeat_cli.domain.result import STATUSES
+    from heartbeat_cli.domain.checking.result import STATUSES
+    from heartbeat_cli.domain.detection.fault_detection import Observation
 
     row = foreign_json.parse(line.decode("utf-8-sig"))
     if not isinstance(row, dict):

@@ -65,7 +65,7 @@ def command(
       heartbeat report --week --send
       heartbeat report --from 2026-11-01 --to 2026-11-30 --format json -o november.json
     """
-    from heartbeat_cli.passes import report
+    from heartbeat_cli.passes.report import report
 
     if again and not send:
         raise UsageError("--again goes with --send")
@@ -82,7 +82,7 @@ def command(
 
 
 def _made(app: App, period: Any) -> Any:
-    from heartbeat_cli.passes import report
+    from heartbeat_cli.passes.report import report
 
     with app.store(history=True) as db:
         return report.report(db, app.config, period, app.now())
@@ -90,7 +90,7 @@ def _made(app: App, period: Any) -> Any:
 
 def _sent(app: App, period: Any, again: bool) -> Any:
     """The summary that went out."""
-    from heartbeat_cli.passes import report
+    from heartbeat_cli.passes.report import report
 
     with app.keeper() as keeper:
         summary = keeper.do(lambda db: report.report(db, app.config, period, app.now()), app.now())
@@ -113,7 +113,7 @@ def _rendered(app: App, summary: Any, form: str) -> str:
 
 
 def _write(output: str, text: str) -> None:
-    from heartbeat_cli.files import write_whole
+    from heartbeat_cli.system.files import write_whole
 
     try:
         write_whole(output, text, 0o600)
@@ -182,7 +182,7 @@ def _month(app: App, text: str) -> Days:
 
 
 def _today(app: App) -> date:
-    from heartbeat_cli.passes.report import today
+    from heartbeat_cli.passes.report.report import today
 
     return today(app.now(), app.config.timezone)
 
@@ -212,8 +212,8 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
     that are not over goes out once, too, and does not stand for the whole."""
     from heartbeat_cli.commands._deliver import deliver
-    from heartbeat_cli.domain.alert import Alert
-    from heartbeat_cli.store import alerts
+    from heartbeat_cli.domain.alerting.alert import Alert
+    from heartbeat_cli.store.outbox import alerts
     from heartbeat_cli.views import report as view
 
     config, now = app.config, app.now()

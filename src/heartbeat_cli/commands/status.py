@@ -107,14 +107,17 @@ def _word(app: App, key: str, **values: object) -> str:
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
     """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
-    from heartbeat_cli.store import board, company, healers, passes, states
+    from heartbeat_cli.store.board import board
+    from heartbeat_cli.store.history import passes
+    from heartbeat_cli.store.quorum import healers, peers
+    from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
     components = {id_: app.config.components[id_] for id_ in wanted}
     with app.store() as db:
         now = app.now()
         known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
-        together = company.rounds(db, components.values())
+        together = peers.rounds(db, components.values())
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         orphans = healers.gone(db, components.values(), app.config.observer, now) if incidents else {}
         remarks += _nobody_reads(app) + _nobody_looks(app, db, now) + _store_away(app, db, now)
@@ -131,8 +134,8 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
 
 def _reaches(app: App, component: Any = None) -> bool:
     """Whether any of the channels (of those that hear of a component) reaches a person, and does not only print."""
-    from heartbeat_cli.domain.channel import reach_people
-    from heartbeat_cli.domain.routing import audience
+    from heartbeat_cli.domain.alerting.channel import reach_people
+    from heartbeat_cli.domain.alerting.routing import audience
 
     channels = app.config.channels
     if component is not None:
@@ -146,14 +149,15 @@ def _nobody_reads(app: App) -> list[str]:
 
 
 def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
-    from heartbeat_cli.domain.coverage import is_late
+    from heartbeat_cli.domain.checking.coverage import is_late
     from heartbeat_cli.domain.plain import duration
-    from heartbeat_cli.passes import check, watching
-    from heartbeat_cli.store import gaps, sights
+    from heartbeat_cli.passes.check import check, clock
+    from heartbeat_cli.store.history import gaps
+    from heartbeat_cli.store.quorum import peer_liveness
 
-    suspect = watching.suspicion(db, app.config.observer, now)
+    suspect = clock.suspicion(db, app.config.observer, now)
     lines, every, watches = [], check.expected_every(db, app.config), gaps.watches(db)
-    silent = sights.silent(db, app.config.observer, watches, now)
+    silent = peer_liveness.silent(db, app.config.observer, watches, now)
     for host, watch in watches.items():
         if host != app.config.observer:
             if host in silent:
@@ -171,7 +175,7 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
 def _kept_quiet(app: App, db: Any, now: float) -> list[str]:
     """What is silenced or in maintenance just now: who wonders why nobody was told reads it here."""
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store import silences
+    from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
     return [
@@ -184,7 +188,7 @@ def _kept_quiet(app: App, db: Any, now: float) -> list[str]:
 def _store_away(app: App, db: Any, now: float) -> list[str]:
     """When, in the last 24 hours, a local spool stood in for the store, and why."""
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store import spool
+    from heartbeat_cli.store.standby import spool
     from heartbeat_cli.views.wording import local_time
 
     lines = []
@@ -198,7 +202,7 @@ def _store_away(app: App, db: Any, now: float) -> list[str]:
 def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
     """The channels that take nothing: since when, why, and how much waits for them."""
     from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store import sends
+    from heartbeat_cli.store.outbox import sends
     from heartbeat_cli.views.wording import local_time
 
     return [
@@ -212,7 +216,7 @@ def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
 def _channels_gone(app: App, db: Any, now: float) -> list[str]:
     """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
     from heartbeat_cli.domain.plain import counted
-    from heartbeat_cli.store import channels
+    from heartbeat_cli.store.outbox import channels
 
     said = {
         "waiting": "not sent: unless another host has it, the next run sends through the channels there are",

@@ -24,7 +24,7 @@ def command(ctx: click.Context) -> None:
 def show(app: App, form: str = "table") -> None:
     """Show the strategy in force and the known ones."""
     from heartbeat_cli.domain.strategy import STRATEGIES
-    from heartbeat_cli.passes import check
+    from heartbeat_cli.passes.check import check
 
     with app.store() as db:
         current = check.strategy(db, app.config)
@@ -43,7 +43,7 @@ def show(app: App, form: str = "table") -> None:
 def set_(app: App, name: str) -> None:
     """Switch to the strategy NAME and remember it. `heartbeat crontab --install` makes cron follow."""
     from heartbeat_cli.domain.strategy import STRATEGIES
-    from heartbeat_cli.store import preferences
+    from heartbeat_cli.store.sql import preferences
 
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")

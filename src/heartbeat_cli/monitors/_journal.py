@@ -3,9 +3,9 @@
 import os
 from collections.abc import Sequence
 
-from heartbeat_cli import process
-from heartbeat_cli.domain import systemd
+from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.system import process
 
 _LINES = 10
 _KEPT = 1_000  # characters, the last ones

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain import health_body
-from heartbeat_cli.domain.exchange import Request, Response
+from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
-from heartbeat_cli.domain.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
@@ -231,7 +231,7 @@ def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    from heartbeat_cli.bounded_search import TooSlow, found
+    from heartbeat_cli.system.bounded_search import TooSlow, found
 
     try:
         return found(pattern, text)

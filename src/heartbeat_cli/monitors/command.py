@@ -17,10 +17,11 @@ The first line up to `|` is the error, the performance data after it become metr
 import time
 from typing import Literal, NamedTuple
 
-from heartbeat_cli import process
-from heartbeat_cli.domain import perfdata, plain
-from heartbeat_cli.domain.result import Look, Reading, Status
+from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.checking.result import Look, Reading, Status
+from heartbeat_cli.domain.kinds import perfdata
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import process
 
 _STATUS: dict[int, Status] = {0: "healthy", 1: "degraded", 2: "unhealthy"}
 _NOTHING: dict[str, str] = {}

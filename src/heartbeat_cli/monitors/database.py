@@ -22,11 +22,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from heartbeat_cli import libpq
-from heartbeat_cli.domain import postgres_health
-from heartbeat_cli.domain.postgres_health import Figures, Limits
-from heartbeat_cli.domain.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.kinds import postgres_health
+from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.postgres import libpq
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "postgres", "do": "reload", "dsn": "{dsn}"},

@@ -22,12 +22,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from heartbeat_cli.domain import docker_host, foreign_json
-from heartbeat_cli.domain.container import Verdict, health_log, judge, started_at
-from heartbeat_cli.domain.docker_host import AUTO, find
-from heartbeat_cli.domain.exchange import Fault, Request, Response
+from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.kinds import docker_host
+from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
+from heartbeat_cli.domain.kinds.docker_host import AUTO, find
 from heartbeat_cli.domain.plain import bounded, one_line
-from heartbeat_cli.domain.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 
 _MAX_BODY = 1_048_576  # labels, environment and five health outputs of 4 kB each stand in an inspect

@@ -15,15 +15,16 @@ limit, the five biggest processes are given as evidence.
     mounts = ["/", "/srv/nas"]          # default: found by itself
 """
 
+import os
 import threading
 import time
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from heartbeat_cli import mounts, procfs, rates
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.result import Look, Metric, Reading, Status
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import mounts, procfs, rates
 
 _EVIDENCE_SECONDS = 1.0
 _DISKS_SHARE = 0.6  # of the timeout: for network mounts to answer
@@ -88,10 +89,19 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def _counters() -> tuple[procfs.Snapshot, list[mounts.Mount]]:
+    """This host's counters and mounts. Raises OSError, ValueError, KeyError or IndexError where it does not tell."""
+    if os.path.exists("/proc/stat"):
+        return procfs.take(), mounts.read()
+    from heartbeat_cli.system import portable
+
+    return portable.take(), portable.mounts()
+
+
 def probe(settings: Settings, look: Look) -> Reading:
     started = time.monotonic()
     try:
-        snapshot, table = procfs.take(), mounts.read()
+        snapshot, table = _counters()
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise Unobservable(f"cannot read this host's counters: {plain.one_line(str(error))}") from None
     past = rates.recall(look.memory)
@@ -253,6 +263,6 @@ def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
     wanted = sorted({finding.about for finding in findings if finding.about})
     if not wanted:
         return {}
-    from heartbeat_cli.portable import biggest
+    from heartbeat_cli.system.portable import biggest
 
     return {f"biggest processes by {by}": biggest(by, seconds / len(wanted)) for by in wanted}

@@ -17,8 +17,8 @@ other than 0, is unhealthy until a later success. Before the first beat ever it 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
-from heartbeat_cli.domain.result import Look, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 
 WANTS_BEATS = True

@@ -21,11 +21,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli import process
-from heartbeat_cli.domain import systemd
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status, unknown
+from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.result import Look, Metric, Reading, Status, unknown
 from heartbeat_cli.monitors._journal import tail
+from heartbeat_cli.system import process
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"

@@ -17,10 +17,10 @@ import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from heartbeat_cli.dial import DialError, dial
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.result import Look, Metric, Reading, Status
+from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system.tcp import DialError, dial
 
 if TYPE_CHECKING:
     import ssl

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from heartbeat_cli.domain.alert import Alert
-from heartbeat_cli.domain.delivery import Send
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.delivery import Send
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import EVIDENCE
 from heartbeat_cli.views.rows import Row, iso
 from heartbeat_cli.views.tables import table

@@ -7,8 +7,8 @@ as its tooltip. A badge cannot tell its own age; the dashboard can.
 import html
 import unicodedata
 
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.board import Board, Known
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.reporting.board import Board, Known
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_rows import counted, groups
 from heartbeat_cli.views.voice import Voice, percent

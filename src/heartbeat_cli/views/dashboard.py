@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heartbeat_cli import __version__
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.alert import Alert, Sent
-from heartbeat_cli.domain.board import Board, Curve, Known
-from heartbeat_cli.domain.channel import reach_people
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.alerting.channel import reach_people
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.reporting.board import Board, Curve, Known
 from heartbeat_cli.views import charts, dashboard_bars, templates
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_incidents import incidents, wanted

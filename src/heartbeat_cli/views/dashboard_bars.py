@@ -7,7 +7,7 @@ covers it from the top, and a cell of which nothing is known is a grey dot on th
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.board import Board, Known, Seen
+from heartbeat_cli.domain.reporting.board import Board, Known, Seen
 from heartbeat_cli.views import charts
 from heartbeat_cli.views.voice import Voice, percent
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.domain.board import Board, wants
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.reporting.board import Board, wants
 from heartbeat_cli.views.voice import Voice
 
 _INCIDENTS = 20  # shown one by one; more are counted

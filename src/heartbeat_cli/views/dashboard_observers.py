@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from heartbeat_cli.domain.hosts import Standing
+from heartbeat_cli.domain.detection.hosts import Standing
 from heartbeat_cli.views.voice import Voice
 
 

@@ -8,12 +8,12 @@ at, or heartbeat could not look), `ok`.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.board import Board, Glance, unconfirmed
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.detection.quorum import Vote
 from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.domain.quorum import Vote
-from heartbeat_cli.domain.result import FAILURES
+from heartbeat_cli.domain.reporting.board import Board, Glance, unconfirmed
 from heartbeat_cli.views import charts, dashboard_bars
 from heartbeat_cli.views.dashboard_incidents import wanted
 from heartbeat_cli.views.rows import late_after

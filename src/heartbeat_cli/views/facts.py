@@ -6,9 +6,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.alert import ENDS, Alert
+from heartbeat_cli.domain.alerting.alert import ENDS, Alert
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity
-from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import description, local_time, recommendations
 

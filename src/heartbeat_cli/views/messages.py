@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from heartbeat_cli.domain.alert import Alert
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.markup import parse, render
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.telegram_text import LIMIT, units
 from heartbeat_cli.domain.component import Severity
-from heartbeat_cli.domain.markup import parse, render
-from heartbeat_cli.domain.message import Message
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.telegram_text import LIMIT, units
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.views import facts, templates
 from heartbeat_cli.views.voice import Voice

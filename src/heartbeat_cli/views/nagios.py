@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from heartbeat_cli.domain.perfdata import Perf, format_line
+from heartbeat_cli.domain.kinds.perfdata import Perf, format_line
 from heartbeat_cli.domain.plain import duration, one_line
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli import __version__
-from heartbeat_cli.config import Config
-from heartbeat_cli.domain.board import LastPass
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import STATUSES, Metric
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.fault_detection import State
-from heartbeat_cli.domain.figures import Figures
+from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import OUTCOMES
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.result import STATUSES, Metric
+from heartbeat_cli.domain.reporting.board import LastPass
+from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.redact import redact
 
 STATES = ("healthy", "suspect", "fault", "recovering", "unknown", "unobserved")

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.summary import Summary
+from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.views import report_data, report_text
 from heartbeat_cli.views import report_figures as figures
 from heartbeat_cli.views import report_incidents as incidents

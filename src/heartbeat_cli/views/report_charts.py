@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from heartbeat_cli.domain.gauge import METRICS, Gauge
-from heartbeat_cli.domain.summary import Period, Stretch
+from heartbeat_cli.domain.checking.gauge import METRICS, Gauge
+from heartbeat_cli.domain.reporting.summary import Period, Stretch
 from heartbeat_cli.views import charts
 from heartbeat_cli.views.report_voice import Speech
 

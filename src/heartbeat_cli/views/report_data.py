@@ -5,14 +5,14 @@ Nothing is rounded but what floating point left behind: times are ISO 8601 in UT
 
 from typing import Any
 
-from heartbeat_cli.domain.alert import Alert, Sent
-from heartbeat_cli.domain.availability import Budget, Story
-from heartbeat_cli.domain.coverage import Degraded, Gap
-from heartbeat_cli.domain.gauge import Gauge
+from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.checking.coverage import Degraded, Gap
+from heartbeat_cli.domain.checking.gauge import Gauge
+from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.domain.incident import Attempt
-from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.domain.summary import Standing, Tally
-from heartbeat_cli.domain.trends import Comparison, Forecast, Shift
+from heartbeat_cli.domain.reporting.availability import Budget, Story
+from heartbeat_cli.domain.reporting.summary import Standing, Tally
+from heartbeat_cli.domain.reporting.trends import Comparison, Forecast, Shift
 from heartbeat_cli.views import report_incidents as incidents
 from heartbeat_cli.views.report_voice import Speech
 from heartbeat_cli.views.rows import iso

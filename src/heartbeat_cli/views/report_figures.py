@@ -3,8 +3,8 @@ host's day, delivery, and when nobody looked. What there is nothing to say about
 
 from collections.abc import Iterable
 
-from heartbeat_cli.domain.coverage import Degraded, Gap
-from heartbeat_cli.domain.gauge import METRICS, Gauge
+from heartbeat_cli.domain.checking.coverage import Degraded, Gap
+from heartbeat_cli.domain.checking.gauge import METRICS, Gauge
 from heartbeat_cli.views.report_incidents import forecasts, names
 from heartbeat_cli.views.report_parts import Fact, Part
 from heartbeat_cli.views.report_voice import Speech, percent

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from heartbeat_cli.domain.availability import Story
-from heartbeat_cli.domain.brakes import CARRIED_OUT
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT
+from heartbeat_cli.domain.reporting.availability import Story
 from heartbeat_cli.views.report_parts import Item, Part
 from heartbeat_cli.views.report_voice import Speech
 

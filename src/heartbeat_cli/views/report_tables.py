@@ -1,9 +1,9 @@
 """The tables of a report: components, comparisons, attempts to heal, alerts and their delivery."""
 
+from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.domain.incident import Attempt
-from heartbeat_cli.domain.result import STATUSES
-from heartbeat_cli.domain.summary import Tally
-from heartbeat_cli.domain.trends import Comparison
+from heartbeat_cli.domain.reporting.summary import Tally
+from heartbeat_cli.domain.reporting.trends import Comparison
 from heartbeat_cli.views.report_incidents import outcome_word
 from heartbeat_cli.views.report_parts import Item, Part, Table
 from heartbeat_cli.views.report_voice import Speech, percent

@@ -77,7 +77,7 @@ def body(report: Report) -> list[str]:
 
 def fitting(report: Report, room: int, rest: str) -> str:
     """As many lines of the body, from its begin on, as `room` allows (UTF-16 units), and then `rest`."""
-    from heartbeat_cli.domain.telegram_text import units
+    from heartbeat_cli.domain.alerting.telegram_text import units
 
     whole = "\n".join(body(report))
     if units(whole) <= room:

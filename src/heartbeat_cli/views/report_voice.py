@@ -10,7 +10,7 @@ from typing import NamedTuple
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration, one_line
-from heartbeat_cli.domain.summary import Summary
+from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.redact import redact
 from heartbeat_cli.views import reasons, wording
 

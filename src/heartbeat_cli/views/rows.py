@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from heartbeat_cli.domain.board import Quiet, together, unconfirmed, wants
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.fault_detection import State
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.detection.quorum import Round, Vote
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.quorum import Round, Vote
-from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.domain.reporting.board import Quiet, together, unconfirmed, wants
 from heartbeat_cli.redact import redact
 
 Row = dict[str, Any]

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.config import Config
+from heartbeat_cli.config.sections import SECTIONS
+from heartbeat_cli.config.settings import key_of
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
-from heartbeat_cli.domain.windows import Window
 from heartbeat_cli.redact import BLOT, is_secret, redact
-from heartbeat_cli.sections import SECTIONS
-from heartbeat_cli.settings import key_of
 
 _Tree = dict[str, Any]
 # What is sent may hold a secret under any name: headers by their names alone, and no body.

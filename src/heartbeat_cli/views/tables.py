@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from unicodedata import east_asian_width
 
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.plain import duration, one_line
-from heartbeat_cli.domain.result import FAILURES
 from heartbeat_cli.views.reasons import translated
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import local_time, word

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli import trusted
 from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.system import trusted
 
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
 _prepared: dict[str | None, Any] = {}  # by the user's folder: what has been compiled in this process

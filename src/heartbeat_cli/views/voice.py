@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from heartbeat_cli.config import Config
+from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 from heartbeat_cli.redact import redact
 from heartbeat_cli.views import reasons

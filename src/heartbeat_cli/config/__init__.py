@@ -1,0 +1,1 @@
+"""The configuration: read from TOML, checked as a whole, frozen; where its local files lie."""

@@ -1,0 +1,199 @@
+"""Recovery as data: a component's `recovery` key, or its kind's default ladder, into typed rungs, guard and limits.
+
+Placeholders are filled when the configuration is read, from the validated component id and the component's own
+settings, never from anything a component says. A value that is one placeholder alone keeps its type.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, get_args
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.sections import check_values
+from heartbeat_cli.config.settings import Problems, build, check, nearest, of_kind, shown
+from heartbeat_cli.domain.component import Guard, Mode, Plan, Rung, Then
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_MODES: tuple[Mode, ...] = get_args(Mode)
+_CALLS = {"url": "http", "command": "command"}  # what a guard's table names, and the action that makes the call
+
+
+class Keys(NamedTuple):
+    """Plain keys of a component's recovery table.
+
+    startup_grace: seconds it gets to come up after a step; default: that of [recovery]
+    budget: steps that are taken by themselves within budget_window; default: that of [recovery]
+    backoff: seconds before the same step is taken again, doubled each time; default: that of [recovery]
+    busy_wait: seconds that work in flight is waited for
+    busy_then: what happens when it is still running then: restart all the same, or give_up and leave it to a person
+    """
+
+    startup_grace: float | None = None
+    budget: int | None = None
+    backoff: float | None = None
+    busy_wait: float = Guard().wait
+    busy_then: Then = Guard().then
+
+
+_TABLES = ("mode", "ladder", "busy", "drain")
+KEYS = (*_TABLES, *Keys._fields)
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "startup_grace": (0, 86_400),
+    "budget": (1, 1_000),
+    "backoff": (0, 86_400),
+    "busy_wait": (0, 86_400),
+}
+
+
+class Scope(NamedTuple):
+    """What a ladder belongs to: the component's id and settings, the scripts folder, and its place in the file."""
+
+    component: str
+    settings: Any
+    scripts: str | None
+    where: str
+
+
+def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> Plan:
+    """The plan that a `recovery` value asks for: a mode, or a table with any of `KEYS`."""
+    if isinstance(value, str):
+        return Plan(_mode(value, scope.where, problems), _default_rungs(default, scope, problems))
+    if not isinstance(value, Mapping):
+        wanted = f"one of {', '.join(_MODES)}, or a table with a ladder"
+        problems.add(scope.where, f"expected {wanted}, got {shown(value)}")
+        return Plan()
+    for key in value:
+        if key not in KEYS:
+            problems.add(f"{scope.where}.{key}", f"unknown key{nearest(key, KEYS)}")
+    mode = _mode(value.get("mode", "on"), f"{scope.where}.mode", problems)
+    own = value.get("ladder")
+    rungs = _default_rungs(default, scope, problems) if own is None else _own_rungs(own, scope, problems)
+    plain = {key: value[key] for key in Keys._fields if key in value}
+    keys: Keys = build(Keys, plain, scope.where, problems) or Keys()
+    check_values(keys, scope.where, _LIMITS, problems)
+    guard = _guard(value, keys, scope, problems)
+    return Plan(mode, rungs, guard, keys.startup_grace, keys.budget, keys.backoff)
+
+
+def _mode(value: Any, where: str, problems: Problems) -> Mode:
+    for mode in _MODES:
+        if value == mode:
+            return mode
+    problems.add(where, f"expected one of {', '.join(_MODES)}, got {shown(value)}")
+    return "off"
+
+
+def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
+    folder. Their types are right, as are those of the settings that fill them; what was filled in is judged."""
+    rungs = []
+    for table in default:
+        action = table["action"]
+        if action == "script" and scope.scripts is None:
+            continue
+        filled = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
+        if any(value in (None, "") for value in filled.values()):
+            continue
+        if action == "script":
+            filled["folder"] = scope.scripts
+        module = plugins.load("actions", action)
+        settings = module.Settings(**filled)
+        check(module, settings, scope.where, problems)
+        rungs.append(Rung(action, settings))
+    return tuple(rungs)
+
+
+@cache  # the same few for a thousand components
+def _parts(text: str) -> tuple[str, str, str]:
+    """A text of a default ladder around its one placeholder, and the name of that; of one without any it is all."""
+    match = _PLACEHOLDER.search(text)
+    return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
+
+
+def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+    if not isinstance(own, list):
+        problems.add(f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {shown(own)}")
+        return ()
+    rungs = [_own_rung(rung, f"{scope.where}.ladder[{n}]", scope, problems) for n, rung in enumerate(own)]
+    return tuple(rung for rung in rungs if rung is not None)
+
+
+def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:
+    """A rung a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
+        problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
+        return None
+    return _rung(_fill_id(table, scope.component), where, scope, problems)
+
+
+def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
+    """A rung of a ladder, its action known and its folder filled in."""
+    action = table["action"]
+    if action not in plugins.kinds("actions"):
+        known = nearest(action, plugins.kinds("actions"))
+        problems.add(f"{where}.action", f"unknown action {shown(action)}{known}")
+        return None
+    if action == "script" and "folder" not in table:
+        if scope.scripts is None:
+            problems.add(f"{where}.folder", "is required: the folder of the script, here or as scripts of [recovery]")
+            return None
+        table = {**table, "folder": scope.scripts}
+    return _typed(action, {key: value for key, value in table.items() if key != "action"}, where, problems)
+
+
+def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problems) -> Guard | None:
+    """The guard of the work in flight, None when nothing is asked and nothing told."""
+    for key in ("busy_wait", "busy_then"):
+        if key in value and "busy" not in value:
+            problems.add(f"{scope.where}.{key}", "means nothing without busy")
+    busy = _call(value, "busy", "GET", scope, problems)
+    drain = _call(value, "drain", "POST", scope, problems)
+    return Guard(busy, drain, keys.busy_wait, keys.busy_then) if busy or drain else None
+
+
+def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Rung | None:
+    """What `busy` or `drain` calls: a table with `url` is an `http` rung, one with `command` a `command` rung. What
+    stands there is not shown in an error, since a URL may be a secret."""
+    if key not in value:
+        return None
+    table, where = value[key], f"{scope.where}.{key}"
+    if not isinstance(table, Mapping):
+        problems.add(where, "expected a table with url or command")
+        return None
+    named = [name for name in _CALLS if name in table]
+    if len(named) != 1:
+        problems.add(where, "expected url or command" + (", not both" if named else ""))
+        known = {field: None for kind in _CALLS.values() for field in plugins.load("actions", kind).Settings._fields}
+        for name in table:
+            if name not in known:
+                problems.add(f"{where}.{name}", f"unknown key{nearest(name, known)}")
+        return None
+    filled = _fill_id(table, scope.component)
+    action = _CALLS[named[0]]
+    return _typed(action, {"method": method, **filled} if action == "http" else filled, where, problems)
+
+
+def _typed(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Rung | None:
+    """A rung with its settings; None when they are wrong or hold a reference that leads nowhere just now."""
+    settings, broken = of_kind(plugins.load("actions", action), table, where, problems)
+    return None if settings is None or broken else Rung(action, settings)
+
+
+def _fill(text: str, scope: Scope) -> Any:
+    """A text of a default ladder with its placeholder filled; None where that is unset."""
+    before, name, after = _parts(text)
+    if not name:
+        return text
+    value = scope.component if name == "id" else getattr(scope.settings, name)
+    return f"{before}{value}{after}" if (before or after) and value is not None else value
+
+
+def _fill_id(value: Any, component: str) -> Any:
+    if isinstance(value, str):
+        return value.replace("{id}", component)
+    if isinstance(value, list):
+        return [_fill_id(item, component) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _fill_id(item, component) for key, item in value.items()}
+    return value

@@ -1,0 +1,256 @@
+"""The configuration: found, read, checked as a whole, frozen. Nothing here does I/O beyond reading files.
+
+A mistake in the file stops everything, with every mistake listed. An `env:` or `file:` reference that leads nowhere
+in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config import ladders, maintenance, observers
+from heartbeat_cli.config.sections import (
+    CHANNEL_LIMITS,
+    COMMON_LIMITS,
+    SECTIONS,
+    SQLITE,
+    Heartbeat,
+    Recovery,
+    check_section,
+    check_values,
+)
+from heartbeat_cli.config.settings import Problems, build, nearest, of_kind, shown
+from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
+from heartbeat_cli.domain.component import Common, Component, Severity, topological
+from heartbeat_cli.errors import ConfigError, UsageError
+from heartbeat_cli.http import proxies
+from heartbeat_cli.redact import worth_hiding
+from heartbeat_cli.system import trusted
+
+_MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
+_NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
+_ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
+_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
+_PATHS = ("state_dir", "templates", "scripts", "file", "badges")
+
+
+def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -> Path | None:
+    """The configuration file to use, or None; `say` hears of one that is passed over. Raises UsageError for a named
+    file that is not there."""
+    named = explicit or os.environ.get("HEARTBEAT_CONFIG")
+    if named:
+        try:
+            os.stat(named)
+        except (FileNotFoundError, NotADirectoryError):
+            origin = "--config" if explicit else "$HEARTBEAT_CONFIG"
+            raise UsageError(f"{named}: no such file ({origin}); `heartbeat init -o {named}` writes one") from None
+        except OSError as error:
+            raise UsageError(f"{named}: cannot be read: {error.strerror}") from error
+        return Path(named)
+    own = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "heartbeat/heartbeat.toml")
+    if os.path.isfile("heartbeat.toml"):  # in a shared folder it may be anybody's
+        if (why := trusted.why_not("heartbeat.toml")) is None:
+            return Path("heartbeat.toml")
+        say(f"heartbeat: ./heartbeat.toml is passed over: {why}")
+    return next((Path(path) for path in (own, "/etc/heartbeat/heartbeat.toml") if os.path.isfile(path)), None)
+
+
+def read(path: Path) -> Config:
+    """The configuration in a file. Raises ConfigError with every problem in it."""
+    import tomllib
+
+    try:
+        data = trusted.read(path, _MOST)
+        if len(data) > _MOST:
+            raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
+        tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
+            advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
+            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
+        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from error
+    return load(tables, str(path), path.absolute().parent)
+
+
+def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> Config:
+    """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
+    one). Raises ConfigError with every problem in them."""
+    problems = Problems(source, folder)
+    known = [*SECTIONS, "components", "channels", "maintenance"]
+    for name in tables:
+        if name not in known:
+            problems.add(str(name), f"unknown section{nearest(name, known)}")
+    sections = {name: _section(name, tables, problems) for name in SECTIONS}
+    named = _sub(tables, "channels", problems) or _NO_CHANNELS
+    channels = _channels(named, problems)
+    if sections["report"] is not None:
+        _check_channels(sections["report"].channels, "report.channels", named, problems)
+    components = _components(_sub(tables, "components", problems), sections["recovery"] or Recovery(), named, problems)
+    for one in channels.values():
+        maintenance.check_channel(one.common, f"channels.{one.id}", components, problems)
+    windows = _named(_sub(tables, "maintenance", problems), "maintenance", problems)
+    planned = maintenance.planned(windows, components, problems)
+    if problems.lines:
+        raise ConfigError(problems.lines + problems.lacking)
+    if proxy := sections["heartbeat"].proxy:
+        channels, components = proxies.channels(channels, proxy), proxies.components(components, proxy)
+    return Config(
+        source=source,
+        components=components,
+        channels=channels,
+        maintenance=planned,
+        secrets=worth_hiding(problems.secrets),
+        tables=tables,
+        lacking=tuple(problems.lacking),
+        **sections,
+    )
+
+
+def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
+    """One section, its paths made absolute; whatever is wrong in it concerns everything."""
+    section = build(SECTIONS[name], _sub(tables, name, problems), name, problems)
+    if problems.lacking:
+        problems.lines += problems.lacking
+        problems.lacking.clear()
+        return None
+    if section is None:
+        return None
+    check_section(name, section, problems)
+    return _anchored(section, problems.folder)
+
+
+def _anchored(section: Any, folder: Path) -> Any:
+    """Paths start from the configuration's folder, wherever the process was started: cron and a shell must not end up
+    with a store each."""
+
+    def absolute(path: str) -> str:
+        return str(folder / os.path.expanduser(path))
+
+    paths = {key: absolute(value) for key in _PATHS if (value := getattr(section, key, None))}
+    if isinstance(section, Heartbeat) and (section.store or "").startswith(SQLITE):
+        paths["store"] = SQLITE + absolute((section.store or "").removeprefix(SQLITE))
+    return section._replace(**paths)
+
+
+def _sub(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[str, Any]:
+    table = tables.get(name, {})
+    if isinstance(table, Mapping):
+        return table
+    problems.add(name, "expected a section, as in [" + name + "]")
+    return {}
+
+
+def _kind(room: str, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
+    """The module of a table's `kind`, or None with the problem noted."""
+    kind = table.get("kind")
+    if kind is None:
+        problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
+        return None
+    if not isinstance(kind, str) or kind not in plugins.kinds(room):
+        problems.add(f"{where}.kind", f"unknown kind {shown(kind)}{nearest(kind, plugins.kinds(room))}")
+        return None
+    return plugins.load(room, kind)
+
+
+def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """The tables of `[components]` or `[channels]`: id, place in the file, content."""
+    for id_, table in tables.items():
+        where = f"{section}.{id_}"
+        if not isinstance(table, Mapping):
+            problems.add(where, f"expected a section, as in [{where}]")
+        elif not re.fullmatch(_ID, id_):
+            problems.add(where, _ID_RULE)
+        else:
+            yield id_, where, table
+
+
+def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channel]:
+    found = {}
+    for id_, where, table in _named(tables, "channels", problems):
+        shared = {key: value for key, value in table.items() if key in ChannelCommon.__annotations__}
+        common = build(ChannelCommon, shared, where, problems) or ChannelCommon()
+        check_values(common, where, CHANNEL_LIMITS, problems)
+        if common.fallback is not None:
+            _check_channels([common.fallback], f"{where}.fallback", tables, problems)
+        if (module := _kind("channels", table, where, problems)) is not None:
+            own = {key: value for key, value in table.items() if key != "kind" and key not in shared}
+            settings, broken = of_kind(module, own, where, problems, ChannelCommon.__annotations__)
+            found[id_] = Channel(id_, table["kind"], settings, broken, common)
+    if circle := fallback_circle({id_: one.common.fallback for id_, one in found.items()}):
+        problems.add("channels", f"fallback goes round in a circle: {' → '.join(circle)}")
+    return found
+
+
+def _components(
+    tables: Mapping[str, Any], recovery: Recovery, channels: Collection[str], problems: Problems
+) -> dict[str, Component]:
+    found: dict[str, Component] = {}
+    seen: dict[str, Common] = {}
+    for id_, where, table in _named(tables, "components", problems):
+        found[id_] = _component(id_, where, table, recovery, seen, problems)
+        for parent in found[id_].common.depends_on:
+            if parent not in tables:
+                problems.add(f"{where}.depends_on", f"no component {shown(parent)}{nearest(parent, tables)}")
+        _check_channels(found[id_].common.channels, f"{where}.channels", channels, problems)
+    try:
+        topological(found)
+    except ValueError as cycle:
+        problems.add("components", f"depends_on goes round in a circle: {cycle}")
+    return found
+
+
+def _component(
+    id_: str,
+    where: str,
+    table: Mapping[str, Any],
+    recovery: Recovery,
+    seen: dict[str, Common],
+    problems: Problems,
+) -> Component:
+    """A component as far as it can be made out: what is wrong with it is noted, and its other parts judged all the
+    same."""
+    common = _common(where, table, seen, problems)
+    module = _kind("monitors", table, where, problems)
+    if module is None:
+        return Component(id_, "", None, common)
+    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
+    settings, broken = of_kind(module, own, where, problems, _COMMON_KEYS)
+    usable = settings is not None and not broken
+    scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
+    default = getattr(module, "LADDER", ()) if usable else ()
+    plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
+    severity: Severity = getattr(module, "SEVERITY", "high")
+    return Component(id_, table["kind"], settings, common, plan, severity, broken)
+
+
+def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], problems: Problems) -> Common:
+    """What a component's table says in them, as far as it can be made out. Most of a thousand components say the same:
+    what has been `seen` with nothing to complain of is not judged anew."""
+    shared = {key: value for key, value in table.items() if key in Common.__annotations__}
+    said, before = repr(shared), (len(problems.lines), len(problems.lacking))
+    if said in seen:
+        return seen[said]
+    found: Common = build(Common, shared, where, problems) or Common()
+    check_values(found, where, COMMON_LIMITS, problems)
+    observers.check(found, where, problems)
+    if found.fail_window is not None and found.fail_threshold > found.fail_window:
+        text = f"expected at most fail_window ({found.fail_window}), or there is never a fault; got"
+        problems.add(f"{where}.fail_threshold", f"{text} {found.fail_threshold}")
+    if before == (len(problems.lines), len(problems.lacking)):
+        seen[said] = found
+    return found
+
+
+def _check_channels(named: Sequence[str] | None, where: str, channels: Collection[str], problems: Problems) -> None:
+    for channel in named or ():
+        if channel not in channels:
+            problems.add(where, f"no channel {shown(channel)}{nearest(channel, channels)}")

@@ -1,0 +1,80 @@
+"""The manual of every kind, made from its module: docstring, settings class, default ladder."""
+
+import inspect
+import textwrap
+from typing import NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config import ladders
+from heartbeat_cli.config.maintenance import Maintenance
+from heartbeat_cli.config.sections import SECTIONS
+from heartbeat_cli.config.settings import Field, describe
+from heartbeat_cli.domain.alerting.channel import ChannelCommon
+from heartbeat_cli.domain.component import Common
+
+_COMMON = """\
+Keys that every component takes, besides its kind's own and these two:
+
+  kind: one of those that `heartbeat kinds` shows as a component
+  recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own
+      and more (`heartbeat kinds ladder`); default: mode of [recovery], and the kind's own ladder"""
+_LADDER = """\
+Keys of the table [components.ID.recovery], all of them optional, besides these:
+
+  mode: off, ask or on (the default)
+  ladder: the steps, as a list of tables { action = "…", … }; default: the kind's own
+  busy: { url = "…" } or { command = ["…"] }, asked before a step whether work is in flight, which is waited for;
+      it takes the keys of the recovery steps http (method GET by default) and command
+  drain: the same, called before a step to have work finished and no more taken (method POST by default)
+
+It is busy when the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value
+under busy, running, active, in_flight or jobs (a list counts by its length); when the command ends with exit code 0.
+Whatever cannot say so is not waited for."""
+_ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
+
+
+class Page(NamedTuple):
+    """What one kind takes: `room` says what it is a kind of, `about` is its module's docstring, `ladder` the recovery
+    steps a component of it has by default."""
+
+    kind: str
+    room: str
+    about: str
+    keys: list[Field]
+    ladder: list[dict[str, str]]
+
+
+def pages() -> list[Page]:
+    """A page for each kind, for what every component takes, and for each section of the file."""
+    found = []
+    for room, what in _ROOMS.items():
+        for kind in plugins.kinds(room):
+            module = plugins.load(room, kind)
+            ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
+            found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
+    found.append(Page("common", "component", _COMMON, describe(Common), []))
+    about = "Keys that every channel takes, besides `kind` and its kind's own."
+    found.append(Page("common", "channel", about, describe(ChannelCommon), []))
+    found.append(Page("ladder", "component", _LADDER, describe(ladders.Keys), []))
+    for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
+        found.append(Page(f"[{name}]", "section", "", describe(cls), []))
+    return found
+
+
+def text(page: Page) -> str:
+    """A page for a terminal."""
+    lines = [f"{page.kind} ({page.room})", ""]
+    lines += [f"  {line}".rstrip() for line in page.about.splitlines()]
+    lines += [""] if page.about else []
+    for key in page.keys:
+        default = "required" if key.default is None else f"default {key.default}"
+        lines.append(f"  {key.key}: {key.expects}, {default}")
+        lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
+    if page.ladder:
+        lines += ["", "  recovery steps by default, those whose keys are set:"]
+        lines += [f"      {number}. {_rung(rung)}" for number, rung in enumerate(page.ladder, 1)]
+    return "\n".join(lines)
+
+
+def _rung(rung: dict[str, str]) -> str:
+    return ", ".join(f'{key} = "{value}"' for key, value in rung.items())

@@ -1,0 +1,259 @@
+"""The sections of the configuration file, besides components and channels: their keys, defaults, meaning and limits."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli.config.settings import Problems, nearest, shown
+from heartbeat_cli.domain.plain import port
+from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.http import proxies
+
+SQLITE = "sqlite:///"
+
+
+class Heartbeat(NamedTuple):
+    """Keys of `[heartbeat]`.
+
+    store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
+    timezone: zone that days and shown times are cut by; default: this host's
+    locale: language of messages and reports
+    strategy: how eagerly to look until `heartbeat strategy set` says otherwise: aggressive every 15 s with
+        3 s timeout, normal 30 s and 5 s, conservative 60 s and 10 s
+    observer: name of this host in the store; default: its host name
+    state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
+    store_timeout: seconds the store may take to answer one statement
+    reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
+        component (two at least) is silent at once and these are too, the fault is this host's own and the looks
+        count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
+    remind_after: seconds after which a fault that still lasts, and that nobody has acknowledged, is told again, then
+        after twice that each time, a day at most; 0: never
+    unobserved_after: checks in a row that could not be made (status `unknown`) until people are notified that the
+        component is unobserved
+    templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
+    ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
+        compatible: each run says there when it begins and how it ended; a secret; default: none
+    ping_every: seconds between the pings of runs that go well; default: every run
+    proxy: proxy that channels and hooks go through, `http://host:port`, but for those on this host; HTTP_PROXY and its
+        kin are not followed, and `run` says so once a day while one is set; `none`: no proxy, and nothing is said;
+        default: no proxy
+    """
+
+    store: str | None = None
+    timezone: str | None = None
+    locale: Literal["en", "zh-HK"] = "en"
+    strategy: str = "normal"
+    observer: str | None = None
+    state_dir: str | None = None
+    store_timeout: float = 3.0
+    reference: tuple[str, ...] | None = None
+    remind_after: float = 14_400.0
+    unobserved_after: int = 3
+    templates: str | None = None
+    ping_url: str | None = None
+    ping_every: float | None = None
+    proxy: str | None = None
+
+
+class Recovery(NamedTuple):
+    """Keys of `[recovery]`.
+
+    mode: what components do that do not say it themselves: on (restart by itself), ask (tell, and wait for
+        `heartbeat recover --component ID`), off
+    scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script rungs
+    timeout: seconds one rung may take
+    verify_wait: seconds to wait within one pass for the component to be well again after a rung
+    startup_grace: seconds a restarted component may take to come up before the next rung is tried; one that has
+        been seen to need longer is given half as much again as it took, up to 15 minutes
+    backoff: seconds before a step that was just taken is taken again; doubled each time
+    budget: steps that are taken for one component by itself within budget_window; then a person is told, and nothing
+        is done until it was left alone for rearm seconds
+    budget_window: seconds over which steps are counted
+    host_budget: steps that are taken on this host, over all components, within budget_window
+    rearm: seconds without a step after which a ladder that is used up, or a budget that is spent, starts anew
+    """
+
+    mode: Literal["off", "ask", "on"] = "on"
+    scripts: str | None = None
+    timeout: float = 30.0
+    verify_wait: float = 8.0
+    startup_grace: float = 60.0
+    backoff: float = 60.0
+    budget: int = 5
+    budget_window: float = 3_600.0
+    host_budget: int = 20
+    rearm: float = 14_400.0
+
+
+class Retention(NamedTuple):
+    """Keys of `[retention]`.
+
+    heartbeats_days: days that single heartbeats are kept
+    metrics_days: days that metrics are kept
+    rollups_days: days that hourly figures of both are kept: what reports of earlier days are made of
+    incidents_days: days that incidents, alerts and recovery attempts are kept
+    """
+
+    heartbeats_days: int = 90
+    metrics_days: int = 30
+    rollups_days: int = 400
+    incidents_days: int = 730
+
+
+class Report(NamedTuple):
+    """Keys of `[report]`.
+
+    target: availability aimed at, in percent
+    channels: ids of the channels that `report --send` uses; default: all
+    """
+
+    target: float = 99.9
+    channels: tuple[str, ...] | None = None
+
+
+class Dashboard(NamedTuple):
+    """Keys of `[dashboard]`.
+
+    file: where `heartbeat run` writes the page; default: nowhere
+    badges: folder that `heartbeat run` writes badges into, small pictures (SVG) of the state and the availability of
+        30 days: `_all.svg`, and one for each component
+    public: whether other users of this host, such as a web server, may read the page and the badges
+    title: heading of the page
+    interval: seconds after which `run` writes the page anew even when nothing changed
+    """
+
+    file: str | None = None
+    badges: str | None = None
+    public: bool = False
+    title: str = "heartbeat"
+    interval: float = 60.0
+
+
+SECTIONS = {
+    "heartbeat": Heartbeat,
+    "recovery": Recovery,
+    "retention": Retention,
+    "report": Report,
+    "dashboard": Dashboard,
+}
+
+_YEAR = 31_536_000
+_PING_URL = r"(?i)https?://[^\s/?#]+[^\s\x7f]*"
+_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "heartbeat": {
+        "ping_every": (1, 86_400),
+        "store_timeout": (0.1, 600),
+        "remind_after": (0, _YEAR),
+        "unobserved_after": (1, 1_000),
+    },
+    "recovery": {
+        "timeout": (0.1, 600),
+        "verify_wait": (0, 600),
+        "startup_grace": (0, 86_400),
+        "backoff": (0, 86_400),
+        "budget": (1, 1_000),
+        "budget_window": (1, 86_400),
+        "host_budget": (1, 100_000),
+        "rearm": (1, 86_400),
+    },
+    "retention": dict.fromkeys(Retention._fields, (1, 36500)),
+    "report": {"target": (0, 100)},
+    "dashboard": {"interval": (0, 86_400)},
+}
+COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
+    "interval": (0.01, _YEAR),
+    "timeout": (0.01, 3_600),
+    "slow_after": (0.001, 3_600),
+    "slow_factor": (1.0, 1_000),
+    "slow_floor": (0.0, 3_600),
+    "slow_threshold": (1, 1_000),
+    "retry_interval": (0.01, _YEAR),
+    "fail_window": (1, 21),
+    "fail_threshold": (1, 1_000),
+    "recovery_threshold": (1, 1_000),
+    "retries": (0, 10),
+    "quorum": (1, 1_000),
+}
+CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
+    "rate": (0.01, 10_000),
+    "fallback_after": (0, 86_400),
+    "escalate_after": (0, _YEAR),
+}
+
+
+def check_section(name: str, section: Any, problems: Problems) -> None:
+    """What types cannot say of a section: its numbers keep their limits, its texts say something that can be used."""
+    check_values(section, name, _LIMITS[name], problems)
+    if isinstance(section, Heartbeat):
+        _check_heartbeat(section, problems)
+
+
+def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, float]], problems: Problems) -> None:
+    """Numbers within `limits` (both ends belong to them), texts neither empty nor of several lines."""
+    for key, value in values._asdict().items():
+        if isinstance(value, str) and not (value.strip() and value.isprintable()):
+            problems.add(f"{where}.{key}", "expected some text on one line")
+        elif key in limits and value is not None and not limits[key][0] <= value <= limits[key][1]:
+            low, high = limits[key]
+            problems.add(f"{where}.{key}", f"expected {low:,} to {high:,}, got {value:,.10g}")
+
+
+def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
+    if section.timezone is not None and not zone_exists(section.timezone):
+        problems.add("heartbeat.timezone", f"no such time zone: {shown(section.timezone)} (as in Asia/Hong_Kong, UTC)")
+    if section.strategy not in STRATEGIES:
+        known = nearest(section.strategy, STRATEGIES)
+        problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
+    for address in section.reference or ():
+        host, _, number = address.rpartition(":")
+        if not host or port(number) is None:
+            problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
+    if section.ping_url is not None and not re.fullmatch(_PING_URL, section.ping_url):
+        problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
+    if section.proxy is not None and (trouble := proxies.problem(section.proxy)):
+        problems.add("heartbeat.proxy", trouble)
+    if section.store is not None and (trouble := _store_trouble(section.store)):
+        problems.add("heartbeat.store", trouble)
+
+
+def zone_exists(name: str) -> bool:
+    """Whether this is the name of a time zone that times can be shown in."""
+    if ".." in name or name.startswith("/"):
+        return False
+    with suppress(OSError, ValueError), open(f"/usr/share/zoneinfo/{name}", "rb") as file:
+        return file.read(4) == b"TZif"  # other files lie there too
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def host_timezone() -> str:
+    """This host's zone by name: $TZ, or where /etc/localtime points, or what /etc/timezone says, else UTC."""
+    named = [os.environ.get("TZ", "").lstrip(":")]
+    with suppress(OSError):
+        named.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
+    with suppress(OSError, UnicodeDecodeError):
+        named.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
+    return next((name for name in named if name and zone_exists(name)), "UTC")
+
+
+def _store_trouble(store: str) -> str | None:
+    if store.startswith(SQLITE):
+        return None if store.removeprefix(SQLITE).strip("/") else f"{SQLITE} wants the path of a file"
+    if not store.startswith(("postgresql://", "postgres://")):
+        return "expected postgresql://… or sqlite:///path"
+    from heartbeat_cli.postgres import libpq
+
+    psycopg2 = libpq.driver()
+    with suppress(psycopg2.Error):  # what it says may hold half of a password
+        parts = psycopg2.extensions.parse_dsn(store)
+        if "@" not in parts.get("host", "")[1:] + parts.get("dbname", ""):
+            return None if libpq.ports_fit(parts) else f"cannot be read: {libpq.PORTS}"
+    return "is not a PostgreSQL URL: in a password, write @ as %40, / as %2F, : as %3A and % as %25"

@@ -1,0 +1,69 @@
+"""The configuration as every pass is handed it: frozen, checked, with paths that are absolute."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
+from heartbeat_cli.domain.alerting.channel import ChannelCommon
+from heartbeat_cli.domain.alerting.windows import Window
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.errors import HeartbeatError
+
+_uname = cache(os.uname)  # asked for a thousand components
+
+
+class Channel(NamedTuple):
+    """A way to reach people: its kind's own settings, and what every kind has in `common`; `broken` says why it cannot
+    be used just now."""
+
+    id: str
+    kind: str
+    settings: Any
+    broken: str | None = None
+    common: ChannelCommon = ChannelCommon()
+
+
+class Config(NamedTuple):
+    """Everything a pass needs to know. `source` names the file (or says that there is none);
+    `secrets` are the values that must never be shown, `lacking` says which references lead nowhere just now."""
+
+    source: str
+    heartbeat: Heartbeat
+    components: Mapping[str, Component]
+    channels: Mapping[str, Channel]
+    recovery: Recovery
+    retention: Retention
+    report: Report
+    dashboard: Dashboard
+    maintenance: Mapping[str, Window]
+    secrets: frozenset[str]
+    tables: Mapping[str, Any]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def state_dir(self) -> Path:
+        return Path(self.heartbeat.state_dir) if self.heartbeat.state_dir else default_state_dir()
+
+    @property
+    def store(self) -> str:
+        return self.heartbeat.store or f"sqlite:///{self.state_dir / 'heartbeat.db'}"
+
+    @property
+    def observer(self) -> str:
+        return self.heartbeat.observer or _uname().nodename
+
+    @property
+    def timezone(self) -> str:
+        return self.heartbeat.timezone or host_timezone()
+
+
+def default_state_dir() -> Path:
+    """$XDG_STATE_HOME/heartbeat, or where that is when it is unset; a relative one does not count."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    base = base if os.path.isabs(base) else os.path.expanduser("~/.local/state")
+    if not os.path.isabs(base):
+        raise HeartbeatError("there is no home folder: set HOME, XDG_STATE_HOME or [heartbeat] state_dir")
+    return Path(base) / "heartbeat"

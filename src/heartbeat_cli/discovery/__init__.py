@@ -1,0 +1,1 @@
+"""What runs on this host that could be watched."""

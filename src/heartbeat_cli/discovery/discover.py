@@ -1,0 +1,165 @@
+"""What really runs on this host, as components that a configuration could hold.
+
+`default_tables` stands in for a missing configuration file on every tick: this host, and Docker's containers and the
+local PostgreSQL where they answer; it never scans ports nor starts a program. `discover` is the full look that
+`heartbeat init` takes: HTTP health addresses and systemd units, too. Both are bounded in time, whatever hangs.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.discovery import local
+from heartbeat_cli.discovery.local import Container, Server, Unit
+from heartbeat_cli.domain.plain import one_line
+
+_QUICK_SECONDS = 0.5  # each of two, when a tick has no configuration file
+_PROBE_SECONDS = 1.0
+_ALL_SECONDS = 1.9
+_LONGEST_ID = 64
+_POSTGRES = 5432
+
+
+class Thing(NamedTuple):
+    """One component found: its table as a configuration holds it, and a remark on it for a person."""
+
+    id: str
+    table: dict[str, Any]
+    remark: str = ""
+
+
+class Found(NamedTuple):
+    """Everything found, and what could not be looked at, a line each."""
+
+    things: tuple[Thing, ...]
+    notes: tuple[str, ...] = ()
+
+
+def default_tables() -> dict[str, object]:
+    """The configuration of a host that has no configuration file; nothing in it restarts anything."""
+    names = _Names()
+    containers, _ = local.containers(_QUICK_SECONDS)
+    servers = local.servers(_QUICK_SECONDS)
+    things = [
+        Thing(names.take("host"), {"kind": "host"}),
+        *(_container(names, one) for one in containers or ()),
+        *(_database(names, one, ()) for one in servers if not one.locked_out),
+    ]
+    return {"recovery": {"mode": "off"}, "components": {one.id: one.table for one in things}}
+
+
+def discover(systemctl: Sequence[str] = ("systemctl",)) -> Found:
+    """The full look, two seconds at most: probes go on side by side, and what is late is left out."""
+    from heartbeat_cli.discovery import http
+
+    answers, notes = _side_by_side(
+        {
+            "Docker": lambda: local.containers(_PROBE_SECONDS),
+            "PostgreSQL": lambda: local.servers(_PROBE_SECONDS),
+            "systemd": lambda: local.units(systemctl, _PROBE_SECONDS),
+            "HTTP": lambda: http.addresses(_PROBE_SECONDS),
+        }
+    )
+    containers, docker_note = answers.get("Docker", (None, ""))
+    units, systemd_note = answers.get("systemd", ((), ""))
+    things = _things(containers, answers.get("PostgreSQL", ()), units, answers.get("HTTP", ()))
+    return Found(tuple(things), tuple(note for note in (docker_note, systemd_note, *notes) if note))
+
+
+def _things(
+    containers: Sequence[Container] | None, servers: Iterable[Server], units: Iterable[Unit], addresses: Iterable[Any]
+) -> list[Thing]:
+    names = _Names()
+    found = [Thing(names.take("host"), {"kind": "host"}, "this machine: CPU, memory, disks, network")]
+    owners: dict[str, Thing] = {}
+    if containers is not None:
+        daemon = Thing(names.take("docker-daemon"), {"kind": "docker", "daemon": True}, "the Docker daemon itself")
+        owners |= {one.name: _container(names, one, daemon.id) for one in containers}
+        found += [daemon, *owners.values()]
+    found += [_database(names, one, containers or ()) for one in servers]
+    services = {one.name: _service(names, one) for one in units}
+    published = {port: owners[one.name] for one in containers or () for port in one.ports}
+    found += services.values()
+    return found + [_agent(names, one, published.get(one.port), services) for one in addresses]
+
+
+def _side_by_side(probes: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What each probe gave, and a note on each that gave nothing in time."""
+    answers: dict[str, Any] = {}
+    failed: dict[str, str] = {}
+    deadline = time.monotonic() + _ALL_SECONDS
+
+    def work(name: str, probe: Callable[[], Any]) -> None:
+        try:
+            answers[name] = probe()
+        except Exception as error:  # a fault of one probe must not hide what the others found
+            failed[name] = one_line(f"{name}: heartbeat's own fault: {type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in probes.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    given = dict(answers)
+    late = [failed.get(name, f"{name} did not answer in time") for name in probes if name not in given]
+    return given, late
+
+
+class _Names:
+    """Valid ids, each given once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, wish: str) -> str:
+        """`wish` as an id, with a number behind it when it is taken."""
+        wish = re.sub(r"[^A-Za-z0-9_.-]+", "-", wish).strip("-._")[:_LONGEST_ID] or "component"
+        name, number = wish, 1
+        while name in self._taken:
+            number += 1
+            tail = f"-{number}"
+            name = wish[: _LONGEST_ID - len(tail)] + tail
+        self._taken.add(name)
+        return name
+
+
+def _container(names: _Names, one: Container, daemon: str | None = None) -> Thing:
+    table: dict[str, Any] = {"kind": "docker", "container": one.name}
+    if daemon is not None:
+        table["depends_on"] = [daemon]
+    return Thing(names.take(one.name), table, f"{one.image}, {one.said}")
+
+
+def _database(names: _Names, one: Server, containers: Iterable[Container]) -> Thing:
+    table: dict[str, Any] = {"kind": "database", "dsn": one.dsn}
+    for container in containers:
+        if one.port is not None and container.ports.get(one.port) == _POSTGRES:
+            table["container"] = container.name
+    return Thing(names.take("db"), table, one.locked_out or "it answers")
+
+
+def _service(names: _Names, one: Unit) -> Thing:
+    return Thing(names.take(one.name.removesuffix(".service")), {"kind": "service", "unit": one.name}, one.said)
+
+
+def _agent(names: _Names, address: Any, container: Thing | None, services: Mapping[str, Thing]) -> Thing:
+    """An HTTP health address. Its id, its parent and its recovery follow from the container or unit it belongs to;
+    where neither is known, nobody can say what to restart."""
+    table: dict[str, Any] = {"kind": "agent", "url": address.url}
+    said = f"it answers {address.said}"
+    if container is not None:
+        name = container.table["container"]
+        rung = {"action": "docker", "container": name}
+        table |= {"depends_on": [container.id], "recovery": {"mode": "ask", "ladder": [rung]}}
+        return Thing(names.take(f"{name}-{address.port}"), table, said)
+    if not address.unit:
+        said += "; what to restart is not known"
+        return Thing(names.take(f"http-{address.port}"), table | {"recovery": "off"}, said)
+    if address.unit in services:
+        table["depends_on"] = [services[address.unit].id]
+    table["recovery"] = {"mode": "ask", "ladder": [{"action": "systemd", "unit": address.unit}]}
+    bare = address.unit.removesuffix(".service")
+    short = bare.removeprefix("openclaw-")
+    return Thing(names.take(short if short != bare else f"{bare}-{address.port}"), table, said)

@@ -1,0 +1,250 @@
+"""What the host's own managers know: Docker's containers, PostgreSQL servers, systemd's units. For `discovery.py`.
+
+Acquires only, each function within its `seconds`; what does not answer is not there.
+"""
+
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from glob import glob
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from heartbeat_cli.domain import foreign_json, plain
+from heartbeat_cli.domain.kinds import docker_host, systemd
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.postgres import peers
+
+_MAX_BODY = 4_194_304
+_MOST_CONTAINERS = 200
+_MOST_ENDED = 50
+_MOST_UNITS = 60
+_MOST_SOCKETS = 4
+_POSTGRES = 5432
+_SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where PostgreSQL listens when built from source
+_KNOWN_UNITS = (
+    "nginx apache2 httpd caddy haproxy traefik postgresql mysql mysqld mariadb mongod redis-server redis valkey-server"
+    " memcached rabbitmq-server docker containerd podman ssh sshd cron crond chrony chronyd ntpd systemd-timesyncd"
+    " systemd-resolved named unbound dnsmasq postfix exim4 dovecot smbd nfs-server fail2ban ollama tailscaled"
+    " wg-quick prometheus grafana-server prometheus-node-exporter libvirtd vsftpd cups"
+)
+
+
+class Container(NamedTuple):
+    """`ports` are those it publishes on this host, each with its own behind it; `said` is Docker's summary."""
+
+    name: str
+    image: str
+    said: str
+    ports: Mapping[int, int]
+
+
+class Server(NamedTuple):
+    """A PostgreSQL that answers; `port` where it was found over TCP, `locked_out` why it does not let us in."""
+
+    dsn: str
+    port: int | None
+    locked_out: str = ""
+
+
+class Unit(NamedTuple):
+    name: str
+    said: str
+
+
+# --- Docker --------------------------------------------------------------------------------------------------------
+
+
+def containers(seconds: float) -> tuple[list[Container] | None, str]:
+    """Docker's containers by name (None: Docker does not answer), without jobs that ran, ended well and stay ended;
+    and a note when there is a Docker that may not be asked."""
+    deadline = time.monotonic() + seconds
+    try:
+        engine = docker_host.find(docker_host.AUTO, os.environ)
+    except ValueError as error:
+        return None, f"Docker: {error}"
+    if engine.socket and not os.path.exists(engine.socket):
+        return None, ""
+    if engine.socket and not os.access(engine.socket, os.R_OK | os.W_OK):
+        return None, f"Docker: no right to use {engine.socket}; is the user in the group docker?"
+    listed = _ask(engine, ["/containers/json?all=1"], deadline)[0]
+    if not isinstance(listed, list):
+        return None, f"Docker at {engine.host} does not answer"
+    found = [one for one in listed[:_MOST_CONTAINERS] if isinstance(one, dict) and _name(one)]
+    found = [one for one in found if one.get("State") not in ("created", "removing")]
+    jobs = _finished_jobs(engine, found, deadline)
+    kept = [_container(one) for one in found if _name(one) not in jobs]
+    return sorted(kept, key=lambda one: one.name), ""
+
+
+def _finished_jobs(engine: docker_host.Engine, listed: list[dict[str, Any]], deadline: float) -> set[str]:
+    """Names of those that ended with exit 0 and are not to be started again; only an inspect tells the latter."""
+    ended = [_name(one) for one in listed if str(one.get("Status", "")).startswith("Exited (0)")][:_MOST_ENDED]
+    answers = _ask(engine, [f"/containers/{quote(name, safe='')}/json" for name in ended], deadline)
+    return {name for name, answer in zip(ended, answers, strict=True) if _restart_policy(answer) in ("no", "")}
+
+
+def _restart_policy(answer: Any) -> str | None:
+    try:
+        return str(answer["HostConfig"]["RestartPolicy"]["Name"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _name(listed: Mapping[str, Any]) -> str:
+    """The name proper: a linked container also has those that others call it by."""
+    names = [str(name).removeprefix("/") for name in listed.get("Names") or ()]
+    return next((name for name in names if "/" not in name and not docker_host.problems(name, "")), "")
+
+
+def _container(listed: Mapping[str, Any]) -> Container:
+    pairs = [port for port in listed.get("Ports") or () if isinstance(port, dict)]
+    ports = {port["PublicPort"]: port.get("PrivatePort", 0) for port in pairs if "PublicPort" in port}
+    image, said = one_line(str(listed.get("Image")), 80), one_line(str(listed.get("Status")), 80)
+    return Container(_name(listed), image, said, ports)
+
+
+def _ask(engine: docker_host.Engine, paths: Sequence[str], deadline: float) -> list[Any]:
+    """The JSON that the Engine answers to each path, None where it does not."""
+    if not paths:
+        return []
+    from heartbeat_cli.domain.checking.exchange import Response
+    from heartbeat_cli.http import multi
+
+    answers: dict[str, Any] = {}
+
+    def done(exchange: multi.Exchange, response: Response) -> None:
+        if response.fault is None and response.status == 200:
+            try:
+                answers[exchange.key] = foreign_json.parse(response.body)
+            except foreign_json.NotJson:
+                return
+
+    requests = [engine.request(path, _MAX_BODY) for path in paths]
+    left = deadline - time.monotonic()
+    multi.drive([multi.Exchange(one.url, one, left) for one in requests], deadline=deadline, done=done)
+    return [answers.get(one.url) for one in requests]
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+
+def servers(seconds: float) -> list[Server]:
+    """The PostgreSQL servers of this host (and $PGHOST) that answer, each once."""
+    deadline = time.monotonic() + seconds
+    targets = list(_targets())
+    found = []
+    for number, (dsn, port, connectable) in enumerate(targets):
+        share = (deadline - time.monotonic()) / (len(targets) - number)
+        if connectable and (one := _server(dsn, port, time.monotonic() + share)):
+            found.append(one)
+    return found
+
+
+def _targets() -> Iterator[tuple[str, int | None, bool]]:
+    """Where PostgreSQL may be: its DSN, its TCP port, and whether something takes connections there. The driver, which
+    is dear to import, is only called for what does."""
+    host, own = os.environ.get("PGHOST", ""), os.environ.get("PGPORT", "")
+    port = plain.port(own) or _POSTGRES
+    folders = dict.fromkeys(os.path.realpath(one) for one in (*([host] if host[:1] == "/" else []), *_SOCKET_FOLDERS))
+    sockets = [path for folder in folders for path in sorted(glob(f"{folder}/.s.PGSQL.*")) if _is_socket(path)]
+    covered = set()
+    for path in sockets[:_MOST_SOCKETS]:
+        folder, _, number = path.rpartition("/.s.PGSQL.")
+        if (at := plain.port(number)) is not None:
+            covered.add(at)
+            try:
+                peer = peers.of_socket(path)
+            except peers.Stranger:
+                continue
+            must = f"&requirepeer={quote(peer, safe='')}" if peer else ""
+            dsn = f"postgresql:///postgres?host={quote(folder, safe='')}&port={number}{_user('&')}{must}"
+            yield dsn, None, _takes(path)
+    hosts = ["localhost"] if host[:1] == "/" or not host or port in covered else ["localhost", host]
+    for name in dict.fromkeys(hosts):
+        at = port if name == host else _POSTGRES
+        if at not in covered or name != "localhost":
+            bracketed = f"[{name}]" if ":" in name else name
+            trusted = name != "localhost" or peers.on_port(at)
+            yield f"postgresql://{bracketed}:{at}/postgres{_user('?')}", at, trusted and _takes((name, at))
+
+
+def _user(sign: str) -> str:
+    """The role, where the environment names one: cron will not have that variable."""
+    return f"{sign}user={quote(os.environ['PGUSER'], safe='')}" if os.environ.get("PGUSER") else ""
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _takes(address: str | tuple[str, int]) -> bool:
+    """Whether something takes connections there."""
+    try:
+        if isinstance(address, tuple):
+            with socket.create_connection(address, 0.2):
+                return True
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(0.2)
+            link.connect(address)
+            return True
+    except (OSError, UnicodeError):
+        return False
+
+
+def _server(dsn: str, port: int | None, deadline: float) -> Server | None:
+    """A server that says no (starting, too many connections) is there all the same, and so is one that hangs."""
+    from heartbeat_cli.postgres import libpq
+
+    try:
+        with libpq.connect(dsn, deadline=deadline) as session:
+            session.rows("SELECT 1", deadline=deadline)
+    except libpq.Trouble as trouble:
+        if trouble.kind == "connect":
+            return None
+        return Server(dsn, port, trouble.text if trouble.kind == "login" else "")
+    return Server(dsn, port)
+
+
+# --- systemd -------------------------------------------------------------------------------------------------------
+
+
+def units(systemctl: Sequence[str], seconds: float) -> tuple[list[Unit], str]:
+    """Services that run and are well known or OpenClaw's, and all that have failed; and a note when systemd runs but
+    cannot be asked."""
+    from heartbeat_cli.system import process
+
+    if list(systemctl) == ["systemctl"] and not os.path.isdir("/run/systemd/system"):
+        return [], ""
+    words = ("list-units", "--type=service", "--all", "--plain", "--no-legend", "--full")
+    environment = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
+    try:
+        finished = process.run(
+            systemd.command(systemctl, False, *words), timeout=seconds, env=environment, max_output=2_000_000
+        )
+    except OSError as error:
+        return [], f"systemctl cannot be run: {error.strerror}"
+    if finished.code != 0:
+        return [], f"systemd: {systemd.complaint(finished.code, finished.stderr)}"
+    return [one for one in map(_unit, finished.stdout.splitlines()) if one is not None][:_MOST_UNITS], ""
+
+
+def _unit(line: str) -> Unit | None:
+    """A unit worth watching from a line of `list-units`: UNIT LOAD ACTIVE SUB DESCRIPTION."""
+    words = line.split(None, 4)
+    if len(words) < 4 or systemd.problems(words[0], ("systemctl",)):
+        return None
+    name, load, active, sub = words[:4]
+    if load != "loaded":
+        return None
+    base = re.split(r"[@.]", name, maxsplit=1)[0]
+    wanted = base in _KNOWN_UNITS.split() or name.startswith("openclaw-")
+    if active == "failed" or (wanted and active in ("active", "activating") and sub != "exited"):
+        return Unit(name, f"{active} ({sub})")
+    return None

@@ -1,0 +1,1 @@
+"""What an alert is, who hears of it, when, and how a message is written."""

@@ -1,0 +1,70 @@
+"""Something to tell: what it is called, how grave it is, and what it is about."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.slowness import SLOW
+from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.detection.fault_detection import Event
+
+ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
+_RANK: Mapping[Severity, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
+_GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
+_EMPTY: Mapping[str, Any] = {}
+
+
+class Alert(NamedTuple):
+    """One thing to tell. `id` follows from what happened, so telling the same thing twice is impossible;
+    `details` is JSON-able: started, cause, evidence, attempts."""
+
+    id: str
+    type: str
+    severity: Severity
+    title: str
+    component: str
+    at: float
+    incident: str | None
+    reason: str
+    details: Mapping[str, Any] = _EMPTY
+
+
+class Sent(NamedTuple):
+    """How a notification stands: `state` is waiting, sent or failed."""
+
+    alert_id: str
+    channel: str
+    state: str
+    attempts: int
+    sent: float | None
+    last_error: str | None
+
+
+def alert_type(component: Component, event: Event) -> str | None:
+    """The name of the alert an event is worth, or None when nobody needs to hear of it."""
+    if event.name in ("opened", "released"):
+        return f"{component.kind}_down"
+    if event.name == "ended" and event.held_by is None:
+        return "recovered"
+    if event.name == "degraded":
+        return f"{component.kind}_{'slow' if event.cause.startswith(SLOW) else 'degraded'}"
+    if event.name == "degraded_ended":
+        return "degraded_ended"
+    return None
+
+
+def alert_severity(component: Component, kind: str) -> Severity:
+    """Down and recovered weigh what the component weighs; slowness and its end are low."""
+    if kind.endswith(("_slow", "_degraded")) or kind == "degraded_ended":
+        return "low"
+    return component.severity
+
+
+def unobserved_severity(component: Component) -> Severity:
+    """How grave it is that a component cannot be checked: never graver than that it is down."""
+    own: Severity = "high" if component.kind in _GRAVE_UNOBSERVED else "medium"
+    return min(own, component.severity, key=_RANK.__getitem__)
+
+
+def worst_severity(found: Iterable[Severity]) -> Severity:
+    """The gravest of several; low of none."""
+    return max(found, key=_RANK.__getitem__, default="low")

@@ -1,0 +1,121 @@
+"""What becomes of a message after a try, when a channel may be sent to, and what goes out together."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.channel import ChannelCommon
+from heartbeat_cli.errors import DeliveryError
+
+_BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
+_LONGEST_WAIT = 3_600.0  # seconds that the other side can make us wait
+ALONE = ("report",)  # types of alerts that never share a message
+
+State = Literal["sent", "printed", "waiting", "failed", "handed_over"]
+
+
+class Printed(str):
+    """What a channel remarks that has written a message where no person reads it: it is done, and nobody counts as
+    notified."""
+
+
+class Trial(NamedTuple):
+    """One try to deliver: how long it took (seconds), what went wrong, what the channel had to remark."""
+
+    took: float
+    error: DeliveryError | None = None
+    note: str | None = None
+
+
+class Fate(NamedTuple):
+    """What becomes of a message: `next_try` is when it is tried again, `together` whether only with the very same
+    others, since the other side may have it already; `rest` says that what else waits for the channel shares it."""
+
+    state: State
+    next_try: float | None = None
+    together: bool = True
+    rest: bool = False
+
+
+class Send(NamedTuple):
+    """One try to tell one alert on one channel, as recorded: `alerts` is how many shared the message `batch`;
+    `outcome` is sent, printed, retry, failed or handed_over; `took` is in seconds."""
+
+    at: float
+    observer: str
+    channel: str
+    alert_id: str
+    batch: str
+    alerts: int
+    outcome: str
+    error: str | None
+    note: str | None
+    took: float
+
+
+class Trouble(NamedTuple):
+    """A channel that has not taken anything since: what it said last, and how many notifications wait for it."""
+
+    channel: str
+    since: float
+    last_error: str
+    waiting: int
+
+
+def fate(trial: Trial, common: ChannelCommon, attempts: int, failing_since: float, now: float) -> Fate:
+    """What becomes of a message after a try. `attempts` failed before this one, the first at `failing_since`, the
+    channel's or the message's own, whichever is earlier."""
+    error = trial.error
+    if error is None:
+        return Fate("printed" if isinstance(trial.note, Printed) else "sent")
+    again = next_try(attempts, error.retry_after, now) if error.retryable else None
+    if common.fallback is not None:
+        if again is None:
+            return Fate("handed_over")
+        if error.lasting or now - failing_since >= common.fallback_after:
+            return Fate("handed_over", again, error.unsure, rest=True)
+    return Fate("failed") if again is None else Fate("waiting", again, error.unsure)
+
+
+def next_try(attempts: int, retry_after: float | None, now: float) -> float:
+    """Later each time, and never sooner than the other side asks."""
+    first, most = _BACK_OFF
+    asked = min(retry_after or 0.0, _LONGEST_WAIT)
+    return now + max(min(most, first * 2.0 ** min(attempts, 20)), asked)
+
+
+def pause(error: DeliveryError | None, now: float) -> float | None:
+    """Until when the other side wants to be left alone by all messages: it is busy, rather than to be mended."""
+    if error is None or error.lasting or not error.retry_after:
+        return None
+    return now + min(error.retry_after, _LONGEST_WAIT)
+
+
+def has_room(rate: float | None, sent: Sequence[float], now: float) -> bool:
+    """Whether one more message keeps to `rate` a minute; `sent` are the times of those before."""
+    if rate is None:
+        return True
+    span, most = window(rate)
+    return sum(now - span < at <= now for at in sent) < most
+
+
+def window(rate: float) -> tuple[float, float]:
+    """A rate as seconds and the messages that may go out in them: less than one a minute is one in a longer time."""
+    return (60.0, rate // 1) if rate >= 1 else (60.0 / rate, 1.0)
+
+
+def batch_id(channel: str, alert_ids: Iterable[str]) -> str:
+    """The id of the message that tells these alerts: that of an only one, else one that stands for just this set."""
+    ids = sorted(alert_ids)
+    if len(ids) == 1:
+        return ids[0]
+    import hashlib  # with it OpenSSL, for which nearly every pass has no use
+
+    digest = hashlib.sha256("\n".join([channel, *ids]).encode(errors="replace")).hexdigest()
+    return f"digest/{channel}/{digest[:20]}"
+
+
+def root_first(alerts: Iterable[Alert], order: Sequence[str]) -> list[Alert]:
+    """The alerts of a digest, parents before children as in `order`, what is no component's last."""
+    places = {id_: place for place, id_ in enumerate(order)}
+    return sorted(alerts, key=lambda one: (places.get(one.component, len(places)), one.at, one.id))

@@ -1,0 +1,120 @@
+"""What Docker says about one container (the `State` of an inspect), judged: a status and one plain line."""
+
+import signal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.result import Status
+from heartbeat_cli.domain.plain import bounded, one_line
+
+_TOLD = 3  # health checks that are evidence
+_COULD_NOT_RUN = -1  # the exit code Docker notes when a health check gave none of its own
+_RESTING = {
+    "paused": "paused: its processes are frozen (docker unpause lets them go on)",
+    "created": "was created but never started",
+    "dead": "dead: Docker could not remove it completely",
+    "removing": "is being removed",
+}
+
+
+class Verdict(NamedTuple):
+    """`ailing`: the container's own health check says unhealthy, which only that check can take back."""
+
+    status: Status
+    error: str | None = None
+    ailing: bool = False
+
+
+def judge(state: Mapping[str, Any], *, exited_ok: bool, ailing: bool) -> Verdict:
+    """The verdict on a container's state; `ailing` is what its health check said last time."""
+    status = state.get("Status")
+    if status == "running":
+        health = state.get("Health")
+        return _health(health if isinstance(health, Mapping) else {}, ailing)
+    if status == "restarting":
+        return Verdict("unhealthy", f"crash loop: Docker is restarting it, {exit_words(state)}", ailing)
+    if status == "exited":
+        if exited_ok and state.get("ExitCode") == 0 and not state.get("Error"):
+            return Verdict("healthy")
+        return Verdict("unhealthy", f"not running: {exit_words(state)}", ailing)
+    if isinstance(status, str) and status in _RESTING:
+        return Verdict("unhealthy", _RESTING[status], ailing)
+    return Verdict("unknown", f"Docker reports a state that heartbeat does not know: {one_line(str(status), 60)}")
+
+
+def _health(health: Mapping[str, Any], ailing: bool) -> Verdict:
+    """A running container is as well as its health check says.
+
+    `starting` counts as healthy: nothing speaks against the container yet, and calling a slow starter ill
+    would get it restarted again and again. Only after `unhealthy` is it no proof of healing: then nothing is
+    known until the check has spoken, so that a restart is neither called a success nor repeated too early.
+    """
+    word = health.get("Status")
+    if word == "starting" and ailing:
+        return Verdict("unknown", "started again; its health check has not passed yet", True)
+    if word != "unhealthy":
+        return Verdict("healthy")
+    last = _last(health)
+    output = one_line(str(last.get("Output") or ""), 200)
+    if last.get("ExitCode") == _COULD_NOT_RUN and "exceeded timeout" not in output:
+        return Verdict("unknown", f"its health check could not be run: {output}", ailing)
+    streak = health.get("FailingStreak")
+    times = f" {streak} times in a row" if isinstance(streak, int) and streak > 1 else ""
+    said = f": {output}" if output else f", exit {last.get('ExitCode')}" if last else ""
+    return Verdict("unhealthy", f"health check failed{times}{said}", True)
+
+
+def _last(health: Mapping[str, Any]) -> Mapping[str, Any]:
+    log = health.get("Log")
+    last = log[-1] if isinstance(log, list) and log else {}
+    return last if isinstance(last, Mapping) else {}
+
+
+def health_log(state: Mapping[str, Any]) -> str:
+    """The last health checks as evidence, the newest first; empty when there are none."""
+    health = state.get("Health")
+    log = health.get("Log") if isinstance(health, Mapping) else None
+    told = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
+    lines = [f"exit {one.get('ExitCode')} at {one.get('End')}\n{one.get('Output') or ''}".strip() for one in told[::-1]]
+    return bounded("\n".join(dict.fromkeys(lines)))
+
+
+def exit_words(state: Mapping[str, Any]) -> str:
+    """How the main process ended, as a person would say it."""
+    code, trouble = state.get("ExitCode"), one_line(str(state.get("Error") or ""), 200)
+    words = _code_words(code, bool(state.get("OOMKilled")))
+    return f"{words}: {trouble}" if trouble else words
+
+
+def _code_words(code: object, out_of_memory: bool) -> str:
+    if out_of_memory:
+        return f"killed by the kernel for want of memory (exit {code})"
+    if code == 126:
+        return "its command could not be executed (exit 126)"
+    if code == 127:
+        return "its command was not found (exit 127)"
+    if isinstance(code, int) and 128 < code <= 128 + signal.NSIG:
+        try:
+            return f"ended by {signal.Signals(code - 128).name} (exit {code})"
+        except ValueError:
+            pass
+    return f"exit {code}"
+
+
+def started_at(state: Mapping[str, Any]) -> float | None:
+    """Seconds since the epoch of the last start; None when it never started or the text is no time."""
+    return _moment(state.get("StartedAt"))
+
+
+def ended_at(state: Mapping[str, Any]) -> float | None:
+    """Seconds since the epoch of the last end; None when it never ended or the text is no time."""
+    return _moment(state.get("FinishedAt"))
+
+
+def _moment(text: object) -> float | None:
+    try:
+        moment = datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment > 0 else None

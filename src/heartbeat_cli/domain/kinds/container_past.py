@@ -1,0 +1,105 @@
+"""What was done to one container lately, from its inspect and the Engine's event log: stopped by a person, restarted
+since, being restarted right now. Used by the docker action; the log is asked there.
+
+Facts, seen on Docker 20.10: every `docker stop` (and `restart`) logs `kill`, `die`, `stop`, in this order and within
+milliseconds of FinishedAt, whatever the restart policy and also when it had to be killed in the end; `docker kill`,
+a crash and an OOM kill log no `stop`. The log keeps the last 256 events of the whole Engine and none over its restart.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.kinds.container import ended_at, started_at
+
+NOTED = ("kill", "die", "stop", "start", "unpause")
+AFTER_END = 10.0  # seconds after FinishedAt within which its `stop` is logged, even by a busy Engine
+
+_BEFORE_END = 1.0
+_ASKED_TO_END = (0, 143)  # ended well, or by the SIGTERM of a `docker stop`
+
+
+class Event(NamedTuple):
+    """One event of one container, `at` in seconds since the epoch."""
+
+    action: str
+    at: float
+
+
+def events(lines: Sequence[Any], container: str) -> list[Event]:
+    """The container's (by its full id) events that are noted here, oldest first; what is no event is passed over."""
+    found = []
+    for line in lines:
+        actor = line.get("Actor") if isinstance(line, Mapping) else None
+        if not isinstance(actor, Mapping) or actor.get("ID") != container or line.get("Action") not in NOTED:
+            continue
+        nanos = line.get("timeNano")
+        if isinstance(nanos, int):
+            found.append(Event(str(line["Action"]), nanos / 1e9))
+    return sorted(found, key=lambda event: event.at)
+
+
+def may_be_stopped(state: Mapping[str, Any]) -> bool:
+    """Whether its end could have been somebody's wish at all: not running, not for want of memory, not for a start
+    that failed (`Error`, as after a restart that could not start it again)."""
+    return state.get("Status") == "exited" and not state.get("OOMKilled") and not state.get("Error")
+
+
+def stopped_on_purpose(inspected: Mapping[str, Any], log: Sequence[Event]) -> bool:
+    """Whether somebody stopped it: a `stop` at its end. Where the log no longer reaches back to that end, its exit
+    code tells: 0 or 143 (SIGTERM). With a restart policy that is quite sure, since Docker itself would have started it
+    again after any end that nobody wished for; except `on-failure`, which may have given up on a 143."""
+    state = inspected.get("State") or {}
+    end = ended_at(state)
+    if end is None or not may_be_stopped(state):
+        return False
+    started = max((event.at for event in log if event.action == "start"), default=0.0)
+    since = max(started, end - _BEFORE_END)  # what came before that start belongs to an earlier end
+    around = [event.action for event in log if since < event.at <= end + AFTER_END]
+    if "die" in around or "stop" in around:
+        return "stop" in around
+    code = state.get("ExitCode")
+    return code in _ASKED_TO_END and not (code and _policy(inspected) == "on-failure")
+
+
+def _policy(inspected: Mapping[str, Any]) -> str:
+    policy = (inspected.get("HostConfig") or {}).get("RestartPolicy") or {}
+    return str(policy.get("Name") or "no")
+
+
+def started_since(state: Mapping[str, Any], since: float) -> bool:
+    """Whether its last start was at or after `since`, seconds since the epoch."""
+    moment = started_at(state)
+    return moment is not None and moment >= since
+
+
+def begun(inspected: Mapping[str, Any]) -> float | None:
+    """When a running container was started by somebody; None for one that Docker itself started again after a crash
+    (RestartCount goes back to 0 when somebody does)."""
+    state = inspected.get("State") or {}
+    if state.get("Status") != "running" or inspected.get("RestartCount"):
+        return None
+    return started_at(state)
+
+
+def touched_since(log: Sequence[Event], since: float) -> bool:
+    """Whether it was let go on since, or is being stopped: told to end (`kill`), and that has not happened yet."""
+    actions = [event.action for event in log if event.at >= since]
+    return "unpause" in actions or ("kill" in actions and "die" not in actions)
+
+
+def shares_network_of(mode: object) -> str | None:
+    """The id or name of the container whose network a HostConfig.NetworkMode shares."""
+    kind, _, name = str(mode or "").partition(":")
+    return name if kind == "container" and name else None
+
+
+def dependents(listed: Sequence[Any], inspected: Mapping[str, Any]) -> list[str]:
+    """Names of the running containers that share the network of the inspected one, from the Engine's list of all."""
+    own = {str(inspected.get("Id")), str(inspected.get("Id"))[:12], str(inspected.get("Name") or "").lstrip("/")}
+    found = []
+    for one in listed:
+        shared = shares_network_of((one.get("HostConfig") or {}).get("NetworkMode"))
+        names = [str(name).lstrip("/") for name in one.get("Names") or ()]
+        if shared in own and names and one.get("State") in ("running", "restarting"):
+            found.append(min(names, key=lambda name: name.count("/")))
+    return sorted(found)

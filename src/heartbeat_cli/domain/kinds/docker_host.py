@@ -1,0 +1,102 @@
+"""Where the Docker Engine listens: from a setting, or from the variables that docker itself reads.
+
+Used by the docker monitor (over the wire) and the docker action (over the SDK): both mean the same engine.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from heartbeat_cli.domain.checking.exchange import Request
+
+AUTO = "auto"
+DEFAULT = "unix:///var/run/docker.sock"
+REMEDY = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_PLAIN_PORT, _TLS_PORT = 2375, 2376
+
+
+class Engine(NamedTuple):
+    """`host` is what a person and the SDK are told, `url` what a request starts with, `socket` a path."""
+
+    host: str
+    url: str
+    socket: str | None = None
+    verify_tls: bool = True
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    @property
+    def tls(self) -> bool:
+        return self.url.startswith("https:")
+
+    def request(self, path: str, max_body: int) -> Request:
+        """A GET of one path of the Engine API."""
+        return Request(
+            self.url + path,
+            unix_socket=self.socket,
+            verify_tls=self.verify_tls,
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            redirects=0,
+            max_body=max_body,
+        )
+
+
+def problems(container: str, host: str) -> list[tuple[str, str]]:
+    """What is wrong with a container's name and with a configured host."""
+    found = []
+    if not re.fullmatch(_NAME, container):
+        found.append(("container", f"{container!r} is no container name: letters, digits, _ . -"))
+    if host not in ("", AUTO):
+        try:
+            find(host, {})
+        except ValueError as error:
+            found.append(("host", str(error)))
+    return found
+
+
+def find(host: str, environ: Mapping[str, str]) -> Engine:
+    """The engine that `host` means. Raises ValueError, one plain line, for what cannot be an engine."""
+    if host in ("", AUTO):
+        host = environ.get("DOCKER_HOST") or DEFAULT
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        scheme, rest = "tcp", host
+    if scheme == "unix":
+        if not rest.startswith("/"):
+            raise ValueError(f"{host}: expected unix:///path/to/docker.sock")
+        return Engine(host, "http://docker", socket=rest)
+    if scheme in ("tcp", "http", "https"):
+        return _over_tcp(scheme, rest, environ)
+    raise ValueError(f"{host}: expected unix:///path or tcp://host:port ({scheme}:// is not supported)")
+
+
+def _over_tcp(scheme: str, rest: str, environ: Mapping[str, str]) -> Engine:
+    """TLS is switched on as the SDK does it: by an https scheme, DOCKER_TLS_VERIFY or DOCKER_CERT_PATH."""
+    folder, verify = environ.get("DOCKER_CERT_PATH", ""), bool(environ.get("DOCKER_TLS_VERIFY"))
+    tls = scheme == "https" or (scheme == "tcp" and bool(folder or verify))
+    try:
+        parts = urlsplit(f"//{rest}")
+        name, port = parts.hostname, parts.port or (_TLS_PORT if tls else _PLAIN_PORT)
+    except ValueError as error:
+        raise ValueError(f"{scheme}://{rest}: {error}") from None
+    if not name:
+        raise ValueError(f"{scheme}://{rest}: expected {scheme}://host:port")
+    address = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    path = parts.path.rstrip("/")
+    if not tls:
+        return Engine(f"tcp://{address}{path}", f"http://{address}{path}")
+    if not folder and verify:
+        folder = f"{environ.get('HOME', '')}/.docker"
+    files = [f"{folder}/{file}" if folder else None for file in ("ca.pem", "cert.pem", "key.pem")]
+    return Engine(
+        f"tcp://{address}{path}",
+        f"https://{address}{path}",
+        None,
+        verify or not folder,
+        *files,
+    )

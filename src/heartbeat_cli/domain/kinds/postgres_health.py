@@ -1,0 +1,163 @@
+"""What a PostgreSQL server's own figures mean: the metrics they make and the warnings they give.
+
+`monitors/database.py` reads the figures; here nothing but judging. A warning never makes a database
+unhealthy by itself, except for `connections_critical_percent`: while it answers, restarting it would do
+more harm than good.
+"""
+
+from typing import NamedTuple
+
+from heartbeat_cli.domain.checking.result import Metric, Status
+from heartbeat_cli.domain.plain import duration
+
+_XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
+
+
+class Limits(NamedTuple):
+    """Where warnings begin; the keys of the same names in a `database` table. 0 switches one off."""
+
+    connections_warn_percent: float
+    connections_critical_percent: float
+    longest_transaction_warn: float
+    idle_in_transaction_warn: float
+    blocked_warn: int
+    blocked_warn_seconds: float
+    replication_lag_warn: float
+    xid_age_warn_percent: float
+
+
+class Figures(NamedTuple):
+    """One row of figures, in the order they are selected. None: it does not apply, or may not be seen."""
+
+    role: str
+    sees_all: bool
+    connections_used: float
+    connections_max: float
+    active_connections: float
+    longest_transaction: float | None
+    longest_transaction_by: str | None
+    idle_in_transaction: float
+    idle_in_transaction_longest: float | None
+    idle_in_transaction_by: str | None
+    blocked: float
+    blocked_long: float
+    blocked_longest: float | None
+    blockers: str | None
+    replication_lag: float | None
+    deadlocks: float
+    cache_hit_ratio: float | None
+    xid_age: float
+
+
+def connections_percent(figures: Figures) -> float:
+    return 100 * figures.connections_used / max(1.0, figures.connections_max)
+
+
+def metrics(figures: Figures) -> tuple[Metric, ...]:
+    """The figures as metrics; what does not apply here (no replica, nothing read yet) is left out."""
+    values = {
+        "connections_used": figures.connections_used,
+        "connections_max": figures.connections_max,
+        "connections_used_percent": connections_percent(figures),
+        "active_connections": figures.active_connections,
+        "longest_transaction_seconds": _seconds(figures.longest_transaction),
+        "idle_in_transaction": figures.idle_in_transaction,
+        "idle_in_transaction_seconds": _seconds(figures.idle_in_transaction_longest),
+        "blocked_locks": figures.blocked,
+        "replication_lag_seconds": figures.replication_lag,
+        "cache_hit_ratio": figures.cache_hit_ratio,
+        "xid_age": figures.xid_age,
+    }
+    gauges = tuple(Metric(name, float(value)) for name, value in values.items() if value is not None)
+    return (*gauges, Metric("deadlocks", float(figures.deadlocks), "counter"))
+
+
+def judge(figures: Figures, limits: Limits) -> tuple[Status, str | None]:
+    """The status the figures deserve and the line that says why (None when nothing is to be said)."""
+    lines = [line for line in (*_session_warnings(figures, limits), *_server_warnings(figures, limits)) if line]
+    if not lines:
+        return "healthy", None
+    critical = _above(connections_percent(figures), limits.connections_critical_percent)
+    return "unhealthy" if critical else "degraded", "; ".join(lines)
+
+
+def evidence(figures: Figures) -> dict[str, str]:
+    """Who is behind the figures, and what this role is not allowed to see."""
+    found = {
+        "longest transaction": figures.longest_transaction_by,
+        "idle in transaction": figures.idle_in_transaction_by,
+        "who waits for whom": figures.blockers,
+    }
+    if not figures.sees_all:
+        found["limited view"] = (
+            f"role {figures.role} sees only its own sessions: GRANT pg_monitor TO {figures.role} shows all"
+        )
+    return {label: text for label, text in found.items() if text}
+
+
+def _session_warnings(figures: Figures, limits: Limits) -> list[str | None]:
+    return [
+        _connections(figures, limits),
+        _too_long(figures.longest_transaction, limits.longest_transaction_warn, "a transaction is open for {}"),
+        _too_long(
+            figures.idle_in_transaction_longest,
+            limits.idle_in_transaction_warn,
+            "a session is idle in a transaction for {}",
+        ),
+        _blocked(figures, limits),
+    ]
+
+
+def _server_warnings(figures: Figures, limits: Limits) -> list[str | None]:
+    return [
+        _too_long(figures.replication_lag, limits.replication_lag_warn, "replication is {} behind"),
+        _wraparound(figures, limits),
+    ]
+
+
+def _connections(figures: Figures, limits: Limits) -> str | None:
+    percent = connections_percent(figures)
+    reached = [
+        limit
+        for limit in (limits.connections_critical_percent, limits.connections_warn_percent)
+        if _above(percent, limit)
+    ]
+    if not reached:
+        return None
+    used, most = figures.connections_used, figures.connections_max
+    return f"{used:.0f} of {most:.0f} connections used (limit {reached[0]:g} %)"
+
+
+def _blocked(figures: Figures, limits: Limits) -> str | None:
+    if limits.blocked_warn <= 0 or figures.blocked_long < limits.blocked_warn:
+        return None
+    waiting = "1 session waits" if figures.blocked_long == 1 else f"{figures.blocked_long:.0f} sessions wait"
+    return (
+        f"{waiting} for a lock longer than {duration(limits.blocked_warn_seconds)}, "
+        f"the longest for {duration(_seconds(figures.blocked_longest))}"
+    )
+
+
+def _wraparound(figures: Figures, limits: Limits) -> str | None:
+    percent = 100 * figures.xid_age / _XID_SPAN
+    if not _above(percent, limits.xid_age_warn_percent):
+        return None
+    return (
+        f"{percent:.0f} % of the transaction ids are used up before a vacuum has to free some "
+        f"(limit {limits.xid_age_warn_percent:g} %)"
+    )
+
+
+def _too_long(seconds: float | None, limit: float, text: str) -> str | None:
+    if seconds is None or not _above(seconds, limit):
+        return None
+    return f"{text.format(duration(seconds))} (limit {duration(limit)})"
+
+
+def _above(value: float, limit: float) -> bool:
+    return 0 < limit <= value
+
+
+def _seconds(value: float | None) -> float:
+    """No such session is no waiting time; a server clock set back must not make one negative."""
+    return max(0.0, value or 0.0)

@@ -1,0 +1,151 @@
+"""Judges what starts heartbeat: is it alive, and does anybody get what a run prints? For `heartbeat doctor` and
+`heartbeat init`; `schedulers.py` collects the facts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from heartbeat_cli.domain.checking.coverage import Watch, is_late
+from heartbeat_cli.domain.finding import Finding
+from heartbeat_cli.domain.plain import duration
+
+START_CRON = (
+    "start it: `systemctl enable --now cron` (Red Hat: crond) or `service cron start`; in a container it must be a"
+    " process of its own, or something outside must start `heartbeat run`"
+)
+ADD_CHANNEL = (
+    "add a channel that reaches you (`heartbeat kinds telegram` and `heartbeat kinds email` show the keys of"
+    " [channels.…])"
+)
+ADD_MTA = "install a mail transfer agent (`apt install msmtp-mta`, `dnf install msmtp`, `apk add msmtp`)"
+_AHEAD = 60.0  # seconds that the last pass may lie ahead of now
+
+
+class Timer(NamedTuple):
+    """A systemd timer that starts heartbeat."""
+
+    name: str
+    active: bool
+    user: bool = False
+
+
+class Starters(NamedTuple):
+    """What is set to start heartbeat: the crontab of this user, or one of the system's ("" is none), and timers; the
+    cron daemon that runs ("" is none), and whether it would be seen if there were one."""
+
+    crontab: str = ""
+    timers: Sequence[Timer] = ()
+    daemon: str = ""
+    sees_all: bool = True
+
+    @property
+    def active(self) -> list[Timer]:
+        return [one for one in self.timers if one.active]
+
+
+class Mailer(NamedTuple):
+    """How cron would mail what a job prints: the program, and why it mails nothing ("" where it does)."""
+
+    program: str
+    lacking: str = ""
+
+
+def comes(watch: Watch | None, now: float) -> bool:
+    """Whether passes are started automatically: the last one was in time, and so was the one before it. A pass by hand
+    after hours without any does not count."""
+    if watch is None or is_late(watch.started, now, watch.every):
+        return False
+    return watch.gap is None or watch.gap[1] < watch.started
+
+
+def scheduler(seen: Starters, watch: Watch | None, now: float) -> Iterator[Finding]:
+    """Is what should start heartbeat alive?"""
+    come = comes(watch, now)
+    for one in seen.active:
+        yield Finding("scheduler", "ok", f"the systemd timer {one.name} is active")
+    if seen.crontab and seen.daemon:
+        yield Finding("scheduler", "ok", f"cron runs ({seen.daemon})")
+    elif seen.crontab and not seen.active:
+        yield _without_daemon(seen, come)
+    elif not seen.crontab and not seen.active:
+        yield from _unset(seen, come)
+
+
+def _without_daemon(seen: Starters, come: bool) -> Finding:
+    if not seen.sees_all:
+        text = "this user does not see the processes of others, so whether cron runs is not known"
+        return Finding("scheduler", "ok", f"{text}; passes come") if come else Finding("scheduler", "warn", text)
+    if come:
+        text = f"{seen.crontab} starts heartbeat, but no cron daemon runs here; passes come all the same"
+        return Finding("scheduler", "warn", text, "something else starts them: one of the two is not needed")
+    text = f"{seen.crontab} starts heartbeat, but no cron daemon (cron, crond) runs here: nothing starts it"
+    return Finding("scheduler", "bad", text, START_CRON)
+
+
+def _unset(seen: Starters, come: bool) -> Iterator[Finding]:
+    for one in seen.timers:
+        word = "systemctl --user" if one.user else "systemctl"
+        text = f"the systemd timer {one.name} is not active: nothing starts heartbeat"
+        yield Finding("scheduler", "bad", text, f"`{word} enable --now {one.name}`")
+    if come and not seen.timers:
+        yield Finding(
+            "scheduler", "ok", "no crontab or timer of this host, but passes come: they are started elsewhere"
+        )
+
+
+def last_pass(seen: Starters, watch: Watch | None, now: float) -> Iterator[Finding]:
+    """When did the last pass start, and is the next one late?"""
+    expected = bool(seen.crontab or seen.timers)
+    if watch is None:
+        if expected:
+            advice = "wait for it, and look again; until it has come nothing is watched"
+            yield Finding("last pass", "warn", "none has been made on this host yet", advice)
+        return
+    age = now - watch.started
+    if age < -_AHEAD:
+        text = f"the last one started {duration(-age)} in the future: a clock was wrong, then or now"
+        yield Finding("last pass", "warn", text, "set this host's clock (`timedatectl`), and keep it by NTP")
+    elif is_late(watch.started, now, watch.every):
+        text = f"the last one started {duration(age)} ago; one is expected every {duration(watch.every)}"
+        yield Finding("last pass", "bad" if expected else "warn", text, _late_advice(seen))
+    elif watch.gap is not None and watch.gap[1] >= watch.started:
+        pause = duration(watch.gap[1] - watch.gap[0])
+        text = f"the last one started {duration(max(age, 0.0))} ago, after {pause} without any"
+        yield Finding("last pass", "warn", text, "unless you started it by hand, that time was not watched; look again")
+    else:
+        text = f"the last one started {duration(max(age, 0.0))} ago; one is expected every {duration(watch.every)}"
+        yield Finding("last pass", "ok", text)
+
+
+def _late_advice(seen: Starters) -> str:
+    if seen.active:
+        return f"`journalctl -u {seen.active[0].name.removesuffix('.timer')}` shows what its runs say"
+    if seen.daemon:
+        return "run the crontab's line by hand and see what it says; `journalctl -u cron` shows whether cron started it"
+    return (
+        START_CRON if seen.crontab else "`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`"
+    )
+
+
+def unheard(kinds: Iterable[str], mailer: Mailer, timer_only: bool = False) -> str:
+    """Why no alert reaches a person when these are the kinds of all channels; "" when one may."""
+    if any(kind != "console" for kind in kinds):
+        return ""
+    if timer_only:
+        return "alerts are only printed, and what a systemd timer's run prints goes to the journal"
+    return f"alerts are only printed, and {mailer.lacking}" if mailer.lacking else ""
+
+
+def mail(kinds: Iterable[str], mailer: Mailer, seen: Starters) -> Iterator[Finding]:
+    """Does cron's mail work, where it is what people hear of heartbeat by?"""
+    timer_only = bool(seen.active) and not seen.crontab
+    why = unheard(kinds, mailer, timer_only)
+    if why:
+        advice = ADD_CHANNEL if timer_only else f"{ADD_CHANNEL}, or {ADD_MTA}"
+        yield Finding("mail", "bad", f"{why}: no alert reaches a person", advice)
+    elif timer_only:
+        return
+    elif mailer.lacking:
+        text = f"{mailer.lacking}: what heartbeat itself has to say (a mistake in its configuration) is lost"
+        yield Finding("mail", "warn", text, ADD_MTA)
+    else:
+        yield Finding("mail", "ok", f"cron mails what a run prints, by {mailer.program}")

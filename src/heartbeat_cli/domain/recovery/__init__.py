@@ -1,0 +1,1 @@
+"""Which recovery step comes next, and what holds it back."""

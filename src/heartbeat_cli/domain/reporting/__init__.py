@@ -1,0 +1,1 @@
+"""Figures over time: availability, quantiles, trends, the board."""

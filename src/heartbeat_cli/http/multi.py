@@ -1,0 +1,242 @@
+"""Drives every HTTP exchange of a pass at once, on one libcurl multi handle in one thread.
+
+`engine.py` hands over exchanges and gets each response through `done`, which may return a retry.
+libcurl tells which sockets and which moment it waits for; the loop sleeps in one `select` for all of them.
+What answers comes before what is to be asked next: a few are asked at a time, so that no answer lies there unread while
+others are asked, which would count as the target's slowness. Those that let us wait keep a socket each, as many as the
+system allows: a rack that hangs takes no turn from what would answer.
+Nothing outlives `deadline`: what still runs then ends as a timeout, or as `CUT_SHORT` when it did not get the time it
+was promised; what never got its turn ends as `NOT_ASKED`.
+"""
+
+import heapq
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
+from heartbeat_cli.http.curl import pycurl
+from heartbeat_cli.http.options import own_file_fault
+from heartbeat_cli.http.sockets import Sockets
+from heartbeat_cli.http.transfer import Hop, Transfer, no_answer, redirected
+
+_AT_A_TIME = 8  # asked before the answers of earlier ones are looked for
+_LONGEST_SLEEP = 1.0
+_PROMISED = 0.9  # share of its time without which an exchange says nothing about its target
+
+# `other`, not `timeout`: the target was not asked, or not long enough, so it must not count as failing.
+NOT_ASKED = Fault("other", "not asked: the pass had no time left")
+CUT_SHORT = Fault("other", "asked late, and the pass had no time left to wait for the answer")
+
+
+class Exchange(NamedTuple):
+    """One exchange to drive. `key` means nothing here; `timeout` is its total seconds from its start; it
+    starts no sooner than `not_before` (a moment of time.monotonic(), for retries with back-off)."""
+
+    key: str
+    request: Request
+    timeout: float
+    not_before: float = 0.0
+
+
+Done = Callable[[Exchange, Response], Exchange | None]
+
+
+def drive(exchanges: Iterable[Exchange], *, deadline: float, done: Done) -> None:
+    """Drive all exchanges and their follow-ups to an end by `deadline` (a moment of time.monotonic()).
+
+    `done` is called in this thread, once for every exchange that ended, however it ended.
+    """
+    wire = _Wire(deadline, done)
+    for exchange in exchanges:
+        wire.enqueue(exchange)
+    try:
+        wire.run()
+    finally:
+        wire.close()
+
+
+class _Running(NamedTuple):
+    exchange: Exchange
+    transfer: Transfer
+    ends: float
+    cut_short: bool  # by the deadline, because it had to wait for its turn
+
+
+class _Wire:
+    def __init__(self, deadline: float, done: Done) -> None:
+        self._deadline, self._done = deadline, done
+        self._longest = deadline - time.monotonic()
+        self._ready: deque[Exchange] = deque()
+        self._later: list[tuple[float, int, Exchange]] = []
+        self._order = 0
+        self._running: dict[Any, _Running] = {}
+        self._idle: list[Any] = []
+        self._wake: float | None = None
+        self._left_resolving = False
+        self._sockets = Sockets()
+        self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+
+    def enqueue(self, exchange: Exchange) -> None:
+        if exchange.not_before > time.monotonic():
+            self._order += 1
+            heapq.heappush(self._later, (exchange.not_before, self._order, exchange))
+        else:
+            self._ready.append(exchange)
+
+    def run(self) -> None:
+        self._sockets.open(len(self._ready) + len(self._later))
+        while self._ready or self._later or self._running:
+            now = time.monotonic()
+            if now >= self._deadline:
+                self._end_all()
+                return
+            self._start_due(now)
+            if self._running or self._later:
+                self._turn()
+
+    def close(self) -> None:
+        """Closing libcurl joins its resolver threads, which a silent name service can hold for half a minute:
+        then a daemon thread does it, and neither the pass nor the end of the process waits."""
+        for curl in self._running:
+            self._multi.remove_handle(curl)
+        self._running.clear()
+        self._sockets.close()
+        if self._left_resolving:
+            threading.Thread(target=self._close_now, daemon=True).start()
+        else:
+            self._close_now()
+
+    def _close_now(self) -> None:
+        self._multi.close()
+        self._selector.close()
+
+    # --- what libcurl calls
+
+    def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        """libcurl wants to know of events on this socket, or of none any more."""
+        known = fd in self._watched
+        if what == pycurl.POLL_REMOVE:
+            if known:
+                self._watched.remove(fd)
+                self._selector.unregister(fd)
+            return
+        self._watched.add(fd)
+        events = 0
+        if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
+            events |= selectors.EVENT_READ
+        if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
+            events |= selectors.EVENT_WRITE
+        (self._selector.modify if known else self._selector.register)(fd, events)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._wake = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    # --- one turn of the loop
+
+    def _turn(self) -> None:
+        for key, mask in self._selector.select(self._pause()):
+            flags = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
+            flags |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
+            self._multi.socket_action(key.fd, flags)
+        if self._wake is not None and time.monotonic() >= self._wake:
+            self._wake = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do besides what the sockets bring."""
+        room = len(self._running) < self._sockets.most
+        if room and self._ready:
+            return 0.0
+        moments = [self._deadline, *([self._wake] if self._wake is not None else [])]
+        if room and self._later:
+            moments.append(self._later[0][0])
+        return min(_LONGEST_SLEEP, max(0.0, min(moments) - time.monotonic()))
+
+    def _collect(self) -> None:
+        queued = 1
+        while queued:
+            queued, good, bad = self._multi.info_read()
+            for curl in good:
+                self._ended(curl, 0, "")
+            for curl, code, said in bad:
+                self._ended(curl, code, said)
+
+    def _start_due(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            self._ready.append(heapq.heappop(self._later)[2])
+        for _ in range(min(_AT_A_TIME, self._sockets.most - len(self._running), len(self._ready))):
+            exchange = self._ready.popleft()
+            fault = own_file_fault(exchange.request)
+            if fault is not None:
+                self._tell(exchange, no_answer(exchange.request, fault))
+                continue
+            now = time.monotonic()
+            ends = min(self._deadline, now + max(0.0, exchange.timeout))
+            cut_short = ends - now < _PROMISED * min(exchange.timeout, self._longest)
+            self._start(exchange, Hop(exchange.request), ends, cut_short)
+
+    def _start(self, exchange: Exchange, hop: Hop, ends: float, cut_short: bool) -> None:
+        curl = self._idle.pop() if self._idle else pycurl.Curl()
+        try:
+            transfer = Transfer(curl, hop, ends - time.monotonic())
+        except (ValueError, pycurl.error) as error:
+            self._idle.append(curl)
+            reason = "a character that cannot be sent" if isinstance(error, UnicodeError) else error
+            fault = Fault("other", f"cannot ask: {reason}")
+            self._tell(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
+            return
+        self._running[curl] = _Running(exchange, transfer, ends, cut_short)
+        self._multi.add_handle(curl)
+
+    def _ended(self, curl: Any, code: int, said: str) -> None:
+        running = self._running.pop(curl)
+        outcome = running.transfer.finish(code, said)
+        self._note_resolving(running.transfer, code)
+        self._multi.remove_handle(curl)
+        self._idle.append(curl)
+        if isinstance(outcome, Hop):
+            self._start(running.exchange, outcome, running.ends, running.cut_short)
+        else:
+            self._tell(running.exchange, _fair(running, outcome))
+
+    def _note_resolving(self, transfer: Transfer, code: int) -> None:
+        if code and transfer.resolving():
+            self._left_resolving = True
+
+    def _tell(self, exchange: Exchange, response: Response) -> None:
+        follow_up = self._done(exchange, response)
+        if follow_up is not None:
+            self.enqueue(follow_up)
+
+    # --- the end of the pass
+
+    def _end_all(self) -> None:
+        """At the deadline: take what libcurl has just finished, cut the rest, and start nothing new."""
+        self._collect()
+        for curl, running in list(self._running.items()):
+            self._note_resolving(running.transfer, 1)
+            response = running.transfer.abandon()
+            self._multi.remove_handle(curl)
+            del self._running[curl]
+            self._tell(running.exchange, _fair(running, response))
+        waiting = [*self._ready, *(entry[2] for entry in self._later)]
+        self._ready.clear()
+        self._later.clear()
+        for exchange in waiting:
+            self._done(exchange, no_answer(exchange.request, NOT_ASKED))
+
+
+def _fair(running: _Running, response: Response) -> Response:
+    """Who was asked late cannot be blamed for not having answered by the end of the pass."""
+    if running.cut_short and response.fault is not None and response.fault.kind in ("timeout", "dns"):
+        return response._replace(fault=CUT_SHORT)
+    return response

@@ -1,0 +1,159 @@
+"""What libcurl is told before a transfer: a `Request` → the options of one handle. For `wire_transfer.py`.
+
+Refuses what must not go out (line breaks in headers, a URL with control characters): a ValueError, one line.
+"""
+
+import os
+from typing import Any
+
+from heartbeat_cli import __version__
+from heartbeat_cli.domain.checking.exchange import Fault, Request
+from heartbeat_cli.http.curl import pycurl
+from heartbeat_cli.http.faults import plain
+
+_QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: never wait for a resolver thread
+# The first libcurl (as 0xXXYYZZ) that knows an option, of those that are newer than the oldest in use.
+_SINCE = {"HTTP09_ALLOWED": 0x074000, "QUICK_EXIT": 0x075700}
+
+
+def newer(name: str, value: int, version: int | None = None) -> list[tuple[int, int]]:
+    """The option and its value where this libcurl (or `version`) and this pycurl know it, else nothing: an unknown one
+    would fail every request."""
+    known = (pycurl.version_info()[2] if version is None else version) >= _SINCE[name]
+    number = _QUICK_EXIT if name == "QUICK_EXIT" else getattr(pycurl, name, None)
+    return [(number, value)] if known and number is not None else []
+
+
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+# A wheel of pycurl brings an OpenSSL built for another system's paths: look where systems keep their roots.
+_CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+_ALWAYS: tuple[tuple[int, int | str], ...] = (
+    (pycurl.NOSIGNAL, 1),
+    *newer("QUICK_EXIT", 1),
+    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+    *newer("HTTP09_ALLOWED", 0),
+    # A check must go the way a new client would: no old connection, no resumed TLS session (which shows no
+    # certificate either), and no proxy, whose own health or cached 200 would stand in for the target's.
+    (pycurl.FRESH_CONNECT, 1),
+    (pycurl.FORBID_REUSE, 1),
+    (pycurl.SSL_SESSIONID_CACHE, 0),
+    (pycurl.NOPROXY, "*"),
+    # Ask for plain bytes, yet decode what a server compresses regardless: the bound counts decoded bytes.
+    (pycurl.ACCEPT_ENCODING, "identity"),
+    (pycurl.USERAGENT, f"heartbeat/{__version__}"),
+)
+
+
+def own_file_fault(request: Request) -> Fault | None:
+    """Our own key material must be readable before the target can be blamed for a failed handshake."""
+    if not (request.ca_file or request.cert_file or request.key_file):
+        return None
+    files = {"CA file": request.ca_file, "client certificate": request.cert_file, "key": request.key_file}
+    for what, path in files.items():
+        if not path:
+            continue
+        try:
+            with open(path, "rb"):
+                pass
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return Fault("forbidden", f"cannot read the {what} {plain(path)}: {reason}")
+    return None
+
+
+def _refuse_injection(request: Request) -> None:
+    """A line break in a header would smuggle in another header or request. Raises ValueError."""
+    for name, value in request.headers:
+        if not name or not _TOKEN.issuperset(name):
+            raise ValueError(f"not a usable header name: {plain(name)!r}")
+        if any(sign in value for sign in "\r\n\0"):
+            raise ValueError(f"header {name} contains a line break")
+    if not request.method or not _TOKEN.issuperset(request.method):
+        raise ValueError(f"not a usable method: {plain(request.method)!r}")
+    if not request.url.lower().startswith(("http://", "https://")):
+        raise ValueError(f"not an http or https address: {plain(request.url)}")
+    url = request.url
+    ordinary = url.isascii() and url.isprintable() and " " not in url  # sign by sign a thousand of them take long
+    if not ordinary and any(ord(sign) <= 32 or ord(sign) == 127 for sign in url):
+        raise ValueError("the URL contains a space or a control character")
+
+
+def configure(curl: Any, request: Request, limit: float) -> None:
+    """Everything libcurl must know for this request, on a handle that may have served another before."""
+    _refuse_injection(request)
+    milliseconds = max(1, int(limit * 1000))
+    curl.reset()
+    for option, value in _ALWAYS:
+        curl.setopt(option, value)
+    curl.setopt(pycurl.URL, request.url.encode())
+    curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+    if lines := _header_lines(request):
+        curl.setopt(pycurl.HTTPHEADER, lines)
+    if request.unix_socket:
+        if not hasattr(pycurl, "UNIX_SOCKET_PATH"):
+            raise ValueError("this libcurl is too old for Unix sockets; it takes 7.40 or newer")
+        curl.setopt(pycurl.UNIX_SOCKET_PATH, os.fsencode(request.unix_socket))
+    _configure_method(curl, request)
+    if request.url[:6].lower() == "https:":
+        _configure_tls(curl, request)
+
+
+def _configure_method(curl: Any, request: Request) -> None:
+    if request.method == "HEAD":
+        curl.setopt(pycurl.NOBODY, 1)
+    elif _has_body(request):
+        curl.setopt(pycurl.POST, 1)
+        curl.setopt(pycurl.POSTFIELDS, request.body or b"")
+        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+    elif request.method != "GET":
+        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+
+
+def _configure_tls(curl: Any, request: Request) -> None:
+    curl.setopt(pycurl.OPT_CERTINFO, 1)
+    curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify_tls))
+    curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify_tls else 0)
+    bundle = (request.ca_file or _system_bundle()) if request.verify_tls else None
+    if bundle:
+        curl.setopt(pycurl.CAINFO, os.fsencode(bundle))
+    if request.cert_file:
+        curl.setopt(pycurl.SSLCERT, os.fsencode(request.cert_file))
+    if request.key_file:
+        curl.setopt(pycurl.SSLKEY, os.fsencode(request.key_file))
+
+
+def _system_bundle() -> str | None:
+    candidates = (os.environ.get("SSL_CERT_FILE"), *_CA_BUNDLES)
+    found = next((path for path in candidates if path and os.path.isfile(path)), None)
+    if found is None:
+        from certifi import where
+
+        return where()
+    return found
+
+
+def _header_lines(request: Request) -> list[bytes]:
+    """libcurl drops a header written as `Name:`; `Name;` is how it is told to send an empty one."""
+    lines = [(f"{name}: {value}" if value.strip() else f"{name};").encode() for name, value in request.headers]
+    if not _has_body(request):
+        return lines
+    given = {name.lower() for name, _ in request.headers}
+    if "content-type" not in given:
+        lines.append(b"Content-Type:")  # libcurl would call any body a web form
+    if "expect" not in given:
+        lines.append(b"Expect:")  # no waiting for a "100 Continue" that many small servers never send
+    return lines
+
+
+def _has_body(request: Request) -> bool:
+    return request.body is not None or request.method in ("POST", "PUT", "PATCH")

@@ -1,0 +1,253 @@
+"""One exchange on one libcurl handle: set it up, take what comes (bounded), and word what became of it.
+
+`wire.py` decides when a transfer runs; everything about a single one is here. Redirects are followed here and
+not by libcurl: each hop is a transfer of its own with what is left of the time, so that headers and client
+certificates meant for one host never reach another, and no redirect's body is waited for.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
+from heartbeat_cli.http.curl import pycurl
+from heartbeat_cli.http.faults import Facts, fault_of, plain
+from heartbeat_cli.http.options import configure
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_WRITE_ERROR = 23
+_TIMED_OUT = 28
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_URL_SIGNS = "%/:=&?~#+!$,;'@()*[]"
+_MOMENTS = (
+    ("dns", pycurl.NAMELOOKUP_TIME),
+    ("connect", pycurl.CONNECT_TIME),
+    ("tls", pycurl.APPCONNECT_TIME),
+    ("first_byte", pycurl.STARTTRANSFER_TIME),
+)
+_HARMLESS = frozenset({"accept", "accept-language", "user-agent"})  # what another origin is told
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Hop(NamedTuple):
+    """Where an exchange stands in a chain of redirects: the request as it goes out now, and its past."""
+
+    request: Request
+    number: int = 0
+    spent: float = 0.0
+
+
+class Transfer:
+    """A running hop: the sinks libcurl writes into, and the reading of the result."""
+
+    __slots__ = ("body", "curl", "head", "header_bytes", "hop", "limit", "refused", "status", "truncated")
+
+    def __init__(self, curl: Any, hop: Hop, limit: float) -> None:
+        """`limit` is what is left of the exchange's seconds. Raises ValueError when it cannot go out."""
+        self.curl, self.hop, self.limit = curl, hop, limit
+        self.status = 0
+        self.head: list[bytes] = []
+        self.header_bytes = 0
+        self.body = bytearray()
+        self.truncated = False
+        self.refused = False
+        configure(curl, hop.request, limit)
+        curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
+        curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
+
+    def _take_header(self, line: bytes) -> int | None:
+        """Collect header lines; each status line starts afresh (interim answers), the byte count goes on."""
+        self.header_bytes += len(line)
+        if self.header_bytes > self.hop.request.max_headers:
+            self.refused = True
+            return 0
+        if line.startswith(b"HTTP/"):
+            self.head.clear()
+            self.status = _status(line)
+        self.head.append(line)
+        if line[:1] in b"\r\n" and self._location() is not None:
+            return 0  # a redirect's body says nothing: do not even wait for its first byte
+        return None
+
+    def _take_body(self, chunk: bytes) -> int | None:
+        """Keep what fits. A refused chunk makes libcurl end the transfer at once."""
+        room = self.hop.request.max_body - len(self.body)
+        self.body += chunk[:room] if room > 0 else b""
+        if len(chunk) > room:
+            self.truncated = True
+            return 0
+        return None
+
+    def _location(self) -> str | None:
+        if self.status not in _REDIRECTS or self.hop.request.redirects <= 0:
+            return None
+        return next((value for name, value in headers(self.head) if name == "location"), None)
+
+    def finish(self, code: int, said: str) -> "Response | Hop":
+        """What the ended transfer came to: the next hop of a redirect, or the response."""
+        location = self._location()
+        stopped_by_us = code == _WRITE_ERROR and not self.refused
+        if location is not None and (code == 0 or stopped_by_us):
+            return self._follow(location)
+        if self.refused:
+            limit = self.hop.request.max_headers
+            return self._response(Fault("too_large", f"the headers are larger than {limit} bytes"))
+        if code == 0 or (stopped_by_us and self.truncated):
+            return self._response(None)
+        fault = fault_of(self._facts(code, said))
+        return self._response(redirected(fault) if self.hop.number else fault)
+
+    def abandon(self) -> Response:
+        """The response of a transfer whose time ran out without libcurl having noticed."""
+        return self._response(fault_of(self._facts(_TIMED_OUT, "")))
+
+    def resolving(self) -> bool:
+        """Whether the name service has not answered yet: closing libcurl would wait for it."""
+        return not self.hop.request.unix_socket and not self.curl.getinfo(pycurl.NAMELOOKUP_TIME)
+
+    def _follow(self, location: str) -> "Response | Hop":
+        request, number = self.hop.request, self.hop.number + 1
+        if number > request.redirects:
+            text = f"redirected more than {request.redirects} times, last to {plain(location)}"
+            return self._response(Fault("redirects", text))
+        onward = self._redirected(location)
+        if isinstance(onward, str):
+            return self._response(Fault("redirects", f"redirected to {plain(location)}, {onward}"))
+        return Hop(onward, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
+
+    def _redirected(self, location: str) -> Request | str:
+        """The request as it goes on to `location`, or why it does not. At another origin it has no secrets, and none
+        with a body goes there."""
+        from urllib.parse import quote, urljoin
+
+        request = self.hop.request
+        try:
+            target = urljoin(request.url, quote(location, safe=_URL_SIGNS, encoding="latin-1"))
+            new, old = _origin(_split(target)), _origin(_split(request.url))
+        except ValueError:
+            new = old = ("", None, None)
+        if new[0] not in ("http", "https") or not new[1]:
+            return "which is not followed"
+        if request.same_host and new[1] != old[1]:
+            return 'which is another host (redirects_to = "same-host")'
+        request = request._replace(url=target)
+        if self.status == 303 or (self.status in (301, 302) and request.method == "POST"):
+            request = request._replace(method="HEAD" if request.method == "HEAD" else "GET", body=None)
+        if new == old:
+            return request
+        if request.body is not None:
+            return "where a request with a body does not go"
+        kept = tuple(pair for pair in request.headers if pair[0].lower() in _HARMLESS)
+        return request._replace(headers=kept, cert_file=None, key_file=None)
+
+    def _facts(self, code: int, said: str) -> Facts:
+        info, request = self.curl.getinfo, self.hop.request
+        try:
+            parts = _split(request.url)
+            scheme, place = parts.scheme, _place(parts)
+        except ValueError:
+            scheme, place = "", plain(request.url)
+        return Facts(
+            code=code,
+            said=said,
+            scheme=scheme,
+            place=request.unix_socket or place,
+            unix_socket=bool(request.unix_socket),
+            limit=self.hop.spent + self.limit,
+            os_error=info(pycurl.OS_ERRNO),
+            resolved=info(pycurl.NAMELOOKUP_TIME),
+            connected=info(pycurl.CONNECT_TIME),
+            tls_done=info(pycurl.APPCONNECT_TIME),
+            received=self.header_bytes + len(self.body),
+        )
+
+    def _response(self, fault: Fault | None) -> Response:
+        request = self.hop.request
+        phases = self._phases()
+        return Response(
+            status=self.status,
+            head=tuple(self.head),
+            body=bytes(self.body),
+            truncated=self.truncated,
+            elapsed=phases["total"],
+            phases=phases,
+            certificate_expires=self._expiry() if request.url[:6].lower() == "https:" else None,
+            url=_without_password(request.url),
+            fault=fault,
+        )
+
+    def _phases(self) -> dict[str, float]:
+        getinfo, spent = self.curl.getinfo, self.hop.spent
+        phases = {name: spent + seconds for name, moment in _MOMENTS if (seconds := getinfo(moment)) > 0}
+        phases["total"] = spent + getinfo(pycurl.TOTAL_TIME)
+        return phases
+
+    def _expiry(self) -> float | None:
+        """The soonest end of any certificate in the chain: an expired link breaks it as the leaf does."""
+        chain = self.curl.getinfo_raw(pycurl.INFO_CERTINFO)
+        ends = [
+            parse_expiry(value.decode("latin-1")) for link in chain for name, value in link if name == b"Expire date"
+        ]
+        return min((end for end in ends if end is not None), default=None)
+
+
+def _status(line: bytes) -> int:
+    """The code in a status line, 0 where there is none of three digits."""
+    code = line.rstrip(b"\r\n").split(b" ", 2)[1:2]
+    return int(code[0]) if code and len(code[0]) == 3 and code[0].isdigit() else 0
+
+
+def redirected(fault: Fault) -> Fault:
+    """An address that cannot be asked is our own trouble, unless the target sent us there."""
+    return Fault("redirects", f"redirected to a bad address: {fault.text}") if fault.kind == "other" else fault
+
+
+def no_answer(request: Request, fault: Fault) -> Response:
+    """The response of an exchange that never got onto the wire."""
+    return Response(0, url=_without_password(request.url), fault=fault)
+
+
+def parse_expiry(text: str) -> float | None:
+    """Epoch seconds of `Nov 23 21:36:00 2026 GMT` (OpenSSL) or `2026-11-23 21:36:00 GMT` (GnuTLS), else None.
+    By hand, because month names of strptime follow the locale."""
+    from datetime import UTC, datetime
+
+    words = text.split()
+    try:
+        if words[0] in _MONTHS:
+            month, day, clock, year = _MONTHS.index(words[0]) + 1, int(words[1]), words[2], int(words[3])
+        else:
+            (year, month, day), clock = (int(part) for part in words[0].split("-")), words[1]
+        hour, minute, second = (int(part) for part in clock.split(":"))
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except (ValueError, IndexError):
+        return None
+
+
+def _split(url: str) -> "SplitResult":
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)
+
+
+def _origin(parts: "SplitResult") -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, _port(parts)
+
+
+def _port(parts: "SplitResult") -> int | None:
+    defaults: Mapping[str, int] = {"http": 80, "https": 443}
+    return defaults.get(parts.scheme) if parts.port is None else parts.port
+
+
+def _place(parts: "SplitResult") -> str:
+    host = parts.hostname
+    if host is None:
+        raise ValueError("no host")
+    return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.partition("@")
+    scheme, mark, user = head.partition("://")
+    return f"{scheme}{mark}{tail}" if at and mark and "/" not in user else url

@@ -1,0 +1,1 @@
+"""What several passes need to raise an alert: the outbox entry, its context, its recommendations."""

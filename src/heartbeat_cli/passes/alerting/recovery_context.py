@@ -1,0 +1,245 @@
+"""What recovery decides upon, read once for all components: states, incidents, looks, silences and what was tried.
+
+`recover` acts on these decisions, `detect` puts them into the alert: both say the same.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.component import Component, Rung, ancestors, healed_by, watched_by
+from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
+from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
+from heartbeat_cli.domain.detection.hosts import Gone
+from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.recovery.brakes import Brakes
+from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
+from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.quorum import healers, peers
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries, silences, states, steps_seen
+from heartbeat_cli.system import procfs
+from heartbeat_cli.views import wording
+
+_LEARNED = 1.5  # times the longest start that was seen
+_MOST_LEARNED = 900.0  # seconds
+_TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
+
+
+class Facts:
+    """The store's view at `now`. What is asked for is read once; `attempts` may be brought up to date, and `planned`
+    counts the steps that are about to be taken, so that they share the host's budget."""
+
+    def __init__(self, db: Database, config: Config, now: float) -> None:
+        self.db, self.config, self.now = db, config, now
+        self.horizon = now - config.recovery.budget_window - config.recovery.rearm
+        self.planned = 0
+        self.attempts = {one.id: one for one in recoveries.recent(db, self.horizon)}
+
+    @cached_property
+    def incidents(self) -> dict[str, Incident]:
+        return states.open_incidents(self.db)
+
+    @cached_property
+    def _states(self) -> dict[str, State]:
+        return states.states(self.db)
+
+    @cached_property
+    def _looks(self) -> dict[str, LastLook]:
+        return passes.last_looks(self.db, self.config.observer)
+
+    @cached_property
+    def quiet(self) -> list[silences.Silence]:
+        return silences.quiet(self.db, self.config, self.now)
+
+    @cached_property
+    def _starts(self) -> dict[str, list[float]]:
+        return recoveries.start_times(self.db, self.incidents)
+
+    @cached_property
+    def _back(self) -> dict[str, float]:
+        return states.ended_since(self.db, self.now - _MOST_LEARNED)
+
+    @cached_property
+    def _uptime(self) -> float | None:
+        return procfs.uptime()
+
+    def decide(self, component: Component, word: Word, around: Circumstances | None = None) -> Decision:
+        """The next step for a component."""
+        around = around or self._around(component)
+        found = decide(component.plan, self.limits(component), self._past(component), around, self.now, word)
+        return found._replace(name="orphaned") if found.name == "apart" and self._orphaned(component) else found
+
+    def limits(self, component: Component) -> Limits:
+        """Times and brakes of a component: its own, else the section's; its grace learns from its past starts."""
+        general, own = self.config.recovery, component.plan
+        brakes = Brakes(
+            general.backoff if own.backoff is None else own.backoff,
+            own.budget or general.budget,
+            general.budget_window,
+            general.host_budget,
+            general.rearm,
+        )
+        learned = min(_LEARNED * max(self._starts.get(component.id, ()), default=0.0), _MOST_LEARNED)
+        grace = max(general.startup_grace, learned) if own.startup_grace is None else own.startup_grace
+        return Limits(grace, general.timeout, brakes)
+
+    def tried(self, component: Component) -> list[Attempt]:
+        """What was done, or held back, for its open incident, oldest first."""
+        incident = self.incidents.get(component.id)
+        return [one for one in self.attempts.values() if incident is not None and one.incident == incident.id]
+
+    def objection(self, component: Component) -> str:
+        """What an action last said against a step for its open incident."""
+        said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
+        return said[-1] if said else ""
+
+    def looked(self, component: Component) -> float | None:
+        """When this host looked at it last (epoch seconds)."""
+        last = self._looks.get(component.id)
+        return last.at if last else None
+
+    def newest(self, component: Component) -> str | None:
+        """The last attempt in which something was done about it."""
+        done = [one.id for one in self._own(component) if one.outcome != "held"]
+        return done[-1] if done else None
+
+    def _own(self, component: Component) -> list[Attempt]:
+        return [one for one in self.attempts.values() if one.component == component.id]
+
+    def _past(self, component: Component) -> Past:
+        here = self.config.observer
+        host = [one.started for one in taken([a for a in self.attempts.values() if a.observer == here])]
+        return Past(self.tried(component), self._own(component), host + [self.now] * self.planned, here, self._seen)
+
+    @cached_property
+    def foreign(self) -> list[str]:
+        """The steps of other hosts that this one has to time by itself: about what it watches, too."""
+        own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
+        ids = {self.incidents[id_].id for id_ in own}
+        return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
+
+    @cached_property
+    def _seen(self) -> Mapping[str, float]:
+        """Read only where another host took a step."""
+        return steps_seen.seen(self.db, self.config.observer) if self.foreign else {}
+
+    def _around(self, component: Component) -> Circumstances:
+        state, incident = self._states.get(component.id), self.incidents.get(component.id)
+        parent = parent_of(component, self._states, self.config.components)
+        last = self._looks.get(component.id)
+        held_by = incident.held_by if incident else None
+        return Circumstances(
+            state.state if state else "healthy",
+            last.status if last else "unknown",
+            held_by or (parent.id if parent and parent.in_fault else None),
+            self._parent_back(component),
+            self.maintenance(component),
+            state is not None and not failing_enough(policy_of(component), state),
+            self._uptime,
+            last.at if last else None,
+            self.apart(component),
+        )
+
+    def _parent_back(self, component: Component) -> tuple[str, float] | None:
+        """The parent that was well again last, and the seconds that are left to follow it."""
+        grace = self.limits(component).grace
+        back = [(self._back[id_], id_) for id_ in ancestors(component.id, self.config.components) if id_ in self._back]
+        if not back:
+            return None
+        ended, parent = max(back)
+        left = ended + grace - self.now
+        return (parent, left) if 0 < left <= grace else None
+
+    def apart(self, component: Component) -> str | None:
+        """Why this host leaves it to another one, if it does. Who restarts what several hosts look at over a network is
+        settled in the store: while that is away only the one that alone may do it knows."""
+        healer, here = component.common.healer, self.config.observer
+        if watched_by(component, here) and not healed_by(component, here):
+            return self._orphaned(component) or f"{healer} restarts it, not this host"
+        if healer == here or not plugins.looks_out(component.kind, component.settings):
+            return None
+        if component.id in self._shared:
+            return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
+        return None
+
+    def _orphaned(self, component: Component) -> str:
+        """That nobody restarts it, where those who may are not there; a person has to."""
+        gone = self._gone.get(component.id)
+        if gone is None:
+            return ""
+        last = "has made no pass"
+        if gone.since is not None:
+            pattern = "%H:%M" if 0 <= self.now - gone.since < _TODAY else "%Y-%m-%d %H:%M"
+            last += f" since {wording.local_time(gone.since, self.config.timezone, pattern)}"
+        by_hand = f"heartbeat recover --component {component.id} --force"
+        return f"nobody restarts it: its healer {gone.healer} {last}; by hand: {by_hand}"
+
+    @cached_property
+    def _gone(self) -> Mapping[str, Gone]:
+        """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
+        here = self.config.observer
+        apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
+        return healers.gone(self.db, apart, self.config.observer, self.now)
+
+    @cached_property
+    def _shared(self) -> Collection[str]:
+        return peers.while_apart(self.db, self.config.observer)
+
+    def maintenance(self, component: Component) -> str | None:
+        """Why it is worked on, if it is."""
+        found = [one for one in self.quiet if one.kind == "maintenance" and one.covers(component, self.now)]
+        return found[0].reason if found else None
+
+
+class Due(NamedTuple):
+    """A component that is due for a rung: as decided, with its incident (None: by force), the last attempt `since` then
+    that this was decided upon, the seconds it gets to come up, and what was last said against a step."""
+
+    component: Component
+    incident: Incident | None
+    decision: Decision
+    newest: str | None
+    since: float
+    grace: float
+    objection: str = ""
+
+    @property
+    def rung(self) -> Rung:
+        return self.component.plan.ladder[self.decision.rung]
+
+    @property
+    def reason(self) -> str:
+        """Which step, and why it."""
+        return f"step {self.decision.rung + 1} of {len(self.component.plan.ladder)}: {self.decision.reason}"
+
+
+class Outlook(NamedTuple):
+    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person."""
+
+    text: str
+    asks: bool
+
+
+def outlook(facts: Facts, component: Component) -> Outlook:
+    """What comes next for a component that has just been found in fault."""
+    around = Circumstances("fault", "error", maintenance=facts.maintenance(component), apart=facts.apart(component))
+    decision = facts.decide(component, Word(), around)
+    steps = component.plan.ladder
+    if decision.move == "run":
+        facts.planned += 1  # whoever comes after is told when the host's budget will not last for it
+        return Outlook(f"next: step {decision.rung + 1} of {len(steps)}: {label(steps[decision.rung])}", False)
+    return Outlook(decision.reason.replace("{id}", component.id), decision.move == "ask")
+
+
+def steps_in_words(component: Component) -> str:
+    """A component's ladder on one line."""
+    return ", ".join(f"{n}. {label(rung)}" for n, rung in enumerate(component.plan.ladder, 1))
+
+
+def own_ids(config: Config, ids: Iterable[str]) -> list[str]:
+    """Of these, what this host watches."""
+    return [id_ for id_ in ids if watched_by(config.components[id_], config.observer)]

@@ -1,0 +1,34 @@
+"""What an alert knows so that it fits the component: how it is restarted here, where it is, what was done and where."""
+
+from collections.abc import Sequence
+
+from heartbeat_cli import plugins
+from heartbeat_cli.domain.component import Component, Rung
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.sql.database import Database
+
+
+def of(component: Component) -> dict[str, object]:
+    """`restart`: the command that does what its ladder begins with; `local`: no network lies between."""
+    found: dict[str, object] = {}
+    if component.plan.ladder:
+        found["restart"] = _by_hand(component.plan.ladder[0]) or f"heartbeat recover --component {component.id} --force"
+    if not plugins.looks_out(component.kind, component.settings):
+        found["local"] = True
+    return found
+
+
+def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
+    """Attempts as an alert's details hold them: action, outcome, detail, and where there are several hosts, which."""
+    several = bool(attempts) and len(gaps.watches(db)) > 1
+    return [[one.action, one.outcome, one.detail, *([one.observer] if several else [])] for one in attempts]
+
+
+def _by_hand(rung: Rung) -> str:
+    """As a person would type it; "" for what heartbeat does better itself, or where arguments may be secret."""
+    own = rung.settings
+    if rung.action == "systemd":
+        program = [*(["sudo"] if own.sudo else []), *own.systemctl, *(["--user"] if own.user else [])]
+        return " ".join([*program, "restart", own.unit.removesuffix(".service")])
+    return f"docker restart {own.container}" if rung.action == "docker" else ""

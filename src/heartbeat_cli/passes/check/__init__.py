@@ -1,0 +1,1 @@
+"""`check`: run the checks that are due and store their readings."""

@@ -1,0 +1,183 @@
+"""Check the components that are due, and store the results."""
+
+import os
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.coverage import MISSED, TICK, missed
+from heartbeat_cli.domain.checking.isolation import blinded
+from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.component import Component, watched_by
+from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
+from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
+from heartbeat_cli.redact import redact
+from heartbeat_cli.store.history import gaps, passes
+from heartbeat_cli.store.history.passes import Pass, Remembered
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import beats, states
+
+_SLACK = 1.0  # seconds a pass may take beyond its slowest look
+
+
+class Checked(NamedTuple):
+    """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected, and
+    `regular` whether this was one: a look at named components says nothing about the watch over all."""
+
+    done: Pass
+    readings: Mapping[str, Reading]
+    tick: float = TICK
+    regular: bool = True
+
+    @property
+    def started(self) -> float:
+        return self.done.started
+
+
+def strategy(db: Database, config: Config) -> Strategy:
+    """The strategy in force: what `heartbeat strategy set` remembered, else the configuration's."""
+    named = preferences.get(db, "strategy")
+    return STRATEGIES.get(named or "", STRATEGIES[config.heartbeat.strategy])
+
+
+def check(
+    db: Database, config: Config, now: float, wanted: Iterable[str] | None = None, *, dry_run: bool = False
+) -> Checked:
+    """Look at the wanted components (None: those that are due) and keep what was seen."""
+    seen = see(db, config, now, wanted)
+    if not dry_run:
+        keep(db, config, seen)
+    return seen
+
+
+def see(
+    db: Database,
+    config: Config,
+    now: float,
+    wanted: Iterable[str] | None = None,
+    prepare: Sequence[Callable[[], object]] = (),
+) -> Checked:
+    """Look; what was seen is not kept yet. What `prepare` holds is called meanwhile if a fault is likely."""
+    begun, pace = time.monotonic(), strategy(db, config)
+    last = passes.remembered(db, config.observer)
+    mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
+    chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
+    tick = _tick(mine, pace)
+    asked = [engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen]
+    last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
+    with prewarm.ready(prepare, last_chance):
+        found = look(asked)
+    readings = {id_: _discreet(one, config.secrets) for id_, one in found.items()}
+    blind = isolation.blind(config, readings)
+    if blind is not None:
+        readings = blinded(readings, isolation.remote(config), blind)
+    ended = round(now + time.monotonic() - begun, 6)
+    done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind, pace)
+    everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
+    return Checked(done, readings, tick, wanted is None or everything)
+
+
+def keep(db: Database, config: Config, seen: Checked) -> None:
+    """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once. What this
+    host does not watch it may look at, but has no say in: that is not kept."""
+    mine = {id_: one for id_, one in seen.readings.items() if watched_by(config.components[id_], config.observer)}
+    if not mine:
+        if seen.regular:
+            _still_here(db, config, seen)
+        return
+    with db.transaction():
+        passes.save(db, seen.done, mine, config.components)
+        if seen.regular:
+            clock.go_on(db, config, seen.started, seen.done.finished, seen.tick)
+
+
+def _still_here(db: Database, config: Config, seen: Checked) -> None:
+    """Nothing was due, for hours perhaps, and the others of the store wait for a sign of life: a write now and then,
+    before it would be late."""
+    before = gaps.watch(db, config.observer)
+    if before is not None and abs(seen.started - before.started) > MISSED * before.every / 2:
+        with db.transaction():
+            clock.go_on(db, config, seen.started, seen.done.finished, seen.tick)
+
+
+def look(asked: list[engine.Asked]) -> dict[str, Reading]:
+    """Readings for what is asked, within the slowest look's timeout and a second."""
+    longest = max((one.look.timeout for one in asked), default=0.0)
+    return engine.look_at(asked, time.monotonic() + longest + _SLACK)
+
+
+def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
+    """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
+    status, took, error, metrics, evidence, memory, attempts = reading
+    error = None if error is None else redact(error, secrets)
+    evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+    return Reading(status, took, error, metrics, evidence, memory, attempts)
+
+
+def look_for(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
+    """The same look that a check would take, for recovery to prove itself with."""
+    last = passes.remembered(db, config.observer)
+    return engine.Asked(component, _look(db, config, component, last, strategy(db, config), now))
+
+
+def look_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:
+    """The look after `seen`: it remembers what that one left behind, and any beat that came meanwhile."""
+    memory = {**asked.look.memory, **seen.memory}
+    if getattr(plugins.load("monitors", asked.component.kind), "WANTS_BEATS", False):
+        memory |= beats.recent(db, asked.component.id)
+        now += db.ahead or 0.0
+    return asked._replace(look=asked.look._replace(memory=memory, now=now))
+
+
+def pass_id(observer: str, started: float) -> str:
+    """Unique over observers and processes: who, when, and which process."""
+    return f"{observer}@{round(started * 1000)}-{os.getpid()}"
+
+
+def expected_every(db: Database, config: Config) -> float:
+    """Seconds between two passes, as this host's components and the strategy in force ask for them."""
+    return _tick(_own(config), strategy(db, config))
+
+
+def _tick(mine: Sequence[Component], pace: Strategy) -> float:
+    """No less than cron's grain: a crontab made for an earlier strategy may still fire only once a minute."""
+    return max(TICK, min((one.interval(pace) for one in mine), default=TICK))
+
+
+def _own(config: Config) -> list[Component]:
+    """The components that this host watches."""
+    return [one for one in config.components.values() if watched_by(one, config.observer)]
+
+
+def _due(
+    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, Remembered], pace: Strategy, now: float
+) -> list[Component]:
+    """Those whose interval is over; one that is not known to be well is looked at sooner."""
+    found = []
+    for one in mine:
+        interval = one.retry_interval(pace) if one.id in sooner else one.interval(pace)
+        if is_due(last[one.id].at if one.id in last else None, now, interval):
+            found.append(one)
+    return found
+
+
+def _look(
+    db: Database, config: Config, component: Component, last: Mapping[str, Remembered], pace: Strategy, now: float
+) -> Look:
+    memory = last[component.id].memory if component.id in last else {}
+    if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
+        memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
+        now += db.ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
+    return Look(component.id, component.timeout(pace), now, memory)
+
+
+def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:
+    """When this host last did not watch, perhaps until just now: it may have slept, and its jobs with it. By the
+    store's clock, as beats are."""
+    before, ahead = gaps.watch(db, config.observer), db.ahead or 0.0
+    gap = missed(before, config.observer, now, _tick(_own(config), pace))
+    found = (gap.started, gap.ended) if gap is not None else before.gap if before else None
+    return found and (found[0] + ahead, found[1] + ahead)

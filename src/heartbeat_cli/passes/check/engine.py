@@ -1,0 +1,251 @@
+"""Look at many components at once, each under its own deadline, all under the pass's.
+
+Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
+nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
+without it. Each job has a thread of its own, so that many that hang cannot starve one that would answer.
+A check that got no answer (`error`) is tried again inside its timeout: one lost packet is not worth a counter. An
+answer is one, whatever it says, and stands.
+"""
+
+import math
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.domain.checking import slowness
+from heartbeat_cli.domain.checking.result import Look, Reading, unknown
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
+from heartbeat_cli.errors import Unobservable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from heartbeat_cli.http.multi import Exchange
+
+_THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
+_SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
+_NO_ANSWER = "error"  # the status of a check that is tried again
+_LINE = 300  # characters of an error
+_WORTH = 0.4  # share of the timeout that must be left for another try
+_ASKING = 0.001  # seconds of this machine that a look may take, its waiting not counted
+_BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
+
+
+class Asked(NamedTuple):
+    """One component to look at, and the circumstances."""
+
+    component: Component
+    look: Look
+
+
+def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
+    """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept, plus a
+    millisecond for each: of ten thousand the last is asked seconds after the first, and has its timeout all the same.
+    """
+    asked = list(asked)
+    deadline += len(asked) * _ASKING
+    readings = {one.component.id: _broken(one) for one in asked if one.component.broken}
+    exchanges: list[Asked] = []
+    jobs: list[_Job] = []
+    batches: dict[str, list[Asked]] = {}
+    for one in asked:
+        if one.component.broken:
+            continue
+        module = plugins.load("monitors", one.component.kind)
+        if hasattr(module, "request"):
+            exchanges.append(one)
+        elif hasattr(module, "probe_all"):
+            batches.setdefault(one.component.kind, []).append(one)
+        else:
+            jobs.append(_Job((one,), module, _call))
+    jobs += [_Job(tuple(group), plugins.load("monitors", kind), _batch) for kind, group in batches.items()]
+    threads = _Threads(jobs, deadline)
+    readings.update(_exchange_all(exchanges, deadline) if exchanges else {})
+    readings.update(threads.collect())
+    return {one.component.id: _judged(one, readings[one.component.id]) for one in asked}
+
+
+def _judged(one: Asked, reading: Reading) -> Reading:
+    tidied = _guarded(one.look, tidy, reading)
+    return slowness.judge(one.component.common, tidied, one.look.memory)
+
+
+def _broken(one: Asked) -> Reading:
+    """A component whose settings hold a reference that leads nowhere: the rest of the pass goes on without it."""
+    return unknown(str(one.component.broken), one.look.memory)
+
+
+def tidy(reading: Reading) -> Reading:
+    """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
+    that are numbers."""
+    status, took, error, metrics, evidence, memory, attempts = reading
+    if error is not None and not (error.isprintable() and len(error) <= _LINE):
+        error = one_line(error, _LINE)
+    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
+    metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
+    took = took if took is None or math.isfinite(took) else None
+    return Reading(status, took, error, metrics, evidence, memory, attempts)
+
+
+def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
+    """One look, whatever the monitor does."""
+    try:
+        return _a_reading(call(*values))
+    except Exception as error:
+        return _could_not_look(look, error)
+
+
+def _a_reading(value: Any) -> Reading:
+    if isinstance(value, Reading):
+        return value
+    raise TypeError(f"the monitor gave {type(value).__name__} instead of a Reading")
+
+
+def _could_not_look(look: Look, error: Exception) -> Reading:
+    """Not being able to look is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
+    if isinstance(error, Unobservable):
+        return unknown(one_line(str(error)), look.memory)
+    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
+
+
+def _pause(attempt: int) -> float:
+    return random.uniform(*_BACK_OFF) * 2.0 ** (attempt - 1)  # noqa: S311 - jitter, not a secret
+
+
+def _retried(reading: Reading, attempt: int) -> Reading:
+    """A reading that needed more than one try says so."""
+    return reading if attempt == 1 else reading._replace(attempts=attempt)
+
+
+# --- exchanges ---------------------------------------------------------------------------------------------------
+
+
+class _Progress(NamedTuple):
+    asked: Asked
+    module: "ModuleType"
+    attempt: int = 1
+    ends: float = 0.0
+    before: Reading | None = None
+
+
+def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
+    from heartbeat_cli.http import multi
+
+    readings: dict[str, Reading] = {}
+    progress: dict[str, _Progress] = {}
+    first: list[Exchange] = []
+    for one in asked:
+        id_, module = one.component.id, plugins.load("monitors", one.component.kind)
+        progress[id_] = _Progress(one, module)
+        try:
+            first.append(multi.Exchange(id_, module.request(one.component.settings, one.look), one.look.timeout))
+        except Exception as error:
+            readings[id_] = _could_not_look(one.look, error)
+
+    def done(exchange: "Exchange", response: Any) -> "Exchange | None":
+        state = progress[exchange.key]
+        look, settings = state.asked.look, state.asked.component.settings
+        reading = _guarded(look, state.module.read, settings, response, look)
+        if state.before is not None and response.fault in (multi.NOT_ASKED, multi.CUT_SHORT):
+            readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
+            return None
+        if reading.status == _NO_ANSWER and state.before is None:  # its time began when its turn came
+            begun = time.monotonic() - response.elapsed
+            state = state._replace(ends=min(begun + look.timeout, deadline))
+        again = _try_again(state, reading)
+        if again is None:
+            readings[exchange.key] = _retried(reading, state.attempt)
+            return None
+        progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=reading)
+        return exchange._replace(not_before=again, timeout=state.ends - again)
+
+    multi.drive(first, deadline=deadline, done=done)
+    return readings
+
+
+def _try_again(state: _Progress, reading: Reading) -> float | None:
+    """When to try again (monotonic), or None when the answer stands."""
+    if reading.status != _NO_ANSWER or state.attempt > state.asked.component.common.retries:
+        return None
+    moment = time.monotonic() + _pause(state.attempt)
+    # A try in the last sliver of the time could only fail for want of it, and would name that as the cause.
+    return moment if state.ends - moment >= _WORTH * state.asked.look.timeout else None
+
+
+# --- calls and batches -------------------------------------------------------------------------------------------
+
+
+class _Job(NamedTuple):
+    asked: tuple[Asked, ...]
+    module: "ModuleType"
+    run: "Callable[[_Job], list[Reading]]"
+
+
+def _call(job: _Job) -> list[Reading]:
+    """One component, with the tries its timeout has room for."""
+    (one,) = job.asked
+    ends = time.monotonic() + one.look.timeout
+    attempt = 1
+    while True:
+        look = one.look._replace(timeout=max(0.05, ends - time.monotonic()))
+        reading = _guarded(look, job.module.probe, one.component.settings, look)
+        again = _try_again(_Progress(one, job.module, attempt, ends), reading)
+        if again is None:
+            return [_retried(reading, attempt)]
+        time.sleep(max(0.0, again - time.monotonic()))
+        attempt += 1
+
+
+def _batch(job: _Job) -> list[Reading]:
+    """Every component of a kind that answers for many at once."""
+    pairs = [(one.component.settings, one.look) for one in job.asked]
+    try:
+        readings = [_a_reading(one) for one in job.module.probe_all(pairs)]
+        if len(readings) != len(pairs):
+            raise ValueError(f"the monitor gave {len(readings)} readings for {len(pairs)} looks")
+    except Exception as error:
+        return [_could_not_look(one.look, error) for one in job.asked]
+    return readings
+
+
+class _Threads:
+    """Daemon threads that work jobs off; what is not back in time is given up."""
+
+    def __init__(self, jobs: list[_Job], deadline: float) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._back: queue.SimpleQueue[Mapping[str, Reading]] = queue.SimpleQueue()
+        self._asked = [one for job in jobs for one in job.asked]
+        longest = max((one.look.timeout for one in self._asked), default=0.0)
+        self._deadline = min(deadline, time.monotonic() + longest + _SLACK)
+        count = min(_THREADS, len(jobs))
+        for job in [*jobs, *[None] * count]:
+            self._jobs.put(job)
+        try:
+            for _ in range(count):
+                threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError:
+            return  # the system gives no more threads: those that run share the work
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            readings = job.run(job)
+            ids = [one.component.id for one in job.asked]
+            self._back.put(dict(zip(ids, readings, strict=True)))
+
+    def collect(self) -> dict[str, Reading]:
+        readings: dict[str, Reading] = {}
+        while len(readings) < len(self._asked):
+            try:
+                readings.update(self._back.get(timeout=max(0.0, self._deadline - time.monotonic())))
+            except queue.Empty:
+                break
+        for one in self._asked:
+            if one.component.id not in readings:
+                text = f"the look did not end within {duration(one.look.timeout)}; heartbeat went on without it"
+                readings[one.component.id] = unknown(text, one.look.memory)
+        return readings

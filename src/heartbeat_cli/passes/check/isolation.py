@@ -1,0 +1,110 @@
+"""Whether this host itself is cut off: asked only when every remote component is silent at once, and told once."""
+
+from collections.abc import Mapping
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.views import wording
+
+_TIMEOUT = 2.0  # seconds for all reference addresses together
+
+
+def remote(config: Config) -> list[str]:
+    """The ids of components that are reached over a network, by what their kind says of their settings."""
+    return [one.id for one in config.components.values() if plugins.looks_out(one.kind, one.settings)]
+
+
+def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
+    """Why this host can see nothing, or None when it can, or has no reference to tell by."""
+    if config.heartbeat.reference == () or not any(one.status == "error" for one in readings.values()):
+        return None
+    if not all_silent(readings, remote(config)):
+        return None
+    addresses = config.heartbeat.reference or own_references()
+    if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
+        return None
+    return f"this host is cut off: {', '.join(addresses)} did not answer either"
+
+
+def tell(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
+    """A pass that saw nothing remote (`cut_off` says why), or saw again: each told once, of the host and not of its
+    targets. Gives what was decided, and why."""
+    observer, name = config.observer, f"blind/{config.observer}"
+    since = preferences.get(db, name)
+    if bool(since) == bool(cut_off):
+        return None
+    kind = "observer_blind" if cut_off else "observer_sees"
+    began = at if cut_off else float(since or at)
+    preferences.put(db, name, repr(at) if cut_off else "")
+    about = incident_id(observer, began)
+    reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
+    alert = Alert(
+        id=f"{about}/{kind}",
+        type=kind,
+        severity="high" if cut_off else "low",
+        title=wording.observer_title(kind, observer, config.heartbeat.locale),
+        component=observer,
+        at=at,
+        incident=about,
+        reason=reason,
+        details={"started": began, "cause": reason, "kind": "observer"},
+    )
+    if cut_off:
+        tell_of_observer(db, config, alert, now)
+    else:
+        add(db, config, alert, alerts.told(db, about), now, weight="high")
+    return kind, reason
+
+
+def own_references() -> tuple[str, ...]:
+    """What this host cannot do without: its name servers, and where there is none but itself, its gateway."""
+    servers = tuple(_address(host) for host in _nameservers() if is_remote(host))
+    return servers[:2] or tuple(_address(host) for host in _gateways())[:1]
+
+
+def _address(host: str) -> str:
+    return f"[{host}]:53" if ":" in host else f"{host}:53"
+
+
+def _nameservers() -> list[str]:
+    lines = _read("/etc/resolv.conf").splitlines()
+    return [words[1] for words in map(str.split, lines) if len(words) > 1 and words[0] == "nameserver"]
+
+
+def _gateways() -> list[str]:
+    """From /proc/net/route: the gateway of the default route, four bytes in the host's order (little-endian)."""
+    rows = [line.split() for line in _read("/proc/net/route").splitlines()[1:]]
+    found = [row[2] for row in rows if len(row) > 2 and row[1] == "00000000" and row[2] != "00000000"]
+    return [".".join(str(int(word[n : n + 2], 16)) for n in (6, 4, 2, 0)) for word in found]
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(65_536)
+    except OSError:
+        return ""
+
+
+def _answers(address: str, timeout: float) -> bool:
+    """Whether anything comes back: a refusal, too, has crossed the network twice."""
+    from heartbeat_cli.errors import Unobservable
+    from heartbeat_cli.system.tcp import DialError, dial
+
+    host, _, port = address.rpartition(":")
+    try:
+        dial(host.strip("[]"), int(port), timeout).close()
+    except DialError as error:
+        return "refused" in str(error)
+    except Unobservable:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""`deliver`: send what waits in the outbox."""

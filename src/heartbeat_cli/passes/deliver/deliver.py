@@ -1,0 +1,277 @@
+"""Deliver: hand what waits in the outbox to its channels, all at once, and keep how that went.
+
+Each channel is sent to in a thread of its own, one message after the other; everything that touches the store stays in
+the thread that called. A channel that hangs holds up neither the others nor the pass: what it does not answer in time
+is put off, and what it has to say later is not heard any more. Several processes of a host may deliver at once: a
+channel is left to the one that is sending to it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain.alerting import delivery
+from heartbeat_cli.domain.alerting.delivery import Printed, Trial
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.passes.deliver import redirect, send
+from heartbeat_cli.passes.deliver.due import THREADS, Due
+from heartbeat_cli.passes.deliver.redirect import Redirected
+from heartbeat_cli.redact import redact
+from heartbeat_cli.store.outbox import alerts, channels, outbox, outcomes, sends
+from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outcomes import Outcome
+from heartbeat_cli.store.sql.database import Database
+
+BEGINNING = 5.0  # seconds of a round in which sends are begun
+WHOLE = BEGINNING + send.TIMEOUT  # seconds a round lasts at most: as long as a send that begins in it at the latest
+_LOOK = 1.0  # seconds after which it is looked whether another pass has put something into the outbox meanwhile
+
+
+class Delivered(NamedTuple):
+    """How one notification went; `error` is None when it was taken, `note` what the channel had to remark. `printed`:
+    it is done, but where no person reads it."""
+
+    alert: str
+    channel: str
+    error: str | None
+    note: str | None = None
+    printed: bool = False
+
+
+class _Sending(NamedTuple):
+    """A send that is under way: which of them it is, when it began (time.monotonic()), and whether its channel has
+    failed before."""
+
+    number: int
+    parcel: Parcel
+    begun: float
+    doubtful: bool
+
+
+Keep = Callable[[Callable[[Database], None]], None]
+Clock = Callable[[], float]
+
+
+def deliver(db: Database, config: Config, clock: Clock = time.time, keep: Keep | None = None) -> list[Delivered]:
+    """Send what is due, and wait until it is sent or its time is up."""
+    delivering = Delivering(config, clock)
+    delivering.work(db, keep)
+    delivering.finish(keep or (lambda work: work(db)))
+    return delivering.results
+
+
+class Delivering:
+    """The delivering of one pass, in as many rounds of work as it likes; `finish` ends it.
+
+    One channel's trouble is its own: the rest goes out, and a channel that does not work just now costs one try a
+    round, however much waits for it. How a send went is written through `keep`: should the store go away in between,
+    another one can stand in, lest what is out already goes out again. What is due is read for many messages at once,
+    so that what a message costs does not grow with what waits."""
+
+    def __init__(self, config: Config, clock: Clock = time.time) -> None:
+        self._config, self._clock = config, clock
+        self._queue = Due(config.observer, config.channels)
+        self._running: dict[str, _Sending] = {}
+        self._ended: SimpleQueue[tuple[Parcel, Trial]] = SimpleQueue()
+        self._stopped: set[str] = set()  # channels that get nothing more in this round
+        self._passing_on: dict[str, DeliveryError] = {}  # channels whose fallback gets all, and why
+        self._singly: set[str] = set()  # channels of which a digest could not be worded
+        self._pauses: dict[str, float] = {}
+        self._troubles: dict[str, float] = {}  # channels that take nothing, and since when
+        self._results: list[tuple[int, Delivered]] = []
+        self._number = 0
+        self.wordings = send.Wordings(config)
+        self.redirected: list[Redirected] = []
+        self.unfinished = True  # whether another round may have something to do
+
+    @property
+    def results(self) -> list[Delivered]:
+        """How the notifications went so far, in the order in which they were taken up."""
+        return [result for _, result in sorted(self._results, key=lambda one: one[0])]
+
+    def work(self, db: Database, keep: Keep | None = None, patience: float = WHOLE) -> None:
+        """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile."""
+        keep = keep or (lambda work: work(db))
+        begun = time.monotonic()
+        until, end = begun + min(patience, BEGINNING), begun + patience
+        if not self._running and not alerts.is_waiting(db):
+            self.unfinished = False
+            return
+        self._stopped.clear()
+        self._look(db)
+        looked = begun
+        while self._begin_due(db, keep, until):
+            if ended := self._next(min(end, looked + _LOOK) if looked + _LOOK < until else end):
+                self._end(keep, ended)
+            now = time.monotonic()
+            if now >= end:
+                return
+            if looked + _LOOK <= now < until:
+                self._queue.look(db)
+                looked = now
+
+    def finish(self, keep: Keep, patience: float = 0.0) -> None:
+        """Wait for what is still under way for `patience` seconds, without the store, and put off the rest: nobody
+        waits for it any more."""
+        end = time.monotonic() + patience
+        while self._running and (ended := self._next(end)):
+            self._end(keep, ended)
+        late = []
+        for sending in self._running.values():
+            took = time.monotonic() - sending.begun
+            error = DeliveryError(f"no answer within {took:.0f} s", retryable=True, unsure=True)
+            late.append((sending.parcel, Trial(took, error)))
+        self._end(keep, late)
+
+    def _next(self, until: float) -> list[tuple[Parcel, Trial]]:
+        """The sends that have ended, at least one; empty when none has until then."""
+        found: list[tuple[Parcel, Trial]] = []
+        try:
+            found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
+            while len(found) < THREADS:
+                found.append(self._ended.get_nowait())
+        except Empty:
+            return found
+        return found
+
+    def _look(self, db: Database) -> None:
+        """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
+        now, config = self._clock(), self._config
+        waited_for = self._queue.look(db, tidy=True)
+        self._pauses, known = channels.remembered(db, now)
+        self.redirected += redirect.redirect(db, config, waited_for, known, now)
+        if any(one.common.fallback for one in config.channels.values()):
+            self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
+
+    def _begin_due(self, db: Database, keep: Keep, until: float) -> bool:
+        """Begin a send on every free channel that has something due; returns whether any send is under way."""
+        self.unfinished = True
+        while time.monotonic() < until:
+            free = self._queue.free(db, self._clock(), self._running.keys() | self._stopped)
+            if not free:
+                self.unfinished = bool(self._running)
+                break
+            chosen = self._queue.chosen(free, (one.doubtful for one in self._running.values()))
+            if not chosen:
+                break
+            for channel in chosen:
+                if time.monotonic() < until:
+                    self._begin(db, keep, self._config.channels[channel])
+        return bool(self._running)
+
+    def _begin(self, db: Database, keep: Keep, channel: Channel) -> None:
+        now = self._clock()
+        if channel.id not in self._passing_on and self._must_wait(db, channel, now):
+            self._stopped.add(channel.id)
+            return
+        together = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
+        doubtful = self._queue.doubtful(channel.id)
+        parcel = self._queue.take(db, now, channel.id, together)
+        if parcel is None:  # somebody else is at it
+            self._stopped.add(channel.id)
+            return
+        self._number += 1
+        if channel.id in self._passing_on:
+            self._settle(keep, [(parcel, Trial(0.0, self._passing_on[channel.id]), self._number)])
+        else:
+            self._post(db, keep, channel, parcel, doubtful)
+
+    def _must_wait(self, db: Database, channel: Channel, now: float) -> bool:
+        """Whether a channel is to be left alone just now. One that is for longer than its fallback may wait is passed
+        over instead."""
+        if self._pauses.get(channel.id, now) > now:
+            since = self._troubles.get(channel.id, now)
+            if channel.common.fallback is None or now - since < channel.common.fallback_after:
+                return True
+            self._passing_on[channel.id] = DeliveryError("it asked to be left alone", retryable=True)
+            return False
+        rate = channel.common.rate
+        if rate is None:
+            return False
+        span, _ = delivery.window(rate)
+        return not delivery.has_room(rate, sends.tries_since(db, channel.id, now - span), now)
+
+    def _post(self, db: Database, keep: Keep, channel: Channel, parcel: Parcel, doubtful: bool) -> None:
+        """Word a message and have a thread send it."""
+        sending = _Sending(self._number, parcel, time.monotonic(), doubtful)
+        ended = self._ended
+        if channel.broken:
+            self._running[channel.id] = sending
+            ended.put((parcel, send.unusable(channel)))
+            return
+        try:
+            message = self.wordings.of(parcel)
+        except Exception as error:
+            if len(parcel.notifications) > 1:  # one of them spoils it for the others: see which
+                self._singly.add(channel.id)
+                outbox.unpack(db, parcel)
+                self._queue.forget(channel.id)
+            else:
+                self._settle(keep, [(parcel, Trial(0.0, send.own_fault(error)), self._number)])
+            return
+        self._running[channel.id] = sending
+
+        def work() -> None:
+            ended.put((parcel, send.send(channel, message)))
+
+        threading.Thread(target=work, name=f"send to {channel.id}", daemon=True).start()
+
+    def _end(self, keep: Keep, ended: Iterable[tuple[Parcel, Trial]]) -> None:
+        """Write how sends went, those together that have ended together."""
+        found = []
+        for parcel, trial in ended:
+            sending = self._running.get(parcel.channel)
+            if sending is not None and sending.parcel is parcel:
+                del self._running[parcel.channel]
+                found.append((parcel, trial, sending.number))
+        for (parcel, trial, _), fate in zip(found, self._settle(keep, found), strict=True):
+            if trial.error is not None and fate.rest:
+                self._passing_on[parcel.channel] = trial.error
+            elif trial.error is not None and trial.error.retryable:
+                self._stopped.add(parcel.channel)
+
+    def _settle(self, keep: Keep, tries: list[tuple[Parcel, Trial, int]]) -> list[delivery.Fate]:
+        now, config = self._clock(), self._config
+        made = [(parcel, self._outcome(parcel, trial, now)) for parcel, trial, _ in tries]
+        if made:
+            keep(lambda db: outcomes.settle_all(db, made))
+        for (parcel, outcome), (_, trial, number) in zip(made, tries, strict=True):
+            said = outcome.error
+            if outcome.fate.state == "handed_over":
+                said = f"{said}; handed over to {config.channels[parcel.channel].common.fallback}"
+                self._queue.read_again()
+            elif outcome.error is None:
+                self._queue.read_again(parcel.channel)  # what waited behind it may go out now
+            printed = isinstance(trial.note, Printed)
+            found = [Delivered(n.alert.id, parcel.channel, said, outcome.note, printed) for n in parcel.notifications]
+            self._results += [(number, one) for one in found]
+        return [outcome.fate for _, outcome in made]
+
+    def _outcome(self, parcel: Parcel, trial: Trial, now: float) -> Outcome:
+        config, error, channel = self._config, trial.error, parcel.channel
+        since = self._troubles.get(channel, now)
+        if error is None:
+            self._troubles.pop(channel, None)
+        else:
+            self._troubles.setdefault(channel, now)
+        begun = [since, *(one.failing_since for one in parcel.notifications if one.failing_since is not None)]
+        attempts = max(one.attempts for one in parcel.notifications)
+        if channel in self._passing_on:
+            fate = delivery.Fate("handed_over", delivery.next_try(attempts, None, now))
+        else:
+            fate = delivery.fate(trial, config.channels[channel].common, attempts, min(begun), now)
+        said = None if error is None else one_line(redact(str(error), config.secrets))
+        note = None if trial.note is None else one_line(redact(trial.note, config.secrets))
+        outcome = Outcome(now, config.observer, fate, said, note, trial.took)
+        if fate.state == "handed_over":
+            fallbacks, printers = send.fallbacks(channel, config)
+            remark = send.remark(parcel, said, config)
+            outcome = outcome._replace(fallbacks=fallbacks, printers=printers, remark=remark)
+        pause = delivery.pause(error, now)
+        if pause is not None:
+            self._pauses[channel] = pause
+        return outcome._replace(pause=pause)

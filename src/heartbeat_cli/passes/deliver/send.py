@@ -1,0 +1,102 @@
+"""One message on its way: worded, handed to its channel, and who takes over when that fails. Used by `deliver`."""
+
+import time
+from typing import Any
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain.alerting import delivery
+from heartbeat_cli.domain.alerting.delivery import Trial
+from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.component import topological
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.store.outbox.outbox import Parcel
+
+TIMEOUT = 10.0  # seconds of one send
+_KEPT = 500  # messages whose words are kept for other channels
+
+
+def fallbacks(channel: str, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The channels that stand in for this one, nearest first: those that people read, and those that only print."""
+    found: tuple[list[str], list[str]] = [], []
+    fallback = config.channels[channel].common.fallback
+    while fallback is not None and fallback in config.channels:
+        found[_only_prints(config.channels[fallback])].append(fallback)
+        fallback = config.channels[fallback].common.fallback
+    return tuple(found[0]), tuple(found[1])
+
+
+def _only_prints(channel: Channel) -> bool:
+    """Whether a channel writes where no person reads it at this moment."""
+    module: Any = plugins.load("channels", channel.kind)
+    return hasattr(module, "is_read") and not module.is_read()
+
+
+def remark(parcel: Parcel, said: str | None, config: Config) -> str:
+    """What the message of a channel that took over says of the one that failed."""
+    from heartbeat_cli.views.wording import word
+
+    return word("handed_over", config.heartbeat.locale, channel=parcel.channel, error=one_line(said or "", 160))
+
+
+class Wordings:
+    """The messages of a delivery, each worded once: what many channels are told in the same words differs only in its
+    id. `made` counts the wordings."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._kept: dict[tuple[str, ...], Message] = {}
+        self.made = 0
+
+    def of(self, parcel: Parcel) -> Message:
+        """The message of a parcel, the same each time it is made."""
+        remarks = dict.fromkeys(one.remark for one in parcel.notifications if one.remark)
+        said = "; ".join(remarks)
+        key = (said, *(one.alert.id for one in parcel.notifications))
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._worded(parcel, said)
+            self.made += 1
+        made = self._kept[key]
+        return made if len(parcel.notifications) == 1 else made._replace(id=parcel.batch)
+
+    def _worded(self, parcel: Parcel, said: str) -> Message:
+        from heartbeat_cli.views import messages
+
+        config, told = self._config, [one.alert for one in parcel.notifications]
+        locale, own = config.heartbeat.locale, config.heartbeat.templates
+        if len(told) == 1:
+            return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
+        told = delivery.root_first(told, topological(config.components))
+        message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.batch, remark=said, own=own)
+        return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
+
+
+def unusable(channel: Channel) -> Trial:
+    """The try of a channel that cannot be used just now: nothing is worded or sent."""
+    return Trial(1e-6, DeliveryError(channel.broken or "", retryable=True, lasting=True))
+
+
+def send(channel: Channel, message: Message) -> Trial:
+    """Hand one message to one channel; whatever goes wrong is in the Trial."""
+    if channel.broken:
+        return unusable(channel)
+    begun = time.monotonic()
+
+    def tried(error: DeliveryError | None = None, note: str | None = None) -> Trial:
+        return Trial(max(1e-6, time.monotonic() - begun), error, note)
+
+    try:
+        module: Any = plugins.load("channels", channel.kind)
+        return tried(note=module.send(channel.settings, message, timeout=TIMEOUT))
+    except DeliveryError as error:
+        return tried(error)
+    except Exception as error:
+        return tried(own_fault(error))
+
+
+def own_fault(error: Exception) -> DeliveryError:
+    """A bug about one message or channel must not stop the others; the message stays in the outbox."""
+    return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)

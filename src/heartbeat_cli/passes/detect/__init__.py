@@ -1,0 +1,1 @@
+"""`detect`: judge the stored checks; incidents, alerts and outbox in one transaction."""

@@ -1,0 +1,126 @@
+"""What an alert of detection says besides its title and reason: the facts somebody woken at night asks for."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
+from heartbeat_cli.domain.component import Component, children, descendants, target_of
+from heartbeat_cli.domain.detection.fault_detection import Event, State
+from heartbeat_cli.domain.detection.quorum import Round, shown, witness
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries
+
+if TYPE_CHECKING:
+    from heartbeat_cli.passes.alerting.recovery_context import Facts
+
+Details = Mapping[str, object]
+
+
+class Surroundings:
+    """What is known while a pass is judged: the states as they move, what this pass has `seen`, and, of what several
+    hosts look at, the `rounds`."""
+
+    def __init__(self, db: Database, config: Config, now: float) -> None:
+        self.db, self.config, self.now = db, config, now
+        self.states: dict[str, State] = {}
+        self.seen: Mapping[str, Status] = {}
+        self.rounds: Mapping[str, Round] = {}
+        self._counted: tuple[Mapping[str, Status], int] | None = None  # for which pass, how many were in fault
+
+    @cached_property
+    def _last_looks(self) -> dict[str, LastLook]:
+        return passes.last_looks(self.db, self.config.observer)
+
+    def _last_look(self, component: Component) -> LastLook | None:
+        """This host's, or of what several look at, that of one which sees what they say together."""
+        round_ = self.rounds.get(component.id)
+        who = witness(round_, self.config.observer) if round_ else self.config.observer
+        looks = self._last_looks if who == self.config.observer else passes.last_looks(self.db, who)
+        return looks.get(component.id)
+
+    @cached_property
+    def _below(self) -> dict[str, list[str]]:
+        return children(self.config.components)
+
+    def of_event(self, component: Component, event: Event, incident: Incident | None) -> Details:
+        """The details of an alert about what has just happened to a component."""
+        details = self._facts(component) | {"cause": event.cause, "started": event.started}
+        if event.name in ("opened", "released"):
+            details |= self._outlook(component)
+        last = self._last_look(component)
+        if last is not None and event.name in ("opened", "released", "degraded"):
+            details["evidence"] = dict(last.evidence)
+        if event.name == "released":
+            details["waited_for"] = event.held_by
+        if incident is not None and event.name == "ended":
+            details["cause"] = incident.cause
+            details["attempts"] = self._attempts(incident)
+        return details
+
+    def of_lasting(self, component: Component, incident: Incident) -> Details:
+        """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""
+        details = self._facts(component) | {"cause": incident.cause, "started": incident.started}
+        details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
+        details |= self._outlook(component)
+        last = self._last_look(component)
+        if last is not None:
+            details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
+        return details
+
+    def _facts(self, component: Component) -> dict[str, object]:
+        from heartbeat_cli.passes.alerting import remedies  # there is seldom something to tell
+
+        details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
+        details["target"] = target_of(component)
+        details |= remedies.of(component)
+        details["in_fault"] = self._in_fault()
+        details["watched"] = len(self.config.components)
+        if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
+            details["held"] = held
+        state = self.states.get(component.id)
+        if state is not None and state.flapping:
+            details["flapping"] = True
+        if round_ := self.rounds.get(component.id):
+            details["votes"] = shown(round_.votes)
+        return details
+
+    def _in_fault(self) -> int:
+        """Counted once a pass, whose states have all moved when there is something to tell: five hundred that fall
+        together would otherwise count ten thousand states five hundred times."""
+        if self._counted is None or self._counted[0] is not self.seen:
+            known = [state for id_, state in self.states.items() if id_ in self.config.components]
+            self._counted = self.seen, sum(state.state in ("fault", "recovering") for state in known)
+        return self._counted[1]
+
+    def _is_unwell(self, id_: str) -> bool:
+        """Whether a component fails: by this very pass, or by the last ones where this one says nothing of it."""
+        status, state = self.seen.get(id_), self.states.get(id_)
+        if status in FAILURES or status in SUCCESSES:
+            return status in FAILURES
+        return state is not None and state.state in ("suspect", "fault")
+
+    @cached_property
+    def _recovery(self) -> "Facts":
+        """Read once: a hundred that fall together would otherwise read each other's facts a hundred times."""
+        from heartbeat_cli.passes.alerting.recovery_context import (
+            Facts,  # a fault is rare, and every pass pays for imports
+        )
+
+        return Facts(self.db, self.config, self.now)
+
+    def _outlook(self, component: Component) -> Details:
+        """What recovery will do, or what holds it back."""
+        from heartbeat_cli.passes.alerting.recovery_context import outlook
+
+        next_ = outlook(self._recovery, component)
+        return {"recovery": next_.text, "ask": next_.asks}
+
+    def _attempts(self, incident: Incident) -> list[list[str]]:
+        from heartbeat_cli.passes.alerting import remedies
+
+        return remedies.tried(self.db, recoveries.of_incident(self.db, incident.id))

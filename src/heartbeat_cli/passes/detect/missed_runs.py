@@ -1,0 +1,56 @@
+"""Notifies once of runs that were not started: the first run after the gap records it, the one after that raises the
+alert, which is about the host and not about its components.
+"""
+
+from collections.abc import Callable, Iterable
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.checking.coverage import Watch, silent_after
+from heartbeat_cli.domain.component import goes_to
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.alerting.enqueue import add, muted, tell_of_observer
+from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state.silences import Silence
+from heartbeat_cli.views import wording
+
+
+def missed(
+    db: Database, config: Config, watch: Watch | None, quiet: Callable[[], Iterable[Silence]], now: float
+) -> str | None:
+    """Notify of the gap that the watch still owes people, if it matters; gives the reason. The pass that found the gap
+    does not: its clock may have jumped. The next one does, if the clock still stands after the gap. A silence of
+    everything, or of this host's name, keeps it back."""
+    if watch is None or watch.gap is None or not watch.owed or watch.started <= watch.owed:
+        return None
+    gaps.keep_watch(db, config.observer, watch._replace(owed=0.0))
+    if not watch.regular:
+        return None
+    begun, ended = watch.gap
+    from heartbeat_cli.passes.check.check import expected_every
+    from heartbeat_cli.passes.detect import silent_hosts
+
+    every = expected_every(db, config)
+    if ended - begun <= silent_after(every):
+        return None
+    reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
+    if silent_hosts.back(db, config, watch.gap, now):
+        return reason  # another host has told of it, and whoever heard that hears this
+    alert = Alert(
+        id=f"{incident_id(config.observer, begun)}/missed_runs",
+        type="missed_runs",
+        severity="medium",
+        title=wording.observer_title("missed_runs", config.observer, config.heartbeat.locale),
+        component=config.observer,
+        at=ended,
+        incident=None,
+        reason=reason,
+        details={"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"},
+    )
+    for silence in quiet():
+        if goes_to(silence.target, config.observer):
+            add(db, config, muted(alert, silence), (), now)
+            return f"{reason}; muted: {silence.kind} {silence.id}"
+    return reason if tell_of_observer(db, config, alert, now) else None

@@ -1,0 +1,90 @@
+"""Faults that last and that nobody has acknowledged: told again, and told to those who are called in later.
+
+Used by detection, inside its transaction. What is silenced, or held by a parent in fault, is passed over; when that is
+over it is told then, if it was due.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.routing import audience, reminder_distance, split
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.alerting.enqueue import add, commons
+from heartbeat_cli.store.outbox import notification_history
+from heartbeat_cli.store.outbox.notification_history import Heard
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.views import wording
+
+Details = Mapping[str, object]
+
+
+class Pressing(NamedTuple):
+    """An open incident that people may be told of: neither acknowledged, nor held, nor silenced. `facts` gathers what
+    a message about it says, when there is one."""
+
+    component: Component
+    incident: Incident
+    facts: Callable[[], Details]
+
+
+def remind(db: Database, config: Config, pressing: Iterable[Pressing], now: float) -> Iterator[tuple[str, str, str]]:
+    """Tell what is due; gives the component, what was decided, and why."""
+    first = config.heartbeat.remind_after
+    waits = [first] * (first > 0) + [c.escalate_after for c in commons(config).values() if c.escalate_after is not None]
+    ripe = [one for one in pressing if waits and now - one.incident.declared >= min(waits)]
+    if not ripe:
+        return
+    known = notification_history.of_open(db, min(one.incident.started for one in ripe), now)
+    for one in ripe:
+        if one.incident.id in known:
+            yield from _escalate(db, config, one, known[one.incident.id], now)
+            yield from _remind(db, config, one, known[one.incident.id], now)
+
+
+def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: float) -> Iterator[tuple[str, str, str]]:
+    """Again to those who have heard of it; a channel that has not even taken the first message is spared a second.
+    Where all who have heard are gone from the configuration, those hear that take their place."""
+    channels = sorted(known.reached & config.channels.keys())
+    if not channels and known.reached and not known.channels & config.channels.keys():
+        takers = audience(commons(config), one.component.severity, one.component)
+        channels, _ = split(commons(config), takers)
+    first = config.heartbeat.remind_after
+    if first <= 0 or known.last is None or not channels:
+        return
+    if now - known.last < reminder_distance(first, known.reminders):
+        return
+    number = known.reminders + 1
+    reason = f"reminder {number}: still in fault after {duration(now - one.incident.started)}, not acknowledged"
+    alert = _alert(config, one, f"reminder-{number}", "reminder", reason, now)
+    add(db, config, alert._replace(details={**alert.details, "number": number}), channels, now)
+    yield one.component.id, "reminded", reason
+
+
+def _escalate(db: Database, config: Config, one: Pressing, known: Heard, now: float) -> Iterator[tuple[str, str, str]]:
+    """To those who are called in when nobody has seen to it; one alert for all with the same patience."""
+    _, later = split(commons(config), audience(commons(config), one.component.severity, one.component))
+    due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.down >= after}
+    for after in sorted(set(due.values())):
+        channels = [id_ for id_, patience in due.items() if patience == after]
+        reason = f"escalated: still in fault {duration(after)} after it was told, not acknowledged"
+        alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
+        add(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
+        yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"
+
+
+def _alert(config: Config, one: Pressing, id_: str, kind: str, reason: str, now: float) -> Alert:
+    return Alert(
+        id=f"{one.incident.id}/{id_}",
+        type=kind,
+        severity=one.component.severity,
+        title=wording.title(kind, one.component, config.heartbeat.locale),
+        component=one.component.id,
+        at=now,
+        incident=one.incident.id,
+        reason=reason,
+        details=one.facts(),
+    )

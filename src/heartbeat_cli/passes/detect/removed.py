@@ -1,0 +1,63 @@
+"""Components that the configuration has no more, or leaves to a host that there is not: nobody looks at them, so
+nothing would ever end their fault. It is closed, and whoever was told of it hears why. Used by detection.
+"""
+
+from collections.abc import Mapping
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
+from heartbeat_cli.domain.component import watched_by
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.passes.alerting.enqueue import add
+from heartbeat_cli.store.history import gaps, passes
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.quorum import peers
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import states
+from heartbeat_cli.views import wording
+
+_PATIENCE = 3_600.0  # seconds without a look: a configuration may have been tried out, or be at work on
+_REMOVED = "it is no longer in the configuration"
+_NOBODYS = "no host looks at it any more"
+
+
+def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:
+    """Close the incidents of what nobody has looked at for an hour or more, and forget where it stood; why, by
+    component. What another host looks at is that one's affair."""
+    closed, watches = {}, gaps.watches(db)
+    for id_, incident in list(incidents.items()):
+        reason = _over(db, config, watches, id_, now)
+        if reason is None:
+            continue
+        states.save_incident(db, incident._replace(ended=max(now, incident.started)))
+        states.forget(db, id_)
+        alert = Alert(
+            id=f"{incident.id}/unwatched",
+            type="unwatched",
+            severity="low",
+            title=wording.observer_title("unwatched", id_, config.heartbeat.locale),
+            component=id_,
+            at=now,
+            incident=incident.id,
+            reason=reason,
+            details={"cause": incident.cause, "started": incident.started, "observer": config.observer},
+        )
+        add(db, config, alert, alerts.told(db, incident.id), now)
+        closed[id_] = reason
+    return closed
+
+
+def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float) -> str | None:
+    """Why it is looked at no more, if so. Another host's time runs while that makes its passes: one that is silent may
+    come back to it. How seldom it looks at what we do not have is not known."""
+    component = config.components.get(id_)
+    if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
+        return None
+    patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
+    for observer, at in passes.looked_at(db, id_):
+        theirs = observer != config.observer
+        came = watches[observer].started if theirs and observer in watches else now
+        if came - at <= (LONGEST if theirs and component is None else patience):
+            return None
+    return _REMOVED if component is None else _NOBODYS

@@ -1,0 +1,135 @@
+"""Other hosts of the store that make no more passes: told once, by whichever host notices first, and once when they are
+back.
+
+Their clocks are not ours: a host is silent when what it last wrote has not changed for so long by our own clock, and we
+were looking all that time.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.checking.coverage import LONGEST, REACH, Watch, silent_after
+from heartbeat_cli.domain.component import goes_to, healed_by
+from heartbeat_cli.domain.detection.hosts import healer_gone
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.alerting.enqueue import add, listeners_of_observer, muted, post, tell_of_observer
+from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.quorum import peer_liveness, peers
+from heartbeat_cli.store.quorum.peer_liveness import Sight
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state.silences import Silence
+from heartbeat_cli.views import wording
+
+
+def watch_over(
+    db: Database, config: Config, quiet: Callable[[], Iterable[Silence]], now: float
+) -> list[tuple[str, str, str]]:
+    """Look at all the others; gives what was decided: host, decision, reason."""
+    at, seen = peer_liveness.seen(db, config.observer)
+    watches = gaps.watches(db)
+    looking = peer_liveness.looking(watches.get(config.observer), at, now)
+    found: dict[str, Sight] = {}
+    decided = []
+    for host, watch in watches.items():
+        if host == config.observer:
+            continue
+        old = seen.get(host, Sight(watch.started, now))
+        sight = old if looking else old._replace(since=now)
+        if watch.started != old.started:
+            sight = Sight(watch.started, now)
+            if old.told and _told_back(db, config, host, old.told, now):
+                decided.append((host, "observer_back", "it makes passes again"))
+        elif sight.told is not None:
+            if _told_after_all(db, config, host, sight.told, quiet(), now):
+                decided.append((host, "told", "the silence that kept it back is over"))
+        elif watch.regular and now - sight.since > silent_after(watch.every):
+            sight = sight._replace(told=incident_id(host, watch.ended))
+            if reason := _told(db, config, host, watch, sight, quiet(), now):
+                decided.append((host, "observer_silent", reason))
+        found[host] = sight
+    peer_liveness.keep(db, config.observer, now, found)
+    return decided
+
+
+def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> bool:
+    """This host itself is back after a gap: tell it those who heard that it was silent. False when nobody did."""
+    return _told_back(db, config, config.observer, incident_id(config.observer, gap[0]), now)
+
+
+def _told(
+    db: Database, config: Config, host: str, watch: Watch, sight: Sight, quiet: Iterable[Silence], now: float
+) -> str | None:
+    lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
+    alert = _alert(config, "observer_silent", host, str(sight.told), now, lasted)
+    text = _left_undone(db, config, host, now)
+    details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
+    alert = alert._replace(details=details | ({"text": text} if text else {}))
+    for silence in quiet:
+        if goes_to(silence.target, host):
+            new = add(db, config, muted(alert, silence), (), now)
+            return f"{lasted}; muted: {silence.kind} {silence.id}" if new else None
+    return lasted if tell_of_observer(db, config, alert, now) else None
+
+
+def _told_after_all(db: Database, config: Config, host: str, about: str, quiet: Iterable[Silence], now: float) -> bool:
+    """A silence kept it back, and is over; the host is silent still."""
+    alert, channels = f"{about}/observer_silent", listeners_of_observer(config, "high")
+    covered = any(goes_to(silence.target, host) for silence in quiet)
+    if covered or not channels or alerts.deliveries(db, [alert]):
+        return False
+    post(db, config, alert, "high", channels, now)
+    return True
+
+
+def _told_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
+    heard = alerts.told(db, about)
+    if not heard:
+        return False
+    alert = _alert(config, "observer_back", host, about, now, "it makes passes again")
+    began = int(about.rpartition("@")[2]) / 1000
+    return add(db, config, alert._replace(details={"kind": "observer", "started": began}), heard, now, weight="high")
+
+
+def _alert(config: Config, kind: str, host: str, about: str, now: float, reason: str) -> Alert:
+    return Alert(
+        id=f"{about}/{kind}",
+        type=kind,
+        severity="high" if kind == "observer_silent" else "low",
+        title=wording.observer_title(kind, host, config.heartbeat.locale),
+        component=host,
+        at=now,
+        incident=about,
+        reason=reason,
+    )
+
+
+def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
+    """What nobody looks at, and what nobody restarts, now that this host does not: a line each."""
+    watches = gaps.watches(db)
+    gone = {*peer_liveness.silent(db, config.observer, watches, now), host}
+    own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
+    left = {"nobody_looks": _only_its_own(db, config, host, watches, gone), "nobody_restarts": own}
+    return "\n".join(
+        wording.word(key, config.heartbeat.locale, names=", ".join(names)) for key, names in left.items() if names
+    )
+
+
+def _only_its_own(
+    db: Database, config: Config, host: str, watches: Mapping[str, Watch], gone: Collection[str]
+) -> list[str]:
+    """What nobody looks at any more, now that this host does not: what it looked at until then, and no other does. Each
+    is measured by its own last pass, whatever its clock says."""
+    found = []
+    for id_, votes in peers.lookers(db).items():
+        one = config.components.get(id_)
+        # How often it is looked at only its hosts know: what is not in our configuration may be wanted seldom.
+        mine, others = (peers.reaches(one),) * 2 if one else (LONGEST, REACH)
+        last = {vote.observer: vote.at - watches[vote.observer].started for vote in votes if vote.observer in watches}
+        lives = any(ago >= -others for name, ago in last.items() if name not in gone)
+        if last.get(host, -math.inf) >= -mine and not lives:
+            found.append(id_)
+    return found

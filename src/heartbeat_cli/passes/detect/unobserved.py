@@ -1,0 +1,242 @@
+"""Notifies people of components that could not be checked for a while, and decides which such checks do not count.
+
+Used by detection, inside its transaction, once a pass.
+
+- One cause is one message: components of one kind that this host cannot check for the same reason share one alert.
+- A component that joins later causes no second alert if its checks failed from the first one due after the cause began.
+  Channels that take only that component are notified all the same.
+- The end is one message, when the last of them can be checked again.
+- What is silenced, or depends on something in fault, is sent when that is over.
+- There is no incident to acknowledge, so there are no reminders and no escalation. `status`, dashboard and report show
+  it while it lasts; channels with `escalate_after` are notified at once where no other channel would be.
+"""
+
+import re
+from binascii import crc32
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import ENDS, Alert, unobserved_severity, worst_severity
+from heartbeat_cli.domain.alerting.routing import audience, split
+from heartbeat_cli.domain.component import Component, Severity, target_of
+from heartbeat_cli.domain.detection.attribution import parent_of
+from heartbeat_cli.domain.detection.fault_detection import Observation, State
+from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.passes.alerting.enqueue import add, commons
+from heartbeat_cli.passes.check import isolation
+from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.quorum import peers
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import silences
+from heartbeat_cli.store.state.silences import Silence
+from heartbeat_cli.views import wording
+
+Looks = Sequence[tuple[Component, Observation]]
+Decided = Iterator[tuple[str, str, str]]  # component, decision, reason
+
+_NAMED, _LISTED = 6, 60  # components in a title and in a message; more are counted
+_SPANS = re.compile(r"\d+(?:\.\d+)?(?= ?(?:ms|s|min)\b)")  # each component has a timeout of its own
+
+
+class Scene(NamedTuple):
+    """What detection works on: `states` as they stand after the pass."""
+
+    db: Database
+    config: Config
+    states: MutableMapping[str, State]
+    now: float
+
+
+def excused(scene: Scene, one: Waiting, looks: Looks) -> list[tuple[Component, Observation]]:
+    """The same looks; an `unknown` that was to be expected says so."""
+    remote = frozenset(isolation.remote(scene.config)) if one.blind else frozenset()
+    planned: list[Silence] | None = None
+    found = []
+    for component, seen in looks:
+        if seen.status == "unknown" and not seen.excuse:
+            state = scene.states.get(component.id)
+            expected = component.id in remote or _waits_for_its_first_beat(component, state)
+            if not expected and not (state is not None and state.unobserved):
+                if planned is None:
+                    planned = [s for s in silences.quiet(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
+                expected = any(silence.covers(component, seen.at) for silence in planned)
+            if expected:
+                seen = seen._replace(excuse="not expected")
+        found.append((component, seen))
+    return found
+
+
+def _waits_for_its_first_beat(component: Component, state: State | None) -> bool:
+    beats = getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False)
+    return beats and component.broken is None and not (state is not None and state.judged)
+
+
+def begin(scene: Scene, looks: Looks, quiet: Callable[[], Iterable[Silence]]) -> Decided:
+    """Notify people of what is unobserved and of which nobody was notified yet; gives what was decided."""
+    groups: dict[str, list[tuple[Component, Observation]]] = {}
+    names: dict[str, re.Pattern[str]] = {}
+    for component, seen in looks:
+        state = scene.states[component.id]
+        if seen.status == "unknown" and not seen.excuse and state.unobserved and state.unobserved_alert is None:
+            held = parent_of(component, scene.states, scene.config.components)
+            if (held and held.in_fault) or any(one.covers(component, seen.at) for one in quiet()):
+                continue
+            if component.kind not in names:
+                names[component.kind] = _names(scene.config, component.kind)
+            cause = _cause(scene.config.observer, component, seen, names[component.kind])
+            groups.setdefault(cause, []).append((component, seen))
+    for cause, members in groups.items():
+        joined = _standing(scene, cause)
+        late = [one for one in members if joined is not None and _same(scene, joined, one[0])]
+        if joined is not None and late:
+            yield from _told(scene, joined, late, late=True)
+        if fresh := [one for one in members if one not in late]:
+            since = min(_since(scene, component, seen) for component, seen in fresh)
+            yield from _told(scene, incident_id(cause, since), fresh, late=False)
+
+
+def _names(config: Config, kind: str) -> re.Pattern[str]:
+    """What the components of a kind are called, themselves and where they run."""
+    found = {
+        name for one in config.components.values() if one.kind == kind for name in (one.id, one.name, target_of(one))
+    }
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})(?!\w)")
+
+
+def _cause(observer: str, component: Component, seen: Observation, names: re.Pattern[str]) -> str:
+    """What components that share a cause have alike: this host, the kind, and the reason without anybody's name (each
+    of them is left out of all reasons: one may be a common word)."""
+    reason = _SPANS.sub("#", names.sub("*", seen.error or ""))
+    return f"{component.kind}_unobserved-{crc32(f'{observer} {reason}'.encode()):08x}"
+
+
+def _standing(scene: Scene, cause: str) -> str | None:
+    """The newest alert with that cause which is not over."""
+    abouts = {one.unobserved_alert for one in scene.states.values() if one.unobserved and one.unobserved_alert}
+    return max((about for about in abouts if about.startswith(f"{cause}@")), key=_began, default=None)
+
+
+def _began(about: str) -> float:
+    return int(about.rpartition("@")[2]) / 1000
+
+
+def _since(scene: Scene, component: Component, seen: Observation) -> float:
+    since = scene.states[component.id].unknown_since
+    return seen.at if since is None else since
+
+
+def _same(scene: Scene, about: str, component: Component) -> bool:
+    """Whether a component's checks failed as soon as one was due after the cause began: else it is a new case."""
+    since = scene.states[component.id].unknown_since
+    return since is None or since <= _began(about) + peers.reaches(component)
+
+
+def _told(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
+    """Record the alerts of components with one cause: one for all channels that take the same of them."""
+    before = set(alerts.told(scene.db, about)) if late else set()
+    takers: dict[str, list[tuple[Component, Observation]]] = {}
+    for component, seen in members:
+        scene.states[component.id] = scene.states[component.id]._replace(unobserved_alert=about)
+        for channel in _listeners(scene.config, component):
+            if channel not in before:
+                takers.setdefault(channel, []).append((component, seen))
+    sets: dict[tuple[str, ...], list[str]] = {}
+    for channel, taken in takers.items():
+        sets.setdefault(tuple(one.id for one, _ in taken), []).append(channel)
+    if not sets and not late:
+        sets[tuple(one.id for one, _ in members)] = []
+    if not sets:
+        yield members[0][0].id, "joined", "the same cause was told before"
+    for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
+        alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
+        add(scene.db, scene.config, alert, channels, scene.now)
+        yield alert.component, alert.type, f"{alert.title}: {alert.details['cause']}"
+
+
+def _listeners(config: Config, component: Component) -> list[str]:
+    takers = audience(commons(config), unobserved_severity(component), component)
+    at_once, _ = split(commons(config), takers)
+    return at_once or takers
+
+
+def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, plain: bool) -> Alert:
+    """`plain`: the first one of its cause, which needs no suffix."""
+    (component, seen), ids = members[0], [one.id for one, _ in members]
+    type_ = f"{component.kind}_unobserved"
+    suffix = "" if plain else f"-{crc32(' '.join(ids).encode()):08x}"
+    patience = scene.config.heartbeat.unobserved_after
+    details: dict[str, object] = {"kind": component.kind, "target": target_of(component), "components": ids}
+    details |= {"observer": scene.config.observer, "cause": seen.error or ""}
+    details["started"] = min(_since(scene, *one) for one in members)
+    named = _named(scene.config, [one for one, _ in members])
+    if len(members) > 1:
+        listed = _listed(scene.config, ids, _LISTED)
+        details["text"] = wording.word("unobserved_all", scene.config.heartbeat.locale, names=listed)
+    severity: Severity = worst_severity(unobserved_severity(one) for one, _ in members)
+    return Alert(
+        id=f"{about}/{type_}{suffix}",
+        type=type_,
+        severity=severity,
+        title=wording.title(type_, named, scene.config.heartbeat.locale),
+        component=component.id,
+        at=scene.now if seen.at > scene.now else seen.at,
+        incident=about,
+        reason=f"{patience} checks in a row could not be made (threshold {patience})",
+        details=details,
+    )
+
+
+def _named(config: Config, members: Sequence[Component]) -> Component:
+    """The first component under the names of all of them."""
+    shown = _listed(config, [one.name for one in members], _NAMED)
+    return members[0]._replace(common=members[0].common._replace(name=shown))
+
+
+def _listed(config: Config, names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    shown = wording.word("names_comma", config.heartbeat.locale).join(names[:most])
+    if len(names) > most:
+        shown += f" {wording.word('more', config.heartbeat.locale, count=len(names) - most)}"
+    return shown
+
+
+def end(scene: Scene, before: Mapping[str, State]) -> Decided:
+    """Tell those who were notified that everything with a cause can be checked again; `before` is where the components
+    of this pass stood."""
+    over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
+    over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in scene.config.components}
+    for about in sorted(one for one in over if one):
+        told, given = set(alerts.told(scene.db, about)), alerts.of_incident(scene.db, about)
+        sent = alerts.deliveries(scene.db, [one.id for one in given])
+        for begun in given:
+            if begun.type in ENDS:
+                continue
+            channels = [one.channel for one in sent if one.alert_id == begun.id and one.channel in told]
+            alert = _end(scene, begun)
+            if add(scene.db, scene.config, alert, channels, scene.now, begun.severity):
+                yield alert.component, alert.type, alert.title
+
+
+def _end(scene: Scene, begun: Alert) -> Alert:
+    ids = begun.details.get("components") or [begun.component]
+    known = scene.config.components
+    members = [known[id_] for id_ in ids if id_ in known] if isinstance(ids, list) else []
+    locale = scene.config.heartbeat.locale
+    title = (
+        wording.title("observed_again", _named(scene.config, members), locale)
+        if members
+        else wording.observer_title("observed_again", begun.component, locale)
+    )
+    kept = {key: begun.details[key] for key in ("kind", "target", "components", "observer", "started", "cause")}
+    return begun._replace(
+        id=begun.id.replace(f"/{begun.type}", "/observed_again", 1),
+        type="observed_again",
+        severity="low",
+        title=title,
+        at=scene.now,
+        reason="a check could be made again",
+        details=kept,
+    )

@@ -1,0 +1,193 @@
+"""Is everything there that heartbeat needs? The looks behind `heartbeat doctor`: nothing is kept, sent or restarted.
+
+Each function looks at one thing and gives findings. What recovery needs is looked at in `rights`.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.component import Component, watched_by
+from heartbeat_cli.domain.finding import Finding, Level
+from heartbeat_cli.domain.plain import counted, one_line
+from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
+from heartbeat_cli.http import proxies
+from heartbeat_cli.passes.check import engine
+from heartbeat_cli.redact import redact
+
+_LEVELS: dict[str, Level] = {"healthy": "ok", "degraded": "warn", "unhealthy": "warn", "error": "bad", "unknown": "bad"}
+_ADVICE = {
+    "degraded": "it answers; see what it warns of",
+    "unhealthy": "it can be asked, and is not well: see to it",
+    "error": "is it running, and is this the right address?",
+    "unknown": "heartbeat could not look: mend this, or change the component's settings",
+}
+_SHOWN_KEYS = ("unit", "host", "port", "dsn", "container", "period", "mounts")
+
+
+class _RollBack(Exception):
+    """Ends the trial write without keeping it."""
+
+
+def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
+    count = f"{counted(len(config.components), 'component')}, {counted(len(config.channels), 'channel')}"
+    if path is None:
+        advice = "`heartbeat init --discover` writes a file to build on"
+        yield Finding("config", "ok", f"no configuration file, so the built-in one: {count}", advice)
+        return
+    yield Finding("config", "ok", f"{path}: {count}")
+    for line in config.lacking:
+        yield Finding("config", "bad", line, "until then what it belongs to is neither looked at nor used")
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if mode & 0o007 and any(secret in text for secret in config.secrets):
+        advice = f"chmod o= {path}; better, put the secrets into files of their own and write file:PATH"
+        yield Finding("config", "warn", f"{path} holds secrets and can be read by every user", advice)
+
+
+def store(opened: Any, where: str) -> Iterator[Finding]:
+    """`opened` is the context manager that connects and migrates."""
+    from heartbeat_cli.store.sql import preferences
+
+    where = redact(where)
+    begun = time.monotonic()
+    try:
+        with opened as db:
+            ready = time.monotonic()
+            db.rows("SELECT version FROM heartbeat_schema")
+            asked = time.monotonic()
+            try:
+                with db.transaction():
+                    preferences.put(db, "doctor", "trial write")
+                    raise _RollBack
+            except _RollBack:
+                pass
+            took = f"opened in {(ready - begun) * 1000:.0f} ms, a query takes {(asked - ready) * 1000:.1f} ms"
+            reached = f"{where}: {db.server}, " if db.server else f"{where}: "
+            yield Finding("store", "ok", f"{reached}{took}, the tables are there and can be written")
+    except StoreError as error:
+        yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
+
+
+def _store_advice(where: str, said: str) -> str:
+    if "read-only transaction" in said or "session is read-only" in said:
+        return "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
+    if "not a database" in said or "malformed" in said:
+        return "move the file away and restore a backup; else the next pass begins a new one, without the history"
+    if where.startswith("sqlite"):
+        return "its folder must be there and writable to this user, with room on the disk"
+    return "PostgreSQL must run, let this role in, and allow it to create tables in the database"
+
+
+def state_folder(config: Config) -> Iterator[Finding]:
+    from heartbeat_cli.config import places
+    from heartbeat_cli.passes.doctor import owners
+    from heartbeat_cli.passes.housekeeping import lock_held
+    from heartbeat_cli.store.standby import spool, takeover
+    from heartbeat_cli.system import lock
+
+    folder = places.own(config)
+    whose = list(owners.state(config))
+    yield from whose
+    if whose:
+        return
+    try:
+        with lock.only_one(folder):
+            yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")
+    except lock.Busy as busy:
+        if lock_held.too_long(config, busy):
+            yield Finding("state", "bad", lock_held.reason(config, busy), lock_held.remedy(busy))
+        else:
+            yield Finding("state", "ok", f"{folder}: is writable; {busy}")
+    except HeartbeatError as error:
+        advice = f"mkdir -p {config.state_dir} and make it belong to this user"
+        yield Finding("state", "bad", str(error), advice)
+    for path in spool.aside(places.of_store(config)):
+        advice = "it goes into its store when that is back; when it will not be, remove the file"
+        yield Finding("state", "warn", f"{path}: holds what was seen for another store", advice)
+    for path in takeover.strangers(config):
+        advice = "bring its configuration file back, or remove the file when nobody wants what is in it"
+        yield Finding("state", "warn", f"{path}: holds what was seen under another configuration", advice)
+
+
+def components(config: Config, now: float) -> Iterator[Finding]:
+    """The look of each component of this host, once: what was asked, and what came back."""
+    pace = STRATEGIES[config.heartbeat.strategy]
+    asked = [
+        engine.Asked(one, Look(one.id, one.timeout(pace), now))
+        for one in config.components.values()
+        if watched_by(one, config.observer) and not getattr(plugins.load("monitors", one.kind), "WANTS_BEATS", False)
+    ]
+    longest = max((one.look.timeout for one in asked), default=0.0)
+    readings = engine.look_at(asked, time.monotonic() + longest + 1.0)
+    for one in config.components.values():
+        if not watched_by(one, config.observer):
+            yield Finding(f"component {one.id}", "ok", f"{one.common.observer} looks at it, not this host")
+        elif one.id in readings:
+            yield _component(config, one, readings[one.id], now)
+        else:
+            yield Finding(f"component {one.id}", "ok", f"reports its own life (`heartbeat beat {one.id}`)")
+
+
+def _component(config: Config, one: Component, reading: Reading, now: float) -> Finding:
+    took = f" in {reading.response_time:.3f} s" if reading.response_time is not None else ""
+    said = f": {reading.error}" if reading.error else ""
+    text = f"{one.kind}, {asked_what(one, now)}: {reading.status}{took}{said}"
+    text = redact(one_line(text, 500), config.secrets)
+    return Finding(f"component {one.id}", _LEVELS[reading.status], text, _ADVICE.get(reading.status, ""))
+
+
+def asked_what(one: Component, now: float) -> str:
+    """What a look at this component asks, in a few words."""
+    module = plugins.load("monitors", one.kind)
+    if one.broken:
+        return "nothing asked"
+    if hasattr(module, "request"):
+        try:
+            request = module.request(one.settings, Look(one.id, 1.0, now))
+        except Unobservable:
+            return "nothing asked"
+        return f"{request.method} {request.url}" + (f" over {request.unix_socket}" if request.unix_socket else "")
+    values = one.settings._asdict()
+    if one.kind == "command":
+        return str(values["command"][0])
+    shown = [f"{key} {values[key]}" for key in _SHOWN_KEYS if values.get(key)]
+    return ", ".join(shown) or "this host"
+
+
+def proxy(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Which proxy is used, where there is one or the environment names one."""
+    if text := proxies.ignored(config.heartbeat.proxy, environment):
+        remark, _, advice = text.partition(": ")
+        yield Finding("proxy", "warn", remark, advice)
+    elif config.heartbeat.proxy not in (None, proxies.NONE):
+        yield Finding("proxy", "ok", f"channels and hooks go through {redact(str(config.heartbeat.proxy))}")
+
+
+def channels(config: Config) -> Iterator[Finding]:
+    if not config.tables.get("channels"):
+        advice = "add a [channels.…] section; `heartbeat kinds` shows the kinds"
+        yield Finding("channels", "warn", "none: alerts go to standard error, which cron mails if it can", advice)
+        return
+    for one in config.channels.values():
+        if one.broken:
+            yield Finding(f"channel {one.id}", "bad", one.broken, "its alerts wait until then")
+            continue
+        text = f"{one.kind}, settings are fine; nothing was sent (`heartbeat notify --test {one.id}` does)"
+        yield Finding(f"channel {one.id}", "ok", text)
+
+
+def time_zone(config: Config, now: float) -> Iterator[Finding]:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    shown = datetime.fromtimestamp(now, ZoneInfo(config.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    origin = "" if config.heartbeat.timezone else " (this host's)"
+    yield Finding("timezone", "ok", f"{config.timezone}{origin}: it is {shown} there; days are cut at its midnight")

@@ -1,0 +1,111 @@
+"""Notifies that the lock of this host has been held for longer than a pass may take, so that nothing is checked: once
+for each holder, and once when the lock is free again.
+
+The pass that finds it has no lock: it writes a row or two, as `ack` does, and delivers under the outbox's leases.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from heartbeat_cli.config import places
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
+from heartbeat_cli.redact import redact
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.system.files import read_own, write_own
+from heartbeat_cli.system.lock import HELD, Busy
+from heartbeat_cli.views import wording
+
+_COMMAND = 160  # characters of the holder's command line
+# Seconds that a pass is given for what has no limit in the configuration: the questions before a step, a drain, what it
+# delivers, the page it draws, and a machine that is busy.
+_BESIDES = 90.0
+_STORE = 9.0  # times the store's timeout: its statements, those of a spool in its place, and a turn at a shared lock
+
+
+def longest_pass(config: Config) -> float:
+    """Seconds that a pass with this configuration may take."""
+    timeouts = [one.timeout(pace) for one in config.components.values() for pace in STRATEGIES.values()]
+    check = max(timeouts, default=0.0)
+    recovery = config.recovery
+    # A step may begin as long as `timeout` after the first one; the component is checked once more before it.
+    recovering = 2 * recovery.timeout + check + recovery.verify_wait
+    return check + recovering + _STORE * config.heartbeat.store_timeout + _BESIDES
+
+
+def too_long(config: Config, busy: Busy) -> bool:
+    """Whether the lock has been held for longer than that."""
+    return busy.held > longest_pass(config)
+
+
+def reason(config: Config, busy: Busy) -> str:
+    """Who holds it, and for how long, in one line."""
+    held, longest = duration(busy.held), duration(longest_pass(config))
+    if busy.pid is None:
+        return f"some process has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+    command = one_line(redact(_command(busy.pid), config.secrets), _COMMAND)
+    return f"process {busy.pid} ({command}) has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+
+
+def remedy(busy: Busy) -> str:
+    """What to do about it, in a few words."""
+    if busy.pid is None:
+        return f"find it (fuser -v {busy.path}) and, if it hangs, kill it"
+    return f"if it hangs: kill {busy.pid}"
+
+
+def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
+    """Notify of it, once for each holder. No silence keeps it back, because meanwhile no other alert can be raised."""
+    incident = f"{config.observer}@lock-{busy.holder}"
+    cause = reason(config, busy)
+    details = {"started": now - busy.held, "cause": cause, "kind": "observer", "observer": config.observer}
+    alert = _alert("lock_held", "high", config, incident, now, cause)._replace(details=details)
+    with db.transaction():
+        new = tell_of_observer(db, config, alert, now)
+    if new:
+        with suppress(OSError):
+            write_own(places.own(config) / HELD, incident)  # not beside the lock: an earlier version's lies elsewhere
+
+
+def over(db: Database, config: Config, folder: Path, now: float) -> None:
+    """A run has the lock again: notify those who were notified that it was held."""
+    path = folder / HELD
+    try:
+        incident = read_own(path, 1_000).decode()[:300].strip()
+    except (OSError, ValueError):
+        return
+    if heard := alerts.told(db, incident):
+        alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
+        details = {"kind": "observer", "observer": config.observer}
+        with db.transaction():
+            add(db, config, alert._replace(details=details), heard, now, weight="high")
+    with suppress(OSError):
+        path.unlink()
+
+
+def _alert(kind: str, severity: Severity, config: Config, incident: str, now: float, said: str) -> Alert:
+    return Alert(
+        id=f"{incident}/{kind}",
+        type=kind,
+        severity=severity,
+        title=wording.observer_title(kind, config.observer, config.heartbeat.locale),
+        component=config.observer,
+        at=now,
+        incident=incident,
+        reason=said,
+    )
+
+
+def _command(pid: int) -> str:
+    """A process's command line, as far as this user may see it."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(4_096).split(b"\0")
+    except OSError:
+        return "which is gone" if not Path(f"/proc/{pid}").exists() else "not to be seen"
+    return b" ".join(words).decode(errors="replace").strip() or "no command line"

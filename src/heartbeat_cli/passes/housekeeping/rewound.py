@@ -1,0 +1,37 @@
+"""Notifies once that the store has lost records, for the host that noticed it first."""
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.passes.alerting.enqueue import tell_of_observer
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.standby.restored import Rewound
+from heartbeat_cli.views import wording
+
+_SAME = 3_600.0  # seconds within which what several hosts notice is one and the same
+
+
+def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
+    """Tell of it, unless another host of the store did so just now. Call it in the transaction that mends it."""
+    sql = "SELECT 1 FROM heartbeat_alert_rows WHERE alert_type = ? AND alert_time > to_timestamp(?)"
+    kind = "store_went_back"
+    if db.rows(sql, (kind, now - _SAME)):
+        return
+    if what.anew:
+        reason = "the store is new: what it held before is gone"
+    elif what.at is None:
+        reason = "the store has lost records: it knows no pass of this host"
+    else:
+        reason = f"the store has lost records: the last {duration(what.known - what.at)} are missing"
+    alert = Alert(
+        id=f"{config.observer}@{round(now * 1000)}/{kind}",
+        type=kind,
+        severity="medium",
+        title=wording.observer_title(kind, config.observer, config.heartbeat.locale),
+        component=config.observer,
+        at=now,
+        incident=None,
+        reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
+        details={"started": what.known, "cause": reason, "kind": "observer"},
+    )
+    tell_of_observer(db, config, alert, now)

@@ -1,0 +1,67 @@
+"""After the last room: `run` rolls up the hour that is over, and once a day forgets what has had its time.
+
+Both within a second or so, and neither is worth a pass: what is left undone, or fails because the store is busy, is for
+the next one. An ordinary pass pays one statement.
+"""
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.coverage import hour_of
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.passes.check import clock
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+
+_DAY = 86_400.0
+_SECONDS = 1.0  # that a pass may spend on each of the two
+_AGAIN = 600.0  # seconds until retention is tried again where it was not done in its time
+_NAME = "tidied/"  # and the observer, among the settings: the hour rolled up to, and when to prune next
+
+
+def tidy(db: Database, config: Config, now: float) -> None:
+    """Roll up and prune, if it is time to, and the clock that says so is not suspect. `db` is the store itself, never a
+    spool."""
+    db.patience = None
+    with suppress(StoreError):
+        rolled, prune_at = _last(db, config.observer)
+        due = not prune_at - _DAY <= now < prune_at
+        if (due or rolled != hour_of(now)) and clock.suspicion(db, config.observer, now) is None:
+            due = due and clock.held_by_another(db, config.observer, now) is None
+            preferences.put(db, _NAME + config.observer, json.dumps(_tidied(db, config, now, prune_at, due)))
+
+
+def _tidied(db: Database, config: Config, now: float, prune_at: float, due: bool) -> tuple[int | None, float]:
+    """The hour that all is rolled up to, None when something is left to do; and when to prune next."""
+    from heartbeat_cli.store.history import retention, rollups  # what an ordinary pass does not pay for
+
+    done = rollups.refresh(db, hour_of(now), time.monotonic() + _SECONDS)
+    if due:
+        _sweep(config, now)
+        prune_at = now + _AGAIN
+        with suppress(StoreError):
+            if retention.prune(db, config.retention, now, time.monotonic() + _SECONDS) is not None:
+                prune_at = now + _DAY
+    return hour_of(now) if done else None, prune_at
+
+
+def _sweep(config: Config, now: float) -> None:
+    """What passes that were killed left half-written, wherever a pass writes."""
+    from heartbeat_cli.config import places
+    from heartbeat_cli.system.files import sweep
+
+    folders = [config.state_dir, config.state_dir / "compiled", places.own(config), places.of_store(config)]
+    if config.dashboard.file is not None:
+        folders.append(Path(config.dashboard.file).expanduser().parent)
+    if config.dashboard.badges is not None:
+        folders.append(Path(config.dashboard.badges).expanduser())
+    sweep(folders, now)
+
+
+def _last(db: Database, observer: str) -> tuple[int | None, float]:
+    text = preferences.get(db, _NAME + observer)
+    rolled, prune_at = json.loads(text) if text else (None, 0.0)
+    return rolled, prune_at

@@ -1,0 +1,1 @@
+"""`recover`: take the next recovery step of each open incident, and verify it."""

@@ -1,0 +1,144 @@
+"""The last look before a rung: what the component says right now, what the action says against its step, and whether
+work is in flight that a restart would lose. Used by `recover`; nothing here changes anything.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
+from heartbeat_cli.domain.component import Component, Guard, Rung
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.passes.alerting.recovery_context import Due, Facts
+from heartbeat_cli.passes.check import check
+from heartbeat_cli.passes.recover import in_flight
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import answered
+
+_ASK = 5.0  # seconds for one question
+_SLACK = 2.0  # seconds an answer may be late before it counts as none
+_OFTEN = 3  # failing checks after which it answered, until a person hears of it
+_INSISTS = (
+    "held: it failed at {times} checks and answered when it was checked again before the step; it is not restarted"
+    " while it answers; by hand: heartbeat recover --component {id} --force"
+)
+
+Objection = tuple[str, str]  # a named reason, and the reason in one line
+
+
+def against(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+    """Why not to act after all, by component; those that are not named may go ahead."""
+    found = _fresh_looks(db, config, due, now)
+    left = [one for one in due if one.component.id not in found]
+    found |= _objections(left, now)
+    left = [one for one in left if one.component.id not in found]
+    work = _at_work([one.component for one in left])
+    for one in left:
+        if one.component.id in work and (said := _in_flight(one, work[one.component.id], now)):
+            found[one.component.id] = said
+    return found
+
+
+def insisting(facts: Facts, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
+    """Of those that `found` to answer again, the ones that have done so after several failing checks. They are not
+    restarted: a restart of what answers is never right by itself. But a person has to hear of it."""
+    again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
+    if not again:
+        return {}
+    checked = {one.incident.id: facts.looked(one.component) or 0.0 for one in again if one.incident is not None}
+    open_ = {one.id for one in facts.incidents.values()}
+    times = answered.count(facts.db, facts.config.observer, checked, open_)
+    return {
+        one.component.id: ("answers", _INSISTS.format(times=times[one.incident.id], id=one.component.id))
+        for one in again
+        if one.incident is not None and times[one.incident.id] >= _OFTEN
+    }
+
+
+def took_place(rung: Rung, since: float) -> bool | None:
+    """Whether a step that was cut off took place after all; None where its action cannot tell."""
+    return _asked_at_once({"": partial(_happened, rung, since)}).get("")
+
+
+def _fresh_looks(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+    """Those that do not fail just now."""
+    asked = [check.look_for(db, config, one.component, now) for one in due]
+    found = {}
+    for id_, seen in check.look(asked).items() if asked else ():
+        if seen.status in SUCCESSES:
+            found[id_] = ("well", "held: it answers again")
+        elif seen.status not in FAILURES:
+            found[id_] = ("unknown", f"held: it could not be looked at just now ({seen.error or ''})")
+    return found
+
+
+def _in_flight(one: Due, work: str, now: float) -> Objection | None:
+    """Whether work in flight still holds the step: up to a limit, and what then is configured."""
+    guard = one.component.plan.guard
+    if guard is None or one.incident is None:
+        return None
+    left = one.incident.declared + guard.wait - now
+    if 0 < left <= guard.wait:
+        return "busy", f"held: work is in flight ({work}); waits {duration(left)} more at most"
+    if guard.then == "give_up":
+        return "given_up", f"held: work is still in flight after {duration(guard.wait)} ({work}); it is left alone"
+    return None
+
+
+def _objections(due: Sequence[Due], now: float) -> dict[str, Objection]:
+    """What speaks against a step just now: its action says so (masked, stopped on purpose), or somebody else has just
+    started what it would restart."""
+    said = _asked_at_once({one.component.id: partial(_objection, one, now) for one in due})
+    return {id_: (name, one_line(text)) for id_, (name, text) in said.items() if text}
+
+
+def _objection(one: Due, now: float) -> Objection:
+    action = plugins.load("actions", one.rung.action)
+    if (hold := getattr(action, "hold", None)) and (
+        reason := hold(one.rung.settings, timeout=_ASK / 2, before=one.objection)
+    ):
+        return "objection", f"held: {reason}"
+    begun = ask(one.rung.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
+    left = 0.0 if begun is None else begun + one.grace - now
+    if begun is None or not 0 < left <= one.grace:
+        return "", ""
+    return "starting", f"held: it was started {duration(now - begun)} ago; it has {left:.0f} s left to come up"
+
+
+def _at_work(components: Sequence[Component]) -> dict[str, str]:
+    """Who of these has work in flight, and what."""
+    said = _asked_at_once({one.id: partial(_busy, one.plan.guard) for one in components})
+    return {id_: one_line(text) for id_, text in said.items() if text}
+
+
+def _happened(rung: Rung, since: float) -> bool | None:
+    ask = getattr(plugins.load("actions", rung.action), "happened", None)
+    return ask(rung.settings, since, timeout=_ASK) if ask else None
+
+
+def _busy(guard: Guard | None) -> str | None:
+    return in_flight.busy(guard, timeout=_ASK) if guard is not None and guard.busy is not None else None
+
+
+def _asked_at_once(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The answers that came in time; who does not answer, or errs, has said nothing."""
+    answers: dict[str, Any] = {}
+    threads = [
+        threading.Thread(target=_answer, args=(answers, id_, ask), daemon=True) for id_, ask in questions.items()
+    ]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _ASK + _SLACK
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return dict(answers)
+
+
+def _answer(answers: dict[str, Any], id_: str, ask: Callable[[], Any]) -> None:
+    with suppress(Exception):  # a fault of our own in a mere question: the look at the component has been taken
+        answers[id_] = ask()

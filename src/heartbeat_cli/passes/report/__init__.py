@@ -1,0 +1,1 @@
+"""`report`: collect a period's figures."""

@@ -1,0 +1,95 @@
+"""What libpq reads, bounded: its socket is exchanged for the end of a relay before it reads the first byte.
+
+libpq keeps in memory whatever a server sends, before it has logged in as well: rows, notices, parameters. psycopg2
+offers no way to see how much that is; a claimed length alone has one call read a gigabyte.
+"""
+
+import _socket
+import os
+import select
+import time
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.system.relay import Relay
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class Overrun(Exception):
+    """The server has sent more than it may."""
+
+
+class Line:
+    """An asynchronous connection of psycopg2 and its relay."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self.connection = connection
+        self._relay: Relay[_socket.socket] | None = None
+        self._inode = 0
+        self._connected = False
+
+    def wait(self, deadline: float, most: int) -> bool:
+        """Drive libpq until it is done; False when the deadline came first. Raises Overrun when that would take more
+        than `most` bytes from the server."""
+        if self._relay is not None:
+            self._relay.came, self._relay.most = 0, most
+        while True:
+            if not self._connected:
+                self._join(most)
+            state = self.connection.poll()
+            if not state:
+                self._connected = True
+                return True
+            if not self._passed_on(state, deadline):
+                return False
+
+    def _passed_on(self, state: int, deadline: float) -> bool:
+        """Wait until there is something for libpq to do; False when the deadline came first."""
+        fd, events = self.connection.fileno(), select.POLLIN if state == 1 else select.POLLOUT
+        if self._relay is not None:
+            self._relay.flush()
+        while (left := deadline - time.monotonic()) > 0:
+            if self._relay is None:
+                waiter = select.poll()
+                waiter.register(fd, events)
+                waiter.poll(left * 1000)
+                return True
+            busy = self._relay.step(left, fd, events)
+            if self._relay.overrun:
+                raise Overrun
+            if busy:
+                return True
+        return False
+
+    def _join(self, most: int) -> None:
+        """Put the relay in the place of libpq's socket, once that is connected. libpq begins anew, with a new socket,
+        where a server has several addresses or wants no TLS."""
+        fd = self.connection.fileno()
+        if self._relay is not None and os.fstat(fd).st_ino == self._inode:
+            return
+        peer = _socket.socket(fileno=os.dup(fd))
+        try:
+            peer.getpeername()
+        except OSError:  # not connected yet, or never
+            peer.close()
+            return
+        came = 0
+        if self._relay is not None:
+            came = self._relay.came
+            self._relay.close()
+        self._relay = Relay(peer, most, _socket.socketpair())
+        self._relay.came = came
+        end = self._relay.end
+        try:
+            end.setblocking(False)
+            os.dup2(end.fileno(), fd, inheritable=False)
+            self._inode = os.fstat(fd).st_ino
+        finally:
+            end.close()
+
+    def close(self) -> None:
+        """Hang up without waiting for the server."""
+        self.connection.close()
+        if self._relay is not None:
+            self._relay.close()

@@ -1,0 +1,298 @@
+"""Talk to a PostgreSQL server under a deadline that nothing can overrun: connect, ask, hang up.
+
+The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
+libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
+accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
+poll(2) until a monotonic deadline, and what a server sends is bounded (`libpq_line.py`). Only a name that the resolver
+is slow to answer blocks past it.
+
+Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from heartbeat_cli.domain.plain import duration, one_line, port
+from heartbeat_cli.postgres.guarded import Line, Overrun
+from heartbeat_cli.system import lean_import
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+TroubleKind = Literal["connect", "timeout", "login", "answered"]
+INSUFFICIENT_PRIVILEGE = "42501"
+_MOST = 1_048_576  # bytes of an answer, unless the session is told otherwise
+_MOST_CONNECTING = 262_144  # bytes until a session is there: certificates, parameters, a refusal
+# It does not show what stands there: of a misread address that may be half of a password.
+PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
+
+# While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
+# Kept uncompiled: only a failure needs them, and every tick would pay.
+# Up to the next attempt and no further: a message full of attempts that never fail would be read once for each.
+_ATTEMPT = r"connection to server (?:at|on socket) (?:(?!connection to server (?:at|on socket) ).)*? failed: "
+_SEVERITY = r"\S{2,20}:  "  # two blanks: only what the server itself said has them
+_QUOTED = r'"[^"]*"|«[^»]*»|»[^«]*«'  # names: a database may well be called authentik
+_LOGIN_HERE = (
+    r"no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
+    r"|service(?! not known)|could not match"  # a resolver says `Name or service not known`
+)
+_LOGIN_THERE = (
+    r"pg_hba\.conf|certificate|not permitted to log ?in|permission denied for database"
+    r"|unsupported startup parameter|no such (?:user|database)"
+    r"|authenti|autenti|인증|認証|认证|認證|驗證|подлинности|автентифік|ავთენტიფიკაცია"
+    r"|does not exist|existiert nicht|no existe|n'existe pas|non esiste|存在しません|不存在|없음"
+    r"|не существует|не існує|finns inte|existerar inte|არ არსებობს"
+)
+# Sent ahead of a statement in the same message: one transaction, so nothing stays behind in a session that a
+# pooler hands on. A start-up option would be refused by most poolers.
+_BOUNDS = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = %s; SET LOCAL lock_timeout = %s; "
+
+
+class Trouble(Exception):
+    """Why there is no result. `connect`: no connection, or it broke. `timeout`: the deadline came first.
+    `login`: a server is there, but this DSN does not get in. `answered`: the server answered with an error.
+    `code` is the SQLSTATE where the server gave one."""
+
+    def __init__(self, kind: TroubleKind, text: str, code: str | None = None) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.code = code
+
+
+def driver() -> ModuleType:
+    """psycopg2, imported at two thirds of its cost while this is the only thread.
+
+    Its C part imports `ssl`, uses nothing of it and only means to have Python's locks installed for an
+    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that. Where it does not,
+    psycopg2 is imported as it is.
+    """
+    import threading
+
+    if "psycopg2" in sys.modules or "ssl" in sys.modules or threading.active_count() > 1:
+        import psycopg2
+
+        return psycopg2
+    return lean_import.without("psycopg2", ModuleType("ssl"))
+
+
+class Session:
+    """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
+    server may send for one `execute`."""
+
+    def __init__(self, line: Line, where: str, secrets: Sequence[str]) -> None:
+        self._line = line
+        self._connection = line.connection
+        self.most = _MOST
+        self.where = where
+        self._secrets = secrets
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def version(self) -> int:
+        """The server's, as a number: 150004 is 15.4."""
+        return int(self._connection.server_version)
+
+    def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float) -> Any:
+        """The rows of the last statement in `sql`. After a `timeout` the session is of no further use."""
+        cursor = self.execute(sql, values, deadline=deadline)
+        try:
+            return cursor.fetchall()
+        except UnicodeDecodeError as error:
+            raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
+        except driver().Error as error:
+            raise self._trouble(error) from None
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            text = f"{self.where} sent a value that cannot be read ({type(error).__name__})"
+            raise Trouble("answered", text) from None
+
+    def execute(
+        self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None, *, deadline: float
+    ) -> "Cursor":
+        """Run `sql` and return the cursor that holds the last statement's result."""
+        begun = time.monotonic()
+        try:
+            cursor = self._connection.cursor()
+            cursor.execute(sql, values)
+            if not self._line.wait(deadline, self.most):
+                text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
+                raise Trouble("timeout", text)
+            del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
+        except Overrun:
+            self.close()
+            raise Trouble("answered", f"{self.where} sent more than {self.most:,} bytes for one query") from None
+        except driver().Error as error:
+            raise self._trouble(error) from None
+        return cursor
+
+    def read_as(self, oid: int, name: str, cast: Callable[[Any, Any], Any]) -> None:
+        """Read values of a type (by its oid) through `cast` in this session."""
+        extensions = driver().extensions
+        extensions.register_type(extensions.new_type((oid,), name, cast), self._connection)
+
+    def close(self) -> None:
+        """Hang up without waiting for the server."""
+        self._line.close()
+
+    def bounded_rows(self, sql: str, values: Sequence[Any] = (), *, deadline: float) -> Any:
+        """`rows` of one statement, read-only, that the server itself gives up shortly before the deadline."""
+        milliseconds = max(1, int((deadline - time.monotonic()) * 900))
+        return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
+
+    def _trouble(self, error: Any) -> Trouble:
+        if error.pgcode is None:
+            said = _scrubbed(_last_words(str(error))[0], self._secrets)
+            return Trouble("connect", f"the connection to {self.where} broke: {said}")
+        said = _scrubbed(error.diag.message_primary or str(error), self._secrets)
+        return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
+
+
+def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
+    """A session with the first host of the DSN that takes it; each gets an even share of the time left (libpq's own
+    `connect_timeout` has no say). `writes`: of several hosts only one that takes writes will do, if the DSN says
+    nothing else."""
+    targets = _targets(_parsed(dsn))
+    if writes and len(targets) > 1:
+        targets = [{"target_session_attrs": "read-write"} | target for target in targets]
+    troubles: list[Trouble] = []
+    for number, target in enumerate(targets):
+        now = time.monotonic()
+        try:
+            where = _where(target, len(targets) > 1)
+            return _connect_one(target, where, now + (deadline - now) / (len(targets) - number))
+        except Trouble as trouble:
+            troubles.append(trouble)
+            if trouble.kind == "login":
+                break
+    for kind in ("login", "answered", "connect"):
+        if found := [trouble for trouble in troubles if trouble.kind == kind]:
+            break
+    texts = dict.fromkeys(trouble.text for trouble in troubles)
+    raise Trouble((found or troubles)[0].kind, "; ".join(texts))
+
+
+def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session:
+    psycopg2 = driver()
+    secrets = [target.get("password", ""), os.environ.get("PGPASSWORD", "")]
+    secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
+    begun = time.monotonic()
+    line = None
+    if target.get("host", "").startswith("/") and "requirepeer" not in target:
+        _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
+    try:
+        line = Line(psycopg2.connect(**target, async_=True))
+        if line.wait(deadline, _MOST_CONNECTING):
+            return Session(line, where, secrets)
+        trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
+    except Overrun:
+        text = f"{where} sent more than {_MOST_CONNECTING:,} bytes before it let anybody in"
+        trouble = Trouble("answered", text)
+    except psycopg2.Error as error:
+        trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
+    if line is not None:
+        line.close()
+    raise trouble
+
+
+def _check_owner(path: str) -> None:
+    """Refuse a socket in /tmp that is not PostgreSQL's: its owner may only be after the password."""
+    from heartbeat_cli.postgres import peers
+
+    try:
+        peers.of_socket(path)
+    except peers.Stranger as stranger:
+        raise Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn") from None
+
+
+def _refusal(message: str, where: str) -> Trouble:
+    """A failed connect as a trouble. libpq reports every address and TLS try; the last answer counts."""
+    text, answered = _last_words(message)
+    if re.search(_LOGIN_THERE if answered else _LOGIN_HERE, re.sub(_QUOTED, "", text), re.I):
+        return Trouble("login", f"{where} does not let heartbeat in: {text}")
+    if answered:
+        return Trouble("answered", f"{where} takes no connection: {text}")
+    return Trouble("connect", f"no connection to {where}: {text}")
+
+
+def _last_words(message: str) -> tuple[str, bool]:
+    """The telling part of a libpq message on one line, and whether the server itself said it."""
+    tries = [part for part in re.split(_ATTEMPT, message) if part.strip()] or ["no reason given"]
+    said = [part for part in tries if re.match(_SEVERITY, part)]
+    lines = [line for line in (said or tries)[-1].splitlines() if not line.startswith("\t")]
+    return one_line(re.sub(_SEVERITY, "", " ".join(lines), count=1)), bool(said)
+
+
+def _parsed(dsn: str) -> dict[str, str]:
+    """The DSN by keyword. Its parts are never echoed: a misread one may hold half of a password."""
+    psycopg2 = driver()
+    try:
+        params: dict[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        raise Trouble("login", "the dsn is not a PostgreSQL connection string") from None
+    if "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", "")):
+        raise Trouble("login", "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F")
+    if not ports_fit(params):
+        raise Trouble("login", f"the dsn cannot be read: {PORTS}")
+    params.setdefault("fallback_application_name", "heartbeat")
+    params.setdefault("client_encoding", "UTF8")
+    return params
+
+
+def parameters(dsn: str) -> Mapping[str, str]:
+    """The DSN by keyword; nothing where it cannot be read."""
+    psycopg2 = driver()
+    try:
+        found: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        return {}
+    return found
+
+
+def ports_fit(params: Mapping[str, str]) -> bool:
+    """Whether libpq can use the ports: numbers (or nothing: the default), one for each host or one for all."""
+    ports = [one.strip() for one in params.get("port", "").split(",")]
+    hosts = max(params.get(key, "").count(",") + 1 for key in ("host", "hostaddr"))
+    return len(ports) in (1, hosts) and all(port(one) is not None for one in ports if one)
+
+
+def _targets(params: dict[str, str]) -> list[dict[str, str]]:
+    """One set of parameters a host: libpq left alone would wait for a dead first host until the deadline."""
+    lists = {key: params[key].split(",") for key in ("host", "hostaddr", "port") if params.get(key)}
+    count = max(len(lists.get("host", ())), len(lists.get("hostaddr", ())))
+    if count < 2 or any(len(values) not in (1, count) for values in lists.values()):
+        return [params]
+    hosts = [params | {key: values[number % len(values)] for key, values in lists.items()} for number in range(count)]
+    if params.get("load_balance_hosts") == "random":
+        import random
+
+        random.shuffle(hosts)
+    if params.get("target_session_attrs") == "prefer-standby":
+        wanted = ("standby", "any")
+        return [host | {"target_session_attrs": attrs} for attrs in wanted for host in hosts]
+    return hosts
+
+
+def _where(target: Mapping[str, str], several: bool) -> str:
+    host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
+    number = target.get("port") or os.environ.get("PGPORT") or "5432"
+    if not host or host.startswith(("/", "@")):
+        return f"{host}/.s.PGSQL.{number}" if host and several else "the local PostgreSQL socket"
+    return f"{host}:{number}"
+
+
+def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text if keep_lines else one_line(text)

@@ -1,0 +1,1 @@
+"""The queries behind status page, badges and metrics."""

@@ -1,0 +1,1 @@
+"""Heartbeats over time: passes, gaps, rollups, summaries, retention, repair after a wrong clock."""

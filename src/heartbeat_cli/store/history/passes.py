@@ -1,0 +1,299 @@
+"""Passes and their heartbeats: written whole, read once by detection.
+
+A pass row and its heartbeats share a transaction; `detect` marks the pass in the transaction that moves the counters.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.coverage import hour_of, last_hour, reach
+from heartbeat_cli.domain.checking.result import STATUSES, Reading
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.detection.fault_detection import Observation
+from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
+from heartbeat_cli.errors import StoreError
+from heartbeat_cli.store.sql import locks
+from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.partitions import ensure_day
+from heartbeat_cli.store.sql.text import as_json, storable
+
+_NUMBER = {status: number for number, status in enumerate(STATUSES)}
+SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
+_LONGEST = 2_147_483_647  # microseconds that the column holds
+
+
+class LastLook(NamedTuple):
+    """What the last look of this observer at a component came to; `written` is its evidence as it is stored."""
+
+    at: float
+    status: str
+    response_time: float | None
+    error: str | None
+    written: str = "{}"
+
+    @property
+    def evidence(self) -> Mapping[str, str]:
+        """Read when it is wanted: of a thousand looks few are told of."""
+        found: Mapping[str, str] = json.loads(self.written)
+        return found
+
+
+class Remembered(NamedTuple):
+    """What the next look at a component needs of the last one: when it was, and what it left to remember."""
+
+    at: float
+    memory: Mapping[str, Any]
+
+
+class Pass(NamedTuple):
+    """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
+    `started` and `finished` are epoch seconds; `blind` is why the remote components could not be looked at, if so;
+    `pace` the strategy it was made under."""
+
+    id: str
+    observer: str
+    started: float
+    finished: float
+    blind: str | None = None
+    pace: Strategy = STRATEGIES[DEFAULT]
+
+
+class PassRow(NamedTuple):
+    """One pass as a row; its start, `number` and `observer` (a key) say which one it is."""
+
+    started: float
+    number: int
+    took_us: int
+    observer: int
+    looks: int
+    last_hour: int
+    blind: str | None
+
+
+class Waiting(NamedTuple):
+    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `company` says
+    whether other hosts keep their passes here, too."""
+
+    key: int
+    started: float
+    blind: str | None
+    heartbeats: list[tuple[str, Observation]]
+    company: bool = False
+
+
+def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
+    """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
+    with db.transaction():
+        ensure_day(db, done.started)
+        keys, observer = _keys(db, done.observer, readings, components, done.started)
+        reaches = {id_: reach(components[id_].interval(done.pace)) for id_ in readings}
+        took, until = microseconds(done.finished - done.started) or 0, last_hour(done.started, reaches.values())
+        row = PassRow(done.started, _number(done.id), took, observer, len(readings), until, done.blind)
+        new = insert(db, [row], observer)
+        if not new:
+            return  # already kept: the answer to the first try was lost, not the pass
+        (key,) = new.values()
+        _insert_heartbeats(db, key, done.started, readings, keys, reaches)
+        _insert_metrics(db, done.started, readings, keys)
+        _remember(db, done, readings)
+
+
+def _number(id_: str) -> int:
+    """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
+    number = whole(id_.rpartition("-")[2], 999_999_999)
+    if number is not None:
+        return number
+    from binascii import crc32
+
+    return crc32(id_.encode()) & _LONGEST
+
+
+def insert(
+    db: Database, rows: Sequence[PassRow], mine: int, *, judged: bool = False
+) -> dict[tuple[int, int, int], int]:
+    """Keep passes that are not there yet, to be judged by observer `mine` unless they are `judged`, and to be rolled
+    up. Returns the keys of the new ones by start (in microseconds), number and observer."""
+    places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
+    new = db.rows(
+        f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {places}"
+        " ON CONFLICT (started, number, observer) DO NOTHING RETURNING key, started, number, observer, last_hour",
+        [value for row in rows for value in row],
+    )
+    db.insert(
+        "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
+        "(?, ?, ?, ?, ?)",
+        [(key, mine, judged, hour_of(started), last) for key, started, _, _, last in new],
+    )
+    return {(round(started * 1e6), number, observer): key for key, started, number, observer, _ in new}
+
+
+def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
+    """The store's keys of these observers, made where they are new."""
+    new = [(name,) for name in sorted(set(names))]
+    db.insert("INSERT INTO heartbeat_observers (id)", "(?)", new, "ON CONFLICT (id) DO NOTHING")
+    return dict(db.rows("SELECT id, key FROM heartbeat_observers"))
+
+
+def _keys(
+    db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
+) -> tuple[dict[str, int], int]:
+    """The store's keys of the components (whose kind may have changed since they were first seen) and the observer."""
+    found = db.rows(
+        "SELECT id, key, kind FROM heartbeat_components"
+        " UNION ALL SELECT id, key, NULL FROM heartbeat_observers WHERE id = ?",
+        (observer,),
+    )
+    known = {id_: (key, kind) for id_, key, kind in found if kind is not None}
+    mine = next((key for _, key, kind in found if kind is None), None)
+    if mine is None:
+        mine = observer_keys(db, [observer]).get(observer)
+    if mine is None:
+        raise StoreError(f"store {db.where}: does not hold what was just written to it")
+    changed = [
+        (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
+    ]
+    if not changed:
+        return {id_: key for id_, (key, _) in known.items()}, mine
+    db.insert(
+        "INSERT INTO heartbeat_components (id, kind, registered)",
+        "(?, ?, to_timestamp(?))",
+        changed,
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind",
+    )
+    return dict(db.rows("SELECT id, key FROM heartbeat_components")), mine
+
+
+def _insert_heartbeats(
+    db: Database,
+    pass_key: int,
+    at: float,
+    readings: Mapping[str, Reading],
+    keys: Mapping[str, int],
+    reaches: Mapping[str, int | None],
+) -> None:
+    rows = [
+        (
+            at,
+            pass_key,
+            keys[id_],
+            microseconds(one.response_time),
+            _NUMBER[one.status],
+            one.attempts,
+            storable(one.error),
+            reaches[id_],
+        )
+        for id_, one in readings.items()
+    ]
+    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach)"
+    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
+    rows = [
+        (at, keys[id_], as_json([[m.name, m.value, m.type, dict(m.metadata)] for m in one.metrics]))
+        for id_, one in readings.items()
+        if one.metrics
+    ]
+    head = "INSERT INTO heartbeat_samples (at, component, samples)"
+    db.insert(head, "(to_timestamp(?), ?, ?)", rows)
+
+
+def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
+    rows = [
+        (
+            *(done.observer, id_, done.started, one.status, one.response_time, storable(one.error)),
+            *(as_json(dict(one.evidence)), as_json(dict(one.memory))),
+        )
+        for id_, one in readings.items()
+    ]
+    db.insert(
+        "INSERT INTO heartbeat_looks (observer, component, at, status, response_time, error, evidence, memory)",
+        "(?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
+        rows,
+        "ON CONFLICT (observer, component) DO UPDATE SET before = heartbeat_looks.at, at = excluded.at,"
+        " status = excluded.status, response_time = excluded.response_time, error = excluded.error,"
+        " evidence = excluded.evidence, memory = excluded.memory",
+    )
+
+
+def microseconds(seconds: float | None) -> int | None:
+    """A response time as it is stored; 35 minutes at most, which is what the column holds."""
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return max(0, min(round(seconds * 1_000_000), _LONGEST))
+
+
+def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
+    """The last look at each component: by this observer, or the newest by any."""
+    rows = db.rows(
+        "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
+        + (" WHERE observer = ?" if observer else " ORDER BY at"),
+        (observer,) if observer else (),
+    )
+    return {component: LastLook(*look) for component, *look in rows}
+
+
+def remembered(db: Database, observer: str) -> dict[str, Remembered]:
+    """What this observer's last look at each component left for the next one."""
+    rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
+    return {component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
+
+
+def waiting(db: Database, observer: str) -> list[Waiting]:
+    """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
+    detection begins, on any host: two that read the same counters would overwrite each other's."""
+    # The statement sees what was kept while the turn was waited for.
+    passes = db.in_turn(
+        locks.DETECTION,
+        "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
+        " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
+        " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
+        " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",
+        (f"{SHARED}{observer}", observer),
+    )
+    return [
+        Waiting(key, started, blind, _heartbeats(db, key, started), bool(company))
+        for key, started, blind, company in passes
+    ]
+
+
+def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:
+    # All heartbeats of a pass bear its start: the time bound lets both stores find them without a scan.
+    rows = db.rows(
+        "SELECT c.id, l.at, l.status, l.error FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component"
+        " WHERE l.pass = ? AND l.at = to_timestamp(?)",
+        (pass_key, started),
+    )
+    return [(id_, Observation(at, STATUSES[status], error)) for id_, at, status, error in rows]
+
+
+def mark_detected(db: Database, keys: Sequence[int]) -> None:
+    """These passes have been consumed."""
+    for key in keys:
+        db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
+
+
+def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
+    """These looks of a pass say something else than the other hosts together: they speak for no time."""
+    if components:
+        db.run(
+            "UPDATE heartbeat_log SET reach = 0 WHERE pass = ? AND at = to_timestamp(?)"
+            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({marks(components)}))",
+            (one.key, one.started, *components),
+        )
+        hour = hour_of(one.started)  # it may have been rolled up by another host
+        db.run(
+            "UPDATE heartbeat_pending SET stale = ? WHERE pass = ? AND (stale IS NULL OR stale > ?)",
+            (hour, one.key, hour),
+        )
+
+
+def looked_at(db: Database, component: str) -> list[tuple[str, float]]:
+    """Who has looked at a component, and when last."""
+    return [
+        (row[0], row[1])
+        for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))
+    ]

@@ -1,0 +1,137 @@
+"""Forgetting: what is older than the configuration wants to keep. Hours outlive their looks.
+
+Whole days (UTC) of looks and metrics go, after the hours over them have been rolled up. What the counters of `heartbeat
+metrics` count is added up when it goes, so that they never fall.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from heartbeat_cli.config.sections import Retention
+from heartbeat_cli.domain.checking.coverage import HOUR, hour_of
+from heartbeat_cli.store.history import rollups
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.partitions import drop_before
+
+_DAY = 86_400.0
+_STEP = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
+_PAGES = 2_000  # given back to the disk at a time
+# What belongs to an open incident stays with it: who was told, and what was tried.
+_OF_NO_OPEN_INCIDENT = (
+    "AND (incident IS NULL OR incident NOT IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL))"
+)
+_TOLD = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
+_SPENT = (
+    "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
+    " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
+)
+_DETECTED = "AND key NOT IN (SELECT pass FROM heartbeat_pending WHERE NOT detected)"
+_OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
+_VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
+
+
+def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
+    """Drop what has had its time; returns rows (or day partitions) dropped by table. Open incidents stay. None when
+    time.monotonic() passed the deadline before all was done: the next call goes on."""
+    looks, metrics = (_midnight(now - days * _DAY) for days in (keep.heartbeats_days, keep.metrics_days))
+    if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, judged=False):
+        return None
+    with db.transaction():
+        rollups.forget(db, hour_of(looks))
+    gone = {
+        "heartbeat_log": _drop(db, "heartbeat_log", looks, deadline),
+        "heartbeat_samples": _drop(db, "heartbeat_samples", metrics, deadline),
+    }
+    with db.transaction():
+        gone |= _small_tables(db, keep, now, looks, min(looks, metrics))
+    done = _give_back(db, deadline) and time.monotonic() < deadline
+    return gone if done else None
+
+
+def _small_tables(db: Database, keep: Retention, now: float, looks: float, single: float) -> dict[str, int]:
+    hours = hour_of(min(now - keep.rollups_days * _DAY, single))  # no hour goes before what it was made of
+    incidents = now - keep.incidents_days * _DAY
+    return {
+        "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
+        "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
+        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", looks, _DETECTED),
+        "heartbeat_outbox": _count(db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents),
+        "heartbeat_alert_rows": _count(
+            db, "alerts", "alert_type, severity", "heartbeat_alert_rows", "alert_time", incidents
+        ),
+        "heartbeat_sends": _delete(db, "heartbeat_sends", "at", incidents, _OF_NO_ALERT),
+        "heartbeat_recoveries": _count(
+            db, "recoveries", f"outcome, {_VERIFIED}", "heartbeat_recoveries", "started", incidents
+        ),
+        "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
+        "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),
+        "heartbeat_gaps": _delete(db, "heartbeat_gaps", "ended", min(incidents, hours * HOUR)),
+        "heartbeat_degraded": _delete(db, "heartbeat_degraded", "ended", min(incidents, hours * HOUR)),
+    }
+
+
+_ALSO = {
+    "heartbeat_outbox": _SPENT,
+    "heartbeat_alert_rows": _TOLD,
+    "heartbeat_recoveries": _OF_NO_OPEN_INCIDENT,
+}
+
+
+def _count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
+    """Delete, and add what has gone to what is counted for ever."""
+    sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_ALSO[table]} RETURNING {columns}"
+    gone = Counter(db.rows(sql, (before,)))
+    db.insert(
+        "INSERT INTO heartbeat_forgotten (what, first, second, number)",
+        "(?, ?, ?, ?)",
+        [(what, *kind, number) for kind, number in gone.items()],
+        "ON CONFLICT (what, first, second) DO UPDATE SET number = heartbeat_forgotten.number + excluded.number",
+    )
+    return sum(gone.values())
+
+
+def _delete(db: Database, table: str, column: str, before: float, also: str = "") -> int:
+    return db.run(f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {also}", (before,))
+
+
+def _drop(db: Database, table: str, before: float, deadline: float) -> int:
+    """Rows in SQLite, a few hours at a time; day partitions in PostgreSQL."""
+    if db.dialect == "sqlite":
+        return _repeated(lambda: _drop_some(db, table, before), deadline)
+    with db.transaction():
+        if math.isfinite(deadline):
+            # A table that somebody reads is not waited for: everybody else would wait behind.
+            db.rows("SET LOCAL lock_timeout = 300")
+        return drop_before(db, table, before)
+
+
+def _drop_some(db: Database, table: str, before: float) -> int:
+    ((oldest,),) = db.rows(f"SELECT min(at) FROM {table}")
+    if oldest is None or oldest >= before:
+        return 0
+    with db.transaction():
+        return drop_before(db, table, min(before, oldest + _STEP))
+
+
+def _repeated(step: Callable[[], int], deadline: float) -> int:
+    total = 0
+    while time.monotonic() < deadline and (some := step()):
+        total += some
+    return total
+
+
+def _give_back(db: Database, deadline: float) -> bool:
+    """Empty pages of a SQLite file back to the disk (where its file was made to do so); False when some are left."""
+    if db.dialect != "sqlite" or db.rows("PRAGMA auto_vacuum") != [(2,)]:
+        return True
+    while (free := db.rows("PRAGMA freelist_count")[0][0]) and time.monotonic() < deadline:
+        db.rows(f"PRAGMA incremental_vacuum({_PAGES})")
+        if db.rows("PRAGMA freelist_count")[0][0] >= free:
+            return True  # somebody else reads what they were part of
+    return not free
+
+
+def _midnight(at: float) -> float:
+    return at // _DAY * _DAY

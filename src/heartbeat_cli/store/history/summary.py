@@ -1,0 +1,51 @@
+"""Figures of a span of stored heartbeats: the store does the counting, no row is loaded."""
+
+from heartbeat_cli.domain.checking.result import STATUSES, Status
+from heartbeat_cli.domain.reporting.summary import Tally
+from heartbeat_cli.store.history import rollups
+from heartbeat_cli.store.sql.database import Database
+
+History = tuple[str, float, Status, float | None, str | None, str]
+
+
+def tallies(
+    db: Database, start: float, end: float, *, known: float | None = None, seen: float | None = None
+) -> list[Tally]:
+    """A tally for each component that was looked at from `start` to before `end`, or of which a look before still spoke
+    for a part of it, by id. `known`: how far time has come; with it each knows how long it could have been looked at,
+    which is since it was registered. `seen`: until when passes ran, if that is earlier: a person's looks after
+    it are counted, and speak for no time."""
+    until = end if known is None else min(end, known)
+    found = rollups.tallies(db, start, until if seen is None else min(until, seen))
+    if seen is not None:
+        for key, one in rollups.tallies(db, max(start, seen), until).items():
+            if one.heartbeats:
+                looks = one._replace(up_us=0, down_us=0)
+                found[key] = found[key].plus(looks) if key in found else looks
+    rows = db.rows("SELECT key, id, kind, registered FROM heartbeat_components ORDER BY id")
+    named = []
+    for key, id_, kind, registered in rows:
+        if key in found:
+            elapsed = 0 if known is None else round(min(end, known) * 1e6) - round(max(start, registered) * 1e6)
+            named.append(found[key]._replace(component=id_, kind=kind, elapsed_us=max(0, elapsed)))
+    return sorted(named, key=lambda one: one.component)
+
+
+def names(db: Database) -> dict[int, str]:
+    """The ids of all components there ever were, by key."""
+    return dict(db.rows("SELECT key, id FROM heartbeat_components"))
+
+
+def history(db: Database, start: float, end: float) -> list[History]:
+    """Single heartbeats of a span, in the order they were looked at; response times in seconds, last who looked."""
+    rows = db.rows(
+        "SELECT c.id, l.at, l.status, l.response_us, l.error, o.id FROM heartbeat_log l"
+        " JOIN heartbeat_components c ON c.key = l.component JOIN heartbeat_pass_rows p ON p.key = l.pass"
+        " JOIN heartbeat_observers o ON o.key = p.observer"
+        " WHERE l.at >= to_timestamp(?) AND l.at < to_timestamp(?) ORDER BY l.pass",
+        (start, end),
+    )
+    return [
+        (id_, at, STATUSES[status], None if took is None else took / 1e6, error, observer)
+        for id_, at, status, took, error, observer in rows
+    ]

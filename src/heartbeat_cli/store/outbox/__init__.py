@@ -1,0 +1,1 @@
+"""Alerts and their delivery: claimed with a lease, settled once."""

@@ -1,0 +1,1 @@
+"""What other hosts saw and when they were last heard."""

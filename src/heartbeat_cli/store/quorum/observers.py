@@ -1,0 +1,23 @@
+"""The hosts that keep their passes in a store, as `heartbeat observers` and the dashboard show them."""
+
+from collections.abc import Mapping
+
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.detection.hosts import Standing, standing
+from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.quorum import peer_liveness, peers
+from heartbeat_cli.store.sql.database import Database
+
+
+def standings(
+    db: Database, components: Mapping[str, Component], observer: str, now: float, *, several: bool = False
+) -> list[Standing]:
+    """Every host, by name, as this `observer` sees it; of what is not configured here, looks count for the usual time.
+    `several`: none where there is but one, which is all that is read then."""
+    watches = gaps.watches(db)
+    if several and len(watches) < 2:
+        return []
+    votes = peers.lookers(db)
+    reaches = {id_: peers.reaches(one) for id_, one in components.items()}
+    silent = peer_liveness.silent(db, observer, watches, now)
+    return [standing(host, watch, votes, reaches, host in silent) for host, watch in watches.items()]

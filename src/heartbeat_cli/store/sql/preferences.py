@@ -1,0 +1,17 @@
+"""What was set by a command and is remembered between runs: the strategy, and small facts like it."""
+
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import storable
+
+
+def get(db: Database, name: str) -> str | None:
+    rows = db.rows("SELECT value FROM heartbeat_settings WHERE name = ?", (name,))
+    return str(rows[0][0]) if rows else None
+
+
+def put(db: Database, name: str, value: str) -> None:
+    db.run(
+        "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, storable(value)),
+    )

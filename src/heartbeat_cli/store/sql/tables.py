@@ -1,0 +1,98 @@
+"""The tables that travel between stores (mirror, spool, replay): their keys, columns, and which columns are times."""
+
+from typing import NamedTuple
+
+from heartbeat_cli.store.sql.database import Database, Row
+
+
+class Travelling(NamedTuple):
+    """A table whose rows are the same in every store. `keys` tell rows apart. Of two versions of a row the arriving one
+    stays, unless `only` (SQL: `{0}` is the table, `excluded` what arrives) does not hold."""
+
+    name: str
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    times: frozenset[str]
+    flags: frozenset[str] = frozenset()
+    only: str = ""
+
+    def select(self, db: Database, where: str = "", params: Row = ()) -> list[Row]:
+        """Rows of the table, columns in order; SQLite knows no booleans, so they are made ones again."""
+        rows = db.rows(f"SELECT {', '.join(self.columns)} FROM {self.name} {where}", params)
+        places = [place for place, column in enumerate(self.columns) if column in self.flags]
+        if not places:
+            return rows
+        return [tuple(bool(v) if n in places else v for n, v in enumerate(row)) for row in rows]
+
+    def packed(self, where: str = "") -> str:
+        """A PostgreSQL expression: the rows that `select` gives, as JSON."""
+        parts = [f"extract(epoch FROM {one})::float8" if one in self.times else one for one in self.columns]
+        rows = f"SELECT json_build_array({', '.join(parts)}) AS packed FROM {self.name} {where}"
+        return f"(SELECT coalesce(json_agg(packed), '[]') FROM ({rows}) rows)"
+
+    def merge(self, db: Database, rows: list[Row]) -> None:
+        """Insert rows, or bring those that are there up to date."""
+        marks = ", ".join("to_timestamp(?)" if column in self.times else "?" for column in self.columns)
+        rest = [column for column in self.columns if column not in self.keys]
+        changes = ", ".join(f"{column} = excluded.{column}" for column in rest)
+        only = f" WHERE {self.only.format(self.name)}" if self.only else ""
+        action = f"UPDATE SET {changes}{only}" if rest else "NOTHING"
+        head = f"INSERT INTO {self.name} ({', '.join(self.columns)})"
+        db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
+
+
+def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> Travelling:
+    sets = frozenset(times.split()), frozenset(flags.split())
+    return Travelling(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
+
+
+SETTINGS = _table("heartbeat_settings", "name", "name value")
+COMPONENTS = _table("heartbeat_components", "id", "id kind registered", "registered")
+LOOKS = _table(
+    "heartbeat_looks",
+    "observer component",
+    "observer component at status response_time error evidence memory",
+    "at",
+    only="excluded.at >= {0}.at",
+)
+STATE = _table(
+    "heartbeat_state",
+    "component",
+    "component since state fail_count success_count flapping failing_since degraded_count degraded held_by grace_looks"
+    " history unknown_count unknown_since unobserved unobserved_alert",
+    "since failing_since unknown_since",
+    "flapping degraded unobserved",
+)
+INCIDENTS = _table(
+    "heartbeat_incidents",
+    "id",
+    "id component kind severity cause started declared ended held_by acked acked_by recovery",
+    "started declared ended acked",
+)
+ALERTS = _table(
+    "heartbeat_alert_rows",
+    "alert_id",
+    "alert_id alert_type severity title component alert_time incident reason details",
+    "alert_time",
+)
+OUTBOX = _table(
+    "heartbeat_outbox",
+    "id",
+    "id alert_id channel state created attempts next_try lease_until lease_by sent last_error batch remark note"
+    " failing_since",
+    "created next_try lease_until sent failing_since",
+    only="{0}.state = 'waiting'",  # what has been told stays told
+)
+SENDS = _table("heartbeat_sends", "id", "id at observer channel alert_id batch alerts outcome error note took_us", "at")
+RECOVERIES = _table(
+    "heartbeat_recoveries",
+    "id",
+    "id incident component rung action requested_by observer started finished outcome detail output verify_until"
+    " verified reason",
+    "started finished verify_until verified",
+)
+BEATS = _table("heartbeat_beats", "component at event", "component at event exit_code message rid", "at")
+SILENCES = _table("heartbeat_silences", "id", "id target kind starts ends reason created_by", "starts ends")
+
+# In this order nothing arrives before what it refers to.
+ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)

@@ -1,0 +1,237 @@
+"""A small local copy of what the next pass needs, refreshed by every good pass: the seed of the spool.
+
+States, open incidents and their attempts, alerts and notifications that are not done with, last looks, beats, silences
+and settings, as one JSON file. It holds no history, so its size follows the number of components, not their age.
+Its first line, the head, says which store it was copied from and how far that had come: every pass reads that much, to
+notice a store that is another one, or that went back in time.
+"""
+
+import json
+import os
+from binascii import crc32
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heartbeat_cli.store.sql import tables
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
+from heartbeat_cli.system.files import open_own, read_own, write_own
+
+_OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
+_LIVE_ALERTS = (
+    f"SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
+    " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
+    " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
+    " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
+)
+_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
+
+NAME = "mirror.json"
+_PASSED = "passed"  # the file beside it that says when the last pass into a SQLite store began
+_MOST = 256_000_000  # bytes: more than any store's mirror takes
+_HEAD = 4_096  # bytes that the head takes at most
+
+_BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
+
+Snapshot = dict[str, list[Any]]
+_Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
+
+
+class Head(NamedTuple):
+    """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far
+    that one's passes had come (as `gaps` stores it), and, of a SQLite store, the `mark` of what it held."""
+
+    store: str
+    observer: str
+    watched: str | None = None
+    mark: str = ""
+
+    def agrees(self, db: Database, observer: str) -> bool:
+        """Whether this is the mirror of that store, which knows at least as much, for this observer."""
+        if (self.store, self.observer) != (db.identity, observer):
+            return False
+        known, found = (json.loads(text)[0] if text else 0.0 for text in (self.watched, db.watched))
+        return bool(known <= found)
+
+
+def snapshot(db: Database, observer: str, now: float) -> Snapshot:
+    """The rows that the next passes of this observer need, by table."""
+    wanted: _Wanted = {
+        tables.SETTINGS.name: ("WHERE name NOT LIKE ?", (f"{LOCAL}%",)),
+        tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
+        tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
+        tables.RECOVERIES.name: (
+            f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
+            (now - _BRAKES_REMEMBER,),
+        ),
+        tables.BEATS.name: ("ORDER BY key", ()),
+        tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
+    }
+    found, told = (_at_once if db.dialect == "postgres" else _one_by_one)(db, wanted)
+    if found[tables.INCIDENTS.name] or told:
+        for table in (tables.ALERTS, tables.OUTBOX):
+            live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
+            found[table.name] = table.select(db, live)
+        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
+    return found
+
+
+_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
+
+
+_TOLD = (
+    "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
+    " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL"
+    " UNION ALL SELECT 1 FROM heartbeat_state WHERE unobserved_alert IS NOT NULL LIMIT 1"
+)
+
+
+def _one_by_one(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """What is always wanted, and whether there is something to tell."""
+    found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
+    return found, bool(db.rows(_TOLD))
+
+
+def _at_once(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
+    chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
+    packed = [table.packed(where) for table, where, _ in chosen]
+    params = [value for _, _, values in chosen for value in values]
+    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_TOLD})", params)
+    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
+
+
+# Every part of it is found by an index, or is small: it is asked at every pass, however old the store is.
+_MARK = (
+    "SELECT (SELECT group_concat(id || ' ' || coalesce(held_by, '') || coalesce(acked, '')) FROM"
+    " (SELECT * FROM heartbeat_incidents WHERE ended IS NULL ORDER BY id)),"
+    " (SELECT max(rowid) FROM heartbeat_alert_rows), (SELECT max(key) FROM heartbeat_sends),"
+    " (SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'),"
+    " (SELECT group_concat(key || outcome || coalesce(verified, '')) FROM"
+    " (SELECT * FROM heartbeat_recoveries ORDER BY key DESC LIMIT 32)),"
+    " (SELECT group_concat(component || state) FROM"
+    " (SELECT component, state FROM heartbeat_state WHERE state IN ('fault', 'recovering') OR degraded ORDER BY 1)),"
+    " (SELECT count(*) || ' ' || total(ends) FROM heartbeat_silences),"
+    " (SELECT value FROM heartbeat_settings WHERE name = 'strategy'),"
+    " (SELECT value FROM heartbeat_settings WHERE name = ?)"
+)
+
+
+def mark(db: Database, observer: str) -> tuple[str, str | None]:
+    """What tells whether a SQLite store is to be copied anew, and how far the observer's passes have come. The mark
+    changes when something began, ended, was told or was done; of a quiet pass, and most are, there is no copy."""
+    *seen, watched = db.rows(_MARK, (WATCHED + observer,))[0]
+    return f"{crc32(json.dumps(seen).encode()):08x}", watched
+
+
+def head_of(db: Database, observer: str, copy: Snapshot, mark: str = "") -> Head:
+    """The head for a copy that was just made of this store."""
+    watched = next((value for name, value in copy.get(tables.SETTINGS.name, ()) if name == WATCHED + observer), None)
+    return Head(db.identity, observer, watched, mark)
+
+
+def passed(path: Path, watched: str | None) -> None:
+    """Remember beside the mirror how far the passes have come since it was copied. Raises OSError."""
+    if watched is not None:
+        beside = path.with_name(_PASSED)
+        try:
+            handle = open_own(beside, os.O_WRONLY | os.O_CREAT)
+        except OSError:  # of another user, or no file at all: the next pass makes it anew
+            os.unlink(beside)
+            raise
+        try:
+            os.pwrite(handle, f"{json.loads(watched)[0]:018.6f}\n".encode(), 0)
+        finally:
+            os.close(handle)
+
+
+def _since_then(path: Path, watched: str | None) -> str | None:
+    """How far the passes have come, by the mirror or by the file beside it."""
+    if watched is None:
+        return None
+    started, ended, *rest = json.loads(watched)
+    with suppress(OSError, ValueError):
+        at = float(read_own(path.with_name(_PASSED), _HEAD))
+        if at > started:
+            return json.dumps((at, max(at, ended), *rest))
+    return watched
+
+
+def refresh(
+    path: Path, db: Database, observer: str, now: float, known: Head | None, copy: Snapshot | None = None
+) -> Head:
+    """Bring the mirror up to the store; `known` is the head that it has, `copy` a snapshot that was made already.
+    Returns its new head. Raises OSError or StoreError when that cannot be done."""
+    seen = ""
+    if db.dialect == "sqlite":
+        seen, watched = mark(db, observer)
+        if known is not None and (known.store, known.observer, known.mark) == (db.identity, observer, seen):
+            passed(path, watched)
+            return known
+    copy = copy or snapshot(db, observer, now)
+    head = head_of(db, observer, copy, seen)
+    write(path, copy, head)
+    return head
+
+
+def write(path: Path, copy: Snapshot, head: Head) -> None:
+    """Keep a snapshot; raises OSError when the file cannot be written."""
+    text, about = encode(copy), json.dumps(head, ensure_ascii=False)
+    write_own(path, f"{_seal(text)} {crc32(about.encode()):08x} {about}\n{text}")
+
+
+def head(path: Path) -> Head | None:
+    """Of which store the mirror is, without reading all of it; None where there is none, or an earlier version wrote
+    it, or it is damaged."""
+    with suppress(OSError, ValueError):
+        line = read_own(path, _MOST, _HEAD).partition(b"\n")[0].decode()
+        _, sum_, about = line.split(" ", 2)
+        if sum_ == f"{crc32(about.encode()):08x}":
+            found = Head(*json.loads(about))
+            return found._replace(watched=_since_then(path, found.watched))
+    return None
+
+
+def exchange(path: Path, old: str, new: str) -> Head | None:
+    """Put the mirror of the store `old` aside and take that of the store `new`, if it was put aside before; its head.
+    Raises nothing: a mirror that cannot be moved is overwritten by the next one."""
+    with suppress(OSError):
+        path.replace(path.with_name(f"mirror-of-{old}.json"))
+    with suppress(OSError):
+        path.with_name(_PASSED).unlink(missing_ok=True)
+        path.with_name(f"mirror-of-{new}.json").replace(path)
+    return head(path)
+
+
+def read(path: Path) -> Snapshot:
+    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables (then the spool
+    starts from nothing, and what the store knows comes in when the spool is judged there)."""
+    try:
+        line, _, text = read_own(path, _MOST).decode().partition("\n")
+    except (OSError, ValueError):
+        return {}
+    seal, *rest = line.split(" ", 2)  # an earlier version wrote the seal alone
+    sound = not rest or (len(rest) == 2 and rest[0] == f"{crc32(rest[1].encode()):08x}")
+    return decode(text) if sound and seal == _seal(text) else {}
+
+
+def encode(copy: Snapshot) -> str:
+    return json.dumps(copy, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> Snapshot:
+    found: Snapshot = {name: [tuple(row) for row in rows] for name, rows in json.loads(text).items()}
+    return found
+
+
+def plant(db: Database, copy: Snapshot) -> None:
+    """Fill an empty store from a snapshot."""
+    for table in tables.ALL:
+        table.merge(db, copy.get(table.name, []))
+
+
+def _seal(text: str) -> str:
+    """What a power cut, an editor, or an upgrade that changes the tables breaks."""
+    shape = "".join(f"{table.name}({','.join(table.columns)})" for table in tables.ALL)
+    return f"{crc32(shape.encode()):08x}{crc32(text.encode()):08x}"

@@ -1,0 +1,1 @@
+"""What is true now: states, incidents, recovery attempts, silences, beats."""

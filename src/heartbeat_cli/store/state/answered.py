@@ -1,0 +1,26 @@
+"""Counts how often a component in fault answered the additional check before a recovery step.
+
+Counted by incident and failing check: passes in which nothing new was seen do not count.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+
+_NAME = "answers/"  # and the observer, among the settings: by incident, the last failing check and how many there were
+
+
+def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:
+    """Count that the components of these incidents have just answered; `checked` is when each failed its last regular
+    check (epoch seconds). Returns the count by incident. Only the open `incidents` are kept."""
+    with db.transaction():
+        known = json.loads(preferences.get(db, _NAME + observer) or "{}")
+        found = {id_: one for id_, one in known.items() if id_ in incidents}
+        for id_, at in checked.items():
+            last, times = found.get(id_, (None, 0))
+            found[id_] = (at, times if last == at else times + 1)
+        if found != known:
+            preferences.put(db, _NAME + observer, json.dumps(found))
+    return {id_: found[id_][1] for id_ in checked}

@@ -1,0 +1,86 @@
+"""Silences and maintenance, ad hoc and as configured: for whom, from when to when, and why."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.windows import Span, Window, next_window, window_at
+from heartbeat_cli.domain.component import Component, goes_by
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import storable
+
+CONFIGURED = "configuration"  # who made the ones that nobody made by a command
+
+
+class Silence(NamedTuple):
+    """`kind` is `silence` (no messages) or `maintenance` (no messages, no recovery); `target` an id, kind or glob."""
+
+    id: str
+    target: str
+    kind: str
+    starts: float
+    ends: float
+    reason: str
+    created_by: str
+
+    def covers(self, component: Component, now: float) -> bool:
+        return goes_by(component, self.target) and self.starts <= now < self.ends
+
+
+def add(db: Database, silence: Silence) -> None:
+    db.run(
+        "INSERT INTO heartbeat_silences (id, target, kind, starts, ends, reason, created_by)"
+        " VALUES (?, ?, ?, to_timestamp(?), to_timestamp(?), ?, ?)",
+        silence._replace(reason=storable(silence.reason)),
+    )
+
+
+def active(db: Database, now: float) -> list[Silence]:
+    """Silences made by a command that are in force or still to come."""
+    rows = db.rows(
+        "SELECT id, target, kind, starts, ends, reason, created_by FROM heartbeat_silences"
+        " WHERE ends > to_timestamp(?) ORDER BY starts, id",
+        (now,),
+    )
+    return [Silence(*row) for row in rows]
+
+
+def quiet(db: Database, config: Config, now: float) -> list[Silence]:
+    """Everything that keeps messages or recovery back just now: silences and maintenance by command, and the windows
+    of the configuration; one for each name that a window has under `components`."""
+    return [one for one in active(db, now) if one.starts <= now] + [
+        _as_silence(window, name, span)
+        for window, span in _windows(config, now)
+        if span[0] <= now
+        for name in window.components
+    ]
+
+
+def planned(config: Config, now: float) -> list[Silence]:
+    """The configured windows, each with the time it is in or, if it is in none, its next one; `target` names all that
+    it concerns. Those that are over for good are left out."""
+    return [_as_silence(window, ", ".join(window.components), span) for window, span in _windows(config, now)]
+
+
+def _windows(config: Config, now: float) -> Iterator[tuple[Window, Span]]:
+    if not config.maintenance:
+        return
+    from zoneinfo import ZoneInfo
+
+    for window in config.maintenance.values():
+        zone = ZoneInfo(window.timezone or config.timezone)
+        if span := window_at(window, now, zone) or next_window(window, now, zone):
+            yield window, span
+
+
+def _as_silence(window: Window, target: str, span: Span) -> Silence:
+    return Silence(window.id, target, window.kind, max(0.0, span[0]), span[1], window.reason, CONFIGURED)
+
+
+def end(db: Database, id_: str, now: float) -> bool:
+    """End a silence now; False when there is none of that id in force."""
+    changed = db.run(
+        "UPDATE heartbeat_silences SET ends = to_timestamp(?) WHERE id = ? AND ends > to_timestamp(?)",
+        (now, id_, now),
+    )
+    return changed > 0

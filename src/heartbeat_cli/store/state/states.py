@@ -1,0 +1,121 @@
+"""Component states (the fail counters that live between runs) and incidents."""
+
+from collections.abc import Mapping
+
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import storable
+
+_STATE = (
+    "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
+    " grace_looks, history, unknown_count, unknown_since, unobserved, unobserved_alert"
+)
+_INCIDENT = "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery"
+
+
+def states(db: Database) -> dict[str, State]:
+    """Every component's state; one that was never looked at has none."""
+    found = {}
+    for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state"):
+        state = State(*values)
+        found[component] = state._replace(
+            flapping=bool(state.flapping), degraded=bool(state.degraded), unobserved=bool(state.unobserved)
+        )
+    return found
+
+
+_UNSETTLED = """
+    SELECT component, fail_count FROM heartbeat_state WHERE state IN ('suspect', 'recovering')
+    UNION SELECT s.component, s.fail_count FROM heartbeat_state s
+      JOIN heartbeat_incidents i ON i.component = s.component AND i.ended IS NULL
+      JOIN heartbeat_recoveries r ON r.component = s.component AND r.incident = i.id AND r.verified IS NOT NULL
+    WHERE s.state = 'fault'"""
+
+
+def unsettled(db: Database) -> dict[str, int]:
+    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step; each
+    with how many looks have failed in a row."""
+    return dict(db.rows(_UNSETTLED))
+
+
+def save_states(db: Database, changed: Mapping[str, State]) -> None:
+    """Write the states that changed."""
+    db.insert(
+        f"INSERT INTO heartbeat_state (component, {_STATE})",
+        "(?, to_timestamp(?), ?, ?, ?, ?, to_timestamp(?), ?, ?, ?, ?, ?, ?, to_timestamp(?), ?, ?)",
+        [(component, *state) for component, state in changed.items()],
+        "ON CONFLICT (component) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in _STATE.split(", ")),
+    )
+
+
+def forget(db: Database, component: str) -> None:
+    """Where a component stands is nobody's business any more."""
+    db.run("DELETE FROM heartbeat_state WHERE component = ?", (component,))
+
+
+def open_incidents(db: Database) -> dict[str, Incident]:
+    """The open incident of each component that has one."""
+    rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")
+    return {row[1]: Incident(*row) for row in rows}
+
+
+def ended_since(db: Database, at: float) -> dict[str, float]:
+    """When the last incident of each component ended, of those that ended since a moment."""
+    rows = db.rows(
+        "SELECT component, max(ended) FROM heartbeat_incidents WHERE ended >= to_timestamp(?) GROUP BY component", (at,)
+    )
+    return dict(rows)
+
+
+def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
+    """Incidents that touch a span of time, oldest first."""
+    rows = db.rows(
+        f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
+        " AND (ended IS NULL OR ended > to_timestamp(?)) ORDER BY started, id",
+        (end, start),
+    )
+    return [Incident(*row) for row in rows]
+
+
+def began_between(db: Database, start: float, end: float) -> int:
+    """How many incidents began in a span of time, those not counted that a parent's fault held."""
+    rows = db.rows(
+        "SELECT count(*) FROM heartbeat_incidents WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        " AND held_by IS NULL",
+        (start, end),
+    )
+    return int(rows[0][0])
+
+
+def save_incident(db: Database, incident: Incident) -> None:
+    """Write an incident, new or changed."""
+    times = {"started", "declared", "ended", "acked"}
+    columns = _INCIDENT.split(", ")
+    marks = ", ".join("to_timestamp(?)" if column in times else "?" for column in columns)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    db.run(
+        f"INSERT INTO heartbeat_incidents ({_INCIDENT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
+        incident._replace(cause=storable(incident.cause)),
+    )
+
+
+def acknowledge(db: Database, incident: str, at: float | None, by: str | None) -> bool:
+    """Note that somebody is on it (None: no longer), and nothing else: a pass may be changing the rest just now. False
+    when the incident is over."""
+    changed = db.run(
+        "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ? WHERE id = ? AND ended IS NULL",
+        (at, by, incident),
+    )
+    return changed > 0
+
+
+def note_recovery(db: Database, incident: str, came_to: str) -> bool:
+    """Note what healing has come to, and nothing else: by now somebody may have acknowledged the incident, or ended
+    it. False when it is over."""
+    changed = db.run(
+        "UPDATE heartbeat_incidents SET recovery = ? WHERE id = ? AND ended IS NULL AND recovery <> ?",
+        (came_to, incident, came_to),
+    )
+    return changed > 0

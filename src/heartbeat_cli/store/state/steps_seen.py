@@ -1,0 +1,42 @@
+"""For how long this host has known of the recovery steps that other hosts took.
+
+Their clocks are not ours: by how they date a step nobody can tell whether it is still at work, nor whether the host
+that took it is gone for good. So each host times it by itself, from when it first saw it. Between two passes no more
+than `_MOST` seconds count: a clock that jumped, or a host that slept, has not watched all that time.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+
+_NAME = "steps/"  # and the observer, among the settings: when it looked last, and seconds by attempt
+_MOST = 45.0
+
+
+def foreign(attempts: Iterable[Attempt], open_incidents: Collection[str], observer: str) -> list[str]:
+    """Of these attempts, in the order they were made, the ids of those that are the last of an open incident, taken by
+    another host, and not known to have healed it."""
+    last = {one.incident: one for one in attempts if one.incident in open_incidents and one.outcome != "held"}
+    return [one.id for one in last.values() if one.observer != observer and one.verified is None]
+
+
+def note(db: Database, observer: str, ids: Iterable[str], now: float) -> None:
+    """This host sees these steps now; what it knew of others is forgotten."""
+    with db.transaction():
+        at, known = _read(db, observer)
+        passed = min(max(0.0, now - at), _MOST)
+        seen = {id_: known[id_] + passed if id_ in known else 0.0 for id_ in ids}
+        preferences.put(db, _NAME + observer, json.dumps([now, seen]))
+
+
+def seen(db: Database, observer: str) -> dict[str, float]:
+    """Seconds for which each of the steps that were noted last has been known, as of then."""
+    return _read(db, observer)[1]
+
+
+def _read(db: Database, observer: str) -> tuple[float, dict[str, float]]:
+    at, known = json.loads(preferences.get(db, _NAME + observer) or "[0, {}]")
+    return at, known

@@ -1,0 +1,1 @@
+"""The host: processes, files, locks, /proc, TCP, cron. Knows nothing of components."""

@@ -1,0 +1,126 @@
+"""Write a file whole or not at all; read and write the files of the state folder without trusting what lies there."""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from heartbeat_cli.system import trusted
+
+# What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
+_HALF = re.compile(r"\..+\.\d+\.new|__jinja2_.+\.tmp", re.DOTALL)
+_DEAD = 3_600.0  # seconds: nobody writes for so long
+
+
+def write_whole(path: str | Path, text: str, mode: int, at: float | None = None) -> None:
+    """Write `text` beside `path` and move it there in one step: a reader sees the old file or the new one. `at` becomes
+    its modification time.
+
+    A link of ours or of root's is followed, another user's is refused. What is there and is no regular file
+    (`/dev/stdout`, a pipe) is written to, never replaced: a file moved onto `/dev/null` would take that from the whole
+    host. Raises OSError when it cannot be written; then nothing is left behind.
+    """
+    if trusted.is_handed(path):
+        _write_into(os.open(path, os.O_WRONLY | os.O_NONBLOCK), text)
+        return
+    with trusted.target(path) as (folder, name, shown):
+        if (found := _special(name, folder)) is not None:
+            if not trusted.is_ours(found):
+                raise OSError(errno.EPERM, "belongs to another user and is no regular file", shown)
+            # A pipe that nobody reads would block the opening for ever; once it is open, its reader may take his time.
+            _write_into(os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder), text)
+            return
+        _put(folder, name, text, mode, at)
+
+
+def _special(name: str, folder: int) -> os.stat_result | None:
+    """What stands there, when it is something else than a regular file."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISREG(found.st_mode) else found
+
+
+def open_own(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """Open a file of the state folder; returns its descriptor, to be closed by the caller. Opening never waits.
+
+    Raises OSError for a symbolic link, another user's file, and everything that is no regular file: a FIFO would be
+    waited for, a device has no end.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if not trusted.is_ours(found):
+            raise OSError(errno.EPERM, "belongs to another user", str(path))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def read_own(path: str | Path, most: int, size: int = -1) -> bytes:
+    """The content of a file of the state folder, its first `size` bytes where that is given. Raises OSError as
+    `open_own` does, and for a file of more than `most` bytes."""
+    with os.fdopen(open_own(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {most} bytes", str(path))
+        return file.read(most if size < 0 else size)
+
+
+def write_own(path: str | Path, text: str) -> None:
+    """Write a file of the state folder, for this user alone. Whatever has its name is replaced, not followed or opened.
+    Raises OSError when it cannot be written; then nothing is left behind."""
+    parent, name = os.path.split(path)
+    folder = os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _put(folder, name, text, 0o600)
+    finally:
+        os.close(folder)
+
+
+def sweep(folders: Iterable[str | Path], now: float) -> None:
+    """Remove what killed writers left half-written in these folders; what cannot be removed is for the next time."""
+    for folder in folders:
+        with suppress(OSError):
+            for one in [one for one in os.scandir(folder) if _HALF.fullmatch(one.name)]:
+                if one.is_file(follow_symlinks=False) and one.stat(follow_symlinks=False).st_mtime < now - _DEAD:
+                    os.unlink(one.path)
+
+
+def _create(name: str, folder: int) -> int:
+    """A new file of our own; what a killed process of the same number left there, or somebody planted, goes first."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, 0o600, dir_fd=folder)
+    except FileExistsError:
+        os.unlink(name, dir_fd=folder)
+        return os.open(name, flags, 0o600, dir_fd=folder)
+
+
+def _write_into(handle: int, text: str) -> None:
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        os.set_blocking(handle, True)
+        out.write(text)
+
+
+def _put(folder: int, name: str, text: str, mode: int, at: float | None = None) -> None:
+    """Write a new file in the folder with this descriptor and give it the name."""
+    made = f".{name[:50]}.{os.getpid()}.new"
+    handle = _create(made, folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fchmod(out.fileno(), mode)
+            if at is not None:
+                os.utime(out.fileno(), (at, at))
+        os.replace(made, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(made, dir_fd=folder)
+        raise

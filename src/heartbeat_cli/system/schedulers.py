@@ -1,0 +1,139 @@
+"""Finds what starts heartbeat, and the program that cron mails with: processes, pid files, systemd timers, sendmail.
+
+`domain/schedulers.py` judges the result. Nothing is started or changed.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
+from heartbeat_cli.domain.plain import whole
+
+_DAEMONS = ("cron", "crond", "fcron", "supercronic")
+_PID_FILES = ("crond.pid", "cron.pid", "crond/crond.pid", "fcron.pid")
+SENDMAIL = "/usr/sbin/sendmail"  # Debian's cron and cronie have no other
+_SECONDS = 3.0  # that a systemd may take for an answer
+_MOST_TIMERS = 200
+_MAILTO = re.compile(r"""\s*["']?MAILTO["']?\s*=\s*(.*?)\s*""")
+
+
+def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
+    """The cron daemon that runs, as `cron, process 812` ("" when none is found), and whether one would be seen."""
+    if not os.path.isdir(f"{proc}/self"):
+        return _by_psutil(), True
+    for pid in sorted((one for one in os.listdir(proc) if whole(one)), key=int):
+        if name := _living(f"{proc}/{pid}"):
+            return f"{name}, process {pid}", True
+    for file in _PID_FILES:  # where /proc is mounted with hidepid
+        pid = _text(f"{run}/{file}").strip()
+        if whole(pid) and not os.path.isdir(f"{proc}/{pid}") and _exists(int(pid)):
+            return f"by {run}/{file}, process {pid}", True
+    return "", os.path.exists(f"{proc}/1/stat")
+
+
+def _living(process: str) -> str:
+    """The name of a process that is a cron daemon; "" of another one, and of one that has ended and was not reaped."""
+    name, _, rest = _text(f"{process}/stat").partition("(")[2].rpartition(")")
+    if name == "busybox" and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
+        name = "crond"
+    return name if name in _DAEMONS and rest.split()[:1] not in (["Z"], ["X"]) else ""
+
+
+def _by_psutil() -> str:
+    """Where there is no /proc."""
+    import psutil
+
+    for one in psutil.process_iter(["name", "pid"]):
+        if one.info["name"] in _DAEMONS:
+            return f"{one.info['name']}, process {one.info['pid']}"
+    return ""
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _text(path: str) -> str:
+    """What a small file says, "" where it cannot be read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, 4_096).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
+def timers(systemctl: Sequence[str] = ("systemctl",)) -> list[Timer]:
+    """The systemd timers of this host and user that start heartbeat, as far as systemd answers."""
+    found: list[Timer] = []
+    if tuple(systemctl) != ("systemctl",) or os.path.isdir("/run/systemd/system"):
+        found += _timers(systemctl, False)
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    if tuple(systemctl) == ("systemctl",) and os.path.exists(f"{runtime}/systemd/private"):
+        found += _timers(systemctl, True)
+    return found
+
+
+def _timers(systemctl: Sequence[str], user: bool) -> Iterator[Timer]:
+    """Those whose unit runs a program of that name. `heartbeat.timer` is asked for by name: one that is not active
+    may not be loaded."""
+    known = _show(systemctl, user, ("Id", "ActiveState", "LoadState", "Unit"), ["heartbeat.timer", "*.timer"])
+    by_unit = {one["Unit"]: one for one in known if one.get("Unit") and one.get("LoadState") == "loaded"}
+    units = sorted(by_unit)[:_MOST_TIMERS]
+    for unit in _show(systemctl, user, ("Id", "Names", "ExecStart"), units) if units else ():
+        timer = by_unit.get(unit.get("Id", ""))
+        if timer is not None and "heartbeat" in unit.get("ExecStart", ""):
+            yield Timer(timer["Id"], timer.get("ActiveState") == "active", user)
+
+
+def _show(systemctl: Sequence[str], user: bool, keys: Iterable[str], units: Sequence[str]) -> list[dict[str, str]]:
+    from heartbeat_cli.system import process
+
+    argv = systemd.command(systemctl, user, "show", f"--property={','.join(keys)}", "--", *units)
+    environment = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
+    with suppress(OSError, ValueError):
+        return systemd.blocks(process.run(argv, timeout=_SECONDS, env=environment, max_output=1_000_000).stdout)
+    return []
+
+
+def mailer(crontab: bytes = b"", sendmail: str = SENDMAIL) -> Mailer:
+    """How cron would mail what the jobs of this crontab print, or why it would not."""
+    to = mailto(crontab)
+    if to == "":
+        return Mailer(sendmail, 'your crontab says MAILTO="", so that cron mails nothing')
+    if os.path.isfile(sendmail) and os.access(sendmail, os.X_OK):
+        return Mailer(f"{sendmail} to {to}" if to else sendmail)
+    if os.path.islink(sendmail) and not os.path.exists(sendmail):
+        trouble = f"{sendmail} leads to {os.readlink(sendmail)}, which does not exist"
+    elif Path(sendmail).exists():
+        trouble = f"{sendmail} is no program that can be run"
+    else:
+        trouble = f"there is no mail transfer agent ({sendmail})"
+    return Mailer(sendmail, f"{trouble}, so that cron discards what it would mail")
+
+
+def mailto(crontab: bytes) -> str | None:
+    """Whom cron mails what heartbeat's lines print: the last MAILTO before them; None: the crontab's owner."""
+    from heartbeat_cli.domain.kinds.crontab import BEGIN
+
+    to = None
+    for line in crontab.decode("utf-8", "replace").splitlines():
+        if line.strip() == BEGIN:
+            break
+        if match := _MAILTO.fullmatch(line):
+            to = match[1].strip("\"'")
+    return to

@@ -1,0 +1,58 @@
+"""What systemctl is asked and what its answers mean, by hand."""
+
+import pytest
+
+from heartbeat_cli.domain.kinds import systemd
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("nginx", "nginx.service"), ("nginx.service", "nginx.service"), ("backup.timer", "backup.timer"),
+        ("a.b", "a.b.service"), ("timer", "timer.service"), ("getty@tty1", "getty@tty1.service"),
+    ],
+)  # fmt: skip
+def test_a_name_is_read_as_systemctl_reads_it(unit: str, name: str) -> None:
+    assert systemd.full_name(unit) == name
+
+
+def test_a_name_is_as_long_as_systemd_takes_it_and_a_prefix_has_no_empty_words() -> None:
+    longest = "x" * (255 - len(".service"))
+    assert systemd.problems(longest, ["systemctl"]) == []
+    assert [key for key, _ in systemd.problems(longest + "x", ["sudo", ""])] == ["unit", "systemctl"]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "denied"),
+    [
+        ("Failed to restart web.service: Interactive authentication required.", True),
+        ("Failed to restart web.service: Access denied", True),
+        ("sudo: a password is required", True),
+        ("kim is not in the sudoers file.", True),
+        ("Failed to restart web.service: Unit web.service not found.", False),
+        ("Failed to connect to bus: No such file or directory", False),
+        ("", False),
+    ],
+)
+def test_only_a_missing_right_is_called_one(stderr: str, denied: bool) -> None:
+    """What else went wrong is no reason to send somebody after polkit, and may be tried again."""
+    assert systemd.denied(stderr) == denied
+
+
+@pytest.mark.parametrize(
+    ("active", "sub", "starting"),
+    [
+        ("activating", "start", True), ("activating", "auto-restart", False),
+        ("activating", "auto-restart-queued", False), ("active", "running", False), ("failed", "failed", False),
+    ],
+)  # fmt: skip
+def test_a_pause_between_two_crashes_is_no_start(active: str, sub: str, starting: bool) -> None:
+    assert systemd.starting({"ActiveState": active, "SubState": sub}) == starting
+
+
+def test_figures() -> None:
+    assert systemd.left_inactive({"InactiveExitTimestampMonotonic": "2500000"}) == 2.5
+    assert systemd.left_inactive({"InactiveExitTimestampMonotonic": "0"}) is None
+    assert systemd.number({"NRestarts": str(2**63 - 1)}, "NRestarts") == 2**63 - 1
+    assert systemd.number({"NRestarts": str(2**63)}, "NRestarts") is None, "more than a store can hold"
+    assert [systemd.job_waiting(job) for job in ({"Job": "71"}, {"Job": "0"}, {"Job": ""}, {})] == [True, *[False] * 3]

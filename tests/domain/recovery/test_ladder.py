@@ -1,0 +1,303 @@
+"""What recovery does next, as a table of circumstances."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_cli.domain.component import Mode, Plan, Rung
+from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.recovery.brakes import Brakes
+from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label
+
+NOW = 100_000.0
+FAULT = Circumstances("fault", "error")
+FORCED, ASKED = Word(asked=True, forced=True), Word(asked=True)
+LIMITS = Limits(grace=60.0, timeout=30.0, brakes=Brakes(backoff=0, budget=100))
+
+
+def plan(mode: Mode = "on", rungs: int = 3) -> Plan:
+    return Plan(mode, tuple(Rung("command", number) for number in range(rungs)))
+
+
+def tried(rung: int, outcome: str, ago: float = 100.0, verified: float | None = None, **more: Any) -> Attempt:
+    given = {"incident": "i", "observer": "here", "requested_by": "heartbeat"} | more
+    started = NOW - ago
+    return Attempt(
+        f"{rung}@{started}", given["incident"], "main", rung, "command", given["requested_by"], given["observer"],
+        started, None, outcome, "why", "", started + 60.0, verified,
+    )  # fmt: skip
+
+
+def next_(
+    before: list[Attempt],
+    around: Circumstances = FAULT,
+    word: Word = Word(),  # noqa: B008 - a value
+    mode: Mode = "on",
+    rungs: int = 3,
+    limits: Limits = LIMITS,
+    host: tuple[float, ...] = (),
+    seen: float | None = None,
+) -> Decision:
+    """`seen`: for how long the last step, which another host took, has been known here."""
+    known = {} if seen is None else {before[-1].id: seen}
+    return decide(plan(mode, rungs), limits, Past(before, before, host, "here", known), around, NOW, word)
+
+
+@pytest.mark.parametrize(
+    ("before", "move", "rung"),
+    [
+        ([], "run", 0),
+        ([tried(0, "failed", ago=1)], "run", 1),
+        ([tried(0, "denied", ago=1)], "run", 1),
+        ([tried(0, "refused", ago=1)], "run", 1),
+        ([tried(0, "done", ago=59)], "wait", 0),
+        ([tried(0, "done", ago=60)], "run", 1),
+        ([tried(0, "working", ago=59)], "wait", 0),  # systemd is still at it: no second restart on top
+        ([tried(0, "working", ago=61)], "run", 1),
+        ([tried(0, "running", ago=29)], "wait", 0),  # killed in the middle: it may still be at work
+        ([tried(0, "running", ago=31)], "prove", 0),
+        ([tried(0, "failed", ago=-5, observer="there")], "run", 1),
+        ([tried(0, "failed", ago=-5, observer="there"), tried(1, "done", ago=-200, observer="there")], "wait", 0),
+        ([tried(0, "lost", ago=31)], "run", 0),  # it never began: it is not forgotten
+        ([tried(1, "lost", ago=31)], "run", 1),
+        ([tried(0, "cut off", ago=59)], "wait", 0),
+        ([tried(0, "cut off", ago=61)], "run", 0),  # nobody knows: once more, and then on
+        ([tried(0, "cut off", ago=200), tried(0, "cut off", ago=61)], "run", 1),
+        ([tried(0, "done", verified=NOW - 90)], "run", 0),  # healed for a while, then fell again
+        ([tried(0, "failed"), tried(1, "done", verified=NOW - 90)], "run", 1),
+        ([tried(5, "done", verified=NOW - 90)], "exhausted", 0),
+        ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=30)], "wait", 0),
+        ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),
+        ([tried(2, "failed", ago=1)], "exhausted", 0),
+        ([tried(2, "failed", ago=14_399)], "exhausted", 0),
+        ([tried(2, "failed", ago=14_400)], "run", 0),  # quiet for long enough: from the first step again
+        ([tried(2, "failed", ago=20_000), tried(0, "failed", ago=100)], "run", 1),
+        ([tried(5, "done")], "exhausted", 0),  # the ladder became shorter
+        ([tried(0, "held", ago=3)], "run", 0),  # what was held back was not tried
+        ([tried(0, "done", ago=30), tried(0, "held", ago=3)], "wait", 0),
+        ([tried(0, "done")._replace(verify_until=None)], "run", 1),
+    ],
+)
+def test_rung_after_rung(before: list[Attempt], move: str, rung: int) -> None:
+    decision = next_(before)
+    assert (decision.move, decision.rung) == (move, rung)
+    assert decision.reason and decision.name
+
+
+def test_the_reasons_are_named() -> None:
+    assert next_([])[1:3] == ("first", "nothing was tried yet")
+    assert next_([tried(0, "refused")]).reason == "step 1 did not heal it (refused)"
+    assert next_([tried(0, "done", ago=20)]).reason == "step 1 was taken; it has 40 s left to come up"
+    assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
+    tail = "; the first one again after 3 h 58 min of quiet; or now by: heartbeat recover --component {id} --force"
+    assert next_([tried(2, "failed")]).reason == "all 3 steps were tried" + tail
+    assert next_([tried(0, "failed")], rungs=1).reason == "the only step was tried" + tail
+    assert next_([tried(0, "denied")], rungs=1)[1:3] == ("denied", f"heartbeat is not permitted to do it: why{tail}")
+    assert (
+        next_([tried(0, "failed", ago=20_000)]).reason == "from the first step again: nothing was done for 5 h 33 min"
+    )
+    assert next_([], FAULT._replace(blip=True)).move == "wait"
+    assert next_([tried(0, "done", verified=NOW - 90)]).reason == "step 1 healed it before, and it fell again"
+    braked = next_([tried(0, "done", ago=30, verified=NOW - 25)], limits=LIMITS._replace(brakes=Brakes()))
+    assert (braked.move, braked.name) == ("wait", "backoff")
+
+
+@pytest.mark.parametrize(
+    ("around", "move", "reason"),
+    [
+        (Circumstances("fault", "error", held_by="db"), "held", "held: db, which it depends on, is in fault"),
+        (Circumstances("fault", "error", maintenance="disk swap"), "held", "held: maintenance (disk swap)"),
+        (Circumstances("fault", "unknown"), "held", "held: the last look could not be made, so it may be well"),
+        (Circumstances("recovering", "healthy"), "wait", "it answers again; waiting for it to stay well"),
+        (Circumstances("suspect", "error"), "wait", "it answers again; waiting for it to stay well"),
+        (
+            Circumstances("fault", "error", parent_back=("db", 20.0)),
+            "wait",
+            "db, which it depends on, is back; it has 20 s to follow",
+        ),
+    ],
+)
+def test_what_holds_it_back_also_after_a_rung(around: Circumstances, move: str, reason: str) -> None:
+    for before in ([], [tried(0, "failed")], [tried(2, "failed")]):
+        decision = next_(before, around)
+        assert (decision.move, decision.reason) == (move, reason)
+
+
+def test_a_host_that_has_just_started_lets_everything_come_up_first() -> None:
+    waiting = next_([], FAULT._replace(uptime=50.0))
+    assert (waiting.move, waiting.reason) == ("wait", "this host has just started; it has 10 s left to come up")
+    assert next_([], FAULT._replace(uptime=60.0)).move == "run"
+    assert next_([tried(0, "failed")], FAULT._replace(uptime=50.0)).move == "run"
+
+
+def test_off_means_off_and_ask_means_ask() -> None:
+    assert next_([], mode="off").move == next_([], mode="off", word=ASKED).move == "off"
+    waiting = next_([], mode="ask")
+    assert waiting.move == "ask" and waiting.reason == "waits for your word: heartbeat recover --component {id}"
+
+
+def test_naming_it_is_the_word_that_ask_waits_for() -> None:
+    assert next_([], mode="ask", word=ASKED).move == "run"
+    assert next_([tried(0, "done", ago=10)], mode="ask", word=ASKED).move == "wait"
+    assert next_([], Circumstances("fault", "unknown"), ASKED, "ask").move == "held"
+
+
+@pytest.mark.parametrize("mode", ["on", "ask", "off"])
+def test_force_overrides_everything_but_an_empty_ladder(mode: Mode) -> None:
+    around = Circumstances("healthy", "unknown", "db", ("db", 9.0), "disk swap", uptime=1.0)
+    tight = LIMITS._replace(brakes=Brakes(budget=1, host_budget=1))
+    how: dict[str, Any] = {"word": FORCED, "mode": mode, "limits": tight, "host": (NOW - 1,)}
+    assert next_([], around, **how)[::3] == ("run", 0)
+    assert next_([tried(0, "done", ago=1)], around, **how)[::3] == ("run", 1)
+    assert next_([tried(2, "done", ago=1)], around, **how)[::3] == ("run", 0)
+    assert next_([], around, rungs=0, **how).move == "nothing"
+
+
+def test_a_spent_budget_holds_and_a_persons_steps_do_not_spend_it() -> None:
+    tight = LIMITS._replace(brakes=Brakes(backoff=0, budget=2))
+    healed = [tried(0, "done", ago=300, verified=NOW - 290), tried(0, "done", ago=200, verified=NOW - 190)]
+    assert next_(healed, limits=tight)[:2] == ("held", "budget")
+    by_hand = [one._replace(requested_by="person") for one in healed]
+    assert next_(by_hand, limits=tight).move == "run"
+    assert next_([tried(0, "denied"), tried(0, "refused")], limits=tight).move == "run"  # nothing was done
+    assert next_([tried(0, "lost")], limits=tight).move == "run"
+    assert next_([], limits=tight, host=(NOW - 1,) * 20)[:2] == ("held", "host_budget")
+
+
+@pytest.mark.parametrize("back", [1.0, 3600.0, 86_400.0])
+def test_a_clock_put_back_does_not_stop_the_ladder_for_as_long(back: float) -> None:
+    for outcome, move in (("done", "run"), ("working", "run"), ("running", "prove")):
+        assert next_([tried(0, outcome, ago=-back)]).move == move
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (tried(1, "running", ago=10), "step 2 was cut off and may still be at work: 20 s left"),
+        (tried(1, "running", ago=31), "step 2 was cut off"),
+        (tried(1, "running", ago=10, observer="there"), "step 2 was cut off and may still be at work: 90 s left"),
+        (tried(1, "done", ago=15), "step 2 was taken; it has 45 s left to come up"),
+        (tried(1, "done", ago=15, observer="there"), "step 2 was taken; it has 120 s left to come up"),
+        (tried(1, "lost", ago=31), "step 2 was cut off before it began"),
+        (tried(1, "cut off", ago=61), "step 2 was cut off, and did not heal it"),
+        (tried(1, "done", verified=NOW - 90), "step 2 healed it before, and it fell again"),
+        (tried(1, "failed"), "step 2 did not heal it (failed)"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_the_reason_names_the_step_as_the_ladder_is_written_and_the_time_that_is_left(
+    last: Attempt, reason: str
+) -> None:
+    assert next_([tried(0, "failed"), last]).reason == reason
+
+
+def test_a_ladder_is_denied_only_when_every_step_was() -> None:
+    """One that failed wants a look at the machine, not at rights that heartbeat has."""
+    for outcomes_, name in (("denied", "denied"), ("failed", "exhausted")):
+        assert next_([tried(0, "denied"), tried(1, outcomes_), tried(2, "denied")]).name == name
+
+
+def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
+    """It has been counted once, and not done."""
+    tight = LIMITS._replace(brakes=Brakes(backoff=600, budget=1, host_budget=1))
+    before = [tried(0, "failed", ago=200)]
+    assert next_(before, limits=tight, host=(NOW - 200,)).move == "held"
+    lost = next_([*before, tried(1, "lost", ago=31)], limits=tight, host=(NOW - 200, NOW - 31))
+    assert (lost.move, lost.rung, lost.name) == ("run", 1, "lost")
+
+
+@pytest.mark.parametrize("back", [-14_400.0, -3.0e8])
+def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: float) -> None:
+    tight = LIMITS._replace(brakes=Brakes(backoff=0, budget=2))
+    before = [tried(0, "done", ago=back), tried(1, "failed", ago=back), tried(2, "failed", ago=back)]
+    decision = next_(before, limits=tight)
+    assert (decision.move, decision.rung) == ("run", 0)
+    again = next_([*before, tried(0, "failed", ago=1)], limits=tight)
+    assert (again.move, again.rung) == ("run", 1)
+
+
+def test_what_a_step_has_healed_waits_for_the_next_look_and_not_for_its_backoff() -> None:
+    healed = [tried(0, "done", ago=10, verified=NOW - 8)]
+    waiting = next_(healed, FAULT._replace(looked=NOW - 12))
+    assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; the next look is waited for")
+    assert next_(healed, FAULT._replace(looked=NOW - 5)).move == "run", "it failed since"
+    assert next_([tried(0, "done", ago=70)], FAULT._replace(looked=NOW - 72)).move == "run", "it was not healed"
+    assert next_(healed, FAULT._replace(looked=NOW - 12), FORCED).move == "run"
+
+
+outcomes = st.sampled_from(["running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off"])
+attempts = st.lists(
+    st.builds(tried, st.integers(0, 3), outcomes, st.floats(-100.0, 40_000.0), st.none() | st.just(NOW - 5)), max_size=8
+)
+
+
+@given(attempts, st.integers(0, 3), st.booleans(), st.booleans())
+def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
+    before: list[Attempt], rungs: int, asked: bool, forced: bool
+) -> None:
+    decision = next_(before, rungs=rungs, word=Word(asked, forced), limits=Limits(60.0))
+    assert decision.reason and decision.name
+    if decision.move in ("run", "ask"):
+        assert 0 <= decision.rung < rungs
+    if decision.move == "run" and not forced:  # nothing that may still be at work is overtaken
+        last = [one for one in before if one.outcome != "held"][-1:]
+        assert not any(one.outcome == "running" and 0 <= NOW - one.started < 30 for one in last)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seen", "move", "rung"),
+    [
+        ("running", None, "wait", 0),
+        ("running", 89, "wait", 0),
+        ("running", 91, "prove", 0),  # that host is gone: the others go on
+        ("done", 119, "wait", 0),
+        ("done", 121, "run", 1),
+        ("working", 119, "wait", 0),
+        ("cut off", 119, "wait", 0),
+        ("cut off", 121, "run", 0),
+        ("failed", None, "run", 1),
+    ],
+)
+@pytest.mark.parametrize("ago", [-20_000, -301, -300, -5, 0, 5, 300, 20_000])
+def test_a_step_of_another_host_is_timed_by_our_own_looking(
+    outcome: str, seen: float | None, move: str, rung: int, ago: float
+) -> None:
+    """However that host dates it."""
+    before = [tried(0, outcome, ago=ago, observer="there")]
+    decision = next_(before, seen=seen)
+    assert decision.move == move, decision
+    if abs(ago) < 14_400:
+        assert decision.rung == rung
+
+
+@given(
+    st.floats(-90_000.0, 90_000.0),
+    st.floats(-5.0, 59.9),
+    st.sampled_from(["running", "done", "working", "cut off"]),
+    attempts.map(lambda found: [one for one in found if one.started < NOW - 100]),
+)
+def test_whatever_the_skew_no_step_follows_that_of_another_host_while_it_is_at_work(
+    skew: float, ago: float, outcome: str, before: list[Attempt]
+) -> None:
+    """It began `ago` seconds ago, in truth (a little later than we look: while we were reading), and comes up in 60."""
+    theirs = tried(0, outcome, ago - skew, observer="there")
+    for limits in (LIMITS, Limits(60.0)):
+        decision = next_([*before, theirs], limits=limits, seen=max(ago, 0.0))
+        assert decision.move == "wait", decision
+
+
+def test_backoff_counts_the_step_that_another_host_dated_ahead() -> None:
+    braked = LIMITS._replace(brakes=Brakes(backoff=600, budget=2))
+    healed = [tried(0, "done", ago=-200, observer="there", verified=NOW + 210)]
+    assert next_(healed, limits=braked).name == "backoff"
+    assert next_([*healed, tried(0, "done", ago=1, verified=NOW)], limits=braked).name == "budget"
+
+
+def test_a_rung_in_a_few_words_never_shows_an_address() -> None:
+    from heartbeat_cli.actions import command, docker, http
+
+    assert label(Rung("docker", docker.Settings("gateway"))) == "docker gateway"
+    assert label(Rung("command", command.Settings(("/bin/x", "y")))) == "command x"
+    assert label(Rung("http", http.Settings("http://h/secret"))) == "http"

@@ -1,0 +1,229 @@
+"""The first room on real targets: what is due, what is named, what is kept."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_cli.domain.checking.coverage import Watch
+from heartbeat_cli.passes.check import check
+from heartbeat_cli.store.board import board
+from heartbeat_cli.store.history import gaps, passes
+from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state.beats import Beat, add
+from tests.parts import hostile
+from tests.parts.hostile import hostile_server, unused_port
+from tests.parts.http import healthy_server
+from tests.parts.scene import START, Scene
+from tests.parts.stores import elsewhere
+from tests.parts.verb import heartbeat
+
+QUICK = {"kind": "command", "command": ["/bin/true"]}
+
+
+def test_only_what_is_due_is_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(
+        store, store_url, tmp_path,
+        {"quick": QUICK | {"interval": 15}, "usual": QUICK, "slow": QUICK | {"interval": 300}},
+    )  # fmt: skip
+    seen = []
+    for after in (0, 15, 30, 45, 60, 290, 300):
+        scene.now = START + after
+        seen.append(list(scene.check().readings))
+    assert seen == [
+        ["quick", "usual", "slow"], ["quick"], ["quick", "usual"], ["quick"], ["quick", "usual"],
+        ["quick", "usual", "slow"], [],
+    ]  # fmt: skip
+    assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(12,)]
+
+
+def test_a_pass_without_anything_due_is_no_pass(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    assert scene.check().readings == {}
+    assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(1,)]
+
+
+def test_the_named_are_always_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK, "b": QUICK})
+    scene.check()
+    scene.now += 1
+    assert list(scene.check("b").readings) == ["b"]
+    scene.now += 1
+    assert list(scene.check("b").readings) == ["b"]
+    assert store.rows("SELECT component, count(*) FROM heartbeat_logs GROUP BY 1 ORDER BY 1") == [("a", 1), ("b", 3)]
+
+
+def test_a_dry_run_looks_and_keeps_nothing(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    assert scene.check(dry_run=True).readings["a"].status == "healthy"
+    for table in ("heartbeat_passes", "heartbeat_logs", "heartbeat_looks", "heartbeat_components"):
+        assert store.rows(f"SELECT count(*) FROM {table}") == [(0,)]
+    assert list(scene.check().readings) == ["a"]
+
+
+def test_a_failing_look_is_kept_with_its_reason(store: Database, store_url: str, tmp_path: Path) -> None:
+    with healthy_server() as server:
+        scene = Scene(
+            store, store_url, tmp_path,
+            {"up": {"kind": "agent", "url": server.url},
+             "down": {"kind": "tcp", "host": "127.0.0.1", "port": unused_port(), "retries": 0}},
+        )  # fmt: skip
+        scene.check()
+    rows = store.rows("SELECT component, status, error IS NULL, response_time IS NULL FROM heartbeat_logs ORDER BY 1")
+    assert [(row[0], row[1], bool(row[2]), bool(row[3])) for row in rows] == [
+        ("down", "error", False, True), ("up", "healthy", True, False)
+    ]  # fmt: skip
+
+
+def test_the_remembered_strategy_sets_the_pace(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    scene.now += 15
+    assert scene.check().readings == {}
+    preferences.put(store, "strategy", "aggressive")
+    assert list(scene.check().readings) == ["a"]
+    preferences.put(store, "strategy", "of a newer heartbeat")
+    assert check.strategy(store, scene.config).name == "normal"
+
+
+def test_a_clock_put_back_stops_no_looking(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    scene.now -= 7200
+    assert list(scene.check().readings) == ["a"]
+    assert scene.check().readings == {}  # and does not double it either
+    scene.now += 30
+    assert list(scene.check().readings) == ["a"]
+
+
+def test_each_host_looks_at_what_is_its_own(store: Database, store_url: str, tmp_path: Path) -> None:
+    tables: dict[str, Any] = {"mine": QUICK | {"observer": "he*"}, "all": QUICK, "other": QUICK | {"observer": "there"}}
+    here = Scene(store, store_url, tmp_path, tables)
+    there = Scene(store, store_url, tmp_path, tables, heartbeat={"observer": "there"})
+    assert list(here.check().readings) == ["mine", "all"]
+    assert list(there.check().readings) == ["all", "other"]
+
+
+NOT_MINE, SELDOM = QUICK | {"observer": "there"}, QUICK | {"interval": 3600}
+
+
+@pytest.mark.parametrize(
+    ("now_set", "written"),
+    [(NOT_MINE, [0, 0, 0, 100, 100, 100, 100, 200, 200]), (SELDOM, [0, 0, 0, 100, 100, 100, 100, 100, 100])],
+    ids=["another host's now", "wanted once an hour now"],
+)
+def test_a_host_with_nothing_due_shows_that_it_lives_before_it_is_missed(
+    store: Database, store_url: str, tmp_path: Path, now_set: dict[str, Any], written: list[int]
+) -> None:
+    """The others of the store expect it every 60 s and miss it after 150, until they read that it is expected less
+    often. A write by every pass would be a write a minute for nothing, for ever."""
+    Scene(store, store_url, tmp_path, {"a": QUICK}).check()
+    scene = Scene(store, store_url, tmp_path, {"a": now_set})
+    seen = []
+    for _ in written:
+        scene.now += 25
+        assert scene.check().readings == {}
+        seen.append(_watched(store).started - START)
+    assert seen == written
+    assert _watched(store).every == (60 if now_set is NOT_MINE else 3600)
+
+
+def test_a_host_with_nothing_due_follows_a_clock_put_back(store: Database, store_url: str, tmp_path: Path) -> None:
+    """Else it would show no life for two hours, until the clock is where it was."""
+    Scene(store, store_url, tmp_path, {"a": QUICK}).check()
+    scene = Scene(store, store_url, tmp_path, {"a": NOT_MINE})
+    scene.now -= 7200
+    scene.check()
+    assert _watched(store).started == scene.now
+
+
+def _watched(store: Database) -> Watch:
+    found = gaps.watch(store, "here")
+    assert found is not None
+    return found
+
+
+def test_what_a_look_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
+    """The host's rates are differences: without memory there is none, with it there is."""
+    scene = Scene(store, store_url, tmp_path, {"host": {"kind": "host"}})
+    first = {metric.name for metric in scene.check("host").readings["host"].metrics}
+    time.sleep(1.05)  # below a second the counters tell nothing
+    scene.now += 30
+    second = {metric.name for metric in scene.check("host").readings["host"].metrics}
+    assert "cpu_percent" in second - first
+
+
+def test_beats_reach_the_look(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"backup": {"kind": "push", "period": 60, "grace": 0}})
+    assert scene.check("backup").readings["backup"].status == "unknown"
+    add(store, Beat("backup", scene.now, "success"))
+    scene.now += 50
+    assert scene.check("backup").readings["backup"].status == "healthy"
+    scene.now += 50
+    assert scene.check("backup").readings["backup"].status == "error"
+
+
+_SAME = """
+import os
+os.getpid = lambda: 1
+from heartbeat_cli.store import passes
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.result import Reading
+passes.save(db, passes.Pass("p", "here", 5.0, 6.0), {"a": Reading("healthy", 0.1)}, {"a": Component("a", "tcp", None)})
+"""
+
+
+def test_the_same_pass_from_two_processes_is_one(store: Database, store_url: str) -> None:
+    elsewhere(store_url, _SAME, times=3)
+    assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(1,)]
+
+
+def test_ids_of_passes_tell_observer_moment_and_process() -> None:
+    assert check.pass_id("here", 1.5).startswith("here@1500-")
+    assert len({check.pass_id("here", 1.5), check.pass_id("there", 1.5), check.pass_id("here", 1.501)}) == 3
+
+
+def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"a": QUICK})
+    scene.check()
+    assert passes.last_looks(store, "here")["a"].at == scene.now
+    last = board.last_pass(store, "here")
+    assert last is not None and last.started == scene.now <= last.finished
+
+
+_HUNG = """
+import sys
+from pathlib import Path
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.commands._chain import to_prepare
+from heartbeat_cli.passes.check import check
+app = App(sys.argv[1])
+with app.keeper() as keeper:
+    seen = check.see(keeper.db, app.config, app.now(), prepare=to_prepare(app.config))
+    check.keep(keeper.db, app.config, seen)
+print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(("threshold", "said"), [(2, "heartbeat_cli.passes.recover.recover jinja2"), (3, "")])
+def test_what_telling_takes_is_made_ready_while_the_last_look_before_it_hangs(
+    tmp_path: Path, threshold: int, said: str
+) -> None:
+    """And neither before, nor when whoever is asked answers at once."""
+    with hostile_server(hostile.silent) as mute:
+        (tmp_path / "heartbeat.toml").write_text(
+            f'[heartbeat]\nstore = "sqlite:///{tmp_path}/store.db"\nstate_dir = "{tmp_path}/state"\n'
+            f'[components.a]\nkind = "agent"\nurl = "{mute.url}"\ntimeout = 1.5\ninterval = 0.01\nretries = 0\n'
+            f"fail_threshold = {threshold}\n"
+        )
+        words = [sys.executable, "-c", _HUNG, str(tmp_path / "heartbeat.toml")]
+        found = []
+        for _ in range(2):
+            found.append(subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip())
+            heartbeat(tmp_path, "detect")
+    assert found == ["", said]
