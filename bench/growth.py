@@ -37,9 +37,9 @@ _REPORT = """
 import sys
 from datetime import date
 from pathlib import Path
-from heartbeat_cli import config
-from heartbeat_cli.passes import report
-from heartbeat_cli.store import schema
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.report import report
+from heartbeat_cli.store.sql import schema
 read = config.read(Path(sys.argv[1]))
 db = schema.opened(read.store, 10.0)
 day = date.fromisoformat(sys.argv[2])

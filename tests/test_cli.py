@@ -250,7 +250,7 @@ def test_postgres_that_takes_the_connection_and_hangs(home: Path) -> None:
 _HOLD = """
 import sys
 from pathlib import Path
-from heartbeat_cli.lock import only_one
+from heartbeat_cli.system.lock import only_one
 with only_one(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

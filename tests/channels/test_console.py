@@ -10,7 +10,7 @@ from heartbeat_cli.channels import console
 _SEND = """
 import sys
 from heartbeat_cli.channels import console
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 title, text = sys.argv[1:3]
 message = Message("i", "agent_down", "high", title, text, "<b>never</b>", "main", 1.0)

@@ -26,7 +26,7 @@ from tests.parts.watch import kept_in
 _HOLD = """
 import sys
 from pathlib import Path
-from heartbeat_cli.lock import only_one
+from heartbeat_cli.system.lock import only_one
 with only_one(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

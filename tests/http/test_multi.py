@@ -296,8 +296,8 @@ def test_a_unix_socket_answers(tmp_path: Path) -> None:
 
 _AS_NOBODY = """
 import os, sys, time, urllib.parse  # what is imported late may be out of reach for the other user
-from heartbeat_cli.wire import Exchange, drive
-from heartbeat_cli.domain.exchange import Request
+from heartbeat_cli.http.multi import Exchange, drive
+from heartbeat_cli.domain.checking.exchange import Request
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 request = Request("http://localhost/", unix_socket=sys.argv[1])
@@ -481,8 +481,8 @@ def test_waiting_burns_no_cpu() -> None:
 
 _COUNT_SOCKETS = """
 import os, sys, time
-from heartbeat_cli.wire import Exchange, drive
-from heartbeat_cli.domain.exchange import Request
+from heartbeat_cli.http.multi import Exchange, drive
+from heartbeat_cli.domain.checking.exchange import Request
 before = os.listdir("/proc/self/fd")
 for _ in range(3):
     many = [Exchange(str(n), Request(sys.argv[1 + n % 2]), 0.3) for n in range(20)]
@@ -505,8 +505,8 @@ _ASK_NAMES = """
 import socket, time
 mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 mute.bind(("127.0.0.1", 53))
-from heartbeat_cli.wire import Exchange, drive
-from heartbeat_cli.domain.exchange import Request
+from heartbeat_cli.http.multi import Exchange, drive
+from heartbeat_cli.domain.checking.exchange import Request
 began = time.monotonic()
 many = [Exchange(str(n), Request(f"http://h{n}.example.org/"), 0.5) for n in range(25)]
 drive(many, deadline=began + 2, done=lambda e, r: print(r.fault.kind, r.fault.text))

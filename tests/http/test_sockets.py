@@ -17,8 +17,8 @@ _DRIVE = """
 import json, resource, sys, time
 soft, hard, within, *sorts = json.loads(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from heartbeat_cli.wire import Exchange, drive
-from heartbeat_cli.domain.exchange import Request
+from heartbeat_cli.http.multi import Exchange, drive
+from heartbeat_cli.domain.checking.exchange import Request
 asked = [(url, timeout) for count, url, timeout in sorts for _ in range(count)]
 many = [Exchange(str(n), Request(url), timeout) for n, (url, timeout) in enumerate(asked)]
 ended = {one.key: [] for one in many}

@@ -104,7 +104,7 @@ def test_without_details_it_only_logs_in_and_asks(database: str) -> None:
 _SLOW_TO_LOAD = """
 import sys, time
 from importlib.abc import MetaPathFinder
-from heartbeat_cli.domain.result import Look
+from heartbeat_cli.domain.checking.result import Look
 from heartbeat_cli.monitors import database
 
 class Slow(MetaPathFinder):

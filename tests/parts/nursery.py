@@ -14,11 +14,13 @@ from typing import Any
 _PARENT = """
 import json, os, sys, traceback
 import requests, jinja2, smtplib, email.message, zoneinfo, html, sqlite3, psycopg2
-from heartbeat_cli import config, dial, plugins
+from heartbeat_cli.config import load as config
+from heartbeat_cli.system import tcp as dial
+from heartbeat_cli import plugins
 from heartbeat_cli.channels import _letter, _line, _post
-from heartbeat_cli.domain import telegram_text
-from heartbeat_cli.passes import deliver
-from heartbeat_cli.store import database
+from heartbeat_cli.domain.alerting import telegram_text
+from heartbeat_cli.passes.deliver import deliver
+from heartbeat_cli.store.sql import database
 from heartbeat_cli.views import messages
 for kind in plugins.kinds("channels"):
     plugins.load("channels", kind)

@@ -51,7 +51,7 @@ def opened(url: str) -> Database:
 
 _OPENING = """
 import sys
-from heartbeat_cli.store import database, schema
+from heartbeat_cli.store.sql import database, schema
 db = database.connect(sys.argv[1], 10.0)
 print("ready", flush=True)
 sys.stdin.readline()

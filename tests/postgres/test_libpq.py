@@ -285,7 +285,7 @@ def test_the_session_is_recognisable(database: str) -> None:
 
 _LIGHT = """
 import sys, time
-from heartbeat_cli import libpq
+from heartbeat_cli.postgres import libpq
 libpq.driver()
 assert not {"ssl", "_ssl"} & set(sys.modules), "ssl was imported"
 import ssl

@@ -64,7 +64,7 @@ said = list(http.run(http.Settings(sys.argv[1]), timeout=3.0))
 """
 WEBHOOK = """
 from heartbeat_cli.channels import webhook
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 message = Message("i", "agent_down", "high", "t", "t", "t", "main", 1.5, "i")
 try:
@@ -81,7 +81,7 @@ said = [said, peak]
 """
 APPRISE = WEBHOOK.replace("webhook", "apprise").replace("argv[1]", 'argv[1].replace("http", "json", 1)') + _CHILDREN
 BUSY = """
-from heartbeat_cli import in_flight
+from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.actions import http
 from heartbeat_cli.domain.component import Guard, Rung
 said = in_flight.busy(Guard(Rung("http", http.Settings(sys.argv[1], method="GET"))), timeout=3.0)

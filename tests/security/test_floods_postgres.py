@@ -9,7 +9,7 @@ from tests.parts.postgres_floods import FLOODS, Flood, flooding, rows
 
 SHORT = "?sslmode=disable&gssencmode=disable"
 COMPONENT = """
-from heartbeat_cli.domain.result import Look
+from heartbeat_cli.domain.checking.result import Look
 from heartbeat_cli.monitors import database
 reading = database.probe(database.Settings(sys.argv[1]), Look("db", 15.0, time.time()))
 said = [reading.status, reading.error]

@@ -11,7 +11,7 @@ from tests.parts.measured import measured
 
 MAIL = """
 from heartbeat_cli.channels import email
-from heartbeat_cli.domain.message import Message
+from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.errors import DeliveryError
 host, port = sys.argv[1].split(":")
 settings = email.Settings(host, "a@b.example", ("c@d.example",), "none", int(port))

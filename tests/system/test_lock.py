@@ -18,7 +18,7 @@ from heartbeat_cli.system.lock import Busy, Shared, beside_earlier, only_one
 _HOLD = """
 import sys, time
 from pathlib import Path
-from heartbeat_cli.lock import only_one
+from heartbeat_cli.system.lock import only_one
 with only_one(Path(sys.argv[1]), 5):
     print("held", flush=True)
     sys.stdin.readline()

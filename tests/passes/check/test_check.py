@@ -171,9 +171,9 @@ def test_beats_reach_the_look(store: Database, store_url: str, tmp_path: Path) -
 _SAME = """
 import os
 os.getpid = lambda: 1
-from heartbeat_cli.store import passes
+from heartbeat_cli.store.history import passes
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.result import Reading
+from heartbeat_cli.domain.checking.result import Reading
 passes.save(db, passes.Pass("p", "here", 5.0, 6.0), {"a": Reading("healthy", 0.1)}, {"a": Component("a", "tcp", None)})
 """
 

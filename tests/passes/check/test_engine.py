@@ -124,9 +124,10 @@ def test_asking_many_is_not_taken_from_their_time() -> None:
 
 _LEAVES = """
 import sys, time
-from heartbeat_cli import engine, plugins
+from heartbeat_cli.passes.check import engine
+from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.result import Look
+from heartbeat_cli.domain.checking.result import Look
 settings = plugins.load("monitors", "tcp").Settings(host="127.0.0.1", port=int(sys.argv[1]), banner="220")
 one = engine.Asked(Component("mute", "tcp", settings), Look("mute", 60.0, time.time()))
 print(engine.look_at([one], time.monotonic() + 0.3)["mute"].status)

@@ -136,8 +136,8 @@ def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
 
 _DELIVER = """
 import json
-from heartbeat_cli import config
-from heartbeat_cli.passes import deliver
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.deliver import deliver
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 print(len(deliver.deliver(db, loaded, lambda: float(sys.argv[3]))))
 """
@@ -162,8 +162,8 @@ def test_two_at_once_send_nothing_twice(store: Database, store_url: str, tmp_pat
 _KILLED = """
 import os
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.passes import deliver
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.passes.deliver import deliver
+from heartbeat_cli.store.outbox import alerts, outbox
 print(outbox.claim(db, "dead", float(sys.argv[2]), 120.0, "log").channel, flush=True)
 os._exit(0)
 """
@@ -216,7 +216,7 @@ def test_secrets_stay_out_of_messages(store: Database, store_url: str, tmp_path:
 
 _OWN_DEAD = """
 import os
-from heartbeat_cli.store import alerts, outbox
+from heartbeat_cli.store.outbox import alerts, outbox
 print(outbox.claim(db, f"{sys.argv[2]}/{os.getpid()}", float(sys.argv[3]), 120.0, "log").channel, flush=True)
 os._exit(0)
 """

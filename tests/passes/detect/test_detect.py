@@ -148,8 +148,8 @@ def test_all_or_nothing(scene: Scene, table: str) -> None:
 
 _DETECT = """
 import json
-from heartbeat_cli import config
-from heartbeat_cli.passes import detect
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.detect import detect
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 print([v.decision for v in detect.detect(db, loaded, float(sys.argv[3]))])
 """
@@ -169,8 +169,8 @@ def test_two_detections_at_once_count_nothing_twice(scene: Scene, store_url: str
 
 _KILLED = """
 import json, os
-from heartbeat_cli import config
-from heartbeat_cli.passes import detect
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.detect import detect
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 with db.transaction():
     room = detect._Room(db, loaded, float(sys.argv[3]))

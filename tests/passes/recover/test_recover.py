@@ -243,7 +243,8 @@ def test_unknown_while_proving_keeps_waiting(store: Database, store_url: str, tm
 
 _BEAT = """
 import sys, time
-from heartbeat_cli.store import beats, database
+from heartbeat_cli.store.state import beats
+from heartbeat_cli.store.sql import database
 time.sleep(0.5)
 beats.add(database.connect(sys.argv[1], 10.0), beats.Beat("job", float(sys.argv[2]), "success"))
 """
@@ -430,8 +431,8 @@ def test_what_a_killed_run_began_is_let_end_and_then_looked_into(ward: Make) -> 
 
 _KILLED = """
 import json, os
-from heartbeat_cli import config
-from heartbeat_cli.passes import climb, recover
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.recover import step_executor as climb, recover
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 now = float(sys.argv[3])
 run = climb.run_rung
@@ -496,8 +497,8 @@ def test_a_cut_off_step_ends_when_it_is_looked_into_and_never_before_it_began(
 
 _TOGETHER = """
 import json
-from heartbeat_cli import config
-from heartbeat_cli.passes import recover
+from heartbeat_cli.config import load as config
+from heartbeat_cli.passes.recover import recover
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 now = float(sys.argv[3])
 recover.recover(db, loaded, lambda: now)
@@ -514,7 +515,8 @@ def test_two_that_begin_in_the_same_moment_take_one_step(ward: Make, store_url: 
 
 _MEANWHILE = """
 import sys
-from heartbeat_cli.store import database, states
+from heartbeat_cli.store.sql import database
+from heartbeat_cli.store.state import states
 db = database.connect(sys.argv[1], 10.0)
 states.save_incident(db, states.open_incidents(db)["main"]._replace({change}))
 sys.exit(1)

@@ -218,8 +218,8 @@ def test_many_components_are_few_statements(store: Database) -> None:
 
 _SAVE = """
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.result import Metric, Reading
-from heartbeat_cli.store import passes
+from heartbeat_cli.domain.checking.result import Metric, Reading
+from heartbeat_cli.store.history import passes
 import os
 schema.migrate(db)
 component = {"main": Component("main", "agent", None)}
@@ -237,7 +237,7 @@ def test_two_passes_at_once_meet_new_days_and_lose_nothing(store: Database, stor
 
 
 _DETECT = """
-from heartbeat_cli.store import passes
+from heartbeat_cli.store.history import passes
 schema.migrate(db)
 with db.transaction():
     found = passes.waiting(db, "here")

@@ -307,8 +307,8 @@ def test_a_file_gives_its_room_back(tmp_path: Path) -> None:
 _AT_ONCE = """
 import math, os
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.result import Reading
-from heartbeat_cli.store import passes, rollups
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.store.history import passes, rollups
 me, start = str(os.getpid()), float(sys.argv[2])
 for n in range(15):
     at = start + n * 700 + os.getpid() % 601

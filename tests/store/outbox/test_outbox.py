@@ -182,7 +182,7 @@ def test_the_trouble_of_a_channel_lasts_until_it_takes_something(store: Database
 
 
 _CLAIM = """
-from heartbeat_cli.store import outbox
+from heartbeat_cli.store.outbox import outbox
 import os
 for _ in range(int(sys.argv[3])):
     parcel = outbox.claim(db, str(os.getpid()), float(sys.argv[2]), 60.0, "tg", digest=False)

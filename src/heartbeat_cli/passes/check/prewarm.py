@@ -1,5 +1,5 @@
-"""What a pass needs to report a fault and to heal it, made ready while it waits for an answer that does not come: then it
-has nothing else to do, and the person who is to hear of it waits, too. What that is its caller says.
+"""Makes ready what a pass needs to report and heal a fault while it waits for an answer that does not come: then it has
+nothing else to do, and the person who is to hear of it waits, too. The caller says what that is.
 """
 
 import threading
