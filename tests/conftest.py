@@ -1,10 +1,14 @@
 """Fixtures live with the real parts they start, in `tests/parts/`."""
 
+import signal
+
 import pytest
 
 from tests.parts import scratch
 
 scratch.use()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; every child would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["tests.parts.docker", "tests.parts.postgres", "tests.parts.systemd", "tests.parts.postgres_container"]
 
 
