@@ -132,7 +132,8 @@ def test_what_the_caller_has_opened_is_read(place: Path) -> None:
 
 
 def test_new_folders_are_ours_alone_whatever_the_umask(tmp_path: Path) -> None:
-    code = f"import os; os.umask(0); from heartbeat_cli.system import trusted; trusted.make_folder({str(tmp_path / 'x/y/z')!r})"
+    make = f"trusted.make_folder({str(tmp_path / 'x/y/z')!r})"
+    code = f"import os; os.umask(0); from heartbeat_cli.system import trusted; {make}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     for part in ("x", "x/y", "x/y/z"):
         assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700
