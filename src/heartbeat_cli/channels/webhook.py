@@ -4,7 +4,7 @@ The body has id, type, severity, title, text, component, at (ISO 8601, UTC), inc
 a digest, which tells several alerts at once). `id` stays the same when a message is sent again, and stands in the
 header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending
 (seconds since 1970), `,sha256=` and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver
-compares it and refuses what is older than some minutes; docs/configuration.md has the code. X-Heartbeat-Signature,
+compares it and refuses what is older than some minutes; docs/recipes/channels.md has the code. X-Heartbeat-Signature,
 which covers the body alone, is sent for one version more.
 
 Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-After. So are a redirect (not followed),

@@ -1,6 +1,7 @@
 """What a message's template may say, as names and values: harmless, redacted, bounded, in the reader's language.
 
-`of_alert` and `of_digest` are the only way from an alert into a template; docs/messages.md lists the names.
+`of_alert` and `of_digest` are the only way from an alert into a template; docs/recipes/reword-messages.md lists the
+names.
 """
 
 from collections.abc import Mapping, Sequence
