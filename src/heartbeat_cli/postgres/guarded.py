@@ -20,7 +20,7 @@ class Overrun(Exception):
     """The server has sent more than it may."""
 
 
-class Line:
+class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay."""
 
     def __init__(self, connection: "Connection") -> None:
