@@ -23,9 +23,9 @@ from tests.parts.postgres_floods import (
 
 SHORT = "?sslmode=disable&gssencmode=disable"
 COMPONENT = """
-from heartbeat_cli.domain.checking.result import Look
+from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.monitors import database
-reading = database.probe(database.Settings(sys.argv[1]), Look("db", 15.0, time.time()))
+reading = database.probe(database.Settings(sys.argv[1]), CheckContext("db", 15.0, time.time()))
 said = [reading.status, reading.error]
 """
 ACTION = """

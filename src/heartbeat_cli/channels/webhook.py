@@ -1,7 +1,7 @@
 """Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
 
 The body has id, type, severity, title, text, component, at (ISO 8601, UTC), incident (or null) and incidents (those of
-a digest, which tells several alerts at once). `id` stays the same when a message is sent again, and stands in the
+a digest, which holds several alerts). `id` stays the same when a message is sent again, and stands in the
 header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending
 (seconds since 1970), `,sha256=` and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver
 compares it and refuses what is older than some minutes; docs/configuration.md has the code. X-Heartbeat-Signature,

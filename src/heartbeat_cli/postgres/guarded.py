@@ -35,7 +35,7 @@ class _Asides:
         self.count += 1
 
 
-class Line:
+class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
     was: of no further use then."""
 

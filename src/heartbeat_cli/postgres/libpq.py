@@ -3,7 +3,7 @@
 The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
 libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
 accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
-poll(2) until a monotonic deadline, and what a server sends is bounded (`libpq_line.py`). Only a name that the resolver
+poll(2) until a monotonic deadline, and what a server sends is bounded (`guarded.py`). Only a name that the resolver
 is slow to answer blocks past it.
 
 Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
@@ -18,7 +18,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port
-from heartbeat_cli.postgres.guarded import Line, Overrun
+from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun
 from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Session:
     """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
     server may send for one `execute`."""
 
-    def __init__(self, line: Line, where: str, secrets: Sequence[str]) -> None:
+    def __init__(self, line: BoundedConnection, where: str, secrets: Sequence[str]) -> None:
         self._line = line
         self._connection = line.connection
         self.most = _MOST
@@ -193,7 +193,7 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     if target.get("host", "").startswith("/") and "requirepeer" not in target:
         _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
     try:
-        line = Line(psycopg2.connect(**target, async_=True))
+        line = BoundedConnection(psycopg2.connect(**target, async_=True))
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")

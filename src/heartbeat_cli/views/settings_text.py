@@ -58,7 +58,7 @@ def _component(component: Component, config: Config) -> _Tree:
 
 
 def _recovery(plan: Plan, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    ladder = [{"action": step.action, **_plain(step.settings, config)} for step in plan.ladder]
     limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
     found: _Tree = {
         "mode": plan.mode,
