@@ -15,7 +15,7 @@ import pytest
 
 from heartbeat_cli.config import load, manual
 from heartbeat_cli.config.sections import SECTIONS
-from heartbeat_cli.domain.checking.result import Look
+from heartbeat_cli.domain.checking.result import CheckContext
 from tests.parts.manual import DOCS, blocks
 
 ROOT = DOCS.parent
@@ -176,7 +176,7 @@ def test_the_kind_in_the_architecture_is_one(tmp_path: Path) -> None:
     def status(file: str, now: float) -> str:
         settings = module.Settings(file, 3600)
         assert module.problems(settings) == []
-        return str(module.probe(settings, Look("export", 5, now)).status)
+        return str(module.probe(settings, CheckContext("export", 5, now)).status)
 
     written = path.stat().st_mtime
     assert status(str(path), written + 60) == "healthy"
