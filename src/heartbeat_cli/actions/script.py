@@ -1,11 +1,10 @@
-"""script: run a script out of the one folder that `[recovery] scripts` names, as `restart_main.sh`.
+"""Run a script from the folder that `[recovery] scripts` names, such as `restart_main.sh`.
 
-The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
-executable file; it and every folder on the way to it must belong to root or to the user heartbeat runs as, and
-nobody else, group or all, may write them. Otherwise the step is `refused`,
-and the reason says what to change. Started without a shell or arguments, from a small environment; exit code 0 is
-`done`. What it starts in the background lives on once it has ended; let such a child write its output to a file, not
-to the pipe it inherits.
+A step can only name a file in that folder. It must be a regular, executable file; it and every folder above it must
+belong to root or to the user heartbeat runs as, and be writable for nobody else. Otherwise the step is `refused`, and
+the reason says what to change. The script is started without a shell or arguments, from a small environment; exit
+code 0 is `done`. What it starts in the background lives on when it has ended; let such a process write its output to
+a file, not to the pipe it inherits.
 
     [recovery]
     scripts = "/etc/heartbeat/scripts"

@@ -1,11 +1,12 @@
-"""Channel `telegram`: a message through a bot of Telegram's Bot API, or of a local Bot API server.
+"""Send a message through a bot of Telegram's Bot API, or of a local Bot API server.
 
-Make a bot with @BotFather, add it to the chat, and take the chat's id from `https://api.telegram.org/bot<token>/getUpdates`.
+Create a bot with @BotFather, add it to the chat, and take the chat's id from
+`https://api.telegram.org/bot<token>/getUpdates`.
 
 A message that is too long is shortened, its evidence first; a long report becomes several. Markup that Telegram does
-not accept is sent once more as plain text; a topic that is gone is left out; a group that became a supergroup is
-followed to its new id. All of that is noted with the message. What a person has to mend (a wrong token, a chat that is
-not found, a bot that was thrown out) keeps the message waiting: it is tried again every few minutes, then more rarely.
+not accept is sent again as plain text, a topic that is gone is left out, and a group that became a supergroup is
+followed to its new id; all of that is noted with the message. What a person must solve (a wrong token, a chat that is
+not found, a bot that was removed) keeps the message waiting: it is retried every few minutes, then more rarely.
 
     [channels.tg]
     kind = "telegram"

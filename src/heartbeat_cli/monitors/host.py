@@ -1,18 +1,16 @@
-"""host: the machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
+"""The machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
 
-Call shape. Levels are read now; CPU and traffic are means since the last check (no pause to measure them), so
-the first check after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
-`degraded`, above a critical one `unhealthy`. A CPU at its limit only degrades by default: being busy is no
-fault.
+Above a warning limit the host is `degraded`, above a critical one `unhealthy`. By default CPU, load and swap never
+make it unhealthy, because being busy is not a fault. CPU and traffic are means since the last check, so the first
+check after a boot has none. While CPU, load or memory is over a limit, the five biggest processes are shown.
 
-Disks: every real, local, writable filesystem, once. Network mounts are left out, because asking one whose
-server is gone can hang; list them in `mounts` to watch them all the same. While CPU, load or memory is over a
-limit, the five biggest processes are given as evidence.
+Disks: every real, local, writable filesystem, once. Network mounts are left out, because reading one whose server
+is gone can hang; name them in `mounts` to include them.
 
     [components.host]
     kind = "host"
     disk_critical = 97
-    mounts = ["/", "/srv/nas"]          # default: found by itself
+    mounts = ["/", "/srv/nas"]          # default: found automatically
 """
 
 import os
@@ -47,7 +45,7 @@ class Settings(NamedTuple):
     inodes_critical: the same, unhealthy from there
     oom_warn: degraded when the kernel has killed a process for want of memory since the last check
     mounts: mount points to watch, network ones too; default: every real local filesystem
-    ignore_mounts: mount points (globs) to leave out of those found by itself, as "/media/*"
+    ignore_mounts: mount points (globs) to leave out of those found automatically, as "/media/*"
     """
 
     cpu_warn: float | None = 90
