@@ -26,11 +26,6 @@ _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 _SECONDS = {"unit": "s"}
-_NAMES = {
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    408: "Request Timeout", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
-    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-}  # fmt: skip
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "systemd", "unit": "openclaw-{id}.service"},
@@ -189,7 +184,7 @@ def read(settings: Settings, response: Response, look: Look) -> Reading:
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        name = _NAMES.get(response.status)
+        name = _name(response.status)
         line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
@@ -202,6 +197,13 @@ def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if settings.expect == "regex" and not _matches(settings.pattern or "", text):
         return _Verdict("unhealthy", f"the answer does not match {_quoted(settings.pattern)}")
     return _Verdict("healthy")
+
+
+def _name(status: int) -> str:
+    """What the standards call a status code, "" for one they do not know."""
+    from http import HTTPStatus  # here: a healthy pass has no use for it
+
+    return next((one.phrase for one in HTTPStatus if one == status), "")
 
 
 def _judge_auto(text: str) -> _Verdict:
