@@ -184,7 +184,9 @@ def read(settings: Settings, response: Response, look: Look) -> Reading:
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        name = _name(response.status)
+        from http import HTTPStatus  # a healthy pass has no use for it
+
+        name = next((one.phrase for one in HTTPStatus if one == response.status), "")
         line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
@@ -197,13 +199,6 @@ def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if settings.expect == "regex" and not _matches(settings.pattern or "", text):
         return _Verdict("unhealthy", f"the answer does not match {_quoted(settings.pattern)}")
     return _Verdict("healthy")
-
-
-def _name(status: int) -> str:
-    """What the standards call a status code, "" for one they do not know."""
-    from http import HTTPStatus  # here: a healthy pass has no use for it
-
-    return next((one.phrase for one in HTTPStatus if one == status), "")
 
 
 def _judge_auto(text: str) -> _Verdict:
