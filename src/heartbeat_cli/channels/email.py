@@ -101,7 +101,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     with line:
         try:
             return _dialogue(settings, mail, line, context)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:  # smtplib decodes what the server says
             if line.flooded:
                 text = f"{place} said more than {MOST:,} bytes"
                 raise DeliveryError(text, retryable=True, unsure=True) from error
@@ -146,7 +146,7 @@ def _said(code: int, text: bytes | str) -> str:
     return one_line(f"{code} {words}", 200)
 
 
-def _refused(place: str, error: "smtplib.SMTPException | OSError") -> DeliveryError:
+def _refused(place: str, error: "smtplib.SMTPException | OSError | ValueError") -> DeliveryError:
     import smtplib
 
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -155,6 +155,8 @@ def _refused(place: str, error: "smtplib.SMTPException | OSError") -> DeliveryEr
         return DeliveryError(f"{place} refused {_named(error.recipients)}", retryable=not final)
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return DeliveryError(f"{place}: the connection broke off", retryable=True, unsure=True)
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # a certificate that is refused is both
+        return DeliveryError(f"{place}: its answer cannot be read", retryable=True)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return _mendable(f"{place}: {one_line(str(error))}")
     if not isinstance(error, smtplib.SMTPResponseException):

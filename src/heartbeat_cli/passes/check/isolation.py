@@ -13,6 +13,7 @@ from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 from heartbeat_cli.views import wording
 
 _TIMEOUT = 2.0  # seconds for all reference addresses together
@@ -43,7 +44,7 @@ def tell(db: Database, config: Config, at: float, cut_off: str | None, now: floa
     if bool(since) == bool(cut_off):
         return None
     kind = "observer_blind" if cut_off else "observer_sees"
-    began = at if cut_off else float(since or at)
+    began = at if cut_off else understood(since, number) or at
     preferences.put(db, name, repr(at) if cut_off else "")
     about = incident_id(observer, began)
     reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
