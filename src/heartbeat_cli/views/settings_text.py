@@ -8,6 +8,7 @@ from heartbeat_cli.config.settings import key_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
+from heartbeat_cli.domain.plain import UNSEEN
 from heartbeat_cli.redact import BLOT, is_secret, redact
 
 _Tree = dict[str, Any]
@@ -57,7 +58,7 @@ def _component(component: Component, config: Config) -> _Tree:
 
 
 def _recovery(plan: Plan, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    ladder = [{"action": step.action, **_plain(step.settings, config)} for step in plan.ladder]
     limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
     found: _Tree = {
         "mode": plan.mode,
@@ -94,10 +95,13 @@ def _value(value: Any, config: Config, key: str) -> Any:
 
 
 def toml(values: Mapping[str, Any]) -> str:
-    """A tree of settings as TOML text."""
+    """A tree of settings as TOML text, with escapes for the characters that nobody sees."""
+    import re
+
     import tomli_w
 
-    return tomli_w.dumps(_short(values))
+    # TOML lets them stand in strings only, and in strings an escape means the same.
+    return re.sub(UNSEEN, lambda one: f"\\U{ord(one[0]):08x}", tomli_w.dumps(_short(values)))
 
 
 def _short(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""After the last room: `run` rolls up the hour that is over, and once a day forgets what has had its time.
+"""At the end of a pass: `run` rolls up the hour that is over, and once a day forgets what has had its time.
 
 Both within a second or so, and neither is worth a pass: what is left undone, or fails because the store is busy, is for
 the next one. An ordinary pass pays one statement.

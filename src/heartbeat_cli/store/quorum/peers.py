@@ -99,7 +99,7 @@ def quorum_of(component: Component) -> int | None:
     each host that looks at one of its name: there one is enough."""
     if component.common.quorum is not None:
         return component.common.quorum
-    return None if plugins.looks_out(component.kind, component.settings) else 1
+    return None if plugins.uses_network(component.kind, component.settings) else 1
 
 
 def reaches(component: Component) -> float:
