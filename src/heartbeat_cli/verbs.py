@@ -14,30 +14,8 @@ if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App
 
 
-# How `heartbeat --help` groups them; a verb that stands in none of these comes last.
-GROUPS = {
-    "Every day": ("status", "alerts", "ack", "silence", "maintenance", "recover", "report", "beat"),
-    "Set-up": ("init", "config", "kinds", "doctor", "crontab", "strategy", "replay", "observers", "completion"),
-    "Passes": ("run", "check", "detect", "notify", "prune"),
-    "Exports": ("dashboard", "metrics"),
-}
-
-
 class Verbs(Group):
     """A verb is a module of `commands/` with a `command` in it."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The verbs by group, each with the first sentence of its help in full: click would cut it off."""
-        left = set(self.list_commands(ctx)).difference(*GROUPS.values())
-        for title, names in (*GROUPS.items(), ("Others", tuple(sorted(left)))):
-            if names:
-                with formatter.section(title):
-                    formatter.write_dl([(name, self._summary(ctx, name)) for name in names])
-
-    def _summary(self, ctx: click.Context, name: str) -> str:
-        command = self.get_command(ctx, name)
-        said = (command.help if command else None) or ""
-        return " ".join(said.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         folder = Path(__file__).parent / "commands"
@@ -55,10 +33,10 @@ class Verbs(Group):
 @click.version_option(__version__, prog_name="heartbeat")
 @click.pass_context
 def root(ctx: click.Context, config: str | None) -> None:
-    """Watch agents, PostgreSQL, Docker, systemd services and this host; restart, notify, report.
+    """Watch agents, PostgreSQL, Docker, systemd services and this host; heal, tell, report.
 
-    cron starts `heartbeat run`, which makes one pass and exits. Exit codes: 0 fine, 1 something watched is not,
-    2 wrong usage or configuration, 3 heartbeat itself could not do its work.
+    One-shot: cron starts `heartbeat run`, it makes one pass and is gone. Exit codes: 0 fine, 1 something watched is
+    not, 2 wrong usage or configuration, 3 heartbeat itself could not do its work.
     """
     ctx.obj.path = config
 

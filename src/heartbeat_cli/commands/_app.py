@@ -28,7 +28,7 @@ def format_option(*choices: str) -> Callable[[Any], Any]:
     )
 
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; store and change nothing.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; keep and change nothing.")
 
 
 def print_json(value: Any) -> None:

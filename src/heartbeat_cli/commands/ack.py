@@ -12,7 +12,7 @@ from heartbeat_cli.errors import UsageError
 @click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
 @pass_app
 def command(app: App, names: tuple[str, ...], undo: bool) -> None:
-    """Acknowledge open incidents. Without arguments, list them."""
+    """Acknowledge the open incidents of some components: somebody is on it. Without arguments, list open incidents."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import states

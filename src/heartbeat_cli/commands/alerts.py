@@ -23,7 +23,7 @@ _LAST = 253_402_300_799.0  # the end of the year 9999, beyond which no store kno
 @click.argument("alert", metavar="[ID]", required=False)
 @component_option("Only about these; repeatable.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only of this type or glob; repeatable.")
-@click.option("--severity", type=click.Choice(_GRAVE), help="Only of at least this severity.")
+@click.option("--severity", type=click.Choice(_GRAVE), help="Only at least this grave.")
 @click.option("--since", metavar="WHEN", help="Not before: 24h, 7d (ago), a day or a time.")
 @click.option("--until", metavar="WHEN", help="Not after; a day is included.")
 @click.option("--undelivered", is_flag=True, help="Only what some channel has not taken.")
@@ -42,7 +42,7 @@ def command(
     limit: int,
     form: str,
 ) -> int:
-    """List alerts and how each was delivered. With an ID, or the beginning of one, show that alert in full.
+    """List alerts, newest first, and how telling them went; with an ID, or the beginning of one, all about that alert.
 
     \b
     Example:

@@ -14,13 +14,13 @@ _RID = 200
 @click.option("--start", is_flag=True, help="The job begins.")
 @click.option("--fail", is_flag=True, help="The job failed.")
 @click.option("--exit-code", type=click.IntRange(0, 255), help="The job ended with this code; 0 is success.")
-@click.option("-m", "--message", default="", help="A line to store with it.")
+@click.option("-m", "--message", default="", help="A line to keep with it.")
 @click.option("--rid", help="Pairs a start with its end when runs overlap.")
 @pass_app
 def command(
     app: App, component: str, start: bool, fail: bool, exit_code: int | None, message: str, rid: str | None
 ) -> None:
-    """Report that a push component is alive, or how its run ended.
+    """Report that the component ID (of kind push) is alive, or how its run went.
 
     \b
     Example, in a crontab:

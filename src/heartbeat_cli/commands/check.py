@@ -9,16 +9,16 @@ from heartbeat_cli.commands._complete import component_option
 
 
 @click.command("check")
-@component_option("Check these, due or not; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Check every component this host watches, due or not.")
+@component_option("Look at these, due or not; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Look at every component this host watches, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option
 @pass_app
 def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_run: bool) -> int:
-    """Check every component that is due, and store the results.
+    """Look once at every component that is due, and store what was seen.
 
-    A component is due when its interval has passed since its last check. Exit code 0 if all are healthy or degraded,
-    1 if not; with --format nagios those of a plugin: 0, 1, 2 or 3.
+    A component is due when its interval has passed since its last look. Exit code 0 when all that was looked at
+    answers well, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
 
     \b
     Example:

@@ -9,7 +9,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for a shell. It completes commands, options and component ids.
+    """Print the completion script for a shell; verbs, options and component ids complete then.
 
     \b
     Example:

@@ -9,22 +9,20 @@ from heartbeat_cli.errors import ConfigError
 
 @click.group("config", cls=Group)
 def command() -> None:
-    """Check or show the configuration.
+    """Validate and show the configuration.
 
-    It is read from the first of these that exists: --config, $HEARTBEAT_CONFIG, ./heartbeat.toml,
-    $XDG_CONFIG_HOME/heartbeat/heartbeat.toml and /etc/heartbeat/heartbeat.toml. Without any, a built-in one watches
-    this host.
+    It is looked for in --config, $HEARTBEAT_CONFIG, ./heartbeat.toml, $XDG_CONFIG_HOME/heartbeat/heartbeat.toml and
+    /etc/heartbeat/heartbeat.toml; when none is there, a built-in one watches this host.
     """
 
 
 @command.command("check")
 @pass_app
 def check(app: App) -> None:
-    """Check the configuration: every mistake at once, one line each, with exit code 2.
+    """Say whether the configuration is right; every error at once, one line each, exit code 2.
 
-    An `env:` or `file:` reference that cannot be resolved is a mistake here. Other commands continue without
-    the component or channel it is in. A PostgreSQL on another host that need not prove who it is gets a warning on
-    standard error.
+    An `env:` or `file:` reference that leads nowhere is an error here. Other verbs go on without the component or
+    channel it stands in. A PostgreSQL on another host that need not prove who it is gets a warning on standard error.
     """
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.passes.doctor import connections
@@ -68,7 +66,7 @@ def _stranded(app: App) -> list[str]:
 @click.option("--format", "form", type=click.Choice(("toml", "json")), default="toml", help="How to print.")
 @pass_app
 def show(app: App, form: str) -> None:
-    """Show the settings in force, with defaults and without secrets."""
+    """Show the effective settings, defaults included, secrets blotted out."""
     from heartbeat_cli.views import settings_text
 
     if form == "json":

@@ -32,13 +32,13 @@ class _Draft(NamedTuple):
 @click.option(
     "-o", "target", metavar="FILE", default="heartbeat.toml", show_default=True, help="Where to write; - prints it."
 )
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
 def command(discover: bool, target: str, force: bool) -> None:
-    """Write a commented configuration, readable only to you.
+    """Write a commented configuration, readable only to you (mode 0600).
 
     With --discover it holds what really runs here: Docker containers, PostgreSQL, systemd services, HTTP health
-    addresses and this host; its recovery is set to `ask`, so that nothing is restarted without your permission.
-    Without --discover, it is the commented example of every key and kind.
+    addresses and this host; its recovery is set to `ask`, so that nothing is restarted without your word. Without, it
+    is the commented example of every key and kind.
 
     \b
     Example:

@@ -9,10 +9,9 @@ from heartbeat_cli.commands._app import format_option, print_json
 @click.argument("names", nargs=-1, metavar="[KIND]...")
 @format_option("table", "json")
 def command(names: tuple[str, ...], form: str) -> None:
-    """Show the keys of each kind: type, default and meaning.
+    """Show every key that each kind takes: its type, default and meaning. Made from the program itself, never stale.
 
-    KIND is that of a component (`agent`), recovery step (`systemd`) or channel (`telegram`), `common` for the keys of
-    every component and channel, `ladder`, or the name of a section (`heartbeat`). Without KIND, all are shown.
+    A KIND is that of a component, recovery step or channel, or `common`, or the name of a section as `heartbeat`.
 
     \b
     Example:

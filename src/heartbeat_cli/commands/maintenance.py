@@ -14,9 +14,9 @@ from heartbeat_cli.commands._complete import component_ids
 @click.option("--end", "ends", metavar="ID", help="End this maintenance now.")
 @pass_app
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Send no messages and restart nothing for a while. Without arguments, list what is planned.
+    """Neither messages nor recovery for some components for a while; without arguments, list what is planned.
 
-    Checks and records continue. Windows planned in the configuration ([maintenance.ID]) are listed, too, with their
-    next time.
+    Looking and recording go on. What comes again, or is known beforehand, stands in the configuration as
+    [maintenance.ID]; it is listed here, too, with its next time.
     """
     _quiet.steer(app, "maintenance", target, minutes, reason, ends)

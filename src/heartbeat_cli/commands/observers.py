@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 @click.command("observers")
-@click.option("--forget", "gone", metavar="NAME", help="This host no longer watches; nobody waits for it.")
+@click.option("--forget", "gone", metavar="NAME", help="This host is none any more; nobody waits for it.")
 @format_option("table", "json")
 @pass_app
 def command(app: App, gone: str | None, form: str) -> int:
-    """List the hosts that share this store, and which are silent.
+    """List the hosts that keep their passes in this store: when each made its last one, and what it looks at.
 
-    A host is silent when it has missed three of its intervals, and at least five minutes; another host notifies people
-    once, and once when it is back. Exit code 1 if one is silent.
+    A host that has made none for three times its own distance, and five minutes at least, is silent; the others tell
+    of it once, and once when it is back. Exit code 1 when one is silent.
     """
     from heartbeat_cli.store.quorum import observers
 

@@ -9,7 +9,7 @@ from heartbeat_cli.errors import HeartbeatError
 @click.command("prune")
 @pass_app
 def command(app: App) -> None:
-    """Remove what is older than [retention] says."""
+    """Forget what is older than [retention] says: single heartbeats, metrics, incidents."""
     from heartbeat_cli.passes.check import clock
     from heartbeat_cli.store.history import retention
 

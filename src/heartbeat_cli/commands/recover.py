@@ -9,15 +9,15 @@ from heartbeat_cli.errors import UsageError
 
 @click.command("recover")
 @component_option("Only these; repeatable.")
-@click.option("--force", is_flag=True, help="Take the next step now, whatever prevents it (needs --component).")
+@click.option("--force", is_flag=True, help="A person's word: run the next step now (wants --component).")
 @format_option("table", "json")
 @dry_run_option
 @pass_app
 def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: bool) -> int:
-    """Run the recovery steps that are due.
+    """Run the recovery steps that are due for open incidents, and prove them by the same check.
 
-    Each component has a ladder of steps. A step counts only when the same check succeeds afterwards; otherwise the next
-    one follows. Naming a component whose recovery is `ask` permits it. Exit code 1 if a person is needed.
+    Each component has a ladder of steps; a step that does not heal it is followed by the next one. Naming a component
+    whose recovery is `ask` is the word it waits for. Exit code 1 when a recovery failed.
 
     \b
     Example:

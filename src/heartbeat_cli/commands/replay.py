@@ -33,9 +33,9 @@ _KEYS = ("fail_threshold", "fail_window", "recovery_threshold", "quorum")
 @format_option("table", "json")
 @pass_app
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
-    """Show the incidents that other settings would have made of a day.
+    """Run history through detection with changed settings and print the incidents that would have been.
 
-    Nothing is stored, sent or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold,
+    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold,
     quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
 
     \b

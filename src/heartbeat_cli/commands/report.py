@@ -38,7 +38,7 @@ _WEEK, _MONTH = "YYYY-Wnn, ", "YYYY-MM, "  # besides a day
     help="The month with day D, or as YYYY-MM; without D the last whole one.",
 )
 @click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="How to print.")
-@click.option("-o", "--output", metavar="FILE", help="Write to a file, whole or not at all, instead of printing.")
+@click.option("-o", "--output", metavar="FILE", help="Write to a file, at once and whole, instead of printing.")
 @click.option("--send", is_flag=True, help="Send it through the report channels, once per period.")
 @click.option("--again", is_flag=True, help="With --send: also when it has been sent before.")
 @pass_app
@@ -54,9 +54,8 @@ def command(
     send: bool,
     again: bool,
 ) -> int:
-    """Summarise a day, a week, a month or any days.
-
-    What needs a person, incidents and what recovered them, availability, response times, alerts and their delivery.
+    """Summarise a day (or week, month, any days): what needs a person, what broke and what healed it, service level,
+    response times, alerts and their delivery.
 
     Days are cut in the configured time zone. Repeating --send for the same period sends nothing twice.
 

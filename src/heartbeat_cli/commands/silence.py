@@ -14,9 +14,9 @@ from heartbeat_cli.commands._complete import component_ids
 @click.option("--end", "ends", metavar="SILENCE", help="End this silence now.")
 @pass_app
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Send no messages for a while. Without arguments, list what is silenced.
+    """Send no messages about some components for a while; without arguments, list what is silenced.
 
-    Checks, recovery and records continue. Alerts raised meanwhile are kept, with the silence as their reason. The name
-    of a host of the store (`heartbeat observers`) keeps back the message that it is silent.
+    Looking, healing and recording go on. Alerts raised meanwhile are kept, with the silence as their reason. The name
+    of a host of the store (`heartbeat observers`) keeps back that it makes no more passes.
     """
     _quiet.steer(app, "silence", target, minutes, reason, ends)

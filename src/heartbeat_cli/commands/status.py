@@ -24,16 +24,16 @@ _NEWS = (
     metavar="SECONDS",
     default=2.0,
     show_default=True,
-    help="How often --watch reads the store.",
+    help="How often --watch looks at what is stored.",
 )
 @format_option("table", "json", "nagios")
 @pass_app
 def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
-    """Show the state of every component, as stored.
+    """Show every component's state as stored, without looking anew.
 
     States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never judged); and
-    unobserved instead while it cannot be checked. Exit code 1 if some are not healthy, or unobserved, or no longer
-    checked; with --format nagios those of a plugin: 0, 1, 2 or 3.
+    unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or unobserved, or have
+    not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")

@@ -9,10 +9,10 @@ from heartbeat_cli.errors import UsageError
 @click.group("strategy", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Show or set the default interval: aggressive, normal or conservative.
+    """Show or set how eagerly components are looked at: aggressive, normal or conservative.
 
-    A component's own interval and timeout take precedence. What is set here is remembered in the store and overrides
-    the configuration file.
+    A component's own interval and timeout win over the strategy. What is set here is remembered in the store and
+    wins over the configuration file.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(show)
@@ -22,7 +22,7 @@ def command(ctx: click.Context) -> None:
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", help="How to print.")
 @pass_app
 def show(app: App, form: str = "table") -> None:
-    """Show the strategy in force and the others."""
+    """Show the strategy in force and the known ones."""
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.passes.check import check
 
@@ -41,7 +41,7 @@ def show(app: App, form: str = "table") -> None:
 @click.argument("name")
 @pass_app
 def set_(app: App, name: str) -> None:
-    """Switch to the strategy NAME and remember it. `heartbeat crontab --install` adapts the crontab."""
+    """Switch to the strategy NAME and remember it. `heartbeat crontab --install` makes cron follow."""
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.store.sql import preferences
 
