@@ -1,4 +1,4 @@
-"""Bring a container back over the Docker API.
+"""Start, restart or unpause a container.
 
 `do = "auto"` does what the container needs: it unpauses a paused one, starts a stopped one and restarts a running one.
 A new StartedAt (or no longer paused) proves that it happened; the check decides whether it helped. Running containers

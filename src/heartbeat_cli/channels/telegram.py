@@ -1,4 +1,4 @@
-"""Send a message through a bot of Telegram's Bot API, or of a local Bot API server.
+"""Send a message to a Telegram chat through a bot.
 
 Create a bot with @BotFather, add it to the chat, and take the chat's id from
 `https://api.telegram.org/bot<token>/getUpdates`.

@@ -1,4 +1,4 @@
-"""A container, or the Docker daemon itself, checked over the Engine API.
+"""A container, or the Docker daemon itself.
 
 healthy    running, and its health check (if it has one) passes or is in its start period; a container that
            ended with exit code 0 where `exited_ok` is set; for `daemon`: it describes itself

@@ -1,4 +1,4 @@
-r"""A TCP port: does something listen, and does it answer as expected? Mail, SSH, Redis, TLS certificates.
+r"""A TCP port: whether it answers as expected, and its certificate (mail, SSH, Redis, TLS).
 
 healthy    connected, and TLS and banner (if asked for) are as expected
 degraded   the certificate ends within `certificate_warn_days`
