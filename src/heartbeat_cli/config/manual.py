@@ -30,7 +30,7 @@ Keys of the table `[components.ID.recovery]`, all optional, besides these:
 It is busy if the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value under
 busy, running, active, in_flight or jobs (a list counts by its length), or if the command ends with exit code 0.
 Anything else is not waited for."""
-_ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
+_PACKAGES = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
 class Page(NamedTuple):
@@ -47,7 +47,7 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """A page for each kind, for what every component takes, and for each section of the file."""
     found = []
-    for room, what in _ROOMS.items():
+    for room, what in _PACKAGES.items():
         for kind in plugins.kinds(room):
             module = plugins.load(room, kind)
             ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
