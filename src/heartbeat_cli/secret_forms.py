@@ -121,6 +121,7 @@ def encodings(secret: str) -> set[str]:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
         found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
         found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
+    found |= {one.replace("\\", "\\\\") for one in found if "\\" in one}  # any of these in JSON
     if len(secret.split()) > 1:
         found |= {word for word in secret.split() if len(word) >= _WORD}
     return {form for form in found if len(form) >= SHORTEST}
@@ -138,7 +139,7 @@ def _as_text(text: str) -> set[str]:
     quoted |= {one.replace("/", "\\/") for one in quoted}
     quoted |= _as_languages_do(text)
     # Twice: by a proxy, or an error that quotes an error.
-    return percent | {quote(one) for one in percent} | html | quoted | {json.dumps(one)[1:-1] for one in quoted}
+    return percent | {quote(one) for one in percent} | html | quoted | {json.dumps(one)[1:-1] for one in html | quoted}
 
 
 def _as_languages_do(text: str) -> set[str]:

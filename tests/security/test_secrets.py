@@ -53,6 +53,8 @@ def encodings(secret: str) -> dict[str, str]:
         "html, every character in hex": "".join(f"&#x{ord(char):x};" for char in secret),
         "html of PHP": html.escape(secret).replace("&#x27;", "&#039;"),
         "XML": html.escape(secret).replace("&#x27;", "&apos;"),
+        "html in json": json.dumps(html.escape(secret))[1:-1],
+        "json, every character, in json": "".join(f"\\\\u{ord(char):04x}" for char in secret),
         "html, twice": html.escape(html.escape(secret)),
         "SQL": secret.replace("'", "''"),
         "shell": secret.replace("'", "'\\''"),
