@@ -21,6 +21,7 @@ from heartbeat_cli.domain.alerting import mail_address
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError, Unobservable
+from heartbeat_cli.system import trusted
 
 if TYPE_CHECKING:
     import smtplib
@@ -116,6 +117,8 @@ def _context(settings: Settings) -> "SSLContext | None":
         return None
     import ssl
 
+    if settings.ca_file:
+        trusted.check_readable(settings.ca_file)
     context = ssl.create_default_context(cafile=settings.ca_file)
     if not settings.verify_tls:
         context.check_hostname = False

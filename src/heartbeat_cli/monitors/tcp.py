@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import trusted
 from heartbeat_cli.system.tcp import DialError, dial
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
     import ssl
 
     try:
+        if settings.ca_file:
+            trusted.check_readable(settings.ca_file)
         tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None
