@@ -2,10 +2,8 @@
 work is in flight that a restart would lose. Used by `recover`; nothing here changes anything.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -127,18 +125,10 @@ def _busy(guard: Guard | None) -> str | None:
 
 def _asked_at_once(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The answers that came in time; who does not answer, or errs, has said nothing."""
-    answers: dict[str, Any] = {}
-    threads = [
-        threading.Thread(target=_answer, args=(answers, id_, ask), daemon=True) for id_, ask in questions.items()
-    ]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + _ASK + _SLACK
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return dict(answers)
+    if not questions:
+        return {}
+    from heartbeat_cli.system import in_threads  # most passes in fault ask nothing, and pay for imports
 
-
-def _answer(answers: dict[str, Any], id_: str, ask: Callable[[], Any]) -> None:
-    with suppress(Exception):  # a fault of our own in a mere question: the check of the component has been made
-        answers[id_] = ask()
+    answers = in_threads.results(questions, time.monotonic() + _ASK + _SLACK)
+    # Whatever goes wrong in a mere question holds nothing up: the check of the component has been made.
+    return {id_: one for id_, one in answers.items() if not isinstance(one, Exception)}
