@@ -16,11 +16,11 @@ Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-Aft
     secret = "file:/etc/heartbeat/webhook.secret"
 """
 
-import json
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.plain import json_text
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def body(message: Message) -> bytes:
     del fields["html"], fields["label"], fields["page"]
     fields["incident"], fields["incidents"] = fields.pop("thread"), fields.pop("threads")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
-    return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
+    return json_text(fields).encode(errors="replace")
 
 
 def _headers(settings: Settings, message: Message, data: bytes) -> dict[str, str]:

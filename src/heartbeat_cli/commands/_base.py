@@ -64,7 +64,11 @@ class App:
 
     @contextmanager
     def configured_store(self) -> Iterator[Any]:
-        """The store that the configuration names and nothing in its place."""
+        """The store that the configuration names and nothing in its place. Raises HeartbeatError when another user
+        could change what this host keeps beside it."""
+        from heartbeat_cli.config import places
+
+        places.require_ours(self.config)
         db = self._open(self.config.store)
         try:
             yield db

@@ -129,11 +129,9 @@ class Session:
             if not self._line.wait(deadline, self.most):
                 text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
                 raise Trouble("timeout", text)
-            del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
-        except Overrun:
-            self.close()
-            raise Trouble("answered", f"{self.where} sent more than {self.most:,} bytes for one query") from None
-        except driver().Error as error:
+            if cursor.description is None or cursor.rowcount < 1:
+                self._line.count_as_rowless()
+        except (Overrun, driver().Error) as error:
             raise self._trouble(error) from None
         return cursor
 
@@ -152,6 +150,9 @@ class Session:
         return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
 
     def _trouble(self, error: Any) -> Trouble:
+        if self._line.overrun:  # just now, or before
+            self.close()
+            return Trouble("answered", f"{self.where} sent more than {self._line.overrun}")
         if error.pgcode is None:
             said = _scrubbed(_last_words(str(error))[0], self._secrets)
             return Trouble("connect", f"the connection to {self.where} broke: {said}")
@@ -196,9 +197,8 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
-    except Overrun:
-        text = f"{where} sent more than {_MOST_CONNECTING:,} bytes before it let anybody in"
-        trouble = Trouble("answered", text)
+    except Overrun as overrun:
+        trouble = Trouble("answered", f"{where} sent more than {overrun}")
     except psycopg2.Error as error:
         trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
     if line is not None:

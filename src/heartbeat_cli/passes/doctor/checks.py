@@ -74,6 +74,9 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
             yield Finding("store", "ok", f"{reached}{took}, the tables are there and can be written")
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
+    except HeartbeatError as error:
+        why, _, mend = str(error).rpartition("; ")
+        yield Finding("store", "bad", f"not opened: {why}", mend)
 
 
 def _store_advice(where: str, said: str) -> str:
