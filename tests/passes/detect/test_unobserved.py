@@ -414,14 +414,14 @@ def test_a_component_that_any_host_sees_is_observed(store: Database, store_url: 
     three = Hosts(store, store_url, tmp_path, "abc")
     three.round(a="healthy", b="healthy", c="healthy")
     three.round(9, a="unknown", b="healthy", c="unknown")
-    assert not three.state.unobserved and three.told() == []
+    assert not three.state.unobserved and three.notified() == []
     three.round(9, a="unknown", b="error", c="unknown")
-    assert not three.state.unobserved and "agent_unobserved" not in three.told()
+    assert not three.state.unobserved and "agent_unobserved" not in three.notified()
     three.round(3, a="unknown", b="unknown", c="unknown")
-    assert three.state.unobserved and three.told()[-1] == "agent_unobserved"
+    assert three.state.unobserved and three.notified()[-1] == "agent_unobserved"
     three.round(1, a="unknown", b="unknown", c="healthy")
     three.round(1, a="unknown", b="unknown", c="healthy")
-    assert not three.state.unobserved and three.told()[-1] == "observed_again"
+    assert not three.state.unobserved and three.notified()[-1] == "observed_again"
 
 
 def test_the_tables_of_an_earlier_version_get_the_columns(store: Database, store_url: str) -> None:
