@@ -1,7 +1,7 @@
 """`docker`: bring a container back over the Docker SDK. A step of a recovery ladder.
 
 `auto` does what the container needs: a paused one goes on, one that does not run is started, a running one is
-restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells. Running
+restarted. A new StartedAt (or no longer paused) proves it; whether it has recovered, the check says. Running
 containers that share its network (`network_mode: "service:…"` in Compose) are restarted after it, since they have lost
 theirs. A container that somebody stopped (`docker stop`, `docker compose stop`) is left alone, unless
 `stopped_on_purpose` says otherwise; one that was killed or that crashed is not.

@@ -206,7 +206,7 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
             findings.append(Finding(True, f"disk {shown} does not answer"))
         elif isinstance(answer := answers[mount.point], OSError):
             reason = (answer.strerror or str(answer)).lower()
-            # What only root may enter can still be well; heartbeat had better be told to leave it out.
+            # What only root may enter can still be fine; the configuration had better leave it out.
             findings.append(Finding(not isinstance(answer, PermissionError), f"disk {shown}: {reason}"))
         elif isinstance(answer, mounts.Usage):
             metrics += _disk_metrics(shown, answer)

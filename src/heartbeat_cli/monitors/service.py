@@ -9,7 +9,7 @@ unhealthy  failed, inactive, stopping, waiting for its automatic restart, restar
 unknown    systemctl cannot be run or does not answer, or there is no service manager to ask
 
 A unit that does not exist is `unhealthy`, not `unknown`: systemd has answered, whoever needs the unit goes
-without, and a typo in the configuration must be heard of instead of staying silent. Restarting it is refused.
+without, and a typo in the configuration must be reported instead of staying silent. Restarting it is refused.
 
     [components.web]
     kind = "service"
@@ -196,7 +196,7 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if active == "activating":
         return _activating(settings, properties, oneshot)
     if active == "deactivating":
-        # A short stop is far below the fail threshold; one that hangs serves nobody and must be heard of.
+        # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
     if active == "failed":
         return _Verdict("unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}")

@@ -39,7 +39,7 @@ class Sent(NamedTuple):
 
 
 def alert_type(component: Component, event: Event) -> str | None:
-    """The name of the alert an event is worth, or None when nobody needs to hear of it."""
+    """The type of the alert for an event; None when there is none."""
     if event.name in ("opened", "released"):
         return f"{component.kind}_down"
     if event.name == "ended" and event.held_by is None:

@@ -1,4 +1,4 @@
-"""Which channels take an alert, at once or when nobody has seen to it, and when they may be disturbed. Pure."""
+"""Which channels take an alert, at once or when nobody has acknowledged it, and when they may be disturbed. Pure."""
 
 from collections.abc import Mapping
 from datetime import tzinfo
@@ -20,7 +20,7 @@ def takes(channel: ChannelCommon, severity: Severity, component: Component | Non
 
 
 def audience(channels: Mapping[str, ChannelCommon], severity: Severity, component: Component | None) -> list[str]:
-    """The channels that hear of something: those a component names, or all, as far as they take it."""
+    """The channels that an alert goes to: those that the component names, or all, as far as they take it."""
     named = component.common.channels if component else None
     chosen = channels if named is None else [id_ for id_ in named if id_ in channels]
     return [id_ for id_ in chosen if takes(channels[id_], severity, component)]

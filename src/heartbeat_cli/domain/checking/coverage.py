@@ -15,7 +15,7 @@ from heartbeat_cli.domain.plain import duration
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be checked
 MISSED = 2.5  # ticks without a pass that are a gap
-_SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that somebody should hear of
+_SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that people are notified of
 _REGULAR = 2  # ticks that passes must have come for before anybody expects the next one
 HOUR = 3_600
 REACH = round(MISSED * TICK)  # seconds that a check counts for at most, of a component that wants one every minute
@@ -73,7 +73,7 @@ class Watch(NamedTuple):
 
 
 def silent_after(every: float) -> float:
-    """Seconds without a pass that people should hear of, when one is expected `every` so many."""
+    """Seconds without a pass that people are notified of, when one is expected `every` so many."""
     return max(_SILENT * every, _LEAST)
 
 
@@ -156,7 +156,7 @@ def union(spans: Iterable[tuple[float, float | None]], start: float, end: float)
 
 
 def common(of: Sequence[Sequence[Gap]]) -> list[Gap]:
-    """The times that lie in a gap of every observer: only then nobody watched. Each bears the name and reason of the
+    """The times that lie in a gap of every observer: only then no host watched. Each bears the name and reason of the
     gap that began last; its ends are ends that were given, so that sums stay exact."""
     found = list(of[0]) if of else []
     for gaps in of[1:]:

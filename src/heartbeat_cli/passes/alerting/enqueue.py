@@ -30,7 +30,7 @@ class Enqueued(NamedTuple):
 def enqueue_alert(
     db: Database, config: Config, alert: Alert, component: Component, in_force: Iterable[Silence], now: float
 ) -> bool:
-    """Record an alert for everyone who should hear of it; False when it is there already.
+    """Record an alert for the channels that it goes to; False when it is there already.
 
     An end goes to those, and only those, who were notified of anything before, silence or not: who was woken must know
     that it is over. Everything else a silence withholds, and the alert's reason says so.
@@ -94,7 +94,7 @@ def enqueue_end(db: Database, config: Config, alert: Alert, now: float, weight: 
 
 
 def host_channels(config: Config, severity: Severity) -> list[str]:
-    """The channels that hear of such an alert."""
+    """The channels that such an alert goes to."""
     takers = audience(common_settings(config), severity, None)
     at_once, _ = split(common_settings(config), takers)
     return at_once or takers
@@ -151,7 +151,7 @@ def common_settings(config: Config) -> Mapping[str, ChannelCommon]:
 
 
 def muted(alert: Alert, silence: Silence) -> Alert:
-    """The alert with the reason why nobody hears of it."""
+    """The alert with the reason why it is not sent."""
     return alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
 
 

@@ -2,7 +2,7 @@
 
 Each channel is sent to in a thread of its own, one message after the other; everything that touches the store stays in
 the thread that called. A channel that hangs holds up neither the others nor the pass: what it does not answer in time
-is put off, and what it has to say later is not heard any more. Several processes of a host may deliver at once: a
+is put off, and what it answers later is ignored. Several processes of a host may deliver at once: a
 channel is left to the one that is sending to it.
 """
 
@@ -75,7 +75,7 @@ class Delivering:
 
     One channel's trouble is its own: the rest goes out, and a channel that does not work just now costs one try a
     round, however much waits for it. How sends went is handed to `record` (default: written to the store): should the
-    store go away in between, a spool can stand in, lest what is out already goes out again. What is due is read for
+    store go away in between, a spool can stand in, so that what was sent is not sent again. What is due is read for
     many messages at once, so that what a message costs does not grow with what waits."""
 
     def __init__(self, config: Config, clock: Clock = time.time) -> None:

@@ -1,7 +1,7 @@
 """Components that several hosts check: what they say together is what detection goes by, a round at a time.
 
 Used by detection, in its transaction and under its lock, so no two hosts count the same votes at once. While the store
-is away nobody hears of the others: then they count as having no opinion, and so they do afterwards until each has had
+is away no host knows what the others see: they count as having no opinion, and so they do afterwards until each has had
 the time to bring what it saw.
 A check that the round contradicts speaks for its component no longer, so availability follows the quorum, too.
 Where too few check it to make a fault, and some see one, people are notified once: it is neither restarted nor counted.
@@ -107,7 +107,7 @@ class QuorumEvaluator:
         return votes
 
     def _since_the_store_is_back(self, component: Component, votes: list[Vote], at: float) -> list[Vote]:
-        """The votes, with those as `unknown` that are from before or of hosts that have not been heard of yet: each has
+        """The votes, with those as `unknown` that are from before or of hosts without a check since then: each has
         the time to bring what it saw without the store."""
         there = {one.observer: one if min(at, one.at) > self._away else one._replace(status="unknown") for one in votes}
         names = sorted({*self._hosts.get(component.id, ()), *there})

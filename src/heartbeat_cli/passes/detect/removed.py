@@ -22,7 +22,7 @@ _NOBODYS = "no host looks at it any more"
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:
     """Close the incidents of what nobody has checked for an hour or more, and forget where it stood; why, by
-    component. What another host checks is that one's affair."""
+    component. What another host checks is left to it."""
     closed, watches = {}, gaps.watches(db)
     for id_, incident in list(incidents.items()):
         reason = _over(db, config, watches, id_, now)

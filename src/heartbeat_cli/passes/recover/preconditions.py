@@ -20,7 +20,7 @@ from heartbeat_cli.store.state import answered
 
 _ASK = 5.0  # seconds for one question
 _SLACK = 2.0  # seconds an answer may be late before it counts as none
-_OFTEN = 3  # failing checks after which it answered, until a person hears of it
+_OFTEN = 3  # failing checks after which it answered, until a person is notified
 _INSISTS = (
     "held: it failed at {times} checks and answered when it was checked again before the step; it is not restarted"
     " while it answers; by hand: heartbeat recover --component {id} --force"
@@ -44,7 +44,7 @@ def blocking(db: Database, config: Config, due: Sequence[Due], now: float) -> di
 
 def insisting(context: RecoveryContext, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
     """Of those that `found` to answer again, the ones that have done so after several failing checks. They are not
-    restarted: a restart of what answers is never right by itself. But a person has to hear of it."""
+    restarted: a restart of what answers is never right by itself. But a person has to be notified."""
     again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
     if not again:
         return {}
