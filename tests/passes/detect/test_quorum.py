@@ -473,6 +473,19 @@ def test_the_first_one_back_decides_nothing_alone(hosts: Make, tmp_path: Path, r
     assert [one for one in decided if "opened" in one] == [] and three.state.state == "healthy"
 
 
+def test_an_unconfirmed_fault_found_without_the_store_is_everybodys_once_it_is_back(
+    hosts: Make, tmp_path: Path
+) -> None:
+    """It is written where the other hosts read it, though nothing else changes in that pass."""
+    two = hosts("ab")
+    two.round(3, a="healthy", b="healthy")
+    spools = outage(two, tmp_path, 5, a="error")
+    assert "web" not in peers.known(two.db, "b").doubts
+    brought(two, "a", spools["a"])
+    two.check("a", "error")
+    assert "web" in peers.known(two.db, "b").doubts
+
+
 @pytest.mark.parametrize("rounds", [4, 40])
 def test_no_all_clear_of_checks_from_before_the_outage(hosts: Make, tmp_path: Path, rounds: int) -> None:
     """It fails for all of them from the moment the store is away, and goes on failing."""
