@@ -17,10 +17,10 @@ not found, a bot that was removed) keeps the message waiting: it is retried ever
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
-from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.component import SEVERITIES
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -62,10 +62,9 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         found.append(("chat_id", 'expected a number such as "-1001234567890", or "@name" of a public channel'))
     if http_call.host(settings.base_url) is None:
         found.append(("base_url", "expected http://host or https://host"))
-    known = get_args(Severity)
     for word in settings.silent:
-        if word not in known:
-            found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(known)}"))
+        if word not in SEVERITIES:
+            found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(SEVERITIES)}"))
     return found
 
 

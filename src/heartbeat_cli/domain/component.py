@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # in rising order
+_RANKS: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 Mode = Literal["off", "ask", "on"]
 Then = Literal["restart", "give_up"]
 
@@ -122,6 +124,11 @@ class Component(NamedTuple):
 
     def timeout(self, strategy: Strategy) -> float:
         return self.common.timeout or strategy.timeout
+
+
+def severity_rank(severity: str) -> int:
+    """A severity as a number, the graver the higher; -1 for a word that is none (rows of a store may be edited)."""
+    return _RANKS.get(severity, -1)
 
 
 def target_of(component: Component) -> str:

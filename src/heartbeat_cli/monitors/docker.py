@@ -86,7 +86,7 @@ def _read_container(settings: Settings, response: Response, context: CheckContex
         raise Unobservable(_fault_words(response.fault))
     answer = _json(response)
     if response.status == 404 and "no such container" in _message(answer).lower():
-        # Docker has searched and there is none: for whoever needs it an outage, or a typo to be told about.
+        # There is none of that name: an outage for its users, or a typo that must be reported.
         error = f"no container named {settings.container}"
         return Reading("unhealthy", response.elapsed, error, memory=context.memory)
     if response.status != 200:

@@ -14,9 +14,9 @@ is gone can hang; name them in `mounts` to include them.
 """
 
 import os
-import threading
 import time
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple
 
 from heartbeat_cli.domain import plain
@@ -191,16 +191,12 @@ def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
 def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tuple[list[Metric], list[Finding]]:
     """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
     chosen, findings = _chosen(settings, table)
-    answers: dict[str, mounts.Usage | OSError | None] = {}
-    threads = []
-    for mount in chosen:
-        if mount.remote:
-            threads.append(threading.Thread(target=_ask, args=(mount.point, answers), daemon=True))
-            threads[-1].start()
-        else:
-            _ask(mount.point, answers)
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    answers: dict[str, mounts.Usage | Exception | None] = {}
+    answers |= {mount.point: _usage(mount.point) for mount in chosen if not mount.remote}
+    if remote := {mount.point: partial(_usage, mount.point) for mount in chosen if mount.remote}:
+        from heartbeat_cli.system import in_threads  # few hosts have a network mount, and every pass pays for imports
+
+        answers |= in_threads.results(remote, deadline)
     metrics: list[Metric] = []
     for mount in chosen:
         shown = plain.one_line(mount.point, 100)
@@ -208,9 +204,9 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
             findings.append(Finding(True, f"disk {shown} does not answer"))
         elif isinstance(answer := answers[mount.point], OSError):
             reason = (answer.strerror or str(answer)).lower()
-            # What only root may enter can still be well; heartbeat had better be told to leave it out.
+            # What only root may enter can still be fine; the configuration had better leave it out.
             findings.append(Finding(not isinstance(answer, PermissionError), f"disk {shown}: {reason}"))
-        elif answer is not None:
+        elif isinstance(answer, mounts.Usage):
             metrics += _disk_metrics(shown, answer)
             findings += _judge_disk(settings, shown, answer)
     return metrics, findings
@@ -228,11 +224,11 @@ def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.
     return [mounted[point] for point in dict.fromkeys(wanted) if point in mounted], missing
 
 
-def _ask(point: str, answers: dict[str, mounts.Usage | OSError | None]) -> None:
+def _usage(point: str) -> mounts.Usage | OSError | None:
     try:
-        answers[point] = mounts.usage(point)
+        return mounts.usage(point)
     except OSError as error:
-        answers[point] = error
+        return error
 
 
 def _disk_metrics(point: str, usage: mounts.Usage) -> list[Metric]:

@@ -196,7 +196,7 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if active == "activating":
         return _activating(settings, properties, oneshot)
     if active == "deactivating":
-        # A short stop is far below the fail threshold; one that hangs serves nobody and must be heard of.
+        # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
     if active == "failed":
         return _Verdict("unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}")
