@@ -214,7 +214,22 @@ def test_a_port_that_is_none_is_not_taken_for_a_bad_password() -> None:
 def test_a_server_that_echoes_the_password_does_not_get_it_into_the_text() -> None:
     with impostor(refusal("XX000", "FATAL", f"you said {SECRET}")) as port:
         found = trouble(f"postgresql://app:{SECRET}@127.0.0.1:{port}/db?sslmode=disable")
-    assert (found.kind, found.text) == ("answered", f"127.0.0.1:{port} takes no connection: you said ***")
+    assert (found.kind, found.text) == ("answered", f"127.0.0.1:{port} takes no connection: you said •••")
+
+
+@pytest.mark.parametrize("source", ["dsn", "variable", "pgpass"])
+@pytest.mark.parametrize("form", [SECRET, "".join(f"%{ord(sign):02x}" for sign in SECRET), SECRET.encode().hex()])
+def test_nor_in_another_encoding_nor_one_that_libpq_found_by_itself(
+    source: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pgpass").write_text(f"127.0.0.1:*:*:app:{SECRET}\n")
+    (tmp_path / "pgpass").chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "pgpass") if source == "pgpass" else "/nonexistent")
+    monkeypatch.setenv("PGPASSWORD", SECRET) if source == "variable" else monkeypatch.delenv("PGPASSWORD", False)
+    given = f":{SECRET}" if source == "dsn" else ""
+    with impostor(refusal("XX000", "FATAL", f"you said {form}")) as port:
+        found = trouble(f"postgresql://app{given}@127.0.0.1:{port}/db?sslmode=disable")
+    assert found.text == f"127.0.0.1:{port} takes no connection: you said •••"
 
 
 @pytest.mark.parametrize(

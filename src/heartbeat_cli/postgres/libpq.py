@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port
 from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun, Stranger, unusable_file
+from heartbeat_cli.redact import redact, worth_hiding
 from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Session:
     """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
     server may send for one `execute`."""
 
-    def __init__(self, line: BoundedConnection, where: str, secrets: Sequence[str]) -> None:
+    def __init__(self, line: BoundedConnection, where: str, secrets: frozenset[str]) -> None:
         self._line = line
         self._connection = line.connection
         self.most = _MOST
@@ -156,9 +157,9 @@ class Session:
             self.close()
             return Trouble("answered", f"{self.where} sent more than {self._line.overrun}")
         if error.pgcode is None:
-            said = _scrubbed(_last_words(str(error))[0], self._secrets)
+            said = _last_words(redact(str(error), self._secrets))[0]
             return Trouble("connect", f"the connection to {self.where} broke: {said}")
-        said = _scrubbed(error.diag.message_primary or str(error), self._secrets)
+        said = one_line(redact(error.diag.message_primary or str(error), self._secrets))
         return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
 
 
@@ -188,8 +189,7 @@ def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
 
 def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session:
     psycopg2 = driver()
-    secrets = [target.get("password", ""), os.environ.get("PGPASSWORD", "")]
-    secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
+    secrets = _passwords(target, target.get("password"), os.environ.get("PGPASSWORD"))
     begun = time.monotonic()
     line = None
     if unusable := unusable_file(target):
@@ -197,6 +197,7 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     try:
         named = target.get("requirepeer") or os.environ.get("PGREQUIREPEER")  # then libpq itself sees to it
         line = BoundedConnection(psycopg2.connect(**target, async_=True), None if named else _check)
+        secrets |= _passwords(target, line.connection.info.password)  # libpq's, from ~/.pgpass or a service, too
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
@@ -205,7 +206,7 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     except Overrun as overrun:
         trouble = Trouble("answered", f"{where} sent more than {overrun}")
     except psycopg2.Error as error:
-        trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
+        trouble = _refusal(redact(str(error), secrets), where)
     if line is not None:
         line.close()
     raise trouble
@@ -294,7 +295,6 @@ def _where(target: Mapping[str, str], several: bool) -> str:
     return f"{host}:{number}"
 
 
-def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text if keep_lines else one_line(text)
+def _passwords(target: Mapping[str, str], *words: str | None) -> frozenset[str]:
+    """Those that no text may show; one that is a part of the user's name would take that with it."""
+    return worth_hiding(word for word in words if word and word not in target.get("user", ""))
