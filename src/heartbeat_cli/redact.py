@@ -19,6 +19,7 @@ _NAME_KEYS = {
     *("channels", "fallback", "timezone", "strategy", "locale", "mode", "severity", "reference"),
     *("state_dir", "templates", "scripts", "folder", "file", "badges", "cwd", "ca_file", "cert_file"),
 }
+_TOKEN, _LONG = 8, 16  # signs of a word with letters and figures, and of any, that is a secret in a secret address
 _SHORTEST = 4  # a shorter secret would blot out half of every text
 
 # To the last @ before the path: a password may hold an @ that should have been written %40.
@@ -105,7 +106,22 @@ def _holds(text: str, words: tuple[str, ...]) -> bool:
 
 def pieces(address: str) -> frozenset[str]:
     """Every word of an address that is a secret as a whole, as written and as meant: for errors about it."""
-    from urllib.parse import unquote
+    words = set(re.split(r"[/?#&=:@,;\s]+", address))
+    if "%" in address:
+        from urllib.parse import unquote
 
-    words = re.split(r"[/?#&=:@,;\s]+", address)
-    return worth_hiding({*words, *map(unquote, words)})
+        words |= {unquote(word) for word in words}
+    return worth_hiding(words)
+
+
+def tokens(address: str) -> set[str]:
+    """The words behind the host of a secret address that are secrets by themselves, such as those of a webhook: who
+    answers there may repeat them. Ordinary words (`api`, `health`) are none: they stand in other texts, too."""
+    behind = address.partition("://")[2].partition("/")[2]
+    return {word for word in pieces(behind) if _is_token(word)} if behind else set()
+
+
+def _is_token(word: str) -> bool:
+    if len(word) >= _LONG:
+        return True
+    return len(word) >= _TOKEN and any(map(str.isdigit, word)) and any(map(str.isalpha, word))

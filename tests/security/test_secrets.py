@@ -259,6 +259,51 @@ def test_an_echoed_header_stays_hidden(tmp_path: Path, before: int) -> None:
         assert form[:12] not in said and form[-12:] not in said
 
 
+class _Repeats(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.dumps({"error": f"nothing at {self.path}, {self.path.encode().hex()}"}).encode()
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("source", ["env", "file"])
+def test_a_secret_in_the_path_of_an_address_stays_hidden_where_the_answer_repeats_it(
+    tmp_path: Path, source: str
+) -> None:
+    """A webhook's address is its password, and `no such hook: /services/…` is what many servers say."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Repeats)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    words = ["T0QK4ZB81", "xoxQwErTy7Zulu", "onlysmalllettersandnofigures"]
+    address = f"http://127.0.0.1:{server.server_port}/services/{words[0]}/{words[1]}?who={words[2]}"
+    (tmp_path / "address").write_text(address)
+    given = f'"file:{tmp_path / "address"}"' if source == "file" else '"env:HB_ADDRESS"'
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[channels.c]\nkind = "webhook"\nurl = {given}\n'
+        f'[components.a]\nkind = "agent"\nurl = {given}\nfail_threshold = 1\n'
+        f'[components.a.recovery]\nladder = [{{ action = "http", url = {given} }}]\n'
+    )
+    said = ""
+    try:
+        for verb in (["run"], ["alerts", "--format", "json"], ["status"], ["doctor"], ["report", "--format", "json"]):
+            done = heartbeat(tmp_path, "--config", "hb.toml", *verb, HB_ADDRESS=address)
+            said += done.out + done.err
+    finally:
+        server.shutdown()
+        server.server_close()
+    said += everything_kept(tmp_path / "state")
+    assert "answered 404" in said and "nothing at /services/" in said
+    for word in words:
+        assert word not in said and word.encode().hex() not in said
+
+
 # --- what is configured -------------------------------------------------------------------------------------------
 
 

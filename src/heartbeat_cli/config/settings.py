@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from heartbeat_cli.config.references import Nowhere, follow
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, worth_hiding
+from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, tokens, worth_hiding
 
 _PIECE = 6  # characters in a row that a line and a secret must not have in common
 _NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
@@ -185,6 +185,8 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
         problems.give(text, found)
     elif found is None and is_secret(where.rpartition(".")[2]):
         problems.secrets.add(value)
+    if value in problems.secrets and "://" in value:
+        problems.secrets |= tokens(value)
     problems.secrets |= secret_parts(value)
     return value
 
