@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from tests.parts import hostile
 from tests.parts.hostile import Behaviour, hostile_server
 from tests.parts.measured import measured
+from tests.parts.verb import heartbeat
 
 ROOM = 130  # MB, of which Python, requests and the SDK are about 60
 BOMB = gzip.compress(gzip.compress(b"[" + b"0," * 200_000_000 + b"0]", 9), 9)
@@ -171,6 +173,20 @@ def test_a_docker_engine(flood: Behaviour, path: bytes, tmp_path: Path) -> None:
     if flood is hostile.endless_body and path in (b"/version", b"/containers/web/json"):
         assert "it sent more than 4,194,304 bytes" in found.said[0][1]
     assert found.took < 40, found  # a call of six seconds and two of three
+
+
+@pytest.mark.parametrize("name", [".docker/config.json", ".dockercfg"])
+def test_a_pipe_in_the_home_of_another_user_holds_no_step_of_recovery(name: str, tmp_path: Path) -> None:
+    """`sudo -E` leaves $HOME as it was, and the SDK reads a file there."""
+    (tmp_path / ".docker").mkdir()
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "docker"\ncontainer = "web"\n'
+        f'host = "unix://{tmp_path}/engine.sock"\n'
+    )
+    with unix_server(tmp_path / "engine.sock", _only_after(b"/nothing", hostile.endless_body)):
+        done = heartbeat(tmp_path, "--config", "hb.toml", "doctor", timeout=30)
+    assert "Docker may be used, and web is there" in done.out
 
 
 @pytest.mark.parametrize("flood", FLOODS)

@@ -4,8 +4,17 @@ from typing import Any
 
 import requests
 from docker import APIClient
+from docker.utils import config as _files
 
 from heartbeat_cli.http.guarded import Guard as _Guard
+
+
+def _no_file(config_path: str | None = None) -> None:
+    """No ~/.docker/config.json: nothing that is asked of an Engine here needs it, $HOME need not be ours (`sudo -E`),
+    and a pipe in its place would be waited for."""
+
+
+_files.find_config_file = _no_file
 
 
 class Guard(_Guard):
