@@ -94,6 +94,12 @@ settings = docker.Settings("web", host=sys.argv[1])
 said = [list(docker.run(settings, timeout=6.0))]
 said += [docker.hold(settings, timeout=3.0), docker.begun(settings, timeout=3.0)]
 """
+PASS = """
+import resource, subprocess
+words = [sys.executable, "-m", "heartbeat_cli", "--config", sys.argv[1], "run"]
+said = [subprocess.run(words, stdout=subprocess.DEVNULL).returncode]
+said += [resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]
+"""
 ASKED: dict[str, str] = {"step": HTTP_STEP, "webhook": WEBHOOK, "telegram": TELEGRAM, "busy": BUSY}
 
 
@@ -171,8 +177,48 @@ def test_a_docker_engine(flood: Behaviour, path: bytes, tmp_path: Path) -> None:
         found = measured(DOCKER, f"unix://{tmp_path}/engine.sock")
     assert found.peak < ROOM, found
     if flood is hostile.endless_body and path in (b"/version", b"/containers/web/json"):
-        assert "it sent more than 4,194,304 bytes" in found.said[0][1]
+        assert "it sent more than 1,048,576 bytes" in found.said[0][1]
     assert found.took < 40, found  # a call of six seconds and two of three
+
+
+def full_of_nothing(connection: socket.socket, stop: threading.Event) -> None:
+    """Within the bytes that an answer may have, and thirty times as large in memory."""
+    body = b'{"State": {}, "all": [' + b"{}," * 1_300_000 + b"{}]}"
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def _fails_and_unfolds(connection: socket.socket, stop: threading.Event) -> None:
+    """An Engine with a container that fails, whose description grows as soon as recovery asks."""
+    asked = connection.recv(65_536)
+    body = b'{"ApiVersion": "1.43"}'
+    if b"/json" in asked:
+        state = b'{"Status": "running", "Running": true, "Health": {"Status": "unhealthy"}}'
+        body = b'{"Id": "x", "State": %b, "all": [' % state + b"{}," * (340_000 if b"/v1." in asked else 3) + b"{}]}"
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@pytest.mark.parametrize("path", [b"/containers/web/json", b"/containers/json", b"/events"])
+def test_a_docker_engine_whose_answer_unfolds(path: bytes, tmp_path: Path) -> None:
+    with unix_server(tmp_path / "engine.sock", _only_after(path, full_of_nothing)):
+        found = measured(DOCKER, f"unix://{tmp_path}/engine.sock")
+    assert found.peak < 85, found
+    assert "it sent more than 1,048,576 bytes" in found.said[0][1], "to the order at the end it says so, too"
+
+
+def test_many_containers_of_an_engine_whose_answers_unfold(tmp_path: Path) -> None:
+    """A pass asks about all of them at once, and so does recovery."""
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[recovery]\nmode = "on"\n'
+        + "".join(
+            f'[components.c{number}]\nkind = "docker"\ncontainer = "c{number}"\nfail_threshold = 1\n'
+            f'host = "unix://{tmp_path}/engine.sock"\n'
+            for number in range(12)
+        )
+    )
+    with unix_server(tmp_path / "engine.sock", _fails_and_unfolds):
+        found = measured(PASS, tmp_path / "hb.toml")
+    assert found.said[0] == 0
+    assert found.said[1] < 100, found
 
 
 @pytest.mark.parametrize("name", [".docker/config.json", ".dockercfg"])

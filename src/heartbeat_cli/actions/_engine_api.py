@@ -6,7 +6,13 @@ import requests
 from docker import APIClient
 from docker.utils import config as _files
 
+from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.http.guarded import Guard as _Guard
+from heartbeat_cli.http.guarded import TooMuch
+
+_MOST_BYTES = 1_048_576  # of any answer but the list of all containers
+_MOST_LISTED = 200_000  # values in that
 
 
 def _no_file(config_path: str | None = None) -> None:
@@ -22,7 +28,15 @@ class Guard(_Guard):
 
     def send(self, request: Any, *values: Any, **named: Any) -> requests.Response:
         response = super().send(request, *values, **named)
-        response._content = self.body(response, self._most)
+        listed = request.path_url.partition("?")[0].endswith("/containers/json")
+        bytes_, values = (self._most, _MOST_LISTED) if listed else (_MOST_BYTES, docker_host.MOST_VALUES)
+        content = self.body(response, bytes_ + 1)
+        if len(content) > bytes_:
+            response.close()
+            raise TooMuch(f"it sent more than {bytes_:,} bytes")
+        if foreign_json.values(content) > values:
+            raise TooMuch(f"it sent more than {values:,} values")
+        response._content = content
         response.encoding = "utf-8"  # else it would be guessed, which takes long
         return response
 

@@ -178,6 +178,8 @@ def _fault_words(fault: Fault) -> str:
 def _json(response: Response) -> Mapping[str, Any]:
     if response.truncated:
         raise Unobservable(f"Docker's answer is longer than {_MAX_BODY} bytes")
+    if foreign_json.values(response.body) > docker_host.MOST_VALUES:
+        raise Unobservable(f"Docker's answer holds more than {docker_host.MOST_VALUES} values")
     try:
         answer = foreign_json.parse(response.body)
     except foreign_json.NotJson:
@@ -193,4 +195,4 @@ def _message(answer: Mapping[str, Any]) -> str:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and abs(value) < 2**63 else 0  # what JSON has may be no number of any store

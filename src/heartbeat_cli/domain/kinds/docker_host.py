@@ -14,6 +14,8 @@ AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
 REMEDY = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+# In an answer about one container; it is some hundreds, and more where its health check talks.
+MOST_VALUES = 20_000
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
 
 
