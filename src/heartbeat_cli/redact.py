@@ -124,4 +124,4 @@ def tokens(address: str) -> set[str]:
 def _is_token(word: str) -> bool:
     if len(word) >= _LONG:
         return True
-    return len(word) >= _TOKEN and any(map(str.isdigit, word)) and any(map(str.isalpha, word))
+    return len(word) >= _TOKEN and any("0" <= sign <= "9" for sign in word) and any(map(str.isalpha, word))

@@ -20,7 +20,7 @@ def _no_file(config_path: str | None = None) -> None:
     and a pipe in its place would be waited for."""
 
 
-_files.find_config_file = _no_file
+_files.find_config_file = _no_file  # type: ignore[assignment]
 
 
 class Guard(_Guard):
@@ -28,14 +28,15 @@ class Guard(_Guard):
 
     def send(self, request: Any, *values: Any, **named: Any) -> requests.Response:
         response = super().send(request, *values, **named)
-        listed = request.path_url.partition("?")[0].endswith("/containers/json")
-        bytes_, values = (self._most, _MOST_LISTED) if listed else (_MOST_BYTES, docker_host.MOST_VALUES)
-        content = self.body(response, bytes_ + 1)
-        if len(content) > bytes_:
+        most_bytes, most_values = _MOST_BYTES, docker_host.MOST_VALUES
+        if request.path_url.partition("?")[0].endswith("/containers/json"):
+            most_bytes, most_values = self._most, _MOST_LISTED
+        content = self.body(response, most_bytes + 1)
+        if len(content) > most_bytes:
             response.close()
-            raise TooMuch(f"it sent more than {bytes_:,} bytes")
-        if foreign_json.values(content) > values:
-            raise TooMuch(f"it sent more than {values:,} values")
+            raise TooMuch(f"it sent more than {most_bytes:,} bytes")
+        if foreign_json.values(content) > most_values:
+            raise TooMuch(f"it sent more than {most_values:,} values")
         response._content = content
         response.encoding = "utf-8"  # else it would be guessed, which takes long
         return response
