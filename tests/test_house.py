@@ -48,6 +48,7 @@ FLOORS = (
     ("config",),
     ("plugins",),
     ("postgres", "http"),
+    ("i18n",),
     ("system",),
     ("domain.reporting",),
     ("domain.alerting",),

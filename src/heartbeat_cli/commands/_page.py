@@ -46,9 +46,10 @@ def gathered(app: App, db: Any, now: float) -> "Board":
     from zoneinfo import ZoneInfo
 
     from heartbeat_cli.store.board import board
+    from heartbeat_cli.store.sql import sentences
 
     config = app.config
-    return board.read(db, config, ZoneInfo(config.timezone), now)
+    return sentences.known(db, board.read(db, config, ZoneInfo(config.timezone), now), config.heartbeat.locale)
 
 
 def text(app: App, board: "Board", now: float) -> str:

@@ -68,6 +68,7 @@ def command(
 
 def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: str) -> int:
     from heartbeat_cli.store.outbox import alert_list
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.views import alert_list as view
 
     with app.store(history=True) as db:
@@ -75,6 +76,7 @@ def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: 
             wanted = wanted._replace(components=_components(app, db, names))
         found = alert_list.select(db, wanted, limit)
         notified = alert_list.notifications(db, [one.id for one in found])
+        found, notified = sentences.known(db, (found, notified), app.config.heartbeat.locale)
     if form == "json":
         print_json([view.row(one, notified[one.id], _voice(app)) for one in found])
     elif found:
@@ -88,6 +90,7 @@ def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: 
 
 def _one(app: App, beginning: str, form: str) -> int:
     from heartbeat_cli.store.outbox import alert_list, sends
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.views import alert_list as view
     from heartbeat_cli.views import messages
 
@@ -98,6 +101,7 @@ def _one(app: App, beginning: str, form: str) -> int:
             raise UsageError(_not_one(beginning, [one.id for one in found]))
         (alert,) = found
         notified, tries = alert_list.notifications(db, [alert.id])[alert.id], sends.sends_of(db, [alert.id])
+        alert, notified, tries = sentences.known(db, (alert, notified, tries), config.heartbeat.locale)
     own = config.heartbeat.templates
     message = messages.message(alert, config.heartbeat.locale, config.timezone, config.secrets, own=own)
     if form == "json":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 _FORMS = ("text", "json", "html", "markdown", "csv")
@@ -220,7 +221,7 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     names = config.report.channels if config.report.channels is not None else config.channels
     made = view.letter(summary, config.heartbeat.locale, tuple(config.secrets), config.heartbeat.templates)
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
-    alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
+    alert = Alert(id_, "report", "low", made.title, "report", now, None, Text("asked for"), made._asdict())
 
     def keep(db: Any) -> str | None:
         with db.transaction():

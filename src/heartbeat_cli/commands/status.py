@@ -110,6 +110,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     from heartbeat_cli.store.board import board
     from heartbeat_cli.store.history import passes
     from heartbeat_cli.store.quorum import healers, peers
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
@@ -121,6 +122,9 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
         orphans = healers.gone(db, components.values(), app.config.observer, now) if incidents else {}
         remarks += _nobody_reads(app) + _nobody_looks(app, db, now) + _store_away(app, db, now)
+        last, incidents, together, tried = sentences.known(
+            db, (last, incidents, together, tried), app.config.heartbeat.locale
+        )
         remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now) + _channels_gone(app, db, now)
     found = []
     for id_, one in components.items():

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import Look, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 
 WANTS_BEATS = True
@@ -80,8 +81,8 @@ def probe(settings: Settings, look: Look) -> Reading:
     reading = Reading("healthy", run.seconds, metrics=tuple(metrics), memory=memory)
     trouble = _overdue(settings, run, look)
     if run.finish is not None and _failed(run.finish):
-        line = f"{_failure(run.finish)}, {duration(look.now - run.finish.at)} ago"
-        return reading._replace(status="unhealthy", error=f"{line}; {trouble}" if trouble else line)
+        line = Text("{line}, {span} ago", line=_failure(run.finish), span=duration(look.now - run.finish.at))
+        return reading._replace(status="unhealthy", error=joined([line, trouble]) if trouble else line)
     return reading._replace(status="error", error=trouble) if trouble else reading
 
 
@@ -110,10 +111,14 @@ def _overdue(settings: Settings, run: Run, look: Look) -> str | None:
         limit = settings.max_runtime or settings.period + settings.grace
         age = look.now - run.running.at
         slept = _slept(look, run.running.at, run.running.at + limit)
-        return f"running for {duration(age)}, may take {duration(limit)}" if age - slept > limit else None
+        if age - slept <= limit:
+            return None
+        return Text("running for {span}, may take {limit}", span=duration(age), limit=duration(limit))
     if run.finish is None or look.now <= _latest(settings, run.finish.at, look):
         return None
-    return f"last beat {duration(look.now - run.finish.at)} ago, {_expected(settings)}"
+    return Text(
+        "last beat {span} ago, {expected}", span=duration(look.now - run.finish.at), expected=_expected(settings)
+    )
 
 
 def _latest(settings: Settings, since: float, look: Look) -> float:
@@ -144,14 +149,19 @@ def _silent(settings: Settings, look: Look) -> Reading:
     """Never a beat so far: unknown at first, then as late as any other."""
     registered = _number(look.memory.get("registered"))
     if registered is None or look.now <= _latest(settings, registered, look):
-        raise Unobservable(f"no beat yet, {_expected(settings)}")
+        raise Unobservable(Text("no beat yet, {expected}", expected=_expected(settings)))
     waited = duration(look.now - registered)
-    return Reading("error", error=f"no beat since it was set up {waited} ago, {_expected(settings)}")
+    return Reading(
+        "error",
+        error=Text("no beat since it was set up {waited} ago, {expected}", waited=waited, expected=_expected(settings)),
+    )
 
 
 def _expected(settings: Settings) -> str:
-    grace = f" (+{duration(settings.grace)} grace)" if settings.grace else ""
-    return f"expected every {duration(settings.period)}{grace}"
+    period, grace = duration(settings.period), duration(settings.grace)
+    if settings.grace:
+        return Text("expected every {period} (+{grace} grace)", period=period, grace=grace)
+    return Text("expected every {period}", period=period)
 
 
 def _failed(beat: Beat) -> bool:
@@ -159,9 +169,11 @@ def _failed(beat: Beat) -> bool:
 
 
 def _failure(beat: Beat) -> str:
-    code = f" with exit code {beat.exit_code}" if beat.exit_code not in (None, 0) else ""
+    line = Text("last run failed")
+    if beat.exit_code is not None and beat.exit_code != 0:
+        line = Text("last run failed with exit code {code}", code=beat.exit_code)
     message = one_line(beat.message)
-    return f"last run failed{code}" + (f": {message}" if message else "")
+    return Text("{line}: {said}", line=line, said=message) if message else line
 
 
 def _beats(look: Look) -> tuple[list[Beat], dict[str, float]]:

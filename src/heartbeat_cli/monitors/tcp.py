@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system.tcp import DialError, dial
 
@@ -112,7 +113,11 @@ def _talk(settings: Settings, look: Look, link: socket.socket, started: float, m
         _converse(settings, look, secured, deadline)
     if seconds is None or seconds > settings.certificate_warn_days * _DAY:
         return None
-    return f"certificate ends in {plain.duration(seconds)} (limit {settings.certificate_warn_days:g} d)"
+    return Text(
+        "certificate ends in {seconds} (limit {certificate_warn_days:g} d)",
+        seconds=plain.duration(seconds),
+        certificate_warn_days=settings.certificate_warn_days,
+    )
 
 
 def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
@@ -121,7 +126,13 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
-        raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None
+        raise Unobservable(
+            Text(
+                "cannot use ca_file {ca_file}: {error}",
+                ca_file=settings.ca_file or "",
+                error=plain.one_line(str(error)),
+            )
+        ) from None
     if not settings.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -130,7 +141,7 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
             link, server_hostname=settings.server_name or settings.host, do_handshake_on_connect=False
         )
     except (OSError, ValueError) as error:
-        raise _Ended("error", f"connected, but no TLS: {plain.one_line(str(error))}") from None
+        raise _Ended("error", Text("connected, but no TLS: {error}", error=plain.one_line(str(error)))) from None
 
 
 def _handshake(secured: "ssl.SSLSocket", look: Look, deadline: float) -> float | None:
@@ -141,12 +152,18 @@ def _handshake(secured: "ssl.SSLSocket", look: Look, deadline: float) -> float |
     try:
         secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        raise _Ended("unhealthy", f"certificate not accepted: {error.verify_message}") from None
+        raise _Ended(
+            "unhealthy", Text("certificate not accepted: {verify_message}", verify_message=error.verify_message)
+        ) from None
     except TimeoutError:
-        raise _Ended("error", f"connected, but no TLS handshake within {look.timeout:g} s") from None
+        raise _Ended(
+            "error", Text("connected, but no TLS handshake within {timeout:g} s", timeout=look.timeout)
+        ) from None
     except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or "the connection was closed"
-        raise _Ended("error", f"connected, but no TLS: {str(reason).lower().replace('_', ' ')}") from None
+        reason = getattr(error, "reason", None) or error.strerror or Text("the connection was closed")
+        raise _Ended(
+            "error", Text("connected, but no TLS: {replace}", replace=str(reason).lower().replace("_", " "))
+        ) from None
     ends = (secured.getpeercert() or {}).get("notAfter")
     return ssl.cert_time_to_seconds(ends) - look.now if isinstance(ends, str) else None
 
@@ -161,16 +178,20 @@ def _converse(settings: Settings, look: Look, link: socket.socket, deadline: flo
             return
         heard = _listen(settings.banner.encode(), link, deadline)
     except TimeoutError:
-        raise _Ended("error", f"connected, but it took no data within {look.timeout:g} s") from None
+        raise _Ended(
+            "error", Text("connected, but it took no data within {timeout:g} s", timeout=look.timeout)
+        ) from None
     except OSError as error:
-        raise _Ended("error", f"connected, then: {(error.strerror or str(error)).lower()}") from None
+        raise _Ended(
+            "error", Text("connected, then: {why}", why=plain.system_words((error.strerror or str(error)).lower()))
+        ) from None
     if settings.banner.encode() in heard:
         return
     wanted = plain.one_line(repr(settings.banner), 60)
     if heard:
         said = plain.one_line(repr(heard.decode("utf-8", "replace")), 100)
-        raise _Ended("unhealthy", f"answered {said}, expected {wanted}")
-    raise _Ended("error", f"connected, but said nothing, expected {wanted}")
+        raise _Ended("unhealthy", Text("answered {said}, expected {wanted}", said=said, wanted=wanted))
+    raise _Ended("error", Text("connected, but said nothing, expected {wanted}", wanted=wanted))
 
 
 def _listen(banner: bytes, link: socket.socket, deadline: float) -> bytes:

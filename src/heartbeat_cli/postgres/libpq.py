@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_cli.domain.plain import duration, one_line, port
+from heartbeat_cli.domain.plain import duration, one_line, port, system_words
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.postgres.guarded import Line, Overrun
 from heartbeat_cli.system import lean_import
 
@@ -29,7 +30,7 @@ INSUFFICIENT_PRIVILEGE = "42501"
 _MOST = 1_048_576  # bytes of an answer, unless the session is told otherwise
 _MOST_CONNECTING = 262_144  # bytes until a session is there: certificates, parameters, a refusal
 # It does not show what stands there: of a misread address that may be half of a password.
-PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
+PORTS = Text("a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433")
 
 # While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
 # Kept uncompiled: only a failure needs them, and every tick would pay.
@@ -111,11 +112,13 @@ class Session:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError as error:
-            raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
+            text = Text("{where} sent text that is not {encoding}", where=self.where, encoding=error.encoding)
+            raise Trouble("answered", text) from None
         except driver().Error as error:
             raise self._trouble(error) from None
         except (ValueError, ArithmeticError, RecursionError) as error:
-            text = f"{self.where} sent a value that cannot be read ({type(error).__name__})"
+            name = type(error).__name__
+            text = Text("{where} sent a value that cannot be read ({name})", where=self.where, name=name)
             raise Trouble("answered", text) from None
 
     def execute(
@@ -127,12 +130,14 @@ class Session:
             cursor = self._connection.cursor()
             cursor.execute(sql, values)
             if not self._line.wait(deadline, self.most):
-                text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
+                span = duration(deadline - begun)
+                text = Text("{where} took longer than {span} for a query", where=self.where, span=span)
                 raise Trouble("timeout", text)
             del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
         except Overrun:
             self.close()
-            raise Trouble("answered", f"{self.where} sent more than {self.most:,} bytes for one query") from None
+            text = Text("{where} sent more than {n:,} bytes for one query", where=self.where, n=self.most)
+            raise Trouble("answered", text) from None
         except driver().Error as error:
             raise self._trouble(error) from None
         return cursor
@@ -154,9 +159,9 @@ class Session:
     def _trouble(self, error: Any) -> Trouble:
         if error.pgcode is None:
             said = _scrubbed(_last_words(str(error))[0], self._secrets)
-            return Trouble("connect", f"the connection to {self.where} broke: {said}")
+            return Trouble("connect", Text("the connection to {where} broke: {said}", where=self.where, said=said))
         said = _scrubbed(error.diag.message_primary or str(error), self._secrets)
-        return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
+        return Trouble("answered", Text("{where} answers: {said}", where=self.where, said=said), error.pgcode)
 
 
 def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
@@ -180,7 +185,7 @@ def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
         if found := [trouble for trouble in troubles if trouble.kind == kind]:
             break
     texts = dict.fromkeys(trouble.text for trouble in troubles)
-    raise Trouble((found or troubles)[0].kind, "; ".join(texts))
+    raise Trouble((found or troubles)[0].kind, joined(texts))
 
 
 def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session:
@@ -195,9 +200,11 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
         line = Line(psycopg2.connect(**target, async_=True))
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
-        trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
+        text = Text("{where} did not answer within {span}", where=where, span=duration(deadline - begun))
+        trouble = Trouble("timeout", text)
     except Overrun:
-        text = f"{where} sent more than {_MOST_CONNECTING:,} bytes before it let anybody in"
+        most = _MOST_CONNECTING
+        text = Text("{where} sent more than {n:,} bytes before it let anybody in", where=where, n=most)
         trouble = Trouble("answered", text)
     except psycopg2.Error as error:
         trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
@@ -213,17 +220,18 @@ def _check_owner(path: str) -> None:
     try:
         peers.of_socket(path)
     except peers.Stranger as stranger:
-        raise Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn") from None
+        text = Text("{stranger}; if it is meant, add requirepeer=USER to the dsn", stranger=str(stranger))
+        raise Trouble("login", text) from None
 
 
 def _refusal(message: str, where: str) -> Trouble:
     """A failed connect as a trouble. libpq reports every address and TLS try; the last answer counts."""
     text, answered = _last_words(message)
     if re.search(_LOGIN_THERE if answered else _LOGIN_HERE, re.sub(_QUOTED, "", text), re.I):
-        return Trouble("login", f"{where} does not let heartbeat in: {text}")
+        return Trouble("login", Text("{where} does not let heartbeat in: {text}", where=where, text=text))
     if answered:
-        return Trouble("answered", f"{where} takes no connection: {text}")
-    return Trouble("connect", f"no connection to {where}: {text}")
+        return Trouble("answered", Text("{where} takes no connection: {text}", where=where, text=text))
+    return Trouble("connect", Text("no connection to {where}: {text}", where=where, text=system_words(text)))
 
 
 def _last_words(message: str) -> tuple[str, bool]:
@@ -240,11 +248,11 @@ def _parsed(dsn: str) -> dict[str, str]:
     try:
         params: dict[str, str] = psycopg2.extensions.parse_dsn(dsn)
     except psycopg2.Error:
-        raise Trouble("login", "the dsn is not a PostgreSQL connection string") from None
+        raise Trouble("login", Text("the dsn is not a PostgreSQL connection string")) from None
     if "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", "")):
-        raise Trouble("login", "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F")
+        raise Trouble("login", Text("the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F"))
     if not ports_fit(params):
-        raise Trouble("login", f"the dsn cannot be read: {PORTS}")
+        raise Trouble("login", Text("the dsn cannot be read: {ports}", ports=PORTS))
     params.setdefault("fallback_application_name", "heartbeat")
     params.setdefault("client_encoding", "UTF8")
     return params
@@ -288,7 +296,7 @@ def _where(target: Mapping[str, str], several: bool) -> str:
     host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
     number = target.get("port") or os.environ.get("PGPORT") or "5432"
     if not host or host.startswith(("/", "@")):
-        return f"{host}/.s.PGSQL.{number}" if host and several else "the local PostgreSQL socket"
+        return f"{host}/.s.PGSQL.{number}" if host and several else Text("the local PostgreSQL socket")
     return f"{host}:{number}"
 
 

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from heartbeat_cli.domain.text import Text
+
 _TRUSTED = ("root", "postgres")
 _LISTENING = "0A"
 
@@ -26,7 +28,11 @@ def of_socket(path: str) -> str | None:
         return None  # there is none: connecting says so
     if stat.S_ISLNK(found.st_mode) or found.st_uid not in _trusted():
         raise Stranger(
-            f"{path} belongs to {_name(found.st_uid) or f'uid {found.st_uid}'}, where everybody may make one"
+            Text(
+                "{path} belongs to {who}, where everybody may make one",
+                path=path,
+                who=_name(found.st_uid) or f"uid {found.st_uid}",
+            )
         )
     return _name(found.st_uid)
 

@@ -11,11 +11,11 @@ from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.reporting.summary import Summary
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views import reasons, wording
+from heartbeat_cli.views import wording
 
 _FOREIGN = 20_000  # characters of a foreign text that are looked at at all
-_REASON = 400  # of a line that is to be translated: a cut one would not be known
 _DAY = 86_400.0
 
 
@@ -44,7 +44,7 @@ class Speech(NamedTuple):
 
     def said(self, text: str | None, limit: int = 200) -> str:
         """A line of heartbeat's own (a cause, a reason) in the reader's language; what others said in it stays."""
-        return one_line(reasons.translated(self.clean(text, _REASON), self.locale), limit)
+        return self.clean(translated(text, self.locale), limit) if text else ""
 
     def name(self, id_: str) -> str:
         """What people call a component."""

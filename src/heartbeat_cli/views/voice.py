@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.plain import bounded, duration, one_line
+from heartbeat_cli.i18n import catalogs
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views import reasons
 from heartbeat_cli.views.rows import iso
 from heartbeat_cli.views.wording import local_time, word
 
@@ -43,7 +44,11 @@ class Voice(NamedTuple):
 
     def said(self, text: str, limit: int = 400) -> str:
         """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
-        return reasons.translated(self.clean(text, limit), self.locale)
+        return self.clean(translated(text, self.locale), limit)
+
+    def label(self, text: str) -> str:
+        """How a piece of evidence is called; a label of somebody else's stays."""
+        return self.clean(catalogs.word(text, self.locale), 60)
 
     def block(self, text: str, limit: int) -> str:
         """What somebody else said in several lines, its end cut. Cleaned before it is redacted, lest a secret hide

@@ -7,6 +7,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.routing import audience, may_wait, split, waits_until
 from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.store.outbox import alerts, notification_history
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
@@ -95,7 +96,10 @@ def commons(config: Config) -> Mapping[str, ChannelCommon]:
 
 def muted(alert: Alert, silence: Silence) -> Alert:
     """The alert with the reason why nobody hears of it."""
-    return alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
+    kept_back = Text("muted: silence {id} ({reason})", id=silence.id, reason=silence.reason)
+    if silence.kind == "maintenance":
+        kept_back = Text("muted: maintenance {id} ({reason})", id=silence.id, reason=silence.reason)
+    return alert._replace(reason=joined([alert.reason, kept_back]))
 
 
 def _acknowledged(db: Database, component: Component) -> bool:

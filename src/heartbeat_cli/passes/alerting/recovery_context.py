@@ -14,8 +14,18 @@ from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.recovery.brakes import Brakes
-from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
+from heartbeat_cli.domain.recovery.brakes import Brakes, of_component
+from heartbeat_cli.domain.recovery.ladder import (
+    Circumstances,
+    Decision,
+    Limits,
+    Past,
+    Word,
+    decide,
+    label,
+    taken,
+)
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import LastLook
 from heartbeat_cli.store.quorum import healers, peers
@@ -159,11 +169,11 @@ class Facts:
         settled in the store: while that is away only the one that alone may do it knows."""
         healer, here = component.common.healer, self.config.observer
         if watched_by(component, here) and not healed_by(component, here):
-            return self._orphaned(component) or f"{healer} restarts it, not this host"
+            return self._orphaned(component) or Text("{healer} restarts it, not this host", healer=healer)
         if healer == here or not plugins.looks_out(component.kind, component.settings):
             return None
         if component.id in self._shared:
-            return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
+            return Text("other hosts look at it, too, and while the store is away none knows which of them restarts it")
         return None
 
     def _orphaned(self, component: Component) -> str:
@@ -171,12 +181,20 @@ class Facts:
         gone = self._gone.get(component.id)
         if gone is None:
             return ""
-        last = "has made no pass"
+        by_hand = f"heartbeat recover --component {component.id} --force"
         if gone.since is not None:
             pattern = "%H:%M" if 0 <= self.now - gone.since < _TODAY else "%Y-%m-%d %H:%M"
-            last += f" since {wording.local_time(gone.since, self.config.timezone, pattern)}"
-        by_hand = f"heartbeat recover --component {component.id} --force"
-        return f"nobody restarts it: its healer {gone.healer} {last}; by hand: {by_hand}"
+            return Text(
+                "nobody restarts it: its healer {healer} has made no pass since {at}; by hand: {command}",
+                healer=gone.healer,
+                at=wording.local_time(gone.since, self.config.timezone, pattern),
+                command=by_hand,
+            )
+        return Text(
+            "nobody restarts it: its healer {healer} has made no pass; by hand: {command}",
+            healer=gone.healer,
+            command=by_hand,
+        )
 
     @cached_property
     def _gone(self) -> Mapping[str, Gone]:
@@ -214,7 +232,12 @@ class Due(NamedTuple):
     @property
     def reason(self) -> str:
         """Which step, and why it."""
-        return f"step {self.decision.rung + 1} of {len(self.component.plan.ladder)}: {self.decision.reason}"
+        return Text(
+            "step {n} of {total}: {what}",
+            n=self.decision.rung + 1,
+            total=len(self.component.plan.ladder),
+            what=self.decision.reason,
+        )
 
 
 class Outlook(NamedTuple):
@@ -231,8 +254,11 @@ def outlook(facts: Facts, component: Component) -> Outlook:
     steps = component.plan.ladder
     if decision.move == "run":
         facts.planned += 1  # whoever comes after is told when the host's budget will not last for it
-        return Outlook(f"next: step {decision.rung + 1} of {len(steps)}: {label(steps[decision.rung])}", False)
-    return Outlook(decision.reason.replace("{id}", component.id), decision.move == "ask")
+        step = Text(
+            "step {n} of {total}: {what}", n=decision.rung + 1, total=len(steps), what=label(steps[decision.rung])
+        )
+        return Outlook(Text("next: {step}", step=step), False)
+    return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
 
 
 def steps_in_words(component: Component) -> str:

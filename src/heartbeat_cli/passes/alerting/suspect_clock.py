@@ -7,6 +7,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.clock_trust import Suspect
 from heartbeat_cli.domain.component import Severity, goes_to
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, muted, tell_of_observer
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
@@ -18,7 +19,7 @@ from heartbeat_cli.views import wording
 def tell(db: Database, config: Config, suspect: Suspect, quiet: Iterable[Silence], now: float) -> str:
     """Notify of it, and note that; gives the reason. A silence of everything, or of this host's name, keeps it back."""
     gaps.keep_suspect(db, config.observer, suspect._replace(told=True))
-    reason = f"{suspect.reason}; until it is right nothing is pruned or closed"
+    reason = Text("{reason}; until it is right nothing is pruned or closed", reason=Text(suspect.reason))
     alert = _alert("clock_suspect", "medium", "clock_suspect", config, suspect, reason, now)
     for silence in quiet:
         if goes_to(silence.target, config.observer):

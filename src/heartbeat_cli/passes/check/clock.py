@@ -12,12 +12,13 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.clock_trust import Judgement, Suspect, differing, followed, judge, settled
 from heartbeat_cli.domain.checking.coverage import TICK, Gap, Watch, missed, watched
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import clock, gaps
 from heartbeat_cli.store.sql.database import Database
 
 _WEEK = 7 * 86_400.0
-_SETTLED = "an hour of passes agrees with it, so it is trusted"
-_RIGHT = "it agrees with the last pass and the store again"
+_SETTLED = Text("an hour of passes agrees with it, so it is trusted")
+_RIGHT = Text("it agrees with the last pass and the store again")
 
 
 def suspicion(db: Database, observer: str, now: float) -> str | None:
@@ -104,7 +105,13 @@ def _believe(
         _set_back(db, observer, own, others, trail.started, tick, jumped=True)
     gap = missed(own, observer, suspect.since, tick)
     reasons = [
-        Gap(observer, a, b, f"no pass for {duration(b - a)}, expected every {duration(tick)}") for a, b in suspect.gaps
+        Gap(
+            observer,
+            a,
+            b,
+            Text("no pass for {ended}, expected every {every}", ended=duration(b - a), every=duration(tick)),
+        )
+        for a, b in suspect.gaps
     ]
     for one in (*([gap] if gap else []), *reasons):
         gaps.note(db, one)

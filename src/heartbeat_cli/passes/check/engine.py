@@ -19,7 +19,8 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
 from heartbeat_cli.domain.checking.result import Look, Reading, unknown
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line, own_fault
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _could_not_look(look: Look, error: Exception) -> Reading:
     """Not being able to look is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
     if isinstance(error, Unobservable):
         return unknown(one_line(str(error)), look.memory)
-    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
+    return unknown(own_fault(error), look.memory)
 
 
 def _pause(attempt: int) -> float:
@@ -246,6 +247,8 @@ class _Threads:
                 break
         for one in self._asked:
             if one.component.id not in readings:
-                text = f"the look did not end within {duration(one.look.timeout)}; heartbeat went on without it"
+                text = Text(
+                    "the look did not end within {span}; heartbeat went on without it", span=duration(one.look.timeout)
+                )
                 readings[one.component.id] = unknown(text, one.look.memory)
         return readings

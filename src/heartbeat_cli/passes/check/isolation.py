@@ -9,6 +9,7 @@ from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
@@ -32,7 +33,7 @@ def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
     addresses = config.heartbeat.reference or own_references()
     if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
         return None
-    return f"this host is cut off: {', '.join(addresses)} did not answer either"
+    return Text("this host is cut off: {addresses} did not answer either", addresses=", ".join(addresses))
 
 
 def tell(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
@@ -46,7 +47,7 @@ def tell(db: Database, config: Config, at: float, cut_off: str | None, now: floa
     began = at if cut_off else float(since or at)
     preferences.put(db, name, repr(at) if cut_off else "")
     about = incident_id(observer, began)
-    reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
+    reason = cut_off or Text("remote components answer again after {max}", max=duration(max(0.0, at - began)))
     alert = Alert(
         id=f"{about}/{kind}",
         type=kind,

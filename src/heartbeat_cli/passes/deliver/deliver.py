@@ -16,6 +16,7 @@ from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.delivery import Printed, Trial
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import redirect, send
 from heartbeat_cli.passes.deliver.due import THREADS, Due
@@ -24,6 +25,7 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts, channels, outbox, outcomes, sends
 from heartbeat_cli.store.outbox.outbox import Parcel
 from heartbeat_cli.store.outbox.outcomes import Outcome
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 
 BEGINNING = 5.0  # seconds of a round in which sends are begun
@@ -123,7 +125,7 @@ class Delivering:
         late = []
         for sending in self._running.values():
             took = time.monotonic() - sending.begun
-            error = DeliveryError(f"no answer within {took:.0f} s", retryable=True, unsure=True)
+            error = DeliveryError(Text("no answer within {took:.0f} s", took=took), retryable=True, unsure=True)
             late.append((sending.parcel, Trial(took, error)))
         self._end(keep, late)
 
@@ -170,7 +172,7 @@ class Delivering:
             return
         together = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
         doubtful = self._queue.doubtful(channel.id)
-        parcel = self._queue.take(db, now, channel.id, together)
+        parcel = sentences.known(db, self._queue.take(db, now, channel.id, together), self._config.heartbeat.locale)
         if parcel is None:  # somebody else is at it
             self._stopped.add(channel.id)
             return
@@ -187,7 +189,7 @@ class Delivering:
             since = self._troubles.get(channel.id, now)
             if channel.common.fallback is None or now - since < channel.common.fallback_after:
                 return True
-            self._passing_on[channel.id] = DeliveryError("it asked to be left alone", retryable=True)
+            self._passing_on[channel.id] = DeliveryError(Text("it asked to be left alone"), retryable=True)
             return False
         rate = channel.common.rate
         if rate is None:
@@ -242,7 +244,11 @@ class Delivering:
         for (parcel, outcome), (_, trial, number) in zip(made, tries, strict=True):
             said = outcome.error
             if outcome.fate.state == "handed_over":
-                said = f"{said}; handed over to {config.channels[parcel.channel].common.fallback}"
+                said = Text(
+                    "{why}; handed over to {channel}",
+                    why=said or "",
+                    channel=config.channels[parcel.channel].common.fallback or "",
+                )
                 self._queue.read_again()
             elif outcome.error is None:
                 self._queue.read_again(parcel.channel)  # what waited behind it may go out now

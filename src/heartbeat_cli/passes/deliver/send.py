@@ -5,6 +5,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.delivery import Trial
 from heartbeat_cli.domain.alerting.message import Message
@@ -99,4 +100,4 @@ def send(channel: Channel, message: Message) -> Trial:
 
 def own_fault(error: Exception) -> DeliveryError:
     """A bug about one message or channel must not stop the others; the message stays in the outbox."""
-    return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)
+    return DeliveryError(plain.own_fault(error), retryable=True)

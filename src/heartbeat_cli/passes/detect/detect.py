@@ -11,6 +11,7 @@ from heartbeat_cli.domain.component import Component, topological, watched_by
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.passes.alerting.enqueue import listeners, post, tell
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.passes.detect.alert_context import Surroundings
@@ -185,7 +186,7 @@ class _Room:
             channels = listeners(self.db, self.config, kind, severity, component, self.now)
             if channels:
                 post(self.db, self.config, alert_id, severity, channels, self.now)
-                self.verdicts.append(Verdict(id_, "told", "the silence that kept it back is over"))
+                self.verdicts.append(Verdict(id_, "told", Text("the silence that kept it back is over")))
 
     def _tell_again(self) -> None:
         """Faults that last and that nobody has acknowledged."""
@@ -235,7 +236,7 @@ class _Room:
             component=component.id,
             at=event.at,
             incident=about,
-            reason=f"{event.reason}; {round_.words}"
+            reason=joined([event.reason, round_.words])
             if round_ and event.name in ("opened", "released")
             else event.reason,
             details=self.around.of_event(component, event, incident),

@@ -10,6 +10,7 @@ from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.domain.component import goes_to
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, muted, tell_of_observer
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
@@ -35,7 +36,7 @@ def missed(
     every = expected_every(db, config)
     if ended - begun <= silent_after(every):
         return None
-    reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
+    reason = Text("no pass for {ended}, expected every {every}", ended=duration(ended - begun), every=duration(every))
     if silent_hosts.back(db, config, watch.gap, now):
         return reason  # another host has told of it, and whoever heard that hears this
     alert = Alert(

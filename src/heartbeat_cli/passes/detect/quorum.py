@@ -18,6 +18,7 @@ from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.detection.quorum import Round, Vote, agrees, around, count, leads, observation, shown
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, tell
 from heartbeat_cli.store.history.passes import Waiting
 from heartbeat_cli.store.outbox import alerts
@@ -179,6 +180,8 @@ class Together:
             component=component.id,
             at=now,
             incident=about,
-            reason=f"{round_.good} of {len(round_.votes)} hosts see it well" if over else round_.words,
+            reason=Text("{good} of {votes} hosts see it well", good=round_.good, votes=len(round_.votes))
+            if over
+            else round_.words,
             details=details,
         )

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.alerting.routing import audience, reminder_distance, s
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, commons
 from heartbeat_cli.store.outbox import notification_history
 from heartbeat_cli.store.outbox.notification_history import Heard
@@ -58,7 +59,11 @@ def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: floa
     if now - known.last < reminder_distance(first, known.reminders):
         return
     number = known.reminders + 1
-    reason = f"reminder {number}: still in fault after {duration(now - one.incident.started)}, not acknowledged"
+    reason = Text(
+        "reminder {number}: still in fault after {now}, not acknowledged",
+        number=number,
+        now=duration(now - one.incident.started),
+    )
     alert = _alert(config, one, f"reminder-{number}", "reminder", reason, now)
     add(db, config, alert._replace(details={**alert.details, "number": number}), channels, now)
     yield one.component.id, "reminded", reason
@@ -70,7 +75,7 @@ def _escalate(db: Database, config: Config, one: Pressing, known: Heard, now: fl
     due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.down >= after}
     for after in sorted(set(due.values())):
         channels = [id_ for id_, patience in due.items() if patience == after]
-        reason = f"escalated: still in fault {duration(after)} after it was told, not acknowledged"
+        reason = Text("escalated: still in fault {after} after it was told, not acknowledged", after=duration(after))
         alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
         add(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
         yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"

@@ -9,6 +9,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.outbox import alerts
@@ -18,8 +19,8 @@ from heartbeat_cli.store.state import states
 from heartbeat_cli.views import wording
 
 _PATIENCE = 3_600.0  # seconds without a look: a configuration may have been tried out, or be at work on
-_REMOVED = "it is no longer in the configuration"
-_NOBODYS = "no host looks at it any more"
+_REMOVED = Text("it is no longer in the configuration")
+_NOBODYS = Text("no host looks at it any more")
 
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:

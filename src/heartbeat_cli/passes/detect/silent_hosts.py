@@ -15,6 +15,7 @@ from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.detection.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, listeners_of_observer, muted, post, tell_of_observer
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
@@ -33,7 +34,7 @@ def watch_over(
     watches = gaps.watches(db)
     looking = peer_liveness.looking(watches.get(config.observer), at, now)
     found: dict[str, Sight] = {}
-    decided = []
+    decided: list[tuple[str, str, str]] = []
     for host, watch in watches.items():
         if host == config.observer:
             continue
@@ -42,10 +43,10 @@ def watch_over(
         if watch.started != old.started:
             sight = Sight(watch.started, now)
             if old.told and _told_back(db, config, host, old.told, now):
-                decided.append((host, "observer_back", "it makes passes again"))
+                decided.append((host, "observer_back", Text("it makes passes again")))
         elif sight.told is not None:
             if _told_after_all(db, config, host, sight.told, quiet(), now):
-                decided.append((host, "told", "the silence that kept it back is over"))
+                decided.append((host, "told", Text("the silence that kept it back is over")))
         elif watch.regular and now - sight.since > silent_after(watch.every):
             sight = sight._replace(told=incident_id(host, watch.ended))
             if reason := _told(db, config, host, watch, sight, quiet(), now):
@@ -63,7 +64,9 @@ def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> 
 def _told(
     db: Database, config: Config, host: str, watch: Watch, sight: Sight, quiet: Iterable[Silence], now: float
 ) -> str | None:
-    lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
+    lasted = Text(
+        "no pass for {now}, expected every {every}", now=duration(now - sight.since), every=duration(watch.every)
+    )
     alert = _alert(config, "observer_silent", host, str(sight.told), now, lasted)
     text = _left_undone(db, config, host, now)
     details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
@@ -89,7 +92,7 @@ def _told_back(db: Database, config: Config, host: str, about: str, now: float) 
     heard = alerts.told(db, about)
     if not heard:
         return False
-    alert = _alert(config, "observer_back", host, about, now, "it makes passes again")
+    alert = _alert(config, "observer_back", host, about, now, Text("it makes passes again"))
     began = int(about.rpartition("@")[2]) / 1000
     return add(db, config, alert._replace(details={"kind": "observer", "started": began}), heard, now, weight="high")
 

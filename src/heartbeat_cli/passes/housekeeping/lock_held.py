@@ -13,6 +13,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts
@@ -47,9 +48,21 @@ def reason(config: Config, busy: Busy) -> str:
     """Who holds it, and for how long, in one line."""
     held, longest = duration(busy.held), duration(longest_pass(config))
     if busy.pid is None:
-        return f"some process has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+        return Text(
+            "some process has held the lock {path} for {span}; a pass takes {limit} at most",
+            path=str(busy.path),
+            span=held,
+            limit=longest,
+        )
     command = one_line(redact(_command(busy.pid), config.secrets), _COMMAND)
-    return f"process {busy.pid} ({command}) has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+    return Text(
+        "process {pid} ({command}) has held the lock {path} for {span}; a pass takes {limit} at most",
+        pid=busy.pid,
+        command=command,
+        path=str(busy.path),
+        span=held,
+        limit=longest,
+    )
 
 
 def remedy(busy: Busy) -> str:
@@ -80,7 +93,7 @@ def over(db: Database, config: Config, folder: Path, now: float) -> None:
     except (OSError, ValueError):
         return
     if heard := alerts.told(db, incident):
-        alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
+        alert = _alert("lock_free", "low", config, incident, now, Text("heartbeat runs again"))
         details = {"kind": "observer", "observer": config.observer}
         with db.transaction():
             add(db, config, alert._replace(details=details), heard, now, weight="high")

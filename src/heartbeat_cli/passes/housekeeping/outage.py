@@ -5,6 +5,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -19,13 +20,15 @@ def lasts(db: Database, config: Config, since: Degraded, now: float) -> None:
     """Tell of an outage that lasts, unless a database that is watched tells of it already. `db` is the spool."""
     if spool.passes_kept(db) < _PASSES or any(one.kind == "database" for one in states.open_incidents(db).values()):
         return
-    reason = f"{since.reason}; what is seen meanwhile is kept on this host"
+    reason = Text("{reason}; what is seen meanwhile is kept on this host", reason=Text(since.reason))
     tell_of_observer(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
 
 
 def over(db: Database, config: Config, covered: Degraded, now: float) -> None:
     """Tell of its end those who heard of its beginning. `db` is the store."""
-    reason = f"the store answers again after {duration(now - covered.started)}; what was seen meanwhile is in it"
+    reason = Text(
+        "the store answers again after {now}; what was seen meanwhile is in it", now=duration(now - covered.started)
+    )
     if heard := alerts.told(db, covered.id):
         add(db, config, _alert("store_restored", "low", config, covered, now, reason), heard, now, weight="high")
 

@@ -3,6 +3,7 @@
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import tell_of_observer
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby.restored import Rewound
@@ -18,11 +19,11 @@ def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
     if db.rows(sql, (kind, now - _SAME)):
         return
     if what.anew:
-        reason = "the store is new: what it held before is gone"
+        reason = Text("the store is new: what it held before is gone")
     elif what.at is None:
-        reason = "the store has lost records: it knows no pass of this host"
+        reason = Text("the store has lost records: it knows no pass of this host")
     else:
-        reason = f"the store has lost records: the last {duration(what.known - what.at)} are missing"
+        reason = Text("the store has lost records: the last {known} are missing", known=duration(what.known - what.at))
     alert = Alert(
         id=f"{config.observer}@{round(now * 1000)}/{kind}",
         type=kind,
@@ -31,7 +32,7 @@ def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
         component=config.observer,
         at=now,
         incident=None,
-        reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
+        reason=Text("{reason}; open faults and the messages sent were restored from this host's copy", reason=reason),
         details={"started": what.known, "cause": reason, "kind": "observer"},
     )
     tell_of_observer(db, config, alert, now)

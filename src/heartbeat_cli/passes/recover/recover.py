@@ -15,8 +15,10 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.recovery.brakes import held, of_component, unheld
 from heartbeat_cli.domain.recovery.ladder import Decision, Word, target
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due, Facts, own_ids, steps_in_words
 from heartbeat_cli.passes.recover import handoff, preconditions
 from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Climb, Ended, Proven
@@ -103,7 +105,7 @@ class _Room:
                 steps += settled
                 waiting += more
             steps += self._start(waiting, climbing, taken)
-        spent = "this pass has spent its time; the next one goes on"
+        spent = Text("this pass has spent its time; the next one goes on")
         return steps + [_about(one, "wait", spent, "time") for one in waiting]
 
     @property
@@ -125,7 +127,7 @@ class _Room:
                 taken[one.component.id] = one, attempt
                 climbing.start(one)
             else:
-                busy = "held: another heartbeat is taking a step just now"
+                busy = held(Text("another heartbeat is taking a step just now"))
                 refused.append(_about(one, "held", busy, "elsewhere"))
         return refused
 
@@ -150,7 +152,9 @@ class _Room:
                     due.append(found)
             elif self.dry:
                 steps = steps_in_words(component) or "none"
-                settled.append(Step(id_, "nothing", f"it is not in fault (its steps: {steps})", "well"))
+                settled.append(
+                    Step(id_, "nothing", Text("it is not in fault (its steps: {steps})", steps=steps), "well")
+                )
         against = {} if self.word.forced else preconditions.against(self.db, self.config, due, self.clock())
         if not self.dry:
             against |= preconditions.insisting(facts, due, against)
@@ -171,7 +175,7 @@ class _Room:
             due = Due(component, incident, decision, facts.newest(component), facts.horizon, grace, said)
             facts.planned += 1
             return due
-        reason = self._clean(decision.reason.replace("{id}", component.id))
+        reason = self._clean(of_component(decision.reason, component.id))
         if incident is not None and not self.dry:
             self._note(facts, component, incident, decision, reason)
             if decision.name in handoff.NAMES:
@@ -193,9 +197,9 @@ class _Room:
         if last.observer == self.config.observer and last.rung < len(component.plan.ladder):
             took = preconditions.took_place(component.plan.ladder[last.rung], last.started)
         found = {
-            True: ("done", "its run was cut off; the step took place all the same"),
-            False: ("lost", "its run was cut off before the step took place"),
-            None: ("cut off", "its run was cut off; nobody can tell whether the step took place"),
+            True: ("done", Text("its run was cut off; the step took place all the same")),
+            False: ("lost", Text("its run was cut off before the step took place")),
+            None: ("cut off", Text("its run was cut off; nobody can tell whether the step took place")),
         }
         outcome, detail = found[took]
         known = last._replace(outcome=outcome, detail=detail, finished=max(self.clock(), last.started))
@@ -216,7 +220,7 @@ class _Room:
     def _note(self, facts: Facts, component: Component, incident: Incident, decision: Decision, reason: str) -> None:
         """Keep why nothing is done, once an incident and reason; an objection in its last words, which are needed."""
         id_ = f"{incident.id}/held-{decision.name}"
-        known, reason = facts.attempts.get(id_), reason.removeprefix("held: ")
+        known, reason = facts.attempts.get(id_), unheld(reason)
         if decision.name not in _KEPT or (known and (decision.name != "objection" or known.detail == reason)):
             return
         now, ladder = facts.now, component.plan.ladder

@@ -23,6 +23,7 @@ from heartbeat_cli.passes.check import check
 from heartbeat_cli.store.history import gaps, passes, rollups, summary
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import unconfirmed
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import recoveries, states
@@ -83,7 +84,8 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         unconfirmed=tuple(one for one in unconfirmed.standing(db, config.components.values()) if one.since < span.end),
     )
     made = _with_what_stands(db, config, made)
-    return _with_trends(db, _with_availability(db, made, config.report.target))
+    made = _with_trends(db, _with_availability(db, made, config.report.target))
+    return sentences.known(db, made, config.heartbeat.locale)
 
 
 def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:

@@ -53,6 +53,7 @@ def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf)
 def _small_tables(db: Database, keep: Retention, now: float, looks: float, single: float) -> dict[str, int]:
     hours = hour_of(min(now - keep.rollups_days * _DAY, single))  # no hour goes before what it was made of
     incidents = now - keep.incidents_days * _DAY
+    said = int(min(incidents, looks) // _DAY) - 1
     return {
         "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
         "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
@@ -68,6 +69,7 @@ def _small_tables(db: Database, keep: Retention, now: float, looks: float, singl
         "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
         "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),
         "heartbeat_gaps": _delete(db, "heartbeat_gaps", "ended", min(incidents, hours * HOUR)),
+        "heartbeat_texts": db.run("DELETE FROM heartbeat_texts WHERE day < ?", (said,)),
         "heartbeat_degraded": _delete(db, "heartbeat_degraded", "ended", min(incidents, hours * HOUR)),
     }
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import as_json, storable
 
@@ -15,6 +16,7 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float, later: 
     """Record an alert and its notifications; False when it is there already (the same thing happened only once)."""
     alert = alert._replace(title=storable(alert.title), reason=storable(alert.reason))
     row = (*alert[:8], as_json(dict(alert.details)))
+    db.said += within(alert.details)
     added = db.run(
         f"INSERT INTO heartbeat_alert_rows ({COLUMNS}) VALUES (?, ?, ?, ?, ?, to_timestamp(?), ?, ?, ?)"
         " ON CONFLICT (alert_id) DO NOTHING",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 
@@ -24,6 +25,7 @@ _IDLE, _LEAST_IDLE = 2.0, 1.0
 _TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
 _PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
 _HISTORY = 1_073_741_824
+_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
@@ -62,6 +64,7 @@ class Database:
         self._open = False
         self.statements = 0
         self.written = 0
+        self.said: list[Text] = []  # since the transaction began
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
@@ -109,8 +112,13 @@ class Database:
         self._open = True
         try:
             yield
+            if self.said:
+                from heartbeat_cli.store.sql import sentences  # most transactions say nothing
+
+                sentences.keep(self)
             self._execute("COMMIT", ())
         except BaseException:
+            self.said = []
             self._rollback()
             raise
         finally:
@@ -138,6 +146,7 @@ class Database:
 
     def _execute(self, sql: str, params: Sequence[Any]) -> Any:
         self.statements += 1
+        self.said += [value for value in params if type(value) is Text]
         try:
             return self._cursor(sql, params)
         except self._errors as error:
@@ -279,11 +288,8 @@ def _limits(statement: float, lock: float) -> str:
     return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
 
-_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
-
-
 def marks(values: Sequence[object]) -> str:
-    """A question mark for each of the values."""
+    """A `?` for each of the values."""
     return ", ".join("?" for _ in values)
 
 

@@ -193,6 +193,9 @@ _UNOBSERVED = (
     "ALTER TABLE heartbeat_state ADD COLUMN unobserved_alert TEXT",
 )
 
+# What our sentences were made of: see sentences.py. `day` is the last one, of the epoch, on which a line was said.
+_SENTENCES = ("CREATE TABLE heartbeat_texts (line TEXT PRIMARY KEY, source TEXT NOT NULL, day INTEGER NOT NULL)",)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
@@ -201,6 +204,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _NARROW_PASSES, "postgres": _NARROW_PASSES + _NARROW_POSTGRES},
     {"sqlite": _ROUNDS, "postgres": _ROUNDS},
     {"sqlite": _UNOBSERVED, "postgres": _UNOBSERVED},
+    {"sqlite": _SENTENCES, "postgres": _SENTENCES},
 )
 
 

@@ -92,7 +92,8 @@ RECOVERIES = _table(
     "started finished verify_until verified",
 )
 BEATS = _table("heartbeat_beats", "component at event", "component at event exit_code message rid", "at")
+TEXTS = _table("heartbeat_texts", "line", "line source day")
 SILENCES = _table("heartbeat_silences", "id", "id target kind starts ends reason created_by", "starts ends")
 
 # In this order nothing arrives before what it refers to.
-ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)
+ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES, TEXTS)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, overload
 
+from heartbeat_cli.domain.text import Text
+
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
 
 
@@ -22,6 +24,8 @@ def storable(text: str | None) -> str | None:
     """The text without NUL characters, lone surrogates as `?`."""
     if text is None or (text.isascii() and "\0" not in text):
         return text
+    if isinstance(text, Text):
+        return text.mapped(storable)
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 

@@ -74,10 +74,23 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
         found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
+        found[tables.TEXTS.name] = _texts(db, found)
     return found
 
 
-_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
+def _texts(db: Database, found: Snapshot) -> list[Any]:
+    """What the lines in these rows were made of; those in an alert's details, too."""
+    from heartbeat_cli.store.sql import sentences  # of use while something is wrong
+
+    lines = {one for rows in found.values() for row in rows for one in row if isinstance(one, str)}
+    details = tables.ALERTS.columns.index("details")
+    for row in found[tables.ALERTS.name]:
+        lines.update(sentences.lines(json.loads(row[details])))
+    return sentences.rows(db, lines)
+
+
+_SELDOM = (tables.ALERTS, tables.OUTBOX, tables.SENDS, tables.TEXTS)
+_ALWAYS = tuple(table for table in tables.ALL if table not in _SELDOM)
 
 
 _TOLD = (
