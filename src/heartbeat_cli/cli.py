@@ -77,7 +77,7 @@ def run(args: list[str] | None = None) -> int:
             _into_nowhere(1)
             return _said(f"output cannot be written: {error.strerror}", _INTERNAL)
         if os.environ.get("HEARTBEAT_DEBUG"):
-            raise
+            return _traced(error, app.secrets)
         text = f"internal error: {type(error).__name__}: {error} (HEARTBEAT_DEBUG=1 shows where)"
         return _said(text, _INTERNAL, app.secrets)
 
@@ -108,13 +108,28 @@ def _said(text: str, code: int, secrets: Iterable[str] = ()) -> int:
     from heartbeat_cli.redact import redact
 
     lines = redact(text, secrets).splitlines() or [""]
+    _written(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+    return code
+
+
+def _traced(error: Exception, secrets: Iterable[str]) -> int:
+    """Show where it happened; what others said may stand in it, and secrets."""
+    import traceback
+
+    from heartbeat_cli.domain.plain import printable
+    from heartbeat_cli.redact import redact
+
+    _written([printable(redact("".join(traceback.format_exception(error)), secrets))])
+    return _INTERNAL
+
+
+def _written(lines: Iterable[str]) -> None:
     try:
         if sys.stderr is not None:
-            sys.stderr.writelines(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+            sys.stderr.writelines(lines)
             sys.stderr.flush()
     except OSError:
         _into_nowhere(2)  # the exit code has to say it all
-    return code
 
 
 def _into_nowhere(number: int) -> None:

@@ -8,25 +8,25 @@ from typing import Any
 
 from heartbeat_cli.errors import UsageError
 
-ROOMS = ("monitors", "actions", "channels")
+PACKAGES = ("monitors", "actions", "channels")
 
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
-def kinds(room: str) -> tuple[str, ...]:
+def kinds(package: str) -> tuple[str, ...]:
     """The kinds of a room (`monitors`, `actions`, `channels`), by file name, sorted."""
-    files = os.listdir(os.path.join(os.path.dirname(__file__), room))
+    files = os.listdir(os.path.join(os.path.dirname(__file__), package))
     return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
 @cache
-def load(room: str, kind: str) -> ModuleType:
+def load(package: str, kind: str) -> ModuleType:
     """The module of `kind`. Raises UsageError, naming the known ones, for any other word."""
-    if kind not in kinds(room):
-        raise UsageError(f"unknown kind {kind!r} of {room}; known: {', '.join(kinds(room))}")
-    return importlib.import_module(f"heartbeat_cli.{room}.{kind}")
+    if kind not in kinds(package):
+        raise UsageError(f"unknown kind {kind!r} of {package}; known: {', '.join(kinds(package))}")
+    return importlib.import_module(f"heartbeat_cli.{package}.{kind}")
 
 
-def looks_out(kind: str, settings: Any) -> bool:
+def uses_network(kind: str, settings: Any) -> bool:
     """Whether a component of this kind and these settings is reached over a network, by what the kind says of them
     (its optional `host_of`)."""
     from heartbeat_cli.domain.checking.isolation import is_remote

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.component import Common, Component, Plan, Rung
+from heartbeat_cli.domain.component import Common, Component, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.store.history.passes import LastLook
@@ -144,7 +144,7 @@ def test_what_counts_as_well(state: State | None, look: LastLook | None, well: b
 
 
 def test_who_is_wanted_for_an_open_incident() -> None:
-    asks = Component("a", "agent", None, plan=Plan("ask", (Rung("systemd", None),)))
+    asks = Component("a", "agent", None, plan=Plan("ask", (Step("systemd", None),)))
     one = Incident("a@1", "a", "agent", "high", "refused", 1.0, 2.0)
     tried = Attempt("t", "a@1", "a", 0, "systemd", "ann", "here", 5.0, verify_until=65.0)
 

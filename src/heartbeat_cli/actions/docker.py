@@ -1,4 +1,4 @@
-"""`docker`: bring a container back over the Docker SDK. A rung of a recovery ladder.
+"""`docker`: bring a container back over the Docker SDK. A step of a recovery ladder.
 
 `auto` does what the container needs: a paused one goes on, one that does not run is started, a running one is
 restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells. Running
@@ -22,7 +22,7 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text, joined
 
-_PROOF_SECONDS = 2.0  # kept back for the look at what came of it
+_PROOF_SECONDS = 2.0  # kept back for the check of what came of it
 _LEAST_SECONDS = 0.2
 _STOP_SECONDS = 10  # what Docker gives a container that says nothing else
 

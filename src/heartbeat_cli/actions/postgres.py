@@ -1,6 +1,6 @@
 """`postgres`: heal a running PostgreSQL from the inside, where a restart would end everybody's work.
 
-A rung of a recovery ladder. `reload` has the server read its configuration again (harmless, and the cure
+A step of a recovery ladder. `reload` has the server read its configuration again (harmless, and the cure
 for a bad `pg_hba.conf` or limit that was corrected on disk). `terminate_idle` ends sessions that sit idle
 inside a transaction; `terminate_blockers` ends sessions that keep others waiting for a lock and wait for
 none themselves.
@@ -58,7 +58,7 @@ WITH waiting AS (
 
 
 class Settings(NamedTuple):
-    """Keys of a `postgres` rung.
+    """Keys of a `postgres` step.
 
     dsn: PostgreSQL connection string; best as `env:NAME` or `file:PATH`
     do: reload (read the configuration again), terminate_idle (end sessions idle in a transaction) or

@@ -64,7 +64,11 @@ class App:
 
     @contextmanager
     def configured_store(self) -> Iterator[Any]:
-        """The store that the configuration names and nothing in its place."""
+        """The store that the configuration names and nothing in its place. Raises HeartbeatError when another user
+        could change what this host keeps beside it."""
+        from heartbeat_cli.config import places
+
+        places.require_ours(self.config)
         db = self._open(self.config.store)
         try:
             yield db
@@ -144,13 +148,13 @@ class App:
 
         detect.detect(db, self.config, self.now())
         if covered is not None:
-            outage.over(db, self.config, covered, self.now())
+            outage.notify_end(db, self.config, covered, self.now())
 
     def _rewound(self, db: Any, what: Any) -> None:
         """The store knew less than this host, and has just been brought up to that."""
         from heartbeat_cli.passes.housekeeping import rewound
 
-        rewound.tell(db, self.config, what, self.now())
+        rewound.notify(db, self.config, what, self.now())
 
     @contextmanager
     def working_store(self, wait: float = 10.0) -> Iterator[Any]:

@@ -67,7 +67,7 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
-    keeper.do(lambda db: lock_held.over(db, app.config, places.own(app.config), app.now()), app.now())
+    keeper.do(lambda db: lock_held.notify_end(db, app.config, places.own(app.config), app.now()), app.now())
 
 
 def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
@@ -88,15 +88,15 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     from heartbeat_cli.passes.housekeeping import outage, tidy
 
     config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.see(db, config, now(), prepare=to_prepare(config)), now())
+    seen = keeper.do(lambda db: check.take(db, config, now(), prepare=to_prepare(config)), now())
     tell(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
         with db.transaction():  # a pass that the store has taken is judged, or the spool would go on without it
-            check.keep(db, config, seen)
+            check.save(db, config, seen)
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
-                outage.lasts(db, config, keeper.degraded, now())
+                outage.notify(db, config, keeper.degraded, now())
             keeper.prepare_mirror(db, now())
         return found
 
@@ -164,7 +164,7 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
         keeper.note(lambda db: recoveries.save(db, attempt), app.now())
 
     before = keeper.db, keeper.db.written
-    steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
+    steps = keeper.do(lambda db: recover.recover(db, app.config, save=keep), app.now())
     for step in steps:
         tell(line(step))
     return before != (keeper.db, keeper.db.written)

@@ -71,10 +71,10 @@ def _keep(
     app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
 ) -> None:
     """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
-    from heartbeat_cli.domain.alerting.delivery import Fate
+    from heartbeat_cli.domain.alerting.delivery import Decision
     from heartbeat_cli.store.outbox import outcomes, trials
 
-    outcome = outcomes.Outcome(app.now(), app.config.observer, Fate(state), error, note, took)
+    outcome = outcomes.Outcome(app.now(), app.config.observer, Decision(state), error, note, took)
     try:
         with app.steering_store() as db:
             trials.keep(db, alert, channel, outcome)

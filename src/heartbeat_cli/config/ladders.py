@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 from heartbeat_cli import plugins
 from heartbeat_cli.config.sections import check_values
 from heartbeat_cli.config.settings import Problems, build, check, nearest, of_kind, shown
-from heartbeat_cli.domain.component import Guard, Mode, Plan, Rung, Then
+from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -84,7 +84,7 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
     return "off"
 
 
-def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
     """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
     folder. Their types are right, as are those of the settings that fill them; what was filled in is judged."""
     rungs = []
@@ -100,7 +100,7 @@ def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems:
         module = plugins.load("actions", action)
         settings = module.Settings(**filled)
         check(module, settings, scope.where, problems)
-        rungs.append(Rung(action, settings))
+        rungs.append(Step(action, settings))
     return tuple(rungs)
 
 
@@ -111,7 +111,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 
-def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Step, ...]:
     if not isinstance(own, list):
         problems.add(f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {shown(own)}")
         return ()
@@ -119,7 +119,7 @@ def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
     return tuple(rung for rung in rungs if rung is not None)
 
 
-def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:
+def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Step | None:
     """A rung a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
@@ -127,7 +127,7 @@ def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung 
     return _rung(_fill_id(table, scope.component), where, scope, problems)
 
 
-def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
+def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
     """A rung of a ladder, its action known and its folder filled in."""
     action = table["action"]
     if action not in plugins.kinds("actions"):
@@ -152,7 +152,7 @@ def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problem
     return Guard(busy, drain, keys.busy_wait, keys.busy_then) if busy or drain else None
 
 
-def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Rung | None:
+def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Step | None:
     """What `busy` or `drain` calls: a table with `url` is an `http` rung, one with `command` a `command` rung. What
     stands there is not shown in an error, since a URL may be a secret."""
     if key not in value:
@@ -174,10 +174,10 @@ def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problem
     return _typed(action, {"method": method, **filled} if action == "http" else filled, where, problems)
 
 
-def _typed(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Rung | None:
+def _typed(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Step | None:
     """A rung with its settings; None when they are wrong or hold a reference that leads nowhere just now."""
     settings, broken = of_kind(plugins.load("actions", action), table, where, problems)
-    return None if settings is None or broken else Rung(action, settings)
+    return None if settings is None or broken else Step(action, settings)
 
 
 def _fill(text: str, scope: Scope) -> Any:

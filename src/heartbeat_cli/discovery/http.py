@@ -1,4 +1,4 @@
-"""HTTP health addresses on this host: what listens, asked for its health. For `discovery.py`.
+"""HTTP health addresses on this host: what listens, asked for its health. For `discover.py`.
 
 Only ports that listen on loopback or on every address are asked, a bounded number of them, and none that is known to
 speak something else: a GET in the wrong place fills logs, or worse, is printed.

@@ -1,6 +1,6 @@
-"""From what libcurl says about a failed transfer to a `Fault` in plain words, for `wire_transfer.py`. Pure.
+"""From what libcurl says about a failed transfer to a `Fault` in plain words, for `transfer.py`. Pure.
 
-Kinds `other` and `forbidden` mean that heartbeat itself could not look (a bad URL in the config, a file or
+Kinds `other` and `forbidden` mean that heartbeat itself could not check (a bad URL in the config, a file or
 socket it may not open, no time left); every other kind says something about the target.
 """
 
@@ -14,7 +14,7 @@ from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 
 
-class Facts(NamedTuple):
+class TransferState(NamedTuple):
     """How far a transfer got. `code` is libcurl's result, `said` its text; moments are 0 when not reached."""
 
     code: int
@@ -35,95 +35,95 @@ def plain(text: str) -> str:
     return one_line(text, 200)
 
 
-def fault_of(facts: Facts) -> Fault:
+def fault_of(state: TransferState) -> Fault:
     """The fault for a transfer that libcurl ended with an error code."""
-    explain = _BY_CODE.get(facts.code)
+    explain = _BY_CODE.get(state.code)
     if explain is not None:
-        return explain(facts)
-    if facts.code in _TLS_CODES:
-        return Fault("tls", _tls(facts.said, facts.place))
+        return explain(state)
+    if state.code in _TLS_CODES:
+        return Fault("tls", _tls(state.said, state.place))
     return Fault(
-        "other", Text("the exchange failed: {said} (libcurl error {code})", said=plain(facts.said), code=facts.code)
+        "other", Text("the exchange failed: {said} (libcurl error {code})", said=plain(state.said), code=state.code)
     )
 
 
-def _timeout(facts: Facts) -> Fault:
-    within = Text("within {limit:.1f} s", limit=facts.limit)
-    if not facts.unix_socket and not facts.resolved:
+def _timeout(state: TransferState) -> Fault:
+    within = Text("within {limit:.1f} s", limit=state.limit)
+    if not state.unix_socket and not state.resolved:
         return Fault(
             "dns",
             Text(
                 "cannot resolve host {host}: no answer from name service {within}",
-                host=_host(facts.place),
+                host=_host(state.place),
                 within=within,
             ),
         )
-    if not facts.connected:
-        return Fault("timeout", Text("no connection to {place} {within}", place=facts.place, within=within))
-    if facts.scheme == "https" and not facts.tls_done:
+    if not state.connected:
+        return Fault("timeout", Text("no connection to {place} {within}", place=state.place, within=within))
+    if state.scheme == "https" and not state.tls_done:
         return Fault(
             "timeout",
-            Text("connected to {place}, but TLS was not agreed on {within}", place=facts.place, within=within),
+            Text("connected to {place}, but TLS was not agreed on {within}", place=state.place, within=within),
         )
-    if not facts.received:
+    if not state.received:
         return Fault(
             "timeout", Text("no answer {within} (connected, sent the request, not one line came back)", within=within)
         )
-    return Fault("timeout", Text("stopped answering: {n} bytes in {limit:.1f} s", n=facts.received, limit=facts.limit))
+    return Fault("timeout", Text("stopped answering: {n} bytes in {limit:.1f} s", n=state.received, limit=state.limit))
 
 
-def _connect(facts: Facts) -> Fault:
-    place, number = facts.place, facts.os_error
-    if facts.unix_socket and number == errno.ENOENT:
+def _connect(state: TransferState) -> Fault:
+    place, number = state.place, state.os_error
+    if state.unix_socket and number == errno.ENOENT:
         return Fault("connect", Text("no socket at {place}", place=place))
-    if facts.unix_socket and number in (errno.EACCES, errno.EPERM):
+    if state.unix_socket and number in (errno.EACCES, errno.EPERM):
         return Fault("forbidden", Text("no permission to open {place}", place=place))
-    if facts.unix_socket and number == errno.ECONNREFUSED:
+    if state.unix_socket and number == errno.ECONNREFUSED:
         return Fault("connect", Text("nobody listens on {place}", place=place))
     if number == errno.ECONNREFUSED:
         return Fault("connect", Text("connection refused by {place}", place=place))
-    reason = system_words(os.strerror(number)) if number else plain(facts.said)
+    reason = system_words(os.strerror(number)) if number else plain(state.said)
     return Fault("connect", Text("cannot connect to {place}: {reason}", place=place, reason=reason))
 
 
-def _unsupported(facts: Facts) -> Fault:
-    if facts.connected:
-        return Fault("protocol", Text("{place} answers, but not in HTTP", place=facts.place))
-    return Fault("other", Text("not an http or https address: {said}", said=plain(facts.said)))
+def _unsupported(state: TransferState) -> Fault:
+    if state.connected:
+        return Fault("protocol", Text("{place} answers, but not in HTTP", place=state.place))
+    return Fault("other", Text("not an http or https address: {said}", said=plain(state.said)))
 
 
-def _resolve(facts: Facts) -> Fault:
-    if facts.unix_socket:
-        return Fault("other", Text("cannot use the socket: {said}", said=plain(facts.said)))
-    return Fault("dns", Text("cannot resolve host {host}", host=_host(facts.place)))
+def _resolve(state: TransferState) -> Fault:
+    if state.unix_socket:
+        return Fault("other", Text("cannot use the socket: {said}", said=plain(state.said)))
+    return Fault("dns", Text("cannot resolve host {host}", host=_host(state.place)))
 
 
-def _received(facts: Facts) -> Fault:
+def _received(state: TransferState) -> Fault:
     """Receive errors cover a reset as well as headers that libcurl itself refuses to go on with."""
-    said = facts.said.lower()
+    said = state.said.lower()
     if "too large" in said:
-        return Fault("too_large", Text("the headers are too large: {said}", said=plain(facts.said)))
+        return Fault("too_large", Text("the headers are too large: {said}", said=plain(state.said)))
     if "chunk" in said or "hexadecimal" in said:
-        return Fault("protocol", Text("{place} sends broken chunks: {said}", place=facts.place, said=plain(facts.said)))
-    return _broken(facts)
+        return Fault("protocol", Text("{place} sends broken chunks: {said}", place=state.place, said=plain(state.said)))
+    return _broken(state)
 
 
-def _broken(facts: Facts) -> Fault:
-    if facts.received:
+def _broken(state: TransferState) -> Fault:
+    if state.received:
         return Fault(
             "reset",
-            Text("{place} broke off in mid-answer, after {received} bytes", place=facts.place, received=facts.received),
+            Text("{place} broke off in mid-answer, after {received} bytes", place=state.place, received=state.received),
         )
-    return Fault("reset", Text("{place} closed the connection without an answer", place=facts.place))
+    return Fault("reset", Text("{place} closed the connection without an answer", place=state.place))
 
 
-def _handshake(facts: Facts) -> Fault:
-    said = facts.said.lower()
+def _handshake(state: TransferState) -> Fault:
+    said = state.said.lower()
     if "wrong version number" in said or "packet length too long" in said or "record layer failure" in said:
-        return Fault("tls", Text("{place} does not speak TLS (is it http instead of https?)", place=facts.place))
+        return Fault("tls", Text("{place} does not speak TLS (is it http instead of https?)", place=state.place))
     if any(word in said for word in _CLOSED_WORDS):
-        return Fault("reset", Text("{place} closed the connection during the TLS handshake", place=facts.place))
-    return Fault("tls", _tls(facts.said, facts.place))
+        return Fault("reset", Text("{place} closed the connection during the TLS handshake", place=state.place))
+    return Fault("tls", _tls(state.said, state.place))
 
 
 # The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
@@ -157,13 +157,13 @@ def _host(place: str) -> str:
     return place.rpartition(":")[0] or place
 
 
-def _always(kind: FaultKind, text: Text) -> Callable[[Facts], Fault]:
-    return lambda facts: Fault(kind, text.with_values(place=facts.place, said=plain(facts.said)))
+def _always(kind: FaultKind, text: Text) -> Callable[[TransferState], Fault]:
+    return lambda state: Fault(kind, text.with_values(place=state.place, said=plain(state.said)))
 
 
 # libcurl's numbers are part of its frozen ABI; pycurl has names for some of them only.
 _TLS_CODES = frozenset({53, 54, 59, 60, 64, 66, 80, 83, 90, 91, 98})
-_BY_CODE: dict[int, Callable[[Facts], Fault]] = {
+_BY_CODE: dict[int, Callable[[TransferState], Fault]] = {
     1: _unsupported,
     3: _always("other", Text("not a usable URL: {said}")),
     6: _resolve,

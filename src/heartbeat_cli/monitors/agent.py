@@ -1,10 +1,10 @@
 """Kind `agent`: an AI agent (or anything else) with an HTTP health address.
 
-`engine.py` sends what `request` builds and gives what came back to `read`. The look is judged in this order:
+`engine.py` sends what `request` builds and gives what came back to `read`. The check is judged in this order:
   error      nothing complete came back: refused, timed out, reset, TLS trouble, redirects without end …
   unhealthy  the status code is not in `accept`, or the body says so or does not hold what it must
   degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
-  unknown    heartbeat could not look: its own CA file is unreadable, the URL unusable, the pattern too slow
+  unknown    heartbeat could not check: its own CA file is unreadable, the URL unusable, the pattern too slow
 
 With `expect = "auto"` a body like {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
 other body leaves the judgement to the status code. Prefer `json` or `contains` to `regex`: a pattern is
@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
 from heartbeat_cli.domain.text import Text, joined
@@ -83,7 +83,7 @@ class Settings(NamedTuple):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The host that a look must reach."""
+    """The host that a check must reach."""
     from urllib.parse import urlsplit
 
     return urlsplit(settings.url).hostname
@@ -148,7 +148,7 @@ def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def request(settings: Settings, look: Look) -> Request:
+def request(settings: Settings, context: CheckContext) -> Request:
     """The exchange to make."""
     headers = tuple(settings.headers.items()) if settings.headers else ()
     if settings.body is not None and "content-type" not in {name.lower() for name, _ in headers}:
@@ -174,9 +174,9 @@ class _Verdict(NamedTuple):
     why: str | None = None
 
 
-def read(settings: Settings, response: Response, look: Look) -> Reading:
+def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
-    metrics, evidence = _metrics(response, look), _evidence(response)
+    metrics, evidence = _metrics(response, context), _evidence(response)
     fault = response.fault
     if fault is not None and fault.kind in ("forbidden", "other"):
         raise Unobservable(fault.text)
@@ -184,14 +184,13 @@ def read(settings: Settings, response: Response, look: Look) -> Reading:
         return Reading("error", None, fault.text, metrics, evidence)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
-    verdict = _with_certificate(verdict, settings, response, look)
+    verdict = _with_certificate(verdict, settings, response, context)
     return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence)
 
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        name = _NAMES.get(response.status)
-        line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
+        line = f"HTTP {response.status} {_NAMES.get(response.status, '')}".rstrip()
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
     if settings.expect == "auto":
@@ -216,10 +215,8 @@ def _judge_auto(text: str) -> _Verdict:
 def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
     document = health_body.parse(text)
     if document is health_body.MISSING:
-        line = Text("the answer is not JSON")
-        if response.truncated:
-            line = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
-        return _Verdict("unhealthy", line)
+        cut = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
+        return _Verdict("unhealthy", cut if response.truncated else Text("the answer is not JSON"))
     path = settings.json_path or ""
     value: Any = health_body.at_path(document, path)
     if value is health_body.MISSING:
@@ -228,10 +225,8 @@ def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
     if settings.equals is not None:
         if health_body.as_text(value) == settings.equals:
             return _Verdict("healthy")
-        wanted = _quoted(settings.equals)
-        return _Verdict(
-            "unhealthy", Text("{path} is {value}, expected {wanted}", path=path, value=shown, wanted=wanted)
-        )
+        line = Text("{path} is {value}, expected {wanted}", path=path, value=shown, wanted=_quoted(settings.equals))
+        return _Verdict("unhealthy", line)
     opinion = health_body.judge_word(value) or "unhealthy"
     return _Verdict(opinion, None if opinion == "healthy" else Text("{path} is {value}", path=path, value=shown))
 
@@ -245,23 +240,22 @@ def _matches(pattern: str, text: str) -> bool:
         raise Unobservable(Text("the pattern takes too long on this answer; use a simpler one, or contains")) from None
 
 
-def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, look: Look) -> _Verdict:
-    days = _days_left(response, look)
+def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, context: CheckContext) -> _Verdict:
+    days = _days_left(response, context)
     if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
         return verdict
-    line = Text("TLS certificate ends in {days:.1f} days", days=days)
-    if days < 0:
-        line = Text("TLS certificate ended {days:.1f} days ago", days=-days)
+    ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
+    line = ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
     return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line)
 
 
-def _days_left(response: Response, look: Look) -> float | None:
+def _days_left(response: Response, context: CheckContext) -> float | None:
     expires = response.certificate_expires
-    return None if expires is None else (expires - look.now) / _DAY
+    return None if expires is None else (expires - context.now) / _DAY
 
 
 def _accepted(status: int, accept: tuple[str, ...]) -> bool:
-    for code in accept:  # noqa: SIM110 - any() takes twice as long, and every look comes by here
+    for code in accept:  # noqa: SIM110 - any() takes twice as long, and every check comes by here
         if status in _span(code):
             return True
     return False
@@ -279,7 +273,7 @@ def _span(code: str) -> range:
     return range(int(low), int(high or low) + 1)
 
 
-def _metrics(response: Response, look: Look) -> tuple[Metric, ...]:
+def _metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:
     """Each phase's own share of the time, and the days the certificate has left."""
     metrics, since = [], 0.0
     for phase in ("dns", "connect", "tls", "first_byte"):
@@ -287,7 +281,7 @@ def _metrics(response: Response, look: Look) -> tuple[Metric, ...]:
         if moment is not None:
             metrics.append(Metric(f"{phase}_seconds", max(0.0, moment - since), metadata=_SECONDS))
             since = moment
-    days = _days_left(response, look)
+    days = _days_left(response, context)
     if days is not None:
         metrics.append(Metric("certificate_days_left", days, metadata={"unit": "d"}))
     return tuple(metrics)

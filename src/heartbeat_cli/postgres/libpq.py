@@ -3,7 +3,7 @@
 The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
 libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
 accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
-poll(2) until a monotonic deadline, and what a server sends is bounded (`libpq_line.py`). Only a name that the resolver
+poll(2) until a monotonic deadline, and what a server sends is bounded (`guarded.py`). Only a name that the resolver
 is slow to answer blocks past it.
 
 Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port, system_words
 from heartbeat_cli.domain.text import Text, joined
-from heartbeat_cli.postgres.guarded import Line, Overrun
+from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun
 from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Session:
     """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
     server may send for one `execute`."""
 
-    def __init__(self, line: Line, where: str, secrets: Sequence[str]) -> None:
+    def __init__(self, line: BoundedConnection, where: str, secrets: Sequence[str]) -> None:
         self._line = line
         self._connection = line.connection
         self.most = _MOST
@@ -112,13 +112,13 @@ class Session:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError as error:
-            text = Text("{where} sent text that is not {encoding}", where=self.where, encoding=error.encoding)
-            raise Trouble("answered", text) from None
+            raise Trouble(
+                "answered", Text("{where} sent no {code} text", where=self.where, code=error.encoding)
+            ) from None
         except driver().Error as error:
             raise self._trouble(error) from None
         except (ValueError, ArithmeticError, RecursionError) as error:
-            name = type(error).__name__
-            text = Text("{where} sent a value that cannot be read ({name})", where=self.where, name=name)
+            text = Text("{where} sent a value that cannot be read ({why})", where=self.where, why=type(error).__name__)
             raise Trouble("answered", text) from None
 
     def execute(
@@ -130,15 +130,11 @@ class Session:
             cursor = self._connection.cursor()
             cursor.execute(sql, values)
             if not self._line.wait(deadline, self.most):
-                span = duration(deadline - begun)
-                text = Text("{where} took longer than {span} for a query", where=self.where, span=span)
+                text = Text("{where} took longer than {t} for a query", where=self.where, t=duration(deadline - begun))
                 raise Trouble("timeout", text)
-            del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
-        except Overrun:
-            self.close()
-            text = Text("{where} sent more than {n:,} bytes for one query", where=self.where, n=self.most)
-            raise Trouble("answered", text) from None
-        except driver().Error as error:
+            if cursor.description is None or cursor.rowcount < 1:
+                self._line.count_as_rowless()
+        except (Overrun, driver().Error) as error:
             raise self._trouble(error) from None
         return cursor
 
@@ -157,6 +153,9 @@ class Session:
         return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
 
     def _trouble(self, error: Any) -> Trouble:
+        if self._line.overrun:  # just now, or before
+            self.close()
+            return Trouble("answered", Text("{where} sent more than {what}", where=self.where, what=self._line.overrun))
         if error.pgcode is None:
             said = _scrubbed(_last_words(str(error))[0], self._secrets)
             return Trouble("connect", Text("the connection to {where} broke: {said}", where=self.where, said=said))
@@ -197,15 +196,13 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     if target.get("host", "").startswith("/") and "requirepeer" not in target:
         _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
     try:
-        line = Line(psycopg2.connect(**target, async_=True))
+        line = BoundedConnection(psycopg2.connect(**target, async_=True))
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
-        text = Text("{where} did not answer within {span}", where=where, span=duration(deadline - begun))
-        trouble = Trouble("timeout", text)
-    except Overrun:
-        most = _MOST_CONNECTING
-        text = Text("{where} sent more than {n:,} bytes before it let anybody in", where=where, n=most)
-        trouble = Trouble("answered", text)
+        said = Text("{where} did not answer within {t}", where=where, t=duration(deadline - begun))
+        trouble = Trouble("timeout", said)
+    except Overrun as overrun:
+        trouble = Trouble("answered", Text("{where} sent more than {what}", where=where, what=str(overrun)))
     except psycopg2.Error as error:
         trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
     if line is not None:
@@ -220,8 +217,8 @@ def _check_owner(path: str) -> None:
     try:
         peers.of_socket(path)
     except peers.Stranger as stranger:
-        text = Text("{stranger}; if it is meant, add requirepeer=USER to the dsn", stranger=str(stranger))
-        raise Trouble("login", text) from None
+        meant = Text("if it is meant, add requirepeer=USER to the dsn")
+        raise Trouble("login", joined([str(stranger), meant])) from None
 
 
 def _refusal(message: str, where: str) -> Trouble:
@@ -262,10 +259,9 @@ def parameters(dsn: str) -> Mapping[str, str]:
     """The DSN by keyword; nothing where it cannot be read."""
     psycopg2 = driver()
     try:
-        found: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+        return dict(psycopg2.extensions.parse_dsn(dsn))
     except psycopg2.Error:
         return {}
-    return found
 
 
 def ports_fit(params: Mapping[str, str]) -> bool:
@@ -295,9 +291,9 @@ def _targets(params: dict[str, str]) -> list[dict[str, str]]:
 def _where(target: Mapping[str, str], several: bool) -> str:
     host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
     number = target.get("port") or os.environ.get("PGPORT") or "5432"
-    if not host or host.startswith(("/", "@")):
-        return f"{host}/.s.PGSQL.{number}" if host and several else Text("the local PostgreSQL socket")
-    return f"{host}:{number}"
+    if host and not host.startswith(("/", "@")):
+        return f"{host}:{number}"
+    return f"{host}/.s.PGSQL.{number}" if host and several else Text("the local PostgreSQL socket")
 
 
 def _scrubbed(text: str, secrets: Sequence[str], keep_lines: bool = False) -> str:

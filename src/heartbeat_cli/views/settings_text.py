@@ -8,6 +8,7 @@ from heartbeat_cli.config.settings import key_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
+from heartbeat_cli.domain.plain import UNSEEN
 from heartbeat_cli.redact import BLOT, is_secret, redact
 
 _Tree = dict[str, Any]
@@ -57,7 +58,7 @@ def _component(component: Component, config: Config) -> _Tree:
 
 
 def _recovery(plan: Plan, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    ladder = [{"action": step.action, **_plain(step.settings, config)} for step in plan.ladder]
     limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
     found: _Tree = {
         "mode": plan.mode,
@@ -115,8 +116,9 @@ def literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         import json
+        import re
 
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return re.sub(UNSEEN, lambda one: f"\\U{ord(one[0]):08x}", json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(k)} = {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -33,7 +33,7 @@ from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import healers, observers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
-from heartbeat_cli.store.state import silences, states
+from heartbeat_cli.store.state import recoveries, silences, states
 
 _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
@@ -151,7 +151,7 @@ def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
 
 def attempts(db: Database) -> dict[str, list[Attempt]]:
     """What recovery did about the open incidents, oldest first, by incident."""
-    columns = ", ".join(f"r.{name}" for name in Attempt._fields)
+    columns = ", ".join(f"r.{name}" for name in recoveries.COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
         " AND r.incident = i.id WHERE i.ended IS NULL ORDER BY r.started, r.id"

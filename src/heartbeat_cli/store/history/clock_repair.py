@@ -16,6 +16,7 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.dialects import worded
 from heartbeat_cli.store.sql.identity import LOCAL
 from heartbeat_cli.store.sql.partitions import ensure_day
+from heartbeat_cli.store.sql.text import number, understood
 
 _DAY = 86_400
 _DAYS = 400  # that partitions are made for at most
@@ -115,14 +116,18 @@ def _move_passes(db: Database, mine: _Mine, span: Span, by: float) -> None:
 
 
 def _note_moved(db: Database, observer: str, spans: list[Span]) -> None:
-    before = json.loads(preferences.get(db, _NOTE + observer) or "[]")
+    before = understood(preferences.get(db, _NOTE + observer), _pairs) or []
     preferences.put(db, _NOTE + observer, json.dumps([*before, *spans][-_NOTED:]))
 
 
 def was_moved(db: Database, observer: str, started: float) -> bool:
     """Whether a pass of this observer that is not there any more was moved away from that moment."""
-    spans = json.loads(preferences.get(db, _NOTE + observer) or "[]")
+    spans = understood(preferences.get(db, _NOTE + observer), _pairs) or []
     return any(first <= started <= last for first, last in spans)
+
+
+def _pairs(stored: list[Any]) -> list[tuple[float, float]]:
+    return [(number(first), number(last)) for first, last in stored]
 
 
 def marks(db: Database, now: float) -> None:

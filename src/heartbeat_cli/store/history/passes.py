@@ -3,7 +3,6 @@
 A pass row and its heartbeats share a transaction; `detect` marks the pass in the transaction that moves the counters.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database, marks
 from heartbeat_cli.store.sql.partitions import ensure_day
-from heartbeat_cli.store.sql.text import as_json, storable
+from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
 SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
@@ -37,8 +36,7 @@ class LastLook(NamedTuple):
     @property
     def evidence(self) -> Mapping[str, str]:
         """Read when it is wanted: of a thousand looks few are told of."""
-        found: Mapping[str, str] = json.loads(self.written)
-        return found
+        return understood(self.written, dict) or {}
 
 
 class Remembered(NamedTuple):
@@ -239,7 +237,8 @@ def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]
 def remembered(db: Database, observer: str) -> dict[str, Remembered]:
     """What this observer's last look at each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
-    return {component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
+    read = {text: understood(text, dict) or {} for _, _, text in rows if text != "{}"}
+    return {component: Remembered(at, read.get(memory, {})) for component, at, memory in rows}
 
 
 def waiting(db: Database, observer: str) -> list[Waiting]:

@@ -19,6 +19,7 @@ from heartbeat_cli.domain.reporting.summary import Tally
 from heartbeat_cli.store.history import spans
 from heartbeat_cli.store.sql import locks, preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 
 _FORGOTTEN = "forgotten/hours"  # the first hour whose single looks are kept, among the settings
 _COUNTS = ", ".join(STATUSES)
@@ -130,7 +131,7 @@ def _median_us(one: Tally) -> int | None:
 
 def forgotten(db: Database) -> int:
     """The first hour whose single looks are still kept."""
-    return int(preferences.get(db, _FORGOTTEN) or 0)
+    return int(understood(preferences.get(db, _FORGOTTEN), number) or 0)
 
 
 def forget(db: Database, hour: int) -> None:

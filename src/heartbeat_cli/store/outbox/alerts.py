@@ -1,12 +1,11 @@
 """Alerts and who is to hear of them: written with what caused them, read back with how that went."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
 from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database, Row
-from heartbeat_cli.store.sql.text import as_json, storable
+from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 COLUMNS = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
 _AT_ONCE: Mapping[str, float] = {}
@@ -139,7 +138,7 @@ def told_the_end(db: Database, alert_id: str) -> set[str]:
 
 
 def as_alert(row: Row) -> Alert:
-    return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]))
+    return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], understood(row[8], dict) or {})
 
 
 def is_waiting(db: Database) -> bool:

@@ -4,13 +4,14 @@ one that was removed from the configuration."""
 import json
 import os
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts, outbox
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.text import number, understood
 from heartbeat_cli.store.standby import spool
 
 GONE = "the channel is no longer in the configuration"
@@ -50,12 +51,18 @@ def remembered(db: Database, now: float) -> Remembered:
     """Read the pauses and the channels of each configuration."""
     sql = "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ?"
     rows: dict[str, str] = dict(db.rows(sql, (_PAUSE + "%", _OF_HOST + "%")))
-    pauses = {name.removeprefix(_PAUSE): float(text) for name, text in rows.items() if name.startswith(_PAUSE)}
-    known = [json.loads(text) for name, text in rows.items() if name.startswith(_OF_HOST)]
+    paused = {name.removeprefix(_PAUSE): text for name, text in rows.items() if name.startswith(_PAUSE)}
+    pauses = {channel: understood(text, number) or 0.0 for channel, text in paused.items()}
+    known = [understood(text, _has) for name, text in rows.items() if name.startswith(_OF_HOST)]
     return Remembered(
         {channel: until for channel, until in pauses.items() if now < until <= now + _LONGEST},
-        [Has(host, source, frozenset(names)) for host, source, names in known],
+        [one for one in known if one is not None],
     )
+
+
+def _has(stored: list[Any]) -> Has | None:
+    host, source, names = stored
+    return Has(str(host), str(source), frozenset(map(str, names)))
 
 
 def pause(db: Database, channel: str, until: float) -> None:

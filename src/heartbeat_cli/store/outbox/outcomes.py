@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from heartbeat_cli.domain.alerting.delivery import Fate
+from heartbeat_cli.domain.alerting.delivery import Decision
 from heartbeat_cli.store.outbox import alerts, channels
 from heartbeat_cli.store.outbox.outbox import Parcel
 from heartbeat_cli.store.sql.database import Database, marks
@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
 
     at: float
     observer: str
-    fate: Fate
+    decision: Decision
     error: str | None
     note: str | None
     took: float
@@ -34,10 +34,10 @@ def settle(db: Database, parcel: Parcel, outcome: Outcome) -> None:
         _record(db, parcel, outcome)
         if outcome.pause is not None:
             channels.pause(db, parcel.channel, outcome.pause)
-        if outcome.fate.state == "handed_over":
+        if outcome.decision.state == "handed_over":
             _hand_over(db, parcel, outcome)
         else:
-            _mark(db, [one.id for one in parcel.notifications], parcel, outcome, outcome.fate.state)
+            _mark(db, [one.id for one in parcel.notifications], parcel, outcome, outcome.decision.state)
 
 
 def settle_all(db: Database, ended: Sequence[tuple[Parcel, Outcome]]) -> None:
@@ -48,7 +48,7 @@ def settle_all(db: Database, ended: Sequence[tuple[Parcel, Outcome]]) -> None:
 
 
 def _record(db: Database, parcel: Parcel, outcome: Outcome) -> None:
-    state = "retry" if outcome.fate.state == "waiting" else outcome.fate.state
+    state = "retry" if outcome.decision.state == "waiting" else outcome.decision.state
     where, many = (outcome.at, outcome.observer, parcel.channel), len(parcel.notifications)
     how = state, _kept(outcome.error), _kept(outcome.note), round(outcome.took * 1_000_000)
     db.insert(
@@ -72,13 +72,13 @@ def _mark(db: Database, ids: Sequence[str], parcel: Parcel, outcome: Outcome, st
             (state, outcome.at if state == "sent" else None, parcel.batch, _kept(outcome.note), *ids),
         )
         return
-    fate = outcome.fate
-    batch = parcel.batch if fate.together or parcel.again else None
+    decision = outcome.decision
+    batch = parcel.batch if decision.same_batch or parcel.again else None
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
         " attempts = attempts + 1, batch = ?, lease_until = NULL, last_error = ?,"
         f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({these}) AND state = 'waiting'",
-        (state, fate.next_try, batch, storable(outcome.error or ""), outcome.at, *ids),
+        (state, decision.next_try, batch, storable(outcome.error or ""), outcome.at, *ids),
     )
 
 
@@ -105,7 +105,7 @@ def _hand_over(db: Database, parcel: Parcel, outcome: Outcome) -> None:
     if taken:
         _mark(db, taken, parcel, outcome, "handed_over")
     if left:
-        _mark(db, left, parcel, outcome, "failed" if outcome.fate.next_try is None else "waiting")
+        _mark(db, left, parcel, outcome, "failed" if outcome.decision.next_try is None else "waiting")
 
 
 def _handed_to_fallback(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:

@@ -7,11 +7,12 @@ that time.
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 
 _SIGHTS = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
 
@@ -27,8 +28,15 @@ class Sight(NamedTuple):
 
 def seen(db: Database, observer: str) -> tuple[float, dict[str, Sight]]:
     """When this host looked at the others last (epoch seconds; 0: never), and each of them."""
-    at, found = json.loads(preferences.get(db, _SIGHTS + observer) or "[0, {}]")
-    return at, {host: Sight(*one) for host, one in found.items()}
+    return understood(preferences.get(db, _SIGHTS + observer), _read) or (0.0, {})
+
+
+def _read(stored: list[Any]) -> tuple[float, dict[str, Sight]]:
+    at, found = stored
+    return number(at), {
+        host: Sight(number(started), number(since), None if told is None else str(told))
+        for host, (started, since, told) in found.items()
+    }
 
 
 def keep(db: Database, observer: str, at: float, found: Mapping[str, Sight]) -> None:

@@ -11,6 +11,7 @@ from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
 from heartbeat_cli.store.history.passes import SHARED
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.text import number, understood
 
 _DOUBTS = "doubts"  # among the settings
 
@@ -98,7 +99,7 @@ def quorum_of(component: Component) -> int | None:
     each host that looks at one of its name: there one is enough."""
     if component.common.quorum is not None:
         return component.common.quorum
-    return None if plugins.looks_out(component.kind, component.settings) else 1
+    return None if plugins.uses_network(component.kind, component.settings) else 1
 
 
 def reaches(component: Component) -> float:
@@ -112,10 +113,10 @@ def known(db: Database, observer: str) -> Shared:
     names = (SHARED + observer, _DOUBTS)
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names)
     found: dict[str, str] = dict(rows)
-    by, own, away = json.loads(found.get(SHARED + observer) or "[{}, {}, 0]")
-    doubts = {id_: _doubt(one) for id_, one in json.loads(found.get(_DOUBTS) or "{}").items()}
+    by, own, away = understood(found.get(SHARED + observer), _shared) or _NOTHING
+    doubts = understood(found.get(_DOUBTS), _doubts) or {}
     for id_, one in own.items():
-        doubts[id_] = _joined(doubts.get(id_), _doubt(one))
+        doubts[id_] = _joined(doubts.get(id_), one)
     return Shared(by, doubts, away, bool(own))
 
 
@@ -124,14 +125,25 @@ def every_doubt(db: Database) -> dict[str, Doubt]:
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ?", (f"{SHARED}%", _DOUBTS))
     found: dict[str, Doubt] = {}
     for name, text in rows:
-        for id_, one in (json.loads(text) if name == _DOUBTS else json.loads(text)[1]).items():
-            found[id_] = _joined(found.get(id_), _doubt(one))
+        doubts = understood(text, _doubts) if name == _DOUBTS else (understood(text, _shared) or _NOTHING)[1]
+        for id_, one in (doubts or {}).items():
+            found[id_] = _joined(found.get(id_), one)
     return found
 
 
-def _doubt(stored: list[Any]) -> Doubt:
-    since, rounds, told = stored
-    return Doubt(since, rounds, tuple(told))
+_NOTHING: tuple[dict[str, list[str]], dict[str, Doubt], float] = ({}, {}, 0.0)
+
+
+def _shared(stored: list[Any]) -> tuple[dict[str, list[str]], dict[str, Doubt], float]:
+    by, own, away = stored
+    return {id_: list(map(str, hosts)) for id_, hosts in by.items()}, _doubts(own), number(away)
+
+
+def _doubts(stored: dict[str, list[Any]]) -> dict[str, Doubt]:
+    return {
+        id_: Doubt(number(since), int(rounds), tuple(map(number, told)))
+        for id_, (since, rounds, told) in stored.items()
+    }
 
 
 def _joined(one: Doubt | None, other: Doubt) -> Doubt:

@@ -125,13 +125,15 @@ class Database:
             self._open = False
 
     @contextmanager
-    def unhurried(self, seconds: float) -> Iterator[None]:
-        """In here a statement may take that long. Call it around a transaction."""
-        patience, self.patience = self.patience, None
+    def unhurried(self, seconds: float, most: int | None = None) -> Iterator[None]:
+        """In here a statement may take that long, and its answer no more than `most` bytes. Call it around a
+        transaction."""
+        usual = self.patience, self.most
+        self.patience, self.most = None, most or self.most
         try:
             yield
         finally:
-            self.patience = patience
+            self.patience, self.most = usual
 
     def for_components(self, count: int) -> None:
         """Answers may have some rows for each of so many components."""
@@ -230,12 +232,12 @@ class Postgres(Database):
         self._sql: dict[str, str] = {}
 
     @contextmanager
-    def unhurried(self, seconds: float) -> Iterator[None]:
+    def unhurried(self, seconds: float, most: int | None = None) -> Iterator[None]:
         """Locks are waited for no longer than ever."""
         usual = self._timeout, self.begin
         self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
-            with super().unhurried(seconds):
+            with super().unhurried(seconds, most):
                 yield
         finally:
             self._timeout, self.begin = usual

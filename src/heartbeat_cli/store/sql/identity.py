@@ -11,6 +11,8 @@ _NAME = f"{LOCAL}id"
 _LATE = f"{LOCAL}late"  # that it was given its identity when it held passes already
 _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here before
 
+_LONGEST = 64  # characters of an identity at most
+
 _VERSION = (
     "SELECT version, (SELECT value FROM heartbeat_settings WHERE name = ?),"
     " (SELECT value FROM heartbeat_settings WHERE name = ?)"
@@ -22,11 +24,14 @@ _NOTE = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT 
 def version(db: Database, observer: str) -> int:
     """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity, how far the
     observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watched` and
-    `db.ahead`."""
+    `db.ahead`. What no heartbeat has
+    given the store for an identity is none: files bear it in their names."""
     rows = db.rows_on_time(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
-    found, db.identity, db.watched = rows[0][0], rows[0][1] or "", rows[0][2]
+    found, given, watched = rows[0]
+    sound = given and len(given) <= _LONGEST and given.isascii() and given.isalnum()
+    db.identity, db.watched = given if sound else "", watched
     return int(found)
 
 

@@ -12,6 +12,7 @@ from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
 
 _LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
+_MOST = 65_536  # bytes that a server may answer to one: none of them asks for rows
 
 _CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
 
@@ -238,7 +239,7 @@ def opened(url: str, timeout: float, patience: float | None = None, observer: st
 def _apply(db: Database) -> None:
     from heartbeat_cli.store.sql.dialects import worded  # of use once in a store's life
 
-    with db.unhurried(_LONGEST), db.transaction():
+    with db.unhurried(_LONGEST, _MOST), db.transaction():
         if db.dialect == "postgres":
             db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")

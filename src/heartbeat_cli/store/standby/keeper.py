@@ -23,7 +23,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import identity, schema
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
-from heartbeat_cli.system import lock
+from heartbeat_cli.system import lock, trusted
 
 if TYPE_CHECKING:
     from heartbeat_cli.store.standby.restored import Rewound
@@ -57,6 +57,8 @@ class Keeper:
         self.degraded: Degraded | None = None
         self.news: list[str] = []
         strangers = self._take_over()
+        with suppress(OSError):  # now, while the disk is not full: it holds the name of the spool in memory
+            trusted.make_folder(self._folder)
         self._head = mirror.head(self._mirror)
         try:
             self.db = self._open_store()

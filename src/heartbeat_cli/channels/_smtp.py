@@ -15,12 +15,12 @@ from types import TracebackType
 from heartbeat_cli.system.relay import Relay
 from heartbeat_cli.system.tcp import dial
 
-_SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would tell another story
+_SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would name another cause
 MOST = 262_144  # bytes that a server may say in one dialogue
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 
-class Line:
+class SmtpConnection:
     """A connection to be used in a `with`. `cut` says whether the deadline ended it, `flooded` whether the server did
     by saying too much."""
 
@@ -41,7 +41,7 @@ class Line:
     def flooded(self) -> bool:
         return self._relay.overrun
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "SmtpConnection":
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
