@@ -13,7 +13,7 @@ from heartbeat_cli.domain.text import Text, Value, plain
 ENGLISH = "en"
 DOMAIN = "heartbeat"
 FOLDER = Path(__file__).with_name("locale")
-_DEEPEST = 8  # sentences within sentences that are translated
+_DEEPEST = 24  # sentences within sentences that are translated: a list of lines is one
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 
 

@@ -112,9 +112,7 @@ class Session:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError as error:
-            raise Trouble(
-                "answered", Text("{where} sent no {code} text", where=self.where, code=error.encoding)
-            ) from None
+            raise Trouble("answered", Text("{where} sent no {c} text", where=self.where, c=error.encoding)) from None
         except driver().Error as error:
             raise self._trouble(error) from None
         except (ValueError, ArithmeticError, RecursionError) as error:

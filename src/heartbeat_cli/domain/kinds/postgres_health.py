@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.result import Metric, Status
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined
 
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
@@ -79,7 +79,7 @@ def judge(figures: Figures, limits: Limits) -> tuple[Status, str | None]:
     if not lines:
         return "healthy", None
     critical = _above(connections_percent(figures), limits.connections_critical_percent)
-    return "unhealthy" if critical else "degraded", "; ".join(lines)
+    return "unhealthy" if critical else "degraded", joined(lines)
 
 
 def evidence(figures: Figures) -> dict[str, str]:

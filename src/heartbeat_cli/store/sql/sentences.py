@@ -18,7 +18,8 @@ T = TypeVar("T")
 ENGLISH = "en"
 _LONGEST = 600  # characters: PostgreSQL's index takes 2,700 bytes of a key
 _STEP = 500  # lines asked for at a time
-_DEEPEST = 4  # sentences within sentences that were stored before
+_ROUNDS = 4  # of asking for the stored lines that stored sentences are made of
+_DEEPEST = 24  # sentences within sentences: a list of lines is one
 _DAY = 86_400
 
 
@@ -54,7 +55,7 @@ def known(db: Store, value: T, locale: str) -> T:
     if locale == ENGLISH:
         return value
     found = sources(db, lines(value))
-    texts = {line: text for line, source in found.items() if (text := _text(line, json.loads(source), found, _DEEPEST))}
+    texts = {line: text for line, source in found.items() if (text := _text(line, _parsed(source), found, _DEEPEST))}
     return _with(value, texts) if texts else value
 
 
@@ -62,7 +63,7 @@ def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
     """The JSON of those of the lines that are known, and of the stored lines that they are made of."""
     found: dict[str, str] = {}
     wanted = {line for line in among if line and len(line) <= _LONGEST and "\0" not in line}
-    for _ in range(_DEEPEST):
+    for _ in range(_ROUNDS):
         asked = sorted(wanted - found.keys())
         new: dict[str, str] = {}
         for start in range(0, len(asked), _STEP):
@@ -70,7 +71,7 @@ def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
             sql = f"SELECT line, source FROM heartbeat_texts WHERE line IN ({', '.join('?' for _ in part)})"
             new |= {row[0]: row[1] for row in db.rows(sql, part)}
         found |= new
-        wanted = {line for source in new.values() for line in _stored_before(json.loads(source))}
+        wanted = {line for source in new.values() for line in _stored_before(_parsed(source))}
         if not wanted - found.keys():
             break
     return found
@@ -80,6 +81,13 @@ def rows(db: Store, among: Iterable[str]) -> list[tuple[str, str, int]]:
     """The rows of `heartbeat_texts` for those of the lines that are known."""
     today = int(time.time() // _DAY)
     return [(line, source, today) for line, source in sorted(sources(db, among).items())]
+
+
+def _parsed(source: str) -> Any:
+    try:
+        return json.loads(source)
+    except (ValueError, RecursionError):  # of somebody else's making
+        return None
 
 
 def _source(text: Text) -> list[Any]:
@@ -112,9 +120,9 @@ def _value(value: Any, found: Mapping[str, str], depth: int) -> str | int | floa
     match value:
         case [str(template), dict(values), *_]:
             if not values and template in found:
-                value = json.loads(found[template])
+                value = _parsed(found[template])
             made = _text("", value, found, depth)
-            return Text.known(_filled(made), made.template, made.values, made.many) if made else template
+            return Text.known(_filled(made), made.template, made.values, made.many) if made is not None else template
         case str() | int() | float():
             return value
     return str(value)
