@@ -46,6 +46,15 @@ def says(body: object, status: int = 200) -> Answer:
     return Answer(status, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, "HTTP 404 Not Found"), (423, "HTTP 423 Locked"), (507, "HTTP 507 Insufficient Storage"),
+                         (599, "HTTP 599")],
+)  # fmt: skip
+def test_a_status_code_has_its_name(server: Server, status: int, said: str) -> None:
+    server.answer = Answer(status, b"")
+    assert run_checks(server.url).error == said
+
+
 def test_a_story_of_one_agent(server: Server) -> None:
     """Up, then warning, then failing, then gone: the same look tells each."""
     reading = run_checks(server.url + "/health")

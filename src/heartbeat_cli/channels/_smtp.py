@@ -1,7 +1,8 @@
 """The connection of the e-mail channel: smtplib on a socket that is cut off at a deadline, and when too much comes.
 
 smtplib knows a timeout for each read only, and keeps every line of an answer. So the connection goes through a relay,
-which ends it whatever waits on it, a TLS handshake included.
+which ends it whatever waits on it, a TLS handshake included. A thread that is abandoned at the deadline would not do:
+smtplib would go on reading there, and what it keeps has no bound.
 """
 
 import re

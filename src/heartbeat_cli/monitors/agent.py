@@ -27,11 +27,6 @@ _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 _SECONDS = {"unit": "s"}
-_NAMES = {
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    408: "Request Timeout", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
-    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-}  # fmt: skip
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "systemd", "unit": "openclaw-{id}.service"},
@@ -190,7 +185,10 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        line = f"HTTP {response.status} {_NAMES.get(response.status, '')}".rstrip()
+        from http import HTTPStatus  # a healthy pass has no use for it
+
+        name = next((one.phrase for one in HTTPStatus if one == response.status), "")
+        line = f"HTTP {response.status} {name}".rstrip()
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
     if settings.expect == "auto":

@@ -95,38 +95,19 @@ def _value(value: Any, config: Config, key: str) -> Any:
 
 
 def toml(values: Mapping[str, Any]) -> str:
-    """A tree of settings as TOML text."""
-    lines: list[str] = []
-    for name, table in values.items():
-        if name in ("components", "channels", "maintenance"):
-            for id_, inner in table.items():
-                lines += ["", f"[{name}.{_key(id_)}]", *_lines(inner)]
-        else:
-            lines += ["", f"[{name}]", *_lines(table)]
-    return "\n".join(lines).lstrip("\n")
-
-
-def _lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {literal(value)}" for key, value in table.items()]
-
-
-def literal(value: Any) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        import json
-        import re
-
-        return re.sub(UNSEEN, lambda one: f"\\U{ord(one[0]):08x}", json.dumps(value, ensure_ascii=False))
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(k)} = {literal(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _key(key: str) -> str:
+    """A tree of settings as TOML text, with escapes for the characters that nobody sees."""
     import re
 
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)
+    import tomli_w
+
+    # TOML lets them stand in strings only, and in strings an escape means the same.
+    return re.sub(UNSEEN, lambda one: f"\\U{ord(one[0]):08x}", tomli_w.dumps(_short(values)))
+
+
+def _short(value: Any) -> Any:
+    """The same with 30 for 30.0, as a person writes it."""
+    if isinstance(value, Mapping):
+        return {key: _short(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
