@@ -70,7 +70,7 @@ def ladder(rungs: str, also: str = "") -> str:
             "[heartbeat]\nlocale = 'zh-TW'\n",
             ['heartbeat.locale: expected one of en, zh-HK, got "zh-TW"; did you mean zh-HK?'],
         ),
-        ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected one of en, zh-HK, got 1"]),
+        ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected a string, got 1"]),
         (
             "[heartbeat]\nstrategy = 'agressive'\n",
             ['heartbeat.strategy: unknown strategy "agressive"; did you mean aggressive?'],
@@ -354,6 +354,7 @@ def ladder(rungs: str, also: str = "") -> str:
             "depends_on = ['zz']\nrecovery = 'maybe'\n[components.b]\nkind = 'nix'\nretries = 99\n"
             "[channels.'c d']\nkind = 'console'\n",
             [
+                'heartbeat.timezone: no such time zone: "Nowhere" (as in Asia/Hong_Kong, UTC)',
                 'heartbeat.locale: expected one of en, zh-HK, got "xx"',
                 f"channels.c d: {ID_RULE}",
                 "components.a.interval: expected 0.01 to 31,536,000, got -1",

@@ -7,6 +7,7 @@ import pytest
 from heartbeat_cli.domain.component import Common, Component, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.store.history.passes import LastLook
 from heartbeat_cli.views import rows, tables
 from heartbeat_cli.views.columns import columns
@@ -56,9 +57,10 @@ def test_a_status() -> None:
 
 
 def test_the_other_language() -> None:
-    text = tables.status_table([stood(state="fault", status="error", error="Connection refused")], "zh-HK", "UTC")
+    error = system_words("Connection refused")
+    text = tables.status_table([stood(state="fault", status="error", error=error)], "zh-HK", "UTC")
     assert "fault" not in text and "Component" not in text
-    assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error="Connection refused")], "zh-HK")
+    assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error=error)], "zh-HK")
 
 
 def test_columns_stand_below_each_other_in_any_script() -> None:

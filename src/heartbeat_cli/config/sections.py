@@ -11,6 +11,7 @@ from heartbeat_cli.config.settings import Problems, nearest, shown
 from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
+from heartbeat_cli.i18n import catalogs
 
 SQLITE = "sqlite:///"
 
@@ -44,7 +45,7 @@ class Heartbeat(NamedTuple):
 
     store: str | None = None
     timezone: str | None = None
-    locale: Literal["en", "zh-HK"] = "en"
+    locale: str = "en"
     strategy: str = "normal"
     observer: str | None = None
     state_dir: str | None = None
@@ -207,6 +208,10 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.strategy not in STRATEGIES:
         known = nearest(section.strategy, STRATEGIES)
         problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
+    if not catalogs.available(section.locale):
+        locales = catalogs.locales()
+        listed = f"expected one of {', '.join(locales)}, got {shown(section.locale)}"
+        problems.add("heartbeat.locale", listed + nearest(section.locale, locales, few=0))
     for address in section.reference or ():
         host, _, number = address.rpartition(":")
         if not host or port(number) is None:

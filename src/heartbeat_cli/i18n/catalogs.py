@@ -3,17 +3,21 @@
 A language is `locale/<xx_YY>/LC_MESSAGES/heartbeat.po`, compiled beside it; `make catalogs` brings both up to date.
 """
 
-import gettext as standard
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.domain.text import Text, Value, plain
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
 
 ENGLISH = "en"
 DOMAIN = "heartbeat"
 FOLDER = Path(__file__).with_name("locale")
 _DEEPEST = 24  # sentences within sentences that are translated: a list of lines is one
+_CONTEXT = "\x04"  # as gettext's own files have it
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 
 
@@ -25,6 +29,12 @@ def available(locale: str) -> bool:
     )
 
 
+def locales() -> list[str]:
+    """English, and the languages that there are catalogs of."""
+    found = sorted(path.parents[1].name.replace("_", "-") for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    return [ENGLISH, *found]
+
+
 def translated(text: str, locale: str) -> str:
     """A sentence of ours in the language of `locale`. What is no Text, and what a catalog does not know, stays."""
     if locale == ENGLISH or not isinstance(text, Text):
@@ -32,17 +42,31 @@ def translated(text: str, locale: str) -> str:
     return _shown(text, locale, _DEEPEST)
 
 
-def word(template: str, locale: str, **values: Value) -> str:
-    """A word or a line of a page in a language: the English template translated, then its places filled."""
-    if locale != ENGLISH:
-        template = _catalog(locale).gettext(template) if template else template
-        values = {name: translated(str(v), locale) if isinstance(v, str) else v for name, v in values.items()}
-    return template.format(**values) if values else template
+def N_(message: str, context: str = "") -> str:
+    """Marks a message for the catalogs where it is not shown yet; `context` tells it from one that is spelled alike."""
+    return f"{context}{_CONTEXT}{message}" if context else message
 
 
-def counted(n: int, one: str, many: str, locale: str, **values: Value) -> str:
-    """`one` for a single thing and `many` for all other numbers, as the language counts; both may use `n`."""
-    return translated(Text.counted(n, one, many, **values), locale)
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Marks a message with its plural."""
+    return one, many
+
+
+def word(message: str, locale: str, **values: Value) -> str:
+    """A word or a line of a page in a language: the English message translated, then its places filled."""
+    context, _, text = message.rpartition(_CONTEXT)
+    if locale != ENGLISH and text:
+        catalog = _catalog(locale)
+        text = catalog.pgettext(context, text) if context else catalog.gettext(text)
+        values = {name: translated(one, locale) if isinstance(one, Text) else one for name, one in values.items()}
+    return text.format(**values) if values else text
+
+
+def counted(count: int, forms: tuple[str, str], locale: str) -> str:
+    """`{count}` things: the first form for one, the second for all other numbers, or as the language counts."""
+    one, many = forms
+    text = (one if count == 1 else many) if locale == ENGLISH else _catalog(locale).ngettext(one, many, count)
+    return text.format(count=f"{count:,}")
 
 
 def _shown(text: Text, locale: str, depth: int) -> str:
@@ -67,5 +91,7 @@ def _shown(text: Text, locale: str, depth: int) -> str:
 
 
 @lru_cache
-def _catalog(locale: str) -> standard.NullTranslations:
-    return standard.translation(DOMAIN, str(FOLDER), [locale.replace("-", "_")], fallback=True)
+def _catalog(locale: str) -> "NullTranslations":
+    import gettext
+
+    return gettext.translation(DOMAIN, str(FOLDER), [locale.replace("-", "_")], fallback=True)

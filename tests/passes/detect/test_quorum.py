@@ -15,6 +15,7 @@ from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.detection.replay import replay
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.history import spans, summary
 from heartbeat_cli.store.quorum import peers
@@ -22,7 +23,6 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.state import recoveries, silences, states
 from heartbeat_cli.store.state.silences import Silence
-from heartbeat_cli.views.reasons import translated
 from tests.parts.hosts import STEP, Hosts
 from tests.parts.scene import Scene
 from tests.parts.stores import opened

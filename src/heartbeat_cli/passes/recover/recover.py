@@ -154,9 +154,7 @@ class RecoveryRun:
                     due.append(found)
             elif self.dry:
                 steps = steps_in_words(component) or "none"
-                settled.append(
-                    StepResult(id_, "nothing", Text("it is not in fault (its steps: {steps})", steps=steps), "well")
-                )
+                settled.append(StepResult(id_, "nothing", Text("it is not in fault (its steps: {n})", n=steps), "well"))
         against = {} if self.approval.forced else preconditions.blocking(self.db, self.config, due, self.clock())
         if not self.dry:
             against |= preconditions.insisting(context, due, against)

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ class Database:
     `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
     PostgreSQL keeps it: what takes long in a file of this machine is at work. `most` is how many bytes a server may
     answer to one; `for_components` and `for_history` make room for honest ones.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
-    `identity` is the store's own, `watched` how far an observer's passes have come in it, and `ahead` by how many whole
-    seconds the clock of the store's server is ahead of this host's (None where there is no such server)."""
+    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote; `said` are sentences
+    among the values. After `schema.opened` `identity` is the store's own, `watched` how far an observer's passes have
+    come in it, and `ahead` by how many whole seconds the server's clock is ahead of this host's, if it has one."""
 
     dialect: str
     begin: str
@@ -64,7 +65,7 @@ class Database:
         self._open = False
         self.statements = 0
         self.written = 0
-        self.said: list[Text] = []  # since the transaction began
+        self.said: list[Text] = []
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
@@ -112,17 +113,14 @@ class Database:
         self._open = True
         try:
             yield
-            if self.said:
-                from heartbeat_cli.store.sql import sentences  # most transactions say nothing
-
-                sentences.keep(self)
+            if self.said:  # most transactions say nothing
+                import_module("heartbeat_cli.store.sql.sentences").keep(self)
             self._execute("COMMIT", ())
         except BaseException:
-            self.said = []
             self._rollback()
             raise
         finally:
-            self._open = False
+            self._open, self.said = False, []
 
     @contextmanager
     def unhurried(self, seconds: float, most: int | None = None) -> Iterator[None]:
