@@ -65,10 +65,10 @@ def ladder(rungs: str, also: str = "") -> str:
         ("[components]\nmain = 1\n", ["components.main: expected a section, as in [components.main]"]),
         # keys and types
         ("[heartbeat]\nlocal = 'en'\n", ["heartbeat.local: unknown key; did you mean locale?"]),
-        ("[heartbeat]\nlocale = 'de'\n", ['heartbeat.locale: expected one of en, zh-HK, got "de"']),
+        ("[heartbeat]\nlocale = 'de'\n", ['heartbeat.locale: expected one of en, zh-CN, zh-HK, got "de"']),
         (
             "[heartbeat]\nlocale = 'zh-TW'\n",
-            ['heartbeat.locale: expected one of en, zh-HK, got "zh-TW"; did you mean zh-HK?'],
+            ['heartbeat.locale: expected one of en, zh-CN, zh-HK, got "zh-TW"; did you mean zh-HK?'],
         ),
         ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected a string, got 1"]),
         (
@@ -355,7 +355,7 @@ def ladder(rungs: str, also: str = "") -> str:
             "[channels.'c d']\nkind = 'console'\n",
             [
                 'heartbeat.timezone: no such time zone: "Nowhere" (as in Asia/Hong_Kong, UTC)',
-                'heartbeat.locale: expected one of en, zh-HK, got "xx"',
+                'heartbeat.locale: expected one of en, zh-CN, zh-HK, got "xx"',
                 f"channels.c d: {ID_RULE}",
                 "components.a.interval: expected 0.01 to 31,536,000, got -1",
                 "components.a.url: is required: a string",

@@ -11,7 +11,11 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.i18n import catalogs
+from heartbeat_cli.views import messages, wording
 
 ROOT = Path(__file__).parents[2]
 CATALOGS = sorted(catalogs.FOLDER.glob("*/LC_MESSAGES/*.po"))
@@ -74,3 +78,17 @@ def test_a_catalog_is_compiled_as_it_stands(locale: str) -> None:
 def test_a_language_is_known_by_its_catalog() -> None:
     assert catalogs.available("en") and catalogs.available("zh-HK")
     assert not any(map(catalogs.available, ("", "tlh", "../zh-HK", "zh", "zh-HK/LC_MESSAGES", "zh-hk\n")))
+
+
+def test_a_language_takes_its_catalog_alone() -> None:
+    """No module knows of `zh-CN`: what there is of it is one file."""
+    named = [
+        path for path in (ROOT / "src").rglob("*.py") if "zh-CN" in path.read_text() or "zh_CN" in path.read_text()
+    ]
+    assert named == [] and not list((ROOT / "templates").glob("*zh*"))
+    alert = Alert(
+        "a", "agent_down", "high", "main", "main", 0.0, "i", duration(65), {"cause": Text("is being stopped")}
+    )
+    made = messages.message(alert, "zh-CN", "UTC", ())
+    assert "正被停止" in made.text and "发出原因：1 分钟" in made.text
+    assert wording.word("needs_person", "zh-CN") == "需要人工处理"
