@@ -85,7 +85,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     from heartbeat_cli.commands._deliver import Post, line, summed_up
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
-    from heartbeat_cli.passes.housekeeping import outage, tidy
+    from heartbeat_cli.passes.housekeeping import tidy
 
     config, now = app.config, app.now
     seen = keeper.do(lambda db: check.take(db, config, now(), prepare=to_prepare(config)), now())
@@ -96,6 +96,8 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
             check.save(db, config, seen)
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
+                from heartbeat_cli.passes.housekeeping import outage
+
                 outage.notify(db, config, keeper.degraded, now())
             keeper.prepare_mirror(db, now())
         return found

@@ -11,7 +11,6 @@ from heartbeat_cli.config.settings import Problems, nearest, shown
 from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
-from heartbeat_cli.i18n import catalogs
 
 SQLITE = "sqlite:///"
 
@@ -208,10 +207,8 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.strategy not in STRATEGIES:
         known = nearest(section.strategy, STRATEGIES)
         problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
-    if not catalogs.available(section.locale):
-        locales = catalogs.locales()
-        listed = f"expected one of {', '.join(locales)}, got {shown(section.locale)}"
-        problems.add("heartbeat.locale", listed + nearest(section.locale, locales, few=0))
+    if section.locale != "en":
+        _check_locale(section.locale, problems)
     for address in section.reference or ():
         host, _, number = address.rpartition(":")
         if not host or port(number) is None:
@@ -222,6 +219,16 @@ def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
         problems.add("heartbeat.proxy", trouble)
     if section.store is not None and (trouble := _store_trouble(section.store)):
         problems.add("heartbeat.store", trouble)
+
+
+def _check_locale(locale: str, problems: Problems) -> None:
+    """Whether there is a catalog of that language: English needs none, and does not ask."""
+    from heartbeat_cli.i18n import catalogs
+
+    if not catalogs.available(locale):
+        known = catalogs.locales()
+        found = f"expected one of {', '.join(known)}, got {shown(locale)}{nearest(locale, known, few=0)}"
+        problems.add("heartbeat.locale", found)
 
 
 def zone_exists(name: str) -> bool:

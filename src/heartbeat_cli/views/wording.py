@@ -1,17 +1,19 @@
-"""Words by their keys: titles, descriptions, recommendations, and times as people read them, in a language."""
+"""Words by their keys: titles, descriptions, recommendations, and times as people read them, in a language.
+
+Every pass imports this, and hardly one has something to say: the words and the catalogs are imported then."""
 
 import re
 from datetime import datetime
 from typing import Any
 
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.i18n import catalogs
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def word(key: str, locale: str, **values: Any) -> str:
     """One word or phrase; a key there is none for is shown as it is."""
+    from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.words import WORDS
 
     return catalogs.word(WORDS[key], locale, **values) if key in WORDS else key
@@ -19,6 +21,7 @@ def word(key: str, locale: str, **values: Any) -> str:
 
 def title(alert: str, component: Component, locale: str) -> str:
     """The title of an alert type (`agent_down`, `recovered`) about a component."""
+    from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.words import TITLES
 
     pattern = TITLES.get(alert) or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
@@ -27,6 +30,7 @@ def title(alert: str, component: Component, locale: str) -> str:
 
 def observer_title(alert: str, observer: str, locale: str) -> str:
     """The title of an alert about the host that looks."""
+    from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.words import TITLES
 
     return catalogs.word(TITLES[alert], locale).replace("{name}", observer)
@@ -34,6 +38,7 @@ def observer_title(alert: str, observer: str, locale: str) -> str:
 
 def description(kind: str, locale: str) -> str:
     """What it means that a component of this kind is down."""
+    from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import DESCRIPTIONS
 
     return catalogs.word(DESCRIPTIONS[kind], locale) if kind in DESCRIPTIONS else ""
@@ -45,6 +50,7 @@ def recommendations(
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
     command that restarts it, where that is known, `observer` the host that has seen it; what is `local` has no network
     on the way to it."""
+    from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
     lines = RECOMMENDATIONS.get(topic, ())
