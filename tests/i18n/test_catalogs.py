@@ -1,7 +1,6 @@
 """The catalogs say all that the code says, and nothing else; and they are compiled as they stand."""
 
 import importlib.util
-import re
 import string
 from functools import cache
 from importlib.machinery import SourceFileLoader
