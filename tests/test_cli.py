@@ -429,11 +429,11 @@ def test_no_verb_shows_a_traceback_for_a_word_too_many(home: Path, verb: str) ->
 def test_an_error_of_our_own_is_a_line_and_the_trace_on_request(home: Path) -> None:
     heartbeat(home, "check")
     with sqlite3.connect(db_of(home)) as db:
-        db.execute("UPDATE heartbeat_looks SET memory = 'no JSON'")
+        db.execute("UPDATE heartbeat_looks SET at = 'no number'")
     db.close()
     ended = heartbeat(home, "check")
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.startswith("heartbeat: internal error: JSONDecodeError: ")
+    assert ended.err.startswith("heartbeat: internal error: ")
     assert ended.err.endswith("(HEARTBEAT_DEBUG=1 shows where)\n")
     traced = heartbeat(home, "check", HEARTBEAT_DEBUG="1")
     assert "Traceback (most recent call last)" in traced.err and traced.code == 3

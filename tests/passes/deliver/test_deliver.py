@@ -102,16 +102,19 @@ def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> N
     assert outbox.undelivered(two.db) == 20
 
 
-def test_one_that_never_goes_out_does_not_starve_those_behind_it(two: Scene, tmp_path: Path) -> None:
-    """An unwritable text here, refused there: the first in the line is put off, the next ones go out."""
-    alerts.add(two.db, Alert("bad/x", "tcp_down", "high", "t", "db", START, None, "r"), ["log"], START)
-    two.db.run("UPDATE heartbeat_alert_rows SET details = '[]'")
-    for number in range(3):
-        alerts.add(two.db, Alert(f"a{number}/y", "tcp_down", "high", "t", "db", START + 1, None, "r"), ["log"], START)
-    first, *rest = two.deliver()
+def test_one_that_never_goes_out_does_not_starve_those_behind_it(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """One that cannot be worded (its time is the year 1, which New York has not) spoils the message for all: then each
+    goes by itself, and that one is put off."""
+    log = {"log": {"kind": "file", "path": str(tmp_path / "messages.log")}}
+    scene = Scene(store, store_url, tmp_path, {"db": TCP}, log, heartbeat={"timezone": "America/New_York"})
+    for id_, at in (("bad/x", -62_135_596_790.0), *((f"a{n}/y", START) for n in range(3))):
+        alerts.add(store, Alert(id_, "tcp_down", "high", "t", "db", at, None, "r"), ["log"], START)
+    first, *rest = scene.deliver()
     assert first.startswith("x log heartbeat's own fault: ") and rest == ["y log sent"] * 3
-    two.now += 15
-    assert len(two.deliver()) == 1
+    scene.now += 15
+    assert len(scene.deliver()) == 1
 
 
 def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
