@@ -41,12 +41,13 @@ UNTRANSLATED = {
     "connections",
     "starters",
     "checks",
-    "hosts",
     "lock_held",
+    "hosts",
     "proxy_remark",
 }
-UNTRANSLATED |= {"call", "guarded", "ping", "proxies", "clock", "engine", "unobserved"}
+UNTRANSLATED |= {"guarded", "ping", "proxies"}
 DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")
+DOMAIN += ("quorum", "clock_trust", "coverage", "attribution")
 FOUND = {path for room in ROOMS for path in SOURCE.glob(room)} | {
     path for name in DOMAIN for path in SOURCE.glob(f"domain/*/{name}.py")
 }
@@ -60,6 +61,7 @@ RECOGNISED = {
     *("unable to get local issuer", "unable to verify the first", "ip address mismatch"),
     *("not allowed to end: " + GAP, "not yet installed", "a character that cannot be sent"),
     *("certificate has expired", "does not match", "no such script: ", "no reason given"),
+    *("network is unreachable", f"the monitor gave {GAP} instead of a Reading"),
     "is Docker running, and is `host` right?",
     "no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
     "|service(?! not known)|could not match",

@@ -132,9 +132,9 @@ def _unseen(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
     if not state.unobserved:
         return state, ()
     reason = Text(
-        "{count} checks in a row could not be made (threshold {unobserved_after})",
-        count=count,
-        unobserved_after=policy.unobserved_after,
+        "{n} checks in a row could not be made (threshold {threshold})",
+        n=count,
+        threshold=policy.unobserved_after,
     )
     return state, (Event("unobserved", seen.at, since, reason, seen.error or ""),)
 

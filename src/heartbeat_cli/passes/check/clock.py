@@ -35,7 +35,7 @@ def held_by_another(db: Database, observer: str, now: float) -> str | None:
     far off would go, before it can be moved to the time that it belongs to. A week is enough to set a clock right."""
     for host, one in gaps.clocks(db)[1].items():
         if host != observer and one.trail is None and one.spans and now - (one.began + one.frame) <= _WEEK:
-            return f"the clock of {host} is suspect: {one.reason}"
+            return Text("the clock of {host} is suspect: {reason}", host=host, reason=Text(one.reason))
     return None
 
 
@@ -109,7 +109,7 @@ def _believe(
             observer,
             a,
             b,
-            Text("no pass for {ended}, expected every {every}", ended=duration(b - a), every=duration(tick)),
+            Text("no pass for {span}, expected every {every}", span=duration(b - a), every=duration(tick)),
         )
         for a, b in suspect.gaps
     ]

@@ -36,7 +36,7 @@ def missed(
     every = expected_every(db, config)
     if ended - begun <= silent_after(every):
         return None
-    reason = Text("no pass for {ended}, expected every {every}", ended=duration(ended - begun), every=duration(every))
+    reason = Text("no pass for {span}, expected every {every}", span=duration(ended - begun), every=duration(every))
     if silent_hosts.back(db, config, watch.gap, now):
         return reason  # another host has notified of it; the same channels get the end
     alert = Alert(

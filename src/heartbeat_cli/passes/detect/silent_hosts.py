@@ -66,7 +66,7 @@ def _enqueue(
     db: Database, config: Config, host: str, watch: Watch, liveness: Sight, in_force: Iterable[Silence], now: float
 ) -> str | None:
     lasted = Text(
-        "no pass for {now}, expected every {every}", now=duration(now - liveness.since), every=duration(watch.every)
+        "no pass for {span}, expected every {every}", span=duration(now - liveness.since), every=duration(watch.every)
     )
     alert = _alert(config, "observer_silent", host, str(liveness.told), now, lasted)
     text = _left_undone(db, config, host, now)

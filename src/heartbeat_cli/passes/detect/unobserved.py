@@ -24,6 +24,7 @@ from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.store.history.passes import Waiting
@@ -149,7 +150,7 @@ def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observ
     if not sets and not late:
         sets[tuple(one.id for one, _ in members)] = []
     if not sets:
-        yield members[0][0].id, "joined", "the same cause was told before"
+        yield members[0][0].id, "joined", Text("the same cause was told before")
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
         enqueue_to(scene.db, scene.config, alert, channels, scene.now)
@@ -184,7 +185,7 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
         component=component.id,
         at=scene.now if seen.at > scene.now else seen.at,
         incident=about,
-        reason=f"{patience} checks in a row could not be made (threshold {patience})",
+        reason=Text("{n} checks in a row could not be made (threshold {threshold})", n=patience, threshold=patience),
         details=details,
     )
 
@@ -237,6 +238,6 @@ def _end(scene: Scene, begun: Alert) -> Alert:
         severity="low",
         title=title,
         at=scene.now,
-        reason="a check could be made again",
+        reason=Text("a check could be made again"),
         details=kept,
     )

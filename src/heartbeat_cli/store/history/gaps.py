@@ -6,6 +6,7 @@ from typing import Any
 from heartbeat_cli.domain.checking.clock_trust import Suspect
 from heartbeat_cli.domain.checking.coverage import HOUR, Gap, Watch, cut, hour_of
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.identity import WATCHED
@@ -37,7 +38,9 @@ def take_back(db: Database, observer: str, now: float, tick: float) -> None:
         if left is None:
             db.run(f"DELETE FROM heartbeat_gaps {where}", key)
         else:
-            reason = f"no pass for {duration(now - gap.started)}, expected every {duration(tick)}"
+            reason = Text(
+                "no pass for {span}, expected every {every}", span=duration(now - gap.started), every=duration(tick)
+            )
             db.run(f"UPDATE heartbeat_gaps SET ended = to_timestamp(?), reason = ? {where}", (now, reason, *key))
         from heartbeat_cli.store.history import rollups
 
