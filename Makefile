@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint catalogs bench clean
+.PHONY: run test lint catalogs bench reference docs clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -31,6 +31,16 @@ catalogs: .venv/dev  ## bring the .po files up to the code and compile them
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+.venv/docs: pyproject.toml .venv/run
+	$(BIN)/pip install -qq --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
+reference: .venv/run  ## docs/reference/settings.md, from the program's own settings
+	$(BIN)/python scripts/reference
+
+docs: .venv/docs  ## the manual as a site in out/site
+	$(BIN)/python scripts/site
 
 clean:
 	rm -rf .venv out dist build

@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.deliver import deliver
-from heartbeat_cli.store.outbox import alerts, outbox, sends
+from heartbeat_cli.store.outbox import alerts, outbox, outcomes, sends
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.scene import START, Scene
 from tests.parts.stores import elsewhere, opened
@@ -192,14 +192,14 @@ def test_a_store_that_goes_away_in_between_does_not_make_it_go_out_again(
     for db in (store, other):
         alerts.add(db, alert, ["log"], START)
 
-    def keep(work: Any) -> None:
+    def record(sends: Any) -> None:
         store.run("ALTER TABLE heartbeat_outbox RENAME TO out_of_reach")
         with pytest.raises(StoreError):
-            work(store)
-        work(other)
+            outcomes.settle_all(store, sends)
+        outcomes.settle_all(other, sends)
 
     with pytest.raises(StoreError):
-        deliver.deliver(store, scene.config, scene.clock, keep)
+        deliver.deliver(store, scene.config, scene.clock, record)
     assert deliver.deliver(other, scene.config, scene.clock) == []
     assert len(scene.messages) == 1
     other.close()

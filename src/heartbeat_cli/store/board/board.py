@@ -26,7 +26,7 @@ from heartbeat_cli.domain.reporting.board import (
     Slots,
     day_slots,
     midnights,
-    together,
+    quorum_summary,
 )
 from heartbeat_cli.store.board import board_days
 from heartbeat_cli.store.outbox import alerts
@@ -114,7 +114,7 @@ def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, G
         return found, {}
     rounds = peers.rounds(db, components)
     for id_, said in rounds.items():
-        found[id_] = found[id_]._replace(status=said.status, error=together(said, found[id_].error))
+        found[id_] = found[id_]._replace(status=said.status, error=quorum_summary(said, found[id_].error))
     return found, rounds
 
 
