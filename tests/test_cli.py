@@ -148,7 +148,7 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
 
 def own_folder(home: Path, state: Path) -> Path:
     """The folder of the configuration in a state folder."""
-    return state / places.own(load.read(home / "heartbeat.toml")).name
+    return state / places.config_folder(load.read(home / "heartbeat.toml")).name
 
 
 def with_store(home: Path, store: str, timeout: float = 0.5) -> None:

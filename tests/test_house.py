@@ -180,7 +180,7 @@ def test_a_text_becomes_a_number_in_one_place(path: Path) -> None:
         assert {"isdigit", "isdecimal", "isnumeric"}.isdisjoint(calls)
 
 
-@pytest.mark.parametrize(("room", "kind"), [(room, kind) for room in plugins.ROOMS for kind in plugins.kinds(room)])
+@pytest.mark.parametrize(("room", "kind"), [(room, kind) for room in plugins.PACKAGES for kind in plugins.kinds(room)])
 def test_every_kind_has_settings_help_and_a_test(room: str, kind: str) -> None:
     module = plugins.load(room, kind)
     assert module.__doc__
@@ -203,7 +203,7 @@ def test_a_default_ladder_is_fit_to_be_filled_as_it_stands(kind: str) -> None:
     module = plugins.load("monitors", kind)
     for rung in getattr(module, "LADDER", ()):
         action = plugins.load("actions", rung["action"])
-        assert set(rung) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "lacking")
+        assert set(rung) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "unavailable")
         for text in rung.values():
             names = re.findall(r"\{(\w+)\}", text)
             assert len(names) <= 1 and set(names) <= {"id", *module.Settings._fields}

@@ -8,7 +8,7 @@ from typing import Any
 
 from heartbeat_cli.errors import UsageError
 
-ROOMS = ("monitors", "actions", "channels")
+PACKAGES = ("monitors", "actions", "channels")
 
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
@@ -26,7 +26,7 @@ def load(room: str, kind: str) -> ModuleType:
     return importlib.import_module(f"heartbeat_cli.{room}.{kind}")
 
 
-def looks_out(kind: str, settings: Any) -> bool:
+def uses_network(kind: str, settings: Any) -> bool:
     """Whether a component of this kind and these settings is reached over a network, by what the kind says of them
     (its optional `host_of`)."""
     from heartbeat_cli.domain.checking.isolation import is_remote

@@ -17,12 +17,12 @@ def pages(home: Path, *names: str) -> list[dict[str, object]]:
 
 
 def test_all_of_them(tmp_path: Path) -> None:
-    kinds = [kind for room in plugins.ROOMS for kind in plugins.kinds(room)]
+    kinds = [kind for room in plugins.PACKAGES for kind in plugins.kinds(room)]
     sections = [*(f"[{name}]" for name in SECTIONS), "[maintenance]"]
     assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", "common", "ladder", *sections]
 
 
-@pytest.mark.parametrize("kind", sorted({kind for room in plugins.ROOMS for kind in plugins.kinds(room)}))
+@pytest.mark.parametrize("kind", sorted({kind for room in plugins.PACKAGES for kind in plugins.kinds(room)}))
 def test_each_says_its_keys(tmp_path: Path, kind: str) -> None:
     text = heartbeat(tmp_path, "kinds", kind).out
     for page in pages(tmp_path, kind):

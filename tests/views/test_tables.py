@@ -7,7 +7,7 @@ import pytest
 from heartbeat_cli.domain.component import Common, Component, Plan, Rung
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.views import rows, tables
 
 ESCAPES = "\x1b[31m\x1b]0;owned\x07\r\n\x08\u202e\u2028\x9b31m"
@@ -119,8 +119,8 @@ def test_colours_by_word() -> None:
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
-def last(at: float, status: str = "healthy", error: str | None = None) -> LastLook:
-    return LastLook(at, status, 0.01, error)
+def last(at: float, status: str = "healthy", error: str | None = None) -> LastCheck:
+    return LastCheck(at, status, 0.01, error)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
         (State(0.0, history="S"), last(2000.0), True, False),
     ],
 )
-def test_what_counts_as_well(state: State | None, look: LastLook | None, well: bool, late: bool) -> None:
+def test_what_counts_as_well(state: State | None, look: LastCheck | None, well: bool, late: bool) -> None:
     row = rows.status_row(Component("a", "agent", None), state, look, 1000.0)
     assert (rows.well(row), row["late"]) == (well, late)
 

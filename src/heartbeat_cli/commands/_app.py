@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._base import App as App
-from heartbeat_cli.commands._base import person as person
-from heartbeat_cli.commands._base import say as say
+from heartbeat_cli.commands._base import current_user as current_user
+from heartbeat_cli.commands._base import print_remark as print_remark
 from heartbeat_cli.domain.plain import printable
 
 FORMATS = ("table", "json")

@@ -13,8 +13,8 @@ from typing import Any
 
 from heartbeat_cli.errors import UsageError
 
-_READING = 5.0  # times the store's timeout: what all statements of a verb that only reads may take together
-_TURN = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
+_READ_TIMEOUTS = 5.0  # times the store's timeout: what all statements of a verb that only reads may take together
+_LOCK_WAIT = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
 
 
 class App:
@@ -28,7 +28,7 @@ class App:
     def config(self) -> Any:
         from heartbeat_cli.config import load
 
-        path = load.find(self.path, say)
+        path = load.find(self.path, print_remark)
         if path is not None:
             return load.read(path)
         from heartbeat_cli.config import places
@@ -47,8 +47,8 @@ class App:
         could change what is there."""
         from heartbeat_cli.config import places
 
-        places.require_ours(self.config)
-        return places.of_store(self.config)
+        places.require_trusted(self.config)
+        return places.store_folder(self.config)
 
     @contextmanager
     def store(self, *, history: bool = False) -> Iterator[Any]:
@@ -56,7 +56,7 @@ class App:
         yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers. A
         store that is slow to answer each of many questions does not keep him waiting for all of them."""
         db = self._history() if history else self._newest()
-        db.patience = _READING * self.config.heartbeat.store_timeout
+        db.time_left = _READ_TIMEOUTS * self.config.heartbeat.store_timeout
         try:
             yield db
         finally:
@@ -74,15 +74,15 @@ class App:
     def _open(self, url: str) -> Any:
         from heartbeat_cli.store.sql import schema
 
-        db = schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
-        db.for_components(len(self.config.components))
+        db = schema.open_store(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
+        db.expect_components(len(self.config.components))
         return db
 
     def _newest(self) -> Any:
         spool = self._open_spool()
         if spool is None:
             return self._open(self.config.store)
-        say(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
+        print_remark(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
         return spool
 
     def _history(self) -> Any:
@@ -94,11 +94,13 @@ class App:
         except StoreError as error:
             if spool is None:
                 raise
-            say(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
+            print_remark(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
             return spool
-        db.for_history()
+        db.expect_history()
         if spool is not None:
-            say(f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there")
+            print_remark(
+                f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there"
+            )
             spool.close()
         return db
 
@@ -110,7 +112,7 @@ class App:
         for path in reversed(spool.existing(self._folder)):
             with suppress(StoreError):
                 db = self._open(f"sqlite:///{path}")
-                if spool.since(db) is not None:
+                if spool.current_outage(db) is not None:
                     return db
                 db.close()
         return None
@@ -123,9 +125,9 @@ class App:
         from heartbeat_cli.store.standby.keeper import Keeper
         from heartbeat_cli.system import lock
 
-        places.require_ours(self.config)
+        places.require_trusted(self.config)
         with (
-            lock.only_one(places.own(self.config), wait) as release,
+            lock.only_one(places.config_folder(self.config), wait) as release,
             lock.beside_earlier(self.config.state_dir, wait),
         ):
             begin()
@@ -135,7 +137,7 @@ class App:
                     yield keeper
                 finally:
                     for line in keeper.news:
-                        say(f"heartbeat: {line}")
+                        print_remark(f"heartbeat: {line}")
 
     def _judge(self, db: Any, covered: Any) -> None:
         """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""
@@ -171,7 +173,7 @@ class App:
             with suppress(StoreError):
                 db = self._open(self.config.store)
         if db is None:
-            with self.working_store(_TURN) as db:
+            with self.working_store(_LOCK_WAIT) as db:
                 yield db
             return
         try:
@@ -188,7 +190,7 @@ class App:
         from heartbeat_cli.system import lock
 
         path = self._folder / mirror.NAME
-        turn = lock.Shared(places.own(self.config), lock.MIRROR)
+        turn = lock.Shared(places.config_folder(self.config), lock.MIRROR)
         turn.take(alone=True, wait=1.0)
         with suppress(OSError, StoreError):
             head = mirror.head(path)
@@ -198,12 +200,12 @@ class App:
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
-        from heartbeat_cli.config.settings import nearest
+        from heartbeat_cli.config.settings import suggestion
         from heartbeat_cli.domain.component import matching
 
         chosen, missed = matching(names, self.config.components)
         if missed:
-            lines = [f"no component {name!r}{nearest(name, self.config.components)}" for name in missed]
+            lines = [f"no component {name!r}{suggestion(name, self.config.components)}" for name in missed]
             raise UsageError("\n".join(lines))
         return chosen
 
@@ -219,7 +221,7 @@ class App:
         return round(time.time(), 6)
 
 
-def say(text: str) -> None:
+def print_remark(text: str) -> None:
     """A remark for a person: standard error, so that standard output stays what was asked for. Nobody to hear it is
     no reason to stop a pass."""
     from heartbeat_cli.domain.plain import printable
@@ -230,7 +232,7 @@ def say(text: str) -> None:
             sys.stderr.flush()
 
 
-def person() -> str:
+def current_user() -> str:
     """Who runs this: the user's name in the password database, or the number of one who is not in it (in a container).
     $LOGNAME is no proof, and may hold anything."""
     import pwd

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
     from heartbeat_cli.system.lock import Busy
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def whole_pass(app: App, verbose: bool) -> int:
@@ -28,18 +28,18 @@ def whole_pass(app: App, verbose: bool) -> int:
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.system import lock
 
-    tell = say if verbose else lambda text: None
+    tell = print_remark if verbose else lambda text: None
     begun = time.monotonic()
-    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.own(app.config))
+    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
-            if keeper.degraded is None and os.path.exists(places.own(app.config) / lock.HELD):
+            if keeper.degraded is None and os.path.exists(places.config_folder(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
             done = _chain(app, keeper, tell)
         tell(f"done in {time.monotonic() - begun:.2f} s")
-        if app.config.lacking:
-            raise ConfigError(list(app.config.lacking))
+        if app.config.unresolved:
+            raise ConfigError(list(app.config.unresolved))
     except lock.Busy as busy:
         return _busy(app, busy, ping, tell)
     except Exception as error:
@@ -49,7 +49,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     return 0
 
 
-def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
+def _busy(app: App, busy: "Busy", ping: "Ping", tell: Log) -> int:
     """Another one is at work: that is none of this one's business, unless it has been so for too long."""
     from heartbeat_cli.commands import _lock_held
 
@@ -67,10 +67,10 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
-    keeper.do(lambda db: lock_held.over(db, app.config, places.own(app.config), app.now()), app.now())
+    keeper.do(lambda db: lock_held.over(db, app.config, places.config_folder(app.config), app.now()), app.now())
 
 
-def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
+def _end(app: App, ping: "Ping", tell: Log, code: int, said: str) -> None:
     """The ping of a run that has ended, its lock given back: whoever is slow to take it holds nobody up."""
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
@@ -80,15 +80,15 @@ def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
         tell(f"ping: {trouble}")
 
 
-def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
+def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
     """The pass; what it came to, in a few words."""
-    from heartbeat_cli.commands._deliver import Post, line, summed_up
+    from heartbeat_cli.commands._deliver import PassDelivery, line, summed_up
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
     from heartbeat_cli.passes.housekeeping import outage, tidy
 
     config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.see(db, config, now(), prepare=to_prepare(config)), now())
+    seen = keeper.do(lambda db: check.see(db, config, now(), prepare=imports_for_faults(config)), now())
     tell(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
@@ -103,7 +103,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     for one in keeper.do(kept_and_judged, now()):
         tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
-    post = Post(app, keeper)
+    post = PassDelivery(app, keeper)
     post.go()
     faults = keeper.do(detect.in_fault, now())
     if faults and _recover(app, keeper, tell):
@@ -112,7 +112,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     keeper.do(lambda db: _draw(app, db), now())
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-        _say_of_proxies(keeper, config, now())
+        _remark_on_proxies(keeper, config, now())
     sent = post.end()  # from here on without the lock
     for told in sent:
         tell(line(told))
@@ -120,7 +120,7 @@ def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
 
 
-def to_prepare(config: Any) -> tuple[Callable[[], object], ...]:
+def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
     """What takes long to import, for the faults that the checks are about to find."""
 
     def recovery() -> None:
@@ -134,7 +134,7 @@ def to_prepare(config: Any) -> tuple[Callable[[], object], ...]:
     return recovery, messages
 
 
-def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
+def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
     """While the environment names a proxy: that it is not followed."""
     from heartbeat_cli.http import proxies
 
@@ -142,7 +142,7 @@ def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
         from heartbeat_cli.passes.housekeeping import proxy_remark
 
         if remark := proxy_remark.due(keeper.db, config, now):
-            say(f"heartbeat: {remark}")
+            print_remark(f"heartbeat: {remark}")
 
 
 def _draw(app: App, db: "Database") -> None:
@@ -153,7 +153,7 @@ def _draw(app: App, db: "Database") -> None:
         _page.refresh(app, db, app.now())
 
 
-def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
+def _recover(app: App, keeper: "Keeper", tell: Log) -> bool:
     """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts. Whether anything
     was written: while something stays down, most passes only find that there is nothing to do."""
     from heartbeat_cli.commands._recover import line
@@ -163,8 +163,8 @@ def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
     def keep(attempt: "Attempt") -> None:
         keeper.note(lambda db: recoveries.save(db, attempt), app.now())
 
-    before = keeper.db, keeper.db.written
+    before = keeper.db, keeper.db.rows_written
     steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
     for step in steps:
         tell(line(step))
-    return before != (keeper.db, keeper.db.written)
+    return before != (keeper.db, keeper.db.rows_written)

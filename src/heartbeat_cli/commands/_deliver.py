@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import StoreError
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.store.standby.keeper import Keeper
 
-_AT_ONCE = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
+_SHORT_WAIT = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
 _FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
 _LOCK = 30.0  # seconds that the lock is waited for to write what was sent while the store went away
 
 
-class Post:
+class PassDelivery:
     """The delivering of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
@@ -28,11 +28,11 @@ class Post:
 
         self._app, self._keeper = app, keeper
         self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
-        self._turn = lock.Shared(places.own(app.config), lock.DELIVERY)
+        self._turn = lock.Shared(places.config_folder(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
         self._looked = False
 
-    def go(self, patience: float = _AT_ONCE) -> None:
+    def go(self, patience: float = _SHORT_WAIT) -> None:
         """Send what is due; what a slow channel has not taken soon goes on beside the rest of the pass."""
 
         def work(db: "Database") -> None:
@@ -83,7 +83,7 @@ class Post:
         from heartbeat_cli.store.standby import spool
         from heartbeat_cli.system.lock import Busy
 
-        if not self._keeper.noted or not spool.existing(places.of_store(self._app.config)):
+        if not self._keeper.noted or not spool.existing(places.store_folder(self._app.config)):
             return
         with suppress(Busy), self._app.keeper(_LOCK) as keeper:
             if keeper.degraded is not None:
@@ -102,9 +102,9 @@ class Post:
         for one in self._delivering.redirected if self._delivering is not None else ():
             to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
             many = counted(one.many, "message")
-            say(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
+            print_remark(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
         for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note and not one.printed):
-            say(note)
+            print_remark(note)
 
     @property
     def results(self) -> list["Delivered"]:
@@ -140,7 +140,7 @@ class Post:
 
 def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:
     """Send what is due and wait for it; the copy for the next pass then knows of it."""
-    return Post(app, keeper).end()
+    return PassDelivery(app, keeper).end()
 
 
 def line(one: "Delivered") -> str:

@@ -21,18 +21,18 @@ def refuse_to_wait(app: "App", busy: "Busy") -> None:
     if not lock_held.too_long(app.config, busy):
         return
     with suppress(StoreError):  # the store may be what its holder hangs on
-        _tell(app, busy)
+        _notify(app, busy)
     what = f"heartbeat makes no pass until it has ended; {lock_held.remedy(busy)}"
     raise LockHeld(f"{lock_held.reason(app.config, busy)}; {what}")
 
 
-def _tell(app: "App", busy: "Busy") -> None:
+def _notify(app: "App", busy: "Busy") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.deliver.deliver import deliver
     from heartbeat_cli.passes.housekeeping import lock_held
     from heartbeat_cli.store.standby import spool
 
-    if spool.existing(places.of_store(app.config)):
+    if spool.existing(places.store_folder(app.config)):
         return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store
     with app.configured_store() as db:
         lock_held.tell(db, app.config, busy, app.now())

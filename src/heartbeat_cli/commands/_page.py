@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
@@ -26,22 +26,22 @@ def refresh(app: App, db: Any, now: float) -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.system import once
 
-    told = places.own(app.config) / "dashboard.trouble"
+    told = places.config_folder(app.config) / "dashboard.trouble"
     try:
         if _due(own, db, now):
-            board = gathered(app, db, now)
+            board = read_board(app, db, now)
             if own.badges is not None:
                 write_badges(app, own.badges, board, now)
             if own.file is not None:
-                write(app, own.file, text(app, board, now), now)
+                write(app, own.file, render_page(app, board, now), now)
             with suppress(OSError):
                 once.is_over(told)
     except HeartbeatError as error:
         if once.is_news(told, str(error), now):
-            say(f"heartbeat: dashboard: {error}")
+            print_remark(f"heartbeat: dashboard: {error}")
 
 
-def gathered(app: App, db: Any, now: float) -> "Board":
+def read_board(app: App, db: Any, now: float) -> "Board":
     """What the page and the badges are made of, as it is at `now`."""
     from zoneinfo import ZoneInfo
 
@@ -51,7 +51,7 @@ def gathered(app: App, db: Any, now: float) -> "Board":
     return board.read(db, config, ZoneInfo(config.timezone), now)
 
 
-def text(app: App, board: "Board", now: float) -> str:
+def render_page(app: App, board: "Board", now: float) -> str:
     """The page."""
     from heartbeat_cli.views import dashboard
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, person, say, show
+from heartbeat_cli.commands._app import App, current_user, print_remark, show
 from heartbeat_cli.errors import UsageError
 
 _YEAR = 525_600.0  # minutes
@@ -21,7 +21,7 @@ def minutes_option() -> Callable[[Any], Any]:
     return click.option("--for", "minutes", type=most, metavar="MINUTES", default=60.0, show_default=True, help=text)
 
 
-def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
+def run_command(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
     """Begin (`target`), end (`ends`) or list (neither) the quiet times of a kind."""
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
@@ -36,8 +36,8 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
             _end(app, db, kind, ends, now)
             return
         if target is not None:
-            _require(app, db, target)
-            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), person())
+            _require_known_target(app, db, target)
+            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), current_user())
             silences.add(db, made)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
     if kind == "maintenance":
@@ -47,12 +47,12 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
         begins = f"from {local_time(one.starts, app.config.timezone)} " if one.starts > now else ""
         show(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({_clean(one.created_by)})")
     if not shown:
-        say(f"no {kind} in force")
+        print_remark(f"no {kind} in force")
 
 
-def _require(app: App, db: Any, target: str) -> None:
+def _require_known_target(app: App, db: Any, target: str) -> None:
     """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.component import goes_to, matching
     from heartbeat_cli.store.history import gaps
 
@@ -60,7 +60,7 @@ def _require(app: App, db: Any, target: str) -> None:
         return
     observers = gaps.watches(db)
     if not any(goes_to(target, one) for one in observers):
-        known = nearest(target, dict.fromkeys([*app.config.components, *observers]))
+        known = suggestion(target, dict.fromkeys([*app.config.components, *observers]))
         raise UsageError(f"no component or observer {target!r}{known}")
 
 

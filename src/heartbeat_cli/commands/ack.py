@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, person, say, show
+from heartbeat_cli.commands._app import App, pass_app, current_user, print_remark, show
 from heartbeat_cli.commands._complete import component_ids
 from heartbeat_cli.errors import UsageError
 
@@ -23,7 +23,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     wanted = app.components(names) if names else []
     with app.steering_store() as db, db.transaction():
         incidents = states.open_incidents(db)
-        at, by = (None, None) if undo else (app.now(), person())
+        at, by = (None, None) if undo else (app.now(), current_user())
         for id_ in wanted:
             if id_ in incidents and states.acknowledge(db, incidents[id_].id, at, by):
                 incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
@@ -33,4 +33,4 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
         since = local_time(one.started, app.config.timezone)
         show(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
     if not shown:
-        say("no open incident")
+        print_remark("no open incident")

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from heartbeat_cli.commands._app import FORMATS, App, format_option, pass_app, print_json, say, show, show_table
+from heartbeat_cli.commands._app import (
+    FORMATS,
+    App,
+    format_option,
+    pass_app,
+    print_json,
+    print_remark,
+    show,
+    show_table,
+)
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.store.outbox.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import AlertFilter
     from heartbeat_cli.views.voice import Voice
 
 _GRAVE = get_args(Severity)
@@ -50,13 +59,13 @@ def command(
       heartbeat alerts --undelivered
       heartbeat alerts main@17953
     """
-    from heartbeat_cli.store.outbox.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import AlertFilter
 
     if alert is not None:
         if names or types or severity or since or until or undelivered:
             raise UsageError(f"{alert!r} is one alert: filters go without it")
         return _one(app, alert, form)
-    wanted = Wanted(
+    wanted = AlertFilter(
         types=types,
         severities=_GRAVE[_GRAVE.index(severity) :] if severity else (),
         since=_moment(app, since, "--since"),
@@ -66,7 +75,7 @@ def command(
     return _list(app, wanted, names, limit, form)
 
 
-def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: str) -> int:
+def _list(app: App, wanted: "AlertFilter", names: tuple[str, ...], limit: int, form: str) -> int:
     from heartbeat_cli.store.outbox import alert_list
     from heartbeat_cli.views import alert_list as view
 
@@ -80,9 +89,9 @@ def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: 
     elif found:
         show_table(view.alerts_table(found, notified, _voice(app)))
         if len(found) == limit:
-            say(f"the newest {limit}; --limit shows more")
+            print_remark(f"the newest {limit}; --limit shows more")
     else:
-        say("no such alerts")
+        print_remark("no such alerts")
     return 0
 
 

@@ -26,7 +26,7 @@ def command(
     Example, in a crontab:
       0 3 * * * backup.sh; heartbeat beat backup --exit-code $?
     """
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.store.state import beats
 
@@ -34,9 +34,9 @@ def command(
         raise UsageError("--start, --fail and --exit-code exclude each other")
     pushed = [one.id for one in app.config.components.values() if one.kind == "push"]
     if component not in pushed:
-        raise UsageError(f"no component {component!r} of kind push{nearest(component, pushed)}")
+        raise UsageError(f"no component {component!r} of kind push{suggestion(component, pushed)}")
     event = "start" if start else "fail" if fail or exit_code else "success"
     kept = bounded(message, _MESSAGE) or None  # a byte that is no text must not cost the beat
     with app.steering_store() as db:
-        at = app.now() + (db.ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
+        at = app.now() + (db.clock_ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
         beats.add(db, beats.Beat(component, at, event, exit_code, kept, rid and bounded(rid, _RID)))

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import (
+    App,
+    dry_run_option,
+    format_option,
+    pass_app,
+    print_json,
+    print_remark,
+    show_table,
+)
 from heartbeat_cli.commands._complete import component_option
 
 
@@ -36,7 +44,9 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
         known = states.states(db)
     for id_ in seen.readings:
         if not watched_by(app.config.components[id_], app.config.observer):
-            say(f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host")
+            print_remark(
+                f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host"
+            )
     made = [
         rows.check_row(app.config.components[id_], reading, seen.started, known.get(id_))
         for id_, reading in seen.readings.items()
@@ -46,8 +56,8 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
 
 def show(app: App, made: list[dict[str, Any]], form: str) -> int:
     """Print check rows and return the exit code that goes with them."""
-    for line in app.config.lacking:
-        say(line)
+    for line in app.config.unresolved:
+        print_remark(line)
     from heartbeat_cli.views.rows import well
 
     if form == "nagios":
@@ -64,5 +74,5 @@ def show(app: App, made: list[dict[str, Any]], form: str) -> int:
         text = tables.check_table(made, app.config.heartbeat.locale)
         show_table(tables.colored(text, app.config.heartbeat.locale))
     else:
-        say("Nothing is due." if app.config.components else "No components are configured.")
+        print_remark("Nothing is due." if app.config.components else "No components are configured.")
     return 0 if all(well(row) for row in made) else 1

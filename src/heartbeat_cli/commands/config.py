@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, print_json, say
+from heartbeat_cli.commands._app import App, pass_app, print_json, print_remark
 from heartbeat_cli.commands._group import Group
 from heartbeat_cli.errors import ConfigError
 
@@ -28,14 +28,14 @@ def check(app: App) -> None:
     from heartbeat_cli.passes.doctor import connections
 
     config = app.config
-    if config.lacking:
-        raise ConfigError(list(config.lacking))
+    if config.unresolved:
+        raise ConfigError(list(config.unresolved))
     for one in connections.weak(config):
-        say(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
+        print_remark(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
     for line in _stranded(app):
-        say(line)
+        print_remark(line)
 
 
 def _stranded(app: App) -> list[str]:
@@ -56,7 +56,7 @@ def _stranded(app: App) -> list[str]:
         return [
             f"{counted(many, 'message')} for channel {channel}, which is not in the configuration: not sent;"
             " unless another host has it, the next run sends through the channels there are"
-            for channel, state, many in channels.unknown(db, app.config.channels, app.now())
+            for channel, state, many in channels.unconfigured(db, app.config.channels, app.now())
             if state == "waiting"
         ]
     return []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 
@@ -38,7 +38,9 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
         return
     lines = _lines(app, jitter)
     for name in cron.wanted_variables(app.config.tables):
-        say(f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead")
+        print_remark(
+            f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead"
+        )
     if install:
         _change(cron.read(), lines)
     else:
@@ -71,12 +73,12 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
     except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]
         if not quiet:
-            say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
+            print_remark(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
     mine = [one for one in config.components.values() if watched_by(one, config.observer)]
     wanted = [one.interval(pace) for one in mine]
     every = crontab.tick(pace.interval, wanted)
     if not quiet and (shortest := min(wanted, default=every)) < every:
-        say(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
+        print_remark(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
     return every
 
 
@@ -97,10 +99,10 @@ def _change(old: bytes, lines: str | None) -> None:
     except ValueError as error:
         raise HeartbeatError(f"your crontab holds {error}; mend it with `crontab -e` first") from error
     if new == old:
-        say("crontab: nothing to change")
+        print_remark("crontab: nothing to change")
         return
     cron.write(new)
     if lines is None:
-        say("crontab: heartbeat's lines are taken out")
+        print_remark("crontab: heartbeat's lines are taken out")
     else:
-        say(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")
+        print_remark(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")

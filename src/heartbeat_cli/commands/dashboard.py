@@ -3,7 +3,7 @@
 import click
 
 from heartbeat_cli.commands import _page
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import UsageError
 
 
@@ -30,12 +30,12 @@ def command(app: App, output: str | None, badges: str | None) -> int:
         raise UsageError("nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]")
     now = app.now()
     with app.store() as db:
-        board = _page.gathered(app, db, now)
+        board = _page.read_board(app, db, now)
     if target == "-":
-        click.echo(_page.text(app, board, now), nl=False)
+        click.echo(_page.render_page(app, board, now), nl=False)
     elif target is not None:
-        _page.write(app, target, _page.text(app, board, now), now)
-        say(f"{target}: written")
+        _page.write(app, target, _page.render_page(app, board, now), now)
+        print_remark(f"{target}: written")
     if folder is not None:
-        say(f"{folder}: {_page.write_badges(app, folder, board, now)} badges written")
+        print_remark(f"{folder}: {_page.write_badges(app, folder, board, now)} badges written")
     return 0

@@ -18,7 +18,7 @@ def command(names: tuple[str, ...], form: str) -> None:
       heartbeat kinds agent common
     """
     from heartbeat_cli.config import manual
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.errors import UsageError
 
     pages = manual.pages()
@@ -26,7 +26,7 @@ def command(names: tuple[str, ...], form: str) -> None:
     wanted = [name.strip("[]") for name in names]
     for name in wanted:
         if name not in known:
-            raise UsageError(f"unknown kind {name!r}{nearest(name, dict.fromkeys(known), len(known))}")
+            raise UsageError(f"unknown kind {name!r}{suggestion(name, dict.fromkeys(known), len(known))}")
     chosen = [page for page, kind in zip(pages, known, strict=True) if not wanted or kind in wanted]
     if form == "json":
         print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])

@@ -19,4 +19,4 @@ def command(app: App, target: str | None, minutes: float, reason: str, ends: str
     Looking and recording go on. What comes again, or is known beforehand, stands in the configuration as
     [maintenance.ID]; it is listed here, too, with its next time.
     """
-    _quiet.steer(app, "maintenance", target, minutes, reason, ends)
+    _quiet.run_command(app, "maintenance", target, minutes, reason, ends)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
 from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def command(app: App, gone: str | None, form: str) -> int:
     if form == "json":
         print_json(found)
     elif not found:
-        say("no host has made a pass yet")
+        print_remark("no host has made a pass yet")
     else:
         _show(app, found, now)
     return 1 if any(row["state"] == "silent" for row in found) else 0
@@ -66,7 +66,7 @@ def _show(app: App, found: list[dict[str, Any]], now: float) -> None:
 
 
 def _forget(app: App, host: str) -> int:
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.store.history import gaps
     from heartbeat_cli.store.quorum import peers
 
@@ -76,10 +76,10 @@ def _forget(app: App, host: str) -> int:
         with app.configured_store() as db:
             with db.transaction():
                 if not gaps.forget_watch(db, host):
-                    raise UsageError(f"no observer {host!r}{nearest(host, gaps.watches(db))}")
-                peers.forget(db, host)
+                    raise UsageError(f"no observer {host!r}{suggestion(host, gaps.watches(db))}")
+                peers.delete(db, host)
             app.remember(db)
     except StoreError as error:
         raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error
-    say(f"{host}: forgotten; should it make a pass again, it is known again")
+    print_remark(f"{host}: forgotten; should it make a pass again, it is known again")
     return 0

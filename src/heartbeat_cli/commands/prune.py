@@ -24,6 +24,6 @@ def command(app: App) -> None:
             raise HeartbeatError(
                 f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
             )
-        db.patience = None  # no pass waits for it
+        db.time_left = None  # no pass waits for it
         for table, gone in (retention.prune(db, app.config.retention, now) or {}).items():
             click.echo(f"{table}: {gone} dropped")

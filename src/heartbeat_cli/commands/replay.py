@@ -49,28 +49,28 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
     components = _changed(app, changes)
     if path:
         with _from_file(path) as (history, ids):
-            _show(app, replay(history, _with_strangers(components, ids)), [], form)
+            _show(app, replay(history, _with_unconfigured(components, ids)), [], form)
         return
     span, history, were = _from_store(app, day or "yesterday", components)
-    imagined = [one for one in replay(history, components) if _touches(one, span)]
+    imagined = [one for one in replay(history, components) if _overlaps(one, span)]
     _show(app, imagined, were, form)
 
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
     from heartbeat_cli.config.sections import COMMON_LIMITS
-    from heartbeat_cli.config.settings import nearest, shown
+    from heartbeat_cli.config.settings import suggestion, format_value
 
     components = dict(app.config.components)
     for change in changes:
         name, _, value = change.partition("=")
         target, _, key = name.rpartition(".")
         if key not in _KEYS:
-            raise UsageError(f"--set {change}: unknown setting {key!r}{nearest(key, _KEYS)}")
+            raise UsageError(f"--set {change}: unknown setting {key!r}{suggestion(key, _KEYS)}")
         try:
             number = int(value)
         except ValueError:
-            raise UsageError(f"--set {change}: expected a whole number, got {shown(value)}") from None
+            raise UsageError(f"--set {change}: expected a whole number, got {format_value(value)}") from None
         low, high = COMMON_LIMITS[key]
         if not low <= number <= high:
             raise UsageError(f"--set {change}: expected {low:,} to {high:,}, got {number:,}")
@@ -101,10 +101,10 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
         begun = min([span.start, *(one.started for one in were)]) - _BEFORE
         over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])
         rows = summary.history(db, begun, over)
-    return span, _judged(rows, components), were
+    return span, _observations(rows, components), were
 
 
-def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
+def _observations(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
     """The heartbeats as detection takes them: of what several hosts look at, what they say together."""
     from heartbeat_cli.domain.detection.quorum import Council, Vote
     from heartbeat_cli.store.quorum import peers
@@ -115,7 +115,7 @@ def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
             yield id_, seen
 
 
-def _touches(one: Any, span: Any) -> bool:
+def _overlaps(one: Any, span: Any) -> bool:
     return bool(one.started < span.end and (one.ended is None or one.ended > span.start))
 
 
@@ -215,7 +215,7 @@ def _reason(error: Exception) -> str:
     return one_line(str(error))
 
 
-def _with_strangers(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
+def _with_unconfigured(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
     """Components of a given history need not be configured: those get the default thresholds."""
     from heartbeat_cli.domain.component import Component
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 _FORMS = ("text", "json", "html", "markdown", "csv")
@@ -70,9 +70,9 @@ def command(
     if again and not send:
         raise UsageError("--again goes with --send")
     days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
-    period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
+    period = report.period(*_require_begun(app, days), app.config.timezone, unit=unit)
     with _progress(period):
-        summary = _sent(app, period, again) if send else _made(app, period)
+        summary = _send_summary(app, period, again) if send else _read_summary(app, period)
         text = _rendered(app, summary, form)
     if output is not None:
         _write(output, f"{text}\n")
@@ -81,14 +81,14 @@ def command(
     return 0
 
 
-def _made(app: App, period: Any) -> Any:
+def _read_summary(app: App, period: Any) -> Any:
     from heartbeat_cli.passes.report import report
 
     with app.store(history=True) as db:
         return report.report(db, app.config, period, app.now())
 
 
-def _sent(app: App, period: Any, again: bool) -> Any:
+def _send_summary(app: App, period: Any, again: bool) -> Any:
     """The summary that went out."""
     from heartbeat_cli.passes.report import report
 
@@ -119,7 +119,7 @@ def _write(output: str, text: str) -> None:
         write_whole(output, text, 0o600)
     except OSError as error:
         raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
-    say(f"{output}: written")
+    print_remark(f"{output}: written")
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _progress(period: Any) -> Iterator[None]:
         return
     import threading
 
-    timer = threading.Timer(_PATIENCE, say, [f"heartbeat: adding up {period.first} to {period.last} …"])
+    timer = threading.Timer(_PATIENCE, print_remark, [f"heartbeat: adding up {period.first} to {period.last} …"])
     timer.daemon = True
     timer.start()
     try:
@@ -187,7 +187,7 @@ def _today(app: App) -> date:
     return today(app.now(), app.config.timezone)
 
 
-def _begun(app: App, days: Days) -> Days:
+def _require_begun(app: App, days: Days) -> Days:
     """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
     if days[0] > _today(app):
         raise UsageError(f"{days[0]} is still to come")
@@ -232,12 +232,12 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     added = keeper.do(keep, now)
     for one in deliver(app, keeper):
         if one.alert == added:
-            say(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
+            print_remark(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
     if added:
         if not names:
-            say(f"{id_}: no channel to send it through")
+            print_remark(f"{id_}: no channel to send it through")
         return
     left = [one for one in keeper.do(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
-    say(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
+    print_remark(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
     for kept in left:
-        say(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")
+        print_remark(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")

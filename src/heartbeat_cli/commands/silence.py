@@ -19,4 +19,4 @@ def command(app: App, target: str | None, minutes: float, reason: str, ends: str
     Looking, healing and recording go on. Alerts raised meanwhile are kept, with the silence as their reason. The name
     of a host of the store (`heartbeat observers`) keeps back that it makes no more passes.
     """
-    _quiet.steer(app, "silence", target, minutes, reason, ends)
+    _quiet.run_command(app, "silence", target, minutes, reason, ends)

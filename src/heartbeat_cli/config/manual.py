@@ -30,7 +30,7 @@ Keys of the table [components.ID.recovery], all of them optional, besides these:
 It is busy when the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value
 under busy, running, active, in_flight or jobs (a list counts by its length); when the command ends with exit code 0.
 Whatever cannot say so is not waited for."""
-_ROOMS = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
+_PACKAGES = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
 class Page(NamedTuple):
@@ -47,7 +47,7 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """A page for each kind, for what every component takes, and for each section of the file."""
     found = []
-    for room, what in _ROOMS.items():
+    for room, what in _PACKAGES.items():
         for kind in plugins.kinds(room):
             module = plugins.load(room, kind)
             ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
@@ -72,9 +72,9 @@ def text(page: Page) -> str:
         lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
     if page.ladder:
         lines += ["", "  recovery steps by default, those whose keys are set:"]
-        lines += [f"      {number}. {_rung(rung)}" for number, rung in enumerate(page.ladder, 1)]
+        lines += [f"      {number}. {_step_line(rung)}" for number, rung in enumerate(page.ladder, 1)]
     return "\n".join(lines)
 
 
-def _rung(rung: dict[str, str]) -> str:
+def _step_line(rung: dict[str, str]) -> str:
     return ", ".join(f'{key} = "{value}"' for key, value in rung.items())

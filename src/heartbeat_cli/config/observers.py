@@ -3,10 +3,10 @@
 Which hosts there are is known to the store only: `passes/hosts.py` asks it, for `heartbeat doctor`.
 """
 
-from heartbeat_cli.config.settings import Problems, shown
+from heartbeat_cli.config.settings import Problems, format_value
 from heartbeat_cli.domain.component import Common, goes_to
 
-_WILD = "*?["
+_WILDCARDS = "*?["
 
 
 def check(common: Common, where: str, problems: Problems) -> None:
@@ -18,17 +18,17 @@ def check(common: Common, where: str, problems: Problems) -> None:
     wrong = [(key, text) for key, name in (("observer", observer), ("healer", healer)) if (text := _mistake(name))]
     for key, text in wrong:
         problems.add(f"{where}.{key}", text)
-    if wrong or _is_away(observer) or _is_away(healer):
+    if wrong or _is_unresolved(observer) or _is_unresolved(healer):
         return
     if not is_glob(observer) and (quorum or 1) > 1:
-        text = f"expected 1, because observer = {shown(observer)} is one host, which alone never makes it; got {quorum}"
+        text = f"expected 1, because observer = {format_value(observer)} is one host, which alone never makes it; got {quorum}"
         problems.add(f"{where}.quorum", text)
-    if apart(observer, healer):
-        text = f"{shown(healer)} does not watch it (observer = {shown(observer)}), so nobody would ever restart it"
+    if are_disjoint(observer, healer):
+        text = f"{format_value(healer)} does not watch it (observer = {format_value(observer)}), so nobody would ever restart it"
         problems.add(f"{where}.healer", text)
 
 
-def apart(observer: str, healer: str) -> bool:
+def are_disjoint(observer: str, healer: str) -> bool:
     """Whether no host can be both, as far as one of them is a name."""
     if not is_glob(healer):
         return not goes_to(observer, healer)
@@ -36,18 +36,18 @@ def apart(observer: str, healer: str) -> bool:
 
 
 def is_glob(name: str) -> bool:
-    return any(sign in name for sign in _WILD)
+    return any(sign in name for sign in _WILDCARDS)
 
 
 def _mistake(name: str) -> str | None:
     if "," in name:
-        return f"expected a name or a glob, as in web*; a comma makes no list of hosts, got {shown(name)}"
-    if _is_open(name):
-        return f"expected a name or a glob, as in web[12]; a bracket is not closed, got {shown(name)}"
+        return f"expected a name or a glob, as in web*; a comma makes no list of hosts, got {format_value(name)}"
+    if _has_open_bracket(name):
+        return f"expected a name or a glob, as in web[12]; a bracket is not closed, got {format_value(name)}"
     return None
 
 
-def _is_open(glob: str) -> bool:
+def _has_open_bracket(glob: str) -> bool:
     """Whether a [ has no ] to it: fnmatch takes it for itself then, and the glob matches nothing it was meant for."""
     start = glob.find("[")
     while start >= 0:
@@ -59,6 +59,6 @@ def _is_open(glob: str) -> bool:
     return False
 
 
-def _is_away(name: str) -> bool:
+def _is_unresolved(name: str) -> bool:
     """A reference that leads nowhere just now, which is noted already."""
     return name.startswith(("env:", "file:"))

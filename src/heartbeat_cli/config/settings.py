@@ -11,14 +11,14 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from heartbeat_cli.config.references import Nowhere, follow
+from heartbeat_cli.config.references import UnresolvedReference, follow
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, worth_hiding
 
-_PIECE = 6  # characters in a row that a line and a secret must not have in common
-_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
-_LINE = 1_000
-_MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
+_SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
+_MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
+_MAX_LINE = 1_000
+_MAX_NUMBER = 1e15  # beyond it neither arithmetic nor the stores are exact
 _HELP_LINE = r"^\s*(\w+): (.*)$"
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
@@ -26,7 +26,7 @@ _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true
 class Problems:
     """Collects `file: key: what is wrong` lines, and the secrets met on the way (to be redacted everywhere).
 
-    `lines` are mistakes in the file. `lacking` are `env:` and `file:` references that lead nowhere just now: the
+    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that lead nowhere just now: the
     file may be right and the world not, so a caller can go on without what needed them.
     """
 
@@ -34,17 +34,17 @@ class Problems:
         self.source = source
         self.folder = folder or Path.cwd()
         self.lines: list[str] = []
-        self.lacking: list[str] = []
+        self.unresolved: list[str] = []
         self.secrets: set[str] = set()
         self._given: dict[str, str] = {}  # what references gave, and the references
 
     def add(self, key: str, text: str) -> None:
         self.lines.append(self._line(key, text))
 
-    def lack(self, key: str, text: str) -> None:
-        self.lacking.append(self._line(key, text))
+    def add_unresolved(self, key: str, text: str) -> None:
+        self.unresolved.append(self._line(key, text))
 
-    def give(self, reference: str, value: str) -> None:
+    def add_secret(self, reference: str, value: str) -> None:
         """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
         self.secrets.add(value)
         self._given[value] = reference
@@ -53,16 +53,16 @@ class Problems:
         """One line, whatever stands in the file; a value that `env:` or `file:` gave does not show in it."""
         hidden = redact(text, worth_hiding(self.secrets))
         for value, reference in self._given.items():
-            if _share(hidden, value):
+            if _reveals_part(hidden, value):
                 hidden = f"what {reference} gives cannot be used here"
         line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
-        return one_line(line, _LINE)
+        return one_line(line, _MAX_LINE)
 
 
-def _share(text: str, value: str) -> bool:
+def _reveals_part(text: str, value: str) -> bool:
     """Whether a text still tells something of a value: a piece of it, in whatever case."""
     small, value = text.casefold(), value.casefold()
-    return any(small[at : at + _PIECE] in value for at in range(len(small) - _PIECE + 1))
+    return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
 
 
 class Field(NamedTuple):
@@ -82,7 +82,7 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
     values = {}
     for key in table:
         if key not in fields:
-            problems.add(f"{where}.{key}", f"unknown key{_known(key, fields, also)}")
+            problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
     for key in [key for key in fields if key in table or key in required]:  # in the order of the class
         kind = cls.__annotations__[fields[key]]
         if key in table:
@@ -92,10 +92,10 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
     return cls(**values) if len(problems.lines) == before else None
 
 
-def _known(key: str, own: Iterable[str], also: Iterable[str]) -> str:
-    if close := nearest(key, [*own, *sorted(also)], few=0):
+def _suggest_key(key: str, own: Iterable[str], also: Iterable[str]) -> str:
+    if close := suggestion(key, [*own, *sorted(also)], few=0):
         return close
-    listed = nearest(key, own)
+    listed = suggestion(key, own)
     return f"{listed}, and those of `heartbeat kinds common`" if also and listed else listed
 
 
@@ -120,22 +120,22 @@ def key_of(field: str) -> str:
     return field.rstrip("_")
 
 
-def of_kind(
+def build_kind(
     module: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()
 ) -> tuple[Any, str | None]:
     """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
-    be used just now, when a reference in them leads nowhere or the plugin's optional `lacking()` names what is not
+    be used just now, when a reference in them leads nowhere or the plugin's optional `unavailable()` names what is not
     there."""
-    before = len(problems.lacking)
+    before = len(problems.unresolved)
     settings = build(module.Settings, table, where, problems, also)
-    if len(problems.lacking) == before:
-        check(module, settings, where, problems)
-        if text := getattr(module, "lacking", str)():
-            problems.lack(where, text)
-    return settings, problems.lacking[before] if len(problems.lacking) > before else None
+    if len(problems.unresolved) == before:
+        check_kind(module, settings, where, problems)
+        if text := getattr(module, "unavailable", str)():
+            problems.add_unresolved(where, text)
+    return settings, problems.unresolved[before] if len(problems.unresolved) > before else None
 
 
-def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
+def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:
     """Let the plugin judge what types cannot: its optional `problems(settings)`."""
     judge: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
     if settings is not None and judge is not None:
@@ -162,7 +162,8 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
         if value in args:
             return value
         problems.add(
-            where, f"expected one of {', '.join(map(str, args))}, got {shown(written)}{nearest(value, args, few=0)}"
+            where,
+            f"expected one of {', '.join(map(str, args))}, got {format_value(written)}{suggestion(value, args, few=0)}",
         )
         return None
     if origin is tuple and isinstance(value, list | tuple):
@@ -177,12 +178,12 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
     None when they lead nowhere, which is noted as lacking."""
     try:
         found = follow(text, problems.folder)
-    except Nowhere as nowhere:
-        problems.lack(where, str(nowhere))
+    except UnresolvedReference as nowhere:
+        problems.add_unresolved(where, str(nowhere))
         return None
     value = text if found is None else found
-    if found is not None and not (name and len(found) <= _NAME and "\n" not in found):
-        problems.give(text, found)
+    if found is not None and not (name and len(found) <= _MAX_NAME and "\n" not in found):
+        problems.add_secret(text, found)
     elif found is None and is_secret(where.rpartition(".")[2]):
         problems.secrets.add(value)
     problems.secrets |= secret_parts(value)
@@ -200,8 +201,8 @@ def _fitting(value: Any, kinds: list[Any]) -> Any:
 
 def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and kind in (int, float) and not -_MOST < value < _MOST:
-        problems.add(where, f"expected an ordinary number, got {shown(written)}")
+    if number and kind in (int, float) and not -_MAX_NUMBER < value < _MAX_NUMBER:
+        problems.add(where, f"expected an ordinary number, got {format_value(written)}")
     elif number and kind is float:
         return float(value)
     elif isinstance(value, str) and kind is str and "\0" in value:
@@ -209,16 +210,16 @@ def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems)
     elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     else:
-        problems.add(where, f"expected {expects(kind)}, got {shown(written)}")
+        problems.add(where, f"expected {expects(kind)}, got {format_value(written)}")
     return None
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of the file, for an error line."""
     return one_line(repr(value) if isinstance(value, float) else _toml(value), 60)
 
 
-def nearest(word: object, known: Iterable[object], few: int = 20) -> str:
+def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
     """`; did you mean …?` when something known is close, else the known ones when they are few."""
     import difflib
 

@@ -191,7 +191,7 @@ def test_ids_of_passes_tell_observer_moment_and_process() -> None:
 def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
-    assert passes.last_looks(store, "here")["a"].at == scene.now
+    assert passes.last_checks(store, "here")["a"].at == scene.now
     last = board.last_pass(store, "here")
     assert last is not None and last.started == scene.now <= last.finished
 

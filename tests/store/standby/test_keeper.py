@@ -18,10 +18,10 @@ from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
-from heartbeat_cli.store.sql.database import Database, Failure
+from heartbeat_cli.store.sql.database import Database, DatabaseError
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.standby.keeper import Keeper
-from heartbeat_cli.store.standby.restored import Rewound
+from heartbeat_cli.store.standby.restored import StoreWentBack
 
 NOW = 1_795_348_800.0
 
@@ -31,7 +31,7 @@ def config(tmp_path: Path) -> Iterator[Config]:
     heartbeat = {"store": f"sqlite:///{tmp_path}/store.db", "state_dir": f"{tmp_path}/state", "observer": "here"}
     loaded = configuration.load({"heartbeat": heartbeat, "components": {}}, f"{tmp_path}/heartbeat.toml")
     yield loaded
-    shutil.rmtree(spool.folders(places.of_store(loaded))[1], ignore_errors=True)
+    shutil.rmtree(spool.folders(places.store_folder(loaded))[1], ignore_errors=True)
 
 
 def work_that_fails(*stores: str) -> Callable[[Database], str]:
@@ -44,7 +44,7 @@ def work_that_fails(*stores: str) -> Callable[[Database], str]:
 
 
 def test_work_moves_on_from_store_to_spool_to_memory(config: Config) -> None:
-    first, second = (str(folder / "spool.db") for folder in spool.folders(places.of_store(config)))
+    first, second = (str(folder / "spool.db") for folder in spool.folders(places.store_folder(config)))
     with Keeper(config, NOW) as keeper:
         assert keeper.do(lambda db: db.where, NOW).endswith("store.db") and keeper.degraded is None
         assert keeper.do(work_that_fails("store.db"), NOW) == first
@@ -70,13 +70,13 @@ def test_it_catches_up_once_and_only_then_throws_away(config: Config) -> None:
     judged: list[object] = []
     for judge in (lambda db, covered: 1 / 0, lambda db, covered: judged.append(covered)):
         with Keeper(config, NOW + 60) as keeper:
-            assert len(spool.existing(places.of_store(config))) == 1
+            assert len(spool.existing(places.store_folder(config))) == 1
             try:
                 keeper.catch_up(judge, NOW + 60)
             except ZeroDivisionError:
                 continue
             assert preferences.get(keeper.db, "strategy") == "normal"
-    assert len(judged) == 1 and spool.existing(places.of_store(config)) == []
+    assert len(judged) == 1 and spool.existing(places.store_folder(config)) == []
 
 
 # --- whose store, whose spool ----------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_it_catches_up_once_and_only_then_throws_away(config: Config) -> None:
 
 @pytest.fixture
 def kept(config: Config) -> Path:
-    return places.of_store(config)
+    return places.store_folder(config)
 
 
 def spooled(config: Config, at: float, name: str = "noted") -> None:
@@ -112,7 +112,7 @@ def pass_in(config: Config, at: float) -> None:
     """A pass that is in the store, so that it is no new one."""
     with Keeper(config, at) as keeper:
         passes.save(keeper.db, Pass("p-1", "here", at, at), {}, {})
-        gaps.keep_watch(keeper.db, "here", Watch(at, at))
+        gaps.save_watch(keeper.db, "here", Watch(at, at))
         keeper.refresh_mirror(at)
 
 
@@ -152,7 +152,7 @@ def test_a_store_that_was_begun_anew_takes_it_and_it_is_kept_for_the_old_one(
     told: list[object] = []
     with Keeper(config, NOW + 60) as keeper:
         keeper.catch_up(lambda db, covered: None, NOW + 60, lambda db, what: told.append(what))
-    assert [(one.anew, one.known) for one in told if isinstance(one, Rewound)] == [(True, NOW - 60)]
+    assert [(one.replaced, one.mirror_until) for one in told if isinstance(one, StoreWentBack)] == [(True, NOW - 60)]
     assert stored(config, "noted") == "yes"
     (tmp_path / "hidden.db").replace(tmp_path / "store.db")
     caught_up(config, NOW + 120)
@@ -167,16 +167,16 @@ def test_a_store_that_went_back_is_told_once_and_in_the_transaction_that_mends_i
     pass_in(config, NOW + 60)
     shutil.copy(tmp_path / "backup.db", tmp_path / "store.db")
 
-    def killed(db: Database, what: Rewound) -> None:
+    def killed(db: Database, what: StoreWentBack) -> None:
         raise ZeroDivisionError
 
     with Keeper(config, NOW + 90) as keeper, pytest.raises(ZeroDivisionError):
         keeper.catch_up(lambda db, covered: None, NOW + 90, killed)
-    told: list[Rewound] = []
+    told: list[StoreWentBack] = []
     for _ in range(2):
         with Keeper(config, NOW + 120) as keeper:
             keeper.catch_up(lambda db, covered: None, NOW + 120, lambda db, what: told.append(what))
-    assert told == [Rewound(False, NOW, NOW + 60)]
+    assert told == [StoreWentBack(False, NOW, NOW + 60)]
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link"])
@@ -204,7 +204,7 @@ def test_a_store_that_fails_in_a_replay_is_trouble_of_the_store(config: Config) 
     spooled(config, NOW)
 
     def fails(db: Database, covered: object) -> None:
-        raise Failure(db.where, "gone")
+        raise DatabaseError(db.where, "gone")
 
     with Keeper(config, NOW + 60) as keeper:
         keeper.catch_up(fails, NOW + 60)

@@ -22,7 +22,7 @@ def tell(
     that it is over. Everything else a silence keeps back, and the alert bears that as its reason.
     """
     if alert.type == "recovered" and alert.incident:
-        return add(db, config, alert, alerts.told(db, alert.incident), now)
+        return add(db, config, alert, alerts.notified_channels(db, alert.incident), now)
     for silence in quiet:
         if silence.covers(component, now):
             return add(db, config, muted(alert, silence), (), now)
@@ -69,7 +69,7 @@ def post(
     """Have an alert that is recorded told on these channels, too; where it is quiet now it waits. `remark` is what its
     message says besides."""
     names = list(channels)
-    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
+    alerts.enqueue(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
 
 
 def listeners(
@@ -78,7 +78,7 @@ def listeners(
     """The channels that hear of an alert of this kind now. That recovery has given up is told, too, where a fault is
     told only when nobody sees to it: nothing else will heal it."""
     if kind == "degraded_ended":
-        began = notification_history.of_slowness(db, component.id, at)
+        began = notification_history.slowness_channels(db, component.id, at)
         if began is not None:
             return began
     takers = audience(commons(config), severity, component)

@@ -17,7 +17,7 @@ from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.recovery.brakes import Brakes
 from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
 from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states, steps_seen
@@ -48,12 +48,12 @@ class Facts:
         return states.states(self.db)
 
     @cached_property
-    def _looks(self) -> dict[str, LastLook]:
-        return passes.last_looks(self.db, self.config.observer)
+    def _looks(self) -> dict[str, LastCheck]:
+        return passes.last_checks(self.db, self.config.observer)
 
     @cached_property
     def quiet(self) -> list[silences.Silence]:
-        return silences.quiet(self.db, self.config, self.now)
+        return silences.in_force(self.db, self.config, self.now)
 
     @cached_property
     def _starts(self) -> dict[str, list[float]]:
@@ -120,12 +120,12 @@ class Facts:
         """The steps of other hosts that this one has to time by itself: about what it watches, too."""
         own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
         ids = {self.incidents[id_].id for id_ in own}
-        return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
+        return steps_seen.of_other_hosts(self.attempts.values(), ids, self.config.observer)
 
     @cached_property
     def _seen(self) -> Mapping[str, float]:
         """Read only where another host took a step."""
-        return steps_seen.seen(self.db, self.config.observer) if self.foreign else {}
+        return steps_seen.read(self.db, self.config.observer) if self.foreign else {}
 
     def _around(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
@@ -160,7 +160,7 @@ class Facts:
         healer, here = component.common.healer, self.config.observer
         if watched_by(component, here) and not healed_by(component, here):
             return self._orphaned(component) or f"{healer} restarts it, not this host"
-        if healer == here or not plugins.looks_out(component.kind, component.settings):
+        if healer == here or not plugins.uses_network(component.kind, component.settings):
             return None
         if component.id in self._shared:
             return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
@@ -183,11 +183,11 @@ class Facts:
         """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
         here = self.config.observer
         apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
-        return healers.gone(self.db, apart, self.config.observer, self.now)
+        return healers.missing(self.db, apart, self.config.observer, self.now)
 
     @cached_property
     def _shared(self) -> Collection[str]:
-        return peers.while_apart(self.db, self.config.observer)
+        return peers.shared_while_apart(self.db, self.config.observer)
 
     def maintenance(self, component: Component) -> str | None:
         """Why it is worked on, if it is."""

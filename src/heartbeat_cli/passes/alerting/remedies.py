@@ -14,7 +14,7 @@ def of(component: Component) -> dict[str, object]:
     found: dict[str, object] = {}
     if component.plan.ladder:
         found["restart"] = _by_hand(component.plan.ladder[0]) or f"heartbeat recover --component {component.id} --force"
-    if not plugins.looks_out(component.kind, component.settings):
+    if not plugins.uses_network(component.kind, component.settings):
         found["local"] = True
     return found
 

@@ -17,7 +17,7 @@ from heartbeat_cli.views import wording
 
 def tell(db: Database, config: Config, suspect: Suspect, quiet: Iterable[Silence], now: float) -> str:
     """Notify of it, and note that; gives the reason. A silence of everything, or of this host's name, keeps it back."""
-    gaps.keep_suspect(db, config.observer, suspect._replace(told=True))
+    gaps.save_suspect(db, config.observer, suspect._replace(told=True))
     reason = f"{suspect.reason}; until it is right nothing is pruned or closed"
     alert = _alert("clock_suspect", "medium", "clock_suspect", config, suspect, reason, now)
     for silence in quiet:
@@ -30,7 +30,7 @@ def tell(db: Database, config: Config, suspect: Suspect, quiet: Iterable[Silence
 
 def over(db: Database, config: Config, suspect: Suspect, reason: str, now: float) -> None:
     """Notify those who heard of it that the clock can be trusted again, and why."""
-    heard = alerts.told(db, incident_id(config.observer, suspect.began))
+    heard = alerts.notified_channels(db, incident_id(config.observer, suspect.began))
     if heard:
         alert = _alert("recovered", "low", "clock_trusted", config, suspect, reason, now)
         add(db, config, alert, heard, now, weight="medium")

@@ -20,7 +20,7 @@ _TIMEOUT = 2.0  # seconds for all reference addresses together
 
 def remote(config: Config) -> list[str]:
     """The ids of components that are reached over a network, by what their kind says of their settings."""
-    return [one.id for one in config.components.values() if plugins.looks_out(one.kind, one.settings)]
+    return [one.id for one in config.components.values() if plugins.uses_network(one.kind, one.settings)]
 
 
 def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
@@ -61,7 +61,7 @@ def tell(db: Database, config: Config, at: float, cut_off: str | None, now: floa
     if cut_off:
         tell_of_observer(db, config, alert, now)
     else:
-        add(db, config, alert, alerts.told(db, about), now, weight="high")
+        add(db, config, alert, alerts.notified_channels(db, about), now, weight="high")
     return kind, reason
 
 

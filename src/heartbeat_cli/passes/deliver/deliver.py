@@ -22,7 +22,7 @@ from heartbeat_cli.passes.deliver.due import THREADS, Due
 from heartbeat_cli.passes.deliver.redirect import Redirected
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts, channels, outbox, outcomes, sends
-from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outbox import Batch
 from heartbeat_cli.store.outbox.outcomes import Outcome
 from heartbeat_cli.store.sql.database import Database
 
@@ -47,7 +47,7 @@ class _Sending(NamedTuple):
     failed before."""
 
     number: int
-    parcel: Parcel
+    parcel: Batch
     begun: float
     doubtful: bool
 
@@ -76,7 +76,7 @@ class Delivering:
         self._config, self._clock = config, clock
         self._queue = Due(config.observer, config.channels)
         self._running: dict[str, _Sending] = {}
-        self._ended: SimpleQueue[tuple[Parcel, Trial]] = SimpleQueue()
+        self._ended: SimpleQueue[tuple[Batch, Trial]] = SimpleQueue()
         self._stopped: set[str] = set()  # channels that get nothing more in this round
         self._passing_on: dict[str, DeliveryError] = {}  # channels whose fallback gets all, and why
         self._singly: set[str] = set()  # channels of which a digest could not be worded
@@ -127,9 +127,9 @@ class Delivering:
             late.append((sending.parcel, Trial(took, error)))
         self._end(keep, late)
 
-    def _next(self, until: float) -> list[tuple[Parcel, Trial]]:
+    def _next(self, until: float) -> list[tuple[Batch, Trial]]:
         """The sends that have ended, at least one; empty when none has until then."""
-        found: list[tuple[Parcel, Trial]] = []
+        found: list[tuple[Batch, Trial]] = []
         try:
             found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
             while len(found) < THREADS:
@@ -142,7 +142,7 @@ class Delivering:
         """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
         now, config = self._clock(), self._config
         waited_for = self._queue.look(db, tidy=True)
-        self._pauses, known = channels.remembered(db, now)
+        self._pauses, known = channels.read(db, now)
         self.redirected += redirect.redirect(db, config, waited_for, known, now)
         if any(one.common.fallback for one in config.channels.values()):
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
@@ -193,9 +193,9 @@ class Delivering:
         if rate is None:
             return False
         span, _ = delivery.window(rate)
-        return not delivery.has_room(rate, sends.tries_since(db, channel.id, now - span), now)
+        return not delivery.has_room(rate, sends.attempts_since(db, channel.id, now - span), now)
 
-    def _post(self, db: Database, keep: Keep, channel: Channel, parcel: Parcel, doubtful: bool) -> None:
+    def _post(self, db: Database, keep: Keep, channel: Channel, parcel: Batch, doubtful: bool) -> None:
         """Word a message and have a thread send it."""
         sending = _Sending(self._number, parcel, time.monotonic(), doubtful)
         ended = self._ended
@@ -208,7 +208,7 @@ class Delivering:
         except Exception as error:
             if len(parcel.notifications) > 1:  # one of them spoils it for the others: see which
                 self._singly.add(channel.id)
-                outbox.unpack(db, parcel)
+                outbox.dissolve(db, parcel)
                 self._queue.forget(channel.id)
             else:
                 self._settle(keep, [(parcel, Trial(0.0, send.own_fault(error)), self._number)])
@@ -220,7 +220,7 @@ class Delivering:
 
         threading.Thread(target=work, name=f"send to {channel.id}", daemon=True).start()
 
-    def _end(self, keep: Keep, ended: Iterable[tuple[Parcel, Trial]]) -> None:
+    def _end(self, keep: Keep, ended: Iterable[tuple[Batch, Trial]]) -> None:
         """Write how sends went, those together that have ended together."""
         found = []
         for parcel, trial in ended:
@@ -234,11 +234,11 @@ class Delivering:
             elif trial.error is not None and trial.error.retryable:
                 self._stopped.add(parcel.channel)
 
-    def _settle(self, keep: Keep, tries: list[tuple[Parcel, Trial, int]]) -> list[delivery.Fate]:
+    def _settle(self, keep: Keep, tries: list[tuple[Batch, Trial, int]]) -> list[delivery.Fate]:
         now, config = self._clock(), self._config
         made = [(parcel, self._outcome(parcel, trial, now)) for parcel, trial, _ in tries]
         if made:
-            keep(lambda db: outcomes.settle_all(db, made))
+            keep(lambda db: outcomes.save_all(db, made))
         for (parcel, outcome), (_, trial, number) in zip(made, tries, strict=True):
             said = outcome.error
             if outcome.fate.state == "handed_over":
@@ -251,7 +251,7 @@ class Delivering:
             self._results += [(number, one) for one in found]
         return [outcome.fate for _, outcome in made]
 
-    def _outcome(self, parcel: Parcel, trial: Trial, now: float) -> Outcome:
+    def _outcome(self, parcel: Batch, trial: Trial, now: float) -> Outcome:
         config, error, channel = self._config, trial.error, parcel.channel
         since = self._troubles.get(channel, now)
         if error is None:

@@ -11,7 +11,7 @@ from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outbox import Batch
 
 TIMEOUT = 10.0  # seconds of one send
 _KEPT = 500  # messages whose words are kept for other channels
@@ -33,7 +33,7 @@ def _only_prints(channel: Channel) -> bool:
     return hasattr(module, "is_read") and not module.is_read()
 
 
-def remark(parcel: Parcel, said: str | None, config: Config) -> str:
+def remark(parcel: Batch, said: str | None, config: Config) -> str:
     """What the message of a channel that took over says of the one that failed."""
     from heartbeat_cli.views.wording import word
 
@@ -49,7 +49,7 @@ class Wordings:
         self._kept: dict[tuple[str, ...], Message] = {}
         self.made = 0
 
-    def of(self, parcel: Parcel) -> Message:
+    def of(self, parcel: Batch) -> Message:
         """The message of a parcel, the same each time it is made."""
         remarks = dict.fromkeys(one.remark for one in parcel.notifications if one.remark)
         said = "; ".join(remarks)
@@ -60,9 +60,9 @@ class Wordings:
             self._kept[key] = self._worded(parcel, said)
             self.made += 1
         made = self._kept[key]
-        return made if len(parcel.notifications) == 1 else made._replace(id=parcel.batch)
+        return made if len(parcel.notifications) == 1 else made._replace(id=parcel.id)
 
-    def _worded(self, parcel: Parcel, said: str) -> Message:
+    def _worded(self, parcel: Batch, said: str) -> Message:
         from heartbeat_cli.views import messages
 
         config, told = self._config, [one.alert for one in parcel.notifications]
@@ -70,7 +70,7 @@ class Wordings:
         if len(told) == 1:
             return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
         told = delivery.root_first(told, topological(config.components))
-        message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.batch, remark=said, own=own)
+        message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.id, remark=said, own=own)
         return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
 
 

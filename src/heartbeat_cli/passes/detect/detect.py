@@ -17,7 +17,7 @@ from heartbeat_cli.passes.detect.alert_context import Surroundings
 from heartbeat_cli.passes.detect.missed_runs import missed
 from heartbeat_cli.passes.detect.reminders import Pressing, remind
 from heartbeat_cli.store.history import gaps, passes
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states
@@ -71,32 +71,32 @@ class _Room:
 
     @cached_property
     def _quiet(self) -> list[Silence]:
-        return silences.quiet(self.db, self.config, self.now)
+        return silences.in_force(self.db, self.config, self.now)
 
     def consume(self) -> None:
-        waiting = passes.waiting(self.db, self.config.observer)
+        waiting = passes.undetected(self.db, self.config.observer)
         if not waiting:
             return
         self._together = self._others(waiting)
         before = states.states(self.db)
         self.states = self.around.states = dict(before)
         for one in waiting:
-            if told := isolation.tell(self.db, self.config, one.started, one.blind, self.now):
+            if told := isolation.tell(self.db, self.config, one.started, one.isolated, self.now):
                 self.verdicts.append(Verdict(self.config.observer, *told))
             self._judge(one)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._close_what_was_removed()
-            self._tell_what_was_kept_back(alerts.untold(self.db))
+            self._tell_what_was_kept_back(alerts.unnotified(self.db))
             self._tell_again()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
-            self._tell_what_was_kept_back(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
+            self._tell_what_was_kept_back(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
         if self._together is not None:
             self._look_at_the_others(self._together)
         self._tell_of_this_host()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
 
-    def _judge(self, one: Waiting) -> None:
+    def _judge(self, one: UndetectedPass) -> None:
         """One pass: first what became of each, then what there is to tell; how many are in fault is known only then."""
         self.around.seen = {id_: seen.status for id_, seen in one.heartbeats}
         looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
@@ -115,25 +115,25 @@ class _Room:
         if any(state.unobserved for state in (*before.values(), *after)):
             self._tell_what_is_unobserved(one, looks, before)
 
-    def _tell_what_is_unobserved(self, one: Waiting, looks: Looks, before: Mapping[str, State]) -> None:
+    def _tell_what_is_unobserved(self, one: UndetectedPass, looks: Looks, before: Mapping[str, State]) -> None:
         """Components that cannot be checked, and those that can be again. What was silenced when the pass was made
         counts: judged again after an outage of the store, it is to come to what it came to then."""
         from heartbeat_cli.passes.detect import unobserved
 
         scene = unobserved.Scene(self.db, self.config, self.states, self.now)
-        quiet = cache(lambda: silences.quiet(self.db, self.config, one.started))
+        quiet = cache(lambda: silences.in_force(self.db, self.config, one.started))
         found = [*unobserved.end(scene, before), *unobserved.begin(scene, looks, quiet)]
         self.verdicts += [Verdict(*one) for one in found]
 
-    def _others(self, waiting: list[Waiting]) -> "Together | None":
+    def _others(self, waiting: list[UndetectedPass]) -> "Together | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
-        if not waiting[0].company and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
+        if not waiting[0].other_hosts and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
             return None
         from heartbeat_cli.passes.detect import quorum
 
         return quorum.Together(self.db, self.config, waiting, self.now)
 
-    def _agreed(self, one: Waiting, company: "Together", looks: Looks) -> Looks:
+    def _agreed(self, one: UndetectedPass, company: "Together", looks: Looks) -> Looks:
         """What the hosts that look at them say together; without what is not this host's to say."""
         judged = [(component, company.judged(component, seen)) for component, seen in looks]
         passes.overrule(self.db, one, [component.id for component, said in judged if said.overruled])
@@ -152,7 +152,7 @@ class _Room:
 
     def _tell_of_this_host(self) -> None:
         """Runs that did not come, and a clock that cannot be trusted."""
-        watch, suspect = gaps.own(self.db, self.config.observer)
+        watch, suspect = gaps.watch_and_suspect(self.db, self.config.observer)
         if suspect is not None and not suspect.told:
             from heartbeat_cli.passes.alerting import suspect_clock
 
@@ -217,7 +217,7 @@ class _Room:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:
                 # What came up later than recovery waited for was healed by it all the same.
-                recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
+                recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
             yield component, event, self._incident(component, event)
 
     def _tell(self, component: Component, event: Event, incident: Incident | None) -> None:

@@ -19,10 +19,10 @@ from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.detection.quorum import Round, Vote, agrees, around, count, leads, observation, shown
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.passes.alerting.enqueue import add, tell
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
-from heartbeat_cli.store.quorum.peers import Doubt, Shared
+from heartbeat_cli.store.quorum.peers import UnconfirmedFault, PeerState
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
@@ -40,7 +40,7 @@ class News(NamedTuple):
     """A doubt that people are to hear of, or that is over."""
 
     component: Component
-    doubt: Doubt
+    doubt: UnconfirmedFault
     round: Round
     over: bool
 
@@ -48,12 +48,12 @@ class News(NamedTuple):
 class Together:
     """The votes as they stand; `rounds` are those counted last, by component."""
 
-    def __init__(self, db: Database, config: Config, waiting: Sequence[Waiting], now: float) -> None:
+    def __init__(self, db: Database, config: Config, waiting: Sequence[UndetectedPass], now: float) -> None:
         self._db, self._config, self._me = db, config, config.observer
-        self._apart = peers.is_apart(db)
-        self._known = peers.known(db, self._me)
-        self._by, self._doubts = dict(self._known.by), dict(self._known.doubts)
-        self._away = waiting[-1].started if self._apart else self._known.away
+        self._apart = peers.is_spool(db)
+        self._known = peers.read(db, self._me)
+        self._by, self._doubts = dict(self._known.hosts), dict(self._known.unconfirmed)
+        self._away = waiting[-1].started if self._apart else self._known.checked_apart
         if self._away > now:  # the clock was set back since: it would be deaf until that time has come again
             self._away = 0.0
         found = peers.Votes() if self._apart else peers.votes(db, self._me, now - LONGEST)
@@ -109,21 +109,21 @@ class Together:
         """Begin, go on with, or end a doubt."""
         doubt = self._doubts.get(component.id)
         if round_.lonely and mine:
-            doubt, enough = doubt or Doubt(seen.at, 0), component.common.fail_threshold
+            doubt, enough = doubt or UnconfirmedFault(seen.at, 0), component.common.fail_threshold
             self._doubts[component.id] = doubt = doubt._replace(rounds=min(doubt.rounds + 1, enough))
-            if doubt.rounds >= enough and not doubt.told:
+            if doubt.rounds >= enough and not doubt.notified:
                 self._news[component.id] = News(component, doubt, round_, over=False)
         elif doubt and round_.sense == "up":
             del self._doubts[component.id]
             self._news.pop(component.id, None)
-            if doubt.told:
+            if doubt.notified:
                 self._news[component.id] = News(component, doubt, round_, over=True)
 
     def keep(self) -> None:
         """Remember what the next pass, of this host or another, has to know."""
-        shared = Shared(self._by, self._doubts, self._away)
+        shared = PeerState(self._by, self._doubts, self._away)
         if shared != self._known:
-            peers.keep(self._db, self._me, shared, apart=self._apart)
+            peers.save(self._db, self._me, shared, apart=self._apart)
         if self._ended:
             peers.end_rounds(self._db, self._me, self._ended)
 
@@ -151,15 +151,15 @@ class Together:
                 continue
             else:
                 tell(self._db, self._config, alert, one.component, (), now)
-                self._doubts[one.component.id] = one.doubt._replace(told=(one.doubt.since,))
+                self._doubts[one.component.id] = one.doubt._replace(notified=(one.doubt.since,))
             told.append((one.component.id, alert.type, alert.reason))
         return told
 
     def _tell_the_end(self, news: News, alert: Alert, now: float) -> None:
         heard = {
             channel
-            for since in news.doubt.told
-            for channel in alerts.told(self._db, incident_id(news.component.id, since))
+            for since in news.doubt.notified
+            for channel in alerts.notified_channels(self._db, incident_id(news.component.id, since))
         }
         add(self._db, self._config, alert, sorted(heard), now, news.component.severity)
 

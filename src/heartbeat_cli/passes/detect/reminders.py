@@ -15,7 +15,7 @@ from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.alerting.enqueue import add, commons
 from heartbeat_cli.store.outbox import notification_history
-from heartbeat_cli.store.outbox.notification_history import Heard
+from heartbeat_cli.store.outbox.notification_history import NotificationHistory
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.views import wording
 
@@ -38,14 +38,16 @@ def remind(db: Database, config: Config, pressing: Iterable[Pressing], now: floa
     ripe = [one for one in pressing if waits and now - one.incident.declared >= min(waits)]
     if not ripe:
         return
-    known = notification_history.of_open(db, min(one.incident.started for one in ripe), now)
+    known = notification_history.of_open_incidents(db, min(one.incident.started for one in ripe), now)
     for one in ripe:
         if one.incident.id in known:
             yield from _escalate(db, config, one, known[one.incident.id], now)
             yield from _remind(db, config, one, known[one.incident.id], now)
 
 
-def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: float) -> Iterator[tuple[str, str, str]]:
+def _remind(
+    db: Database, config: Config, one: Pressing, known: NotificationHistory, now: float
+) -> Iterator[tuple[str, str, str]]:
     """Again to those who have heard of it; a channel that has not even taken the first message is spared a second.
     Where all who have heard are gone from the configuration, those hear that take their place."""
     channels = sorted(known.reached & config.channels.keys())
@@ -53,9 +55,9 @@ def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: floa
         takers = audience(commons(config), one.component.severity, one.component)
         channels, _ = split(commons(config), takers)
     first = config.heartbeat.remind_after
-    if first <= 0 or known.last is None or not channels:
+    if first <= 0 or known.last_notified is None or not channels:
         return
-    if now - known.last < reminder_distance(first, known.reminders):
+    if now - known.last_notified < reminder_distance(first, known.reminders):
         return
     number = known.reminders + 1
     reason = f"reminder {number}: still in fault after {duration(now - one.incident.started)}, not acknowledged"
@@ -64,10 +66,12 @@ def _remind(db: Database, config: Config, one: Pressing, known: Heard, now: floa
     yield one.component.id, "reminded", reason
 
 
-def _escalate(db: Database, config: Config, one: Pressing, known: Heard, now: float) -> Iterator[tuple[str, str, str]]:
+def _escalate(
+    db: Database, config: Config, one: Pressing, known: NotificationHistory, now: float
+) -> Iterator[tuple[str, str, str]]:
     """To those who are called in when nobody has seen to it; one alert for all with the same patience."""
     _, later = split(commons(config), audience(commons(config), one.component.severity, one.component))
-    due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.down >= after}
+    due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.raised >= after}
     for after in sorted(set(due.values())):
         channels = [id_ for id_, patience in due.items() if patience == after]
         reason = f"escalated: still in fault {duration(after)} after it was told, not acknowledged"

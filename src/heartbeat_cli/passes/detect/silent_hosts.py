@@ -19,7 +19,7 @@ from heartbeat_cli.passes.alerting.enqueue import add, listeners_of_observer, mu
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peer_liveness, peers
-from heartbeat_cli.store.quorum.peer_liveness import Sight
+from heartbeat_cli.store.quorum.peer_liveness import LastSeen
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
@@ -29,29 +29,29 @@ def watch_over(
     db: Database, config: Config, quiet: Callable[[], Iterable[Silence]], now: float
 ) -> list[tuple[str, str, str]]:
     """Look at all the others; gives what was decided: host, decision, reason."""
-    at, seen = peer_liveness.seen(db, config.observer)
+    at, seen = peer_liveness.read(db, config.observer)
     watches = gaps.watches(db)
-    looking = peer_liveness.looking(watches.get(config.observer), at, now)
-    found: dict[str, Sight] = {}
+    looking = peer_liveness.was_watching(watches.get(config.observer), at, now)
+    found: dict[str, LastSeen] = {}
     decided = []
     for host, watch in watches.items():
         if host == config.observer:
             continue
-        old = seen.get(host, Sight(watch.started, now))
+        old = seen.get(host, LastSeen(watch.started, now))
         sight = old if looking else old._replace(since=now)
         if watch.started != old.started:
-            sight = Sight(watch.started, now)
-            if old.told and _told_back(db, config, host, old.told, now):
+            sight = LastSeen(watch.started, now)
+            if old.incident and _told_back(db, config, host, old.incident, now):
                 decided.append((host, "observer_back", "it makes passes again"))
-        elif sight.told is not None:
-            if _told_after_all(db, config, host, sight.told, quiet(), now):
+        elif sight.incident is not None:
+            if _told_after_all(db, config, host, sight.incident, quiet(), now):
                 decided.append((host, "told", "the silence that kept it back is over"))
         elif watch.regular and now - sight.since > silent_after(watch.every):
-            sight = sight._replace(told=incident_id(host, watch.ended))
+            sight = sight._replace(incident=incident_id(host, watch.ended))
             if reason := _told(db, config, host, watch, sight, quiet(), now):
                 decided.append((host, "observer_silent", reason))
         found[host] = sight
-    peer_liveness.keep(db, config.observer, now, found)
+    peer_liveness.save(db, config.observer, now, found)
     return decided
 
 
@@ -61,10 +61,10 @@ def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> 
 
 
 def _told(
-    db: Database, config: Config, host: str, watch: Watch, sight: Sight, quiet: Iterable[Silence], now: float
+    db: Database, config: Config, host: str, watch: Watch, sight: LastSeen, quiet: Iterable[Silence], now: float
 ) -> str | None:
     lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
-    alert = _alert(config, "observer_silent", host, str(sight.told), now, lasted)
+    alert = _alert(config, "observer_silent", host, str(sight.incident), now, lasted)
     text = _left_undone(db, config, host, now)
     details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
     alert = alert._replace(details=details | ({"text": text} if text else {}))
@@ -86,7 +86,7 @@ def _told_after_all(db: Database, config: Config, host: str, about: str, quiet: 
 
 
 def _told_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
-    heard = alerts.told(db, about)
+    heard = alerts.notified_channels(db, about)
     if not heard:
         return False
     alert = _alert(config, "observer_back", host, about, now, "it makes passes again")
@@ -124,7 +124,7 @@ def _only_its_own(
     """What nobody looks at any more, now that this host does not: what it looked at until then, and no other does. Each
     is measured by its own last pass, whatever its clock says."""
     found = []
-    for id_, votes in peers.lookers(db).items():
+    for id_, votes in peers.newest_votes(db).items():
         one = config.components.get(id_)
         # How often it is looked at only its hosts know: what is not in our configuration may be wanted seldom.
         mine, others = (peers.reaches(one),) * 2 if one else (LONGEST, REACH)

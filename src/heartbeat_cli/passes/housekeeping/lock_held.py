@@ -69,7 +69,9 @@ def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
         new = tell_of_observer(db, config, alert, now)
     if new:
         with suppress(OSError):
-            write_own(places.own(config) / HELD, incident)  # not beside the lock: an earlier version's lies elsewhere
+            write_own(
+                places.config_folder(config) / HELD, incident
+            )  # not beside the lock: an earlier version's lies elsewhere
 
 
 def over(db: Database, config: Config, folder: Path, now: float) -> None:
@@ -79,7 +81,7 @@ def over(db: Database, config: Config, folder: Path, now: float) -> None:
         incident = read_own(path, 1_000).decode()[:300].strip()
     except (OSError, ValueError):
         return
-    if heard := alerts.told(db, incident):
+    if heard := alerts.notified_channels(db, incident):
         alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
         details = {"kind": "observer", "observer": config.observer}
         with db.transaction():

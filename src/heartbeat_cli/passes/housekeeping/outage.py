@@ -26,7 +26,7 @@ def lasts(db: Database, config: Config, since: Degraded, now: float) -> None:
 def over(db: Database, config: Config, covered: Degraded, now: float) -> None:
     """Tell of its end those who heard of its beginning. `db` is the store."""
     reason = f"the store answers again after {duration(now - covered.started)}; what was seen meanwhile is in it"
-    if heard := alerts.told(db, covered.id):
+    if heard := alerts.notified_channels(db, covered.id):
         add(db, config, _alert("store_restored", "low", config, covered, now, reason), heard, now, weight="high")
 
 

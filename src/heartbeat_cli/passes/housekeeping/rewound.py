@@ -5,24 +5,24 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.passes.alerting.enqueue import tell_of_observer
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.standby.restored import Rewound
+from heartbeat_cli.store.standby.restored import StoreWentBack
 from heartbeat_cli.views import wording
 
 _SAME = 3_600.0  # seconds within which what several hosts notice is one and the same
 
 
-def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
+def tell(db: Database, config: Config, what: StoreWentBack, now: float) -> None:
     """Tell of it, unless another host of the store did so just now. Call it in the transaction that mends it."""
     sql = "SELECT 1 FROM heartbeat_alert_rows WHERE alert_type = ? AND alert_time > to_timestamp(?)"
     kind = "store_went_back"
     if db.rows(sql, (kind, now - _SAME)):
         return
-    if what.anew:
+    if what.replaced:
         reason = "the store is new: what it held before is gone"
-    elif what.at is None:
+    elif what.store_until is None:
         reason = "the store has lost records: it knows no pass of this host"
     else:
-        reason = f"the store has lost records: the last {duration(what.known - what.at)} are missing"
+        reason = f"the store has lost records: the last {duration(what.mirror_until - what.store_until)} are missing"
     alert = Alert(
         id=f"{config.observer}@{round(now * 1000)}/{kind}",
         type=kind,
@@ -32,6 +32,6 @@ def tell(db: Database, config: Config, what: Rewound, now: float) -> None:
         at=now,
         incident=None,
         reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
-        details={"started": what.known, "cause": reason, "kind": "observer"},
+        details={"started": what.mirror_until, "cause": reason, "kind": "observer"},
     )
     tell_of_observer(db, config, alert, now)

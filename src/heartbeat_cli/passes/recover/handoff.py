@@ -37,7 +37,7 @@ def call(
     with db.transaction():
         if kind == "recovery_braked":
             alerts.add(db, _braked(config, facts, decision), config.channels, facts.now)
-        elif states.note_recovery(db, incident.id, came_to):
+        elif states.save_recovery(db, incident.id, came_to):
             tell(
                 db, config, _failed(db, config, facts, component, incident, decision), component, facts.quiet, facts.now
             )

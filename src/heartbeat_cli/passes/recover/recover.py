@@ -136,7 +136,7 @@ class _Room:
         facts = Facts(self.db, self.config, self.clock())
         facts.planned = planned
         if facts.foreign and not self.dry:
-            steps_seen.note(self.db, self.config.observer, facts.foreign, facts.now)
+            steps_seen.save(self.db, self.config.observer, facts.foreign, facts.now)
         self._look_into_orders(facts)
         settled: list[Step] = []
         due: list[Due] = []
@@ -270,7 +270,7 @@ class _Room:
     def _mine(self, one: Due, attempt: Attempt) -> bool:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
-            recoveries.take_turns(self.db)
+            recoveries.lock(self.db)
             if recoveries.newest(self.db, one.component.id, one.since) != one.newest:
                 return False
             recoveries.save(self.db, attempt)

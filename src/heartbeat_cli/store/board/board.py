@@ -52,28 +52,30 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
-    hours, whole_days = board_days.known(db, names, components, slots, begins, now, places.own(config) / _DAYS)
-    away = spool.since(db)
-    last, rounds = looked(db, config.components.values())
+    hours, whole_days = board_days.known_time(
+        db, names, components, slots, begins, now, places.config_folder(config) / _DAYS
+    )
+    away = spool.current_outage(db)
+    last, rounds = glances_and_rounds(db, config.components.values())
     return Board(
         slots=slots,
         midnights=begins,
         last_pass=last_pass(db, config.observer),
         states=states.states(db),
         glances=last,
-        quiet=quiet(db, config, now),
-        seen=seen(db, names, slots),
+        quiet=silences_by_component(db, config, now),
+        seen=checks_by_slot(db, names, slots),
         hours=hours,
         days=whole_days,
         incidents=list(states.open_incidents(db).values()),
-        attempts=attempts(db),
+        attempts=attempts_of_open_incidents(db),
         alerts=recent,
         deliveries=deliveries,
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
         away=away.started if away else None,
         rounds=rounds,
         observers=[] if away else observers.standings(db, config.components, config.observer, now, several=True),
-        orphans=healers.gone(db, config.components.values(), config.observer, now).keys(),
+        orphans=healers.missing(db, config.components.values(), config.observer, now).keys(),
     )
 
 
@@ -103,10 +105,10 @@ def last_pass(db: Database, observer: str) -> LastPass | None:
 
 def glances(db: Database, components: Collection[Component]) -> dict[str, Glance]:
     """The last look at each component, by whichever observer; its status is what those that look say together."""
-    return looked(db, components)[0]
+    return glances_and_rounds(db, components)[0]
 
 
-def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
+def glances_and_rounds(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
     """The same, and of what several hosts look at, their votes."""
     rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
     found = {row[0]: Glance(*row[1:]) for row in rows}
@@ -118,7 +120,7 @@ def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, G
     return found, rounds
 
 
-def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
+def checks_by_slot(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
     """The looks of each slot, counted by the store: the rows that come over do not grow with how often it looks."""
     rows = db.rows(
         f"SELECT component, {_slot(db)} AS slot, status, count(*), count(response_us),"
@@ -130,17 +132,17 @@ def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict
     for key, slot, status, *counts in rows:
         if key in names:
             of_component = found.setdefault(names[key], {})
-            of_component[slot] = of_component.get(slot, Seen()).plus(_seen(STATUSES[status], *counts))
+            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(STATUSES[status], *counts))
     return found
 
 
-def _seen(status: str, count: int, answered: int, microseconds: int) -> Seen:
+def _count_as(status: str, count: int, answered: int, microseconds: int) -> Seen:
     return Seen(answered=answered, seconds=float(microseconds) / 1e6)._replace(**{_FIELD[status]: count})
 
 
-def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
+def silences_by_component(db: Database, config: Config, now: float) -> dict[str, Quiet]:
     """The silence or maintenance each component is under now."""
-    in_force = silences.quiet(db, config, now)
+    in_force = silences.in_force(db, config, now)
     return {
         id_: Quiet(one.kind, one.ends, one.reason)
         for id_, component in config.components.items()
@@ -149,7 +151,7 @@ def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
     }
 
 
-def attempts(db: Database) -> dict[str, list[Attempt]]:
+def attempts_of_open_incidents(db: Database) -> dict[str, list[Attempt]]:
     """What recovery did about the open incidents, oldest first, by incident."""
     columns = ", ".join(f"r.{name}" for name in Attempt._fields)
     rows = db.rows(

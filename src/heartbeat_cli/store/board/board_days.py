@@ -17,13 +17,13 @@ from heartbeat_cli.store.history import rollups, spans
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.system.files import read_own, write_own
 
-_MOST = 256_000_000  # bytes of the file: more than any deployment's takes
-_LIVE = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
+_MAX_BYTES = 256_000_000  # bytes of the file: more than any deployment's takes
+_MAX_LIVE_HOURS = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
 
 Pieces = dict[str, dict[int, tuple[int, int]]]
 
 
-def known(
+def known_time(
     db: Database,
     names: Mapping[int, str],
     components: Mapping[str, Component],
@@ -38,7 +38,7 @@ def known(
     hours = [slots.start + 3600.0 * n for n in range(round((slots.end - slots.start) / 3600))]
     edges = sorted({*hours, *begins})
     recent = bisect(edges, slots.start) - 1
-    found = _remembered(db, names, edges[: recent + 1], keep) if recent else {}
+    found = _cached_days(db, names, edges[: recent + 1], keep) if recent else {}
     for id_, pieces in days(db, names, [*edges[recent:], now]).items():
         found.setdefault(id_, {}).update({recent + n: piece for n, piece in pieces.items()})
     return (
@@ -47,11 +47,11 @@ def known(
     )
 
 
-def _remembered(db: Database, names: Mapping[int, str], edges: Sequence[float], keep: Path) -> Pieces:
+def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float], keep: Path) -> Pieces:
     """`days` of these edges, from the file if it is of the same ones, and of the same store."""
     about = [db.where, *edges]
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or nothing that we wrote
-        kept = json.loads(read_own(keep, _MOST))
+        kept = json.loads(read_own(keep, _MAX_BYTES))
         if kept["about"] == about:
             return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in kept["days"].items()}
     found = days(db, names, edges)
@@ -73,7 +73,7 @@ def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict
             f"WITH days(number, first, after) AS (VALUES {marks}) SELECT h.component, d.number, sum(h.up_us),"
             " sum(h.down_us) FROM days d JOIN heartbeat_hours h ON h.hour >= d.first AND h.hour < d.after GROUP BY 1, 2"
         )
-    for start, end in way.live[-_LIVE:]:
+    for start, end in way.live[-_MAX_LIVE_HOURS:]:
         number = bisect(edges, start) - 1
         rows += [(key, number, one.up_us, one.down_us) for key, one in spans.tallies(db, start, end).items()]
     for key, number, up, down in rows:

@@ -22,7 +22,7 @@ def read(db: Database, observer: str, now: float, components: Collection[Compone
         states=states.states(db),
         glances=board.glances(db, components),
         incidents=list(states.open_incidents(db).values()),
-        looks=looks(db, now - _HOUR, now),
+        looks=checks_by_status(db, now - _HOUR, now),
         alerts=_counts(db, "alerts", "alert_type, severity", "heartbeat_alert_rows"),
         notifications=_counts(db, "notifications", "channel, state", "heartbeat_outbox"),
         attempts={
@@ -35,7 +35,7 @@ def read(db: Database, observer: str, now: float, components: Collection[Compone
     )
 
 
-def looks(db: Database, start: float, end: float) -> dict[str, int]:
+def checks_by_status(db: Database, start: float, end: float) -> dict[str, int]:
     """How many looks of each status there were in a span of time."""
     rows = db.rows(
         "SELECT status, count(*) FROM heartbeat_log WHERE at >= to_timestamp(?) AND at <= to_timestamp(?)"

@@ -12,36 +12,38 @@ from heartbeat_cli.store.sql.database import Database
 
 # How much earlier a time is from now on, so that spans keep their length.
 _SHIFTED = "{0} = {0} - ({1} - to_timestamp(?))"
-_OF_OPEN = "incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
-_ITS_OWN = "component NOT IN (SELECT component FROM heartbeat_looks WHERE observer <> ?)"  # looked at by no other host
+_OPEN_INCIDENTS_ONLY = "incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
+_ONLY_OURS = (
+    "component NOT IN (SELECT component FROM heartbeat_looks WHERE observer <> ?)"  # looked at by no other host
+)
 
 
 def set_back(db: Database, now: float, alone: str | None = None) -> None:
     """Bring what still goes on back to `now`. Call it in the transaction of the pass that noticed. `alone`: only what
     this host has for itself."""
-    of, mine = ("1 = 1", ()) if alone is None else (_ITS_OWN, (alone,))
+    of, mine = ("1 = 1", ()) if alone is None else (_ONLY_OURS, (alone,))
     for column in ("since", "failing_since"):
-        _cap(db, "heartbeat_state", column, of, now, mine)
+        _limit_times(db, "heartbeat_state", column, of, now, mine)
     for column in ("started", "declared", "acked"):
-        _cap(db, "heartbeat_incidents", column, f"ended IS NULL AND {of}", now, mine)
+        _limit_times(db, "heartbeat_incidents", column, f"ended IS NULL AND {of}", now, mine)
     # An end told in this very pass is later.
-    _cap(db, "heartbeat_alert_rows", "alert_time", f"{_OF_OPEN} AND {of}", now - 0.001, mine)
+    _limit_times(db, "heartbeat_alert_rows", "alert_time", f"{_OPEN_INCIDENTS_ONLY} AND {of}", now - 0.001, mine)
     rest = ("finished", "verify_until", "verified")
     if alone is not None:  # what others deliver, silence and heal goes by their clocks
-        _shift(db, "heartbeat_recoveries", "started", rest, f"{_OF_OPEN} AND observer = ?", now, mine)
+        _shift_times(db, "heartbeat_recoveries", "started", rest, f"{_OPEN_INCIDENTS_ONLY} AND observer = ?", now, mine)
         return
     for column in ("created", "next_try"):  # leases go by the store's clock
-        _cap(db, "heartbeat_outbox", column, "state = 'waiting'", now)
-    _shift(db, "heartbeat_silences", "starts", ("ends",), "1 = 1", now)
-    _shift(db, "heartbeat_recoveries", "started", rest, _OF_OPEN, now)
+        _limit_times(db, "heartbeat_outbox", column, "state = 'waiting'", now)
+    _shift_times(db, "heartbeat_silences", "starts", ("ends",), "1 = 1", now)
+    _shift_times(db, "heartbeat_recoveries", "started", rest, _OPEN_INCIDENTS_ONLY, now)
 
 
-def _cap(db: Database, table: str, column: str, of: str, now: float, more: Sequence[str] = ()) -> None:
+def _limit_times(db: Database, table: str, column: str, of: str, now: float, more: Sequence[str] = ()) -> None:
     sql = f"UPDATE {table} SET {column} = to_timestamp(?) WHERE {column} > to_timestamp(?) AND {of}"
     db.run(sql, (now, now, *more))
 
 
-def _shift(
+def _shift_times(
     db: Database, table: str, begin: str, rest: tuple[str, ...], of: str, now: float, more: Sequence[str] = ()
 ) -> None:
     changes = ", ".join(_SHIFTED.format(column, begin) for column in (*rest, begin))

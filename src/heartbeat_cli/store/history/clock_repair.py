@@ -13,13 +13,13 @@ from heartbeat_cli.domain.checking.coverage import HOUR, hour_of
 from heartbeat_cli.store.history import rollups
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.sql.dialects import worded
+from heartbeat_cli.store.sql.dialects import render
 from heartbeat_cli.store.sql.identity import LOCAL
 from heartbeat_cli.store.sql.partitions import ensure_day
 
 _DAY = 86_400
-_DAYS = 400  # that partitions are made for at most
-_LATER = 7_200.0  # seconds that what a pass notes may lie ahead of it: a next try, the end of a grace
+_MAX_DAYS = 400  # that partitions are made for at most
+_MAX_AHEAD = 7_200.0  # seconds that what a pass notes may lie ahead of it: a next try, the end of a grace
 _TIMES = {
     "heartbeat_state": ("since", "failing_since", "unknown_since"),
     "heartbeat_incidents": ("started", "declared", "ended", "acked"),
@@ -31,7 +31,10 @@ _TIMES = {
     "heartbeat_looks": ("at", "before", "ended"),
 }
 _WITHIN = "{0} >= to_timestamp(?) AND {0} <= to_timestamp(?)"
-_NOTE, _NOTED = f"{LOCAL}moved/", 50  # and the observer: the setting with the spans that its passes were moved from
+_MOVED_SETTING, _MAX_MOVED = (
+    f"{LOCAL}moved/",
+    50,
+)  # and the observer: the setting with the spans that its passes were moved from
 _MOVED = "({0} + (to_timestamp(?) - to_timestamp(?)))"
 
 
@@ -40,18 +43,18 @@ def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: 
     right at `now` and was wrong for some time after its pass at `since`. Where the store's clock does not tell the real
     time, it is the middle between the two. Call it in the transaction of the pass that noticed."""
     spans = list(spans)
-    right = _last_right(db, observer, spans, now)
+    right = _last_trusted_pass(db, observer, spans, now)
     for first, last, ahead in spans:
         # Not later than now; by whole seconds, which SQLite's numbers bear without loss.
         by = ahead or min((since + now) / 2 - (first + last) / 2, now - 1 - last) // 1
-        for day in range(int(first + by) // _DAY, int(last + by) // _DAY + 1)[:_DAYS]:
+        for day in range(int(first + by) // _DAY, int(last + by) // _DAY + 1)[:_MAX_DAYS]:
             ensure_day(db, float(day * _DAY))
-        _move_times(db, _Mine(observer, right), (first, last), by)
-        _move_passes(db, _Mine(observer, right), (first, last), by)
-    _note_moved(db, observer, [(first, last) for first, last, _ in spans])
+        _move_times(db, _WrongPasses(observer, right), (first, last), by)
+        _move_passes(db, _WrongPasses(observer, right), (first, last), by)
+    _save_moved(db, observer, [(first, last) for first, last, _ in spans])
 
 
-class _Mine(NamedTuple):
+class _WrongPasses(NamedTuple):
     """Of an observer the passes that were made after the one with the key `right`, which was the last under a clock
     that could be trusted."""
 
@@ -64,7 +67,7 @@ class _Mine(NamedTuple):
         return f"{of} AND {_WITHIN.format('started')}", (self.observer, self.right, *span)
 
 
-def _last_right(db: Database, observer: str, spans: Sequence[Stay], now: float) -> int:
+def _last_trusted_pass(db: Database, observer: str, spans: Sequence[Stay], now: float) -> int:
     """The key of this observer's newest pass before `now` that lies in none of the spans; 0 where there is none."""
     outside = "".join(f" AND NOT ({_WITHIN.format('started')})" for _ in spans)
     sql = (
@@ -75,11 +78,11 @@ def _last_right(db: Database, observer: str, spans: Sequence[Stay], now: float) 
     return key or 0
 
 
-def _move_times(db: Database, mine: _Mine, span: Span, by: float) -> None:
+def _move_times(db: Database, mine: _WrongPasses, span: Span, by: float) -> None:
     """What was written beside the passes of a span. Where the wrong clock told a time that really was, with passes in
     it, only what bears the very moment of a wrong pass is known to be of it."""
     wrong, those = mine.passes(span)
-    within = (span[0], span[1] + _LATER)
+    within = (span[0], span[1] + _MAX_AHEAD)
     real = f"SELECT 1 FROM heartbeat_pass_rows WHERE {_WITHIN.format('started')} AND NOT ({wrong}) LIMIT 1"
     mixed = bool(db.rows(real, (*within, *those)))
     for table, columns in _TIMES.items():
@@ -93,7 +96,7 @@ def _move_times(db: Database, mine: _Mine, span: Span, by: float) -> None:
         db.run(sql.format("starts"), (by, 0.0, by, 0.0, *within))
 
 
-def _move_passes(db: Database, mine: _Mine, span: Span, by: float) -> None:
+def _move_passes(db: Database, mine: _WrongPasses, span: Span, by: float) -> None:
     """The passes of a span, with all that was seen in them. Their hours are to be worked out anew."""
     which, those = mine.passes(span)
     at, of = f"SET at = {_MOVED.format('at')} WHERE {_WITHIN.format('at')}", (by, 0.0, *span, *those)
@@ -104,45 +107,45 @@ def _move_passes(db: Database, mine: _Mine, span: Span, by: float) -> None:
         f"UPDATE heartbeat_pass_rows SET started = {started},"
         f" last_hour = last_hour - {{hour:started}} + {{hour:{started}}} + 1 WHERE {which}"
     )
-    db.run(worded(sql, db.dialect), (by, 0.0, by, 0.0, *those))
+    db.run(render(sql, db.dialect), (by, 0.0, by, 0.0, *those))
     sql = (
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
         f" {{hour:started}}, last_hour FROM heartbeat_pass_rows WHERE {which}"
         " ON CONFLICT (pass) DO UPDATE SET stale = excluded.stale, last_hour = excluded.last_hour"
     )
-    db.run(worded(sql, db.dialect), mine.passes((span[0] + by, span[1] + by))[1])
-    rollups.make_stale(db, mine.observer, *span)  # whoever rolled up the hours that they have left
+    db.run(render(sql, db.dialect), mine.passes((span[0] + by, span[1] + by))[1])
+    rollups.mark_stale(db, mine.observer, *span)  # whoever rolled up the hours that they have left
 
 
-def _note_moved(db: Database, observer: str, spans: list[Span]) -> None:
-    before = json.loads(preferences.get(db, _NOTE + observer) or "[]")
-    preferences.put(db, _NOTE + observer, json.dumps([*before, *spans][-_NOTED:]))
+def _save_moved(db: Database, observer: str, spans: list[Span]) -> None:
+    before = json.loads(preferences.get(db, _MOVED_SETTING + observer) or "[]")
+    preferences.put(db, _MOVED_SETTING + observer, json.dumps([*before, *spans][-_MAX_MOVED:]))
 
 
 def was_moved(db: Database, observer: str, started: float) -> bool:
     """Whether a pass of this observer that is not there any more was moved away from that moment."""
-    spans = json.loads(preferences.get(db, _NOTE + observer) or "[]")
+    spans = json.loads(preferences.get(db, _MOVED_SETTING + observer) or "[]")
     return any(first <= started <= last for first, last in spans)
 
 
-def marks(db: Database, now: float) -> None:
+def discard_future(db: Database, now: float) -> None:
     """Take back the marks and rollups that lie ahead of `now`: hours that are not over are rolled up again when they
     are, and single heartbeats are forgotten no further than they have gone."""
-    rollups.take_turns(db)
+    rollups.lock(db)
     hour = hour_of(now)
     db.run("DELETE FROM heartbeat_hours WHERE hour > ?", (hour,))
     db.run("DELETE FROM heartbeat_hour_gauges WHERE hour > ?", (hour,))
-    _mark(db, "started >= to_timestamp(?)", float((hour + 1) * HOUR))
-    if rollups.forgotten(db) <= hour:
+    _mark_hours_stale(db, "started >= to_timestamp(?)", float((hour + 1) * HOUR))
+    if rollups.first_kept_hour(db) <= hour:
         return
     ((first,),) = db.rows("SELECT min(started) FROM heartbeat_pass_rows WHERE started <= to_timestamp(?)", (now,))
-    rollups.remember_from(db, hour if first is None else hour_of(first))
+    rollups.set_first_kept_hour(db, hour if first is None else hour_of(first))
     # Under that mark hours counted as rolled up that were not, or not to their end.
     whole = "SELECT hour FROM heartbeat_hours WHERE hour < (SELECT max(hour) FROM heartbeat_hours)"
-    _mark(db, f"started <= to_timestamp(?) AND {{hour:started}} NOT IN ({whole})", now)
+    _mark_hours_stale(db, f"started <= to_timestamp(?) AND {{hour:started}} NOT IN ({whole})", now)
 
 
-def _mark(db: Database, which: str, at: float) -> None:
+def _mark_hours_stale(db: Database, which: str, at: float) -> None:
     """The hours that these passes began in are to be rolled up anew."""
     sql = (
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour) SELECT key, observer, TRUE,"
@@ -150,10 +153,10 @@ def _mark(db: Database, which: str, at: float) -> None:
         " ON CONFLICT (pass) DO UPDATE SET stale = CASE WHEN heartbeat_pending.stale <= excluded.stale"
         " THEN heartbeat_pending.stale ELSE excluded.stale END"
     )
-    db.run(worded(sql, db.dialect), (at,))
+    db.run(render(sql, db.dialect), (at,))
 
 
-def discount(db: Database, observer: str, now: float) -> None:
+def ignore_checks_after(db: Database, observer: str, now: float) -> None:
     """What this observer saw after `now` was seen under a clock that had jumped ahead: it speaks for no time."""
     later = "SELECT p.key FROM heartbeat_pass_rows p JOIN heartbeat_observers o ON o.key = p.observer WHERE o.id = ?"
     db.run(

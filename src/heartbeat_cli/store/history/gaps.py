@@ -14,7 +14,7 @@ _NO_END = 253_402_300_799.0  # the last second that both stores can write as a d
 _CLOCK = "clock/"  # and the observer: what is known of its clock while that is suspect, else nothing
 
 
-def note(db: Database, gap: Gap) -> None:
+def save(db: Database, gap: Gap) -> None:
     """Record a gap; the same one twice is one. Looks before it did not speak for it, whatever has been rolled up."""
     new = db.run(
         "INSERT INTO heartbeat_gaps (observer, started, ended, reason) VALUES (?, to_timestamp(?), to_timestamp(?), ?)"
@@ -24,13 +24,13 @@ def note(db: Database, gap: Gap) -> None:
     if new:
         from heartbeat_cli.store.history import rollups  # with all that figures are made of: no ordinary pass needs it
 
-        rollups.make_stale(db, gap.observer, gap.started, gap.ended)
+        rollups.mark_stale(db, gap.observer, gap.started, gap.ended)
 
 
-def take_back(db: Database, observer: str, now: float, tick: float) -> None:
+def truncate(db: Database, observer: str, now: float, tick: float) -> None:
     """The clock was set back to `now`: a gap of this observer that reaches into the time to come gives way to what will
     be seen in it. Call it in the transaction that notices."""
-    for gap in _later(db, observer, now):
+    for gap in _ending_after(db, observer, now):
         left = cut((gap.started, gap.ended), now, tick)
         where, key = "WHERE observer = ? AND started = to_timestamp(?)", (observer, gap.started)
         if left is None:
@@ -40,10 +40,10 @@ def take_back(db: Database, observer: str, now: float, tick: float) -> None:
             db.run(f"UPDATE heartbeat_gaps SET ended = to_timestamp(?), reason = ? {where}", (now, reason, *key))
         from heartbeat_cli.store.history import rollups
 
-        rollups.make_stale(db, observer, gap.started, gap.ended)
+        rollups.mark_stale(db, observer, gap.started, gap.ended)
 
 
-def _later(db: Database, observer: str, now: float) -> list[Gap]:
+def _ending_after(db: Database, observer: str, now: float) -> list[Gap]:
     rows = db.rows(
         "SELECT observer, started, ended, reason FROM heartbeat_gaps WHERE observer = ? AND ended > to_timestamp(?)",
         (observer, now),
@@ -53,17 +53,17 @@ def _later(db: Database, observer: str, now: float) -> list[Gap]:
 
 def watch(db: Database, observer: str) -> Watch | None:
     """How far an observer's regular passes have come; None before the first."""
-    return parsed(preferences.get(db, WATCHED + observer))
+    return parse_watch(preferences.get(db, WATCHED + observer))
 
 
-def keep_watch(db: Database, observer: str, watch: Watch) -> None:
+def save_watch(db: Database, observer: str, watch: Watch) -> None:
     preferences.put(db, WATCHED + observer, json.dumps(watch))
 
 
 def watches(db: Database) -> dict[str, Watch]:
     """The watch of every observer that is known."""
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (WATCHED + "%",))
-    return _watches(rows)
+    return _parse_watches(rows)
 
 
 def clocks(db: Database) -> tuple[dict[str, Watch], dict[str, Suspect]]:
@@ -72,19 +72,19 @@ def clocks(db: Database) -> tuple[dict[str, Watch], dict[str, Suspect]]:
         "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ? ORDER BY name",
         (WATCHED + "%", _CLOCK + "%"),
     )
-    found = {name.removeprefix(_CLOCK): _suspect(text) for name, text in rows if name.startswith(_CLOCK)}
-    return _watches(rows), {name: one for name, one in found.items() if one is not None}
+    found = {name.removeprefix(_CLOCK): _parse_suspect(text) for name, text in rows if name.startswith(_CLOCK)}
+    return _parse_watches(rows), {name: one for name, one in found.items() if one is not None}
 
 
-def own(db: Database, observer: str) -> tuple[Watch | None, Suspect | None]:
+def watch_and_suspect(db: Database, observer: str) -> tuple[Watch | None, Suspect | None]:
     """The same of this observer only."""
     names = (WATCHED + observer, _CLOCK + observer)
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names)
     found: dict[str, str] = dict(rows)
-    return parsed(found.get(names[0])), _suspect(found.get(names[1]))
+    return parse_watch(found.get(names[0])), _parse_suspect(found.get(names[1]))
 
 
-def keep_suspect(db: Database, observer: str, suspect: Suspect | None) -> None:
+def save_suspect(db: Database, observer: str, suspect: Suspect | None) -> None:
     """None: its clock is trusted again. That is written, too: what is only deleted would not travel with the spool."""
     preferences.put(db, _CLOCK + observer, "" if suspect is None else json.dumps(suspect))
 
@@ -95,12 +95,12 @@ def forget_watch(db: Database, observer: str) -> bool:
     return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (WATCHED + observer,)) > 0
 
 
-def _watches(rows: list[tuple[Any, ...]]) -> dict[str, Watch]:
-    found = {name.removeprefix(WATCHED): parsed(text) for name, text in rows if name.startswith(WATCHED)}
+def _parse_watches(rows: list[tuple[Any, ...]]) -> dict[str, Watch]:
+    found = {name.removeprefix(WATCHED): parse_watch(text) for name, text in rows if name.startswith(WATCHED)}
     return {name: one for name, one in found.items() if one is not None}
 
 
-def parsed(text: str | None) -> Watch | None:
+def parse_watch(text: str | None) -> Watch | None:
     """A watch as it is stored; None where there is none."""
     if text is None:
         return None
@@ -108,16 +108,16 @@ def parsed(text: str | None) -> Watch | None:
     return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *rest[:3])
 
 
-def _suspect(text: str | None) -> Suspect | None:
+def _parse_suspect(text: str | None) -> Suspect | None:
     if not text:
         return None
     reason, began, since, trail, gaps, spans, frame, told, *_ = json.loads(text)
-    came = parsed(json.dumps(trail)) if trail else None
+    came = parse_watch(json.dumps(trail)) if trail else None
     pairs = tuple((first, last) for first, last in gaps)
     return Suspect(reason, began, since, came, pairs, tuple((a, b, by) for a, b, by in spans), frame, told)
 
 
-def edges(db: Database, until: float | None = None) -> tuple[float, float] | None:
+def first_and_last_pass(db: Database, until: float | None = None) -> tuple[float, float] | None:
     """When the first and the last pass of all started (that did by `until`: a clock may have been ahead); of passes
     that are forgotten their hours are still known. None when there was none."""
     from heartbeat_cli.store.history import rollups
@@ -130,13 +130,13 @@ def edges(db: Database, until: float | None = None) -> tuple[float, float] | Non
         (hour_of(until), until),
     )
     begins = [] if first is None else [first]
-    if hour is not None and hour < rollups.forgotten(db):
+    if hour is not None and hour < rollups.first_kept_hour(db):
         begins.append(hour * HOUR)
     ends = [one for one in (last, None if later is None else later * HOUR) if one is not None]
     return (float(min(begins)), float(max(ends))) if begins and ends else None
 
 
-def observed(db: Database) -> dict[str, tuple[float, float]]:
+def pass_spans(db: Database) -> dict[str, tuple[float, float]]:
     """When every observer that has kept passes started its first and its last one of those that are not forgotten."""
     rows = db.rows(
         "SELECT o.id, min(p.started), max(p.started) FROM heartbeat_pass_rows p"

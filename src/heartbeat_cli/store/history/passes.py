@@ -16,32 +16,32 @@ from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import locks
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.sql.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
-SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
-_LONGEST = 2_147_483_647  # microseconds that the column holds
+SHARED_SETTING = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
+_MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
-class LastLook(NamedTuple):
-    """What the last look of this observer at a component came to; `written` is its evidence as it is stored."""
+class LastCheck(NamedTuple):
+    """What the last look of this observer at a component came to; `evidence_json` is its evidence as it is stored."""
 
     at: float
     status: str
     response_time: float | None
     error: str | None
-    written: str = "{}"
+    evidence_json: str = "{}"
 
     @property
     def evidence(self) -> Mapping[str, str]:
         """Read when it is wanted: of a thousand looks few are told of."""
-        found: Mapping[str, str] = json.loads(self.written)
+        found: Mapping[str, str] = json.loads(self.evidence_json)
         return found
 
 
-class Remembered(NamedTuple):
+class CheckMemory(NamedTuple):
     """What the next look at a component needs of the last one: when it was, and what it left to remember."""
 
     at: float
@@ -50,15 +50,15 @@ class Remembered(NamedTuple):
 
 class Pass(NamedTuple):
     """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
-    `started` and `finished` are epoch seconds; `blind` is why the remote components could not be looked at, if so;
-    `pace` the strategy it was made under."""
+    `started` and `finished` are epoch seconds; `isolated` is why the remote components could not be looked at, if so;
+    `strategy` the strategy it was made under."""
 
     id: str
     observer: str
     started: float
     finished: float
-    blind: str | None = None
-    pace: Strategy = STRATEGIES[DEFAULT]
+    isolated: str | None = None
+    strategy: Strategy = STRATEGIES[DEFAULT]
 
 
 class PassRow(NamedTuple):
@@ -73,42 +73,42 @@ class PassRow(NamedTuple):
     blind: str | None
 
 
-class Waiting(NamedTuple):
-    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `company` says
+class UndetectedPass(NamedTuple):
+    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `other_hosts` says
     whether other hosts keep their passes here, too."""
 
     key: int
     started: float
-    blind: str | None
+    isolated: str | None
     heartbeats: list[tuple[str, Observation]]
-    company: bool = False
+    other_hosts: bool = False
 
 
 def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
     """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
     with db.transaction():
         ensure_day(db, done.started)
-        keys, observer = _keys(db, done.observer, readings, components, done.started)
-        reaches = {id_: reach(components[id_].interval(done.pace)) for id_ in readings}
+        keys, observer = _component_and_observer_keys(db, done.observer, readings, components, done.started)
+        reaches = {id_: reach(components[id_].interval(done.strategy)) for id_ in readings}
         took, until = microseconds(done.finished - done.started) or 0, last_hour(done.started, reaches.values())
-        row = PassRow(done.started, _number(done.id), took, observer, len(readings), until, done.blind)
+        row = PassRow(done.started, _process_number(done.id), took, observer, len(readings), until, done.isolated)
         new = insert(db, [row], observer)
         if not new:
             return  # already kept: the answer to the first try was lost, not the pass
         (key,) = new.values()
         _insert_heartbeats(db, key, done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
-        _remember(db, done, readings)
+        _save_last_checks(db, done, readings)
 
 
-def _number(id_: str) -> int:
+def _process_number(id_: str) -> int:
     """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
     number = whole(id_.rpartition("-")[2], 999_999_999)
     if number is not None:
         return number
     from binascii import crc32
 
-    return crc32(id_.encode()) & _LONGEST
+    return crc32(id_.encode()) & _MAX_MICROSECONDS
 
 
 def insert(
@@ -137,7 +137,7 @@ def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
     return dict(db.rows("SELECT id, key FROM heartbeat_observers"))
 
 
-def _keys(
+def _component_and_observer_keys(
     db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> tuple[dict[str, int], int]:
     """The store's keys of the components (whose kind may have changed since they were first seen) and the observer."""
@@ -201,7 +201,7 @@ def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], ke
     db.insert(head, "(to_timestamp(?), ?, ?)", rows)
 
 
-def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
+def _save_last_checks(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
     rows = [
         (
             *(done.observer, id_, done.started, one.status, one.response_time, storable(one.error)),
@@ -223,39 +223,39 @@ def microseconds(seconds: float | None) -> int | None:
     """A response time as it is stored; 35 minutes at most, which is what the column holds."""
     if seconds is None or not math.isfinite(seconds):
         return None
-    return max(0, min(round(seconds * 1_000_000), _LONGEST))
+    return max(0, min(round(seconds * 1_000_000), _MAX_MICROSECONDS))
 
 
-def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
+def last_checks(db: Database, observer: str | None = None) -> dict[str, LastCheck]:
     """The last look at each component: by this observer, or the newest by any."""
     rows = db.rows(
         "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
         + (" WHERE observer = ?" if observer else " ORDER BY at"),
         (observer,) if observer else (),
     )
-    return {component: LastLook(*look) for component, *look in rows}
+    return {component: LastCheck(*look) for component, *look in rows}
 
 
-def remembered(db: Database, observer: str) -> dict[str, Remembered]:
+def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
     """What this observer's last look at each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
-    return {component: Remembered(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
+    return {component: CheckMemory(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
 
 
-def waiting(db: Database, observer: str) -> list[Waiting]:
+def undetected(db: Database, observer: str) -> list[UndetectedPass]:
     """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
     detection begins, on any host: two that read the same counters would overwrite each other's."""
     # The statement sees what was kept while the turn was waited for.
-    passes = db.in_turn(
+    passes = db.rows_with_lock(
         locks.DETECTION,
         "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
         " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
         " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",
-        (f"{SHARED}{observer}", observer),
+        (f"{SHARED_SETTING}{observer}", observer),
     )
     return [
-        Waiting(key, started, blind, _heartbeats(db, key, started), bool(company))
+        UndetectedPass(key, started, blind, _heartbeats(db, key, started), bool(company))
         for key, started, blind, company in passes
     ]
 
@@ -276,12 +276,12 @@ def mark_detected(db: Database, keys: Sequence[int]) -> None:
         db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
 
 
-def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
+def overrule(db: Database, one: UndetectedPass, components: Sequence[str]) -> None:
     """These looks of a pass say something else than the other hosts together: they speak for no time."""
     if components:
         db.run(
             "UPDATE heartbeat_log SET reach = 0 WHERE pass = ? AND at = to_timestamp(?)"
-            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({marks(components)}))",
+            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({placeholders(components)}))",
             (one.key, one.started, *components),
         )
         hour = hour_of(one.started)  # it may have been rolled up by another host
@@ -291,7 +291,7 @@ def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
         )
 
 
-def looked_at(db: Database, component: str) -> list[tuple[str, float]]:
+def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
     """Who has looked at a component, and when last."""
     return [
         (row[0], row[1])

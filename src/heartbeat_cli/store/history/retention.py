@@ -16,14 +16,14 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.partitions import drop_before
 
 _DAY = 86_400.0
-_STEP = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
-_PAGES = 2_000  # given back to the disk at a time
+_SECONDS_AT_A_TIME = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
+_PAGES_AT_A_TIME = 2_000  # given back to the disk at a time
 # What belongs to an open incident stays with it: who was told, and what was tried.
 _OF_NO_OPEN_INCIDENT = (
     "AND (incident IS NULL OR incident NOT IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL))"
 )
-_TOLD = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
-_SPENT = (
+_ALERTS_DONE = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
+_NOTIFICATIONS_DONE = (
     "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
     " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
 )
@@ -39,14 +39,14 @@ def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf)
     if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, judged=False):
         return None
     with db.transaction():
-        rollups.forget(db, hour_of(looks))
+        rollups.forget_before(db, hour_of(looks))
     gone = {
         "heartbeat_log": _drop(db, "heartbeat_log", looks, deadline),
         "heartbeat_samples": _drop(db, "heartbeat_samples", metrics, deadline),
     }
     with db.transaction():
         gone |= _small_tables(db, keep, now, looks, min(looks, metrics))
-    done = _give_back(db, deadline) and time.monotonic() < deadline
+    done = _vacuum(db, deadline) and time.monotonic() < deadline
     return gone if done else None
 
 
@@ -57,12 +57,14 @@ def _small_tables(db: Database, keep: Retention, now: float, looks: float, singl
         "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
         "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
         "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", looks, _DETECTED),
-        "heartbeat_outbox": _count(db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents),
-        "heartbeat_alert_rows": _count(
+        "heartbeat_outbox": _delete_and_count(
+            db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents
+        ),
+        "heartbeat_alert_rows": _delete_and_count(
             db, "alerts", "alert_type, severity", "heartbeat_alert_rows", "alert_time", incidents
         ),
         "heartbeat_sends": _delete(db, "heartbeat_sends", "at", incidents, _OF_NO_ALERT),
-        "heartbeat_recoveries": _count(
+        "heartbeat_recoveries": _delete_and_count(
             db, "recoveries", f"outcome, {_VERIFIED}", "heartbeat_recoveries", "started", incidents
         ),
         "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
@@ -72,16 +74,16 @@ def _small_tables(db: Database, keep: Retention, now: float, looks: float, singl
     }
 
 
-_ALSO = {
-    "heartbeat_outbox": _SPENT,
-    "heartbeat_alert_rows": _TOLD,
+_CONDITIONS = {
+    "heartbeat_outbox": _NOTIFICATIONS_DONE,
+    "heartbeat_alert_rows": _ALERTS_DONE,
     "heartbeat_recoveries": _OF_NO_OPEN_INCIDENT,
 }
 
 
-def _count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
+def _delete_and_count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
     """Delete, and add what has gone to what is counted for ever."""
-    sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_ALSO[table]} RETURNING {columns}"
+    sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_CONDITIONS[table]} RETURNING {columns}"
     gone = Counter(db.rows(sql, (before,)))
     db.insert(
         "INSERT INTO heartbeat_forgotten (what, first, second, number)",
@@ -99,7 +101,7 @@ def _delete(db: Database, table: str, column: str, before: float, also: str = ""
 def _drop(db: Database, table: str, before: float, deadline: float) -> int:
     """Rows in SQLite, a few hours at a time; day partitions in PostgreSQL."""
     if db.dialect == "sqlite":
-        return _repeated(lambda: _drop_some(db, table, before), deadline)
+        return _repeat(lambda: _drop_some(db, table, before), deadline)
     with db.transaction():
         if math.isfinite(deadline):
             # A table that somebody reads is not waited for: everybody else would wait behind.
@@ -112,22 +114,22 @@ def _drop_some(db: Database, table: str, before: float) -> int:
     if oldest is None or oldest >= before:
         return 0
     with db.transaction():
-        return drop_before(db, table, min(before, oldest + _STEP))
+        return drop_before(db, table, min(before, oldest + _SECONDS_AT_A_TIME))
 
 
-def _repeated(step: Callable[[], int], deadline: float) -> int:
+def _repeat(step: Callable[[], int], deadline: float) -> int:
     total = 0
     while time.monotonic() < deadline and (some := step()):
         total += some
     return total
 
 
-def _give_back(db: Database, deadline: float) -> bool:
+def _vacuum(db: Database, deadline: float) -> bool:
     """Empty pages of a SQLite file back to the disk (where its file was made to do so); False when some are left."""
     if db.dialect != "sqlite" or db.rows("PRAGMA auto_vacuum") != [(2,)]:
         return True
     while (free := db.rows("PRAGMA freelist_count")[0][0]) and time.monotonic() < deadline:
-        db.rows(f"PRAGMA incremental_vacuum({_PAGES})")
+        db.rows(f"PRAGMA incremental_vacuum({_PAGES_AT_A_TIME})")
         if db.rows("PRAGMA freelist_count")[0][0] >= free:
             return True  # somebody else reads what they were part of
     return not free

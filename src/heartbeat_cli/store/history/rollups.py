@@ -20,7 +20,7 @@ from heartbeat_cli.store.history import spans
 from heartbeat_cli.store.sql import locks, preferences
 from heartbeat_cli.store.sql.database import Database
 
-_FORGOTTEN = "forgotten/hours"  # the first hour whose single looks are kept, among the settings
+_FIRST_KEPT_HOUR = "forgotten/hours"  # the first hour whose single looks are kept, among the settings
 _COUNTS = ", ".join(STATUSES)
 _COLUMNS = f"{_COUNTS}, attempts, flaps, answered, total_us, least_us, most_us, median_us, up_us, down_us"
 _SUMS = ", ".join(
@@ -31,7 +31,7 @@ _SUMS = ", ".join(
 )
 _GAUGE = "component, metric, label, number, total, least, most, last"
 
-Hours = tuple[int, int]  # from the first to before the second
+HourRange = tuple[int, int]  # from the first to before the second
 
 
 class Hourly(NamedTuple):
@@ -48,13 +48,13 @@ class Hourly(NamedTuple):
 class Plan(NamedTuple):
     """How a span is read: `rolled`, the stretches of hours to take from the rollups, `live`, what to ask the log."""
 
-    rolled: list[Hours]
+    rolled: list[HourRange]
     live: list[tuple[float, float]]
 
 
-def take_turns(db: Database) -> None:
+def lock(db: Database) -> None:
     """Until the transaction ends nobody else rolls up, nor makes hours stale that are being rolled up."""
-    db.in_turn(locks.ROLLUP, "SELECT 1")
+    db.rows_with_lock(locks.ROLLUP, "SELECT 1")
 
 
 def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judged: bool = True) -> bool:
@@ -71,7 +71,7 @@ def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judge
         if time.monotonic() >= deadline:
             return False
         with db.transaction():
-            take_turns(db)
+            lock(db)
             # The mark goes first: a pass that comes in between is in the hour or stays marked, perhaps both.
             db.run(
                 "UPDATE heartbeat_pending SET stale = CASE WHEN last_hour > stale THEN stale + 1 END"
@@ -79,14 +79,14 @@ def refresh(db: Database, before: int, deadline: float, *, first: int = 0, judge
                 (hour,),
             )
             db.run("DELETE FROM heartbeat_pending WHERE stale IS NULL AND detected")
-            if hour >= forgotten(db):
-                _roll(db, hour)
+            if hour >= first_kept_hour(db):
+                _roll_up(db, hour)
 
 
-def make_stale(db: Database, observer: str, start: float, end: float) -> None:
+def mark_stale(db: Database, observer: str, start: float, end: float) -> None:
     """What an observer's looks spoke for from `start` to `end` has changed (that was a gap): their hours are to be
     worked out anew. Call it in the transaction of the change."""
-    take_turns(db)
+    lock(db)
     hour = hour_of(start)
     touched = db.rows(
         "SELECT p.key, p.started, p.observer, p.last_hour FROM heartbeat_pass_rows p"
@@ -103,7 +103,7 @@ def make_stale(db: Database, observer: str, start: float, end: float) -> None:
     )
 
 
-def _roll(db: Database, hour: int) -> None:
+def _roll_up(db: Database, hour: int) -> None:
     """Put an hour's figures in the place of those that are there."""
     start, end = float(hour * HOUR), float((hour + 1) * HOUR)
     found, gauges = spans.tallies(db, start, end), spans.gauges(db, start, end)
@@ -111,7 +111,7 @@ def _roll(db: Database, hour: int) -> None:
     rows = [
         (
             *(hour, key, *one.counts, one.attempts, one.flaps, one.answered, one.total_us, one.least_us, one.most_us),
-            *(_median_us(one), one.up_us, one.down_us, spans.as_text(dict(one.sketch))),
+            *(_median_us(one), one.up_us, one.down_us, spans.sketch_json(dict(one.sketch))),
         )
         for key, one in found.items()
     ]
@@ -128,24 +128,24 @@ def _median_us(one: Tally) -> int | None:
     return None if found is None else round(found * 1e6)
 
 
-def forgotten(db: Database) -> int:
+def first_kept_hour(db: Database) -> int:
     """The first hour whose single looks are still kept."""
-    return int(preferences.get(db, _FORGOTTEN) or 0)
+    return int(preferences.get(db, _FIRST_KEPT_HOUR) or 0)
 
 
-def forget(db: Database, hour: int) -> None:
+def forget_before(db: Database, hour: int) -> None:
     """From now on nothing is worked out anew from looks before this hour: they are about to go."""
-    preferences.put(db, _FORGOTTEN, str(max(hour, forgotten(db))))
+    preferences.put(db, _FIRST_KEPT_HOUR, str(max(hour, first_kept_hour(db))))
 
 
-def remember_from(db: Database, hour: int) -> None:
+def set_first_kept_hour(db: Database, hour: int) -> None:
     """The mark that `forget` moves is ahead of what has really gone: single looks are kept from this hour on."""
-    preferences.put(db, _FORGOTTEN, str(hour))
+    preferences.put(db, _FIRST_KEPT_HOUR, str(hour))
 
 
 def plan(db: Database, start: float, end: float) -> Plan:
     """How to read a span. Where single looks are forgotten an hour belongs to the span it begins in."""
-    gone = forgotten(db)
+    gone = first_kept_hour(db)
     first = -hour_of(-start)
     last = max(hour_of(end), min(-hour_of(-end), gone))
     if first > last or start >= end:
@@ -156,7 +156,7 @@ def plan(db: Database, start: float, end: float) -> Plan:
         (last, first),
     )
     stale = {hour for a, b in marked for hour in range(max(a, first, gone), min(b + 1, last))}
-    rolled: list[Hours] = []
+    rolled: list[HourRange] = []
     for hour in range(first, last):
         if hour not in stale:
             if rolled and rolled[-1][1] == hour:
@@ -172,7 +172,7 @@ def plan(db: Database, start: float, end: float) -> Plan:
 def tallies(db: Database, start: float, end: float, *, quantiles: bool = True) -> dict[int, Tally]:
     """The looks and the time of a span, by the component's key; without `quantiles`, cheaper, and without sketches."""
     way = plan(db, start, end)
-    found = _rolled(db, way.rolled)
+    found = _rolled_tallies(db, way.rolled)
     if quantiles:
         for key, sketch in _sketches(db, way.rolled).items():
             found[key] = found[key]._replace(sketch=sketch)
@@ -182,10 +182,10 @@ def tallies(db: Database, start: float, end: float, *, quantiles: bool = True) -
     return found
 
 
-def _rolled(db: Database, hours: list[Hours]) -> dict[int, Tally]:
+def _rolled_tallies(db: Database, hours: list[HourRange]) -> dict[int, Tally]:
     if not hours:
         return {}
-    rows = db.rows(f"SELECT component, {_SUMS} FROM heartbeat_hours WHERE {within(hours)} GROUP BY component")
+    rows = db.rows(f"SELECT component, {_SUMS} FROM heartbeat_hours WHERE {hour_condition(hours)} GROUP BY component")
     found = {}
     for key, *figures in rows:
         counts, rest = tuple(map(int, figures[: len(STATUSES)])), figures[len(STATUSES) :]
@@ -195,21 +195,21 @@ def _rolled(db: Database, hours: list[Hours]) -> dict[int, Tally]:
     return found
 
 
-def _sketches(db: Database, hours: list[Hours]) -> dict[int, dict[int, int]]:
+def _sketches(db: Database, hours: list[HourRange]) -> dict[int, dict[int, int]]:
     """Response times of rolled hours in buckets, added up by the store."""
     each = "json_each_text" if db.dialect == "postgres" else "json_each"
     found: dict[int, dict[int, int]] = {}
     if hours:
         rows = db.rows(
             f"SELECT h.component, CAST(b.key AS INTEGER), sum(CAST(b.value AS BIGINT)) FROM heartbeat_hours h,"
-            f" {each}(h.sketch) b WHERE {within(hours)} GROUP BY 1, 2"
+            f" {each}(h.sketch) b WHERE {hour_condition(hours)} GROUP BY 1, 2"
         )
         for key, bucket, count in rows:
             found.setdefault(key, {})[bucket] = int(count)
     return found
 
 
-def within(hours: Iterable[Hours]) -> str:
+def hour_condition(hours: Iterable[HourRange]) -> str:
     """The condition on `hour` that selects these stretches."""
     return "(" + " OR ".join(f"(hour >= {a:d} AND hour < {b:d})" for a, b in hours) + ")"
 
@@ -221,7 +221,7 @@ def hourly(db: Database, start: float, end: float) -> dict[int, list[Hourly]]:
     if way.rolled:
         rows = db.rows(
             "SELECT component, hour, answered, median_us, up_us, down_us FROM heartbeat_hours"
-            f" WHERE {within(way.rolled)}"
+            f" WHERE {hour_condition(way.rolled)}"
         )
         for key, hour, *figures in rows:
             found.setdefault(key, []).append(Hourly(float(hour * HOUR), *figures))
@@ -242,7 +242,7 @@ def hourly_gauges(db: Database, names: Mapping[int, str], start: float, end: flo
     way = plan(db, start, end)
     found: list[tuple[float, Gauge]] = []
     if way.rolled:
-        rows = db.rows(f"SELECT hour, {_GAUGE} FROM heartbeat_hour_gauges WHERE {within(way.rolled)}")
+        rows = db.rows(f"SELECT hour, {_GAUGE} FROM heartbeat_hour_gauges WHERE {hour_condition(way.rolled)}")
         found = [(float(hour * HOUR), Gauge(names.get(key, ""), *rest)) for hour, key, *rest in rows]
     for span in way.live:
         parts = spans.gauges(db, *span)

@@ -95,17 +95,17 @@ def tallies(db: Database, start: float, end: float) -> dict[int, Tally]:
     if end <= start:
         return {}
     first, last = round(start * 1e6), round(end * 1e6)
-    begin = _reaching(db, start)
+    begin = _first_relevant_pass(db, start)
     gaps = db.rows(
         "SELECT 1 FROM heartbeat_gaps WHERE ended > to_timestamp(?) AND started < to_timestamp(?) LIMIT 1", (start, end)
     )
-    sql = _worded(db, _FIGURES.replace("{lasted}", _MISSED if gaps else "until - since"))
+    sql = _render(db, _FIGURES.replace("{lasted}", _MISSED if gaps else "until - since"))
     bounds = (start, end) if gaps else ()
     rows = db.rows(sql, (begin, begin, end, first, first, last, last, last, first, *bounds))
-    return _gathered(rows)
+    return _merge_buckets(rows)
 
 
-def _reaching(db: Database, start: float) -> float:
+def _first_relevant_pass(db: Database, start: float) -> float:
     """When the first look was that may still speak for the time from `start` on."""
     ((found,),) = db.rows(
         "SELECT min(started) FROM heartbeat_pass_rows WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
@@ -115,7 +115,7 @@ def _reaching(db: Database, start: float) -> float:
     return start if found is None else float(found)
 
 
-def _gathered(rows: Iterable[Row]) -> dict[int, Tally]:
+def _merge_buckets(rows: Iterable[Row]) -> dict[int, Tally]:
     """A row a component and bucket, as one tally a component."""
     found: dict[int, Tally] = {}
     for component, bucket, *figures in rows:
@@ -132,15 +132,15 @@ def _gathered(rows: Iterable[Row]) -> dict[int, Tally]:
 
 def gauges(db: Database, start: float, end: float) -> dict[tuple[int, str, str], Gauge]:
     """The hosts' and databases' own figures of a span of the samples, by component key, metric and label."""
-    rows = db.rows(_worded(db, _GAUGES), (start, end)) if end > start else []
+    rows = db.rows(_render(db, _GAUGES), (start, end)) if end > start else []
     return {(key, metric, label): Gauge("", metric, label, *map(int, rest)) for key, metric, label, *rest in rows}
 
 
-def as_text(sketch: dict[int, int]) -> str:
+def sketch_json(sketch: dict[int, int]) -> str:
     return json.dumps(sketch, separators=(",", ":"), sort_keys=True)
 
 
-def _worded(db: Database, sql: str) -> str:
+def _render(db: Database, sql: str) -> str:
     words = dict(_WORDS[db.dialect])
     moment = words.pop("us")
     for word, meaning in words.items():

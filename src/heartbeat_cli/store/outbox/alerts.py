@@ -8,10 +8,12 @@ from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import as_json, storable
 
 COLUMNS = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
-_AT_ONCE: Mapping[str, float] = {}
+_NOT_LATER: Mapping[str, float] = {}
 
 
-def add(db: Database, alert: Alert, channels: Iterable[str], now: float, later: Mapping[str, float] = _AT_ONCE) -> bool:
+def add(
+    db: Database, alert: Alert, channels: Iterable[str], now: float, later: Mapping[str, float] = _NOT_LATER
+) -> bool:
     """Record an alert and its notifications; False when it is there already (the same thing happened only once)."""
     alert = alert._replace(title=storable(alert.title), reason=storable(alert.reason))
     row = (*alert[:8], as_json(dict(alert.details)))
@@ -22,16 +24,16 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float, later: 
     )
     if not added:
         return False
-    post(db, alert.id, channels, now, later)
+    enqueue(db, alert.id, channels, now, later)
     return True
 
 
-def post(
+def enqueue(
     db: Database,
     alert_id: str,
     channels: Iterable[str],
     now: float,
-    later: Mapping[str, float] = _AT_ONCE,
+    later: Mapping[str, float] = _NOT_LATER,
     remark: str | None = None,
 ) -> None:
     """Have an alert told on these channels, not before `later` where that names one; `remark` is what its message says
@@ -44,7 +46,7 @@ def post(
     )
 
 
-def untold(db: Database) -> list[tuple[str, str, str]]:
+def unnotified(db: Database) -> list[tuple[str, str, str]]:
     """The alerts (id, type, component) that a fault is there, or that recovery gave it up, of open incidents, that
     nobody was to hear of: a silence kept them back."""
     rows = db.rows(
@@ -57,7 +59,7 @@ def untold(db: Database) -> list[tuple[str, str, str]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def untold_slowness(db: Database, components: Sequence[str], since: float) -> list[tuple[str, str, str]]:
+def unnotified_slowness(db: Database, components: Sequence[str], since: float) -> list[tuple[str, str, str]]:
     """Likewise of the slowness or warning that these components have now, as far as it was raised after `since`."""
     rows = db.rows(
         "SELECT a.alert_id, a.alert_type, a.component FROM heartbeat_alert_rows a"
@@ -114,7 +116,7 @@ def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
     ]
 
 
-def told(db: Database, incident: str) -> list[str]:
+def notified_channels(db: Database, incident: str) -> list[str]:
     """The channels that have heard of an incident, or are to: not those that refused it, or that another stood in
     for."""
     rows = db.rows(
@@ -125,7 +127,7 @@ def told(db: Database, incident: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def told_the_end(db: Database, alert_id: str) -> set[str]:
+def channels_notified_of_end(db: Database, alert_id: str) -> set[str]:
     """The channels that have heard, or are to hear, that what an alert is about is over."""
     rows = db.rows(
         "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"

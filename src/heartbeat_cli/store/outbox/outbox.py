@@ -7,11 +7,11 @@ from typing import NamedTuple
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.store.outbox import alerts, overnight
-from heartbeat_cli.store.sql.database import Database, Row, marks
+from heartbeat_cli.store.sql.database import Database, Row, placeholders
 
-MOST = 100  # notifications in one message
+MAX_BATCH = 100  # notifications in one message
 # Seconds that a first try may be away (until the end of quiet hours, on the longest day), and a next one.
-FARTHEST = 90_000.0, 3_600.0
+FARTHEST_TRIES = 90_000.0, 3_600.0
 
 
 class Notification(NamedTuple):
@@ -25,18 +25,18 @@ class Notification(NamedTuple):
     remark: str
 
 
-class Parcel(NamedTuple):
-    """Notifications that go out as one message; `batch` is its id, the same at every try of the same set. `again`: this
+class Batch(NamedTuple):
+    """Notifications that go out as one message; `id` is its id, the same at every try of the same set. `maybe_sent`: this
     very message may have been taken at an earlier try, so they stay together whatever becomes of this one."""
 
-    batch: str
+    id: str
     channel: str
     notifications: tuple[Notification, ...]
-    again: bool = False
+    maybe_sent: bool = False
 
 
 class Ready(NamedTuple):
-    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `rested` whether it has waited
+    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `delayed` whether it has waited
     for the end of quiet hours; `failed` is how often a row that waits for its channel was tried in vain, at most."""
 
     id: str
@@ -44,7 +44,7 @@ class Ready(NamedTuple):
     batch: str | None
     alert_id: str
     kind: str
-    rested: bool
+    delayed: bool
     failed: int
 
 
@@ -79,9 +79,9 @@ def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> di
     rows = db.rows(
         f"SELECT r.id, r.channel, r.batch, r.alert_id, r.kind, r.rested, r.failed FROM (SELECT w.*,"
         f" row_number() OVER (PARTITION BY w.channel ORDER BY {_ORDER}) AS number"
-        f" FROM ({_WAITING} AND o.channel IN ({marks(names)})) w WHERE w.due AND {_IN_ORDER}) r"
+        f" FROM ({_WAITING} AND o.channel IN ({placeholders(names)})) w WHERE w.due AND {_IN_ORDER}) r"
         " WHERE r.number <= ? ORDER BY r.channel, r.number",
-        (*_moments(db, now, lease), *names, MOST),
+        (*_due_values(db, now, lease), *names, MAX_BATCH),
     )
     found: dict[str, list[Ready]] = {}
     for row in rows:
@@ -92,12 +92,12 @@ def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> di
 def _whole(rows: list[Ready]) -> list[Ready]:
     """Without the last message, where the limit may have cut it."""
     last = rows[-1].batch
-    if len(rows) < MOST or last is None or last == rows[0].batch:
+    if len(rows) < MAX_BATCH or last is None or last == rows[0].batch:
         return rows
     return [one for one in rows if one.batch != last]
 
 
-def take(
+def claim_rows(
     db: Database,
     owner: str,
     now: float,
@@ -106,27 +106,27 @@ def take(
     *,
     digest: bool = True,
     known: dict[str, Alert] | None = None,
-) -> Parcel | None:
+) -> Batch | None:
     """Take rows of one channel that go out as one message, for `lease` seconds: whoever else looks meanwhile does not
     see them, and a process that dies leaves them to the next one. None when somebody else has them. A set that was sent
     before stays that set, for the other side may have it already. `known` are the alerts that were read before."""
     channel, batch = rows[0].channel, rows[0].batch
     ids = {one.id: one.alert_id for one in rows}
     with db.transaction():
-        if digest and batch is None and (rested := [one.id for one in rows if one.rested]):
-            ids |= dict(overnight.ends(db, channel, rested, now, MOST - len(rows)))
+        if digest and batch is None and (rested := [one.id for one in rows if one.delayed]):
+            ids |= dict(overnight.ends(db, channel, rested, now, MAX_BATCH - len(rows)))
         name = batch or delivery.batch_id(channel, ids.values())
-        leased = _leased(db, owner, now, lease, list(ids), batch, name)
+        leased = _lease(db, owner, now, lease, list(ids), batch, name)
         if not leased:
             return None
         if batch is None and len(leased) < len(ids):  # somebody else has the rest, so it is another message
             name = delivery.batch_id(channel, (row[1] for row in leased))
             these = [row[0] for row in leased]
-            db.run(f"UPDATE heartbeat_outbox SET batch = ? WHERE id IN ({marks(these)})", (name, *these))
-        return Parcel(name, channel, _loaded(db, leased, {} if known is None else known), batch is not None)
+            db.run(f"UPDATE heartbeat_outbox SET batch = ? WHERE id IN ({placeholders(these)})", (name, *these))
+        return Batch(name, channel, _load(db, leased, {} if known is None else known), batch is not None)
 
 
-def _leased(
+def _lease(
     db: Database, owner: str, now: float, lease: float, ids: Sequence[str], batch: str | None, name: str
 ) -> list[Row]:
     """Put a lease on those of the rows that nobody else has; gives them as `_loaded` wants them."""
@@ -134,16 +134,16 @@ def _leased(
     stays, values = ("o.batch IS NULL", ()) if batch is None else ("o.batch = ?", (batch,))
     return db.rows(
         "UPDATE heartbeat_outbox SET lease_until = to_timestamp(?), lease_by = ?, batch = ? WHERE id IN"
-        f" (SELECT o.id FROM heartbeat_outbox o WHERE o.id IN ({marks(ids)}) AND {stays} AND {_DUE} {lock})"
+        f" (SELECT o.id FROM heartbeat_outbox o WHERE o.id IN ({placeholders(ids)}) AND {stays} AND {_DUE} {lock})"
         " RETURNING id, alert_id, created, attempts, failing_since, remark",
-        (by_the_store(db, now) + lease, owner, name, *ids, *values, *_moments(db, now, lease)),
+        (store_time(db, now) + lease, owner, name, *ids, *values, *_due_values(db, now, lease)),
     )
 
 
-def claim(db: Database, owner: str, now: float, lease: float, channel: str, digest: bool = True) -> Parcel | None:
+def claim(db: Database, owner: str, now: float, lease: float, channel: str, digest: bool = True) -> Batch | None:
     """Take what is due for a channel and may go out as its next message; None when there is nothing."""
     rows = ready(db, now, lease, [channel]).get(channel)
-    return None if not rows else take(db, owner, now, lease, first_message(rows, digest), digest=digest)
+    return None if not rows else claim_rows(db, owner, now, lease, first_message(rows, digest), digest=digest)
 
 
 def first_message(rows: Sequence[Ready], digest: bool) -> list[Ready]:
@@ -156,20 +156,20 @@ def first_message(rows: Sequence[Ready], digest: bool) -> list[Ready]:
     return [first]
 
 
-def _moments(db: Database, now: float, lease: float) -> tuple[float, ...]:
+def _due_values(db: Database, now: float, lease: float) -> tuple[float, ...]:
     # A lease that ends later than twice its length from now was taken before the store's clock was put back.
-    at = by_the_store(db, now)
-    return now, now, *(now + far for far in FARTHEST), at, at + 2 * lease
+    at = store_time(db, now)
+    return now, now, *(now + far for far in FARTHEST_TRIES), at, at + 2 * lease
 
 
-def by_the_store(db: Database, now: float) -> float:
+def store_time(db: Database, now: float) -> float:
     """The time that leases go by, which is the same for all hosts: minutes lie between the clocks of some."""
-    return now + (db.ahead or 0.0)
+    return now + (db.clock_ahead or 0.0)
 
 
-def _loaded(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tuple[Notification, ...]:
+def _load(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tuple[Notification, ...]:
     if missing := [row[1] for row in leased if row[1] not in known]:
-        sql = f"SELECT {alerts.COLUMNS} FROM heartbeat_alert_rows WHERE alert_id IN ({marks(missing)})"
+        sql = f"SELECT {alerts.COLUMNS} FROM heartbeat_alert_rows WHERE alert_id IN ({placeholders(missing)})"
         known |= {row[0]: alerts.as_alert(row) for row in db.rows(sql, missing)}
     in_order = sorted(leased, key=lambda row: (known[row[1]].at, row[2], row[0]))
     return tuple(
@@ -178,7 +178,7 @@ def _loaded(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tup
     )
 
 
-def waited_for(db: Database) -> list[tuple[str, str | None]]:
+def channels_with_waiting(db: Database) -> list[tuple[str, str | None]]:
     """The channels that something waits for, each with who has taken some of it (None: nobody has the rest)."""
     return [
         (channel, owner)
@@ -194,12 +194,12 @@ def release(db: Database, owner: str) -> None:
     db.run("UPDATE heartbeat_outbox SET lease_until = NULL WHERE state = 'waiting' AND lease_by = ?", (owner,))
 
 
-def unpack(db: Database, parcel: Parcel) -> None:
+def dissolve(db: Database, parcel: Batch) -> None:
     """Let go of a parcel that was not sent, and of its being one."""
     ids = [one.id for one in parcel.notifications]
-    db.run(f"UPDATE heartbeat_outbox SET lease_until = NULL, batch = NULL WHERE id IN ({marks(ids)})", ids)
+    db.run(f"UPDATE heartbeat_outbox SET lease_until = NULL, batch = NULL WHERE id IN ({placeholders(ids)})", ids)
 
 
-def undelivered(db: Database) -> int:
+def count_waiting(db: Database) -> int:
     """How many notifications still wait; what failed for good is not tried again and not counted."""
     return int(db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'")[0][0])

@@ -17,7 +17,7 @@ def standings(
     watches = gaps.watches(db)
     if several and len(watches) < 2:
         return []
-    votes = peers.lookers(db)
+    votes = peers.newest_votes(db)
     reaches = {id_: peers.reaches(one) for id_, one in components.items()}
     silent = peer_liveness.silent(db, observer, watches, now)
     return [standing(host, watch, votes, reaches, host in silent) for host, watch in watches.items()]

@@ -13,29 +13,29 @@ from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 
-_SIGHTS = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
+_SETTING = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
 
 
-class Sight(NamedTuple):
+class LastSeen(NamedTuple):
     """The start of a host's last pass by its clock, since when that has stood still by ours, and the incident that was
     made of it."""
 
     started: float
     since: float
-    told: str | None = None
+    incident: str | None = None
 
 
-def seen(db: Database, observer: str) -> tuple[float, dict[str, Sight]]:
+def read(db: Database, observer: str) -> tuple[float, dict[str, LastSeen]]:
     """When this host looked at the others last (epoch seconds; 0: never), and each of them."""
-    at, found = json.loads(preferences.get(db, _SIGHTS + observer) or "[0, {}]")
-    return at, {host: Sight(*one) for host, one in found.items()}
+    at, found = json.loads(preferences.get(db, _SETTING + observer) or "[0, {}]")
+    return at, {host: LastSeen(*one) for host, one in found.items()}
 
 
-def keep(db: Database, observer: str, at: float, found: Mapping[str, Sight]) -> None:
-    preferences.put(db, _SIGHTS + observer, json.dumps([at, found]))
+def save(db: Database, observer: str, at: float, found: Mapping[str, LastSeen]) -> None:
+    preferences.put(db, _SETTING + observer, json.dumps([at, found]))
 
 
-def looking(own: Watch | None, at: float, now: float) -> bool:
+def was_watching(own: Watch | None, at: float, now: float) -> bool:
     """Whether this host has been looking at the others from its last look on: as often as it makes passes."""
     return own is not None and 0 <= now - at <= silent_after(own.every)
 
@@ -43,14 +43,14 @@ def looking(own: Watch | None, at: float, now: float) -> bool:
 def silent(db: Database, observer: str, watches: Mapping[str, Watch], now: float) -> dict[str, float]:
     """The hosts that are silent as of now, and since when (epoch seconds): as this one has seen it while it looks
     itself, else by their clocks."""
-    at, found = seen(db, observer)
-    ours = looking(watches.get(observer), at, now)
+    at, found = read(db, observer)
+    ours = was_watching(watches.get(observer), at, now)
     since = {host: _silent_since(watch, found.get(host) if ours else None, now) for host, watch in watches.items()}
     return {host: begun for host, begun in since.items() if begun is not None}
 
 
-def _silent_since(watch: Watch, sight: Sight | None, now: float) -> float | None:
+def _silent_since(watch: Watch, sight: LastSeen | None, now: float) -> float | None:
     if sight is None:
         return watch.started if now - watch.started > silent_after(watch.every) else None
-    stands = sight.told is not None or now - sight.since > silent_after(watch.every)
+    stands = sight.incident is not None or now - sight.since > silent_after(watch.every)
     return sight.since if stands and watch.started == sight.started else None

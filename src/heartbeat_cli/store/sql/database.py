@@ -17,17 +17,17 @@ from heartbeat_cli.redact import redact
 
 Row = tuple[Any, ...]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
-_TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
+_LOCK_TIMEOUTS = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
 # Times the timeout, and seconds at least: what a transaction may stand idle until the server ends it. Shorter than the
 # turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
-_IDLE, _LEAST_IDLE = 2.0, 1.0
+_IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
 _TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
-_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
-_HISTORY = 1_073_741_824
+_BYTES_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
+_HISTORY_BYTES = 1_073_741_824
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
-class Failure(StoreError):
+class DatabaseError(StoreError):
     """A statement failed: `where` says in which store, `damaged` that its file is no sound database (any more)."""
 
     def __init__(self, where: str, text: str, damaged: bool = False) -> None:
@@ -38,7 +38,7 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
+    `time_left` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
     PostgreSQL keeps it: what takes long in a file of this machine is at work. `most` is how many bytes a server may
     answer to one; `for_components` and `for_history` make room for honest ones.
     `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
@@ -49,11 +49,11 @@ class Database:
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
-    patience: float | None = None
+    time_left: float | None = None
     identity = ""
-    watched: str | None = None
-    ahead: float | None = None
-    most = 8_388_608
+    watch_json: str | None = None
+    clock_ahead: float | None = None
+    max_answer = 8_388_608
     _unreadable: tuple[type[Exception], ...] = (ValueError, ArithmeticError, RecursionError)
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
@@ -61,7 +61,7 @@ class Database:
         self._errors = errors
         self._open = False
         self.statements = 0
-        self.written = 0
+        self.rows_written = 0
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return what it gives."""
@@ -71,13 +71,13 @@ class Database:
         except self._errors as error:
             raise self._store_error(error) from error
         except self._unreadable as error:  # no value of the type that the server says
-            raise Failure(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
+            raise DatabaseError(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
-    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_clock(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
         return self.rows(f"{select} {rest}", params)
 
-    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_lock(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
         transactions take turns by themselves."""
         return self.rows(sql, params)
@@ -85,7 +85,7 @@ class Database:
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it touched."""
         touched = int(self._execute(sql, params).rowcount)
-        self.written += max(0, touched)
+        self.rows_written += max(0, touched)
         return touched
 
     def insert(self, head: str, row: str, rows: Sequence[Row], tail: str = "") -> None:
@@ -93,7 +93,7 @@ class Database:
         an ON CONFLICT clause."""
         if not rows:
             return
-        self.written += len(rows)
+        self.rows_written += len(rows)
         step = max(1, _MAX_VALUES // len(rows[0]))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -117,21 +117,21 @@ class Database:
             self._open = False
 
     @contextmanager
-    def unhurried(self, seconds: float) -> Iterator[None]:
+    def with_timeout(self, seconds: float) -> Iterator[None]:
         """In here a statement may take that long. Call it around a transaction."""
-        patience, self.patience = self.patience, None
+        time_left, self.time_left = self.time_left, None
         try:
             yield
         finally:
-            self.patience = patience
+            self.time_left = time_left
 
-    def for_components(self, count: int) -> None:
+    def expect_components(self, count: int) -> None:
         """Answers may have some rows for each of so many components."""
-        self.most = max(self.most, count * _PER_COMPONENT)
+        self.max_answer = max(self.max_answer, count * _BYTES_PER_COMPONENT)
 
-    def for_history(self) -> None:
+    def expect_history(self) -> None:
         """Answers may be the history of weeks, which a person has asked for."""
-        self.most = _HISTORY
+        self.max_answer = _HISTORY_BYTES
 
     def close(self) -> None:
         self._connection.close()
@@ -145,7 +145,7 @@ class Database:
 
     def _store_error(self, error: Exception) -> StoreError:
         text = " ".join(str(error).split()) or type(error).__name__
-        return Failure(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
+        return DatabaseError(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
 
     def _rollback(self) -> None:
         try:
@@ -185,7 +185,7 @@ class SQLite(Database):
             else:
                 sqlite_file.use_wal(connection, time.monotonic() + timeout)
         except OSError as error:
-            raise Failure(str(path), error.strerror or str(error)) from error
+            raise DatabaseError(str(path), error.strerror or str(error)) from error
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
@@ -213,68 +213,71 @@ class Postgres(Database):
         except libpq.Trouble as trouble:
             raise StoreError(f"store {self.where}: {trouble.text}") from trouble
         self.server = session.where
-        self._idle = _idle(timeout, session.version)
+        self._idle = _idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
-        session.read_as(timestamps.OID, "EPOCH", timestamps.epoch)
+        session.read_as(timestamps.OID, "EPOCH", timestamps.epoch_seconds)
         super().__init__(session, libpq.Trouble)
         self._unreadable = (*self._unreadable, libpq.driver().Error)
         self._sql: dict[str, str] = {}
 
     @contextmanager
-    def unhurried(self, seconds: float) -> Iterator[None]:
+    def with_timeout(self, seconds: float) -> Iterator[None]:
         """Locks are waited for no longer than ever."""
         usual = self._timeout, self.begin
         self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
-            with super().unhurried(seconds):
+            with super().with_timeout(seconds):
                 yield
         finally:
             self._timeout, self.begin = usual
 
-    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_clock(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
         asked = time.time()
         rows = self.rows(f"{select}, clock_timestamp() {rest}", params)
         if rows:
             # It was read between these two moments: only what lies outside of them is a difference.
             there, answered = rows[0][-1], time.time()
             if not isinstance(there, float) or not math.isfinite(there):
-                raise Failure(self.where, "sent a clock that cannot be read")
-            self.ahead = float(int(there - min(max(there, asked), answered)))
+                raise DatabaseError(self.where, "sent a clock that cannot be read")
+            self.clock_ahead = float(int(there - min(max(there, asked), answered)))
         return [row[:-1] for row in rows]
 
-    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_lock(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for
         longer than for a statement, and that is not charged to the patience."""
-        usual, longer = _limits(self._timeout, self._timeout), _limits(self._timeout * _TURN, self._timeout * _TURN)
-        with self.unhurried(self._timeout * _TURN):
+        usual, longer = (
+            _timeout_settings(self._timeout, self._timeout),
+            _timeout_settings(self._timeout * _LOCK_TIMEOUTS, self._timeout * _LOCK_TIMEOUTS),
+        )
+        with self.with_timeout(self._timeout * _LOCK_TIMEOUTS):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
     def _begin(self, statement: float, lock: float) -> str:
-        return f"BEGIN; {_limits(statement, lock)}; {self._idle}"
+        return f"BEGIN; {_timeout_settings(statement, lock)}; {self._idle}"
 
     def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
         text = self._sql.setdefault(sql, sql.replace("?", "%s"))
         begun = time.monotonic()
-        if self.patience is not None and self.patience <= 0:
-            raise Failure(
+        if self.time_left is not None and self.time_left <= 0:
+            raise DatabaseError(
                 self.where, f"too slow: {self.statements - 1} statements used up the time there is; {_TOO_SLOW}"
             )
-        self._connection.most = self.most
+        self._connection.most = self.max_answer
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:
-            if self.patience is not None:
-                self.patience -= time.monotonic() - begun
+            if self.time_left is not None:
+                self.time_left -= time.monotonic() - begun
 
 
-def _idle(timeout: float, version: int) -> str:
+def _idle_settings(timeout: float, version: int) -> str:
     """What ends a transaction whose client is silent between two statements, or takes no more of an answer."""
-    milliseconds = int(max(_IDLE * timeout, _LEAST_IDLE) * 1000)
+    milliseconds = int(max(_IDLE_TIMEOUTS * timeout, _MIN_IDLE) * 1000)
     names = ["idle_in_transaction_session_timeout", *(["tcp_user_timeout"] if version >= _WITH_TCP_TIMEOUT else [])]
     return "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)
 
 
-def _limits(statement: float, lock: float) -> str:
+def _timeout_settings(statement: float, lock: float) -> str:
     times = (("statement", statement), ("lock", lock))
     return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
@@ -282,7 +285,7 @@ def _limits(statement: float, lock: float) -> str:
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
 
 
-def marks(values: Sequence[object]) -> str:
+def placeholders(values: Sequence[object]) -> str:
     """A question mark for each of the values."""
     return ", ".join("?" for _ in values)
 

@@ -40,7 +40,7 @@ _SHOWN = {
 }
 
 
-def worded(statement: str, dialect: str) -> str:
+def render(statement: str, dialect: str) -> str:
     """A statement of a migration as a dialect wants it."""
     for word, meaning in _WORDS[dialect].items():
         statement = statement.replace("{" + word + "}", meaning)

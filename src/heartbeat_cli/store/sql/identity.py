@@ -16,29 +16,29 @@ _VERSION = (
     " (SELECT value FROM heartbeat_settings WHERE name = ?)"
 )
 
-_NOTE = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+_INSERT = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
 def version(db: Database, observer: str) -> int:
     """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity, how far the
-    observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watched` and
-    `db.ahead`."""
-    rows = db.rows_on_time(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
+    observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watch_json` and
+    `db.clock_ahead`."""
+    rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
-    found, db.identity, db.watched = rows[0][0], rows[0][1] or "", rows[0][2]
+    found, db.identity, db.watch_json = rows[0][0], rows[0][1] or "", rows[0][2]
     return int(found)
 
 
-def give(db: Database, observer: str) -> None:
+def create(db: Database, observer: str) -> None:
     """Give the store an identity unless it has one: of several first starts the second one finds that of the first."""
     with db.transaction():
-        if db.run(_NOTE, (_NAME, os.urandom(8).hex())) and db.rows("SELECT 1 FROM heartbeat_pass_rows LIMIT 1"):
-            db.run(_NOTE, (_LATE, "1"))
+        if db.run(_INSERT, (_NAME, os.urandom(8).hex())) and db.rows("SELECT 1 FROM heartbeat_pass_rows LIMIT 1"):
+            db.run(_INSERT, (_LATE, "1"))
     version(db, observer)
 
 
-def take(db: Database, earlier: str) -> bool:
+def restore(db: Database, earlier: str) -> bool:
     """Give a store back the identity that it had: it was restored from a backup that is older than identities, as its
     being given one late shows. False where that is not so. Call it in a transaction."""
     if not db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_LATE,)):
@@ -59,6 +59,6 @@ def succeeds(db: Database, earlier: str) -> bool:
     return bool(rows[0][0])
 
 
-def note_succession(db: Database, earlier: str) -> None:
+def save_succession(db: Database, earlier: str) -> None:
     """Note for the other hosts of this store that it replaces another one."""
-    db.run(_NOTE, (_SUCCEEDS + earlier, "1"))
+    db.run(_INSERT, (_SUCCEEDS + earlier, "1"))

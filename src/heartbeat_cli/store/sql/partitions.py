@@ -10,7 +10,7 @@ from as any table is.
 from datetime import UTC, datetime, timedelta
 
 from heartbeat_cli.store.sql import locks
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
 
@@ -20,7 +20,7 @@ def ensure_day(db: Database, at: float) -> None:
     it never waits for the lock while it holds another."""
     if db.dialect == "sqlite" or not _missing(db, at):
         return
-    db.in_turn(locks.PARTITIONS, "SELECT 1")
+    db.rows_with_lock(locks.PARTITIONS, "SELECT 1")
     day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = day + timedelta(days=1)
     for table in _missing(db, at):  # once more: another pass may have made them while this one waited
@@ -34,7 +34,7 @@ def _missing(db: Database, at: float) -> list[str]:
     names = {table: _name(table, at) for table in PARTITIONED}
     wanted = (*names, *names.values())
     rows = db.rows(
-        f"SELECT relname, relkind FROM pg_class WHERE relname IN ({marks(wanted)}) AND relnamespace ="
+        f"SELECT relname, relkind FROM pg_class WHERE relname IN ({placeholders(wanted)}) AND relnamespace ="
         " (SELECT relnamespace FROM pg_class WHERE oid = CAST(? AS regclass))",
         (*wanted, PARTITIONED[0]),
     )

@@ -11,7 +11,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
 
-_LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
+_MIGRATION_TIMEOUT = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
 
 _CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
 
@@ -205,7 +205,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
 
 
 def migrate(db: Database, observer: str = "") -> None:
-    """Bring the store to this version's tables and give it an identity; `db.identity` and `db.watched` (of this
+    """Bring the store to this version's tables and give it an identity; `db.identity` and `db.watch_json` (of this
     observer) are known then. Raises StoreError when it belongs to a newer heartbeat."""
     try:
         version = identity.version(db, observer)
@@ -215,14 +215,14 @@ def migrate(db: Database, observer: str = "") -> None:
         _apply(db)
     if not db.identity:
         with suppress(StoreError):  # a role or a disk that may only be read: what is there can be shown all the same
-            identity.give(db, observer)
+            identity.create(db, observer)
 
 
-def opened(url: str, timeout: float, patience: float | None = None, observer: str = "") -> Database:
+def open_store(url: str, timeout: float, patience: float | None = None, observer: str = "") -> Database:
     """The store at `url`, brought to this version's tables. Raises StoreError when it cannot be had; then nothing
     stays open."""
     db = connect(url, timeout)
-    db.patience = patience
+    db.time_left = patience
     try:
         migrate(db, observer)
     except BaseException:
@@ -232,9 +232,9 @@ def opened(url: str, timeout: float, patience: float | None = None, observer: st
 
 
 def _apply(db: Database) -> None:
-    from heartbeat_cli.store.sql.dialects import worded  # of use once in a store's life
+    from heartbeat_cli.store.sql.dialects import render  # of use once in a store's life
 
-    with db.unhurried(_LONGEST), db.transaction():
+    with db.with_timeout(_MIGRATION_TIMEOUT), db.transaction():
         if db.dialect == "postgres":
             db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")
@@ -246,7 +246,7 @@ def _apply(db: Database) -> None:
             )
         for migration in MIGRATIONS[version:]:
             for statement in migration[db.dialect]:
-                db.run(worded(statement, db.dialect))
+                db.run(render(statement, db.dialect))
         db.run("DELETE FROM heartbeat_schema")
         db.run("INSERT INTO heartbeat_schema VALUES (?)", (len(MIGRATIONS),))
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from heartbeat_cli.store.sql.database import Database, Row
 
 
-class Travelling(NamedTuple):
+class PortableTable(NamedTuple):
     """A table whose rows are the same in every store. `keys` tell rows apart. Of two versions of a row the arriving one
     stays, unless `only` (SQL: `{0}` is the table, `excluded` what arrives) does not hold."""
 
@@ -41,14 +41,14 @@ class Travelling(NamedTuple):
         db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
 
 
-def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> Travelling:
+def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> PortableTable:
     sets = frozenset(times.split()), frozenset(flags.split())
-    return Travelling(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
+    return PortableTable(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
 
 
 SETTINGS = _table("heartbeat_settings", "name", "name value")
 COMPONENTS = _table("heartbeat_components", "id", "id kind registered", "registered")
-LOOKS = _table(
+LAST_CHECKS = _table(
     "heartbeat_looks",
     "observer component",
     "observer component at status response_time error evidence memory",
@@ -95,4 +95,4 @@ BEATS = _table("heartbeat_beats", "component at event", "component at event exit
 SILENCES = _table("heartbeat_silences", "id", "id target kind starts ends reason created_by", "starts ends")
 
 # In this order nothing arrives before what it refers to.
-ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)
+ALL = (SETTINGS, COMPONENTS, LAST_CHECKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)

@@ -6,7 +6,7 @@ from typing import Any
 OID = 1184  # its oid, as in PostgreSQL's pg_type.dat
 
 
-def epoch(text: Any, _: Any) -> float | None:
+def epoch_seconds(text: Any, _: Any) -> float | None:
     """`timestamptz` as seconds since the epoch."""
     return None if text is None else _seconds(text)
 

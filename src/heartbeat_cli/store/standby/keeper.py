@@ -26,14 +26,14 @@ from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.system import lock
 
 if TYPE_CHECKING:
-    from heartbeat_cli.store.standby.restored import Rewound
+    from heartbeat_cli.store.standby.restored import StoreWentBack
 
 T = TypeVar("T")
-Judge = Callable[[Database, Degraded | None], object]
-Tell = Callable[[Database, "Rewound"], object]
-_TURN = 1.0  # seconds that the mirror is waited for: longer than it takes to make
-_MENTIONED = 7 * 86_400.0  # seconds for which people are reminded of a spool that was put aside
-_PATIENCE = 3.0  # times the store's timeout: what all its statements of a pass may take together
+Detect = Callable[[Database, Degraded | None], object]
+OnWentBack = Callable[[Database, "StoreWentBack"], object]
+_MIRROR_LOCK_WAIT = 1.0  # seconds that the mirror is waited for: longer than it takes to make
+_REMIND_SECONDS = 7 * 86_400.0  # seconds for which people are reminded of a spool that was put aside
+_TIMEOUTS_PER_PASS = 3.0  # times the store's timeout: what all its statements of a pass may take together
 
 
 class Keeper:
@@ -47,9 +47,9 @@ class Keeper:
     def __init__(self, config: Config, now: float, release: Callable[[], None] = lambda: None) -> None:
         self._config, self._release = config, release
         self._timeout = config.heartbeat.store_timeout
-        self._folder = places.of_store(config)
+        self._folder = places.store_folder(config)
         self._mirror = self._folder / mirror.NAME
-        self._mirror_turn = lock.Shared(places.own(config), lock.MIRROR)
+        self._mirror_turn = lock.Shared(places.config_folder(config), lock.MIRROR)
         self._prepared: mirror.Snapshot | None = None
         self._troubles: list[str] = []
         self._noted: list[Callable[[Database], None]] = []
@@ -78,7 +78,7 @@ class Keeper:
         must not be replayed and thrown away meanwhile."""
         if self.degraded is None and not self._unlocked:
             self._unlocked = True
-            self.db.patience = None  # whoever works on has a deadline of his own
+            self.db.time_left = None  # whoever works on has a deadline of his own
             self._release()
         return self._unlocked
 
@@ -101,7 +101,7 @@ class Keeper:
         self.do(work, now)
         self._noted.append(work)
 
-    def catch_up(self, judge: Judge, now: float, rewound: Tell = lambda db, what: None) -> None:
+    def catch_up(self, judge: Detect, now: float, rewound: OnWentBack = lambda db, what: None) -> None:
         """Bring what was kept without the store into it. `judge` works on the store after each part, and is told the
         whole time covered after the last; only then is the spool thrown away. Of a store that knows less than the
         mirror `rewound` is told, in the transaction that brings it up to that."""
@@ -110,19 +110,21 @@ class Keeper:
         try:
             self._recognise(now, rewound)
             kept = spool.aside(self._folder)
-            for path in [one for one in kept if spool.store_of(one) == self.db.identity] + spool.existing(self._folder):
+            for path in [one for one in kept if spool.identity_of_aside(one) == self.db.identity] + spool.existing(
+                self._folder
+            ):
                 self._catch_up(path, judge, now)
         except StoreError as error:
             broken, self.db = self.db, self._open_spool(error, now)
             broken.close()
             return
-        for path in spool.aside(self._folder, now - _MENTIONED):
+        for path in spool.aside(self._folder, now - _REMIND_SECONDS):
             self._troubles.append(f"{path}: holds what was seen for another store, and is kept until that is back")
         self._say(now)
 
     def _say(self, now: float) -> None:
         """Say what is wrong with spools, once a day while it stays so."""
-        told = places.own(self._config) / "spool.trouble"
+        told = places.config_folder(self._config) / "spool.trouble"
         if self._troubles or told.exists():
             from heartbeat_cli.system import once
 
@@ -139,7 +141,7 @@ class Keeper:
         fail a pass that is already kept, and neither is a store that goes away just now: then it returns False."""
         copied = self.degraded is not None
         if not copied:
-            self._mirror_turn.take(alone=True, wait=_TURN)
+            self._mirror_turn.take(alone=True, wait=_MIRROR_LOCK_WAIT)
             with suppress(OSError, StoreError):
                 copy, self._prepared = self._prepared, None
                 self._head = mirror.refresh(self._mirror, self.db, self._config.observer, now, self._head, copy)
@@ -151,12 +153,16 @@ class Keeper:
         """Take the copy for the next `refresh_mirror` inside the transaction that it belongs to: then neither a kill
         nor the end of the store finds time between the two."""
         if db is self.db and self.degraded is None and db.dialect != "sqlite":
-            self._mirror_turn.take(alone=True, wait=_TURN)  # until it is written: no newer copy comes in between
+            self._mirror_turn.take(
+                alone=True, wait=_MIRROR_LOCK_WAIT
+            )  # until it is written: no newer copy comes in between
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        db = schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE, self._config.observer)
-        db.for_components(len(self._config.components))
+        db = schema.open_store(
+            self._config.store, self._timeout, self._timeout * _TIMEOUTS_PER_PASS, self._config.observer
+        )
+        db.expect_components(len(self._config.components))
         return db
 
     def _take_over(self) -> list[Path]:
@@ -169,43 +175,43 @@ class Keeper:
             found = takeover.strangers(self._config)
         return found
 
-    def _recognise(self, now: float, rewound: Tell) -> None:
+    def _recognise(self, now: float, rewound: OnWentBack) -> None:
         """See whether the store is the one that the mirror was copied from, and knows at least as much."""
         head, db, observer = self._head, self.db, self._config.observer
         if head is None or not (head.store and db.identity) or head.agrees(db, observer):
             return
         from heartbeat_cli.store.standby import restored  # an ordinary pass does without it
 
-        found = restored.recognise(db, self._mirror, head, observer, rewound)
+        found = restored.reconcile(db, self._mirror, head, observer, rewound)
         if found is None:
             self.news.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
-            self._head = mirror.exchange(self._mirror, head.store, db.identity)
+            self._head = mirror.swap(self._mirror, head.store, db.identity)
             self._recognise(now, rewound)
         elif found:
             self._head = None
             self.refresh_mirror(now)
 
-    def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
+    def _catch_up(self, path: Path, judge: Detect, now: float) -> None:
         """Bring one spool into the store. What is wrong with the spool is noted, and the file kept; only what is wrong
         with the store raises StoreError."""
         from heartbeat_cli.store.standby import spool_files
 
         kept, of = None, ""
         try:
-            kept = spool_files.opened(path, self._timeout)
-            of = spool.of(kept) or self.db.identity
+            kept = spool_files.open_spool(path, self._timeout)
+            of = spool.store_identity(kept) or self.db.identity
             ours = of == self.db.identity or identity.succeeds(self.db, of)
-            since = spool.since(kept)
+            since = spool.current_outage(kept)
             if ours and of != self.db.identity:
-                identity.note_succession(self.db, of)  # should this be killed, the next run goes on
+                identity.save_succession(self.db, of)  # should this be killed, the next run goes on
             if ours and since is not None:
-                self._replay(kept, spool.covered(kept, since, self._config.observer, now), judge, now)
+                self._replay(kept, spool.covered_time(kept, since, self._config.observer, now), judge, now)
             if of != self.db.identity:
                 kept.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
         except StoreError as error:
             if kept is not None:
                 kept.close()
-            if spool_files.unusable(error, path):
+            if spool_files.is_unusable(error, path):
                 self._put_aside(path, error, now)
             elif kept is None or getattr(error, "where", None) == str(path):
                 self._troubles.append(f"{error}; the store is used without it, and the file is kept")
@@ -216,10 +222,10 @@ class Keeper:
         with suppress(OSError):  # then it is done again by the next pass, and twice is once
             spool.put_aside(path, now, of) if of != self.db.identity else spool.discard(path)
 
-    def _replay(self, kept: Database, covered: Degraded, judge: Judge, now: float) -> None:
+    def _replay(self, kept: Database, covered: Degraded, judge: Detect, now: float) -> None:
         for _ in spool.replay(kept, self.db, self._config.observer, now):
             judge(self.db, None)
-            self.db.patience = self._timeout * _PATIENCE  # it gets on
+            self.db.time_left = self._timeout * _TIMEOUTS_PER_PASS  # it gets on
         spool.finish(kept, self.db, covered)
         judge(self.db, covered)
         self.refresh_mirror(now)
@@ -243,7 +249,7 @@ class Keeper:
         failures = [str(error)]
         for path in spool_locator.places(self._folder, self.db.where if self.degraded is not None else None):
             try:
-                db = self._begin(path, spool_locator.since(self._folder, path, self._timeout) or begun, now)
+                db = self._begin(path, spool_locator.earlier_outage(self._folder, path, self._timeout) or begun, now)
             except (StoreError, OSError) as failed:
                 failures.append(str(failed))
                 continue
@@ -262,12 +268,12 @@ class Keeper:
         try:
             db = spool.begin(path, seed, begun, self._timeout, of)
         except StoreError as error:
-            if not path.exists() or not spool_files.unusable(error, path):
+            if not path.exists() or not spool_files.is_unusable(error, path):
                 raise
             self._put_aside(path, error, now)
             db = spool.begin(path, seed, begun, self._timeout, of)
         try:
-            self.degraded = spool.since(db)
+            self.degraded = spool.current_outage(db)
             for work in self._noted:
                 work(db)
         except BaseException:

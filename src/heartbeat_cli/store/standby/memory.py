@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
-_MOST = 20_000  # names that are looked through: somebody may have filled it with millions
+_MAX_NAMES = 20_000  # names that are looked through: somebody may have filled it with millions
 
 
 def folder(of: Path) -> Path:
@@ -23,7 +23,7 @@ def folder(of: Path) -> Path:
     if is_ours(usual):
         return usual
     with suppress(OSError), os.scandir(MEMORY) as entries:
-        for one in islice(entries, _MOST):
+        for one in islice(entries, _MAX_NAMES):
             if one.name.startswith(f"{usual.name}-") and is_ours(Path(one.path)):
                 return Path(one.path)
     return usual.with_name(f"{usual.name}-{os.urandom(8).hex()}") if os.path.lexists(usual) else usual

@@ -25,14 +25,14 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
-_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
+_SENDS_SECONDS = 3_600.0  # seconds of tries to deliver that the next passes look back on
 
 NAME = "mirror.json"
-_PASSED = "passed"  # the file beside it that says when the last pass into a SQLite store began
-_MOST = 256_000_000  # bytes: more than any store's mirror takes
-_HEAD = 4_096  # bytes that the head takes at most
+_PROGRESS_FILE = "passed"  # the file beside it that says when the last pass into a SQLite store began
+_MAX_BYTES = 256_000_000  # bytes: more than any store's mirror takes
+_MAX_HEAD_BYTES = 4_096  # bytes that the head takes at most
 
-_BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
+_ATTEMPTS_SECONDS = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
 
 Snapshot = dict[str, list[Any]]
 _Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
@@ -51,7 +51,7 @@ class Head(NamedTuple):
         """Whether this is the mirror of that store, which knows at least as much, for this observer."""
         if (self.store, self.observer) != (db.identity, observer):
             return False
-        known, found = (json.loads(text)[0] if text else 0.0 for text in (self.watched, db.watched))
+        known, found = (json.loads(text)[0] if text else 0.0 for text in (self.watched, db.watch_json))
         return bool(known <= found)
 
 
@@ -59,51 +59,53 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     """The rows that the next passes of this observer need, by table."""
     wanted: _Wanted = {
         tables.SETTINGS.name: ("WHERE name NOT LIKE ?", (f"{LOCAL}%",)),
-        tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
+        tables.LAST_CHECKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
         tables.RECOVERIES.name: (
             f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
-            (now - _BRAKES_REMEMBER,),
+            (now - _ATTEMPTS_SECONDS,),
         ),
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
-    found, told = (_at_once if db.dialect == "postgres" else _one_by_one)(db, wanted)
+    found, told = (_select_in_one_query if db.dialect == "postgres" else _select_each)(db, wanted)
     if found[tables.INCIDENTS.name] or told:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
-        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
+        found[tables.SENDS.name] = tables.SENDS.select(
+            db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _SENDS_SECONDS,)
+        )
     return found
 
 
 _ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
 
 
-_TOLD = (
+_ANYTHING_TO_NOTIFY = (
     "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
     " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL"
     " UNION ALL SELECT 1 FROM heartbeat_state WHERE unobserved_alert IS NOT NULL LIMIT 1"
 )
 
 
-def _one_by_one(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+def _select_each(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
     """What is always wanted, and whether there is something to tell."""
     found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
-    return found, bool(db.rows(_TOLD))
+    return found, bool(db.rows(_ANYTHING_TO_NOTIFY))
 
 
-def _at_once(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
     """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
     chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
     packed = [table.packed(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
-    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_TOLD})", params)
+    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
     return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
 
 
 # Every part of it is found by an index, or is small: it is asked at every pass, however old the store is.
-_MARK = (
+_FINGERPRINT = (
     "SELECT (SELECT group_concat(id || ' ' || coalesce(held_by, '') || coalesce(acked, '')) FROM"
     " (SELECT * FROM heartbeat_incidents WHERE ended IS NULL ORDER BY id)),"
     " (SELECT max(rowid) FROM heartbeat_alert_rows), (SELECT max(key) FROM heartbeat_sends),"
@@ -118,10 +120,10 @@ _MARK = (
 )
 
 
-def mark(db: Database, observer: str) -> tuple[str, str | None]:
+def fingerprint(db: Database, observer: str) -> tuple[str, str | None]:
     """What tells whether a SQLite store is to be copied anew, and how far the observer's passes have come. The mark
     changes when something began, ended, was told or was done; of a quiet pass, and most are, there is no copy."""
-    *seen, watched = db.rows(_MARK, (WATCHED + observer,))[0]
+    *seen, watched = db.rows(_FINGERPRINT, (WATCHED + observer,))[0]
     return f"{crc32(json.dumps(seen).encode()):08x}", watched
 
 
@@ -131,10 +133,10 @@ def head_of(db: Database, observer: str, copy: Snapshot, mark: str = "") -> Head
     return Head(db.identity, observer, watched, mark)
 
 
-def passed(path: Path, watched: str | None) -> None:
+def save_progress(path: Path, watched: str | None) -> None:
     """Remember beside the mirror how far the passes have come since it was copied. Raises OSError."""
     if watched is not None:
-        beside = path.with_name(_PASSED)
+        beside = path.with_name(_PROGRESS_FILE)
         try:
             handle = open_own(beside, os.O_WRONLY | os.O_CREAT)
         except OSError:  # of another user, or no file at all: the next pass makes it anew
@@ -146,13 +148,13 @@ def passed(path: Path, watched: str | None) -> None:
             os.close(handle)
 
 
-def _since_then(path: Path, watched: str | None) -> str | None:
+def _newest_progress(path: Path, watched: str | None) -> str | None:
     """How far the passes have come, by the mirror or by the file beside it."""
     if watched is None:
         return None
     started, ended, *rest = json.loads(watched)
     with suppress(OSError, ValueError):
-        at = float(read_own(path.with_name(_PASSED), _HEAD))
+        at = float(read_own(path.with_name(_PROGRESS_FILE), _MAX_HEAD_BYTES))
         if at > started:
             return json.dumps((at, max(at, ended), *rest))
     return watched
@@ -165,9 +167,9 @@ def refresh(
     Returns its new head. Raises OSError or StoreError when that cannot be done."""
     seen = ""
     if db.dialect == "sqlite":
-        seen, watched = mark(db, observer)
+        seen, watched = fingerprint(db, observer)
         if known is not None and (known.store, known.observer, known.mark) == (db.identity, observer, seen):
-            passed(path, watched)
+            save_progress(path, watched)
             return known
     copy = copy or snapshot(db, observer, now)
     head = head_of(db, observer, copy, seen)
@@ -178,28 +180,28 @@ def refresh(
 def write(path: Path, copy: Snapshot, head: Head) -> None:
     """Keep a snapshot; raises OSError when the file cannot be written."""
     text, about = encode(copy), json.dumps(head, ensure_ascii=False)
-    write_own(path, f"{_seal(text)} {crc32(about.encode()):08x} {about}\n{text}")
+    write_own(path, f"{_checksum(text)} {crc32(about.encode()):08x} {about}\n{text}")
 
 
 def head(path: Path) -> Head | None:
     """Of which store the mirror is, without reading all of it; None where there is none, or an earlier version wrote
     it, or it is damaged."""
     with suppress(OSError, ValueError):
-        line = read_own(path, _MOST, _HEAD).partition(b"\n")[0].decode()
+        line = read_own(path, _MAX_BYTES, _MAX_HEAD_BYTES).partition(b"\n")[0].decode()
         _, sum_, about = line.split(" ", 2)
         if sum_ == f"{crc32(about.encode()):08x}":
             found = Head(*json.loads(about))
-            return found._replace(watched=_since_then(path, found.watched))
+            return found._replace(watched=_newest_progress(path, found.watched))
     return None
 
 
-def exchange(path: Path, old: str, new: str) -> Head | None:
+def swap(path: Path, old: str, new: str) -> Head | None:
     """Put the mirror of the store `old` aside and take that of the store `new`, if it was put aside before; its head.
     Raises nothing: a mirror that cannot be moved is overwritten by the next one."""
     with suppress(OSError):
         path.replace(path.with_name(f"mirror-of-{old}.json"))
     with suppress(OSError):
-        path.with_name(_PASSED).unlink(missing_ok=True)
+        path.with_name(_PROGRESS_FILE).unlink(missing_ok=True)
         path.with_name(f"mirror-of-{new}.json").replace(path)
     return head(path)
 
@@ -208,12 +210,12 @@ def read(path: Path) -> Snapshot:
     """The last snapshot; empty where there is none, it is damaged, or it was made for other tables (then the spool
     starts from nothing, and what the store knows comes in when the spool is judged there)."""
     try:
-        line, _, text = read_own(path, _MOST).decode().partition("\n")
+        line, _, text = read_own(path, _MAX_BYTES).decode().partition("\n")
     except (OSError, ValueError):
         return {}
     seal, *rest = line.split(" ", 2)  # an earlier version wrote the seal alone
     sound = not rest or (len(rest) == 2 and rest[0] == f"{crc32(rest[1].encode()):08x}")
-    return decode(text) if sound and seal == _seal(text) else {}
+    return decode(text) if sound and seal == _checksum(text) else {}
 
 
 def encode(copy: Snapshot) -> str:
@@ -225,13 +227,13 @@ def decode(text: str) -> Snapshot:
     return found
 
 
-def plant(db: Database, copy: Snapshot) -> None:
+def fill(db: Database, copy: Snapshot) -> None:
     """Fill an empty store from a snapshot."""
     for table in tables.ALL:
         table.merge(db, copy.get(table.name, []))
 
 
-def _seal(text: str) -> str:
+def _checksum(text: str) -> str:
     """What a power cut, an editor, or an upgrade that changes the tables breaks."""
     shape = "".join(f"{table.name}({','.join(table.columns)})" for table in tables.ALL)
     return f"{crc32(shape.encode()):08x}{crc32(text.encode()):08x}"

@@ -17,7 +17,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import PassRow, insert, observer_keys
 from heartbeat_cli.store.sql import preferences, schema, tables
-from heartbeat_cli.store.sql.database import Database, Failure, Row, SQLite
+from heartbeat_cli.store.sql.database import Database, DatabaseError, Row, SQLite
 from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.standby import memory, mirror
@@ -25,7 +25,7 @@ from heartbeat_cli.system import trusted
 
 # Passes replayed and judged at a time: bounds the memory a long outage takes, and how long other hosts wait meanwhile,
 # for no two judge at once.
-_CHUNK = 25
+_PASSES_AT_A_TIME = 25
 
 _PASSES = (
     f"SELECT p.key, o.id, {', '.join(f'p.{name}' for name in PassRow._fields)} FROM heartbeat_pass_rows p"
@@ -33,11 +33,11 @@ _PASSES = (
 )
 _LOG = "at, pass, component, response_us, status, attempts, error, reach"
 # What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
-_JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
-_JUDGED_SETTINGS = "blind/"
-_OF = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
+_DETECTED_TABLES = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
+_DETECTION_SETTINGS = "blind/"
+_STORE_SETTING = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
 NAME = "spool.db"
-_ASIDE = "spool-of-"  # how the file of another store's spool begins
+_ASIDE_PREFIX = "spool-of-"  # how the file of another store's spool begins
 
 
 def folders(folder: Path) -> tuple[Path, Path]:
@@ -55,21 +55,21 @@ def existing(folder: Path) -> list[Path]:
 def aside(folder: Path, since: float = 0.0) -> list[Path]:
     """The spools that were put aside because they belong to another store, since a moment; oldest first."""
     try:
-        names = [name for name in os.listdir(folder) if name.startswith(_ASIDE) and name.endswith(".db")]
+        names = [name for name in os.listdir(folder) if name.startswith(_ASIDE_PREFIX) and name.endswith(".db")]
     except OSError:
         return []
     found = [(name.removesuffix(".db").rpartition("-")[2], name) for name in names]
     return [folder / name for at, name in sorted(found) if (made := whole(at)) is not None and made >= since * 1000]
 
 
-def store_of(aside: Path) -> str:
+def identity_of_aside(aside: Path) -> str:
     """The identity of the store for which a spool was put aside."""
-    return aside.name.removeprefix(_ASIDE).rpartition("-")[0]
+    return aside.name.removeprefix(_ASIDE_PREFIX).rpartition("-")[0]
 
 
-def of(spool: Database) -> str:
+def store_identity(spool: Database) -> str:
     """The identity of the store for which a spool was begun; '' where that was not known."""
-    return preferences.get(spool, _OF) or ""
+    return preferences.get(spool, _STORE_SETTING) or ""
 
 
 def begin(
@@ -81,14 +81,14 @@ def begin(
     if path.parent.parent == memory.MEMORY and not memory.is_ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
     if path.is_symlink():
-        raise Failure(str(path), "is a symbolic link")
+        raise DatabaseError(str(path), "is a symbolic link")
     new = not path.exists()
     db = None
     try:
         db = SQLite(path, timeout)
         schema.migrate(db)
-        if since(db) is None:
-            _sow(db, seed(), begun, store)
+        if current_outage(db) is None:
+            _fill(db, seed(), begun, store)
     except BaseException:
         if db is not None:
             db.close()
@@ -98,27 +98,27 @@ def begin(
     return db
 
 
-def _sow(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
+def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
     with db.transaction():
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
         db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
-        mirror.plant(db, copy)
-        preferences.put(db, _OF, store)
+        mirror.fill(db, copy)
+        preferences.put(db, _STORE_SETTING, store)
         save_degraded(db, begun)
 
 
-def since(spool: Database) -> Degraded | None:
+def current_outage(spool: Database) -> Degraded | None:
     """Since when and why the spool stands in for the store; None while it has not been made whole."""
     rows = spool.rows("SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE ended IS NULL")
     return Degraded(*rows[0]) if rows else None
 
 
-def covered(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
+def covered_time(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
     """The time that the spool stood in for the store, which ends now. Where the clock was wrong when it began, it began
     after the last pass that the store is known to have."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     texts = dict(seed.get(tables.SETTINGS.name, ()))
-    watch = gaps.parsed(texts.get(WATCHED + observer))
+    watch = gaps.parse_watch(texts.get(WATCHED + observer))
     last = watch.ended if watch is not None and watch.ended <= now else None
     started = since.started
     if started > now:
@@ -139,7 +139,11 @@ def discard(path: Path) -> None:
 def put_aside(path: Path, now: float, store: str | None = None) -> Path:
     """Out of the way, but not deleted, with what belongs to it, under a name that says that it cannot be read, or for
     which store it is; the new name."""
-    name = f"spool-unreadable-{round(now * 1000)}.db" if store is None else f"{_ASIDE}{store}-{round(now * 1000)}.db"
+    name = (
+        f"spool-unreadable-{round(now * 1000)}.db"
+        if store is None
+        else f"{_ASIDE_PREFIX}{store}-{round(now * 1000)}.db"
+    )
     new = path.with_name(name)
     path.replace(new)
     for end in ("-wal", "-shm"):
@@ -161,14 +165,14 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
     with db.transaction():
         tables.COMPONENTS.merge(db, _new_components(spool, db))
         for table in tables.ALL:
-            if table not in _JUDGED:
+            if table not in _DETECTED_TABLES:
                 rows = _changed(table, spool, seed)
                 rows = [row for row in rows if not (late and str(row[0]).startswith(WATCHED))]
-                table.merge(db, _by_its_clock(rows, db.ahead or 0.0) if table is tables.BEATS else rows)
+                table.merge(db, _by_store_clock(rows, db.clock_ahead or 0.0) if table is tables.BEATS else rows)
         for gap in gaps.between(spool, 0.0, now):
-            gaps.note(db, gap)
+            gaps.save(db, gap)
     last = 0
-    while rows := spool.rows(_PASSES, (last, _CHUNK)):
+    while rows := spool.rows(_PASSES, (last, _PASSES_AT_A_TIME)):
         with db.transaction():
             _replay_passes(spool, db, [(key, name, PassRow(*rest)) for key, name, *rest in rows], observer, late)
         last = rows[-1][0]
@@ -206,14 +210,14 @@ def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
     return [Degraded(*row) for row in rows]
 
 
-def _changed(table: tables.Travelling, spool: Database, seed: mirror.Snapshot) -> list[Row]:
+def _changed(table: tables.PortableTable, spool: Database, seed: mirror.Snapshot) -> list[Row]:
     """The rows that the outage made or changed: what others did to the rest in the store meanwhile stays."""
     old = set(seed.get(table.name, []))
     rows = [row for row in table.select(spool) if row not in old]
-    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_JUDGED_SETTINGS, LOCAL))]
+    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_DETECTION_SETTINGS, LOCAL))]
 
 
-def _by_its_clock(beats: list[Row], ahead: float) -> list[Row]:
+def _by_store_clock(beats: list[Row], ahead: float) -> list[Row]:
     """Beats bear the time of their arrival at the spool, by this host's clock: here it is by the store's."""
     place = tables.BEATS.columns.index("at")
     return [(*row[:place], row[place] + ahead, *row[place + 1 :]) for row in beats]
@@ -228,8 +232,8 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
 def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot, now: float) -> bool:
     """Whether the store holds checks by this observer, of components that the spool checked, that are neither the
     spool's own nor older than it."""
-    place = tables.LOOKS.columns.index
-    before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LOOKS.name, ())}
+    place = tables.LAST_CHECKS.columns.index
+    before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LAST_CHECKS.name, ())}
     ((first, last),) = spool.rows("SELECT min(started), max(started) FROM heartbeat_pass_rows")
     # A run killed between its commit and the copy of the mirror leaves a pass that the seed does not know of.
     begun = first if first is not None and first <= now else 0.0

@@ -11,10 +11,10 @@ from heartbeat_cli.store.sql.database import Database, SQLite
 T = TypeVar("T")
 
 
-def opened(path: Path, timeout: float) -> Database:
+def open_spool(path: Path, timeout: float) -> Database:
     """A spool for reading; on a full disk it can be had only alone. Raises StoreError."""
     if path.is_symlink():
-        raise database.Failure(str(path), "is a symbolic link")
+        raise database.DatabaseError(str(path), "is a symbolic link")
     for sole in (False, True):
         kept = None
         try:
@@ -24,15 +24,15 @@ def opened(path: Path, timeout: float) -> Database:
         except StoreError as error:
             if kept is not None:
                 kept.close()
-            if sole or unusable(error, path):
+            if sole or is_unusable(error, path):
                 raise
     raise AssertionError("unreachable")
 
 
-def ask(path: Path, timeout: float, question: Callable[[Database], T]) -> T | None:
+def query(path: Path, timeout: float, question: Callable[[Database], T]) -> T | None:
     """What a database file has to say, if it can be read."""
     try:
-        db = opened(path, timeout)
+        db = open_spool(path, timeout)
     except StoreError:
         return None
     try:
@@ -43,8 +43,8 @@ def ask(path: Path, timeout: float, question: Callable[[Database], T]) -> T | No
         db.close()
 
 
-def unusable(error: StoreError, path: Path) -> bool:
+def is_unusable(error: StoreError, path: Path) -> bool:
     """Whether it is the spool that is no good, and not the store it is read into, or a disk that is full."""
-    if isinstance(error, database.Failure):
+    if isinstance(error, database.DatabaseError):
         return error.where == str(path) and error.damaged
     return str(error).startswith(f"store {path}: made by a newer")

@@ -18,24 +18,26 @@ def places(folder: Path, in_use: str | None) -> list[Path]:
     return [path for path in all_[start:] if str(path) != in_use]
 
 
-def since(folder: Path, path: Path, timeout: float) -> Degraded | None:
+def earlier_outage(folder: Path, path: Path, timeout: float) -> Degraded | None:
     """The outage that goes on where the spool at `path` takes the place of another one; None where there is none."""
     earlier = [one for one in spool.existing(folder) if one != path]
-    return next((found for one in earlier if (found := spool_files.ask(one, timeout, spool.since))), None)
+    return next((found for one in earlier if (found := spool_files.query(one, timeout, spool.current_outage))), None)
 
 
 def seed(config: Config, path: Path, now: float) -> mirror.Snapshot:
     """What the spool at `path` begins with: what an earlier spool holds, or a SQLite store that cannot be written any
     more but still be read, or the mirror."""
-    folder, timeout = local_files.of_store(config), config.heartbeat.store_timeout
+    folder, timeout = local_files.store_folder(config), config.heartbeat.store_timeout
 
     def copy(db: Database) -> mirror.Snapshot:
         return mirror.snapshot(db, config.observer, now)
 
     for one in spool.existing(folder):
-        if one != path and (found := spool_files.ask(one, timeout, lambda db: copy(db) if spool.since(db) else None)):
+        if one != path and (
+            found := spool_files.query(one, timeout, lambda db: copy(db) if spool.current_outage(db) else None)
+        ):
             return found
     copied = folder / mirror.NAME
     if not config.store.startswith("sqlite:///"):
         return mirror.read(copied)
-    return spool_files.ask(Path(local_files.address(config.store)), timeout, copy) or mirror.read(copied)
+    return spool_files.query(Path(local_files.store_address(config.store)), timeout, copy) or mirror.read(copied)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-KEPT = 20  # what a look needs to judge; older ones go when new ones come
+MAX_BEATS = 20  # what a look needs to judge; older ones go when new ones come
 
 
 class Beat(NamedTuple):
@@ -31,7 +31,7 @@ def add(db: Database, beat: Beat) -> None:
         db.run(
             "DELETE FROM heartbeat_beats WHERE component = ? AND key <= (SELECT key FROM heartbeat_beats"
             " WHERE component = ? ORDER BY key DESC LIMIT 1 OFFSET ?)",
-            (beat.component, beat.component, KEPT),
+            (beat.component, beat.component, MAX_BEATS),
         )
 
 
@@ -39,7 +39,7 @@ def recent(db: Database, component: str) -> dict[str, Any]:
     """What a push monitor wants in its look's memory: the last beats, oldest first, and when it was first seen."""
     rows = db.rows(
         "SELECT at, event, exit_code, message, rid FROM heartbeat_beats WHERE component = ? ORDER BY key DESC LIMIT ?",
-        (component, KEPT),
+        (component, MAX_BEATS),
     )
     known = db.rows("SELECT registered FROM heartbeat_components WHERE id = ?", (component,))
     names = ("at", "event", "exit_code", "message", "rid")

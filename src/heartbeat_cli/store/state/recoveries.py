@@ -15,14 +15,14 @@ _TIMES = {"started", "finished", "verify_until", "verified"}
 
 _RECENT = "started >= to_timestamp(?) OR incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
 
-_STARTS = 10  # of a component, remembered as its history
+_MAX_START_TIMES = 10  # of a component, remembered as its history
 
-_WELL_BEFORE = "its run was cut off; the component was well again before that was looked into"
+_RECOVERED_BEFORE = "its run was cut off; the component was well again before that was looked into"
 
 
-def take_turns(db: Database) -> None:
+def lock(db: Database) -> None:
     """Until the transaction ends nobody else begins an attempt, on any host. SQLite's transactions do that anyway."""
-    db.in_turn(locks.RECOVERY, "SELECT 1")
+    db.rows_with_lock(locks.RECOVERY, "SELECT 1")
 
 
 def save(db: Database, attempt: Attempt) -> None:
@@ -82,14 +82,14 @@ def start_times(db: Database, components: Iterable[str]) -> dict[str, list[float
     rows = db.rows(
         "SELECT component, started, verified FROM heartbeat_recoveries WHERE verified IS NOT NULL"
         f" AND component IN ({', '.join('?' for _ in names)}) ORDER BY key DESC LIMIT ?",
-        (*names, _STARTS * len(names)),
+        (*names, _MAX_START_TIMES * len(names)),
     )
     for component, started, verified in rows:
         found.setdefault(component, []).append(verified - started)
-    return {component: times[:_STARTS] for component, times in found.items()}
+    return {component: times[:_MAX_START_TIMES] for component, times in found.items()}
 
 
-def credit(db: Database, incident: str, well_since: float) -> None:
+def mark_verified(db: Database, incident: str, well_since: float) -> None:
     """The incident is over: what its last step set going came up, in the time it was given or in as much again (the
     next time it is given more). A step whose process was killed is looked into no more; should that process live after
     all (on another host), it will say itself how the step went."""
@@ -97,7 +97,7 @@ def credit(db: Database, incident: str, well_since: float) -> None:
         "UPDATE heartbeat_recoveries SET outcome = 'cut off', detail = ?,"
         " finished = CASE WHEN started > to_timestamp(?) THEN started ELSE to_timestamp(?) END"
         " WHERE incident = ? AND outcome = 'running'",
-        (_WELL_BEFORE, well_since, well_since, incident),
+        (_RECOVERED_BEFORE, well_since, well_since, incident),
     )
     rows = db.rows(
         "SELECT id, started, verify_until FROM heartbeat_recoveries WHERE incident = ? AND verified IS NULL"

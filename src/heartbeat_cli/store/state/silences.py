@@ -45,7 +45,7 @@ def active(db: Database, now: float) -> list[Silence]:
     return [Silence(*row) for row in rows]
 
 
-def quiet(db: Database, config: Config, now: float) -> list[Silence]:
+def in_force(db: Database, config: Config, now: float) -> list[Silence]:
     """Everything that keeps messages or recovery back just now: silences and maintenance by command, and the windows
     of the configuration; one for each name that a window has under `components`."""
     return [one for one in active(db, now) if one.starts <= now] + [

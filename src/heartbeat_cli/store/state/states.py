@@ -50,7 +50,7 @@ def save_states(db: Database, changed: Mapping[str, State]) -> None:
     )
 
 
-def forget(db: Database, component: str) -> None:
+def delete_state(db: Database, component: str) -> None:
     """Where a component stands is nobody's business any more."""
     db.run("DELETE FROM heartbeat_state WHERE component = ?", (component,))
 
@@ -111,7 +111,7 @@ def acknowledge(db: Database, incident: str, at: float | None, by: str | None) -
     return changed > 0
 
 
-def note_recovery(db: Database, incident: str, came_to: str) -> bool:
+def save_recovery(db: Database, incident: str, came_to: str) -> bool:
     """Note what healing has come to, and nothing else: by now somebody may have acknowledged the incident, or ended
     it. False when it is over."""
     changed = db.run(

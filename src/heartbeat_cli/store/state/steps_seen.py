@@ -13,26 +13,26 @@ from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 
 _NAME = "steps/"  # and the observer, among the settings: when it looked last, and seconds by attempt
-_MOST = 45.0
+_MAX_SECONDS = 45.0
 
 
-def foreign(attempts: Iterable[Attempt], open_incidents: Collection[str], observer: str) -> list[str]:
+def of_other_hosts(attempts: Iterable[Attempt], open_incidents: Collection[str], observer: str) -> list[str]:
     """Of these attempts, in the order they were made, the ids of those that are the last of an open incident, taken by
     another host, and not known to have healed it."""
     last = {one.incident: one for one in attempts if one.incident in open_incidents and one.outcome != "held"}
     return [one.id for one in last.values() if one.observer != observer and one.verified is None]
 
 
-def note(db: Database, observer: str, ids: Iterable[str], now: float) -> None:
+def save(db: Database, observer: str, ids: Iterable[str], now: float) -> None:
     """This host sees these steps now; what it knew of others is forgotten."""
     with db.transaction():
         at, known = _read(db, observer)
-        passed = min(max(0.0, now - at), _MOST)
+        passed = min(max(0.0, now - at), _MAX_SECONDS)
         seen = {id_: known[id_] + passed if id_ in known else 0.0 for id_ in ids}
         preferences.put(db, _NAME + observer, json.dumps([now, seen]))
 
 
-def seen(db: Database, observer: str) -> dict[str, float]:
+def read(db: Database, observer: str) -> dict[str, float]:
     """Seconds for which each of the steps that were noted last has been known, as of then."""
     return _read(db, observer)[1]
 
