@@ -108,7 +108,7 @@ def alert(at: float) -> Alert:
 
 
 def add(app: App, keeper: Keeper) -> None:
-    keeper.do(lambda db: alerts.add(db, alert(app.now()), ["hook"], app.now()), app.now())
+    keeper.run(lambda db: alerts.add(db, alert(app.now()), ["hook"], app.now()), app.now())
     keeper.refresh_mirror(app.now())
 
 

@@ -67,7 +67,7 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
-    keeper.do(lambda db: lock_held.over(db, app.config, places.config_folder(app.config), app.now()), app.now())
+    keeper.run(lambda db: lock_held.over(db, app.config, places.config_folder(app.config), app.now()), app.now())
 
 
 def _end(app: App, ping: "Ping", tell: Log, code: int, said: str) -> None:
@@ -88,7 +88,7 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
     from heartbeat_cli.passes.housekeeping import outage, tidy
 
     config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.see(db, config, now(), prepare=imports_for_faults(config)), now())
+    seen = keeper.run(lambda db: check.see(db, config, now(), prepare=imports_for_faults(config)), now())
     tell(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
@@ -100,16 +100,16 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
             keeper.prepare_mirror(db, now())
         return found
 
-    for one in keeper.do(kept_and_judged, now()):
+    for one in keeper.run(kept_and_judged, now()):
         tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
     post = PassDelivery(app, keeper)
     post.go()
-    faults = keeper.do(detect.in_fault, now())
+    faults = keeper.run(detect.in_fault, now())
     if faults and _recover(app, keeper, tell):
         keeper.refresh_mirror(now())
         post.go()
-    keeper.do(lambda db: _draw(app, db), now())
+    keeper.run(lambda db: _draw(app, db), now())
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
         _remark_on_proxies(keeper, config, now())
@@ -161,10 +161,10 @@ def _recover(app: App, keeper: "Keeper", tell: Log) -> bool:
     from heartbeat_cli.store.state import recoveries
 
     def keep(attempt: "Attempt") -> None:
-        keeper.note(lambda db: recoveries.save(db, attempt), app.now())
+        keeper.record(lambda db: recoveries.save(db, attempt), app.now())
 
     before = keeper.db, keeper.db.rows_written
-    steps = keeper.do(lambda db: recover.recover(db, app.config, keep=keep), app.now())
+    steps = keeper.run(lambda db: recover.recover(db, app.config, keep=keep), app.now())
     for step in steps:
         tell(line(step))
     return before != (keeper.db, keeper.db.rows_written)

@@ -41,7 +41,7 @@ class PassDelivery:
             if self._delivering is not None and self._turn.take(alone=self._keeper.degraded is not None):
                 self._delivering.work(db, self._keep, patience)
 
-        self._keeper.do(work, self._app.now())
+        self._keeper.run(work, self._app.now())
 
     def _look(self, db: "Database") -> None:
         """Make ready to deliver, if something waits."""
@@ -56,7 +56,7 @@ class PassDelivery:
     def end(self) -> list["Delivered"]:
         """Deliver the rest, after giving the lock of the pass back, for as long as a pass may; how all of it went."""
         if not self._looked:
-            self._keeper.do(self._look, self._app.now())
+            self._keeper.run(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
         if delivering is not None and self.results:
             self._keeper.refresh_mirror(self._app.now())  # the next pass may have nothing else to go by
@@ -65,7 +65,7 @@ class PassDelivery:
             if delivering is not None:
                 self._rest(delivering, outside)
             if self.results and not self._keeper.refresh_mirror(self._app.now()):
-                self._keeper.do(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
+                self._keeper.run(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
             if outside:
                 self._tell_a_spool()
         except StoreError as error:
@@ -83,12 +83,12 @@ class PassDelivery:
         from heartbeat_cli.store.standby import spool
         from heartbeat_cli.system.lock import Busy
 
-        if not self._keeper.noted or not spool.existing(places.store_folder(self._app.config)):
+        if not self._keeper.recorded or not spool.existing(places.store_folder(self._app.config)):
             return
         with suppress(Busy), self._app.keeper(_LOCK) as keeper:
             if keeper.degraded is not None:
-                for outcome in self._keeper.noted:
-                    keeper.note(outcome, self._app.now())
+                for outcome in self._keeper.recorded:
+                    keeper.record(outcome, self._app.now())
 
     def _rest(self, delivering: "Delivering", outside: bool) -> None:
         from heartbeat_cli.passes.deliver.deliver import WHOLE
@@ -113,7 +113,7 @@ class PassDelivery:
     def _keep(self, outcome: Callable[["Database"], None]) -> None:
         """It has happened outside: a spool that comes in later must know."""
         try:
-            self._keeper.note(outcome, self._app.now())
+            self._keeper.record(outcome, self._app.now())
         except StoreError:
             self._unkept.append(outcome)
             raise
@@ -128,8 +128,8 @@ class PassDelivery:
         delivering.finish(self._unkept.append, TIMEOUT)
         try:
             with self._app.keeper(_LOCK) as keeper:
-                for outcome in [*self._keeper.noted, *self._unkept]:
-                    keeper.note(outcome, self._app.now())
+                for outcome in [*self._keeper.recorded, *self._unkept]:
+                    keeper.record(outcome, self._app.now())
                 self._turn.release()
                 self._keeper = keeper
                 self._rest(delivering, outside=False)

@@ -37,4 +37,4 @@ def _notify(app: "App", busy: "Busy") -> None:
     with app.configured_store() as db:
         lock_held.tell(db, app.config, busy, app.now())
         deliver(db, app.config, app.now)
-        app.remember(db)
+        app.update_mirror(db)

@@ -12,12 +12,13 @@ from heartbeat_cli.system import trusted
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.reporting.board import Board
+    from heartbeat_cli.store.sql.database import Database
 
 _OWN, _PUBLIC = 0o600, 0o644
 _SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
 
 
-def refresh(app: App, db: Any, now: float) -> None:
+def refresh(app: App, db: "Database", now: float) -> None:
     """Write the configured page and badges when something has changed or their interval is over; what cannot be written
     is told on standard error, once a day, and never fails the pass."""
     own = app.config.dashboard
@@ -41,7 +42,7 @@ def refresh(app: App, db: Any, now: float) -> None:
             print_remark(f"heartbeat: dashboard: {error}")
 
 
-def read_board(app: App, db: Any, now: float) -> "Board":
+def read_board(app: App, db: "Database", now: float) -> "Board":
     """What the page and the badges are made of, as it is at `now`."""
     from zoneinfo import ZoneInfo
 
@@ -58,7 +59,7 @@ def render_page(app: App, board: "Board", now: float) -> str:
     return dashboard.page(board, app.config, now)
 
 
-def _due(own: Any, db: Any, now: float) -> bool:
+def _due(own: Any, db: "Database", now: float) -> bool:
     from heartbeat_cli.store.board import board
 
     # The page is written last: while it is young, so are the badges.

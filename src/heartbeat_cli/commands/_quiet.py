@@ -3,12 +3,16 @@
 import math
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from heartbeat_cli.commands._app import App, current_user, print_remark, show
 from heartbeat_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.store.sql.database import Database
+
 
 _YEAR = 525_600.0  # minutes
 _REASON = 200  # characters
@@ -31,7 +35,7 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
     if math.isnan(minutes):
         raise UsageError("--for: nan is no number of minutes")
     now = app.now()
-    with app.steering_store() as db:
+    with app.store_to_write_at_once() as db:
         if ends is not None:
             _end(app, db, kind, ends, now)
             return
@@ -50,7 +54,7 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
         print_remark(f"no {kind} in force")
 
 
-def _require_known_target(app: App, db: Any, target: str) -> None:
+def _require_known_target(app: App, db: "Database", target: str) -> None:
     """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
     from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.component import goes_to, matching
@@ -64,7 +68,7 @@ def _require_known_target(app: App, db: Any, target: str) -> None:
         raise UsageError(f"no component or observer {target!r}{known}")
 
 
-def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:
+def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
     from heartbeat_cli.store.state import silences
 
     if kind == "maintenance" and id_ in app.config.maintenance:

@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, current_user, print_remark, show
+from heartbeat_cli.commands._app import App, current_user, pass_app, print_remark, show
 from heartbeat_cli.commands._complete import component_ids
 from heartbeat_cli.errors import UsageError
 
@@ -21,7 +21,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     if undo and not names:
         raise UsageError("--undo wants the components whose acknowledgement is to be taken back")
     wanted = app.components(names) if names else []
-    with app.steering_store() as db, db.transaction():
+    with app.store_to_write_at_once() as db, db.transaction():
         incidents = states.open_incidents(db)
         at, by = (None, None) if undo else (app.now(), current_user())
         for id_ in wanted:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -22,6 +22,7 @@ from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from heartbeat_cli.store.outbox.alert_list import AlertFilter
+    from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.views.voice import Voice
 
 _GRAVE = get_args(Severity)
@@ -79,7 +80,7 @@ def _list(app: App, wanted: "AlertFilter", names: tuple[str, ...], limit: int, f
     from heartbeat_cli.store.outbox import alert_list
     from heartbeat_cli.views import alert_list as view
 
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         if names:
             wanted = wanted._replace(components=_components(app, db, names))
         found = alert_list.select(db, wanted, limit)
@@ -101,7 +102,7 @@ def _one(app: App, beginning: str, form: str) -> int:
     from heartbeat_cli.views import messages
 
     config = app.config
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         found = alert_list.find(db, beginning)
         if len(found) != 1:
             raise UsageError(_not_one(beginning, [one.id for one in found]))
@@ -129,7 +130,7 @@ def _voice(app: App) -> "Voice":
     return Voice(app.config.heartbeat.locale, app.config.timezone, tuple(app.secrets), app.now())
 
 
-def _components(app: App, db: Any, names: tuple[str, ...]) -> list[str]:
+def _components(app: App, db: "Database", names: tuple[str, ...]) -> list[str]:
     """What these names mean: components of the configuration, or whatever else there have been alerts about."""
     from fnmatch import fnmatchcase
 

@@ -39,7 +39,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     from heartbeat_cli.views import rows
 
     wanted = app.watched() if everything else app.components(names) if names else None
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
         known = states.states(db)
     for id_ in seen.readings:

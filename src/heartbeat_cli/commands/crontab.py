@@ -68,7 +68,7 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
 
     config = app.config
     try:
-        with app.store() as db:
+        with app.store_to_read() as db:
             pace = check.strategy(db, config)
     except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]

@@ -29,7 +29,7 @@ def command(app: App, output: str | None, badges: str | None) -> int:
     if target is None and folder is None:
         raise UsageError("nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]")
     now = app.now()
-    with app.store() as db:
+    with app.store_to_read() as db:
         board = _page.read_board(app, db, now)
     if target == "-":
         click.echo(_page.render_page(app, board, now), nl=False)

@@ -23,7 +23,7 @@ def command(app: App, output: str | None) -> int:
     from heartbeat_cli.store.board import figures
     from heartbeat_cli.views import prometheus
 
-    with app.store() as db:
+    with app.store_to_read() as db:
         made = figures.read(db, app.config.observer, app.now(), app.config.components.values())
         text = prometheus.text(made, app.config)
     if output in (None, "-"):

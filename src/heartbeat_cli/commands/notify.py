@@ -25,7 +25,7 @@ def command(app: App, channel: str | None) -> int:
     with app.keeper() as keeper:
         for one in deliver(app, keeper):
             show(line(one))
-        left = keeper.do(outbox.count_waiting, app.now())
+        left = keeper.run(outbox.count_waiting, app.now())
     if left:
         print_remark(f"{left} still undelivered; the next run tries again")
     return 1 if left else 0
@@ -76,7 +76,7 @@ def _save(
 
     outcome = outcomes.Outcome(app.now(), app.config.observer, Fate(state), error, note, took)
     try:
-        with app.steering_store() as db:
+        with app.store_to_write_at_once() as db:
             trials.save(db, alert, channel, outcome)
     except HeartbeatError as trouble:
         print_remark(f"heartbeat: the test is not recorded: {trouble}")

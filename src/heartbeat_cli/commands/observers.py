@@ -25,7 +25,7 @@ def command(app: App, gone: str | None, form: str) -> int:
 
     if gone is not None:
         return _forget(app, gone)
-    with app.store() as db:
+    with app.store_to_read() as db:
         now = app.now()
         found = [_row(one) for one in observers.standings(db, app.config.components, app.config.observer, now)]
     if form == "json":
@@ -78,7 +78,7 @@ def _forget(app: App, host: str) -> int:
                 if not gaps.forget_watch(db, host):
                     raise UsageError(f"no observer {host!r}{suggestion(host, gaps.watches(db))}")
                 peers.delete(db, host)
-            app.remember(db)
+            app.update_mirror(db)
     except StoreError as error:
         raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error
     print_remark(f"{host}: forgotten; should it make a pass again, it is known again")

@@ -13,7 +13,7 @@ def command(app: App) -> None:
     from heartbeat_cli.passes.check import clock
     from heartbeat_cli.store.history import retention
 
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         now = app.now()
         if reason := clock.suspicion(db, app.config.observer, now):
             raise HeartbeatError(

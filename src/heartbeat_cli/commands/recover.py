@@ -30,7 +30,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
     if force and not names:
         raise UsageError("--force wants --component: say what to recover")
     wanted = app.components(names) if names else None
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         steps = recover.recover(db, app.config, wanted=wanted, forced=force, dry_run=dry_run)
     if form == "json":
         print_json([step._asdict() for step in steps])

@@ -59,7 +59,7 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
     from heartbeat_cli.config.sections import COMMON_LIMITS
-    from heartbeat_cli.config.settings import suggestion, format_value
+    from heartbeat_cli.config.settings import format_value, suggestion
 
     components = dict(app.config.components)
     for change in changes:
@@ -74,9 +74,10 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
         low, high = COMMON_LIMITS[key]
         if not low <= number <= high:
             raise UsageError(f"--set {change}: expected {low:,} to {high:,}, got {number:,}")
+        changed: dict[str, Any] = {key: number}
         for id_ in app.components([target]) if target else components:
             one = components[id_]
-            components[id_] = one._replace(common=one.common._replace(**{key: number}))
+            components[id_] = one._replace(common=one.common._replace(**changed))
     for id_, one in components.items():
         window = one.common.fail_window
         if window is not None and window < one.common.fail_threshold:
@@ -96,7 +97,7 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
 
     local = one_day(app, day, "--date")
     span = period(local, local, app.config.timezone)
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         were = states.incidents_between(db, span.start, span.end)
         begun = min([span.start, *(one.started for one in were)]) - _BEFORE
         over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])

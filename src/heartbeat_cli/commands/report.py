@@ -4,12 +4,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import HeartbeatError, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.reporting.summary import Period, Summary
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
+
 
 _FORMS = ("text", "json", "html", "markdown", "csv")
 _PATIENCE = 1.0  # seconds without a word
@@ -81,31 +87,31 @@ def command(
     return 0
 
 
-def _read_summary(app: App, period: Any) -> Any:
+def _read_summary(app: App, period: "Period") -> "Summary":
     from heartbeat_cli.passes.report import report
 
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         return report.report(db, app.config, period, app.now())
 
 
-def _send_summary(app: App, period: Any, again: bool) -> Any:
+def _send_summary(app: App, period: "Period", again: bool) -> "Summary":
     """The summary that went out."""
     from heartbeat_cli.passes.report import report
 
     with app.keeper() as keeper:
-        summary = keeper.do(lambda db: report.report(db, app.config, period, app.now()), app.now())
+        summary = keeper.run(lambda db: report.report(db, app.config, period, app.now()), app.now())
         _send(app, keeper, summary, again)
     return summary
 
 
-def rendered(summary: Any, form: str, locale: str) -> str:
+def rendered(summary: "Summary", form: str, locale: str) -> str:
     """The summary in one of the forms, as somebody without a configuration sees it."""
     from heartbeat_cli.views import report as view
 
     return view.rendered(summary, form, locale)
 
 
-def _rendered(app: App, summary: Any, form: str) -> str:
+def _rendered(app: App, summary: "Summary", form: str) -> str:
     from heartbeat_cli.views import report as view
 
     heartbeat = app.config.heartbeat
@@ -123,7 +129,7 @@ def _write(output: str, text: str) -> None:
 
 
 @contextmanager
-def _progress(period: Any) -> Iterator[None]:
+def _progress(period: "Period") -> Iterator[None]:
     """A word to a person who has waited for a second already; nothing for cron, a pipe or a file."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
@@ -208,7 +214,7 @@ def one_day(app: App, text: str, option: str, also: str = "") -> date:
     return found
 
 
-def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
+def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
     """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
     that are not over goes out once, too, and does not stand for the whole."""
     from heartbeat_cli.commands._deliver import deliver
@@ -222,14 +228,14 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
     alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
 
-    def keep(db: Any) -> str | None:
+    def keep(db: "Database") -> str | None:
         with db.transaction():
             for name in (id_, f"{id_}_again_{round(now)}") if again else (id_,):
                 if alerts.add(db, alert._replace(id=name), names, now):
                     return name
         return None
 
-    added = keeper.do(keep, now)
+    added = keeper.run(keep, now)
     for one in deliver(app, keeper):
         if one.alert == added:
             print_remark(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
@@ -237,7 +243,7 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
         if not names:
             print_remark(f"{id_}: no channel to send it through")
         return
-    left = [one for one in keeper.do(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
+    left = [one for one in keeper.run(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
     print_remark(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
     for kept in left:
         print_remark(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")

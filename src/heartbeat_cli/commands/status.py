@@ -1,12 +1,16 @@
 """`heartbeat status`: where every component stands."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.store.sql.database import Database
+
 
 # What makes a row of `--watch` another one.
 _CHANGE_KEYS = (
@@ -114,7 +118,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     from heartbeat_cli.views import rows
 
     components = {id_: app.config.components[id_] for id_ in wanted}
-    with app.store() as db:
+    with app.store_to_read() as db:
         now = app.now()
         known, last, incidents = states.states(db), passes.last_checks(db), states.open_incidents(db)
         together = peers.rounds(db, components.values())
@@ -155,7 +159,7 @@ def _no_reader_remarks(app: App) -> list[str]:
     return [] if _reaches_person(app) else [_word(app, "no_reader")]
 
 
-def _missing_pass_remarks(app: App, db: Any, now: float) -> list[str]:
+def _missing_pass_remarks(app: App, db: "Database", now: float) -> list[str]:
     from heartbeat_cli.domain.checking.coverage import is_late
     from heartbeat_cli.domain.plain import duration
     from heartbeat_cli.passes.check import check, clock
@@ -179,7 +183,7 @@ def _missing_pass_remarks(app: App, db: Any, now: float) -> list[str]:
     return lines
 
 
-def _silence_remarks(app: App, db: Any, now: float) -> list[str]:
+def _silence_remarks(app: App, db: "Database", now: float) -> list[str]:
     """What is silenced or in maintenance just now: who wonders why nobody was told reads it here."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.state import silences
@@ -192,7 +196,7 @@ def _silence_remarks(app: App, db: Any, now: float) -> list[str]:
     ]
 
 
-def _outage_remarks(app: App, db: Any, now: float) -> list[str]:
+def _outage_remarks(app: App, db: "Database", now: float) -> list[str]:
     """When, in the last 24 hours, a local spool stood in for the store, and why."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.standby import spool
@@ -206,7 +210,7 @@ def _outage_remarks(app: App, db: Any, now: float) -> list[str]:
     return lines
 
 
-def _channel_trouble_remarks(app: App, db: Any, now: float) -> list[str]:
+def _channel_trouble_remarks(app: App, db: "Database", now: float) -> list[str]:
     """The channels that take nothing: since when, why, and how much waits for them."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.outbox import sends
@@ -220,7 +224,7 @@ def _channel_trouble_remarks(app: App, db: Any, now: float) -> list[str]:
     ]
 
 
-def _removed_channel_remarks(app: App, db: Any, now: float) -> list[str]:
+def _removed_channel_remarks(app: App, db: "Database", now: float) -> list[str]:
     """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.store.outbox import channels

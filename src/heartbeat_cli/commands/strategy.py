@@ -26,7 +26,7 @@ def show(app: App, form: str = "table") -> None:
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.passes.check import check
 
-    with app.store() as db:
+    with app.store_to_read() as db:
         current = check.strategy(db, app.config)
     if form == "json":
         known = {one.name: {"interval": one.interval, "timeout": one.timeout} for one in STRATEGIES.values()}
@@ -47,7 +47,7 @@ def set_(app: App, name: str) -> None:
 
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
-    with app.steering_store() as db:
+    with app.store_to_write_at_once() as db:
         preferences.put(db, "strategy", name)
     one = STRATEGIES[name]
     click.echo(

@@ -127,7 +127,9 @@ class _Room:
 
     def _others(self, waiting: list[UndetectedPass]) -> "Together | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
-        if not waiting[0].other_hosts and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
+        if not waiting[0].other_hosts and all(
+            one.common.quorum in (None, 1) for one in self.config.components.values()
+        ):
             return None
         from heartbeat_cli.passes.detect import quorum
 

@@ -45,7 +45,9 @@ def of_open_incidents(db: Database, since: float, now: float) -> dict[str, Notif
             if alert == first[incident] and heard.last_notified is None:
                 heard = heard._replace(raised=handed)
             taken = sent if sent is not None and handed + _PROMPT_SECONDS < sent <= now else handed
-            heard = heard._replace(channels=heard.channels | {channel}, last_notified=max(heard.last_notified or taken, taken))
+            heard = heard._replace(
+                channels=heard.channels | {channel}, last_notified=max(heard.last_notified or taken, taken)
+            )
             if state in ("sent", "printed"):
                 heard = heard._replace(reached=heard.reached | {channel})
             elif state == "waiting":

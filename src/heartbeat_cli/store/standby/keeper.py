@@ -40,7 +40,7 @@ class Keeper:
     """Open it under the lock only: it replays and throws away spools. A context manager that closes what it opened.
     After `unlock` it works on the store alone: what fails there is for the caller, and no spool is opened any more.
 
-    `degraded` says since when and why the spool is in use (None: the store is), `news` what a person should hear about
+    `degraded` says since when and why the spool is in use (None: the store is), `remarks` what a person should hear about
     it, once.
     """
 
@@ -55,7 +55,7 @@ class Keeper:
         self._noted: list[Callable[[Database], None]] = []
         self._unlocked = False
         self.degraded: Degraded | None = None
-        self.news: list[str] = []
+        self.remarks: list[str] = []
         strangers = self._take_over()
         self._head = mirror.head(self._mirror)
         try:
@@ -82,7 +82,7 @@ class Keeper:
             self._release()
         return self._unlocked
 
-    def do(self, work: Callable[[Database], T], now: float) -> T:
+    def run(self, work: Callable[[Database], T], now: float) -> T:
         """Do a piece of work, on the spool if the store fails in it, and on another spool if that one does. Raises
         StoreError when nothing is left to try."""
         while True:
@@ -96,12 +96,12 @@ class Keeper:
                     self.db = self._open_spool(error, now)
                     db.close()
 
-    def note(self, work: Callable[[Database], None], now: float) -> None:
+    def record(self, work: Callable[[Database], None], now: float) -> None:
         """Keep what has happened outside, in the store in use and in any that takes its place in this pass."""
-        self.do(work, now)
+        self.run(work, now)
         self._noted.append(work)
 
-    def catch_up(self, judge: Detect, now: float, rewound: OnWentBack = lambda db, what: None) -> None:
+    def replay_spools(self, judge: Detect, now: float, rewound: OnWentBack = lambda db, what: None) -> None:
         """Bring what was kept without the store into it. `judge` works on the store after each part, and is told the
         whole time covered after the last; only then is the spool thrown away. Of a store that knows less than the
         mirror `rewound` is told, in the transaction that brings it up to that."""
@@ -128,12 +128,12 @@ class Keeper:
         if self._troubles or told.exists():
             from heartbeat_cli.system import once
 
-            self.news += once.news_of(told, self._troubles, now)
+            self.remarks += once.news_of(told, self._troubles, now)
             self._troubles = []
 
     @property
-    def noted(self) -> list[Callable[[Database], None]]:
-        """What `note` has kept so far."""
+    def recorded(self) -> list[Callable[[Database], None]]:
+        """What `record` has kept so far."""
         return list(self._noted)
 
     def refresh_mirror(self, now: float) -> bool:
@@ -184,7 +184,7 @@ class Keeper:
 
         found = restored.reconcile(db, self._mirror, head, observer, rewound)
         if found is None:
-            self.news.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
+            self.remarks.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
             self._head = mirror.swap(self._mirror, head.store, db.identity)
             self._recognise(now, rewound)
         elif found:
@@ -230,12 +230,12 @@ class Keeper:
         judge(self.db, covered)
         self.refresh_mirror(now)
         lasted = duration(now - covered.started)
-        self.news.append(f"store {self.db.where} answers again; what was seen in {lasted} without it is in it now")
+        self.remarks.append(f"store {self.db.where} answers again; what was seen in {lasted} without it is in it now")
 
     def _put_aside(self, path: Path, error: Exception, now: float) -> None:
         """One that cannot be read, now or ever, must not keep the watch from going on; it is never deleted."""
         try:
-            self.news.append(f"{error}; kept as {spool.put_aside(path, now)}")
+            self.remarks.append(f"{error}; kept as {spool.put_aside(path, now)}")
         except OSError as failed:
             self._troubles.append(f"{error}; it cannot be moved out of the way: {failed.strerror}")
 
@@ -254,7 +254,7 @@ class Keeper:
                 failures.append(str(failed))
                 continue
             if path not in there:
-                self.news.append(f"{error}; going on with {path} until the store answers")
+                self.remarks.append(f"{error}; going on with {path} until the store answers")
             return db
         raise StoreError("; ".join(failures))
 
