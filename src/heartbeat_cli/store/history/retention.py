@@ -36,7 +36,7 @@ def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf)
     """Drop what has had its time; returns rows (or day partitions) dropped by table. Open incidents stay. None when
     time.monotonic() passed the deadline before all was done: the next call goes on."""
     looks, metrics = (_midnight(now - days * _DAY) for days in (keep.heartbeats_days, keep.metrics_days))
-    if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, judged=False):
+    if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, detected_only=False):
         return None
     with db.transaction():
         rollups.forget_before(db, hour_of(looks))

@@ -1,13 +1,14 @@
 """One small interface over PostgreSQL and SQLite: the same SQL, the same times, the same errors.
 
-SQL is written once with `?` for values. Times are seconds since the epoch in Python, `timestamptz` in PostgreSQL and
+SQL is written once. Its values are `?` with a sequence, or, where there are many, `:name` with a mapping; here both are
+handed over as each driver wants them. `dialects.render` words what the two databases do not have in common. Times are seconds since the epoch in Python, `timestamptz` in PostgreSQL and
 REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is taught as the identity.
 Statements never hold a literal `?` or `%`.
 """
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,9 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 
 Row = tuple[Any, ...]
+Params = Sequence[Any] | Mapping[str, Any]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
-_LOCK_TIMEOUTS = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
-# Times the timeout, and seconds at least: what a transaction may stand idle until the server ends it. Shorter than the
-# turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
-_IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
+_LOCK_TIMEOUTS = 3.0  # times the timeout: how long a lock that all hosts share is waited for
 _TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
 _BYTES_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
 _HISTORY_BYTES = 1_073_741_824
@@ -28,7 +27,7 @@ _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL build
 
 
 class DatabaseError(StoreError):
-    """A statement failed: `where` says in which store, `damaged` that its file is no sound database (any more)."""
+    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database (any more)."""
 
     def __init__(self, where: str, text: str, damaged: bool = False) -> None:
         super().__init__(f"store {where}: {text}")
@@ -38,12 +37,17 @@ class DatabaseError(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `time_left` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
-    PostgreSQL keeps it: what takes long in a file of this machine is at work. `most` is how many bytes a server may
-    answer to one; `for_components` and `for_history` make room for honest ones.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
-    `identity` is the store's own, `watched` how far an observer's passes have come in it, and `ahead` by how many whole
-    seconds the clock of the store's server is ahead of this host's (None where there is no such server)."""
+    time_left: seconds that all further statements together may take (None: no limit); only PostgreSQL is held to it,
+        because a local file that takes long is at work
+    max_answer: bytes that a server may answer to one statement; `expect_components` and `expect_history` raise it
+    statements, rows_written: how many statements were run, and how many rows `run` and `insert` wrote
+
+    Set by `schema.open_store`:
+
+    identity: the store's own id
+    watch_json: how far the regular passes of the observer have come, as `gaps` stores it
+    clock_ahead: whole seconds by which the server's clock is ahead of this host's (None: there is no server)
+    """
 
     dialect: str
     begin: str
@@ -63,8 +67,8 @@ class Database:
         self.statements = 0
         self.rows_written = 0
 
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Run one statement and return what it gives."""
+    def rows(self, sql: str, params: Params = ()) -> list[Row]:
+        """Run one statement and return its rows."""
         cursor = self._execute(sql, params)
         try:
             return cursor.fetchall() if cursor.description else []
@@ -73,17 +77,18 @@ class Database:
         except self._unreadable as error:  # no value of the type that the server says
             raise DatabaseError(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
-    def rows_with_clock(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
-        """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
+    def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
+        """Run `select` and `rest` as one statement and return its rows. If there are any, `clock_ahead` is measured in the
+        same round trip."""
         return self.rows(f"{select} {rest}", params)
 
-    def rows_with_lock(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
-        transactions take turns by themselves."""
+    def rows_with_lock(self, lock: int, sql: str, params: Params = ()) -> list[Row]:
+        """Take the lock of that number (see `locks`) until the transaction ends, then run the statement and return its
+        rows. SQLite needs no lock: its write transactions exclude each other."""
         return self.rows(sql, params)
 
-    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it touched."""
+    def run(self, sql: str, params: Params = ()) -> int:
+        """Run one statement and return how many rows it changed."""
         touched = int(self._execute(sql, params).rowcount)
         self.rows_written += max(0, touched)
         return touched
@@ -101,7 +106,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside is kept together or not at all; nested use joins the outer one."""
+        """Commit everything inside together, or roll it back; a nested transaction joins the outer one."""
         if self._open:
             yield
             return
@@ -118,7 +123,7 @@ class Database:
 
     @contextmanager
     def with_timeout(self, seconds: float) -> Iterator[None]:
-        """In here a statement may take that long. Call it around a transaction."""
+        """Let each statement inside take that many seconds. Use it around a transaction."""
         time_left, self.time_left = self.time_left, None
         try:
             yield
@@ -126,17 +131,17 @@ class Database:
             self.time_left = time_left
 
     def expect_components(self, count: int) -> None:
-        """Answers may have some rows for each of so many components."""
+        """Allow answers with some rows for each of this many components."""
         self.max_answer = max(self.max_answer, count * _BYTES_PER_COMPONENT)
 
     def expect_history(self) -> None:
-        """Answers may be the history of weeks, which a person has asked for."""
+        """Allow answers with the history of weeks, which a person has asked for."""
         self.max_answer = _HISTORY_BYTES
 
     def close(self) -> None:
         self._connection.close()
 
-    def _execute(self, sql: str, params: Sequence[Any]) -> Any:
+    def _execute(self, sql: str, params: Params) -> Any:
         self.statements += 1
         try:
             return self._cursor(sql, params)
@@ -153,7 +158,7 @@ class Database:
         except StoreError:
             return  # the connection is gone, and the transaction with it
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+    def _cursor(self, sql: str, params: Params) -> Any:
         raise NotImplementedError
 
 
@@ -164,8 +169,8 @@ class SQLite(Database):
     begin = "BEGIN IMMEDIATE"
 
     def __init__(self, path: Path, timeout: float, *, sole: bool = False) -> None:
-        """`sole`: nobody else has it open. Then it can be read on a full disk too, where there is no room for the file
-        that processes share."""
+        """`sole`: open it for this process alone. That works on a full disk too, which has no room for the file that
+        processes share."""
         import sqlite3
 
         from heartbeat_cli.store.sql import sqlite_file
@@ -191,7 +196,7 @@ class SQLite(Database):
                 connection.close()
             raise self._store_error(error) from error
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+    def _cursor(self, sql: str, params: Params) -> Any:
         return self._connection.execute(sql, params)
 
 
@@ -204,7 +209,7 @@ class Postgres(Database):
 
     def __init__(self, dsn: str, timeout: float) -> None:
         from heartbeat_cli.postgres import libpq
-        from heartbeat_cli.store.sql import timestamps
+        from heartbeat_cli.store.sql import postgres_session
 
         self.where = redact(dsn)
         self._timeout = timeout
@@ -213,16 +218,17 @@ class Postgres(Database):
         except libpq.Trouble as trouble:
             raise StoreError(f"store {self.where}: {trouble.text}") from trouble
         self.server = session.where
-        self._idle = _idle_settings(timeout, session.version)
+        self._idle = postgres_session.idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
-        session.read_as(timestamps.OID, "EPOCH", timestamps.epoch_seconds)
+        session.read_as(postgres_session.TIMESTAMPTZ, "EPOCH", postgres_session.epoch_seconds)
         super().__init__(session, libpq.Trouble)
         self._unreadable = (*self._unreadable, libpq.driver().Error)
-        self._sql: dict[str, str] = {}
+        self._driver_sql = postgres_session.driver_sql
+        self._sql: dict[str, str] = {}  # statements as the driver wants them
 
     @contextmanager
     def with_timeout(self, seconds: float) -> Iterator[None]:
-        """Locks are waited for no longer than ever."""
+        """The wait for locks stays limited as before."""
         usual = self._timeout, self.begin
         self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
@@ -231,7 +237,7 @@ class Postgres(Database):
         finally:
             self._timeout, self.begin = usual
 
-    def rows_with_clock(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
         asked = time.time()
         rows = self.rows(f"{select}, clock_timestamp() {rest}", params)
         if rows:
@@ -242,21 +248,21 @@ class Postgres(Database):
             self.clock_ahead = float(int(there - min(max(there, asked), answered)))
         return [row[:-1] for row in rows]
 
-    def rows_with_lock(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for
-        longer than for a statement, and that is not charged to the patience."""
-        usual, longer = (
-            _timeout_settings(self._timeout, self._timeout),
-            _timeout_settings(self._timeout * _LOCK_TIMEOUTS, self._timeout * _LOCK_TIMEOUTS),
-        )
-        with self.with_timeout(self._timeout * _LOCK_TIMEOUTS):
+    def rows_with_lock(self, lock: int, sql: str, params: Params = ()) -> list[Row]:
+        """In one round trip. The holder of the lock is at work, which is no sign of a store that hangs: the lock is
+        waited for longer than a statement may take, and the wait does not count for `time_left`."""
+        long = self._timeout * _LOCK_TIMEOUTS
+        usual, longer = _timeout_settings(self._timeout, self._timeout), _timeout_settings(long, long)
+        with self.with_timeout(long):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
     def _begin(self, statement: float, lock: float) -> str:
         return f"BEGIN; {_timeout_settings(statement, lock)}; {self._idle}"
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
-        text = self._sql.setdefault(sql, sql.replace("?", "%s"))
+    def _cursor(self, sql: str, params: Params) -> Any:
+        text = self._sql.get(sql)
+        if text is None:
+            text = self._sql[sql] = self._driver_sql(sql, isinstance(params, Mapping))
         begun = time.monotonic()
         if self.time_left is not None and self.time_left <= 0:
             raise DatabaseError(
@@ -270,23 +276,14 @@ class Postgres(Database):
                 self.time_left -= time.monotonic() - begun
 
 
-def _idle_settings(timeout: float, version: int) -> str:
-    """What ends a transaction whose client is silent between two statements, or takes no more of an answer."""
-    milliseconds = int(max(_IDLE_TIMEOUTS * timeout, _MIN_IDLE) * 1000)
-    names = ["idle_in_transaction_session_timeout", *(["tcp_user_timeout"] if version >= _WITH_TCP_TIMEOUT else [])]
-    return "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)
-
-
 def _timeout_settings(statement: float, lock: float) -> str:
+    """The statements that limit how many seconds a statement may take, and may wait for a lock."""
     times = (("statement", statement), ("lock", lock))
     return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
 
-_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
-
-
 def placeholders(values: Sequence[object]) -> str:
-    """A question mark for each of the values."""
+    """A `?` for each of the values."""
     return ", ".join("?" for _ in values)
 
 

@@ -1,19 +1,16 @@
 """The tables, as numbered migrations that are applied once, however many first starts come together.
 
-Types differ between the stores in few words only (`{time}`, `{key}`, `{json}`, `{shown}`). Rows that grow with every
-look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
+The statements are templates of `dialects`, for what the two databases word differently. The tables that grow with every
+check are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
 """
 
 from contextlib import suppress
 
-from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
 
 _MIGRATION_TIMEOUT = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
-
-_CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
 
 _TABLES = (
     "CREATE TABLE heartbeat_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -63,9 +60,9 @@ _TABLES = (
         reason TEXT NOT NULL, ended {time})""",
     """CREATE TABLE heartbeat_silences (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL,
         starts {time} NOT NULL, ends {time} NOT NULL, reason TEXT NOT NULL, created_by TEXT NOT NULL)""",
-    f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
+    """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {{shown:l.at}} AS timestamp, c.kind AS kind, p.observer AS observer, p.id AS pass, l.attempts AS attempts
+        {shown:l.at} AS timestamp, c.kind AS kind, p.observer AS observer, p.id AS pass, l.attempts AS attempts
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_passes p ON p.key = l.pass""",
     """CREATE VIEW heartbeat_alerts AS SELECT alert_id, alert_type, severity, title, component,
@@ -96,7 +93,7 @@ _REASONS = (
     "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
 )
 
-# Messages that tell several alerts, are handed over from channel to channel, and whose every try is kept.
+# Messages that hold several alerts, are handed over from channel to channel, and whose every try is recorded.
 _MESSAGES = (
     "ALTER TABLE heartbeat_outbox ADD COLUMN batch TEXT",
     "ALTER TABLE heartbeat_outbox ADD COLUMN remark TEXT",
@@ -110,8 +107,8 @@ _MESSAGES = (
     "CREATE INDEX heartbeat_sends_alert ON heartbeat_sends (alert_id)",
 )
 
-# Hours in the store are numbers: of the hour since the epoch. `reach` is how many seconds a look speaks for at most
-# (NULL: 150), `stale` the first hour whose rollup does not hold a pass yet, `last_hour` the last one it reaches into.
+# Hours are stored as numbers, counted from the epoch. `reach` is how many seconds a check counts for at most (NULL:
+# 150), `stale` the first hour whose rollup does not include the pass yet, `last_hour` the last hour it counts for.
 _ROLLUPS = (
     "ALTER TABLE heartbeat_log ADD COLUMN reach INTEGER",
     "ALTER TABLE heartbeat_passes ADD COLUMN stale INTEGER",
@@ -131,9 +128,9 @@ _ROLLUPS = (
     "CREATE INDEX heartbeat_incidents_ended ON heartbeat_incidents (ended)",
 )
 
-# What a pass leaves for good is a narrow row that is never touched again. What is still to be done with it (detection
-# has not consumed it, an hour's rollup does not hold it) is a row of `heartbeat_pending`, gone when it is done. A pass
-# is known by its start, its observer, and `number`, the process: the three that its id was and is made of.
+# A pass is a narrow row that is never changed. What is still to be done with it (detection has not consumed it, an
+# hour's rollup does not include it) is a row of `heartbeat_pending`, deleted when it is done. A pass is identified by
+# its start, its observer, and `number`, the process: its id is made of these three.
 _NARROW_PASSES = (
     "DROP VIEW heartbeat_logs",
     "CREATE TABLE heartbeat_observers (key {key}, id TEXT NOT NULL UNIQUE)",
@@ -157,9 +154,9 @@ _NARROW_PASSES = (
         AND NOT w.detected) THEN TRUE END AS detected, p.looks AS looks, p.blind AS blind,
         (SELECT w.stale FROM heartbeat_pending w WHERE w.pass = p.key) AS stale, p.last_hour AS last_hour
         FROM heartbeat_pass_rows p JOIN heartbeat_observers o ON o.key = p.observer""",
-    f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
+    """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {{shown:l.at}} AS timestamp, c.kind AS kind, o.id AS observer, {{id}} AS pass, l.attempts AS attempts
+        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass, l.attempts AS attempts
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_pass_rows p ON p.key = l.pass JOIN heartbeat_observers o ON o.key = p.observer""",
 )
@@ -178,7 +175,7 @@ _NARROW_POSTGRES = (
         LATERAL json_array_elements(s.samples) m""",
 )
 
-# Where several hosts look at a component: when each had looked before its newest look, and the last of its looks that
+# For components that several hosts check: when each host had checked before its newest check, and its last check that
 # ended a round.
 _ROUNDS = (
     "ALTER TABLE heartbeat_looks ADD COLUMN before {time}",
@@ -218,11 +215,11 @@ def migrate(db: Database, observer: str = "") -> None:
             identity.create(db, observer)
 
 
-def open_store(url: str, timeout: float, patience: float | None = None, observer: str = "") -> Database:
-    """The store at `url`, brought to this version's tables. Raises StoreError when it cannot be had; then nothing
-    stays open."""
+def open_store(url: str, timeout: float, time_left: float | None = None, observer: str = "") -> Database:
+    """Open the store at `url` and bring it to this version's tables. `time_left` is what all its statements may take
+    (seconds). Raises StoreError when that cannot be done."""
     db = connect(url, timeout)
-    db.time_left = patience
+    db.time_left = time_left
     try:
         migrate(db, observer)
     except BaseException:
@@ -232,7 +229,7 @@ def open_store(url: str, timeout: float, patience: float | None = None, observer
 
 
 def _apply(db: Database) -> None:
-    from heartbeat_cli.store.sql.dialects import render  # of use once in a store's life
+    from heartbeat_cli.store.sql.dialects import render  # used only when tables are made
 
     with db.with_timeout(_MIGRATION_TIMEOUT), db.transaction():
         if db.dialect == "postgres":

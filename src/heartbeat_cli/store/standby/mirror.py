@@ -98,7 +98,7 @@ def _select_each(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
 def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
     """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
     chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
-    packed = [table.packed(where) for table, where, _ in chosen]
+    packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
     ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
     return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
