@@ -41,7 +41,7 @@ from heartbeat_cli.config import load as config
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.sql import schema
 read = config.read(Path(sys.argv[1]))
-db = schema.opened(read.store, 10.0)
+db = schema.open_store(read.store, 10.0)
 day = date.fromisoformat(sys.argv[2])
 made = report.report(db, read, report.period(day, day, "UTC"), float(sys.argv[3]))
 assert made.whole.heartbeats == int(sys.argv[4]), made.whole.heartbeats

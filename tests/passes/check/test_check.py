@@ -200,11 +200,11 @@ _HUNG = """
 import sys
 from pathlib import Path
 from heartbeat_cli.commands._base import App
-from heartbeat_cli.commands._chain import to_prepare
+from heartbeat_cli.commands._chain import imports_for_faults
 from heartbeat_cli.passes.check import check
 app = App(sys.argv[1])
 with app.keeper() as keeper:
-    seen = check.see(keeper.db, app.config, app.now(), prepare=to_prepare(app.config))
+    seen = check.see(keeper.db, app.config, app.now(), prepare=imports_for_faults(app.config))
     check.keep(keeper.db, app.config, seen)
 print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.keys()))
 """

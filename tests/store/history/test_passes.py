@@ -240,7 +240,7 @@ _DETECT = """
 from heartbeat_cli.store.history import passes
 schema.migrate(db)
 with db.transaction():
-    found = passes.waiting(db, "here")
+    found = passes.undetected(db, "here")
     import time; time.sleep(0.5)
     passes.mark_detected(db, [one.key for one in found])
 print(len(found))

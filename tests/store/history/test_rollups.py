@@ -315,7 +315,7 @@ for n in range(15):
     done, web = passes.Pass(f"{me}@{at}", me, at, at), Component("web", "tcp", None)
     passes.save(db, done, {"web": Reading("healthy")}, {"web": web})
     with db.transaction():
-        passes.mark_detected(db, [one.key for one in passes.waiting(db, me)])
+        passes.mark_detected(db, [one.key for one in passes.undetected(db, me)])
     assert rollups.refresh(db, math.floor(start / 3600) + n % 4, math.inf)
 """
 
