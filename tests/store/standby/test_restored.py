@@ -47,7 +47,7 @@ def brought(store: Database, later: Database, *, anew: bool = False) -> restored
     copy = mirror.decode(mirror.encode(mirror.snapshot(later, "here", NOW + 900)))
     head = mirror.head_of(later, "here", copy)
     store.watch_json = preferences.get(store, "watched/here")
-    return restored.bring_up_to_mirror(store, copy, head, anew=anew)
+    return restored.bring_up_to_mirror(store, copy, head, replaced=anew)
 
 
 def test_what_began_ended_and_was_told_since_the_backup(store: Database, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ _REMARK = "told before the store went back in time"
 
 
 class StoreWentBack(NamedTuple):
-    """What happened to the store: `replaced` when another one stands in its place; what it knew goes until `store_until` (epoch
-    seconds, None: it knew nothing of this host), what the mirror knew until `mirror_until`."""
+    """A store with fewer records than the mirror: `replaced` by a new one, or restored. The store's records end at
+    `store_until` (epoch seconds; None: it has none of this host), those of the mirror at `mirror_until`."""
 
     replaced: bool
     store_until: float | None
@@ -33,24 +33,24 @@ class StoreWentBack(NamedTuple):
 OnWentBack = Callable[[Database, StoreWentBack], object]
 
 
-def reconcile(db: Database, path: Path, head: Head, observer: str, rewound: OnWentBack) -> bool | None:
+def reconcile(db: Database, path: Path, head: Head, observer: str, on_went_back: OnWentBack) -> bool | None:
     """Handle a mirror and a store that do not agree. Returns whether the store was brought up to the mirror, None when
-    it is another store. `rewound` raises the alert, in the same transaction."""
+    it is another store. `on_went_back` raises the alert, in the same transaction."""
     if head.store == db.identity and head.observer != observer:
         with db.transaction():
             reassign(db, head.observer, observer)
         return True
-    anew = head.store != db.identity
-    if anew and not identity.succeeds(db, head.store):
+    replaced = head.store != db.identity
+    if replaced and not identity.succeeds(db, head.store):
         with db.transaction():
             if not (_shares_a_component(db, mirror.read(path)) and identity.restore(db, head.store)):
                 return None
-        anew = False
-    copy = mirror.read(path) if anew or is_behind(db, head) else {}
+        replaced = False
+    copy = mirror.read(path) if replaced or is_behind(db, head) else {}
     if copy:
         with db.transaction():
-            rewound(db, bring_up_to_mirror(db, copy, head, anew=anew))
-            if anew:
+            on_went_back(db, bring_up_to_mirror(db, copy, head, replaced=replaced))
+            if replaced:
                 identity.save_succession(db, head.store)
     return bool(copy)
 
@@ -85,12 +85,12 @@ def reassign(db: Database, before: str, after: str) -> None:
     db.run(sql, (keys[after], keys[before]))
 
 
-def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, anew: bool) -> StoreWentBack:
-    """Bring a store up to what the mirror knows; of a restored one also end what it holds as open and the mirror knows
-    to be over."""
+def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, replaced: bool) -> StoreWentBack:
+    """Write the records of the mirror into a store. In a restored one, also end what it has as open and the mirror as
+    ended."""
     known, found = gaps.parse_watch(head.watched), gaps.parse_watch(db.watch_json)
     until = known.started if known else 0.0
-    if not anew:
+    if not replaced:
         _end_incidents(db, copy, until)
         _end_silences(db, copy, until)
         _mark_sent(db, copy, until)
@@ -103,10 +103,10 @@ def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, anew: bool) 
         elif table is tables.COMPONENTS:
             there = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
             rows = [row for row in rows if row[0] not in there]
-        elif table is tables.STATE and not anew:  # what only others look at they have moved since, or will bring
+        elif table is tables.STATE and not replaced:  # what only others look at they have moved since, or will bring
             rows = [row for row in rows if row[0] in mine]
         table.merge(db, rows)
-    return StoreWentBack(anew, found.started if found else None, until)
+    return StoreWentBack(replaced, found.started if found else None, until)
 
 
 def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:

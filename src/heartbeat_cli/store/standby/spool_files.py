@@ -1,4 +1,4 @@
-"""Spools and stores as files of SQLite: opened for reading also where a full disk allows it to a sole reader only."""
+"""Spools and SQLite stores as files: opened for reading, also on a full disk, which only a sole reader can do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,13 @@ from typing import TypeVar
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import database, schema
 from heartbeat_cli.store.sql.database import Database, SQLite
+from heartbeat_cli.store.standby import spool
 
 T = TypeVar("T")
 
 
 def open_spool(path: Path, timeout: float) -> Database:
-    """A spool for reading; on a full disk it can be had only alone. Raises StoreError."""
+    """Open a spool for reading; on a full disk that works for a sole reader only. Raises StoreError."""
     if path.is_symlink():
         raise database.DatabaseError(str(path), "is a symbolic link")
     for sole in (False, True):
@@ -30,7 +31,7 @@ def open_spool(path: Path, timeout: float) -> Database:
 
 
 def query(path: Path, timeout: float, question: Callable[[Database], T]) -> T | None:
-    """What a database file has to say, if it can be read."""
+    """The answer of a database file to a question; None when it cannot be read."""
     try:
         db = open_spool(path, timeout)
     except StoreError:
@@ -44,7 +45,16 @@ def query(path: Path, timeout: float, question: Callable[[Database], T]) -> T | 
 
 
 def is_unusable(error: StoreError, path: Path) -> bool:
-    """Whether it is the spool that is no good, and not the store it is read into, or a disk that is full."""
+    """Whether the spool itself is damaged or of a newer version, and not the store or a full disk the trouble."""
     if isinstance(error, database.DatabaseError):
         return error.where == str(path) and error.damaged
     return str(error).startswith(f"store {path}: made by a newer")
+
+
+def put_aside_unreadable(path: Path, error: Exception, now: float) -> tuple[str, bool]:
+    """Move a spool that cannot be read out of the way, so that the pass can go on. It is never deleted. Returns a line
+    that says so, and whether the file was moved."""
+    try:
+        return f"{error}; kept as {spool.put_aside(path, now)}", True
+    except OSError as failed:
+        return f"{error}; it cannot be moved out of the way: {failed.strerror}", False
