@@ -1,4 +1,4 @@
-"""command: run a program of your own as a recovery step.
+"""command: run a program of your own.
 
 Started without a shell, from a small environment (none of heartbeat's own secrets); exit code 0 is `done`,
 all else `failed`. What it starts in the background lives on once it has ended; let such a child write its

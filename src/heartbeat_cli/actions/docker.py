@@ -1,4 +1,4 @@
-"""`docker`: bring a container back over the Docker SDK. A rung of a recovery ladder.
+"""`docker`: start, restart or unpause a container.
 
 `auto` does what the container needs: a paused one goes on, one that does not run is started, a running one is
 restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells. Running

@@ -1,4 +1,4 @@
-"""http: call a hook as a recovery step: an orchestrator's restart URL, an automation, an agent's own reset.
+"""http: call a URL: an orchestrator's restart hook, an automation, an agent's own reset.
 
 Any 2xx answer is `done`, 401 and 403 are `denied`, all else is `failed`; a redirect counts as failed, because
 following it would turn a POST into a GET. The whole exchange has one deadline.

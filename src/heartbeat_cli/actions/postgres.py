@@ -1,6 +1,6 @@
-"""`postgres`: heal a running PostgreSQL from the inside, where a restart would end everybody's work.
+"""`postgres`: end sessions of a running PostgreSQL that block others, or have it reload its configuration.
 
-A rung of a recovery ladder. `reload` has the server read its configuration again (harmless, and the cure
+A restart would end everybody's work. `reload` has the server read its configuration again (harmless, and the cure
 for a bad `pg_hba.conf` or limit that was corrected on disk). `terminate_idle` ends sessions that sit idle
 inside a transaction; `terminate_blockers` ends sessions that keep others waiting for a lock and wait for
 none themselves.

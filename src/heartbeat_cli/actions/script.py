@@ -1,4 +1,4 @@
-"""script: run a script out of the one folder that `[recovery] scripts` names, as `restart_main.sh`.
+"""script: run a script of the one folder that [recovery] scripts names, as restart_main.sh.
 
 The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
 executable file; it and every folder on the way to it must belong to root or to the user heartbeat runs as, and

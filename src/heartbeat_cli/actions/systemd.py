@@ -1,4 +1,4 @@
-"""`systemd`: restart a unit. A rung of a recovery ladder.
+"""`systemd`: restart a systemd unit.
 
 `reset-failed` comes first, because systemd counts starts by hand against the start limit too; then a restart
 that is waited for. A new InvocationID proves it. Not touched: units that do not exist, are masked, broken, being

@@ -1,4 +1,4 @@
-"""Channel `apprise`: ntfy, Slack, Discord, Matrix, Pushover and a hundred others, through the Apprise library.
+"""Channel `apprise`: ntfy, Slack, Discord, Matrix, Pushover and a hundred others, through Apprise.
 
 The address says which service, where and as whom: ntfys://ntfy.sh/my-topic, slack://tokenA/tokenB/tokenC/#ops; all of
 them: https://appriseit.com/services/. One address a channel: then each has its own tries, and what one service took is

@@ -1,4 +1,4 @@
-"""Channel `email`: a mail in plain text and HTML through an SMTP server; the mails of an incident stand together.
+"""Channel `email`: a mail through an SMTP server; the mails of an incident are one thread.
 
 One mail goes to all of `to`. When some of them are refused it counts as sent, and who was refused is noted with it;
 when all are refused for good it is given up. What is for a person to mend (a wrong password, a sender that may not, a

@@ -1,4 +1,4 @@
-"""Channel `telegram`: a message through a bot of Telegram's Bot API, or of a local Bot API server.
+"""Channel `telegram`: a message from a Telegram bot.
 
 Make a bot with @BotFather, add it to the chat, and take the chat's id from `https://api.telegram.org/bot<token>/getUpdates`.
 

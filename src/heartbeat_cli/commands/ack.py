@@ -1,4 +1,4 @@
-"""`heartbeat ack`: somebody is on it."""
+"""`heartbeat ack`: acknowledge open incidents."""
 
 import click
 
@@ -12,7 +12,10 @@ from heartbeat_cli.errors import UsageError
 @click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
 @pass_app
 def command(app: App, names: tuple[str, ...], undo: bool) -> None:
-    """Acknowledge the open incidents of some components: somebody is on it. Without arguments, list open incidents."""
+    """Acknowledge open incidents, or list them.
+
+    An acknowledged incident is not reminded of and not escalated. Without arguments, the open incidents are listed.
+    """
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import states

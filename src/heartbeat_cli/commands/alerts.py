@@ -1,4 +1,4 @@
-"""`heartbeat alerts`: what there was to tell, and how telling it went."""
+"""`heartbeat alerts`: the alerts, and how their delivery went."""
 
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -33,10 +33,10 @@ _LAST = 253_402_300_799.0  # the end of the year 9999, beyond which no store kno
 @click.argument("alert", metavar="[ID]", required=False)
 @component_option("Only about these; repeatable.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only of this type or glob; repeatable.")
-@click.option("--severity", type=click.Choice(_GRAVE), help="Only at least this grave.")
+@click.option("--severity", type=click.Choice(_GRAVE), help="Only at least this severe.")
 @click.option("--since", metavar="WHEN", help="Not before: 24h, 7d (ago), a day or a time.")
 @click.option("--until", metavar="WHEN", help="Not after; a day is included.")
-@click.option("--undelivered", is_flag=True, help="Only what some channel has not taken.")
+@click.option("--undelivered", is_flag=True, help="Only what has not been delivered to some channel.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Most to show.")
 @format_option(*FORMATS)
 @pass_app
@@ -52,7 +52,9 @@ def command(
     limit: int,
     form: str,
 ) -> int:
-    """List alerts, newest first, and how telling them went; with an ID, or the beginning of one, all about that alert.
+    """List alerts, and how their delivery went.
+
+    The newest come first. With an ID, or the beginning of one, everything about that alert is shown.
 
     \b
     Example:

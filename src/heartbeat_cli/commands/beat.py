@@ -1,4 +1,4 @@
-"""`heartbeat beat`: a component reports its own life."""
+"""`heartbeat beat`: a component reports a sign of life."""
 
 import click
 
@@ -14,13 +14,15 @@ _RID = 200
 @click.option("--start", is_flag=True, help="The job begins.")
 @click.option("--fail", is_flag=True, help="The job failed.")
 @click.option("--exit-code", type=click.IntRange(0, 255), help="The job ended with this code; 0 is success.")
-@click.option("-m", "--message", default="", help="A line to keep with it.")
+@click.option("-m", "--message", default="", help="A line to store with it.")
 @click.option("--rid", help="Pairs a start with its end when runs overlap.")
 @pass_app
 def command(
     app: App, component: str, start: bool, fail: bool, exit_code: int | None, message: str, rid: str | None
 ) -> None:
-    """Report that the component ID (of kind push) is alive, or how its run went.
+    """Report a sign of life of a component of kind push.
+
+    ID is the component. A job can also report its start, and how it ended.
 
     \b
     Example, in a crontab:

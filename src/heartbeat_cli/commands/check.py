@@ -1,4 +1,4 @@
-"""`heartbeat check`: one look at what is due."""
+"""`heartbeat check`: one check of what is due."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ from heartbeat_cli.commands._complete import component_option
 
 
 @click.command("check")
-@component_option("Look at these, due or not; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Look at every component this host watches, due or not.")
+@component_option("Check these, due or not; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Check every component this host watches, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option
 @pass_app
 def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_run: bool) -> int:
-    """Look once at every component that is due, and store what was seen.
+    """Check the components that are due, and store the results.
 
-    A component is due when its interval has passed since its last look. Exit code 0 when all that was looked at
-    answers well, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
+    A component is due when its interval has passed since its last check. Exit code 0 when all that were checked are
+    healthy, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
 
     \b
     Example:

@@ -11,8 +11,9 @@ from heartbeat_cli.errors import ConfigError
 def command() -> None:
     """Validate and show the configuration.
 
-    It is looked for in --config, $HEARTBEAT_CONFIG, ./heartbeat.toml, $XDG_CONFIG_HOME/heartbeat/heartbeat.toml and
-    /etc/heartbeat/heartbeat.toml; when none is there, a built-in one watches this host.
+    The first of these files is used: --config, $HEARTBEAT_CONFIG, ./heartbeat.toml,
+    $XDG_CONFIG_HOME/heartbeat/heartbeat.toml, /etc/heartbeat/heartbeat.toml. Without one, a built-in configuration
+    watches this host.
     """
 
 

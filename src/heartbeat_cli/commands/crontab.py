@@ -16,14 +16,14 @@ from heartbeat_cli.errors import HeartbeatError, UsageError
     type=click.FloatRange(0, 59),
     default=0.0,
     metavar="SECONDS",
-    help="Start up to so many seconds late, each host by its own share, to spare what several hosts look at.",
+    help="Start up to so many seconds late, each host by its own share, to spare what several hosts check.",
 )
 @pass_app
 def command(app: App, install: bool, remove: bool, jitter: float) -> None:
-    """Print the crontab lines for the strategy in force, sub-minute ones included.
+    """Print or install the crontab lines that start heartbeat.
 
     cron starts `heartbeat run` as often as the strategy, or the shortest interval of a component, asks for. The lines
-    stand between `# heartbeat begin` and `# heartbeat end`; whatever else your crontab holds stays as it is.
+    stand between `# heartbeat begin` and `# heartbeat end`; the rest of your crontab stays as it is.
 
     \b
     Example:

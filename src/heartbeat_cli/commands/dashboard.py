@@ -12,10 +12,10 @@ from heartbeat_cli.errors import UsageError
 @click.option("--badges", metavar="DIR", help="Write badges (SVG) into this folder.  [default: [dashboard] badges]")
 @pass_app
 def command(app: App, output: str | None, badges: str | None) -> int:
-    """Write the state of everything as one self-contained HTML page, and as badges.
+    """Write the state of everything as an HTML page and as badges.
 
-    The page needs no server and asks nobody for anything: open it as a file, or let any web server hand it out. It
-    reloads itself, and says loudly when it is no longer being written. `heartbeat run` keeps it up to date when
+    The page is one self-contained file: open it in a browser, or let any web server serve it. It reloads itself, and
+    shows a warning when it is no longer updated. `heartbeat run` keeps it up to date when
     `[dashboard] file` is set, and the badges when `badges` is. Only you can read what is written, unless
     `[dashboard] public = true` lets a web server. Your own `dashboard.html.j2`, `dashboard.css` or `dashboard.js` in
     the folder `[heartbeat] templates` names takes the place of the one that came with heartbeat.

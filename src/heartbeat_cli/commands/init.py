@@ -34,11 +34,11 @@ class _Draft(NamedTuple):
 )
 @click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
 def command(discover: bool, target: str, force: bool) -> None:
-    """Write a commented configuration, readable only to you (mode 0600).
+    """Write a configuration to start from.
 
-    With --discover it holds what really runs here: Docker containers, PostgreSQL, systemd services, HTTP health
-    addresses and this host; its recovery is set to `ask`, so that nothing is restarted without your word. Without, it
-    is the commented example of every key and kind.
+    With --discover it holds what runs on this host: Docker containers, PostgreSQL, systemd services, HTTP health
+    addresses and the host itself; its recovery is set to `ask`, so that nothing is restarted without your consent.
+    Without, it is a commented example of every key and kind. The file is readable only to you (mode 0600).
 
     \b
     Example:

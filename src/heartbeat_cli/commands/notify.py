@@ -1,4 +1,4 @@
-"""`heartbeat notify`: deliver what waits."""
+"""`heartbeat notify`: deliver what is waiting in the outbox."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.option("--test", "channel", metavar="CHANNEL", help="Send a test message through this channel, now.")
 @pass_app
 def command(app: App, channel: str | None) -> int:
-    """Deliver what is waiting in the outbox. Exit code 1 when something is still undelivered."""
+    """Deliver what is waiting in the outbox.
+
+    Exit code 1 when something is still undelivered.
+    """
     from heartbeat_cli.commands._deliver import deliver, line
     from heartbeat_cli.store.outbox import outbox
 

@@ -1,4 +1,4 @@
-"""`heartbeat observers`: the hosts that keep their passes in this store."""
+"""`heartbeat observers`: the hosts that write to this store."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 
 @click.command("observers")
-@click.option("--forget", "gone", metavar="NAME", help="This host is none any more; nobody waits for it.")
+@click.option("--forget", "gone", metavar="NAME", help="Forget this host: nobody waits for its passes any more.")
 @format_option("table", "json")
 @pass_app
 def command(app: App, gone: str | None, form: str) -> int:
-    """List the hosts that keep their passes in this store: when each made its last one, and what it looks at.
+    """List the hosts that write to this store.
 
-    A host that has made none for three times its own distance, and five minutes at least, is silent; the others tell
-    of it once, and once when it is back. Exit code 1 when one is silent.
+    For each: when it made its last pass, and how many components it checks. A host that has made none for three times
+    its interval, and five minutes at least, is silent; the others notify people once, and once when it is back. Exit
+    code 1 when one is silent.
     """
     from heartbeat_cli.store.quorum import observers
 

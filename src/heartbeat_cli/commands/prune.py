@@ -9,7 +9,10 @@ from heartbeat_cli.errors import HeartbeatError
 @click.command("prune")
 @pass_app
 def command(app: App) -> None:
-    """Forget what is older than [retention] says: single heartbeats, metrics, incidents."""
+    """Delete what is older than [retention] says.
+
+    These are single heartbeats, metrics, hourly figures, and incidents with their alerts and attempts.
+    """
     from heartbeat_cli.passes.check import clock
     from heartbeat_cli.store.history import retention
 

@@ -1,4 +1,4 @@
-"""`heartbeat replay`: what would have been with other thresholds."""
+"""`heartbeat replay`: the incidents that other thresholds would have made."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -33,10 +33,10 @@ _KEYS = ("fail_threshold", "fail_window", "recovery_threshold", "quorum")
 @format_option("table", "json")
 @pass_app
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
-    """Run history through detection with changed settings and print the incidents that would have been.
+    """Show which incidents other thresholds would have made.
 
-    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold,
-    quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
+    The history runs through detection with changed settings. Nothing is stored, sent or restarted. Settings that
+    can be changed: fail_threshold, fail_window, recovery_threshold, quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
 
     \b
     Example:

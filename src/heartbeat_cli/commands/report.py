@@ -60,8 +60,9 @@ def command(
     send: bool,
     again: bool,
 ) -> int:
-    """Summarise a day (or week, month, any days): what needs a person, what broke and what healed it, service level,
-    response times, alerts and their delivery.
+    """Summarise a day, a week, a month or any days.
+
+    What needs a person, what failed and what recovered it, service level, response times, alerts and their delivery.
 
     Days are cut in the configured time zone. Repeating --send for the same period sends nothing twice.
 

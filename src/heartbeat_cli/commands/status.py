@@ -1,4 +1,4 @@
-"""`heartbeat status`: where every component stands."""
+"""`heartbeat status`: the state of every component."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +28,16 @@ _CHANGE_KEYS = (
     metavar="SECONDS",
     default=2.0,
     show_default=True,
-    help="How often --watch looks at what is stored.",
+    help="How often --watch reads the store.",
 )
 @format_option("table", "json", "nagios")
 @pass_app
 def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
-    """Show every component's state as stored, without looking anew.
+    """Show every component's state, as stored.
 
-    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never judged); and
-    unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or unobserved, or have
-    not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
+    Nothing is checked. States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (not yet
+    known); and unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or
+    unobserved, or have not been checked for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")

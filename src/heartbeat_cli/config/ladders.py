@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.sections import check_values
-from heartbeat_cli.config.settings import Problems, build, check_kind, suggestion, build_kind, format_value
+from heartbeat_cli.config.settings import Problems, build, build_kind, check_kind, format_value, suggestion
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Rung, Then
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

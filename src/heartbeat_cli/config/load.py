@@ -22,7 +22,7 @@ from heartbeat_cli.config.sections import (
     check_section,
     check_values,
 )
-from heartbeat_cli.config.settings import Problems, build, suggestion, build_kind, format_value
+from heartbeat_cli.config.settings import Problems, build, build_kind, format_value, suggestion
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological

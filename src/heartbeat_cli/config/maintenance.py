@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.config.sections import zone_exists
-from heartbeat_cli.config.settings import Problems, build, suggestion, format_value
+from heartbeat_cli.config.settings import Problems, build, format_value, suggestion
 from heartbeat_cli.domain.alerting import schedule, windows
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window

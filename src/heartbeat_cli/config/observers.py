@@ -21,11 +21,11 @@ def check(common: Common, where: str, problems: Problems) -> None:
     if wrong or _is_unresolved(observer) or _is_unresolved(healer):
         return
     if not is_glob(observer) and (quorum or 1) > 1:
-        text = f"expected 1, because observer = {format_value(observer)} is one host, which alone never makes it; got {quorum}"
-        problems.add(f"{where}.quorum", text)
+        text = f"expected 1, because observer = {format_value(observer)} is one host, which alone never makes it"
+        problems.add(f"{where}.quorum", f"{text}; got {quorum}")
     if are_disjoint(observer, healer):
-        text = f"{format_value(healer)} does not watch it (observer = {format_value(observer)}), so nobody would ever restart it"
-        problems.add(f"{where}.healer", text)
+        text = f"{format_value(healer)} does not watch it (observer = {format_value(observer)})"
+        problems.add(f"{where}.healer", f"{text}, so nobody would ever restart it")
 
 
 def are_disjoint(observer: str, healer: str) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.config.settings import Problems, suggestion, format_value
+from heartbeat_cli.config.settings import Problems, format_value, suggestion
 from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies

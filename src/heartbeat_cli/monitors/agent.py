@@ -1,6 +1,6 @@
 """Kind `agent`: an AI agent (or anything else) with an HTTP health address.
 
-`engine.py` sends what `request` builds and gives what came back to `read`. The look is judged in this order:
+The answer is judged in this order:
   error      nothing complete came back: refused, timed out, reset, TLS trouble, redirects without end …
   unhealthy  the status code is not in `accept`, or the body says so or does not hold what it must
   degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`

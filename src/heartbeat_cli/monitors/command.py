@@ -1,6 +1,6 @@
 """command: any Nagios plugin, or any program of your own that ends with an exit code.
 
-Call shape. The program is started without a shell, from a small environment, in a process group that is
+The program is started without a shell, from a small environment, in a process group that is
 killed as a whole when `timeout` comes. Exit codes are those of plugins: 0 healthy, 1 degraded, 2 unhealthy,
 3 unknown (the plugin could not look). Every other code, a signal, and a program that cannot be started are
 `unknown`: they tell of the check, not of what it checks. A program that does not finish in time is an

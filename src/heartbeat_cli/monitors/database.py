@@ -1,6 +1,6 @@
-"""`database`: a PostgreSQL server, asked as its users ask it: log in, `SELECT 1`, then its own figures.
+"""`database`: a PostgreSQL server: whether its users can log in and query it, and how near it is to its limits.
 
-Shape: Call. healthy: it let us in and answered. degraded: it answered, and a warning limit is reached
+healthy: it let us in and answered. degraded: it answered, and a warning limit is reached
 (connections, a transaction left open, locks, replication lag, transaction ids). unhealthy: a server is
 there and says no (too many connections, starting up, shutting down). error: nothing answered in time, or
 the connection broke. unknown: this DSN does not get in (password, pg_hba.conf, no such database):

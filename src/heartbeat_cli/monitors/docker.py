@@ -1,4 +1,4 @@
-"""`docker`: one container, or the Docker daemon itself, looked at over the Engine API.
+"""`docker`: a Docker container, or the Docker daemon itself.
 
 healthy    running, and its health check (if it has one) passes or is in its start period; a container that
            ended with exit 0 where `exited_ok` is set; for `daemon`: it describes itself

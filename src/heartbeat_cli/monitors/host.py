@@ -1,6 +1,6 @@
 """host: the machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
 
-Call shape. Levels are read now; CPU and traffic are means since the last look (no pause to measure them), so
+Levels are read now; CPU and traffic are means since the last look (no pause to measure them), so
 the first look after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
 `degraded`, above a critical one `unhealthy`. A CPU at its limit only degrades by default: being busy is no
 fault.

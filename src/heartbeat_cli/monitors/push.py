@@ -1,6 +1,6 @@
-"""push: something that reports its own life: a cron job, a backup, an agent behind a firewall.
+"""push: a job that reports by itself with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
 
-Call shape, without any I/O: the store hands over the beats that `heartbeat beat ID` recorded. Healthy as long
+Healthy as long
 as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive until it
 has run longer than `max_runtime` (default: `period` + `grace`). A beat `--fail`, or one with an exit code
 other than 0, is unhealthy until a later success. Before the first beat ever it is unknown, then late.

@@ -1,4 +1,4 @@
-"""`service`: systemd units. Batch shape: one `systemctl show` for all units that are asked the same way.
+"""`service`: a systemd unit: a service, a timer, a mount.
 
 healthy    active or reloading; a oneshot that has run (`RemainAfterExit`) or is running; with `inactive_ok`
            also one that rests after a good end

@@ -1,6 +1,6 @@
-r"""tcp: does something listen, and does it speak as expected? Mail, SSH, Redis, a TLS port, its certificate.
+r"""tcp: a TCP port: whether it answers as expected, and its certificate (mail, SSH, Redis, TLS).
 
-Call shape. One deadline (`timeout`) covers name lookup, connecting to every address the name has (both
+One deadline (`timeout`) covers name lookup, connecting to every address the name has (both
 families in turn, a new one every 250 ms, the first to answer wins), the TLS handshake and the banner: one
 that drips bytes cannot stretch it. No connection, no TLS or no word is an `error`; a wrong banner or a
 certificate that does not hold is `unhealthy`; one that ends within `certificate_warn_days` is `degraded`.

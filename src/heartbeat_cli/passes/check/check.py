@@ -15,7 +15,7 @@ from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps, passes
-from heartbeat_cli.store.history.passes import Pass, CheckMemory
+from heartbeat_cli.store.history.passes import CheckMemory, Pass
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import beats, states

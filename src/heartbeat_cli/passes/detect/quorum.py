@@ -22,7 +22,7 @@ from heartbeat_cli.passes.alerting.enqueue import add, tell
 from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
-from heartbeat_cli.store.quorum.peers import UnconfirmedFault, PeerState
+from heartbeat_cli.store.quorum.peers import PeerState, UnconfirmedFault
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
