@@ -1,4 +1,4 @@
-"""The program: runs a verb; errors become a line and an exit code."""
+"""The program: runs a verb, and turns errors into one line and an exit code."""
 
 import errno
 import gc
@@ -21,7 +21,7 @@ _GARBAGE = 100_000  # objects between two searches for garbage: a pass is over b
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """The program: run a verb, end with its exit code."""
+    """Run a verb and end the process with its exit code."""
     gc.set_threshold(_GARBAGE)
     for number in range(3):
         # A closed stream's number would be taken by the next file that is opened: the lock, a socket.
@@ -43,7 +43,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 
 def _stoppable(args: list[str] | None) -> int:
-    """`run`, while Ctrl-C is an exception, which closes what is open; before and after, it ends the process."""
+    """`run`, during which Ctrl-C is an exception that closes what is open; before and after, it ends the process."""
     before = signal.getsignal(signal.SIGINT)
     try:
         if before is not signal.SIG_IGN:
@@ -58,7 +58,7 @@ def _stoppable(args: list[str] | None) -> int:
 
 
 def run(args: list[str] | None = None) -> int:
-    """Run a verb and return the exit code; whatever goes wrong is one line on standard error."""
+    """Run a verb and return its exit code; any error is one line on standard error."""
     from heartbeat_cli.commands._base import App
 
     app = App()
@@ -95,8 +95,8 @@ def _invoke(args: list[str], app: "App") -> int:
 
 
 def _plain_run(args: list[str]) -> bool | None:
-    """Whether these words, written as cron has them, `[--config FILE] run [-v]`, ask for a verbose run; None for all
-    others. That one needs no click, whose import and work would be an eighth of it."""
+    """Whether these arguments, written as cron has them (`[--config FILE] run [-v]`), ask for a verbose run; None for
+    all others. This form needs no click, whose import and work would be an eighth of the run."""
     words = args[2:] if len(args) > 2 and args[0] == "--config" and not args[1].startswith("-") else args
     if words == ["run"]:
         return False

@@ -61,7 +61,8 @@ def root(ctx: click.Context, config: str | None) -> None:
 
 
 def invoke(args: list[str] | None, app: "App") -> int:
-    """Run a verb and return its exit code. Raises what the verb raises; click's own errors come as ours."""
+    """Run a verb and return its exit code. Raises what the verb raises; click's own errors become UsageError or
+    Stopped."""
     try:
         result = root.main(args, prog_name="heartbeat", standalone_mode=False, obj=app)
         return result if isinstance(result, int) else 0

@@ -1,4 +1,4 @@
-"""The whole pass of `heartbeat run`: check, detect, recover, notify, dashboard; written out once.
+"""The whole pass of `heartbeat run`: check, detect, recover, notify, dashboard.
 
 Cron starts it every few seconds, so it is reached without click (see `cli.py`), which would cost a tenth of it.
 """
@@ -23,7 +23,7 @@ Log = Callable[[str], None]
 
 
 def whole_pass(app: App, verbose: bool) -> int:
-    """One pass; its exit code. What is wrong with components is told by alerts. Raises HeartbeatError."""
+    """Make one pass and return its exit code. Faults of components are notified by alerts. Raises HeartbeatError."""
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.system import lock
@@ -50,7 +50,7 @@ def whole_pass(app: App, verbose: bool) -> int:
 
 
 def _busy(app: App, busy: "Busy", ping: "Ping", tell: Log) -> int:
-    """Another one is at work: that is none of this one's business, unless it has been so for too long."""
+    """Another run is at work. That is an error only when it has been so for too long."""
     from heartbeat_cli.commands import _lock_held
 
     try:
@@ -63,7 +63,7 @@ def _busy(app: App, busy: "Busy", ping: "Ping", tell: Log) -> int:
 
 
 def _lock_is_free(app: App, keeper: "Keeper") -> None:
-    """People were notified that the lock was held: notify them that it is free."""
+    """Notify people that the lock is free, after they were notified that it was held."""
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
@@ -71,7 +71,7 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
 
 
 def _end(app: App, ping: "Ping", tell: Log, code: int, said: str) -> None:
-    """The ping of a run that has ended, its lock given back: whoever is slow to take it holds nobody up."""
+    """Send the ping of a run that has ended, after the lock was released: a slow receiver holds nobody up."""
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
 
@@ -81,7 +81,7 @@ def _end(app: App, ping: "Ping", tell: Log, code: int, said: str) -> None:
 
 
 def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
-    """The pass; what it came to, in a few words."""
+    """Make the pass, and return what it came to, in a few words."""
     from heartbeat_cli.commands._deliver import PassDelivery, line, summed_up
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
@@ -121,7 +121,7 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
 
 
 def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
-    """What takes long to import, for the faults that the checks are about to find."""
+    """Functions that import what takes long, for faults that the checks are about to find."""
 
     def recovery() -> None:
         from heartbeat_cli.passes.recover import recover  # noqa: F401
@@ -135,7 +135,7 @@ def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
 
 
 def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
-    """While the environment names a proxy: that it is not followed."""
+    """Say that a proxy in the environment is not followed, while there is one."""
     from heartbeat_cli.http import proxies
 
     if proxies.ignored(config.heartbeat.proxy, os.environ):
@@ -146,7 +146,7 @@ def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
 
 
 def _draw(app: App, db: "Database") -> None:
-    """The page and the badges, where they are wanted."""
+    """Write the page and the badges, where they are configured."""
     if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
         from heartbeat_cli.commands import _page
 
@@ -154,8 +154,8 @@ def _draw(app: App, db: "Database") -> None:
 
 
 def _recover(app: App, keeper: "Keeper", tell: Log) -> bool:
-    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts. Whether anything
-    was written: while something stays down, most passes only find that there is nothing to do."""
+    """Run recovery. An attempt is recorded through the keeper, because the store may be what a step restarts. Returns
+    whether anything was written: while something stays in fault, most passes have nothing to do."""
     from heartbeat_cli.commands._recover import line
     from heartbeat_cli.passes.recover import recover
     from heartbeat_cli.store.state import recoveries

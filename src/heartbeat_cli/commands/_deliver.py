@@ -1,5 +1,5 @@
-"""Delivering as every verb does it: begun under the lock of the pass, the rest after it has been given back, so that a
-channel that hangs holds up no other pass; and how it went is known even if the store goes away meanwhile."""
+"""Delivery as every verb does it: begun under the lock of the pass, and finished after the lock was released, so that a
+channel that hangs holds up no other pass. How it went is saved even if the store goes away meanwhile."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +20,7 @@ _LOCK = 30.0  # seconds that the lock is waited for to write what was sent while
 
 
 class PassDelivery:
-    """The delivering of one pass: `go` between its other work, `end` when all else is done."""
+    """The delivery of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
         from heartbeat_cli.config import places
@@ -33,7 +33,8 @@ class PassDelivery:
         self._looked = False
 
     def go(self, patience: float = _SHORT_WAIT) -> None:
-        """Send what is due; what a slow channel has not taken soon goes on beside the rest of the pass."""
+        """Send what is due. What a slow channel has not taken within `patience` seconds goes on beside the rest of the
+        pass."""
 
         def work(db: "Database") -> None:
             self._look(db)
@@ -54,7 +55,8 @@ class PassDelivery:
             self._delivering = Delivering(self._app.config, self._app.now)
 
     def end(self) -> list["Delivered"]:
-        """Deliver the rest, after giving the lock of the pass back, for as long as a pass may; how all of it went."""
+        """Release the lock of the pass and deliver the rest, for as long as a pass may take. Returns how all of it
+        went."""
         if not self._looked:
             self._keeper.run(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
@@ -139,7 +141,7 @@ class PassDelivery:
 
 
 def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:
-    """Send what is due and wait for it; the copy for the next pass then knows of it."""
+    """Send what is due, wait for it, and refresh the mirror."""
     return PassDelivery(app, keeper).end()
 
 

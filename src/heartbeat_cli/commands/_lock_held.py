@@ -1,4 +1,4 @@
-"""What `run` does when another one has the lock: it leaves, unless that one has had it for too long."""
+"""What `run` does when another one has the lock: it ends, unless that one has had it for too long."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ class LockHeld(HeartbeatError):
 
 
 def refuse_to_wait(app: "App", busy: "Busy") -> None:
-    """Raises LockHeld, after people have been told, when whoever holds the lock has had it for too long."""
+    """Raises LockHeld, after people were notified, when the holder of the lock has had it for too long."""
     from heartbeat_cli.passes.housekeeping import lock_held
 
     if not lock_held.too_long(app.config, busy):

@@ -1,4 +1,4 @@
-"""The page and the badges, written: for `heartbeat dashboard`, and kept up to date by `run`, which knows no click."""
+"""Writes the page and the badges: for `heartbeat dashboard`, and for `run`, which does without click."""
 
 import os
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ _SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is
 
 
 def refresh(app: App, db: "Database", now: float) -> None:
-    """Write the configured page and badges when something has changed or their interval is over; what cannot be written
-    is told on standard error, once a day, and never fails the pass."""
+    """Write the configured page and badges when something has changed or their interval is over. What cannot be written
+    is said on standard error once a day, and never fails the pass."""
     own = app.config.dashboard
     if own.file is None and own.badges is None:
         return
@@ -43,7 +43,7 @@ def refresh(app: App, db: "Database", now: float) -> None:
 
 
 def read_board(app: App, db: "Database", now: float) -> "Board":
-    """What the page and the badges are made of, as it is at `now`."""
+    """What the page and the badges show, as it is at `now` (epoch seconds)."""
     from zoneinfo import ZoneInfo
 
     from heartbeat_cli.store.board import board
@@ -73,7 +73,7 @@ def _due(own: Any, db: "Database", now: float) -> bool:
 
 
 def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
-    """Write every badge; those of components that are gone go, too. Returns how many there are."""
+    """Write every badge, and remove those of components that are gone. Returns how many there are."""
     from heartbeat_cli.views import badges
 
     made = badges.pictures(board, app.config, now)
@@ -90,7 +90,7 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
 
 
 def _remove(paths: Iterable[Path], sign: str) -> None:
-    """Remove what bears our sign: what a component that is gone once was must not be shown for ever."""
+    """Remove files that have the mark of a badge."""
     for path in paths:
         with suppress(OSError):
             if sign.encode() in trusted.read_ours(path, _SIGNED):
@@ -98,7 +98,7 @@ def _remove(paths: Iterable[Path], sign: str) -> None:
 
 
 def write(app: App, target: str, content: str, now: float) -> None:
-    """Write a file whole, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
+    """Write a whole file, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
     from heartbeat_cli.system.files import write_whole
 
     path = Path(target).expanduser()

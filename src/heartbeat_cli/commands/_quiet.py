@@ -26,7 +26,7 @@ def minutes_option() -> Callable[[Any], Any]:
 
 
 def run_command(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Begin (`target`), end (`ends`) or list (neither) the quiet times of a kind."""
+    """Begin (`target`), end (`ends`) or list (neither) the silences of a kind."""
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
@@ -55,7 +55,8 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
 
 
 def _require_known_target(app: App, db: "Database", target: str) -> None:
-    """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
+    """Raise UsageError unless the target is a component, or a host of the store, whose silence people are notified of,
+    too."""
     from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.component import goes_to, matching
     from heartbeat_cli.store.history import gaps

@@ -111,7 +111,7 @@ def _why_unnotified(kinds: list[str]) -> str:
 
 
 def _must_load(text: str) -> "Config":
-    """The configuration that the text is: a file that heartbeat itself refuses must never be written."""
+    """The configuration of a text: a file that heartbeat itself refuses must never be written."""
     import tomllib
 
     from heartbeat_cli.config import load
@@ -120,7 +120,7 @@ def _must_load(text: str) -> "Config":
 
 
 def _write(path: Path, text: str, force: bool) -> None:
-    """Whole or not at all, and without --force never over a file that came up meanwhile."""
+    """Write the whole file or nothing, and without --force never over a file that appeared meanwhile."""
     from heartbeat_cli.system import trusted
     from heartbeat_cli.system.files import write_whole
 

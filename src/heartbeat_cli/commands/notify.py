@@ -60,7 +60,7 @@ def _test(app: App, channel: str) -> int:
 
 
 def _alert(app: App, channel: str) -> "Alert":
-    """What a test tells."""
+    """The alert of a test message."""
     from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.views.wording import word
 
@@ -73,7 +73,7 @@ def _alert(app: App, channel: str) -> "Alert":
 def _save(
     app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
 ) -> None:
-    """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
+    """Record the message like every other send. When the store does not answer, the test has worked all the same."""
     from heartbeat_cli.domain.alerting.delivery import Fate
     from heartbeat_cli.store.outbox import outcomes, trials
 

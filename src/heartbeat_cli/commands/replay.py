@@ -35,8 +35,9 @@ _KEYS = ("fail_threshold", "fail_window", "recovery_threshold", "quorum")
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
     """Show which incidents other thresholds would have made.
 
-    The history runs through detection with changed settings. Nothing is stored, sent or restarted. Settings that
-    can be changed: fail_threshold, fail_window, recovery_threshold, quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
+    The history runs through detection with changed settings. Nothing is stored, sent or restarted. Settings that can be
+    changed: fail_threshold, fail_window, recovery_threshold, quorum. Timestamps in a file are seconds since the epoch,
+    or ISO 8601 with a zone.
 
     \b
     Example:
@@ -87,9 +88,10 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
 
 
 def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, Iterable[Any], list[Any]]:
-    """The day, the heartbeats that decide about it in the order they were looked at, and the incidents that touch it.
+    """The day, the heartbeats that decide about it in the order of the checks, and the incidents that overlap it.
 
-    What touches the day may have begun before and ended after it."""
+    An incident that overlaps the day may have begun before and ended after it.
+    """
     from heartbeat_cli.commands.report import one_day
     from heartbeat_cli.passes.report.report import period
     from heartbeat_cli.store.history import summary
@@ -106,7 +108,7 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
 
 
 def _observations(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
-    """The heartbeats as detection takes them: of what several hosts look at, what they say together."""
+    """The heartbeats as detection takes them: of components that several hosts check, the result of their votes."""
     from heartbeat_cli.domain.detection.quorum import Council, Vote
     from heartbeat_cli.store.quorum import peers
 
@@ -122,8 +124,8 @@ def _overlaps(one: Any, span: Any) -> bool:
 
 @contextmanager
 def _from_file(path: str) -> Iterator[tuple[Iterable[Any], set[str]]]:
-    """The heartbeats of a file in the order of time, and whose they are. It is read once to see that every line is
-    right, and once for the replay; only a file that is not in order has to fit into memory."""
+    """The heartbeats of a file in the order of time, and their components. The file is read once to check every line,
+    and once for the replay; only a file that is not in order has to fit into memory."""
     import shutil
     import tempfile
 
@@ -146,7 +148,7 @@ def _read(lines: Any) -> Iterator[Any]:
 
 
 def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
-    """Whose heartbeats the lines hold, and whether they are in the order of time."""
+    """The components of the heartbeats, and whether they are in the order of time."""
     problems: list[str] = []
     ids, before, in_order = set(), 0.0, True
     lines.seek(0)
@@ -217,7 +219,7 @@ def _reason(error: Exception) -> str:
 
 
 def _with_unconfigured(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
-    """Components of a given history need not be configured: those get the default thresholds."""
+    """The configured components, and with default thresholds those of the history that are not configured."""
     from heartbeat_cli.domain.component import Component
 
     strangers = ids - components.keys()

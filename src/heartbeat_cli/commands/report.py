@@ -96,7 +96,7 @@ def _read_summary(app: App, period: "Period") -> "Summary":
 
 
 def _send_summary(app: App, period: "Period", again: bool) -> "Summary":
-    """The summary that went out."""
+    """Send the summary, and return it."""
     from heartbeat_cli.passes.report import report
 
     with app.keeper() as keeper:
@@ -106,7 +106,7 @@ def _send_summary(app: App, period: "Period", again: bool) -> "Summary":
 
 
 def rendered(summary: "Summary", form: str, locale: str) -> str:
-    """The summary in one of the forms, as somebody without a configuration sees it."""
+    """The summary in one of the forms, without a configuration."""
     from heartbeat_cli.views import report as view
 
     return view.rendered(summary, form, locale)
@@ -131,7 +131,7 @@ def _write(output: str, text: str) -> None:
 
 @contextmanager
 def _progress(period: "Period") -> Iterator[None]:
-    """A word to a person who has waited for a second already; nothing for cron, a pipe or a file."""
+    """Print a line for a person who has waited for a second; nothing for cron, a pipe or a file."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
@@ -195,14 +195,14 @@ def _today(app: App) -> date:
 
 
 def _require_begun(app: App, days: Days) -> Days:
-    """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
+    """Raise UsageError for a period that lies wholly in the future."""
     if days[0] > _today(app):
         raise UsageError(f"{days[0]} is still to come")
     return days
 
 
 def one_day(app: App, text: str, option: str, also: str = "") -> date:
-    """The day a person named, or the first one of what `also` names the form of. Raises UsageError for what is no
+    """The day that a person named, or the first one of what `also` names the form of. Raises UsageError for what is no
     day."""
     here = _today(app)
     words = {"today": here, "yesterday": here - timedelta(days=1)}
@@ -216,8 +216,8 @@ def one_day(app: App, text: str, option: str, also: str = "") -> date:
 
 
 def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
-    """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
-    that are not over goes out once, too, and does not stand for the whole."""
+    """Put the report into the outbox under the period's own id, so that it goes out once however often this is called.
+    A report of days that are not over goes out once, too, under another id."""
     from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.store.outbox import alerts

@@ -110,7 +110,8 @@ def _word(app: App, key: str, **values: object) -> str:
 
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
-    """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
+    """The status rows of some components, from the store; lines about what else a person should know are added to
+    `remarks`."""
     from heartbeat_cli.store.board import board
     from heartbeat_cli.store.history import passes
     from heartbeat_cli.store.quorum import healers, peers
@@ -144,7 +145,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
 
 
 def _reaches_person(app: App, component: Any = None) -> bool:
-    """Whether any of the channels (of those that hear of a component) reaches a person, and does not only print."""
+    """Whether any of the channels (of those for a component) reaches a person, and does not only print."""
     from heartbeat_cli.domain.alerting.channel import reach_people
     from heartbeat_cli.domain.alerting.routing import audience
 
@@ -184,7 +185,7 @@ def _missing_pass_remarks(app: App, db: "Database", now: float) -> list[str]:
 
 
 def _silence_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """What is silenced or in maintenance just now: who wonders why nobody was told reads it here."""
+    """Lines about silences and maintenance in force: they explain why nobody was notified."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
@@ -197,7 +198,7 @@ def _silence_remarks(app: App, db: "Database", now: float) -> list[str]:
 
 
 def _outage_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """When, in the last 24 hours, a local spool stood in for the store, and why."""
+    """Lines about when, in the last 24 hours, a local spool was used in place of the store, and why."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.standby import spool
     from heartbeat_cli.views.wording import local_time
@@ -211,7 +212,7 @@ def _outage_remarks(app: App, db: "Database", now: float) -> list[str]:
 
 
 def _channel_trouble_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """The channels that take nothing: since when, why, and how much waits for them."""
+    """Lines about channels that do not take messages: since when, why, and how many wait."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.outbox import sends
     from heartbeat_cli.views.wording import local_time
@@ -225,7 +226,8 @@ def _channel_trouble_remarks(app: App, db: "Database", now: float) -> list[str]:
 
 
 def _removed_channel_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
+    """Lines about channels that are not in the configuration (any more) and have messages that wait, or waited
+    lately."""
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.store.outbox import channels
 

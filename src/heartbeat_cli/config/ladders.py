@@ -1,4 +1,4 @@
-"""Recovery as data: a component's `recovery` key, or its kind's default ladder, into typed rungs, guard and limits.
+"""Reads recovery: a component's `recovery` key, or its kind's default ladder, into typed steps, guard and limits.
 
 Placeholders are filled when the configuration is read, from the validated component id and the component's own
 settings, never from anything a component says. A value that is one placeholder alone keeps its type.
@@ -155,8 +155,8 @@ def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problem
 
 
 def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Rung | None:
-    """What `busy` or `drain` calls: a table with `url` is an `http` rung, one with `command` a `command` rung. What
-    stands there is not shown in an error, since a URL may be a secret."""
+    """What `busy` or `drain` calls: a table with `url` is an `http` step, one with `command` a `command` step. Its
+    values are not shown in an error, since a URL may be a secret."""
     if key not in value:
         return None
     table, where = value[key], f"{scope.where}.{key}"
@@ -177,7 +177,7 @@ def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problem
 
 
 def _build_step(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Rung | None:
-    """A rung with its settings; None when they are wrong or hold a reference that leads nowhere just now."""
+    """A step with its settings; None when they are wrong or have an unresolved reference."""
     settings, broken = build_kind(plugins.load("actions", action), table, where, problems)
     return None if settings is None or broken else Rung(action, settings)
 

@@ -1,6 +1,6 @@
-"""The configuration: found, read, checked as a whole, frozen. Nothing here does I/O beyond reading files.
+"""Finds the configuration, reads it, checks it as a whole. Nothing here does I/O beyond reading files.
 
-A mistake in the file stops everything, with every mistake listed. An `env:` or `file:` reference that leads nowhere
+A mistake in the file stops everything, and all mistakes are listed. An `env:` or `file:` reference that is unresolved
 in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away.
 """
 
@@ -40,7 +40,7 @@ _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
 
 
 def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -> Path | None:
-    """The configuration file to use, or None; `say` hears of one that is passed over. Raises UsageError for a named
+    """The configuration file to use, or None; `say` is called for one that is skipped. Raises UsageError for a named
     file that is not there."""
     named = explicit or os.environ.get("HEARTBEAT_CONFIG")
     if named:
@@ -118,7 +118,7 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
 
 
 def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
-    """One section, its paths made absolute; whatever is wrong in it concerns everything."""
+    """One section, its paths made absolute. Unresolved references in it stop everything."""
     section = build(SECTIONS[name], _subtable(tables, name, problems), name, problems)
     if problems.unresolved:
         problems.lines += problems.unresolved
@@ -131,8 +131,8 @@ def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
 
 
 def _absolute_paths(section: Any, folder: Path) -> Any:
-    """Paths start from the configuration's folder, wherever the process was started: cron and a shell must not end up
-    with a store each."""
+    """Make paths relative to the configuration's folder, wherever the process was started, so that cron and a shell use
+    the same store."""
 
     def absolute(path: str) -> str:
         return str(folder / os.path.expanduser(path))
@@ -220,7 +220,7 @@ def _component(
     seen: dict[str, Common],
     problems: Problems,
 ) -> Component:
-    """A component as far as it can be made out: what is wrong with it is noted, and its other parts judged all the
+    """A component as far as it can be built: what is wrong with it is noted, and its other parts are checked all the
     same."""
     common = _common(where, table, seen, problems)
     module = _kind_module("monitors", table, where, problems)
@@ -237,8 +237,8 @@ def _component(
 
 
 def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], problems: Problems) -> Common:
-    """What a component's table says in them, as far as it can be made out. Most of a thousand components say the same:
-    what has been `seen` with nothing to complain of is not judged anew."""
+    """The common keys of a component's table. Most of a thousand components have the same, so those that were `seen`
+    without a problem are not checked again."""
     shared = {key: value for key, value in table.items() if key in Common.__annotations__}
     said, before = repr(shared), (len(problems.lines), len(problems.unresolved))
     if said in seen:

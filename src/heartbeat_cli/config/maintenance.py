@@ -1,6 +1,7 @@
-"""What the configuration says of times: `[maintenance.<id>]` sections and the quiet hours of channels, read and judged.
+"""Reads and checks what the configuration says about times: `[maintenance.<id>]` sections and the quiet hours of
+channels.
 
-`domain/windows.py` works with what comes out of here.
+`domain/alerting/windows.py` computes with the result.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +42,7 @@ class Maintenance(NamedTuple):
 def planned(
     sections: Iterable[tuple[str, str, Mapping[str, Any]]], components: Mapping[str, Component], problems: Problems
 ) -> dict[str, Window]:
-    """The windows of these sections (id, place in the file, content); what is wrong with them is noted."""
+    """The windows of these sections (id, place in the file, content); problems with them are noted."""
     found = {}
     for id_, where, table in sections:
         before = len(problems.unresolved)
@@ -56,14 +57,14 @@ def planned(
 
 
 def check_channel(common: ChannelCommon, where: str, components: Mapping[str, Component], problems: Problems) -> None:
-    """What types and limits cannot say of a channel's common keys."""
+    """Check what types and limits cannot of a channel's common keys."""
     check_names(common.components or (), f"{where}.components", components, problems)
     if common.quiet_hours is not None:
         _parsed(windows.quiet_hours, common.quiet_hours, f"{where}.quiet_hours", problems)
 
 
 def check_names(names: Iterable[str], where: str, components: Mapping[str, Component], problems: Problems) -> None:
-    """Each is to mean a component that there is."""
+    """Note each name that matches no component."""
     for name in matching(names, components)[1]:
         if name != "*":
             problems.add(where, f"no component {format_value(name)}{suggestion(name, components)}")
@@ -112,7 +113,7 @@ def _dated(window: Window, keys: Maintenance, where: str, problems: Problems) ->
 
 
 def _parsed(read: Any, value: Any, where: str, problems: Problems) -> Any:
-    """What `read` makes of a value; what it says against it is noted."""
+    """What `read` makes of a value; a ValueError of it is noted."""
     try:
         return read(value)
     except ValueError as error:

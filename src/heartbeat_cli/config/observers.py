@@ -1,6 +1,6 @@
-"""What a component says of hosts (`observer`, `healer`, `quorum`), judged as far as the configuration alone can tell.
+"""Checks a component's keys about hosts (`observer`, `healer`, `quorum`), as far as the configuration alone allows.
 
-Which hosts there are is known to the store only: `passes/hosts.py` asks it, for `heartbeat doctor`.
+Which hosts there are is known to the store only: `heartbeat doctor` compares them (`passes/doctor/hosts.py`).
 """
 
 from heartbeat_cli.config.settings import Problems, format_value
@@ -10,8 +10,8 @@ _WILDCARDS = "*?["
 
 
 def check(common: Common, where: str, problems: Problems) -> None:
-    """Note what no store could make right: a name that no host can have, a quorum that one host cannot make, a healer
-    that does not watch."""
+    """Note what no store could make right: a name that no host can have, a quorum that one host cannot reach, a healer
+    that does not watch the component."""
     observer, healer, quorum = common.observer, common.healer, common.quorum
     if (observer, healer, quorum) == ("*", "*", None):  # nearly always
         return
@@ -29,7 +29,7 @@ def check(common: Common, where: str, problems: Problems) -> None:
 
 
 def are_disjoint(observer: str, healer: str) -> bool:
-    """Whether no host can be both, as far as one of them is a name."""
+    """Whether no host can match both, as far as one of them is a name."""
     if not is_glob(healer):
         return not goes_to(observer, healer)
     return not is_glob(observer) and not goes_to(healer, observer)
@@ -48,7 +48,8 @@ def _mistake(name: str) -> str | None:
 
 
 def _has_open_bracket(glob: str) -> bool:
-    """Whether a [ has no ] to it: fnmatch takes it for itself then, and the glob matches nothing it was meant for."""
+    """Whether a [ has no ] that closes it: fnmatch then takes it literally, and the glob matches nothing it was meant
+    for."""
     start = glob.find("[")
     while start >= 0:
         first = start + 2 if glob[start + 1 : start + 2] == "!" else start + 1
@@ -60,5 +61,5 @@ def _has_open_bracket(glob: str) -> bool:
 
 
 def _is_unresolved(name: str) -> bool:
-    """A reference that leads nowhere just now, which is noted already."""
+    """Whether it is an unresolved reference, which is noted already."""
     return name.startswith(("env:", "file:"))

@@ -27,7 +27,7 @@ _SQLITE = "sqlite:///"
 
 
 def config_folder(config: Config) -> Path:
-    """The folder of a configuration. It follows from the path of its file; links to the file itself are not followed,
+    """The folder of a configuration. It depends on the path of its file; links to the file itself are not followed,
     because a ConfigMap and its like are links whose target changes with every update."""
     return _config_folder(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
 

@@ -1,4 +1,4 @@
-"""What `env:NAME` and `file:PATH` in the configuration give."""
+"""Resolves `env:NAME` and `file:PATH` in the configuration."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,12 @@ _MAX_BYTES = 65_536  # what `file:` reads; a bigger file is a mistake
 
 
 class UnresolvedReference(Exception):
-    """A reference that leads to nothing usable; the text says why."""
+    """A reference that gives nothing usable; the text says why."""
 
 
 def follow(text: str, folder: Path) -> str | None:
-    """What the reference leads to, None for a text that is none; a path starts from `folder`. Raises Nowhere."""
+    """What the reference gives, None for a text that is none; a path is relative to `folder`. Raises
+    UnresolvedReference."""
     if text.startswith("env:"):
         return _environment(text[4:])
     return _content(text[5:], folder) if text.startswith("file:") else None
@@ -33,7 +34,7 @@ def _environment(name: str) -> str:
 
 
 def _content(path: str, folder: Path) -> str:
-    """The text of a file, which is relative to the configuration's folder, without the white space around it."""
+    """The text of a file, relative to the configuration's folder, without the white space around it."""
     path = path or "(no path)"
     try:
         data = trusted.read(folder / os.path.expanduser(path), _MAX_BYTES)

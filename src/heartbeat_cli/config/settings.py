@@ -1,7 +1,7 @@
-"""Read one TOML table into one typed, frozen settings class, and describe such a class to a person.
+"""Reads one TOML table into one typed, frozen settings class, and describes such a class to a person.
 
-A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's
-`key: text` lines are the help. Every problem is collected, none raised, so that a user sees all at once.
+A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's `key: text`
+lines are the help. Problems are collected, not raised, so that a user sees all at once.
 """
 
 import re
@@ -24,10 +24,10 @@ _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true
 
 
 class Problems:
-    """Collects `file: key: what is wrong` lines, and the secrets met on the way (to be redacted everywhere).
+    """Collects `file: key: what is wrong` lines, and the secrets that were read (to be redacted everywhere).
 
-    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that lead nowhere just now: the
-    file may be right and the world not, so a caller can go on without what needed them.
+    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present: the
+    file may be right all the same, so a caller can go on without what needs them.
     """
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
@@ -50,7 +50,7 @@ class Problems:
         self._given[value] = reference
 
     def _line(self, key: str, text: str) -> str:
-        """One line, whatever stands in the file; a value that `env:` or `file:` gave does not show in it."""
+        """One line, whatever the file contains, without values that `env:` or `file:` gave."""
         hidden = redact(text, worth_hiding(self.secrets))
         for value, reference in self._given.items():
             if _reveals_part(hidden, value):
@@ -60,7 +60,7 @@ class Problems:
 
 
 def _reveals_part(text: str, value: str) -> bool:
-    """Whether a text still tells something of a value: a piece of it, in whatever case."""
+    """Whether a text contains a part of a value, in upper or lower case."""
     small, value = text.casefold(), value.casefold()
     return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
 
@@ -75,8 +75,8 @@ class Field(NamedTuple):
 
 
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
-    """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what). `also` are keys
-    that may stand beside them, for who mistypes one."""
+    """`cls` filled from `table`, or None when something in it is wrong, which is added to `problems`. `also` are more
+    keys that may be in the table, to be suggested for a mistyped one."""
     before = len(problems.lines)
     fields, required = _fields(cls), _required(cls)
     values = {}
@@ -123,9 +123,8 @@ def key_of(field: str) -> str:
 def build_kind(
     module: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()
 ) -> tuple[Any, str | None]:
-    """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
-    be used just now, when a reference in them leads nowhere or the plugin's optional `unavailable()` names what is not
-    there."""
+    """The settings of a kind, checked by its module too (None when something is wrong), and why they cannot be used at
+    present: a reference in them is unresolved, or the module's optional `unavailable()` names what is missing."""
     before = len(problems.unresolved)
     settings = build(module.Settings, table, where, problems, also)
     if len(problems.unresolved) == before:
@@ -136,7 +135,7 @@ def build_kind(
 
 
 def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:
-    """Let the plugin judge what types cannot: its optional `problems(settings)`."""
+    """Have a kind check what types cannot: its optional `problems(settings)`."""
     judge: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
     if settings is not None and judge is not None:
         for key, text in judge(settings):
@@ -153,7 +152,7 @@ def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = 
 
 
 def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
-    """`written` is how the value stands in the file: what is wrong is said with the reference, never what it gave."""
+    """`written` is the value as the file has it: errors show the reference, never what it gave."""
     origin, args = _shape(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
@@ -175,7 +174,7 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
 
 def resolve(text: str, where: str, problems: Problems, name: bool = False) -> str | None:
     """`env:NAME` and `file:PATH` replaced by what they point at, which is a secret from then on, unless it is a `name`;
-    None when they lead nowhere, which is noted as lacking."""
+    None when they give nothing, which is noted as unresolved."""
     try:
         found = follow(text, problems.folder)
     except UnresolvedReference as nowhere:
@@ -191,7 +190,7 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
 
 
 def _fitting(value: Any, kinds: list[Any]) -> Any:
-    """The member of a union that this value is meant for; the first one words the error."""
+    """The member of a union that this value is meant for; the first one is used for the error."""
     for kind in kinds:
         base = get_origin(kind) or kind
         if isinstance(base, type) and isinstance(value, list if base is tuple else base):
@@ -220,7 +219,7 @@ def format_value(value: Any) -> str:
 
 
 def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
-    """`; did you mean …?` when something known is close, else the known ones when they are few."""
+    """`; did you mean …?` when a known word is close, else the known ones when they are few."""
     import difflib
 
     names = [str(name) for name in known]

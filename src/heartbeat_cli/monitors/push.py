@@ -1,4 +1,4 @@
-"""push: a job that reports by itself with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
+"""push: a job that reports with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
 
 Healthy as long
 as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive until it

@@ -110,7 +110,8 @@ def last_pass(db: Database, observer: str) -> LastPass | None:
 
 
 def glances(db: Database, components: Collection[Component]) -> dict[str, Glance]:
-    """The newest check of each component by any observer; where several hosts check it, with the status they agree on."""
+    """The newest check of each component by any observer; where several hosts check it, with the status they agree
+    on."""
     return glances_and_rounds(db, components)[0]
 
 

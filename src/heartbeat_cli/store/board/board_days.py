@@ -1,6 +1,6 @@
-"""How much of each hour and each day a component was up and down, from the hourly rollups: the dashboard's bars.
+"""How much of each hour and each day a component was up and down, from the hourly rollups: the bars of the dashboard.
 
-hours, days = known(db, names, components, slots, midnights, now, folder / "dashboard.days")
+hours, days = known_time(db, names, components, slots, midnights, now, folder / "dashboard.days")
 """
 
 import json
@@ -32,9 +32,9 @@ def known_time(
     now: float,
     keep: Path,
 ) -> tuple[dict[str, list[Known]], dict[str, list[Known]]]:
-    """What is known of each component's hours, and of the days that begin then. What came
-    before the first hour is read once an hour and remembered in the file `keep`: of 500 components it is a million
-    rows, and what comes in late is shown within the hour."""
+    """What is known of each component's hours, and of the days that begin at `begins`. What was before the first hour
+    is read once an hour and kept in the file `keep`: for 500 components it is a million rows. Late data is shown within
+    the hour."""
     hours = [slots.start + 3600.0 * n for n in range(round((slots.end - slots.start) / 3600))]
     edges = sorted({*hours, *begins})
     recent = bisect(edges, slots.start) - 1
@@ -48,7 +48,7 @@ def known_time(
 
 
 def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float], keep: Path) -> Pieces:
-    """`days` of these edges, from the file if it is of the same ones, and of the same store."""
+    """`days` of these edges, from the file if it is of the same edges and the same store."""
     about = [db.where, *edges]
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or nothing that we wrote
         kept = json.loads(read_own(keep, _MAX_BYTES))
@@ -62,8 +62,8 @@ def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float],
 
 
 def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict[str, dict[int, tuple[int, int]]]:
-    """Microseconds known up and down, by component and by the number of the day among those that begin at `edges` (the
-    last edge ends the last day). An hour belongs to the day it begins in; days without a look are left out."""
+    """Microseconds up and down, by component and by the number of the day among those that begin at `edges` (the last
+    edge ends the last day). An hour belongs to the day it begins in; days without a check are left out."""
     way = rollups.plan(db, edges[0], edges[-1])
     found: dict[str, dict[int, tuple[int, int]]] = {}
     rows = []
@@ -84,8 +84,8 @@ def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict
 
 
 def _stretches(edges: Sequence[float], rolled: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The rolled hours of each day: (number, first hour, the one after the last). Said so plainly, an index finds them:
-    a condition on all of them beside the join's own makes SQLite read all for each day."""
+    """The rolled hours of each day: (number, first hour, the one after the last). As a join on these an index is used;
+    a condition on all hours beside the join would make SQLite read all for each day."""
     found = []
     for number, (start, end) in enumerate(pairwise(edges)):
         for first, after in rolled:

@@ -52,8 +52,8 @@ def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: 
 
 
 class _WrongPasses(NamedTuple):
-    """The passes of an observer that were made under a wrong clock: of the `span` by that clock, and after the pass with
-    the key `trusted`, which is the last one under a clock that was right. They are to be moved `by` seconds."""
+    """The passes of an observer that were made under a wrong clock: of the `span` by that clock, and after the pass
+    with the key `trusted`, which is the last one under a clock that was right. They are to be moved `by` seconds."""
 
     observer: str
     trusted: int
@@ -125,7 +125,8 @@ def _move_passes(db: Database, wrong: _WrongPasses) -> None:
     db.run(sql, values)
     first, last = wrong.span
     sql = render(
-        "{insert} WHERE {wrong} ON CONFLICT (pass) DO UPDATE SET stale = excluded.stale, last_hour = excluded.last_hour",
+        "{insert} WHERE {wrong}"
+        " ON CONFLICT (pass) DO UPDATE SET stale = excluded.stale, last_hour = excluded.last_hour",
         db.dialect,
         insert=_INSERT_STALE,
         wrong=_WRONG,

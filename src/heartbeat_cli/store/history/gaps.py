@@ -1,4 +1,4 @@
-"""Times in which no pass ran although one should have: neither up nor down, but not watched."""
+"""Gaps: times in which no pass ran although one should have. They are neither up nor down, but not watched."""
 
 import json
 from typing import Any
@@ -15,7 +15,8 @@ _CLOCK = "clock/"  # and the observer: what is known of its clock while that is 
 
 
 def save(db: Database, gap: Gap) -> None:
-    """Record a gap; the same one twice is one. Looks before it did not speak for it, whatever has been rolled up."""
+    """Save a gap; saving it again changes nothing. Checks before it do not count for it, so hours that are rolled up
+    become stale."""
     new = db.run(
         "INSERT INTO heartbeat_gaps (observer, started, ended, reason) VALUES (?, to_timestamp(?), to_timestamp(?), ?)"
         " ON CONFLICT (observer, started) DO NOTHING",
@@ -28,8 +29,8 @@ def save(db: Database, gap: Gap) -> None:
 
 
 def truncate(db: Database, observer: str, now: float, tick: float) -> None:
-    """The clock was set back to `now`: a gap of this observer that reaches into the time to come gives way to what will
-    be seen in it. Call it in the transaction that notices."""
+    """End the gaps of this observer at `now`, to which its clock was set back, because the time after that is being
+    watched. `tick` is the interval of passes (seconds). Call it in the transaction that notices."""
     for gap in _ending_after(db, observer, now):
         left = cut((gap.started, gap.ended), now, tick)
         where, key = "WHERE observer = ? AND started = to_timestamp(?)", (observer, gap.started)
@@ -61,13 +62,13 @@ def save_watch(db: Database, observer: str, watch: Watch) -> None:
 
 
 def watches(db: Database) -> dict[str, Watch]:
-    """The watch of every observer that is known."""
+    """The watch of every known observer."""
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (WATCHED + "%",))
     return _parse_watches(rows)
 
 
 def clocks(db: Database) -> tuple[dict[str, Watch], dict[str, Suspect]]:
-    """The watch of every observer that is known, and what is known of clocks that are suspect."""
+    """The watch of every known observer, and what is known of clocks that are suspect."""
     rows = db.rows(
         "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ? ORDER BY name",
         (WATCHED + "%", _CLOCK + "%"),
@@ -85,12 +86,13 @@ def watch_and_suspect(db: Database, observer: str) -> tuple[Watch | None, Suspec
 
 
 def save_suspect(db: Database, observer: str, suspect: Suspect | None) -> None:
-    """None: its clock is trusted again. That is written, too: what is only deleted would not travel with the spool."""
+    """Save what is known of a suspect clock; None when it is trusted again. That is written as well, because a deleted
+    row would not be copied from a spool to the store."""
     preferences.put(db, _CLOCK + observer, "" if suspect is None else json.dumps(suspect))
 
 
 def forget_watch(db: Database, observer: str) -> bool:
-    """Forget an observer; False when it was not known."""
+    """Forget an observer. Returns False when it was not known."""
     db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_CLOCK + observer,))
     return db.run("DELETE FROM heartbeat_settings WHERE name = ?", (WATCHED + observer,)) > 0
 
@@ -101,7 +103,7 @@ def _parse_watches(rows: list[tuple[Any, ...]]) -> dict[str, Watch]:
 
 
 def parse_watch(text: str | None) -> Watch | None:
-    """A watch as it is stored; None where there is none."""
+    """A watch from its stored form; None where there is none."""
     if text is None:
         return None
     started, ended, ahead, gap, *rest = json.loads(text)  # the rest came later, and more may come
@@ -118,8 +120,8 @@ def _parse_suspect(text: str | None) -> Suspect | None:
 
 
 def first_and_last_pass(db: Database, until: float | None = None) -> tuple[float, float] | None:
-    """When the first and the last pass of all started (that did by `until`: a clock may have been ahead); of passes
-    that are forgotten their hours are still known. None when there was none."""
+    """The start of the first and of the last pass of all (epoch seconds), of those that started by `until`, because a
+    clock may have been ahead. Passes that retention has deleted count by their hours. None when there was no pass."""
     from heartbeat_cli.store.history import rollups
 
     until = _NO_END if until is None else until
@@ -137,7 +139,8 @@ def first_and_last_pass(db: Database, until: float | None = None) -> tuple[float
 
 
 def pass_spans(db: Database) -> dict[str, tuple[float, float]]:
-    """When every observer that has kept passes started its first and its last one of those that are not forgotten."""
+    """The start of the first and of the last pass of every observer, of those that retention has not deleted (epoch
+    seconds)."""
     rows = db.rows(
         "SELECT o.id, min(p.started), max(p.started) FROM heartbeat_pass_rows p"
         " JOIN heartbeat_observers o ON o.key = p.observer GROUP BY o.id"
@@ -146,7 +149,7 @@ def pass_spans(db: Database) -> dict[str, tuple[float, float]]:
 
 
 def between(db: Database, start: float, end: float) -> list[Gap]:
-    """The gaps that touch a span of time, oldest first."""
+    """The gaps that overlap a span of time, oldest first."""
     rows = db.rows(
         "SELECT observer, started, ended, reason FROM heartbeat_gaps WHERE started < to_timestamp(?)"
         " AND ended >= to_timestamp(?) ORDER BY started, observer",

@@ -1,6 +1,6 @@
-"""Passes and their heartbeats: written whole, read once by detection.
+"""Passes and their heartbeats: written in one transaction, read once by detection.
 
-A pass row and its heartbeats share a transaction; `detect` marks the pass in the transaction that moves the counters.
+Detection marks a pass as consumed in the transaction that changes the counters.
 """
 
 import json
@@ -26,7 +26,7 @@ _MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
 class LastCheck(NamedTuple):
-    """What the last look of this observer at a component came to; `evidence_json` is its evidence as it is stored."""
+    """The result of an observer's last check of a component; `evidence_json` is its evidence as it is stored."""
 
     at: float
     status: str
@@ -36,22 +36,22 @@ class LastCheck(NamedTuple):
 
     @property
     def evidence(self) -> Mapping[str, str]:
-        """Read when it is wanted: of a thousand looks few are told of."""
+        """Decoded when it is asked for: of a thousand checks few have an alert."""
         found: Mapping[str, str] = json.loads(self.evidence_json)
         return found
 
 
 class CheckMemory(NamedTuple):
-    """What the next look at a component needs of the last one: when it was, and what it left to remember."""
+    """What the next check of a component is given of the last one: when it was made, and its memory."""
 
     at: float
     memory: Mapping[str, Any]
 
 
 class Pass(NamedTuple):
-    """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
-    `started` and `finished` are epoch seconds; `isolated` is why the remote components could not be looked at, if so;
-    `strategy` the strategy it was made under."""
+    """One pass. `id` is unique over all observers, and ends with `-` and the number of the process; `started` and
+    `finished` are epoch seconds; `isolated` is the reason when remote components could not be checked; `strategy` is
+    the one in force."""
 
     id: str
     observer: str
@@ -62,7 +62,7 @@ class Pass(NamedTuple):
 
 
 class PassRow(NamedTuple):
-    """One pass as a row; its start, `number` and `observer` (a key) say which one it is."""
+    """One pass as a row, whose columns these are; its start, `number` and `observer` (a key) identify it."""
 
     started: float
     number: int
@@ -74,8 +74,8 @@ class PassRow(NamedTuple):
 
 
 class UndetectedPass(NamedTuple):
-    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `other_hosts` says
-    whether other hosts keep their passes here, too."""
+    """A pass that detection has not consumed, with its heartbeats in the order of the checks. `isolated` is the reason
+    when remote components could not be checked, `other_hosts` whether other hosts use this store."""
 
     key: int
     started: float
@@ -85,7 +85,8 @@ class UndetectedPass(NamedTuple):
 
 
 def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
-    """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
+    """Save a pass: its row, a heartbeat for each component, the metrics, and what the next checks are given. A pass
+    that is there already is left as it is."""
     with db.transaction():
         ensure_day(db, done.started)
         keys, observer = _component_and_observer_keys(db, done.observer, readings, components, done.started)
@@ -102,7 +103,7 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
 
 
 def _process_number(id_: str) -> int:
-    """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
+    """The number that an id ends with, else one computed from it: it tells apart passes that start at the same time."""
     number = whole(id_.rpartition("-")[2], 999_999_999)
     if number is not None:
         return number
@@ -114,8 +115,8 @@ def _process_number(id_: str) -> int:
 def insert(
     db: Database, rows: Sequence[PassRow], mine: int, *, judged: bool = False
 ) -> dict[tuple[int, int, int], int]:
-    """Keep passes that are not there yet, to be judged by observer `mine` unless they are `judged`, and to be rolled
-    up. Returns the keys of the new ones by start (in microseconds), number and observer."""
+    """Insert the passes that are not there yet, to be rolled up and, unless they are `judged`, to be consumed by the
+    detection of observer `mine`. Returns the keys of the new ones by start (microseconds), number and observer."""
     places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
     new = db.rows(
         f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {places}"
@@ -131,7 +132,7 @@ def insert(
 
 
 def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
-    """The store's keys of these observers, made where they are new."""
+    """The store's keys of these observers; new ones are made."""
     new = [(name,) for name in sorted(set(names))]
     db.insert("INSERT INTO heartbeat_observers (id)", "(?)", new, "ON CONFLICT (id) DO NOTHING")
     return dict(db.rows("SELECT id, key FROM heartbeat_observers"))
@@ -140,7 +141,7 @@ def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
 def _component_and_observer_keys(
     db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> tuple[dict[str, int], int]:
-    """The store's keys of the components (whose kind may have changed since they were first seen) and the observer."""
+    """The store's keys of the components (whose kind may have changed) and of the observer."""
     found = db.rows(
         "SELECT id, key, kind FROM heartbeat_components"
         " UNION ALL SELECT id, key, NULL FROM heartbeat_observers WHERE id = ?",
@@ -220,14 +221,14 @@ def _save_last_checks(db: Database, done: Pass, readings: Mapping[str, Reading])
 
 
 def microseconds(seconds: float | None) -> int | None:
-    """A response time as it is stored; 35 minutes at most, which is what the column holds."""
+    """A response time as it is stored: at most 35 minutes, which is what the column holds."""
     if seconds is None or not math.isfinite(seconds):
         return None
     return max(0, min(round(seconds * 1_000_000), _MAX_MICROSECONDS))
 
 
 def last_checks(db: Database, observer: str | None = None) -> dict[str, LastCheck]:
-    """The last look at each component: by this observer, or the newest by any."""
+    """The last check of each component by this observer, or the newest by any."""
     rows = db.rows(
         "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
         + (" WHERE observer = ?" if observer else " ORDER BY at"),
@@ -237,14 +238,14 @@ def last_checks(db: Database, observer: str | None = None) -> dict[str, LastChec
 
 
 def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
-    """What this observer's last look at each component left for the next one."""
+    """What this observer's last check of each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
     return {component: CheckMemory(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
 
 
 def undetected(db: Database, observer: str) -> list[UndetectedPass]:
-    """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
-    detection begins, on any host: two that read the same counters would overwrite each other's."""
+    """The passes of this observer that detection has not consumed, oldest first. No other detection begins, on any
+    host, until the transaction ends: two that read the same counters would overwrite each other's."""
     # The statement sees what was kept while the turn was waited for.
     passes = db.rows_with_lock(
         locks.DETECTION,
@@ -271,13 +272,13 @@ def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, 
 
 
 def mark_detected(db: Database, keys: Sequence[int]) -> None:
-    """These passes have been consumed."""
+    """Mark these passes as consumed by detection."""
     for key in keys:
         db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
 
 
 def overrule(db: Database, one: UndetectedPass, components: Sequence[str]) -> None:
-    """These looks of a pass say something else than the other hosts together: they speak for no time."""
+    """Let these checks of a pass count for no time, because the other hosts have overruled them."""
     if components:
         db.run(
             "UPDATE heartbeat_log SET reach = 0 WHERE pass = ? AND at = to_timestamp(?)"
@@ -292,7 +293,7 @@ def overrule(db: Database, one: UndetectedPass, components: Sequence[str]) -> No
 
 
 def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
-    """Who has looked at a component, and when last."""
+    """The observers that have checked a component, each with the time of its newest check (epoch seconds)."""
     return [
         (row[0], row[1])
         for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))

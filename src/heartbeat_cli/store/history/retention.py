@@ -1,7 +1,7 @@
-"""Forgetting: what is older than the configuration wants to keep. Hours outlive their looks.
+"""Deletes what is older than the configuration says. Hourly rollups are kept longer than the checks they are made of.
 
-Whole days (UTC) of looks and metrics go, after the hours over them have been rolled up. What the counters of `heartbeat
-metrics` count is added up when it goes, so that they never fall.
+Checks and metrics are deleted by whole days (UTC), after their hours have been rolled up. What the counters of
+`heartbeat metrics` count is added up when it is deleted, so that they never fall.
 """
 
 import math
@@ -33,8 +33,8 @@ _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
 def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
-    """Drop what has had its time; returns rows (or day partitions) dropped by table. Open incidents stay. None when
-    time.monotonic() passed the deadline before all was done: the next call goes on."""
+    """Delete what is older than `keep` says; open incidents stay. Returns rows (or day partitions) deleted by table,
+    None when time.monotonic() passed the deadline before the end: the next call goes on."""
     looks, metrics = (_midnight(now - days * _DAY) for days in (keep.heartbeats_days, keep.metrics_days))
     if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, detected_only=False):
         return None
@@ -82,7 +82,7 @@ _CONDITIONS = {
 
 
 def _delete_and_count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
-    """Delete, and add what has gone to what is counted for ever."""
+    """Delete rows, and add them to the counts that are kept for ever."""
     sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_CONDITIONS[table]} RETURNING {columns}"
     gone = Counter(db.rows(sql, (before,)))
     db.insert(
@@ -99,7 +99,7 @@ def _delete(db: Database, table: str, column: str, before: float, also: str = ""
 
 
 def _drop(db: Database, table: str, before: float, deadline: float) -> int:
-    """Rows in SQLite, a few hours at a time; day partitions in PostgreSQL."""
+    """Delete rows in SQLite, some hours at a time, and day partitions in PostgreSQL."""
     if db.dialect == "sqlite":
         return _repeat(lambda: _drop_some(db, table, before), deadline)
     with db.transaction():
@@ -125,7 +125,8 @@ def _repeat(step: Callable[[], int], deadline: float) -> int:
 
 
 def _vacuum(db: Database, deadline: float) -> bool:
-    """Empty pages of a SQLite file back to the disk (where its file was made to do so); False when some are left."""
+    """Give empty pages of a SQLite file back to the disk (where the file was made for that). Returns False when some
+    are left."""
     if db.dialect != "sqlite" or db.rows("PRAGMA auto_vacuum") != [(2,)]:
         return True
     while (free := db.rows("PRAGMA freelist_count")[0][0]) and time.monotonic() < deadline:

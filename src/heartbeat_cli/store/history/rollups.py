@@ -171,7 +171,8 @@ def plan(db: Database, start: float, end: float) -> Plan:
 
 
 def tallies(db: Database, start: float, end: float, *, quantiles: bool = True) -> dict[int, Tally]:
-    """Add up checks and time of a span, by the component's key. Without `quantiles` it is cheaper, and has no sketches."""
+    """Add up checks and time of a span, by the component's key. Without `quantiles` it is cheaper, and has no
+    sketches."""
     way = plan(db, start, end)
     found = _rolled_tallies(db, way.rolled)
     if quantiles:

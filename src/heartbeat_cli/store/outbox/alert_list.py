@@ -1,4 +1,4 @@
-"""What `heartbeat alerts` asks for: alerts by many a filter, and how their notifications stand."""
+"""Selects alerts for `heartbeat alerts`, and their notifications."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,8 +11,8 @@ _MAX_MATCHES = 20  # alerts that a beginning of an id is looked up for
 
 
 class AlertFilter(NamedTuple):
-    """Which alerts: None and empty mean all. `types` may be globs; times are epoch seconds, `until` not included;
-    `undelivered` are those that somebody who was to hear of them has not."""
+    """Which alerts are wanted: None and empty mean all. `types` may be globs; times are epoch seconds, `until` not
+    included; `undelivered` are those that a channel has not taken."""
 
     components: Sequence[str] | None = None
     types: Sequence[str] = ()
@@ -23,7 +23,8 @@ class AlertFilter(NamedTuple):
 
 
 class NotificationState(NamedTuple):
-    """How one alert stands on one channel: `state` is waiting (until `next_try`), sent, failed or handed_over."""
+    """The notification of one alert on one channel: `state` is waiting (until `next_try`), sent, printed, failed or
+    handed_over."""
 
     alert_id: str
     channel: str
@@ -37,7 +38,7 @@ class NotificationState(NamedTuple):
 
 
 def select(db: Database, wanted: AlertFilter, limit: int) -> list[Alert]:
-    """Alerts, newest first."""
+    """The alerts that match, newest first, at most `limit`."""
     conditions, values = _conditions(wanted)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = db.rows(
@@ -48,7 +49,7 @@ def select(db: Database, wanted: AlertFilter, limit: int) -> list[Alert]:
 
 
 def find(db: Database, beginning: str) -> list[Alert]:
-    """The alert of this id, or those whose ids begin so, newest first."""
+    """The alert with this id, or those whose ids begin with it, newest first."""
     rows = db.rows(
         f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_id LIKE ? ESCAPE '!'"
         " ORDER BY alert_time DESC, alert_id LIMIT ?",
@@ -59,7 +60,7 @@ def find(db: Database, beginning: str) -> list[Alert]:
 
 
 def notifications(db: Database, alert_ids: Iterable[str]) -> dict[str, list[NotificationState]]:
-    """How these alerts stand, by alert and in order of channel."""
+    """The notifications of these alerts, by alert and in order of channel."""
     ids = list(alert_ids)
     found: dict[str, list[NotificationState]] = {id_: [] for id_ in ids}
     if ids:
@@ -74,7 +75,8 @@ def notifications(db: Database, alert_ids: Iterable[str]) -> dict[str, list[Noti
 
 
 def components(db: Database) -> list[str]:
-    """Everything there are alerts about: components, those that have left the configuration too, and hosts."""
+    """Everything that there are alerts about: components, also those that were removed from the configuration, and
+    hosts."""
     return [row[0] for row in db.rows("SELECT DISTINCT component FROM heartbeat_alert_rows ORDER BY component")]
 
 

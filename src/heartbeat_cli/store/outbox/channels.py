@@ -1,5 +1,5 @@
-"""What the store holds about channels: until when one takes no messages, which ones each host has, and what waits for
-one that was removed from the configuration."""
+"""What the store knows of channels: until when one is paused, which ones each configuration has, and what waits for one
+that was removed from the configuration."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _ROWS_AT_A_TIME = 500  # rows redirected in one transaction
 
 
 class ConfiguredChannels(NamedTuple):
-    """The channels of one configuration: the host it is used on, and its file there."""
+    """The channels of one configuration: the host that uses it, and its file there."""
 
     host: str
     source: str
@@ -32,14 +32,15 @@ class ConfiguredChannels(NamedTuple):
 
 
 class ChannelState(NamedTuple):
-    """`pauses` is until when channels want no message, `configured` which channels each configuration has."""
+    """`pauses` is until when channels want no message (epoch seconds), `configured` which channels each configuration
+    has."""
 
     pauses: dict[str, float]
     configured: list[ConfiguredChannels]
 
 
 class Stranded(NamedTuple):
-    """A notification that waits for a channel which is gone."""
+    """A notification that waits for a channel which was removed."""
 
     id: str
     alert_id: str
@@ -49,7 +50,7 @@ class Stranded(NamedTuple):
 
 
 def read(db: Database, now: float) -> ChannelState:
-    """Read the pauses and the channels of each configuration."""
+    """The pauses, and the channels of each configuration."""
     sql = "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ?"
     rows: dict[str, str] = dict(db.rows(sql, (_PAUSE + "%", _OF_HOST + "%")))
     pauses = {name.removeprefix(_PAUSE): float(text) for name, text in rows.items() if name.startswith(_PAUSE)}
@@ -66,7 +67,7 @@ def pause(db: Database, channel: str, until: float) -> None:
 
 
 def save_configured(db: Database, has: ConfiguredChannels) -> None:
-    """Write which channels a configuration has, for the other hosts of this store."""
+    """Tell the other hosts of this store which channels a configuration has."""
     name = f"{_OF_HOST}{has.host}/{has.source}"
     preferences.put(db, name, json.dumps([has.host, has.source, sorted(has.channels)]))
 
@@ -75,8 +76,8 @@ def removed(
     db: Database, waited_for: Iterable[str], own: ConfiguredChannels, known: Iterable[ConfiguredChannels], now: float
 ) -> list[str]:
     """Of the channels that something waits for, those that no configuration has any more. Hosts that have made no pass
-    for an hour are ignored (not in a spool, which cannot know), and so are configurations of this host whose file is
-    gone."""
+    for an hour are ignored (but not in a spool, which cannot know), and so are configurations of this host whose file
+    is gone."""
     foreign = [one for one in waited_for if one not in own.channels]
     if not foreign:
         return []
@@ -91,12 +92,12 @@ def removed(
 
 
 def _is_other_configuration(one: ConfiguredChannels, own: ConfiguredChannels) -> bool:
-    """Whether it is another configuration that is used on this host."""
+    """Whether this is another configuration that is used on this host."""
     return one.host == own.host and one.source != own.source and os.path.exists(one.source)
 
 
 def _used_since(db: Database, channel: str, since: float) -> bool:
-    """Whether something has been put into the outbox for a channel, or was tried on it, since then."""
+    """Whether anything was put into the outbox for a channel, or tried on it, since then."""
     return bool(
         db.rows(
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' AND channel = ?"
@@ -108,7 +109,8 @@ def _used_since(db: Database, channel: str, since: float) -> bool:
 
 
 def stranded(db: Database, channel: str, now: float) -> list[Stranded]:
-    """What waits for a channel and has no lease, oldest first; call it inside the transaction that moves it."""
+    """The notifications that wait for a channel and have no lease, oldest first. Call it in the transaction that moves
+    them."""
     lock = "FOR UPDATE OF o SKIP LOCKED" if db.dialect == "postgres" else ""
     rows = db.rows(
         "SELECT o.id, o.alert_id, a.alert_type, a.severity, a.component FROM heartbeat_outbox o"
@@ -121,7 +123,7 @@ def stranded(db: Database, channel: str, now: float) -> list[Stranded]:
 
 
 def not_notified(db: Database, alert_id: str, channels: Iterable[str]) -> list[str]:
-    """Of these channels, those that have neither an alert nor its end, sent or waiting."""
+    """Of these channels, those that have neither this alert nor the end of its incident, sent or waiting."""
     knows = {row[0] for row in db.rows("SELECT channel FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))}
     knows |= alerts.channels_notified_of_end(db, alert_id)
     return [one for one in channels if one not in knows]
@@ -138,8 +140,8 @@ def mark_handed_over(db: Database, ids: list[str], now: float) -> None:
 
 
 def unconfigured(db: Database, own: Collection[str], since: float) -> list[tuple[str, str, int]]:
-    """The channels that are not among these and had messages: which one, `waiting` or `handed_over` since then, and how
-    many."""
+    """The channels that are not among `own` and have messages: which one, `waiting` or `handed_over` since then, and
+    how many."""
     names = list(own)
     rows = db.rows(
         "SELECT channel, state, count(*) FROM heartbeat_outbox WHERE (state = 'waiting' OR (state = 'handed_over'"

@@ -15,8 +15,8 @@ FARTHEST_TRIES = 90_000.0, 3_600.0
 
 
 class Notification(NamedTuple):
-    """One alert on one channel: a row of the outbox, as claimed for sending. `attempts` have failed so far, the first at
-    `failing_since` (epoch seconds); `remark` is added to its message."""
+    """One alert on one channel: a row of the outbox, as claimed for sending. `attempts` have failed so far, the first
+    at `failing_since` (epoch seconds); `remark` is added to its message."""
 
     id: str
     alert: Alert
@@ -36,8 +36,8 @@ class Batch(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `delayed` whether it has waited
-    for the end of quiet hours, `failed` the most failed tries of any row that waits for the channel."""
+    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `delayed` whether it has
+    waited for the end of quiet hours, `failed` the most failed tries of any row that waits for the channel."""
 
     id: str
     channel: str
@@ -199,7 +199,8 @@ def _load(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tuple
 
 
 def channels_with_waiting(db: Database) -> list[tuple[str, str | None]]:
-    """The channels that something waits for, each with an owner of leases on it (None: there are rows without a lease)."""
+    """The channels that something waits for, each with an owner of leases on it (None: there are rows without a
+    lease)."""
     return [
         (channel, owner)
         for channel, owner in db.rows(

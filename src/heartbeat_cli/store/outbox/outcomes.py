@@ -1,4 +1,4 @@
-"""How a try to send went, written: what becomes of the notifications, the try itself, and who takes over."""
+"""Saves how a try to send went: the new state of the notifications, the try itself, and which channel takes over."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from heartbeat_cli.store.sql.text import storable
 
 
 class Outcome(NamedTuple):
-    """How one try to send a parcel went, ready to be written. `fallbacks` are the channels that may take over, nearest
-    first, with `remark` added; `printers` get it besides, because perhaps nobody reads what they print. `pause` is
-    until when the channel wants no message at all."""
+    """The outcome of one try to send a batch. `fallbacks` are the channels that may take over, nearest first, with
+    `remark` added; `printers` get it as well, because perhaps nobody reads what they print. `pause` is until when the
+    channel wants no message (epoch seconds), `took` how long the try took (seconds)."""
 
     at: float
     observer: str
@@ -28,8 +28,8 @@ class Outcome(NamedTuple):
 
 
 def save(db: Database, parcel: Batch, outcome: Outcome) -> None:
-    """Write how a try went: the new state of the notifications, the try itself, and which channel takes over. A
-    second call changes nothing."""
+    """Save an outcome: the new state of the notifications, the try itself, and which channel takes over. Saving it
+    again changes nothing."""
     with db.transaction():
         _save_sends(db, parcel, outcome)
         if outcome.pause is not None:
@@ -41,7 +41,7 @@ def save(db: Database, parcel: Batch, outcome: Outcome) -> None:
 
 
 def save_all(db: Database, ended: Sequence[tuple[Batch, Outcome]]) -> None:
-    """Write how several tries went, all or none."""
+    """Save several outcomes in one transaction."""
     with db.transaction():
         for parcel, outcome in ended:
             save(db, parcel, outcome)
@@ -87,8 +87,9 @@ def _storable_or_none(text: str | None) -> str | None:
 
 
 def _hand_over(db: Database, parcel: Batch, outcome: Outcome) -> None:
-    """Each notification to the first of the fallbacks that can have it, together with what waits behind it, so that who
-    hears of a beginning hears of the end. One that nobody can have goes on as it would without fallbacks."""
+    """Hand each notification over to the first of the fallbacks that can have it, together with what waits behind it,
+    so that whoever gets the beginning of an incident gets its end. One that no fallback can have is treated as if there
+    were none."""
     ids = {one.id: (one.alert.id, one.remark) for one in parcel.notifications}
     if incidents := [one.alert.incident for one in parcel.notifications if one.alert.incident]:
         behind = db.rows(
@@ -109,8 +110,8 @@ def _hand_over(db: Database, parcel: Batch, outcome: Outcome) -> None:
 
 
 def _hand_to_fallback(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:
-    """Whether a fallback has the alert, or is given it now. One that hears of its incident's end already, maybe at this
-    very moment, is not told after that of what went before."""
+    """Hand an alert over to a fallback. Returns whether one has it now, or had it already. A channel that was notified
+    of the incident's end, or is just being notified, gets nothing of what was before it."""
     rows = db.rows("SELECT channel, state FROM heartbeat_outbox WHERE alert_id = ?", (alert_id,))
     states: dict[str, str] = dict(rows)
     ends = alerts.channels_notified_of_end(db, alert_id)

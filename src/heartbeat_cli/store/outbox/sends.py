@@ -1,4 +1,4 @@
-"""What was tried: every send, and the channels that take nothing just now."""
+"""Every try to send, and the channels that do not take messages at present."""
 
 from collections.abc import Iterable
 
@@ -9,13 +9,13 @@ _TROUBLE_SECONDS = 30 * 86_400.0  # seconds for which a channel's trouble is loo
 
 
 def attempts_since(db: Database, channel: str, since: float) -> list[float]:
-    """When messages were tried on a channel."""
+    """When messages were sent, or tried, on a channel since a moment (epoch seconds)."""
     sql = "SELECT DISTINCT batch, at FROM heartbeat_sends WHERE channel = ? AND at > to_timestamp(?) AND took_us > 0"
     return [row[1] for row in db.rows(sql, (channel, since))]
 
 
 def sends_of(db: Database, alert_ids: Iterable[str]) -> list[Send]:
-    """Every try to tell these alerts, in order."""
+    """Every try to send these alerts, in order."""
     ids = list(alert_ids)
     if not ids:
         return []
@@ -28,7 +28,7 @@ def sends_of(db: Database, alert_ids: Iterable[str]) -> list[Send]:
 
 
 def channel_troubles(db: Database, now: float) -> list[Trouble]:
-    """The channels whose last try failed: since when they take nothing, and why."""
+    """The channels whose last try failed: since when, why, and how much waits."""
     rows = db.rows(
         "WITH last AS (SELECT channel, max(key) AS newest,"
         " max(CASE WHEN outcome IN ('sent', 'printed') THEN key ELSE 0 END) AS good"

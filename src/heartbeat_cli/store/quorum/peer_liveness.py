@@ -1,8 +1,7 @@
-"""How each host of a store has last seen the others: by that it knows which of them are silent, whatever their clocks
-say.
+"""How each host of a store has last seen the others. It decides which of them are silent, whatever their clocks say.
 
-A host is silent when the start of its last pass has stood still for so long by our own clock, and we were looking all
-that time.
+A host is silent when the start of its last pass has not changed for long enough by our own clock, while we were
+checking.
 """
 
 import json
@@ -17,8 +16,8 @@ _SETTING = "sights/"  # and the observer, among the settings: when it looked at 
 
 
 class LastSeen(NamedTuple):
-    """The start of a host's last pass by its clock, since when that has stood still by ours, and the incident that was
-    made of it."""
+    """The start of a host's last pass by its clock, since when it has not changed by ours (epoch seconds), and the
+    incident that was made of it."""
 
     started: float
     since: float
@@ -26,7 +25,7 @@ class LastSeen(NamedTuple):
 
 
 def read(db: Database, observer: str) -> tuple[float, dict[str, LastSeen]]:
-    """When this host looked at the others last (epoch seconds; 0: never), and each of them."""
+    """When this host last looked at the others (epoch seconds; 0: never), and what it saw of each."""
     at, found = json.loads(preferences.get(db, _SETTING + observer) or "[0, {}]")
     return at, {host: LastSeen(*one) for host, one in found.items()}
 
@@ -36,13 +35,13 @@ def save(db: Database, observer: str, at: float, found: Mapping[str, LastSeen]) 
 
 
 def was_watching(own: Watch | None, at: float, now: float) -> bool:
-    """Whether this host has been looking at the others from its last look on: as often as it makes passes."""
+    """Whether this host has been watching the others since `at`, by making passes as often as it should."""
     return own is not None and 0 <= now - at <= silent_after(own.every)
 
 
 def silent(db: Database, observer: str, watches: Mapping[str, Watch], now: float) -> dict[str, float]:
-    """The hosts that are silent as of now, and since when (epoch seconds): as this one has seen it while it looks
-    itself, else by their clocks."""
+    """The hosts that are silent, and since when (epoch seconds): by this host's own observation while it is watching,
+    else by their clocks."""
     at, found = read(db, observer)
     ours = was_watching(watches.get(observer), at, now)
     since = {host: _silent_since(watch, found.get(host) if ours else None, now) for host, watch in watches.items()}

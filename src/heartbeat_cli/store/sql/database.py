@@ -1,9 +1,9 @@
 """One small interface over PostgreSQL and SQLite: the same SQL, the same times, the same errors.
 
 SQL is written once. Its values are `?` with a sequence, or, where there are many, `:name` with a mapping; here both are
-handed over as each driver wants them. `dialects.render` words what the two databases do not have in common. Times are seconds since the epoch in Python, `timestamptz` in PostgreSQL and
-REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is taught as the identity.
-Statements never hold a literal `?` or `%`.
+handed over as each driver wants them. `dialects.render` words what the two databases do not have in common. Times are
+seconds since the epoch in Python, `timestamptz` in PostgreSQL and REAL in SQLite; a statement passes one as
+`to_timestamp(?)`, which SQLite is taught as the identity. Statements never hold a literal `?` or `%`.
 """
 
 import math
@@ -78,8 +78,8 @@ class Database:
             raise DatabaseError(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
     def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
-        """Run `select` and `rest` as one statement and return its rows. If there are any, `clock_ahead` is measured in the
-        same round trip."""
+        """Run `select` and `rest` as one statement and return its rows. If there are any, `clock_ahead` is measured in
+        the same round trip."""
         return self.rows(f"{select} {rest}", params)
 
     def rows_with_lock(self, lock: int, sql: str, params: Params = ()) -> list[Row]:

@@ -1,5 +1,5 @@
-"""Which store this is: a random id, made once and kept in its settings. Files of the state folder bear it, so that what
-was kept for one store is never taken into another."""
+"""The identity of a store: a random id, made once and kept in its settings. Files of the state folder bear it, so that
+what was recorded for one store is never written into another."""
 
 import os
 
@@ -20,9 +20,8 @@ _INSERT = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLIC
 
 
 def version(db: Database, observer: str) -> int:
-    """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity, how far the
-    observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watch_json` and
-    `db.clock_ahead`."""
+    """The version of the tables, 0 where there are none. It is read at every opening, and in the same round trip
+    `db.identity`, `db.watch_json` (of this observer) and `db.clock_ahead`."""
     rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
@@ -31,7 +30,7 @@ def version(db: Database, observer: str) -> int:
 
 
 def create(db: Database, observer: str) -> None:
-    """Give the store an identity unless it has one: of several first starts the second one finds that of the first."""
+    """Give the store an identity unless it has one: of several first starts at once the first one's is used."""
     with db.transaction():
         if db.run(_INSERT, (_NAME, os.urandom(8).hex())) and db.rows("SELECT 1 FROM heartbeat_pass_rows LIMIT 1"):
             db.run(_INSERT, (_LATE, "1"))
@@ -39,8 +38,8 @@ def create(db: Database, observer: str) -> None:
 
 
 def restore(db: Database, earlier: str) -> bool:
-    """Give a store back the identity that it had: it was restored from a backup that is older than identities, as its
-    being given one late shows. False where that is not so. Call it in a transaction."""
+    """Give a store its earlier identity back, after it was restored from a backup that is older than identities; that
+    it was given one late shows it. Returns False where that is not so. Call it in a transaction."""
     if not db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_LATE,)):
         return False
     db.run("UPDATE heartbeat_settings SET value = ? WHERE name = ?", (earlier, _NAME))
@@ -49,8 +48,8 @@ def restore(db: Database, earlier: str) -> bool:
 
 
 def succeeds(db: Database, earlier: str) -> bool:
-    """Whether this store replaces the one with the identity `earlier`: it is new and holds no pass yet, or a host has
-    noted the succession before."""
+    """Whether this store replaces the one with the identity `earlier`: it is new and has no pass yet, or a host has
+    saved the succession before."""
     rows = db.rows(
         "SELECT NOT EXISTS (SELECT 1 FROM heartbeat_pass_rows)"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)",
@@ -60,5 +59,5 @@ def succeeds(db: Database, earlier: str) -> bool:
 
 
 def save_succession(db: Database, earlier: str) -> None:
-    """Note for the other hosts of this store that it replaces another one."""
+    """Tell the other hosts of this store that it replaces another one."""
     db.run(_INSERT, (_SUCCEEDS + earlier, "1"))

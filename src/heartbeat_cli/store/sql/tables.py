@@ -1,4 +1,5 @@
-"""The tables that are copied between stores (mirror, spool, replay): their keys, columns, and which columns are times."""
+"""The tables that are copied between stores (mirror, spool, replay): their keys, columns, and which columns are
+times."""
 
 from typing import NamedTuple
 

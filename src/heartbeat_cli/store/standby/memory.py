@@ -1,8 +1,8 @@
-"""The folder in memory that a spool lives in when the disk itself is the trouble.
+"""The folder in memory where a spool lives when the disk itself fails.
 
 Everybody may write to `/dev/shm`, so any user can take the name of our folder there; once it is ours, nobody else can
-remove or rename it. Only a folder that is this user's alone is used. Where another user has taken the name, ours gets
-a random end, which cannot be taken beforehand.
+remove or rename it. Only a folder that is this user's alone is used. Where another user has taken the name, ours gets a
+random suffix, which cannot be taken in advance.
 """
 
 import os
@@ -30,7 +30,7 @@ def folder(of: Path) -> Path:
 
 
 def is_ours(folder: Path) -> bool:
-    """A spool holds what components said: its folder must be this user's alone (nobody else may plant a file there)."""
+    """Whether a folder belongs to this user and nobody else may write to it: a spool has what components said."""
     try:
         found = os.lstat(folder)
     except OSError:

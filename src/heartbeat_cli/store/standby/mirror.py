@@ -1,9 +1,9 @@
-"""A small local copy of what the next pass needs, refreshed by every good pass: the seed of the spool.
+"""The mirror: a small local copy of what the next pass needs, refreshed by every good pass. A spool starts from it.
 
-States, open incidents and their attempts, alerts and notifications that are not done with, last looks, beats, silences
-and settings, as one JSON file. It holds no history, so its size follows the number of components, not their age.
-Its first line, the head, says which store it was copied from and how far that had come: every pass reads that much, to
-notice a store that is another one, or that went back in time.
+It has states, open incidents and their attempts, alerts and notifications that are not done with, last checks, beats,
+silences and settings, as one JSON file. It has no history, so its size depends on the number of components, not on
+their age. Its first line, the head, says which store it was copied from and how far that had come. Every pass reads the
+head, to notice a store that is another one, or that has lost records.
 """
 
 import json
@@ -39,8 +39,8 @@ _Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and th
 
 
 class Head(NamedTuple):
-    """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far
-    that one's passes had come (as `gaps` stores it), and, of a SQLite store, the `mark` of what it held."""
+    """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far the
+    passes of that observer had come (as `gaps` stores it), and, of a SQLite store, the fingerprint of its content."""
 
     store: str
     observer: str
@@ -48,7 +48,7 @@ class Head(NamedTuple):
     mark: str = ""
 
     def agrees(self, db: Database, observer: str) -> bool:
-        """Whether this is the mirror of that store, which knows at least as much, for this observer."""
+        """Whether this is the mirror of that store, for this observer, and the store has at least as many records."""
         if (self.store, self.observer) != (db.identity, observer):
             return False
         known, found = (json.loads(text)[0] if text else 0.0 for text in (self.watched, db.watch_json))
@@ -90,13 +90,14 @@ _ANYTHING_TO_NOTIFY = (
 
 
 def _select_each(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
-    """What is always wanted, and whether there is something to tell."""
+    """The tables that are always copied, and whether there is anything to notify people of."""
     found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
     return found, bool(db.rows(_ANYTHING_TO_NOTIFY))
 
 
 def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
-    """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
+    """The same from PostgreSQL in one round trip. It is not used for SQLite, whose JSON has too few digits for
+    times."""
     chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
     packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
@@ -121,8 +122,9 @@ _FINGERPRINT = (
 
 
 def fingerprint(db: Database, observer: str) -> tuple[str, str | None]:
-    """What tells whether a SQLite store is to be copied anew, and how far the observer's passes have come. The mark
-    changes when something began, ended, was told or was done; of a quiet pass, and most are, there is no copy."""
+    """Returns what tells whether a SQLite store must be copied again, and how far the observer's passes have come. The
+    fingerprint changes when something began, ended, was notified or was done. Most passes change nothing, and make no
+    copy."""
     *seen, watched = db.rows(_FINGERPRINT, (WATCHED + observer,))[0]
     return f"{crc32(json.dumps(seen).encode()):08x}", watched
 
@@ -134,7 +136,7 @@ def head_of(db: Database, observer: str, copy: Snapshot, mark: str = "") -> Head
 
 
 def save_progress(path: Path, watched: str | None) -> None:
-    """Remember beside the mirror how far the passes have come since it was copied. Raises OSError."""
+    """Note in a file beside the mirror how far the passes have come since it was copied. Raises OSError."""
     if watched is not None:
         beside = path.with_name(_PROGRESS_FILE)
         try:
@@ -163,8 +165,8 @@ def _newest_progress(path: Path, watched: str | None) -> str | None:
 def refresh(
     path: Path, db: Database, observer: str, now: float, known: Head | None, copy: Snapshot | None = None
 ) -> Head:
-    """Bring the mirror up to the store; `known` is the head that it has, `copy` a snapshot that was made already.
-    Returns its new head. Raises OSError or StoreError when that cannot be done."""
+    """Bring the mirror up to date. `known` is its current head, `copy` a snapshot that was made already. Returns the
+    new head. Raises OSError or StoreError when that cannot be done."""
     seen = ""
     if db.dialect == "sqlite":
         seen, watched = fingerprint(db, observer)
@@ -178,14 +180,14 @@ def refresh(
 
 
 def write(path: Path, copy: Snapshot, head: Head) -> None:
-    """Keep a snapshot; raises OSError when the file cannot be written."""
+    """Write a snapshot. Raises OSError when the file cannot be written."""
     text, about = encode(copy), json.dumps(head, ensure_ascii=False)
     write_own(path, f"{_checksum(text)} {crc32(about.encode()):08x} {about}\n{text}")
 
 
 def head(path: Path) -> Head | None:
-    """Of which store the mirror is, without reading all of it; None where there is none, or an earlier version wrote
-    it, or it is damaged."""
+    """The head of the mirror, without reading the rest; None where there is no mirror, an earlier version wrote it, or
+    it is damaged."""
     with suppress(OSError, ValueError):
         line = read_own(path, _MAX_BYTES, _MAX_HEAD_BYTES).partition(b"\n")[0].decode()
         _, sum_, about = line.split(" ", 2)
@@ -196,8 +198,8 @@ def head(path: Path) -> Head | None:
 
 
 def swap(path: Path, old: str, new: str) -> Head | None:
-    """Put the mirror of the store `old` aside and take that of the store `new`, if it was put aside before; its head.
-    Raises nothing: a mirror that cannot be moved is overwritten by the next one."""
+    """Put the mirror of the store `old` aside, and take that of the store `new` if it was put aside before. Returns its
+    head. A mirror that cannot be moved is overwritten by the next one."""
     with suppress(OSError):
         path.replace(path.with_name(f"mirror-of-{old}.json"))
     with suppress(OSError):
@@ -207,8 +209,8 @@ def swap(path: Path, old: str, new: str) -> Head | None:
 
 
 def read(path: Path) -> Snapshot:
-    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables (then the spool
-    starts from nothing, and what the store knows comes in when the spool is judged there)."""
+    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables. Then the spool
+    starts empty, and detection in the store adds what the store knows."""
     try:
         line, _, text = read_own(path, _MAX_BYTES).decode().partition("\n")
     except (OSError, ValueError):
@@ -234,6 +236,6 @@ def fill(db: Database, copy: Snapshot) -> None:
 
 
 def _checksum(text: str) -> str:
-    """What a power cut, an editor, or an upgrade that changes the tables breaks."""
+    """Changes with the text, and with the tables and columns of this version."""
     shape = "".join(f"{table.name}({','.join(table.columns)})" for table in tables.ALL)
     return f"{crc32(shape.encode()):08x}{crc32(text.encode()):08x}"

@@ -1,8 +1,8 @@
 """Brings a store that has fewer records than this host's mirror up to the mirror: one that was restored from a backup,
-or a new one in the place of another.
+or a new one that replaces another.
 
 So no fault is reported or ended twice, and no recovery step is taken beyond its budget. The heartbeats between the
-backup and the mirror are lost and count as not checked. Everything here runs in one transaction with its alert.
+backup and the mirror are lost, and count as not checked. Everything here runs in one transaction with its alert.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def _shares_a_component(db: Database, copy: Snapshot) -> bool:
 
 
 def is_behind(db: Database, head: Head) -> bool:
-    """Whether the store, which is the mirror's own, lacks the last pass that the mirror knows of."""
+    """Whether the store, which is the mirror's own, does not have the last pass that the mirror knows of."""
     known = gaps.parse_watch(head.watched)
     if known is None or head.agrees(db, head.observer):
         return False
@@ -110,8 +110,8 @@ def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, replaced: bo
 
 
 def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:
-    """The settings that the store is to have: the farther watch of each observer, and nothing that is true of the rows
-    of the other store only."""
+    """The settings that are copied: the later watch of each observer, and nothing that is true only of the rows of the
+    other store."""
     there: dict[str, str] = dict(db.rows("SELECT name, value FROM heartbeat_settings"))
     found = []
     for name, value in [*rows, *([(WATCHED + head.observer, head.watched)] if head.watched else [])]:

@@ -1,10 +1,10 @@
-"""The local store while the configured one is away: the same tables in SQLite, seeded from the mirror, replayed later.
+"""The spool: a local SQLite store that is used while the configured one does not answer, and replayed into it later.
 
-A spool is one file. Its tables, seed, and the row that says since when and why are made in one transaction. Its replay
-can be repeated: passes are keyed by their id, of the other rows only those travel that differ from the seed, and the
-states do not travel at all. The replayed passes wait to be judged in the store as every other pass does, so what the
-counters come to is what they would have come to without the outage, however old the seed was. The spool is thrown away
-after that; killed at any moment before, the next run does it again.
+A spool is one file. Its tables, the copy that it starts with, and the row that says since when and why, are written in
+one transaction. A replay can be repeated: passes are identified by their id, of the other rows only those are copied
+that differ from the start, and states are not copied at all. The replayed passes wait for detection in the store like
+all others, so that the counters become what they would have been without the outage, however old the copy was. Then the
+spool is deleted; when the process is killed before that, the next run does it again.
 """
 
 import os
@@ -41,7 +41,7 @@ _ASIDE_PREFIX = "spool-of-"  # how the file of another store's spool begins
 
 
 def folders(folder: Path) -> tuple[Path, Path]:
-    """Where a spool may live: the folder for the store, and memory for when the disk itself is the trouble."""
+    """Where a spool may be: the folder for the store, and memory for when the disk itself fails."""
     return folder, memory.folder(folder)
 
 
@@ -53,7 +53,8 @@ def existing(folder: Path) -> list[Path]:
 
 
 def aside(folder: Path, since: float = 0.0) -> list[Path]:
-    """The spools that were put aside because they belong to another store, since a moment; oldest first."""
+    """The spools that were put aside because they are of another store, since a moment (epoch seconds); oldest
+    first."""
     try:
         names = [name for name in os.listdir(folder) if name.startswith(_ASIDE_PREFIX) and name.endswith(".db")]
     except OSError:
@@ -63,7 +64,7 @@ def aside(folder: Path, since: float = 0.0) -> list[Path]:
 
 
 def identity_of_aside(aside: Path) -> str:
-    """The identity of the store for which a spool was put aside."""
+    """The identity of the store of a spool that was put aside."""
     return aside.name.removeprefix(_ASIDE_PREFIX).rpartition("-")[0]
 
 
@@ -75,8 +76,8 @@ def store_identity(spool: Database) -> str:
 def begin(
     path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, timeout: float, store: str = ""
 ) -> Database:
-    """Open the spool at `path`, making and seeding it where it is new, for the store with the identity `store` (''
-    where that is not known). Raises StoreError when that cannot be done."""
+    """Open the spool at `path`, and make and fill it where it is new, for the store with the identity `store` ('' where
+    that is not known). Raises StoreError when that cannot be done."""
     trusted.make_folder(path.parent)
     if path.parent.parent == memory.MEMORY and not memory.is_ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
@@ -108,14 +109,14 @@ def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> N
 
 
 def current_outage(spool: Database) -> Degraded | None:
-    """Since when and why the spool stands in for the store; None while it has not been made whole."""
+    """Since when and why the spool is used; None while it is not complete."""
     rows = spool.rows("SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE ended IS NULL")
     return Degraded(*rows[0]) if rows else None
 
 
 def covered_time(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
-    """The time that the spool stood in for the store, which ends now. Where the clock was wrong when it began, it began
-    after the last pass that the store is known to have."""
+    """The time in which the spool was used, which ends now. Where the clock was wrong when it began, it began after the
+    last pass that the store is known to have."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     texts = dict(seed.get(tables.SETTINGS.name, ()))
     watch = gaps.parse_watch(texts.get(WATCHED + observer))
@@ -129,7 +130,7 @@ def covered_time(spool: Database, since: Degraded, observer: str, now: float) ->
 
 
 def discard(path: Path) -> None:
-    """Throw a replayed spool away. Its name goes first, so that a kill leaves no half of it looking whole."""
+    """Delete a replayed spool. It is renamed first, so that a kill leaves no part of it that looks complete."""
     gone = path.with_name("spool-done.db")
     path.replace(gone)
     for name in (f"{path}-wal", f"{path}-shm", str(gone)):
@@ -137,8 +138,8 @@ def discard(path: Path) -> None:
 
 
 def put_aside(path: Path, now: float, store: str | None = None) -> Path:
-    """Out of the way, but not deleted, with what belongs to it, under a name that says that it cannot be read, or for
-    which store it is; the new name."""
+    """Move a spool out of the way, with its side files, under a name that says that it cannot be read, or of which
+    store it is. Returns the new path."""
     name = (
         f"spool-unreadable-{round(now * 1000)}.db"
         if store is None
@@ -157,9 +158,9 @@ def passes_kept(spool: Database) -> int:
 
 
 def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:
-    """Put everything the spool holds into the store, part by part, each in a transaction; after each part the store
-    is to judge what has come. Twice is once. Where the store has gone on without the spool, which could not be read for
-    a while, its passes are kept and not judged: they are old, and what they would say is over."""
+    """Copy everything from the spool into the store, part by part, each in a transaction; after each part the store is
+    to run detection. Replaying twice changes nothing. Where the store has gone on without the spool, which could not be
+    read for a while, its passes are stored without detection: they are old, and what they would say is over."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     late = _is_late(spool, db, observer, seed, now)
     with db.transaction():
@@ -180,7 +181,7 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
 
 
 def finish(spool: Database, db: Database, covered: Degraded) -> None:
-    """After the last part has been judged: what people noted on incidents, and the time that the spool covered."""
+    """After detection of the last part: save the acknowledgements of incidents, and the time that the spool covered."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     place = tables.INCIDENTS.columns.index
     with db.transaction():
@@ -201,7 +202,7 @@ def save_degraded(db: Database, one: Degraded) -> None:
 
 
 def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
-    """The degraded times that touch a span, oldest first."""
+    """The degraded times that overlap a span, oldest first."""
     rows = db.rows(
         "SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE started < to_timestamp(?)"
         " AND (ended IS NULL OR ended >= to_timestamp(?)) ORDER BY started, id",
@@ -211,20 +212,22 @@ def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
 
 
 def _changed(table: tables.PortableTable, spool: Database, seed: mirror.Snapshot) -> list[Row]:
-    """The rows that the outage made or changed: what others did to the rest in the store meanwhile stays."""
+    """The rows that the outage has made or changed. The rest stays as others have left it in the store."""
     old = set(seed.get(table.name, []))
     rows = [row for row in table.select(spool) if row not in old]
     return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_DETECTION_SETTINGS, LOCAL))]
 
 
 def _by_store_clock(beats: list[Row], ahead: float) -> list[Row]:
-    """Beats bear the time of their arrival at the spool, by this host's clock: here it is by the store's."""
+    """Beats have the time of their arrival at the spool, by this host's clock; returns them with that by the
+    store's."""
     place = tables.BEATS.columns.index("at")
     return [(*row[:place], row[place] + ahead, *row[place + 1 :]) for row in beats]
 
 
 def _new_components(spool: Database, db: Database) -> list[Row]:
-    """Components the store has not met: the others keep their row, and with it the key that heartbeats refer to."""
+    """The components that the store does not have yet. The others keep their row, and with it the key that heartbeats
+    refer to."""
     known = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
@@ -246,7 +249,7 @@ def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot
 def _replay_passes(
     spool: Database, db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
 ) -> None:
-    """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
+    """Copy passes with their heartbeats and metrics, oldest first, but not those that the store has already."""
     theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
     ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
@@ -269,8 +272,8 @@ def _replay_passes(
 def _insert_passes(
     db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
 ) -> dict[int, tuple[int, float]]:
-    """The passes that the store does not have yet: their key here, to their key there and their start. All are this
-    observer's to judge, those too that it made under another name."""
+    """Insert the passes that the store does not have yet. Returns, by their key in the spool, their key in the store
+    and their start. Detection of this observer consumes them all, also those that it made under another name."""
     observers = observer_keys(db, [observer, *(name for _, name, _ in passes)])
     rows = [(key, one._replace(observer=observers[name])) for key, name, one in passes]
     new = insert(db, [one for _, one in rows], observers[observer], judged=late)

@@ -22,7 +22,7 @@ _CONFIG_PATH_FILE = "config"  # the file in a configuration's folder that names 
 
 def take_over(config: Config) -> None:
     """Move what belongs to this configuration into its folder: what an earlier version left, and, where the folder for
-    the store is new, that of a configuration file that is gone. Raises Busy while a run of that one goes on."""
+    the store is new, that of a configuration file that is gone. Raises Busy while a run with that one goes on."""
     folder = places.store_folder(config)
     if not folder.is_dir():
         _make_folder(config, folder)
@@ -33,16 +33,16 @@ def take_over(config: Config) -> None:
 
 
 def strangers(config: Config) -> list[Path]:
-    """Spools in the state folder that no run will take into its store: what an earlier version left that is not this
-    configuration's, and those of configuration files that are gone."""
+    """Spools in the state folder that no run will replay: those of an earlier version that are not of this
+    configuration, and those of configuration files that are gone."""
     theirs = (one for folder in _orphaned_folders(config) for one in folder.glob(f"*/{spool.NAME}"))
     return [one for one in (config.state_dir / spool.NAME, *theirs) if one.exists()]
 
 
 def _make_folder(config: Config, folder: Path) -> None:
-    """Make the folder for the store; where another configuration file that is gone had one for it, that is moved here
-    with all that is in it. The built-in configuration takes nothing: it may stand in for a file that is away for a
-    moment only."""
+    """Make the folder for the store; where a configuration file that is gone had one for it, that is moved here with
+    all that is in it. The built-in configuration takes nothing, because it may be in use only while a file is away for
+    a moment."""
     with suppress(OSError):
         trusted.make_folder(folder.parent)
         if config.source != places.BUILT_IN:
@@ -96,8 +96,7 @@ def _old_spool(config: Config, folder: Path) -> None:
 
 
 def _is_for_this_store(config: Config, path: Path) -> bool:
-    """Whether an earlier version's spool is for this store. What it has not yet written into its file is written, so
-    that the file can be moved alone."""
+    """Whether an earlier version's spool is for this store. It is checkpointed, so that its file can be moved alone."""
     try:
         db = SQLite(path, config.heartbeat.store_timeout)
     except StoreError:

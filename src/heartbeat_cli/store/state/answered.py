@@ -14,7 +14,8 @@ _NAME = "answers/"  # and the observer, among the settings: by incident, the las
 
 def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:
     """Count that the components of these incidents have just answered; `checked` is when each failed its last regular
-    check (epoch seconds). Returns the count by incident. Only the open `incidents` are kept."""
+    check (epoch seconds). Returns the count by incident. Counts of incidents that are not among the open `incidents`
+    are deleted."""
     with db.transaction():
         known = json.loads(preferences.get(db, _NAME + observer) or "{}")
         found = {id_: one for id_, one in known.items() if id_ in incidents}

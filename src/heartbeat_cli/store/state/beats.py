@@ -1,4 +1,4 @@
-"""Signs of life that components report themselves (`heartbeat beat`)."""
+"""Beats: signs of life that components report themselves (`heartbeat beat`)."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ class Beat(NamedTuple):
 
 
 def add(db: Database, beat: Beat) -> None:
-    """Keep a beat and forget those that no look will ask for again."""
+    """Save a beat, and delete those that no check needs any more."""
     beat = beat._replace(message=storable(beat.message), rid=storable(beat.rid))
     with db.transaction():
         db.run(
@@ -36,7 +36,7 @@ def add(db: Database, beat: Beat) -> None:
 
 
 def recent(db: Database, component: str) -> dict[str, Any]:
-    """What a push monitor wants in its look's memory: the last beats, oldest first, and when it was first seen."""
+    """What a push monitor is given as memory: the last beats, oldest first, and when the component was registered."""
     rows = db.rows(
         "SELECT at, event, exit_code, message, rid FROM heartbeat_beats WHERE component = ? ORDER BY key DESC LIMIT ?",
         (component, MAX_BEATS),
