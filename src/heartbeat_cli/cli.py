@@ -37,8 +37,8 @@ def main(args: list[str] | None = None) -> NoReturn:
             if stream is not None:
                 stream.flush()
         except OSError:
-            _into_nowhere(number)
-    # All is said and closed. What Python does at its end (freeing every object, one by one) takes a sixth of a pass.
+            _discard(number)
+    # Everything is written and closed. Python's own exit, which frees every object, would take a sixth of a pass.
     os._exit(code)
 
 
@@ -65,21 +65,21 @@ def run(args: list[str] | None = None) -> int:
     try:
         return _invoke(sys.argv[1:] if args is None else args, app)
     except KeyboardInterrupt:
-        return _said(str(Stopped()), Stopped.exit_code)
+        return _print_error(str(Stopped()), Stopped.exit_code)
     except HeartbeatError as error:
-        return _said(str(error), error.exit_code, app.secrets)
+        return _print_error(str(error), error.exit_code, app.secrets)
     except (SystemExit, BrokenPipeError):
-        # Whoever read our output has gone; SystemExit is click's word for it. Nothing to say, and nobody to say it to.
-        _into_nowhere(1)
+        # The reader of our output has gone, which click turns into SystemExit. There is nobody to print to.
+        _discard(1)
         return _INTERNAL
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
-            _into_nowhere(1)
-            return _said(f"output cannot be written: {error.strerror}", _INTERNAL)
+            _discard(1)
+            return _print_error(f"output cannot be written: {error.strerror}", _INTERNAL)
         if os.environ.get("HEARTBEAT_DEBUG"):
             raise
         text = f"internal error: {type(error).__name__}: {error} (HEARTBEAT_DEBUG=1 shows where)"
-        return _said(text, _INTERNAL, app.secrets)
+        return _print_error(text, _INTERNAL, app.secrets)
 
 
 def _invoke(args: list[str], app: "App") -> int:
@@ -103,7 +103,7 @@ def _plain_run(args: list[str]) -> bool | None:
     return True if words in (["run", "-v"], ["run", "--verbose"]) else None
 
 
-def _said(text: str, code: int, secrets: Iterable[str] = ()) -> int:
+def _print_error(text: str, code: int, secrets: Iterable[str] = ()) -> int:
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
 
@@ -113,12 +113,12 @@ def _said(text: str, code: int, secrets: Iterable[str] = ()) -> int:
             sys.stderr.writelines(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
             sys.stderr.flush()
     except OSError:
-        _into_nowhere(2)  # the exit code has to say it all
+        _discard(2)  # the exit code has to say it all
     return code
 
 
-def _into_nowhere(number: int) -> None:
+def _discard(number: int) -> None:
     """Let what is still buffered for this stream go nowhere: Python would try to write it once more at the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)

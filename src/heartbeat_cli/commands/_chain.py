@@ -28,7 +28,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.system import lock
 
-    tell = print_remark if verbose else lambda text: None
+    log = print_remark if verbose else lambda text: None
     begun = time.monotonic()
     ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))
     done = ""
@@ -36,29 +36,29 @@ def whole_pass(app: App, verbose: bool) -> int:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
             if keeper.degraded is None and os.path.exists(places.config_folder(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
-            done = _chain(app, keeper, tell)
-        tell(f"done in {time.monotonic() - begun:.2f} s")
+            done = _chain(app, keeper, log)
+        log(f"done in {time.monotonic() - begun:.2f} s")
         if app.config.unresolved:
             raise ConfigError(list(app.config.unresolved))
     except lock.Busy as busy:
-        return _busy(app, busy, ping, tell)
+        return _busy(app, busy, ping, log)
     except Exception as error:
-        _end(app, ping, tell, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
+        _end(app, ping, log, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
         raise
-    _end(app, ping, tell, 0, done)
+    _end(app, ping, log, 0, done)
     return 0
 
 
-def _busy(app: App, busy: "Busy", ping: "Ping", tell: Log) -> int:
+def _busy(app: App, busy: "Busy", ping: "Ping", log: Log) -> int:
     """Another run is at work. That is an error only when it has been so for too long."""
     from heartbeat_cli.commands import _lock_held
 
     try:
         _lock_held.refuse_to_wait(app, busy)
     except HeartbeatError as error:
-        _end(app, ping, tell, error.exit_code, str(error))
+        _end(app, ping, log, error.exit_code, str(error))
         raise error from None
-    tell(str(busy))
+    log(str(busy))
     return 0
 
 
@@ -70,17 +70,17 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
     keeper.run(lambda db: lock_held.over(db, app.config, places.config_folder(app.config), app.now()), app.now())
 
 
-def _end(app: App, ping: "Ping", tell: Log, code: int, said: str) -> None:
+def _end(app: App, ping: "Ping", log: Log, code: int, said: str) -> None:
     """Send the ping of a run that has ended, after the lock was released: a slow receiver holds nobody up."""
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
 
     trouble = ping.end(code, bounded(redact(said.strip(), app.secrets)))
     if trouble is not None:
-        tell(f"ping: {trouble}")
+        log(f"ping: {trouble}")
 
 
-def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
+def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     """Make the pass, and return what it came to, in a few words."""
     from heartbeat_cli.commands._deliver import PassDelivery, line, summed_up
     from heartbeat_cli.passes.check import check
@@ -89,10 +89,10 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
 
     config, now = app.config, app.now
     seen = keeper.run(lambda db: check.see(db, config, now(), prepare=imports_for_faults(config)), now())
-    tell(f"checked {len(seen.readings)} of {len(config.components)} components")
+    log(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
-        with db.transaction():  # a pass that the store has taken is judged, or the spool would go on without it
+        with db.transaction():  # a pass in the store must be detected there, or the spool would go on without it
             check.keep(db, config, seen)
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
@@ -101,12 +101,12 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
         return found
 
     for one in keeper.run(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
     post = PassDelivery(app, keeper)
     post.go()
     faults = keeper.run(detect.in_fault, now())
-    if faults and _recover(app, keeper, tell):
+    if faults and _recover(app, keeper, log):
         keeper.refresh_mirror(now())
         post.go()
     keeper.run(lambda db: _draw(app, db), now())
@@ -114,8 +114,8 @@ def _chain(app: App, keeper: "Keeper", tell: Log) -> str:
         tidy.tidy(keeper.db, config, now())
         _remark_on_proxies(keeper, config, now())
     sent = post.end()  # from here on without the lock
-    for told in sent:
-        tell(line(told))
+    for notification in sent:
+        log(line(notification))
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
 
@@ -153,7 +153,7 @@ def _draw(app: App, db: "Database") -> None:
         _page.refresh(app, db, app.now())
 
 
-def _recover(app: App, keeper: "Keeper", tell: Log) -> bool:
+def _recover(app: App, keeper: "Keeper", log: Log) -> bool:
     """Run recovery. An attempt is recorded through the keeper, because the store may be what a step restarts. Returns
     whether anything was written: while something stays in fault, most passes have nothing to do."""
     from heartbeat_cli.commands._recover import line
@@ -166,5 +166,5 @@ def _recover(app: App, keeper: "Keeper", tell: Log) -> bool:
     before = keeper.db, keeper.db.rows_written
     steps = keeper.run(lambda db: recover.recover(db, app.config, keep=keep), app.now())
     for step in steps:
-        tell(line(step))
+        log(line(step))
     return before != (keeper.db, keeper.db.rows_written)

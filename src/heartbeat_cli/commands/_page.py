@@ -27,7 +27,7 @@ def refresh(app: App, db: "Database", now: float) -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.system import once
 
-    told = places.config_folder(app.config) / "dashboard.trouble"
+    reported = places.config_folder(app.config) / "dashboard.trouble"
     try:
         if _due(own, db, now):
             board = read_board(app, db, now)
@@ -36,9 +36,9 @@ def refresh(app: App, db: "Database", now: float) -> None:
             if own.file is not None:
                 write(app, own.file, render_page(app, board, now), now)
             with suppress(OSError):
-                once.is_over(told)
+                once.is_over(reported)
     except HeartbeatError as error:
-        if once.is_news(told, str(error), now):
+        if once.is_news(reported, str(error), now):
             print_remark(f"heartbeat: dashboard: {error}")
 
 
@@ -68,7 +68,7 @@ def _due(own: Any, db: "Database", now: float) -> bool:
         written = os.stat(target).st_mtime
     except OSError:
         return True
-    # A page from the future was written before the clock was set back: nobody knows how old it is.
+    # A page from the future was written before the clock was set back: its age is not known.
     return not written <= now < written + own.interval or board.changed(db, written)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _FORMS = ("text", "json", "html", "markdown", "csv")
-_PATIENCE = 1.0  # seconds without a word
+_PATIENCE = 1.0  # seconds until a person is told to wait
 _LAST = "last"
 _WEEK, _MONTH = "YYYY-Wnn, ", "YYYY-MM, "  # besides a day
 
@@ -229,14 +229,14 @@ def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
     alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
 
-    def keep(db: "Database") -> str | None:
+    def save(db: "Database") -> str | None:
         with db.transaction():
             for name in (id_, f"{id_}_again_{round(now)}") if again else (id_,):
                 if alerts.add(db, alert._replace(id=name), names, now):
                     return name
         return None
 
-    added = keeper.run(keep, now)
+    added = keeper.run(save, now)
     for one in deliver(app, keeper):
         if one.alert == added:
             print_remark(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
@@ -246,5 +246,5 @@ def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
         return
     left = [one for one in keeper.run(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
     print_remark(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
-    for kept in left:
-        print_remark(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")
+    for notification in left:
+        print_remark(f"{notification.channel}: waiting: {notification.last_error or 'not tried yet'}")

@@ -123,7 +123,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         now = app.now()
         known, last, incidents = states.states(db), passes.last_checks(db), states.open_incidents(db)
         together = peers.rounds(db, components.values())
-        tried, quiet = (
+        tried, silenced = (
             board.attempts_of_open_incidents(db) if incidents else {},
             board.silences_by_component(db, app.config, now),
         )
@@ -138,7 +138,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     for id_, one in components.items():
         incident = incidents.get(id_)
         steps = tried.get(incident.id, ()) if incident else ()
-        more = quiet.get(id_), together.get(id_), id_ in orphans
+        more = silenced.get(id_), together.get(id_), id_ in orphans
         row = rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more)
         found.append({**row, "reaches_person": _reaches_person(app, one)})
     return found

@@ -68,12 +68,12 @@ def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problem
             problems.add(f"{scope.where}.{key}", f"unknown key{suggestion(key, KEYS)}")
     mode = _mode(value.get("mode", "on"), f"{scope.where}.mode", problems)
     own = value.get("ladder")
-    rungs = _default_steps(default, scope, problems) if own is None else _own_steps(own, scope, problems)
+    steps = _default_steps(default, scope, problems) if own is None else _own_steps(own, scope, problems)
     plain = {key: value[key] for key in Keys._fields if key in value}
     keys: Keys = build(Keys, plain, scope.where, problems) or Keys()
     check_values(keys, scope.where, _LIMITS, problems)
     guard = _guard(value, keys, scope, problems)
-    return Plan(mode, rungs, guard, keys.startup_grace, keys.budget, keys.backoff)
+    return Plan(mode, steps, guard, keys.startup_grace, keys.budget, keys.backoff)
 
 
 def _mode(value: Any, where: str, problems: Problems) -> Mode:
@@ -85,9 +85,9 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
 
 
 def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
-    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
-    folder. Their types are right, as are those of the settings that fill them; what was filled in is judged."""
-    rungs = []
+    """The default steps of a kind, without those whose placeholder is unset, and without scripts when there is no
+    folder. Their types are right, as are those of the settings that fill them; the values are checked."""
+    steps = []
     for table in default:
         action = table["action"]
         if action == "script" and scope.scripts is None:
@@ -100,13 +100,13 @@ def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems:
         module = plugins.load("actions", action)
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
-        rungs.append(Rung(action, settings))
-    return tuple(rungs)
+        steps.append(Rung(action, settings))
+    return tuple(steps)
 
 
 @cache  # the same few for a thousand components
 def _parts(text: str) -> tuple[str, str, str]:
-    """A text of a default ladder around its one placeholder, and the name of that; of one without any it is all."""
+    """The text before the one placeholder of a text, its name, and the text after it."""
     match = _PLACEHOLDER.search(text)
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
@@ -117,20 +117,20 @@ def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
             f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {format_value(own)}"
         )
         return ()
-    rungs = [_own_rung(rung, f"{scope.where}.ladder[{n}]", scope, problems) for n, rung in enumerate(own)]
-    return tuple(rung for rung in rungs if rung is not None)
+    steps = [_own_step(step, f"{scope.where}.ladder[{n}]", scope, problems) for n, step in enumerate(own)]
+    return tuple(step for step in steps if step is not None)
 
 
-def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:
-    """A rung a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
+def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:
+    """A step a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
         return None
-    return _rung(_fill_id(table, scope.component), where, scope, problems)
+    return _step(_fill_id(table, scope.component), where, scope, problems)
 
 
-def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
-    """A rung of a ladder, its action known and its folder filled in."""
+def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
+    """A step of a ladder, its action checked and its folder filled in."""
     action = table["action"]
     if action not in plugins.kinds("actions"):
         known = suggestion(action, plugins.kinds("actions"))
@@ -145,7 +145,7 @@ def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems
 
 
 def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problems) -> Guard | None:
-    """The guard of the work in flight, None when nothing is asked and nothing told."""
+    """The guard of work in flight; None when neither `busy` nor `drain` is set."""
     for key in ("busy_wait", "busy_then"):
         if key in value and "busy" not in value:
             problems.add(f"{scope.where}.{key}", "means nothing without busy")

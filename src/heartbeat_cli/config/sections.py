@@ -21,20 +21,20 @@ class Heartbeat(NamedTuple):
     store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
     timezone: zone that days and shown times are cut by; default: this host's
     locale: language of messages and reports
-    strategy: how eagerly to look until `heartbeat strategy set` says otherwise: aggressive every 15 s with
+    strategy: how often to check, unless `heartbeat strategy set` has set it: aggressive every 15 s with
         3 s timeout, normal 30 s and 5 s, conservative 60 s and 10 s
     observer: name of this host in the store; default: its host name
     state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
     store_timeout: seconds the store may take to answer one statement
     reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
-        component (two at least) is silent at once and these are too, the fault is this host's own and the looks
+        component (two at least) is silent at once and these are too, the fault is this host's own and the checks
         count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
-    remind_after: seconds after which a fault that still lasts, and that nobody has acknowledged, is told again, then
+    remind_after: seconds after which people are reminded of a fault that lasts and that nobody has acknowledged, then
         after twice that each time, a day at most; 0: never
     unobserved_after: checks in a row that could not be made (status `unknown`) until people are notified that the
         component is unobserved
     templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
-    ping_url: address of a dead-man's switch that tells people when heartbeat itself no longer runs, Healthchecks or
+    ping_url: address of a dead-man's switch that notifies people when heartbeat itself no longer runs, Healthchecks or
         compatible: each run says there when it begins and how it ended; a secret; default: none
     ping_every: seconds between the pings of runs that go well; default: every run
     proxy: proxy that channels and hooks go through, `http://host:port`, but for those on this host; HTTP_PROXY and its
@@ -61,16 +61,16 @@ class Heartbeat(NamedTuple):
 class Recovery(NamedTuple):
     """Keys of `[recovery]`.
 
-    mode: what components do that do not say it themselves: on (restart by itself), ask (tell, and wait for
+    mode: recovery of components that have no mode of their own: on (restart by itself), ask (notify, and wait for
         `heartbeat recover --component ID`), off
-    scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script rungs
-    timeout: seconds one rung may take
-    verify_wait: seconds to wait within one pass for the component to be well again after a rung
-    startup_grace: seconds a restarted component may take to come up before the next rung is tried; one that has
+    scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script steps
+    timeout: seconds one step may take
+    verify_wait: seconds to wait within one pass for the component to be healthy again after a step
+    startup_grace: seconds a restarted component may take to come up before the next step is tried; one that has
         been seen to need longer is given half as much again as it took, up to 15 minutes
     backoff: seconds before a step that was just taken is taken again; doubled each time
-    budget: steps that are taken for one component by itself within budget_window; then a person is told, and nothing
-        is done until it was left alone for rearm seconds
+    budget: steps that are taken for one component by itself within budget_window; then a person is notified, and no
+        step is taken for rearm seconds
     budget_window: seconds over which steps are counted
     host_budget: steps that are taken on this host, over all components, within budget_window
     rearm: seconds without a step after which a ladder that is used up, or a budget that is spent, starts anew

@@ -136,9 +136,9 @@ def build_kind(
 
 def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:
     """Have a kind check what types cannot: its optional `problems(settings)`."""
-    judge: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
-    if settings is not None and judge is not None:
-        for key, text in judge(settings):
+    find_problems: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
+    if settings is not None and find_problems is not None:
+        for key, text in find_problems(settings):
             problems.add(f"{where}.{key}" if key else where, text)
 
 

@@ -30,15 +30,15 @@ def known_time(
     slots: Slots,
     begins: Sequence[float],
     now: float,
-    keep: Path,
+    cache: Path,
 ) -> tuple[dict[str, list[Known]], dict[str, list[Known]]]:
     """What is known of each component's hours, and of the days that begin at `begins`. What was before the first hour
-    is read once an hour and kept in the file `keep`: for 500 components it is a million rows. Late data is shown within
-    the hour."""
+    is read once an hour and cached in the file `cache`: for 500 components it is a million rows. Late data is shown
+    within the hour."""
     hours = [slots.start + 3600.0 * n for n in range(round((slots.end - slots.start) / 3600))]
     edges = sorted({*hours, *begins})
     recent = bisect(edges, slots.start) - 1
-    found = _cached_days(db, names, edges[: recent + 1], keep) if recent else {}
+    found = _cached_days(db, names, edges[: recent + 1], cache) if recent else {}
     for id_, pieces in days(db, names, [*edges[recent:], now]).items():
         found.setdefault(id_, {}).update({recent + n: piece for n, piece in pieces.items()})
     return (
@@ -47,17 +47,17 @@ def known_time(
     )
 
 
-def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float], keep: Path) -> Pieces:
+def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float], cache: Path) -> Pieces:
     """`days` of these edges, from the file if it is of the same edges and the same store."""
     about = [db.where, *edges]
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or nothing that we wrote
-        kept = json.loads(read_own(keep, _MAX_BYTES))
-        if kept["about"] == about:
-            return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in kept["days"].items()}
+        cached = json.loads(read_own(cache, _MAX_BYTES))
+        if cached["about"] == about:
+            return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in cached["days"].items()}
     found = days(db, names, edges)
-    kept = {"about": about, "days": {id_: [[n, *one] for n, one in pieces.items()] for id_, pieces in found.items()}}
+    cached = {"about": about, "days": {id_: [[n, *one] for n, one in pieces.items()] for id_, pieces in found.items()}}
     with suppress(OSError):  # a full disk: then it is read each time
-        write_own(keep, json.dumps(kept, separators=(",", ":")))
+        write_own(cache, json.dumps(cached, separators=(",", ":")))
     return found
 
 

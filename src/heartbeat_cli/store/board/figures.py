@@ -47,7 +47,7 @@ def checks_by_status(db: Database, start: float, end: float) -> dict[str, int]:
 
 def newest_metrics(db: Database) -> dict[str, list[Metric]]:
     """The metrics of each component's last check, by component."""
-    # All rows of a pass bear its start, so the moments of the last looks lead straight to their samples.
+    # All rows of a pass have its start as their time, so the times of the last checks find their samples.
     moments = [row[0] for row in db.rows("SELECT DISTINCT at FROM heartbeat_looks ORDER BY at DESC LIMIT 1000")]
     if not moments:
         return {}

@@ -21,7 +21,7 @@ from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.sql.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
-SHARED_SETTING = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
+SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares with other hosts (quorum/peers.py)
 _MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
@@ -95,7 +95,7 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
         row = PassRow(done.started, _process_number(done.id), took, observer, len(readings), until, done.isolated)
         new = insert(db, [row], observer)
         if not new:
-            return  # already kept: the answer to the first try was lost, not the pass
+            return  # saved already: the answer to the first try was lost, not the pass
         (key,) = new.values()
         _insert_heartbeats(db, key, done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
@@ -113,9 +113,9 @@ def _process_number(id_: str) -> int:
 
 
 def insert(
-    db: Database, rows: Sequence[PassRow], mine: int, *, judged: bool = False
+    db: Database, rows: Sequence[PassRow], mine: int, *, detected: bool = False
 ) -> dict[tuple[int, int, int], int]:
-    """Insert the passes that are not there yet, to be rolled up and, unless they are `judged`, to be consumed by the
+    """Insert the passes that are not there yet, to be rolled up and, unless they are `detected`, to be consumed by the
     detection of observer `mine`. Returns the keys of the new ones by start (microseconds), number and observer."""
     places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
     new = db.rows(
@@ -126,7 +126,7 @@ def insert(
     db.insert(
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
         "(?, ?, ?, ?, ?)",
-        [(key, mine, judged, hour_of(started), last) for key, started, _, _, last in new],
+        [(key, mine, detected, hour_of(started), last) for key, started, _, _, last in new],
     )
     return {(round(started * 1e6), number, observer): key for key, started, number, observer, _ in new}
 
@@ -234,7 +234,7 @@ def last_checks(db: Database, observer: str | None = None) -> dict[str, LastChec
         + (" WHERE observer = ?" if observer else " ORDER BY at"),
         (observer,) if observer else (),
     )
-    return {component: LastCheck(*look) for component, *look in rows}
+    return {component: LastCheck(*check) for component, *check in rows}
 
 
 def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
@@ -246,7 +246,7 @@ def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
 def undetected(db: Database, observer: str) -> list[UndetectedPass]:
     """The passes of this observer that detection has not consumed, oldest first. No other detection begins, on any
     host, until the transaction ends: two that read the same counters would overwrite each other's."""
-    # The statement sees what was kept while the turn was waited for.
+    # The statement sees what was saved while the lock was waited for.
     passes = db.rows_with_lock(
         locks.DETECTION,
         "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
@@ -256,8 +256,8 @@ def undetected(db: Database, observer: str) -> list[UndetectedPass]:
         (f"{SHARED_SETTING}{observer}", observer),
     )
     return [
-        UndetectedPass(key, started, blind, _heartbeats(db, key, started), bool(company))
-        for key, started, blind, company in passes
+        UndetectedPass(key, started, blind, _heartbeats(db, key, started), bool(other_hosts))
+        for key, started, blind, other_hosts in passes
     ]
 
 

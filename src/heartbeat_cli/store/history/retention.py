@@ -18,7 +18,7 @@ from heartbeat_cli.store.sql.partitions import drop_before
 _DAY = 86_400.0
 _SECONDS_AT_A_TIME = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
 _PAGES_AT_A_TIME = 2_000  # given back to the disk at a time
-# What belongs to an open incident stays with it: who was told, and what was tried.
+# The notifications and attempts of an open incident stay.
 _OF_NO_OPEN_INCIDENT = (
     "AND (incident IS NULL OR incident NOT IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL))"
 )
@@ -32,31 +32,31 @@ _OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
-def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
-    """Delete what is older than `keep` says; open incidents stay. Returns rows (or day partitions) deleted by table,
+def prune(db: Database, limits: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
+    """Delete what is older than `limits` says; open incidents stay. Returns rows (or day partitions) deleted by table,
     None when time.monotonic() passed the deadline before the end: the next call goes on."""
-    looks, metrics = (_midnight(now - days * _DAY) for days in (keep.heartbeats_days, keep.metrics_days))
-    if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, detected_only=False):
+    checks, metrics = (_midnight(now - days * _DAY) for days in (limits.heartbeats_days, limits.metrics_days))
+    if not rollups.refresh(db, hour_of(max(checks, metrics)), deadline, detected_only=False):
         return None
     with db.transaction():
-        rollups.forget_before(db, hour_of(looks))
+        rollups.forget_before(db, hour_of(checks))
     gone = {
-        "heartbeat_log": _drop(db, "heartbeat_log", looks, deadline),
+        "heartbeat_log": _drop(db, "heartbeat_log", checks, deadline),
         "heartbeat_samples": _drop(db, "heartbeat_samples", metrics, deadline),
     }
     with db.transaction():
-        gone |= _small_tables(db, keep, now, looks, min(looks, metrics))
+        gone |= _small_tables(db, limits, now, checks, min(checks, metrics))
     done = _vacuum(db, deadline) and time.monotonic() < deadline
     return gone if done else None
 
 
-def _small_tables(db: Database, keep: Retention, now: float, looks: float, single: float) -> dict[str, int]:
-    hours = hour_of(min(now - keep.rollups_days * _DAY, single))  # no hour goes before what it was made of
-    incidents = now - keep.incidents_days * _DAY
+def _small_tables(db: Database, limits: Retention, now: float, checks: float, single: float) -> dict[str, int]:
+    hours = hour_of(min(now - limits.rollups_days * _DAY, single))  # no hour is deleted before the checks it is made of
+    incidents = now - limits.incidents_days * _DAY
     return {
         "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
         "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
-        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", looks, _DETECTED),
+        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", checks, _DETECTED),
         "heartbeat_outbox": _delete_and_count(
             db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents
         ),
@@ -104,7 +104,7 @@ def _drop(db: Database, table: str, before: float, deadline: float) -> int:
         return _repeat(lambda: _drop_some(db, table, before), deadline)
     with db.transaction():
         if math.isfinite(deadline):
-            # A table that somebody reads is not waited for: everybody else would wait behind.
+            # It does not wait for a table that somebody reads: everybody else would wait behind it.
             db.rows("SET LOCAL lock_timeout = 300")
         return drop_before(db, table, before)
 
@@ -132,7 +132,7 @@ def _vacuum(db: Database, deadline: float) -> bool:
     while (free := db.rows("PRAGMA freelist_count")[0][0]) and time.monotonic() < deadline:
         db.rows(f"PRAGMA incremental_vacuum({_PAGES_AT_A_TIME})")
         if db.rows("PRAGMA freelist_count")[0][0] >= free:
-            return True  # somebody else reads what they were part of
+            return True  # a reader still needs them
     return not free
 
 

@@ -20,8 +20,8 @@ def tallies(
     if seen is not None:
         for key, one in rollups.tallies(db, max(start, seen), until).items():
             if one.heartbeats:
-                looks = one._replace(up_us=0, down_us=0)
-                found[key] = found[key].plus(looks) if key in found else looks
+                without_time = one._replace(up_us=0, down_us=0)
+                found[key] = found[key].plus(without_time) if key in found else without_time
     rows = db.rows("SELECT key, id, kind, registered FROM heartbeat_components ORDER BY id")
     named = []
     for key, id_, kind, registered in rows:

@@ -27,58 +27,58 @@ class Outcome(NamedTuple):
     printers: tuple[str, ...] = ()
 
 
-def save(db: Database, parcel: Batch, outcome: Outcome) -> None:
+def save(db: Database, batch: Batch, outcome: Outcome) -> None:
     """Save an outcome: the new state of the notifications, the try itself, and which channel takes over. Saving it
     again changes nothing."""
     with db.transaction():
-        _save_sends(db, parcel, outcome)
+        _save_sends(db, batch, outcome)
         if outcome.pause is not None:
-            channels.pause(db, parcel.channel, outcome.pause)
+            channels.pause(db, batch.channel, outcome.pause)
         if outcome.fate.state == "handed_over":
-            _hand_over(db, parcel, outcome)
+            _hand_over(db, batch, outcome)
         else:
-            _mark(db, [one.id for one in parcel.notifications], parcel, outcome, outcome.fate.state)
+            _mark(db, [one.id for one in batch.notifications], batch, outcome, outcome.fate.state)
 
 
 def save_all(db: Database, ended: Sequence[tuple[Batch, Outcome]]) -> None:
     """Save several outcomes in one transaction."""
     with db.transaction():
-        for parcel, outcome in ended:
-            save(db, parcel, outcome)
+        for batch, outcome in ended:
+            save(db, batch, outcome)
 
 
-def _save_sends(db: Database, parcel: Batch, outcome: Outcome) -> None:
+def _save_sends(db: Database, batch: Batch, outcome: Outcome) -> None:
     state = "retry" if outcome.fate.state == "waiting" else outcome.fate.state
-    where, many = (outcome.at, outcome.observer, parcel.channel), len(parcel.notifications)
+    where, many = (outcome.at, outcome.observer, batch.channel), len(batch.notifications)
     how = state, _storable_or_none(outcome.error), _storable_or_none(outcome.note), round(outcome.took * 1_000_000)
     db.insert(
         "INSERT INTO heartbeat_sends"
         " (id, at, observer, channel, alert_id, batch, alerts, outcome, error, note, took_us)",
         "(?, to_timestamp(?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (f"{one.id}@{round(outcome.at * 1000)}/{one.attempts + 1}", *where, one.alert.id, parcel.id, many, *how)
-            for one in parcel.notifications
+            (f"{one.id}@{round(outcome.at * 1000)}/{one.attempts + 1}", *where, one.alert.id, batch.id, many, *how)
+            for one in batch.notifications
         ],
         "ON CONFLICT (id) DO NOTHING",
     )
 
 
-def _mark(db: Database, ids: Sequence[str], parcel: Batch, outcome: Outcome, state: str) -> None:
+def _mark(db: Database, ids: Sequence[str], batch: Batch, outcome: Outcome, state: str) -> None:
     these = placeholders(ids)
     if state in ("sent", "printed"):
         db.run(
             "UPDATE heartbeat_outbox SET state = ?, sent = to_timestamp(?), attempts = attempts + 1, batch = ?,"
             f" lease_until = NULL, last_error = NULL, note = ?, failing_since = NULL WHERE id IN ({these})",
-            (state, outcome.at if state == "sent" else None, parcel.id, _storable_or_none(outcome.note), *ids),
+            (state, outcome.at if state == "sent" else None, batch.id, _storable_or_none(outcome.note), *ids),
         )
         return
     fate = outcome.fate
-    batch = parcel.id if fate.together or parcel.maybe_sent else None
+    stays_in = batch.id if fate.together or batch.maybe_sent else None
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
         " attempts = attempts + 1, batch = ?, lease_until = NULL, last_error = ?,"
         f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({these}) AND state = 'waiting'",
-        (state, fate.next_try, batch, storable(outcome.error or ""), outcome.at, *ids),
+        (state, fate.next_try, stays_in, storable(outcome.error or ""), outcome.at, *ids),
     )
 
 
@@ -86,16 +86,16 @@ def _storable_or_none(text: str | None) -> str | None:
     return None if text is None else storable(text)
 
 
-def _hand_over(db: Database, parcel: Batch, outcome: Outcome) -> None:
+def _hand_over(db: Database, batch: Batch, outcome: Outcome) -> None:
     """Hand each notification over to the first of the fallbacks that can have it, together with what waits behind it,
     so that whoever gets the beginning of an incident gets its end. One that no fallback can have is treated as if there
     were none."""
-    ids = {one.id: (one.alert.id, one.remark) for one in parcel.notifications}
-    if incidents := [one.alert.incident for one in parcel.notifications if one.alert.incident]:
+    ids = {one.id: (one.alert.id, one.remark) for one in batch.notifications}
+    if incidents := [one.alert.incident for one in batch.notifications if one.alert.incident]:
         behind = db.rows(
             "SELECT o.id, o.alert_id FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
             f" WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN ({placeholders(incidents)})",
-            (parcel.channel, *incidents),
+            (batch.channel, *incidents),
         )
         ids |= {id_: (alert_id, "") for id_, alert_id in behind if id_ not in ids}
     taken: list[str] = []
@@ -104,9 +104,9 @@ def _hand_over(db: Database, parcel: Batch, outcome: Outcome) -> None:
         remark = "; ".join(part for part in (remark, outcome.remark) if part)
         (taken if _hand_to_fallback(db, alert_id, outcome, remark) else left).append(id_)
     if taken:
-        _mark(db, taken, parcel, outcome, "handed_over")
+        _mark(db, taken, batch, outcome, "handed_over")
     if left:
-        _mark(db, left, parcel, outcome, "failed" if outcome.fate.next_try is None else "waiting")
+        _mark(db, left, batch, outcome, "failed" if outcome.fate.next_try is None else "waiting")
 
 
 def _hand_to_fallback(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:

@@ -12,7 +12,7 @@ from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 
-_SETTING = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
+_SETTING = "sights/"  # and the observer: the setting with when it last looked at the others, and what it saw
 
 
 class LastSeen(NamedTuple):

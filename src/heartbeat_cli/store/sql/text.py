@@ -27,7 +27,7 @@ def storable(text: str | None) -> str | None:
 
 def as_json(value: Any) -> str:
     """A tree as JSON that both databases take: NaN and infinity become null, an object of unknown type its text."""
-    if value == {}:  # most looks leave nothing to remember
+    if value == {}:  # most checks have no memory
         return "{}"
     try:
         text = _encode(value)

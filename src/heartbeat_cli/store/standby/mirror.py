@@ -25,14 +25,14 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
-_SENDS_SECONDS = 3_600.0  # seconds of tries to deliver that the next passes look back on
+_SENDS_SECONDS = 3_600.0  # seconds of sends that the next passes need
 
 NAME = "mirror.json"
 _PROGRESS_FILE = "passed"  # the file beside it that says when the last pass into a SQLite store began
 _MAX_BYTES = 256_000_000  # bytes: more than any store's mirror takes
 _MAX_HEAD_BYTES = 4_096  # bytes that the head takes at most
 
-_ATTEMPTS_SECONDS = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
+_ATTEMPTS_SECONDS = 2 * 86_400.0  # seconds: the longest budget window and rearm time of recovery, together
 
 Snapshot = dict[str, list[Any]]
 _Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
@@ -68,8 +68,8 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
-    found, told = (_select_in_one_query if db.dialect == "postgres" else _select_each)(db, wanted)
-    if found[tables.INCIDENTS.name] or told:
+    found, to_notify = (_select_in_one_query if db.dialect == "postgres" else _select_each)(db, wanted)
+    if found[tables.INCIDENTS.name] or to_notify:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
@@ -101,11 +101,11 @@ def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]
     chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
     packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
-    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
-    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
+    ((*rows, to_notify),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
+    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, to_notify
 
 
-# Every part of it is found by an index, or is small: it is asked at every pass, however old the store is.
+# Every part of it uses an index or a small table: it is run at every pass, however old the store is.
 _FINGERPRINT = (
     "SELECT (SELECT group_concat(id || ' ' || coalesce(held_by, '') || coalesce(acked, '')) FROM"
     " (SELECT * FROM heartbeat_incidents WHERE ended IS NULL ORDER BY id)),"
@@ -141,7 +141,7 @@ def save_progress(path: Path, watched: str | None) -> None:
         beside = path.with_name(_PROGRESS_FILE)
         try:
             handle = open_own(beside, os.O_WRONLY | os.O_CREAT)
-        except OSError:  # of another user, or no file at all: the next pass makes it anew
+        except OSError:  # of another user, or no regular file: the next pass makes a new one
             os.unlink(beside)
             raise
         try:

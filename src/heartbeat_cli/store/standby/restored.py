@@ -103,7 +103,7 @@ def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, replaced: bo
         elif table is tables.COMPONENTS:
             there = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
             rows = [row for row in rows if row[0] not in there]
-        elif table is tables.STATE and not replaced:  # what only others look at they have moved since, or will bring
+        elif table is tables.STATE and not replaced:  # what only others check they have changed since, or will replay
             rows = [row for row in rows if row[0] in mine]
         table.merge(db, rows)
     return StoreWentBack(replaced, found.started if found else None, until)
@@ -152,9 +152,9 @@ def _mark_sent(db: Database, copy: Snapshot, until: float) -> None:
     """Mark as sent the notifications that waited in the backup and do not wait in the mirror."""
     waiting = _column(tables.OUTBOX, copy, "id")
     rows = db.rows("SELECT id FROM heartbeat_outbox WHERE state = 'waiting' AND created <= to_timestamp(?)", (until,))
-    told = [id_ for (id_,) in rows if id_ not in waiting]
-    for start in range(0, len(told), 500):
-        part = told[start : start + 500]
+    sent_since = [id_ for (id_,) in rows if id_ not in waiting]
+    for start in range(0, len(sent_since), 500):
+        part = sent_since[start : start + 500]
         db.run(
             "UPDATE heartbeat_outbox SET state = 'sent', sent = to_timestamp(?), lease_until = NULL, note = ?"
             f" WHERE id IN ({placeholders(part)})",

@@ -23,8 +23,8 @@ from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.standby import memory, mirror
 from heartbeat_cli.system import trusted
 
-# Passes replayed and judged at a time: bounds the memory a long outage takes, and how long other hosts wait meanwhile,
-# for no two judge at once.
+# Passes in one part of a replay: it bounds the memory that a long outage takes, and how long other hosts wait, because
+# only one detection runs at a time.
 _PASSES_AT_A_TIME = 25
 
 _PASSES = (
@@ -32,7 +32,7 @@ _PASSES = (
     " JOIN heartbeat_observers o ON o.key = p.observer WHERE p.key > ? ORDER BY p.key LIMIT ?"
 )
 _LOG = "at, pass, component, response_us, status, attempts, error, reach"
-# What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
+# Detection computes these from the passes, so they are not copied.
 _DETECTED_TABLES = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
 _DETECTION_SETTINGS = "blind/"
 _STORE_SETTING = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
@@ -276,6 +276,6 @@ def _insert_passes(
     and their start. Detection of this observer consumes them all, also those that it made under another name."""
     observers = observer_keys(db, [observer, *(name for _, name, _ in passes)])
     rows = [(key, one._replace(observer=observers[name])) for key, name, one in passes]
-    new = insert(db, [one for _, one in rows], observers[observer], judged=late)
+    new = insert(db, [one for _, one in rows], observers[observer], detected=late)
     found = {key: (new.get((round(one.started * 1e6), one.number, one.observer)), one.started) for key, one in rows}
     return {key: (there, started) for key, (there, started) in found.items() if there is not None}

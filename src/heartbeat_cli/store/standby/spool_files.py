@@ -17,14 +17,14 @@ def open_spool(path: Path, timeout: float) -> Database:
     if path.is_symlink():
         raise database.DatabaseError(str(path), "is a symbolic link")
     for sole in (False, True):
-        kept = None
+        db = None
         try:
-            kept = SQLite(path, timeout, sole=sole)
-            schema.migrate(kept)
-            return kept
+            db = SQLite(path, timeout, sole=sole)
+            schema.migrate(db)
+            return db
         except StoreError as error:
-            if kept is not None:
-                kept.close()
+            if db is not None:
+                db.close()
             if sole or is_unusable(error, path):
                 raise
     raise AssertionError("unreachable")

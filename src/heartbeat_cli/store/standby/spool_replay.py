@@ -38,20 +38,20 @@ class Replay:
     def replay(self, path: Path, now: float) -> None:
         """Replay one spool and throw it away; put it aside when it is of another store. Raises StoreError when the
         store fails."""
-        kept, store = None, ""
+        spool_db, store = None, ""
         try:
-            kept = spool_files.open_spool(path, self._timeout)
-            store = spool.store_identity(kept) or self._db.identity
-            if self._takes_over(store) and (outage := spool.current_outage(kept)) is not None:
-                self._replay(kept, spool.covered_time(kept, outage, self._observer, now), now)
+            spool_db = spool_files.open_spool(path, self._timeout)
+            store = spool.store_identity(spool_db) or self._db.identity
+            if self._takes_over(store) and (outage := spool.current_outage(spool_db)) is not None:
+                self._replay(spool_db, spool.covered_time(spool_db, outage, self._observer, now), now)
             if store != self._db.identity:
-                kept.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
+                spool_db.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
         except StoreError as error:
-            if kept is not None:
-                kept.close()
-            self._keep(path, error, opened=kept is not None, now=now)
+            if spool_db is not None:
+                spool_db.close()
+            self._keep(path, error, opened=spool_db is not None, now=now)
             return
-        kept.close()
+        spool_db.close()
         with suppress(OSError):  # then the next pass does it again, and replaying twice changes nothing
             spool.put_aside(path, now, store) if store != self._db.identity else spool.discard(path)
 
@@ -64,11 +64,11 @@ class Replay:
         identity.save_succession(self._db, store)  # if this process is killed, the next run goes on
         return True
 
-    def _replay(self, kept: Database, covered: Degraded, now: float) -> None:
-        for _ in spool.replay(kept, self._db, self._observer, now):
+    def _replay(self, spool_db: Database, covered: Degraded, now: float) -> None:
+        for _ in spool.replay(spool_db, self._db, self._observer, now):
             self._detect(self._db, None)
             self._extend()
-        spool.finish(kept, self._db, covered)
+        spool.finish(spool_db, self._db, covered)
         self._detect(self._db, covered)
         self._finished()
         lasted = duration(now - covered.started)

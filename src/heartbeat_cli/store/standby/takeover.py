@@ -1,7 +1,7 @@
 """Moves local files of this configuration to its folder: an earlier version kept them in the state folder itself, and
 a configuration file that was moved left its folder behind. Called under the lock.
 
-What cannot be told to belong to this configuration stays where it is.
+What is not known to belong to this configuration stays where it is.
 """
 
 import os
@@ -115,12 +115,12 @@ def _is_for_this_store(config: Config, path: Path) -> bool:
 
 def _old_mirror(config: Config, folder: Path) -> None:
     """The mirror of an earlier version does not say which store it was copied from: it is this configuration's when it
-    holds looks of this host at components that are all in this configuration."""
+    holds checks of this host at components that are all in this configuration."""
     old = config.state_dir / mirror.NAME
     if not old.is_file() or old.is_symlink() or mirror.head(old) is not None:
         return
-    looks = mirror.read(old).get(tables.LAST_CHECKS.name, [])
-    seen = {component for observer, component, *_ in looks if observer == config.observer}
+    checks = mirror.read(old).get(tables.LAST_CHECKS.name, [])
+    seen = {component for observer, component, *_ in checks if observer == config.observer}
     if seen and seen <= config.components.keys():
         with suppress(OSError):
             old.rename(folder / mirror.NAME)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 
-_NAME = "answers/"  # and the observer, among the settings: by incident, the last failing check and how many there were
+_NAME = "answers/"  # and the observer: the setting with, by incident, the last failing check and the count
 
 
 def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:

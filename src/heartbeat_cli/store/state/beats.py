@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-MAX_BEATS = 20  # what a look needs to judge; older ones go when new ones come
+MAX_BEATS = 20  # those that a check needs; older ones are deleted when new ones come
 
 
 class Beat(NamedTuple):

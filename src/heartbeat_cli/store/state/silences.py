@@ -9,7 +9,7 @@ from heartbeat_cli.domain.component import Component, goes_by
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-CONFIGURED = "configuration"  # who made the ones that nobody made by a command
+CONFIGURED = "configuration"  # `created_by` of those that no command made
 
 
 class Silence(NamedTuple):

@@ -12,7 +12,7 @@ from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 
-_NAME = "steps/"  # and the observer, among the settings: when it looked last, and seconds by attempt
+_NAME = "steps/"  # and the observer: the setting with the time of its last save, and seconds by attempt
 _MAX_SECONDS = 45.0
 
 
