@@ -454,7 +454,8 @@ def test_an_error_of_our_own_is_a_line_and_the_trace_on_request(home: Path) -> N
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.startswith("heartbeat: internal error: JSONDecodeError: ")
     assert ended.err.endswith("(HEARTBEAT_DEBUG=1 shows where)\n")
-    assert "Traceback (most recent call last)" in heartbeat(home, "check", HEARTBEAT_DEBUG="1").err
+    traced = heartbeat(home, "check", HEARTBEAT_DEBUG="1")
+    assert "Traceback (most recent call last)" in traced.err and traced.code == 3
 
 
 def test_no_secret_of_the_configuration_in_an_error(home: Path) -> None:

@@ -56,7 +56,7 @@ def scene(store: Database, store_url: str, tmp_path: Path) -> Scene:
 def saw(scene: Scene, step: float = 30.0, **readings: Reading) -> list[str]:
     """A whole pass as `run` makes it, of what is given here to be seen."""
     done = passes.Pass(f"here@{scene.now}-{len(readings)}", "here", scene.now, scene.now + 0.5)
-    check.keep(scene.db, scene.config, Checked(done, readings))
+    check.save(scene.db, scene.config, Checked(done, readings))
     decided = scene.detect()
     scene.recover()
     scene.deliver()
@@ -215,7 +215,7 @@ def test_what_no_pass_came_after_is_not_covered(scene: Scene) -> None:
     with scene.db.transaction():
         while scene.now < START:
             done = passes.Pass(f"p{scene.now}", "here", scene.now, scene.now)
-            check.keep(scene.db, scene.config, Checked(done, {"db": GOOD}))
+            check.save(scene.db, scene.config, Checked(done, {"db": GOOD}))
             scene.now += 120
     day = report.today(START, "UTC")
     shown = report.report(scene.db, scene.config, report.period(day, day, "UTC"), START + 20 * HOUR)
@@ -379,10 +379,10 @@ def test_a_simulated_hour(
         looked, began = [], scene.now
         with store.transaction():
             while scene.now < began + HOUR:
-                if check.see(store, scene.config, scene.now).readings:
+                if check.take(store, scene.config, scene.now).readings:
                     looked.append(scene.now)
                     done = passes.Pass(f"p{scene.now}", "here", scene.now, scene.now)
-                    check.keep(store, scene.config, Checked(done, {"a": reading}))
+                    check.save(store, scene.config, Checked(done, {"a": reading}))
                     detect.detect(store, scene.config, scene.now)
                 scene.now += tick
         return [after - before for before, after in pairwise(looked)]

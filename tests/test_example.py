@@ -78,7 +78,7 @@ def test_it_is_the_deployment_it_was_designed_for(shipped: load.Config) -> None:
 
 
 def test_each_kind_is_healed_as_designed(shipped: load.Config) -> None:
-    ladders = {c.id: [rung.action for rung in c.plan.ladder] for c in shipped.components.values()}
+    ladders = {c.id: [step.action for step in c.plan.ladder] for c in shipped.components.values()}
     assert ladders["main"] == ["systemd", "script"]
     assert ladders["db"] == ["postgres", "docker", "script"]
     assert ladders["gateway"] == ["docker", "script"]
@@ -139,12 +139,12 @@ def test_everything_at_once_loads_and_shows_every_kind() -> None:
     assert {c.kind for c in everything.channels.values()} == set(plugins.kinds("channels"))
     tables: dict[str, Any] = dict(everything.tables["components"])
     own = [
-        rung
+        step
         for table in tables.values()
         if isinstance(table.get("recovery"), dict)
-        for rung in table["recovery"]["ladder"]
+        for step in table["recovery"]["ladder"]
     ]
-    assert {rung["action"] for rung in own} == set(plugins.kinds("actions"))
+    assert {step["action"] for step in own} == set(plugins.kinds("actions"))
 
 
 def test_the_example_crontab_is_what_the_builder_makes() -> None:

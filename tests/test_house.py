@@ -132,7 +132,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     found -= {"heartbeat_cli", *sys.stdlib_module_names}
     distributions = importlib.metadata.packages_distributions()
     # zoneinfo reads tzdata; pycurl is imported by `lean_import`.
-    assert {distributions[name][0].lower() for name in found} | {"tzdata", "pycurl"} == declared
+    brought = {distributions[name][0].lower().replace("_", "-") for name in found}
+    assert brought | {"tzdata", "pycurl"} == declared
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -201,10 +202,10 @@ def test_a_default_ladder_is_fit_to_be_filled_as_it_stands(kind: str) -> None:
     """What it fills is not judged by type any more: its keys are the action's, its placeholders the kind's, one a
     text; and no action asks for what may be lacking."""
     module = plugins.load("monitors", kind)
-    for rung in getattr(module, "LADDER", ()):
-        action = plugins.load("actions", rung["action"])
-        assert set(rung) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "unavailable")
-        for text in rung.values():
+    for step in getattr(module, "LADDER", ()):
+        action = plugins.load("actions", step["action"])
+        assert set(step) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "unavailable")
+        for text in step.values():
             names = re.findall(r"\{(\w+)\}", text)
             assert len(names) <= 1 and set(names) <= {"id", *module.Settings._fields}
             if names and names != ["id"] and text != f"{{{names[0]}}}":
@@ -239,19 +240,21 @@ HEAVY = {
     *("requests", "docker", "jinja2", "tabulate", "psutil", "asyncio", "aiohttp", "email", "logging", "zoneinfo"),
     *("ssl", "tempfile", "html", "subprocess", "concurrent", "hashlib", "dataclasses", "fractions", "difflib"),
     *("click", "inspect", "uuid", "platform", "gettext", "pycurl", "psycopg2"),
+    *("prometheus_client", "tomli_w", "wcwidth"),
 }
 CLICK = {"click", "inspect", "uuid", "platform", "gettext"}  # and what it brings
-TABLE = {"tabulate", "dataclasses", "email", "html", "tempfile"}
+TABLE = {"tabulate", "dataclasses", "email", "html", "tempfile", "wcwidth", "hashlib"}
 PAGE = {"jinja2", "hashlib", "tempfile", "zoneinfo"}
 # Of these a verb may import what is named here, and click; `run` goes without that.
 ALLOWED = {
     "run": {"pycurl"},
     "check": {"pycurl", *TABLE},
     "check as JSON": {"pycurl"},
-    "report": {"html", "zoneinfo"},
+    "report": {"zoneinfo", *TABLE},
     "report as HTML": {"html", *PAGE},
     "status": TABLE,
     "alerts": {"zoneinfo"},
+    "metrics": {"prometheus_client", "email", "hashlib", "html", "ssl", "tempfile"},
     "dashboard": {"difflib", *PAGE},  # click looks for a word like a short option before it finds that there is one
     "crontab": {"subprocess"},
     "replay": {"zoneinfo"},

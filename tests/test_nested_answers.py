@@ -9,7 +9,7 @@ from heartbeat_cli import plugins
 from heartbeat_cli.actions import docker as docker_action
 from heartbeat_cli.channels import telegram
 from heartbeat_cli.domain.alerting.message import Message
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.check import engine
@@ -24,7 +24,7 @@ def nested(depth: int, key: str) -> bytes:
 
 def look(kind: str, **keys: object) -> Reading:
     one = Component("it", kind, plugins.load("monitors", kind).Settings(**keys), Common(retries=0))
-    return engine.look_at([engine.Asked(one, Look("it", 5.0, time.time()))], time.monotonic() + 6)["it"]
+    return engine.run_checks([engine.Asked(one, CheckContext("it", 5.0, time.time()))], time.monotonic() + 6)["it"]
 
 
 @DEPTHS

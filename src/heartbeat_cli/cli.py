@@ -77,7 +77,7 @@ def run(args: list[str] | None = None) -> int:
             _discard(1)
             return _print_error(f"output cannot be written: {error.strerror}", _INTERNAL)
         if os.environ.get("HEARTBEAT_DEBUG"):
-            raise
+            return _print_traceback(error, app.secrets)
         text = f"internal error: {type(error).__name__}: {error} (HEARTBEAT_DEBUG=1 shows where)"
         return _print_error(text, _INTERNAL, app.secrets)
 
@@ -108,13 +108,28 @@ def _print_error(text: str, code: int, secrets: Iterable[str] = ()) -> int:
     from heartbeat_cli.redact import redact
 
     lines = redact(text, secrets).splitlines() or [""]
+    _write_error(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+    return code
+
+
+def _print_traceback(error: Exception, secrets: Iterable[str]) -> int:
+    """Print where an error happened, escaped and without secrets, because foreign text may be in it."""
+    import traceback
+
+    from heartbeat_cli.domain.plain import printable
+    from heartbeat_cli.redact import redact
+
+    _write_error([printable(redact("".join(traceback.format_exception(error)), secrets))])
+    return _INTERNAL
+
+
+def _write_error(lines: Iterable[str]) -> None:
     try:
         if sys.stderr is not None:
-            sys.stderr.writelines(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+            sys.stderr.writelines(lines)
             sys.stderr.flush()
     except OSError:
         _discard(2)  # the exit code has to say it all
-    return code
 
 
 def _discard(number: int) -> None:

@@ -12,18 +12,18 @@ PACKAGES = ("monitors", "actions", "channels")
 
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
-def kinds(room: str) -> tuple[str, ...]:
+def kinds(package: str) -> tuple[str, ...]:
     """The kinds of a package (`monitors`, `actions`, `channels`), by file name, sorted."""
-    files = os.listdir(os.path.join(os.path.dirname(__file__), room))
+    files = os.listdir(os.path.join(os.path.dirname(__file__), package))
     return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
 @cache
-def load(room: str, kind: str) -> ModuleType:
+def load(package: str, kind: str) -> ModuleType:
     """The module of a kind. Raises UsageError, which names the known kinds, for any other word."""
-    if kind not in kinds(room):
-        raise UsageError(f"unknown kind {kind!r} of {room}; known: {', '.join(kinds(room))}")
-    return importlib.import_module(f"heartbeat_cli.{room}.{kind}")
+    if kind not in kinds(package):
+        raise UsageError(f"unknown kind {kind!r} of {package}; known: {', '.join(kinds(package))}")
+    return importlib.import_module(f"heartbeat_cli.{package}.{kind}")
 
 
 def uses_network(kind: str, settings: Any) -> bool:

@@ -16,7 +16,12 @@ from urllib.parse import quote, quote_plus, unquote
 SHORTEST = 4  # characters of a form: a shorter one would hide half of every text
 _WORD = 8  # characters of a word of a longer secret (a key of several lines) that is hidden by itself
 _CUT = 10  # characters of a form that a limit has cut off (half of a shorter form) that are hidden
+_STEPS, _LEAST_STEPS = 40, 20_000  # characters compared one by one: for each of a text, and at least
 _AFTER_A_CUT = re.compile(r"\Z|…|\.\.\.|[\"'`)\]]")
+# The end of a line and the indentation of the next: as it is, as JSON writes it, quoted-printable; or made one space.
+_NEW_LINE = re.compile(r"(?:\\r)?\\n\s{0,60}|=?\r?\n\s{0,60}")
+_LINE_END = re.compile(_NEW_LINE.pattern + r"|\s{1,60}")
+_ENDS = " \t\r\n\\="  # what it begins with
 _AS_GO_DOES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}  # and others that write JSON into pages
 _ESCAPED = re.compile(r"%[0-9A-F]{2}")
 
@@ -27,15 +32,27 @@ class Forms(NamedTuple):
     by_head: dict[str, tuple[str, ...]]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where a form stands in `text`, whole or cut off by a limit, in the order of the beginnings."""
-        heads = self.by_head
+        """Where a form stands in `text`, whole, in lines or cut off by a limit. A text that takes too long, since it
+        and a secret repeat themselves, counts as one to its end."""
+        heads, left = self.by_head, [_LEAST_STEPS + _STEPS * len(text)]
         for at in range(len(text) - SHORTEST + 1):
             forms = heads.get(text[at : at + SHORTEST])
-            if forms and (length := _whole(text, at, forms) or _beginning(text, at, forms)):
+            if forms and (length := _length(text, at, forms, left)):
                 yield at, at + length
+        if "\n" in text or "\\n" in text:
+            yield from self._ended_at_once(text, left)
         for mark in re.finditer("…", text):
             if length := self._rest(text[mark.end() : mark.end() + 4_000]):
                 yield mark.end(), mark.end() + length
+
+    def _ended_at_once(self, text: str, left: list[int]) -> Iterator[tuple[int, int]]:
+        """The same, where a line ends within the first four characters."""
+        for end in _NEW_LINE.finditer(text):
+            for at in range(max(0, end.start() - SHORTEST + 1), end.start()):
+                head = text[at : end.start()]
+                forms = self.by_head.get(head + text[end.end() : end.end() + SHORTEST - len(head)])
+                if forms and (length := _length(text, at, forms, left)):
+                    yield at, at + length
 
     def _rest(self, text: str) -> int:
         """How much of the end of a form stands at the beginning of `text`."""
@@ -50,20 +67,38 @@ class Forms(NamedTuple):
         return longest
 
 
-def _whole(text: str, at: int, forms: Iterable[str]) -> int:
-    return next((len(form) for form in forms if text.startswith(form, at)), 0)
-
-
-def _beginning(text: str, at: int, forms: Iterable[str]) -> int:
-    """How much of a form stands at `at` before a limit cut the rest off."""
+def _length(text: str, at: int, forms: Iterable[str], left: list[int]) -> int:
+    """How much of `text` from `at` on is one of the forms: whole, in lines, or up to where a limit cut it off.
+    `left` is how many characters may still be compared one by one."""
+    longest = 0
+    if left[0] < 0:
+        return len(text) - at
     for form in forms:
-        length = SHORTEST
-        while length < len(form) and text[at + length : at + length + 1] == form[length]:
-            length += 1
+        if text.startswith(form, at):
+            longest = max(longest, len(form))
+            continue
+        found, end = _in_lines(text, at, form)
+        left[0] -= found
         enough = max(SHORTEST, min(_CUT, len(form) // 2))
-        if length >= enough and _AFTER_A_CUT.match(text, at + length):
-            return length
-    return 0
+        whole = found == len(form) >= _WORD
+        if whole or (enough <= found < len(form) and _AFTER_A_CUT.match(text, end)):
+            longest = max(longest, end - at)
+    return longest
+
+
+def _in_lines(text: str, at: int, form: str) -> tuple[int, int]:
+    """How many characters of a form stand at `at`, over the ends of lines, and where they end."""
+    found, end, size, last = 0, at, len(form), len(text)
+    while found < size and end < last:
+        here = end
+        if text[here] != form[found]:
+            if text[here] not in _ENDS or not (gap := _LINE_END.match(text, here)):
+                break
+            here = gap.end()
+            if here == last or text[here] != form[found]:
+                break
+        found, end = found + 1, here + 1
+    return found, end
 
 
 @lru_cache(maxsize=8)

@@ -152,3 +152,26 @@ def test_a_package_that_goes_away_keeps_its_messages(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     said, retryable = refused(f"ntfy://127.0.0.1:{hostile.unused_port()}/s3cr3t")
     assert retryable and "pip install 'heartbeat-cli[apprise]'" in said
+
+
+def test_the_process_knows_nothing_that_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred plugins of others run there: no secret that `env:` names, no proxy, no word to Python."""
+    (tmp_path / "apprise.py").write_text(
+        f"open({str(tmp_path / 'seen')!r}, 'w').write(open('/proc/self/environ').read())\nraise ImportError\n"
+    )
+    given = {
+        **{"PATH": "/usr/bin", "HOME": str(tmp_path), "TZ": "Asia/Hong_Kong", "SSL_CERT_FILE": "/etc/own-ca.pem"},
+        **{"PYTHONPATH": str(tmp_path), "DSN_PASSWORD": "hunter22", "HTTPS_PROXY": "http://127.0.0.2:1"},
+        **{"PYTHONSTARTUP": "/tmp/x.py", "PYTHONWARNINGS": "ignore", "SSLKEYLOGFILE": str(tmp_path / "keys")},
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeliveryError, match="not installed"):
+        send("ntfy://127.0.0.1/x")
+    seen = dict(one.split("=", 1) for one in (tmp_path / "seen").read_text().rstrip("\0").split("\0"))
+    assert seen["PATH"].startswith("/usr/bin:") and seen["PYTHONPATH"].startswith(f"{tmp_path}:")
+    kept = {"HOME", "TZ", "SSL_CERT_FILE"}
+    assert {name: seen[name] for name in kept} == {name: given[name] for name in kept}
+    session = {"USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"}
+    certificates = {"SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    assert set(seen) <= kept | session | certificates | {"PATH", "PYTHONPATH", "LC_ALL", "LC_CTYPE", "NETRC"}

@@ -49,6 +49,18 @@ def test_a_line_a_message(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_what_nobody_sees_is_escaped_and_every_script_readable(tmp_path: Path) -> None:
+    """`cat` and `tail -f` show the file on a terminal."""
+    hostile = MESSAGE._replace(
+        id="i\u202e-1", title="主機「甲」停咗\u3000🔥 \u202egpj.exe \u2066x\u2069 \x9b31m\x7f\u2028"
+    )
+    send(tmp_path / "log", hostile)
+    send(tmp_path / "log", hostile)
+    (line,) = (tmp_path / "log").read_text(encoding="utf-8").split("\n")[:-1]
+    assert "主機「甲」停咗\u3000🔥 \\u202egpj.exe \\u2066x\\u2069 \\u009b31m\\u007f\\u2028" in line
+    assert (json.loads(line)["title"], json.loads(line)["id"]) == (hostile.title, hostile.id)
+
+
 def test_an_existing_file_keeps_its_mode_and_content(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("before\n")

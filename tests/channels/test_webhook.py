@@ -58,6 +58,7 @@ def test_all_the_facts(hook: Server) -> None:
     send(hook.url)
     (seen,) = hook.seen
     assert (seen.method, seen.path, json.loads(seen.body)) == ("POST", "/in/s3cret", BODY)
+    assert b"\\u202e" in seen.body and "主 🔥".encode() in seen.body
     assert seen.headers["content-type"] == "application/json; charset=utf-8"
     assert seen.headers["idempotency-key"] == "i-1/agent_down"
     assert "x-heartbeat-signature" not in seen.headers and "authorization" not in seen.headers

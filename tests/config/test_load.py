@@ -12,7 +12,7 @@ from heartbeat_cli import plugins
 from heartbeat_cli.actions import command, http
 from heartbeat_cli.config import load as config
 from heartbeat_cli.config import sections, types
-from heartbeat_cli.domain.component import Guard, Rung
+from heartbeat_cli.domain.component import Guard, Step
 from heartbeat_cli.errors import ConfigError, HeartbeatError, UsageError
 from tests.parts import lacking
 from tests.parts.verb import heartbeat
@@ -573,7 +573,7 @@ def test_a_channel_and_a_rung_whose_secret_is_away(tmp_path: Path) -> None:
     assert loaded.unresolved == (where, hook)
     assert loaded.channels["log"].broken == where
     assert loaded.components["main"].broken is None
-    assert [rung.action for rung in loaded.components["main"].plan.ladder] == ["docker"]
+    assert [step.action for step in loaded.components["main"].plan.ladder] == ["docker"]
 
 
 def test_a_section_cannot_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -637,13 +637,13 @@ def test_limits_of_its_own_and_those_of_the_section() -> None:
 def test_a_guard() -> None:
     plan = load(guarded("busy = { url = 'http://h/{id}' }\ndrain = { url = 'http://h/{url}' }")).components["main"].plan
     busy, drain = http.Settings("http://h/main", "GET"), http.Settings("http://h/{url}", "POST")
-    assert plan.guard == Guard(Rung("http", busy), Rung("http", drain), 300.0, "restart")
+    assert plan.guard == Guard(Step("http", busy), Step("http", drain), 300.0, "restart")
     more = "busy = { command = ['pgrep', '{id}', '{name}'] }\nbusy_wait = 0\nbusy_then = 'give_up'"
     assert load(guarded(more)).components["main"].plan.guard == Guard(
-        Rung("command", command.Settings(("pgrep", "main", "{name}"))), None, 0.0, "give_up"
+        Step("command", command.Settings(("pgrep", "main", "{name}"))), None, 0.0, "give_up"
     )
     drained = load(guarded("drain = { url = 'http://h', method = 'PUT' }")).components["main"].plan.guard
-    assert drained == Guard(None, Rung("http", http.Settings("http://h", "PUT")))
+    assert drained == Guard(None, Step("http", http.Settings("http://h", "PUT")))
 
 
 def test_a_guard_whose_secret_is_away_asks_nothing(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ _QUICK = {"timeout": 15.0, "startup_grace": 12.0, "verify_wait": 10.0}
 _LOOK = 20  # seconds that a look may take
 
 
-def in_container(box: str, name: str, rung: str) -> Fault:
+def in_container(box: str, name: str, step: str) -> Fault:
     """One that is not well, though it runs, until it is started anew; it counts its starts itself."""
     look = (
         f'kind = "command"\ncommand = ["docker", "exec", "{box}", "test", "-e", "/well-{name}"]\nexit_codes = "plain"'
@@ -98,7 +98,7 @@ def in_container(box: str, name: str, rung: str) -> Fault:
     )
     argv = ["docker", "exec", box, "rm", f"/well-{name}"]
     wait_for(lambda: subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0, "its start")
-    return Fault(look, rung, ("docker", "exec", box, "cat", f"/starts-{name}"), real=True)
+    return Fault(look, step, ("docker", "exec", box, "cat", f"/starts-{name}"), real=True)
 
 
 def restarted_once(story: Story) -> None:
@@ -128,8 +128,8 @@ def test_a_unit_is_restarted_once_whatever_moment_it_was(tmp_path: Path, systemd
         name, line = unique("kill"), "ExecStart=/bin/sh -c '{}'"
         unit = systemd_box.service(f"{name}.service", line.format(_AT_START.format(name=name)), start=True)
         systemctl = json.dumps(systemd_box.prefix)
-        rung = f'{{ action = "systemd", unit = "{unit}", systemctl = {systemctl} }}'
-        faults.append(in_container(systemd_box.name, name, rung))
+        step = f'{{ action = "systemd", unit = "{unit}", systemctl = {systemctl} }}'
+        faults.append(in_container(systemd_box.name, name, step))
     time.sleep(_QUICK["startup_grace"])  # what has just been started is left alone
     for story in plays(tmp_path, faults, spread, parts=parts, recovery=_QUICK):
         restarted_once(story)

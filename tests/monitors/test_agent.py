@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.checking.exchange import Fault, Response
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors import agent
@@ -30,9 +30,9 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def look_at(url: str, timeout: float = 5.0, now: float = NOW, **keys: Any) -> Reading:
+def run_checks(url: str, timeout: float = 5.0, now: float = NOW, **keys: Any) -> Reading:
     settings = agent.Settings(url, **keys)
-    look = Look("main", timeout, now)
+    look = CheckContext("main", timeout, now)
     responses: list[Response] = []
     drive(
         [Exchange("main", agent.request(settings, look), timeout)],
@@ -46,19 +46,28 @@ def says(body: object, status: int = 200) -> Answer:
     return Answer(status, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, "HTTP 404 Not Found"), (423, "HTTP 423 Locked"), (507, "HTTP 507 Insufficient Storage"),
+                         (599, "HTTP 599")],
+)  # fmt: skip
+def test_a_status_code_has_its_name(server: Server, status: int, said: str) -> None:
+    server.answer = Answer(status, b"")
+    assert run_checks(server.url).error == said
+
+
 def test_a_story_of_one_agent(server: Server) -> None:
     """Up, then warning, then failing, then gone: the same look tells each."""
-    reading = look_at(server.url + "/health")
+    reading = run_checks(server.url + "/health")
     assert (reading.status, reading.error) == ("healthy", None)
     assert reading.response_time is not None and 0 < reading.response_time < 5
     assert server.seen[0].path == "/health"
 
     server.answer = says({"status": "warn", "output": "queue is long"})
-    reading = look_at(server.url)
+    reading = run_checks(server.url)
     assert (reading.status, reading.error) == ("degraded", "it says: status warn (queue is long)")
 
     server.answer = says({"status": "fail", "output": "model not loaded"}, 503)
-    reading = look_at(server.url)
+    reading = run_checks(server.url)
     assert (reading.status, reading.error) == ("unhealthy", "HTTP 503 Service Unavailable: model not loaded")
     assert reading.response_time is not None
     assert reading.evidence["http"].startswith(f"HTTP 503 from {server.url}")
@@ -67,7 +76,7 @@ def test_a_story_of_one_agent(server: Server) -> None:
 
 def test_nobody_there() -> None:
     port = hostile.unused_port()
-    reading = look_at(f"http://127.0.0.1:{port}/health")
+    reading = run_checks(f"http://127.0.0.1:{port}/health")
     assert (reading.status, reading.response_time) == ("error", None)
     assert reading.error == f"connection refused by 127.0.0.1:{port}"
     assert reading.evidence["http"].startswith("no HTTP answer")
@@ -75,14 +84,14 @@ def test_nobody_there() -> None:
 
 def test_a_wedged_agent_is_an_error_in_time() -> None:
     with hostile.hostile_server(hostile.silent) as mute:
-        reading = look_at(mute.url, timeout=0.5)
+        reading = run_checks(mute.url, timeout=0.5)
         assert (reading.status, (reading.error or "")[:21]) == ("error", "no answer within 0.5 ")
 
 
 def test_an_endless_answer_is_judged_by_what_was_read() -> None:
     with hostile.hostile_server(hostile.endless_body) as spring:
-        assert look_at(spring.url, max_body=1000).status == "healthy"
-        reading = look_at(spring.url, max_body=1000, expect="json", json_path="a")
+        assert run_checks(spring.url, max_body=1000).status == "healthy"
+        reading = run_checks(spring.url, max_body=1000, expect="json", json_path="a")
         assert reading.error == "the answer is not JSON (cut at max_body, 1000 bytes)"
         assert len(reading.evidence["body"]) == 1000
 
@@ -101,7 +110,7 @@ def test_an_endless_answer_is_judged_by_what_was_read() -> None:
 )
 def test_accepted_codes(server: Server, status: int, accept: tuple[str, ...], fine: bool) -> None:
     server.answer = Answer(status, b"")
-    reading = look_at(server.url, accept=accept, expect="none", redirects=0)
+    reading = run_checks(server.url, accept=accept, expect="none", redirects=0)
     assert reading.status == ("healthy" if fine else "unhealthy")
     assert fine or (reading.error or "").startswith(f"HTTP {status}")
 
@@ -138,14 +147,14 @@ RULES: list[tuple[dict[str, Any], object, str, str | None]] = [
 @pytest.mark.parametrize(("keys", "body", "status", "error"), RULES, ids=range(len(RULES)))
 def test_body_rules(server: Server, keys: dict[str, Any], body: object, status: str, error: str | None) -> None:
     server.answer = says(body)
-    reading = look_at(server.url, **keys)
+    reading = run_checks(server.url, **keys)
     assert (reading.status, reading.error) == (status, error)
 
 
 def test_what_goes_out(server: Server) -> None:
-    look_at(server.url, method="post", body='{"q": "ping"}', headers={"X-Key": "k"})
-    look_at(server.url, method="POST", body="ping")
-    look_at(server.url, method="POST", body="ping", headers={"content-type": "text/x"})
+    run_checks(server.url, method="post", body='{"q": "ping"}', headers={"X-Key": "k"})
+    run_checks(server.url, method="POST", body="ping")
+    run_checks(server.url, method="POST", body="ping", headers={"content-type": "text/x"})
     first, second, third = server.seen
     assert (first.method, first.body, first.headers["x-key"]) == ("POST", b'{"q": "ping"}', "k")
     assert first.headers["content-type"] == "application/json"
@@ -156,7 +165,7 @@ def test_what_goes_out(server: Server) -> None:
 def test_metrics_are_each_phase_of_its_own() -> None:
     phases = {"dns": 0.1, "connect": 0.3, "tls": 0.6, "first_byte": 1.0, "total": 1.1}
     response = Response(200, phases=phases, elapsed=1.1, certificate_expires=NOW + 30 * 86_400)
-    reading = agent.read(agent.Settings("https://h/"), response, Look("main", 5.0, NOW))
+    reading = agent.read(agent.Settings("https://h/"), response, CheckContext("main", 5.0, NOW))
     figures = {metric.name: round(metric.value, 6) for metric in reading.metrics}
     assert figures == {
         "dns_seconds": 0.1,
@@ -171,35 +180,39 @@ def test_metrics_are_each_phase_of_its_own() -> None:
 def test_a_certificate_near_its_end(tmp_path: Path) -> None:
     own = certificate(tmp_path, days=10.5)
     with healthy_server(certificate=own) as server:
-        reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
+        reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
         assert (reading.status, reading.error) == ("degraded", "TLS certificate ends in 10.5 days")
-        assert look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status == "healthy"
-        assert look_at(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=0).status == "healthy"
+        assert (
+            run_checks(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status == "healthy"
+        )
+        assert (
+            run_checks(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=0).status == "healthy"
+        )
         server.answer = says({"status": "warn"})
-        reading = look_at(server.url, now=time.time(), ca_file=str(own.cert))
+        reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
         assert reading.error == "it says: status warn; TLS certificate ends in 10.5 days"
         server.answer = says({"status": "fail"})
-        assert look_at(server.url, now=time.time(), ca_file=str(own.cert)).error == "it says: status fail"
+        assert run_checks(server.url, now=time.time(), ca_file=str(own.cert)).error == "it says: status fail"
         server.answer = says({"status": "ok"})
-        reading = look_at(server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0)
+        reading = run_checks(server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0)
         assert reading.error == "TLS certificate ended 1.5 days ago"
-        reading = look_at(server.url, now=time.time())
+        reading = run_checks(server.url, now=time.time())
         assert (reading.status, reading.error) == ("error", "TLS certificate is self-signed and not trusted")
 
 
 def test_own_trouble_is_unobservable(server: Server, tmp_path: Path) -> None:
     with pytest.raises(Unobservable, match="cannot read the CA file"):
-        look_at("https://127.0.0.1:1/", ca_file=str(tmp_path / "none.pem"))
+        run_checks("https://127.0.0.1:1/", ca_file=str(tmp_path / "none.pem"))
     with pytest.raises(Unobservable, match="not an http or https address"):
-        look_at("gopher://127.0.0.1/")
+        run_checks("gopher://127.0.0.1/")
     late = Response(0, fault=Fault("other", "not asked: the pass had no time left"))
     with pytest.raises(Unobservable, match="no time left"):
-        agent.read(agent.Settings(server.url), late, Look("main", 5.0, NOW))
+        agent.read(agent.Settings(server.url), late, CheckContext("main", 5.0, NOW))
 
 
 def test_evidence_is_bounded_and_harmless(server: Server) -> None:
     server.answer = Answer(500, b"\0\x1b[2J" + b"\xff\xc3" * 50_000)
-    reading = look_at(server.url)
+    reading = run_checks(server.url)
     assert len(reading.evidence["body"]) <= 2_000
     assert "\0" not in reading.evidence["body"] and "\x1b" not in reading.evidence["body"]
 
@@ -208,7 +221,7 @@ def test_a_pattern_without_end_does_not_hang_the_pass(server: Server) -> None:
     server.answer = Answer(200, b"a" * 60 + b"!")
     began = time.monotonic()
     with pytest.raises(Unobservable, match="the pattern takes too long"):
-        look_at(server.url, expect="regex", pattern="(a+)+$")
+        run_checks(server.url, expect="regex", pattern="(a+)+$")
     assert time.monotonic() - began < 5
 
 
@@ -230,14 +243,14 @@ def test_a_pattern_without_end_in_another_thread() -> None:
 
 
 def test_the_search_gives_back_a_timer_it_found() -> None:
-    rung: list[int] = []
-    before = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    step: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: step.append(number))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         assert bounded_search.found("b", "ab")
         assert not bounded_search.found("b", "a" * bounded_search.LONGEST_TEXT + "b")
         time.sleep(0.4)
-        assert rung == [signal.SIGALRM]
+        assert step == [signal.SIGALRM]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -297,5 +310,5 @@ def test_every_setting_has_its_help_line() -> None:
 
 
 def test_the_ladder_is_the_designed_one() -> None:
-    assert [rung["action"] for rung in agent.LADDER] == ["systemd", "script"]
+    assert [step["action"] for step in agent.LADDER] == ["systemd", "script"]
     assert agent.LADDER[0]["unit"] == "openclaw-{id}.service"

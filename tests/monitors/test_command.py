@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import command
 
@@ -16,7 +16,7 @@ def plugin(script: str, **more: object) -> command.Settings:
 
 
 def probe(settings: command.Settings, timeout: float = 10.0) -> Reading:
-    return command.probe(settings, Look("c", timeout, time.time()))
+    return command.probe(settings, CheckContext("c", timeout, time.time()))
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "healthy"), (1, "degraded"), (2, "unhealthy")])

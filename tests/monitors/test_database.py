@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import database as monitor
 from heartbeat_cli.monitors.database import Settings
@@ -36,7 +36,7 @@ def own() -> Iterator[Server]:
 def look(dsn: str, *, timeout: float = 5.0, memory: dict[str, Any] | None = None, **limits: Any) -> Reading:
     begun = time.monotonic()
     try:
-        return monitor.probe(Settings(dsn, **limits), Look("db", timeout, NOW, memory or {}))
+        return monitor.probe(Settings(dsn, **limits), CheckContext("db", timeout, NOW, memory or {}))
     finally:
         assert time.monotonic() - begun < timeout + SLACK
 
@@ -104,7 +104,7 @@ def test_without_details_it_only_logs_in_and_asks(database: str) -> None:
 _SLOW_TO_LOAD = """
 import sys, time
 from importlib.abc import MetaPathFinder
-from heartbeat_cli.domain.checking.result import Look
+from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.monitors import database
 
 class Slow(MetaPathFinder):
@@ -113,7 +113,7 @@ class Slow(MetaPathFinder):
             time.sleep(5)
 
 sys.meta_path.insert(0, Slow())
-found = database.probe(database.Settings(sys.argv[1], details=False), Look("db", 30.0, 0.0))
+found = database.probe(database.Settings(sys.argv[1], details=False), CheckContext("db", 30.0, 0.0))
 assert found.status == "healthy" and "psycopg2" in sys.modules
 print(found.response_time)
 """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.http import multi
 from heartbeat_cli.monitors import docker as monitor
@@ -30,7 +30,7 @@ def exchange(request: Request, timeout: float) -> Response:
 
 
 def look(settings: Settings, memory: dict[str, Any] | None = None, timeout: float = 5) -> Reading:
-    circumstances = Look("it", timeout, time.time(), memory or {})
+    circumstances = CheckContext("it", timeout, time.time(), memory or {})
     return monitor.read(settings, exchange(monitor.request(settings, circumstances), timeout), circumstances)
 
 
@@ -230,7 +230,7 @@ def test_a_daemon_that_talks_nonsense(closing_socket: str) -> None:
 
 
 def test_docker_host_is_read_when_the_request_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    circumstances = Look("it", 5, 0)
+    circumstances = CheckContext("it", 5, 0)
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
     assert monitor.request(Settings("web"), circumstances).unix_socket == "/run/user/1000/docker.sock"
     monkeypatch.setenv("DOCKER_HOST", "tcp://box:2376")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.checking.exchange import Fault, Response
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import docker as monitor
 from heartbeat_cli.monitors.docker import Settings
@@ -17,7 +17,7 @@ WEB = Settings("web")
 
 def read(answer: object, *, status: int = 200, settings: Settings = WEB, **memory: Any) -> Reading:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return monitor.read(settings, Response(status, body=body, elapsed=0.1), Look("web", 5, 1000.0, memory))
+    return monitor.read(settings, Response(status, body=body, elapsed=0.1), CheckContext("web", 5, 1000.0, memory))
 
 
 def state(status: str, **more: object) -> dict[str, object]:
@@ -178,14 +178,14 @@ def test_a_forbidden_daemon_is_heartbeats_own_trouble() -> None:
     response = Response(0, fault=Fault("forbidden", "no permission to open /var/run/docker.sock"))
     for settings in (Settings("web"), Settings(daemon=True)):
         with pytest.raises(Unobservable, match="is the user in the group docker"):
-            monitor.read(settings, response, Look("it", 5, 0))
+            monitor.read(settings, response, CheckContext("it", 5, 0))
 
 
 @pytest.mark.parametrize(
     ("settings", "path"), [(Settings("web"), "/containers/web/json"), (Settings(daemon=True), "/info")]
 )
 def test_what_is_asked_for(settings: Settings, path: str) -> None:
-    asked = monitor.request(settings._replace(host="tcp://127.0.0.1:2375"), Look("it", 5, 0))
+    asked = monitor.request(settings._replace(host="tcp://127.0.0.1:2375"), CheckContext("it", 5, 0))
     assert asked.url.endswith(path)
 
 
@@ -209,7 +209,7 @@ def test_a_daemon_that_wants_to_know_who_asks_is_no_fault_of_its_own(status: int
     ],
 )  # fmt: skip
 def test_a_daemon_that_hangs_is_not_said_to_be_gone(kind: Any, words: str) -> None:
-    reading = monitor.read(Settings(daemon=True), Response(0, fault=Fault(kind, "x")), Look("it", 5, 0))
+    reading = monitor.read(Settings(daemon=True), Response(0, fault=Fault(kind, "x")), CheckContext("it", 5, 0))
     assert (reading.status, reading.error, reading.response_time) == ("error", words, None)
 
 

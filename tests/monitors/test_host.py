@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.monitors import host
 from heartbeat_cli.system import mounts
 from heartbeat_cli.system.procfs import Snapshot
@@ -22,7 +22,7 @@ OFF = host.Settings(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
 
 
 def probe(settings: host.Settings, memory: dict[str, object] | None = None) -> Reading:
-    return host.probe(settings, Look("host", 5.0, time.time(), memory or {}))
+    return host.probe(settings, CheckContext("host", 5.0, time.time(), memory or {}))
 
 
 def values(reading: Reading) -> dict[str, float]:
@@ -203,7 +203,7 @@ def test_a_network_mount_that_hangs_is_a_finding_within_the_deadline() -> None:
         lacking("root and /dev/fuse, to mount a file system that hangs")
     with hanging_mount() as point:
         started = time.monotonic()
-        reading = host.probe(OFF._replace(mounts=(point,)), Look("host", 2.0, time.time()))
+        reading = host.probe(OFF._replace(mounts=(point,)), CheckContext("host", 2.0, time.time()))
         assert time.monotonic() - started < 2 + 5
         assert (reading.status, reading.error) == ("unhealthy", f"disk {point} does not answer")
         assert point not in {metric.metadata.get("mount") for metric in probe(OFF).metrics}
@@ -234,8 +234,9 @@ class hanging_mount:
 
 def test_an_ordinary_look_never_imports_psutil() -> None:
     code = (
-        "import sys; from heartbeat_cli.monitors import host; from heartbeat_cli.domain.checking.result import Look;"
-        f"host.probe(host.Settings(*{tuple(OFF)!r}), Look('h', 5, 0)); print('psutil' in sys.modules)"
+        "import sys; from heartbeat_cli.monitors import host;"
+        "from heartbeat_cli.domain.checking.result import CheckContext;"
+        f"host.probe(host.Settings(*{tuple(OFF)!r}), CheckContext('h', 5, 0)); print('psutil' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "False\n"

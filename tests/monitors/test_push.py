@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import push
 
@@ -17,7 +17,7 @@ def beat(at: float, event: str = "success", **more: Any) -> dict[str, Any]:
 
 
 def probe(settings: push.Settings, at: float, *beats: Any, **memory: Any) -> Reading:
-    return push.probe(settings, Look("job", 5, T0 + at, {"beats": list(beats), "registered": T0, **memory}))
+    return push.probe(settings, CheckContext("job", 5, T0 + at, {"beats": list(beats), "registered": T0, **memory}))
 
 
 def test_a_beat_in_time_is_healthy_to_the_last_second_of_grace() -> None:
@@ -39,7 +39,7 @@ def test_before_the_first_beat_it_is_unknown_and_then_late() -> None:
 )
 def test_garbage_is_no_beat(memory: dict[str, Any]) -> None:
     with pytest.raises(Unobservable, match="no beat yet"):
-        push.probe(FIVE, Look("job", 5, T0, memory))
+        push.probe(FIVE, CheckContext("job", 5, T0, memory))
 
 
 def test_a_failure_stays_until_a_success() -> None:

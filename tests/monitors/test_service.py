@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.monitors import _journal
 from heartbeat_cli.monitors import service as monitor
@@ -18,7 +18,7 @@ SLEEP = "ExecStart=/bin/sleep 600"
 
 
 def look(box: SystemdBox, *units: str, memory: Mapping[str, Any] | None = None, **keys: Any) -> list[Reading]:
-    circumstances = Look("it", 20, time.time(), memory or {})
+    circumstances = CheckContext("it", 20, time.time(), memory or {})
     return monitor.probe_all([(Settings(unit, systemctl=box.prefix, **keys), circumstances) for unit in units])
 
 
@@ -148,7 +148,7 @@ def hanging(tmp_path: Path) -> str:
 
 def test_managers_that_hang_do_not_add_up(tmp_path: Path) -> None:
     path = hanging(tmp_path)
-    asked = [(Settings("web", systemctl=(path, str(n))), Look("it", 2, 0.0)) for n in range(5)]
+    asked = [(Settings("web", systemctl=(path, str(n))), CheckContext("it", 2, 0.0)) for n in range(5)]
     started = time.monotonic()
     assert [reading.status for reading in monitor.probe_all(asked)] == ["unknown"] * 5
     assert time.monotonic() - started < 2 + 4
@@ -160,14 +160,14 @@ def test_no_service_manager_is_unknown(systemd_box: SystemdBox, tmp_path: Path) 
     hangs = hanging(tmp_path)
     memory = {"restarts": 3}
     asked = [
-        (Settings("web", systemctl=("/nonexistent/systemctl",)), Look("a", 5, 0.0, memory)),
-        (Settings("web", systemctl=(hangs,)), Look("b", 1, 0.0)),
-        (Settings("web", user=True, systemctl=systemd_box.prefix), Look("c", 20, 0.0)),
+        (Settings("web", systemctl=("/nonexistent/systemctl",)), CheckContext("a", 5, 0.0, memory)),
+        (Settings("web", systemctl=(hangs,)), CheckContext("b", 1, 0.0)),
+        (Settings("web", user=True, systemctl=systemd_box.prefix), CheckContext("c", 20, 0.0)),
         (
             Settings("web", systemctl=("docker", "exec", "heartbeat-test-nobody", "systemctl")),
-            Look("d", 20, 0.0),
+            CheckContext("d", 20, 0.0),
         ),
-        (Settings("u-running", systemctl=systemd_box.prefix), Look("e", 20, 0.0)),
+        (Settings("u-running", systemctl=systemd_box.prefix), CheckContext("e", 20, 0.0)),
     ]
     readings = monitor.probe_all(asked)
     assert [reading.status for reading in readings] == ["unknown"] * 4 + ["healthy"]
@@ -191,7 +191,7 @@ def read(tmp_path: Path, text: str, memory: Mapping[str, Any] | None = None, **k
     answer = tmp_path / "answer"
     answer.write_text(text)
     settings = Settings("web", systemctl=("sh", "-c", f"cat {answer}"), **keys)
-    return monitor.probe_all([(settings, Look("it", 20, 0.0, memory or {}))])[0]
+    return monitor.probe_all([(settings, CheckContext("it", 20, 0.0, memory or {}))])[0]
 
 
 @pytest.mark.parametrize(
@@ -253,8 +253,8 @@ def test_who_must_answer_soon_is_not_waited_for_as_long_as_the_most_patient(tmp_
     slow = program(tmp_path, "sleep 4", f"cat {tmp_path}/answer")
     (tmp_path / "answer").write_text(show() + "\n" + show(Id="db.service"))
     asked = [
-        (Settings("web", systemctl=slow), Look("a", 30, 0.0)),
-        (Settings("db", systemctl=slow), Look("b", 0.5, 0.0)),
+        (Settings("web", systemctl=slow), CheckContext("a", 30, 0.0)),
+        (Settings("db", systemctl=slow), CheckContext("b", 0.5, 0.0)),
     ]
     for order in (asked, asked[::-1]):
         assert [reading.error for reading in monitor.probe_all(order)] == [
@@ -269,7 +269,7 @@ def test_a_systemctl_that_gives_up_half_way_is_believed_up_to_there(tmp_path: Pa
     cut = told[: told.rindex("ActiveState")]
     (tmp_path / "answer").write_text(cut)
     broken = program(tmp_path, f"cat {tmp_path}/answer", "echo Connection reset by peer >&2", "exit 1")
-    asked = [(Settings(unit, systemctl=broken), Look(unit, 20, 0.0)) for unit in ("web", "db", "mail", "cron")]
+    asked = [(Settings(unit, systemctl=broken), CheckContext(unit, 20, 0.0)) for unit in ("web", "db", "mail", "cron")]
     assert [(reading.status, reading.error) for reading in monitor.probe_all(asked)] == [
         ("healthy", None),
         ("unhealthy", "failed: signal"),

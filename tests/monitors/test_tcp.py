@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import tcp
 from heartbeat_cli.system import tcp as dial
@@ -18,8 +18,8 @@ from tests.parts.http import Certificate, certificate, healthy_server
 SLACK = 5.0
 
 
-def look(timeout: float = 3.0) -> Look:
-    return Look("tcp", timeout, time.time())
+def look(timeout: float = 3.0) -> CheckContext:
+    return CheckContext("tcp", timeout, time.time())
 
 
 def probe(settings: tcp.Settings, timeout: float = 3.0) -> Reading:

@@ -19,7 +19,7 @@ from typing import Any
 from heartbeat_cli.config import load as configuration
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import SLOW
-from heartbeat_cli.domain.alerting.delivery import Fate
+from heartbeat_cli.domain.alerting.delivery import Decision
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.passes.detect import detect
@@ -133,10 +133,10 @@ def _deliver(db: Database, at: float) -> None:
         while parcel := outbox.claim(db, "test", at, 60.0, channel, digest=False):
             (one,) = parcel.notifications
             if channel == "mail" and one.alert.component in ("db", "host"):
-                fate, error = Fate("waiting", at + 3_500.0), "localhost:25: connection refused"
+                decision, error = Decision("waiting", at + 3_500.0), "localhost:25: connection refused"
             else:
-                fate, error = Fate("sent"), None
-            outcomes.save(db, parcel, Outcome(at, "here", fate, error, None, 0.1))
+                decision, error = Decision("sent"), None
+            outcomes.save(db, parcel, Outcome(at, "here", decision, error, None, 0.1))
 
 
 def _heal(db: Database, at: float) -> None:

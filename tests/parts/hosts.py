@@ -11,7 +11,7 @@ from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.detection.fault_detection import State
-from heartbeat_cli.passes.check.check import Checked, keep, pass_id
+from heartbeat_cli.passes.check.check import Checked, pass_id, save
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -54,7 +54,7 @@ class Hosts:
         error = None if status in ("healthy", "unknown") else f"{name} got {status}"
         reading = Reading(status, 0.1, error, evidence={"seen by": name})  # type: ignore[arg-type]
         done = Pass(pass_id(name, at), name, at, at + 0.5)
-        keep(db or self.db, config, Checked(done, {"web": reading}, STEP))
+        save(db or self.db, config, Checked(done, {"web": reading}, STEP))
 
     def round(self, times: int = 1, **seen: str) -> list[str]:
         """Passes of these hosts, one after another; what was decided."""

@@ -60,7 +60,7 @@ class Row(NamedTuple):
     """A step as heartbeat recorded it."""
 
     outcome: str
-    rung: int
+    step: int
     started: float
     verified: float | None
 
@@ -70,7 +70,7 @@ class Fault(NamedTuple):
     prints the steps that were taken, one a line; `real` where time cannot be moved on, because others keep it, too."""
 
     component: str
-    rungs: str
+    steps: str
     done: tuple[str, ...]
     real: bool = False
 
@@ -136,7 +136,7 @@ class Watch:
 def _in_a_step(frame: FrameType | None) -> bool:
     """Looks are not steps, though they run programs, too."""
     while frame is not None:
-        if frame.f_code.co_name == "run_rung":
+        if frame.f_code.co_name == "run_step":
             return True
         frame = frame.f_back
     return False
@@ -165,7 +165,7 @@ class Play:
             {fault.component.replace("{folder}", str(folder))}
             interval = 0.01
             retries = 0
-            recovery = {{ ladder = [{fault.rungs.replace("{folder}", str(folder))}] }}
+            recovery = {{ ladder = [{fault.steps.replace("{folder}", str(folder))}] }}
             """)
 
     def begin(self, like: Path | None = None) -> None:
@@ -243,7 +243,7 @@ def rows(store: str) -> list[Row]:
     """Every step as it was recorded, in order."""
     with _opened(store) as db:
         steps = [one for one in recoveries.between(db, 0, 9e9) if one.outcome != "held"]
-    return [Row(one.outcome, one.rung, one.started, one.verified) for one in steps]
+    return [Row(one.outcome, one.step, one.started, one.verified) for one in steps]
 
 
 def _tried(store: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
-from heartbeat_cli.domain.alerting.delivery import Trial
+from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox import outbox, outcomes
 from heartbeat_cli.store.outbox.outbox import Batch
@@ -40,8 +40,8 @@ def settle(
     failed = None if error is None else DeliveryError(
         error, retryable=retryable, unsure=unsure, retry_after=retry_after
     )  # fmt: skip
-    trial = Trial(0.25, failed)
-    fate = delivery.fate(trial, common, parcel.notifications[0].attempts, now, now)
+    attempt = Attempt(0.25, failed)
+    decision = delivery.decide(attempt, common, parcel.notifications[0].attempts, now, now)
     fallbacks = (common.fallback,) if common.fallback else ()
     remark = f"{parcel.channel} does not take it"
-    outcomes.save(db, parcel, Outcome(now, "here", fate, error, None, trial.took, fallbacks, remark))
+    outcomes.save(db, parcel, Outcome(now, "here", decision, error, None, attempt.took, fallbacks, remark))

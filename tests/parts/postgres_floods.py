@@ -102,3 +102,52 @@ def flooding(flood: Flood, *, before_login: bool = False, path: str = "") -> Ite
         stop.set()
         thread.join(5)
         listener.close()
+
+
+def small_notices(number: int) -> bytes:
+    return message(b"N", b"SNOTICE\0C00000\0Mx\0\0") * number
+
+
+def small_notifications(number: int) -> bytes:
+    return message(b"A", struct.pack("!i", 1) + b"c\0x\0") * number
+
+
+def small_parameters(number: int) -> bytes:
+    return b"".join(message(b"S", b"%d\0x\0" % n) for n in range(number))
+
+
+@contextmanager
+def chatting(port: int, said: bytes, queries: int = 1_000_000) -> Iterator[int]:
+    """The port of a way to the server at `port` which says that, too, ahead of each of its answers to the first so many
+    queries of a connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def towards(client: socket.socket, server: socket.socket) -> None:
+        left = queries
+        with suppress(OSError):
+            while data := client.recv(65_536):
+                if data[:1] == b"Q" and left > 0:
+                    left -= 1
+                    client.sendall(said)
+                server.sendall(data)
+            server.shutdown(socket.SHUT_RDWR)
+
+    def back(client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError), client, server:
+            while data := server.recv(65_536):
+                client.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", port))
+                for way in (towards, back):
+                    threading.Thread(target=way, args=(client, server), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -153,8 +153,8 @@ def unit_hung(box: SystemdBox, number: int) -> Part:
     box.shell(f"[ -e /run/answers ] || cat >/run/answers <<'EOF'\n{_ANSWERS}\nEOF")
     made = _unit(box, "unit-hung", number, f"/usr/bin/perl /run/answers {port}", "SIGSTOP")
     check = f'kind = "tcp"\nhost = "127.0.0.1"\nport = {port}\nbanner = "ready"\ntimeout = 1.5\n'
-    rung = f'action = "systemd"\nunit = "{made.target}"\nsystemctl = {json.dumps(box.prefix)}\n'
-    return made._replace(port=port, block=f"{check}[[components.{made.id}.recovery.ladder]]\n{rung}")
+    step = f'action = "systemd"\nunit = "{made.target}"\nsystemctl = {json.dumps(box.prefix)}\n'
+    return made._replace(port=port, block=f"{check}[[components.{made.id}.recovery.ladder]]\n{step}")
 
 
 def database_refusing(number: int) -> Part:

@@ -81,7 +81,7 @@ class Scene:
         found = detect.detect(self.db, self.config, self.now, dry_run=dry_run)
         return [f"{one.component} {one.decision}" for one in found]
 
-    def recover(self, *wanted: str, forced: bool = False, dry_run: bool = False) -> list[recover.Step]:
+    def recover(self, *wanted: str, forced: bool = False, dry_run: bool = False) -> list[recover.StepResult]:
         named = list(wanted) or None
         return recover.recover(self.db, self.config, self.clock, named, forced=forced, dry_run=dry_run)
 

@@ -55,7 +55,7 @@ def take(scene: Scene, db: Database, number: int) -> None:
     """A regular pass, as `run` keeps and judges it."""
     scene.now = at = minute(number)
     done = Pass(f"here@{at}", "here", at, at + 1)
-    check.keep(db, scene.config, Checked(done, GOOD | TROUBLE.get(number, {}), 600.0))
+    check.save(db, scene.config, Checked(done, GOOD | TROUBLE.get(number, {}), 600.0))
     detect.detect(db, scene.config, at)
 
 

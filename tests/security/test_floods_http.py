@@ -83,8 +83,8 @@ APPRISE = WEBHOOK.replace("webhook", "apprise").replace("argv[1]", 'argv[1].repl
 BUSY = """
 from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.actions import http
-from heartbeat_cli.domain.component import Guard, Rung
-said = in_flight.busy(Guard(Rung("http", http.Settings(sys.argv[1], method="GET"))), timeout=3.0)
+from heartbeat_cli.domain.component import Guard, Step
+said = in_flight.busy(Guard(Step("http", http.Settings(sys.argv[1], method="GET"))), timeout=3.0)
 """
 DOCKER = """
 from heartbeat_cli.actions import docker

@@ -1,17 +1,31 @@
 """A hostile PostgreSQL that sends without an end fills neither the memory nor the time of a pass."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from heartbeat_cli.postgres import libpq
 from tests.parts.measured import measured
-from tests.parts.postgres_floods import FLOODS, Flood, flooding, rows
+from tests.parts.postgres import *  # noqa: F403 - its fixtures
+from tests.parts.postgres_floods import (
+    FLOODS,
+    Flood,
+    chatting,
+    flooding,
+    rows,
+    small_notices,
+    small_notifications,
+    small_parameters,
+)
 
 SHORT = "?sslmode=disable&gssencmode=disable"
 COMPONENT = """
-from heartbeat_cli.domain.checking.result import Look
+from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.monitors import database
-reading = database.probe(database.Settings(sys.argv[1]), Look("db", 15.0, time.time()))
+reading = database.probe(database.Settings(sys.argv[1]), CheckContext("db", 15.0, time.time()))
 said = [reading.status, reading.error]
 """
 ACTION = """
@@ -21,6 +35,13 @@ said = list(postgres.run(postgres.Settings(sys.argv[1], do="terminate_idle"), ti
 VERB = """
 from heartbeat_cli import cli
 said = cli.run(sys.argv[1:])
+"""
+ERRORS = """
+import contextlib, io
+from heartbeat_cli import cli
+with contextlib.redirect_stderr(io.StringIO()) as errors:
+    said = [cli.run(sys.argv[1:]), ""]
+said[1] = errors.getvalue()
 """
 ROOM = 150  # MB, of which Python and what it imports are about 40
 
@@ -67,3 +88,46 @@ def test_as_the_store(flood: Flood, verb: str, tmp_path: Path) -> None:
         found = measured(VERB, "--config", config, verb)
     assert found.peak < ROOM + 100, found  # an honest answer may have 8 MB
     assert found.took < 30, found
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("aside", [small_notices, small_notifications, small_parameters])
+def test_asides_below_the_bound_of_a_query_add_up(aside: Callable[[int], bytes], postgres_server: str) -> None:
+    """An honest server besides: every query gets its answer, and before it as much as one query may bring."""
+    with chatting(int(urlsplit(postgres_server).port or 0), aside(8_000)) as port:
+        address = f"postgresql://postgres@127.0.0.1:{port}/postgres{SHORT}"
+        with libpq.connect(address, deadline=time.monotonic() + 30) as session, pytest.raises(libpq.Trouble) as told:
+            for _ in range(10):
+                session.execute("SET statement_timeout = 0", deadline=time.monotonic() + 30)
+    what = "262,144 bytes besides rows" if aside is small_parameters else "10,000 notices and notifications"
+    assert told.value.text == f"127.0.0.1:{port} sent more than {what}"
+
+
+@pytest.mark.postgres
+def test_some_asides_are_no_flood(postgres_server: str) -> None:
+    """A server may be told to say everything that it does to its clients."""
+    with chatting(int(urlsplit(postgres_server).port or 0), small_notices(20) + small_notifications(10)) as port:
+        address = f"postgresql://postgres@127.0.0.1:{port}/postgres{SHORT}"
+        with libpq.connect(address, deadline=time.monotonic() + 30) as session:
+            for number in range(200):
+                assert session.rows(f"SELECT {number}", deadline=time.monotonic() + 30) == [(number,)]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "said",
+    [small_notices(260_000), small_notifications(260_000), small_parameters(8_000)],
+    ids=["notices", "notifications", "parameters"],
+)
+def test_asides_cost_the_store_and_no_time(said: bytes, database: str, tmp_path: Path) -> None:
+    """Also where the tables are still to be made: a statement of that may take ten minutes."""
+    config = tmp_path / "heartbeat.toml"
+    parts = urlsplit(database)
+    with chatting(int(parts.port or 0), said) as port:
+        store = f"postgresql://postgres@127.0.0.1:{port}{parts.path}{SHORT}"
+        config.write_text(
+            f'[heartbeat]\nstore = "{store}"\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "host"\n'
+        )
+        found = measured(ERRORS, "--config", config, "run", timeout=120)
+    assert found.said[0] == 0 and "127.0.0.1" in found.said[1] and "sent more than" in found.said[1], found
+    assert found.peak < ROOM

@@ -112,16 +112,18 @@ def test_a_pipe_of_another_user_does_not_get_the_report(shared: Path, home: Path
     assert done.code == 3 and "belongs to another user and is no regular file" in done.err
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777], ids=["open", "sticky"])
 @pytest.mark.parametrize("how", ["link", "link on the way", "second name", "pipe", "file"])
-def test_the_file_channel_writes_into_nothing_that_is_planted(shared: Path, home: Path, how: str) -> None:
-    """A line of JSON in a file of root's, with words that a target chose, is as good as writing that file."""
-    shared.chmod(0o777)
+def test_the_file_channel_writes_into_nothing_that_is_planted(shared: Path, home: Path, how: str, mode: int) -> None:
+    """A line of JSON in a file of root's, with words that a target chose, is as good as writing that file. Where
+    fs.protected_hardlinks is 0, another user can give it a second name."""
+    shared.chmod(mode)
     (home / "precious").write_text("precious")
     with (home / "hb.toml").open("a") as file:
         file.write(f'[channels.log]\nkind = "file"\npath = "{shared}/way/log"\n')
     if how != "link on the way":
         (shared / "way").mkdir()
-        (shared / "way").chmod(0o777)
+        (shared / "way").chmod(mode)
     at = f"{shared}/way/log"
     if how == "second name":
         os.link(home / "precious", at)
@@ -208,3 +210,55 @@ def test_the_folders_of_a_new_configuration_are_private_under_any_umask(tmp_path
     subprocess.run(["/bin/sh", "-c", 'umask 000; exec "$@"', "sh", *argv], timeout=60, check=True)
     for part in ("deep", "deep/er"):
         assert stat.S_IMODE((tmp_path / part).stat().st_mode) == 0o700
+
+
+@pytest.fixture
+def badges(home: Path, shared: Path) -> Path:
+    """The badges' folder, in one of another user, who can put anything in its place."""
+    theirs = shared / "theirs"
+    as_nobody("mkdir", str(theirs))
+    with (home / "hb.toml").open("a") as file:
+        file.write(f'[dashboard]\nbadges = "{theirs}/badges"\n')
+    return theirs / "badges"
+
+
+def test_a_folder_full_of_names_costs_a_pass_no_memory(home: Path, badges: Path) -> None:
+    """More names than there is memory for may stand in a folder of another user."""
+    assert heartbeat(home, "--config", "hb.toml", "dashboard").code == 0
+    as_nobody("mv", str(badges), f"{badges.parent}/old")
+    as_nobody("mkdir", str(badges))
+    as_nobody("sh", "-c", f"cd {badges} && seq 1 150000 | sed 's/$/.svg/' | xargs touch")
+    peak = (  # getrusage would give the peak of the process that started this one, if that is higher
+        "import re, sys\nfrom pathlib import Path\nfrom heartbeat_cli import cli\n"
+        "sys.argv = ['heartbeat', *sys.argv[1:]]\ncode = cli.run()\n"
+        "print(code, int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
+    )
+    argv = [sys.executable, "-c", peak, "--config", "hb.toml", "run"]
+    done = subprocess.run(argv, cwd=home, capture_output=True, text=True, timeout=60, check=True)
+    code, megabytes = map(int, done.stdout.split())
+    assert code == 0 and megabytes < 60, done.stdout
+    assert heartbeat(home, "--config", "hb.toml", "status").code == 0
+
+
+def test_no_badge_is_removed_elsewhere_when_the_folder_is_exchanged(home: Path, badges: Path) -> None:
+    """Between the look at a file and its removal another folder, ours, comes into the place of the badges'."""
+    from heartbeat_cli.commands import _page
+    from heartbeat_cli.views.badges import SIGN
+
+    badges.mkdir()
+    (badges / "old.svg").write_text(SIGN)
+    (home / "old.svg").write_text(f"{SIGN} precious")
+    exchanged = []
+
+    class Names(set[str]):
+        """Asked whether a name is still made after the folder was read: the moment of the exchange."""
+
+        def __contains__(self, name: object) -> bool:
+            as_nobody("mv", str(badges), f"{badges.parent}/moved")
+            as_nobody("ln", "-s", str(home), str(badges))
+            exchanged.append(name)
+            return False
+
+    _page._remove_others(badges, Names(), SIGN)
+    assert exchanged == ["old.svg"] and (home / "old.svg").exists()
+    assert not (badges.parent / "moved/old.svg").exists(), "the badge itself is removed where it is now"

@@ -11,7 +11,7 @@ from heartbeat_cli.actions import http as hook
 from heartbeat_cli.channels import apprise, telegram, webhook
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors import agent
@@ -43,7 +43,7 @@ def redirect(server: Server, to: Server, code: int, path: str = "/taken") -> Non
 
 def check(url: str, **settings: object) -> Reading:
     made = agent.Settings(url, **settings)  # type: ignore[arg-type]
-    look = Look("a", 5.0, time.time())
+    look = CheckContext("a", 5.0, time.time())
     answers: list[Response] = []
     exchange = Exchange("a", agent.request(made, look), 5.0)
     drive([exchange], deadline=time.monotonic() + 8, done=lambda _, answer: answers.append(answer))

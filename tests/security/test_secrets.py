@@ -4,11 +4,14 @@ import base64
 import html
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.parse
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,6 +84,49 @@ def test_a_secret_that_a_limit_cut_off_is_hidden(cut: int) -> None:
     for end in ("", "…", "…'", "'", '…" (500)'):
         assert secret[:9] not in redact(f"got {secret[:cut]}{end}", {secret})
     assert secret[cut:] not in redact(f"…{secret[cut:]} and more", {secret})
+
+
+LONG = "sk-live-" + "".join(map(str, range(60)))
+
+
+def wrapped(text: str, width: int, between: str) -> str:
+    return between.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+LINE_ENDS = ["\n", "\r\n", "\n    ", "\r\n\t", "\\n", "\\r\\n", "=\n", "=\r\n"]
+# Made one space, the end of a line is found only behind the first four characters.
+WRAPPED = [(width, end) for width in (8, 10, 64, 76) for end in LINE_ENDS] + [(64, " "), (76, " ")]
+
+
+@pytest.mark.parametrize(("width", "between"), WRAPPED)
+@pytest.mark.parametrize("how", ["as it is", "base64", "base64 inside", "hex", "percent"])
+def test_a_secret_in_lines_is_hidden(how: str, width: int, between: str) -> None:
+    """As MIME and PEM wrap base64, quoted-printable and folded headers wrap all; in JSON, and made one line."""
+    form = encodings(LONG)[how]
+    before = 7 if how == "base64 inside" else 0  # letters of `user:`
+    shown = redact(f"it said: {wrapped(form, width, between)} and no more", {LONG})
+    rest = "".join(shown.split())
+    assert BLOT in shown and not [at for at in range(before, len(form) - 9) if form[at : at + 6] in rest]
+    assert shown.startswith("it said: ") and shown.endswith(" and no more")
+
+
+def test_a_secret_in_lines_that_a_limit_cut_off_is_hidden() -> None:
+    shown = redact(f"it said: {wrapped(LONG, 40, chr(10))[:70]}", {LONG})
+    assert shown == f"it said: {BLOT}"
+
+
+@pytest.mark.parametrize("text", ["aaaa\n" * 20_000, "a" * 100_000, "aaa\\n" * 20_000])
+def test_a_text_that_repeats_a_secret_that_repeats_itself_is_soon_done(text: str) -> None:
+    """Half a minute of CPU otherwise; what was not compared is hidden."""
+    before = time.process_time()
+    shown = redact(f"it said: {text}", {"a" * 2_000 + "b"})
+    assert shown.startswith("it said: ") and len(shown) < 100_100
+    assert time.process_time() - before < 5
+
+
+def test_words_of_several_lines_that_only_begin_alike_stay() -> None:
+    text = "the test\ncase of a\nlonger\nlist"
+    assert redact(text, {"test-case", "casework", "longerlife"}) == text
 
 
 def test_overlapping_secrets_leave_nothing_between_them() -> None:
@@ -203,6 +249,21 @@ def test_an_echoed_header_stays_hidden(tmp_path: Path, before: int) -> None:
 # --- what is configured -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form", ["s3cr3t-t0ken", "czNjcjN0LXQwa2Vu", "7333637233742d74306b656e"])
+def test_a_traceback_on_request_holds_no_secret(tmp_path: Path, form: str) -> None:
+    """An error of heartbeat's own may quote what a target has said; here, a number in the store that is none."""
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "agent"\n'
+        'url = "http://127.0.0.1:9/"\nheaders = {Authorization = "env:KEY"}\n'
+    )
+    heartbeat(tmp_path, "check", "--all", KEY="s3cr3t-t0ken")
+    with closing(sqlite3.connect(tmp_path / "state/heartbeat.db")) as db, db:
+        db.execute("UPDATE heartbeat_schema SET version = ?", (form,))
+    done = heartbeat(tmp_path, "check", "--all", KEY="s3cr3t-t0ken", HEARTBEAT_DEBUG="1")
+    assert done.code == 3 and "Traceback (most recent call last)" in done.err, done
+    assert BLOT in done.err and form not in done.err
+
+
 def test_config_show_hides_header_values_and_bodies(tmp_path: Path) -> None:
     (tmp_path / "hb.toml").write_text(
         f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n'
@@ -215,6 +276,18 @@ def test_config_show_hides_header_values_and_bodies(tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert "open-sesame" not in done.out and "text/plain" not in done.out
         assert "X-Session" in done.out and BLOT in done.out
+
+
+@pytest.mark.parametrize("form", ["toml", "json"])
+def test_what_nobody_sees_is_escaped_in_what_is_printed(tmp_path: Path, form: str) -> None:
+    """It would turn the order of what a person reads, or steer a terminal; who parses it gets it as it was."""
+    name = "主機 \u202egpj.exe \u2066x\u2069 \x9b31m \U000e0041"
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "command"\ncommand = ["echo", "{name}"]\n'
+    )
+    done = heartbeat(tmp_path, "--config", "hb.toml", "config", "show", "--format", form)
+    assert done.code == 0 and "主機" in done.out and done.out.replace("\n", "").isprintable(), done
+    assert (tomllib.loads if form == "toml" else json.loads)(done.out)["components"]["a"]["command"][1] == name
 
 
 def test_a_body_under_a_pattern_is_on_no_command_line() -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.store.sql.database import connect
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
 from tests.parts.postgres import execute
-from tests.parts.verb import from_nothing
+from tests.parts.stores import store_url  # noqa: F401 - a fixture
+from tests.parts.verb import from_nothing, heartbeat
 
+_SETTINGS = ("watched", "clock", "tidied", "shared", "sights", "steps", "answers", "blind", "store/moved", "pause")
 _NO_CLOCK = """
     CREATE SCHEMA lies;
     CREATE FUNCTION lies.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';
@@ -29,3 +32,50 @@ def test_the_pass_is_made_all_the_same(database_with_tables: str, tmp_path: Path
     done = from_nothing(tmp_path, "run", "-v", PGOPTIONS="-c search_path=public,lies,pg_catalog")
     assert done.code == 0 and "checked 1 of 1" in done.err, done
     assert ("does not hold what was just written to it; going on with" in done.err) == (lie == _KEEPS_NOTHING)
+
+
+_NONSENSE = ("null", "x", "7", "[null]", "[[[[1]]]]", '{"a": []}', "[1e999, 1e999, 0, null]")
+
+
+@pytest.mark.parametrize("nonsense", _NONSENSE)
+def test_rows_that_no_heartbeat_writes_stop_no_pass(store_url: str, tmp_path: Path, nonsense: str) -> None:  # noqa: F811
+    """Another host of the store, or whoever may write there: else one row would blind every host that shares it, and
+    by way of the mirror even after it has been mended."""
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\n'
+        '[components.job]\nkind = "push"\nperiod = 60\n'
+        '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+    )
+    for words in (["run"], ["beat", "job"], ["run"]):
+        assert heartbeat(tmp_path, *words).code == 0
+    names = [f"{one}/{host}" for one in _SETTINGS for host in ("me", "you")] + ["doubts", "channels/you/heartbeat.toml"]
+    db = connect(store_url, 5)
+    try:
+        db.run("UPDATE heartbeat_settings SET value = ? WHERE name <> 'store/id'", (nonsense,))
+        db.insert(
+            "INSERT INTO heartbeat_settings (name, value)", "(?, ?)", [(one, nonsense) for one in names],
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )  # fmt: skip
+        db.run("UPDATE heartbeat_looks SET memory = ?, evidence = ?", (nonsense, nonsense))
+        db.run("UPDATE heartbeat_alert_rows SET details = ?", (nonsense,))
+    finally:
+        db.close()
+    for words in (["beat", "job"], ["run"], ["run"], ["detect"]):
+        done = heartbeat(tmp_path, *words)
+        assert done.code == 0 and "going on with" not in done.err, (words, done)
+    assert heartbeat(tmp_path, "status").code == 1, "one is in fault"
+
+
+@pytest.mark.parametrize("name", ["../../../../tmp/x", "a/b", "x" * 300, "\n"])
+def test_an_identity_that_is_no_name_of_a_file_stops_no_pass(store_url: str, tmp_path: Path, name: str) -> None:  # noqa: F811
+    """Files of the state folder bear it in their names."""
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "host"\n'
+    )
+    assert heartbeat(tmp_path, "run").code == 0
+    db = connect(store_url, 5)
+    db.run("UPDATE heartbeat_settings SET value = ? WHERE name = 'store/id'", (name,))
+    db.close()
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run") == (0, "", "")

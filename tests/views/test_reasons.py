@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.domain.checking import slowness
-from heartbeat_cli.domain.checking.result import Look, Reading
-from heartbeat_cli.domain.component import Common, Plan, Rung
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
+from heartbeat_cli.domain.component import Common, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import Observation, Parent, Policy, State, step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.kinds import container, postgres_health
@@ -137,13 +137,13 @@ def detection() -> Iterator[str]:
             yield from (event.reason for event in events)
 
 
-def tried(rung: int, outcome: str, started: float, **more: float) -> Attempt:
-    row = Attempt("i/1", "i", "main", rung, "systemd", "heartbeat", "here", started, None, outcome, "why")
+def tried(step: int, outcome: str, started: float, **more: float) -> Attempt:
+    row = Attempt("i/1", "i", "main", step, "systemd", "heartbeat", "here", started, None, outcome, "why")
     return row._replace(**more)  # type: ignore[arg-type]
 
 
 def decisions() -> Iterator[str]:
-    plan = Plan("on", (Rung("systemd", None), Rung("script", None)))
+    plan = Plan("on", (Step("systemd", None), Step("script", None)))
     calm, limits = Circumstances("fault", "error"), Limits(60.0)
 
     def reason(around: Circumstances = calm, past: Sequence[Attempt] = (), plan: Plan = plan) -> str:
@@ -221,7 +221,7 @@ def services() -> Iterator[str]:
 
 
 def exchanges() -> Iterator[str]:
-    facts = faults.Facts(0, "what it said", "https", "example.org:443", False, 5.0, 111, 0.0, 0.0, 0.0, 0)
+    facts = faults.TransferState(0, "what it said", "https", "example.org:443", False, 5.0, 111, 0.0, 0.0, 0.0, 0)
     for code in (*faults._BY_CODE, 60, 99):
         yield faults.fault_of(facts._replace(code=code)).text
         yield faults.fault_of(facts._replace(code=code, resolved=0.1, connected=0.2)).text
@@ -241,7 +241,7 @@ def others() -> Iterator[str]:
     yield postgres_health.judge(postgres_health.Figures(*ill), limits)[1] or ""
     beat = {"at": 0.0, "event": "success"}
     for beats in ([beat], [beat | {"event": "start"}], [beat | {"event": "fail", "exit_code": 3, "message": "full"}]):
-        yield push.probe(push.Settings(60), Look("it", 5, 90_000.0, {"beats": beats})).error or ""
+        yield push.probe(push.Settings(60), CheckContext("it", 5, 90_000.0, {"beats": beats})).error or ""
     yield "disk / 97 % full (limit 95 %), 1.2 GB free; memory 98 % used (limit 97 %), 80.0 MB available"
     yield "3 failing looks in a row (threshold 3); muted: silence 7 (we know)"
     yield "held: its budget is spent: 5 steps within 1 h; steps again after 4 h of quiet"

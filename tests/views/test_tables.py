@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.component import Common, Component, Plan, Rung
+from heartbeat_cli.domain.component import Common, Component, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.views import rows, tables
+from heartbeat_cli.views.columns import columns
 
 ESCAPES = "\x1b[31m\x1b]0;owned\x07\r\n\x08\u202e\u2028\x9b31m"
 
@@ -60,6 +61,24 @@ def test_the_other_language() -> None:
     assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error="Connection refused")], "zh-HK")
 
 
+def test_columns_stand_below_each_other_in_any_script() -> None:
+    """Characters are up to two columns wide, and an accent may be one that takes none."""
+    seen = [checked(component=name) for name in ("main", "資料庫", "cafe\u0301", "데이터베이스-1", "ｗｉｄｅ")]
+    for locale in ("en", "zh-HK"):
+        heads, rule, *lines = tables.check_table(seen, locale).splitlines()
+        kind = columns(rule.split("  ")[0]) + 2
+        for line in lines:
+            assert columns(line.partition("agent")[0]) == kind, line
+        assert columns(heads.partition(heads.split()[1])[0]) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("", 0), ("abc", 3), ("資料庫", 6), ("e\u0301", 1), ("a\n資料", 4), ("a\x1bb", 3)]
+)
+def test_how_wide_a_text_is(text: str, width: int) -> None:
+    assert columns(text) == width
+
+
 @pytest.mark.parametrize("hostile", [ESCAPES, "a\nmain  agent  healthy", "x" * 1_000_000, "\0", "| | |", "-----"])
 def test_what_a_component_says_stays_in_its_cell(hostile: str) -> None:
     for text in (
@@ -93,7 +112,7 @@ def test_a_status_says_who_is_wanted_who_is_on_it_and_who_is_not_told() -> None:
 def test_a_status_fits_a_narrow_terminal(width: int, locale: str) -> None:
     bad = stood(component="b", state="fault", fail_count=4, status="error", error="connection refused " * 5)
     text = tables.status_table([stood(), bad], locale, "UTC", width)
-    assert all(tables._wide(line) <= width for line in text.splitlines())
+    assert all(columns(line) <= width for line in text.splitlines())
     assert cells(text, 1)[0] == "b", "what it is about is the last thing to go"
     assert len(text.splitlines()) == 4
     if width == 200:
@@ -144,7 +163,7 @@ def test_what_counts_as_well(state: State | None, look: LastCheck | None, well: 
 
 
 def test_who_is_wanted_for_an_open_incident() -> None:
-    asks = Component("a", "agent", None, plan=Plan("ask", (Rung("systemd", None),)))
+    asks = Component("a", "agent", None, plan=Plan("ask", (Step("systemd", None),)))
     one = Incident("a@1", "a", "agent", "high", "refused", 1.0, 2.0)
     tried = Attempt("t", "a@1", "a", 0, "systemd", "ann", "here", 5.0, verify_until=65.0)
 

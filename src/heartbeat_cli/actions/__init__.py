@@ -1,4 +1,4 @@
-"""One file an action: a step (rung) of a recovery ladder. The file name is what a config calls it.
+"""One file an action: a step of a recovery ladder. The file name is what a config calls it.
 
 Each has a `Settings` named tuple and
 

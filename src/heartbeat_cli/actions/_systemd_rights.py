@@ -25,14 +25,14 @@ def judge(systemctl: Sequence[str], user: bool, sudo: bool, unit: str, timeout: 
 
 def _by_sudo(systemctl: Sequence[str], unit: str, timeout: float) -> Right:
     """`sudo -l COMMAND` ends with 0 when the command may be run, and runs nothing."""
-    lacking = []
+    absent = []
     for verb in ("restart", "reset-failed"):
         wanted = systemd.privileged(systemctl, False, True, verb, unit)
         if _code(["sudo", "-n", "-l", *wanted[2:]], timeout / 2) != 0:
-            lacking.append(" ".join(wanted[2:]))
-    if not lacking:
+            absent.append(" ".join(wanted[2:]))
+    if not absent:
         return Right("ok", f"sudo lets this user restart {unit}")
-    missing = " and ".join(f"`{one}`" for one in lacking)
+    missing = " and ".join(f"`{one}`" for one in absent)
     return Right("bad", f"sudo does not let this user run {missing} without a password", systemd.remedy(unit, True))
 
 

@@ -21,7 +21,7 @@ from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 
-_PROOF_SECONDS = 2.0  # kept back for the look at what came of it
+_PROOF_SECONDS = 2.0  # kept back for the check of what came of it
 _LEAST_SECONDS = 0.2
 _STOP_SECONDS = 10  # what Docker gives a container that says nothing else
 

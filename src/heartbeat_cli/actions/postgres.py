@@ -57,7 +57,7 @@ WITH waiting AS (
 
 
 class Settings(NamedTuple):
-    """Keys of a `postgres` rung.
+    """Keys of a `postgres` step.
 
     dsn: PostgreSQL connection string; best as `env:NAME` or `file:PATH`
     do: reload (read the configuration again), terminate_idle (end sessions idle in a transaction) or

@@ -24,7 +24,7 @@ _PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic,"
     "NRestarts"
 )
-_LOOK_SHARE = 0.15  # of the time, for the look before and again for the one after
+_LOOK_SHARE = 0.15  # of the time, for the check before and again for the one after
 _LONGEST_LOOK = 5.0
 
 
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 
     unit: the unit to restart
     user: true: a unit of the user heartbeat runs as (systemctl --user)
-    sudo: true: restart it through `sudo -n`, for which sudoers must allow it; looking at it needs no sudo
+    sudo: true: restart it through `sudo -n`, for which sudoers must allow it; checking it needs no sudo
     systemctl: the program, with a prefix where one is needed, as ["docker", "exec", "box", "systemctl"]
     """
 

@@ -24,6 +24,7 @@ from heartbeat_cli.redact import pieces, redact
 
 _LACKING = "the package apprise is not installed: pip install 'heartbeat-cli[apprise]'"
 _ADDRESS = re.compile(r"([a-z][a-z0-9_+.-]*)://\S.*", re.I)
+_KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # a company has its own
 _MENDABLE = 300.0  # seconds until the next try of what a person has to mend first
 _GOOD = ("recovered", "degraded_ended", "observer_sees", "store_restored", "observed_again")
 _TYPES = {"low": "info", "medium": "warning", "high": "failure", "severe": "failure"}
@@ -94,14 +95,16 @@ def _in_a_process(asked: dict[str, Any], timeout: float, proxy: str | None) -> d
 
 
 def _environment(proxy: str | None) -> dict[str, str]:
-    """This process's own, with no proxy but this and without the passwords of ~/.netrc; heartbeat comes from where it
-    is."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    """The small one of every program that is started, where to find certificates and packages, and no proxy but this.
+    The passwords of ~/.netrc are not read; heartbeat comes from where it is."""
+    from heartbeat_cli.system import process
+
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     if proxy not in (None, proxies.NONE):
         kept |= {"http_proxy": str(proxy), "https_proxy": str(proxy), "no_proxy": "localhost,127.0.0.0/8,::1"}
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), root)))
-    return {**kept, "NETRC": os.devnull, "PYTHONPATH": path}
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), root)))
+    return process.minimal_env({**kept, "NETRC": os.devnull, "PYTHONPATH": path})
 
 
 def _trouble(said: dict[str, Any], url: str) -> DeliveryError:

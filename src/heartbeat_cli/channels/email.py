@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from ssl import SSLContext
 
-    from heartbeat_cli.channels._line import Line
+    from heartbeat_cli.channels._smtp import SmtpConnection
 
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -83,7 +83,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     import smtplib
 
     from heartbeat_cli.channels import _letter
-    from heartbeat_cli.channels._line import MOST, Line
+    from heartbeat_cli.channels._smtp import MOST, SmtpConnection
     from heartbeat_cli.system.tcp import DialError
 
     mail = _letter.compose(message, settings.from_, settings.to)
@@ -95,17 +95,17 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
         text = f"{settings.ca_file}: cannot be used as ca_file: {error.strerror or error.reason}"  # type: ignore[attr-defined]
         raise _mendable(text) from error
     try:
-        line = Line(settings.host, settings.port or _PORTS[settings.security], deadline)
+        connection = SmtpConnection(settings.host, settings.port or _PORTS[settings.security], deadline)
     except (DialError, Unobservable) as error:
         raise DeliveryError(str(error), retryable=True) from error
-    with line:
+    with connection:
         try:
-            return _dialogue(settings, mail, line, context)
-        except (smtplib.SMTPException, OSError) as error:
-            if line.flooded:
+            return _dialogue(settings, mail, connection, context)
+        except (smtplib.SMTPException, OSError, ValueError) as error:  # smtplib decodes what the server says
+            if connection.flooded:
                 text = f"{place} said more than {MOST:,} bytes"
                 raise DeliveryError(text, retryable=True, unsure=True) from error
-            if line.cut:
+            if connection.cut:
                 text = f"{place}: no complete answer within {timeout:g} s"
                 raise DeliveryError(text, retryable=True, unsure=True) from error
             raise _refused(place, error) from error
@@ -123,10 +123,12 @@ def _context(settings: Settings) -> "SSLContext | None":
     return context
 
 
-def _dialogue(settings: Settings, mail: "EmailMessage", line: "Line", context: "SSLContext | None") -> str | None:
+def _dialogue(
+    settings: Settings, mail: "EmailMessage", connection: "SmtpConnection", context: "SSLContext | None"
+) -> str | None:
     if settings.security == "tls" and context is not None:
-        line.encrypt(context)
-    server = line.greet()
+        connection.encrypt(context)
+    server = connection.greet()
     if settings.security == "starttls":
         server.starttls(context=context)
     if settings.username is not None and settings.password is not None:
@@ -146,7 +148,7 @@ def _said(code: int, text: bytes | str) -> str:
     return one_line(f"{code} {words}", 200)
 
 
-def _refused(place: str, error: "smtplib.SMTPException | OSError") -> DeliveryError:
+def _refused(place: str, error: "smtplib.SMTPException | OSError | ValueError") -> DeliveryError:
     import smtplib
 
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -155,6 +157,8 @@ def _refused(place: str, error: "smtplib.SMTPException | OSError") -> DeliveryEr
         return DeliveryError(f"{place} refused {_named(error.recipients)}", retryable=not final)
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return DeliveryError(f"{place}: the connection broke off", retryable=True, unsure=True)
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # a certificate that is refused is both
+        return DeliveryError(f"{place}: its answer cannot be read", retryable=True)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return _mendable(f"{place}: {one_line(str(error))}")
     if not isinstance(error, smtplib.SMTPResponseException):

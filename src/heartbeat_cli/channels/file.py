@@ -9,12 +9,12 @@ thread (the incident, or null), threads (the incidents of a digest).
 """
 
 import errno
-import json
 import os
 import stat
 from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.plain import json_text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.system import trusted
 
@@ -42,7 +42,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     A message whose line is there already (the process that wrote it died before it could say so) is not written again.
     """
     line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page")}
-    data = (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
+    data = f"{json_text(line)}\n".encode(errors="replace")
     try:
         handle = _opened(os.path.expanduser(settings.path))
         try:
@@ -69,7 +69,7 @@ def _opened(path: str) -> int:
             if not trusted.is_ours(found):
                 raise OSError(errno.EPERM, f"{shown} belongs to another user", shown)
             if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-                trusted.check(os.path.dirname(shown))
+                trusted.check_alone(os.path.dirname(shown))
         except BaseException:
             os.close(handle)
             raise
@@ -87,7 +87,7 @@ def _stands(handle: int, id_: str) -> bool:
             tail = file.read(_TAIL)
     except OSError:
         return False
-    head = f'{{"id": {json.dumps(id_, ensure_ascii=False)},'.encode(errors="replace")
+    head = f'{{"id": {json_text(id_)},'.encode(errors="replace")
     return any(line.startswith(head) for line in tail.split(b"\n"))
 
 

@@ -1,7 +1,7 @@
 """Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
 
 The body has id, type, severity, title, text, component, at (ISO 8601, UTC), incident (or null) and incidents (those of
-a digest, which tells several alerts at once). `id` stays the same when a message is sent again, and stands in the
+a digest, which holds several alerts). `id` stays the same when a message is sent again, and stands in the
 header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending
 (seconds since 1970), `,sha256=` and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver
 compares it and refuses what is older than some minutes; docs/configuration.md has the code. X-Heartbeat-Signature,
@@ -16,11 +16,11 @@ Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-Aft
     secret = "file:/etc/heartbeat/webhook.secret"
 """
 
-import json
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.plain import json_text
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def body(message: Message) -> bytes:
     del fields["html"], fields["label"], fields["page"]
     fields["incident"], fields["incidents"] = fields.pop("thread"), fields.pop("threads")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
-    return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
+    return json_text(fields).encode(errors="replace")
 
 
 def _headers(settings: Settings, message: Message, data: bytes) -> dict[str, str]:

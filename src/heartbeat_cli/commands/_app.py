@@ -1,7 +1,6 @@
 """What verbs share on the command line: the App, common options, and printing."""
 
 import os
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 from heartbeat_cli.commands._base import App as App
 from heartbeat_cli.commands._base import current_user as current_user
 from heartbeat_cli.commands._base import print_remark as print_remark
-from heartbeat_cli.domain.plain import printable
+from heartbeat_cli.domain.plain import json_text, printable
 
 FORMATS = ("table", "json")
 
@@ -34,11 +33,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 
 def print_json(value: Any) -> None:
     """Print one JSON document to standard output."""
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    # JSON lets DEL and the C1 controls stand as they are; a terminal may take orders from them.
-    click.echo(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text))
+    click.echo(json_text(value, indent=2))
 
 
 def show(text: str) -> None:

@@ -83,7 +83,11 @@ class App:
 
     @contextmanager
     def configured_store(self) -> Iterator["Database"]:
-        """The store that the configuration names. Raises StoreError when it does not answer."""
+        """The store that the configuration names. Raises StoreError when it does not answer, HeartbeatError when
+        another user could change what this host keeps beside it."""
+        from heartbeat_cli.config import places
+
+        places.require_trusted(self.config)
         db = self._open(self.config.store)
         try:
             yield db
@@ -174,13 +178,13 @@ class App:
 
         detect.detect(db, self.config, self.now())
         if covered is not None:
-            outage.over(db, self.config, covered, self.now())
+            outage.notify_end(db, self.config, covered, self.now())
 
     def _notify_went_back(self, db: "Database", what: "StoreWentBack") -> None:
         """Raise the alert that the store had lost records that this host's mirror has."""
         from heartbeat_cli.passes.housekeeping import rewound
 
-        rewound.tell(db, self.config, what, self.now())
+        rewound.notify(db, self.config, what, self.now())
 
     @contextmanager
     def store_to_write(self, wait: float = 10.0) -> Iterator["Database"]:

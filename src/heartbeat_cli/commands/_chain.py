@@ -67,7 +67,7 @@ def _lock_is_free(app: App, keeper: "Keeper") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
-    keeper.run(lambda db: lock_held.over(db, app.config, places.config_folder(app.config), app.now()), app.now())
+    keeper.run(lambda db: lock_held.notify_end(db, app.config, places.config_folder(app.config), app.now()), app.now())
 
 
 def _end(app: App, ping: "Ping", log: Log, code: int, said: str) -> None:
@@ -88,15 +88,15 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     from heartbeat_cli.passes.housekeeping import outage, tidy
 
     config, now = app.config, app.now
-    seen = keeper.run(lambda db: check.see(db, config, now(), prepare=imports_for_faults(config)), now())
+    seen = keeper.run(lambda db: check.take(db, config, now(), prepare=imports_for_faults(config)), now())
     log(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
         with db.transaction():  # a pass in the store must be detected there, or the spool would go on without it
-            check.keep(db, config, seen)
+            check.save(db, config, seen)
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
-                outage.lasts(db, config, keeper.degraded, now())
+                outage.notify(db, config, keeper.degraded, now())
             keeper.prepare_mirror(db, now())
         return found
 
@@ -160,11 +160,11 @@ def _recover(app: App, keeper: "Keeper", log: Log) -> bool:
     from heartbeat_cli.passes.recover import recover
     from heartbeat_cli.store.state import recoveries
 
-    def keep(attempt: "Attempt") -> None:
+    def save(attempt: "Attempt") -> None:
         keeper.record(lambda db: recoveries.save(db, attempt), app.now())
 
     before = keeper.db, keeper.db.rows_written
-    steps = keeper.run(lambda db: recover.recover(db, app.config, keep=keep), app.now())
+    steps = keeper.run(lambda db: recover.recover(db, app.config, save=save), app.now())
     for step in steps:
         log(line(step))
     return before != (keeper.db, keeper.db.rows_written)

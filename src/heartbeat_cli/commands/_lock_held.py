@@ -35,6 +35,6 @@ def _notify(app: "App", busy: "Busy") -> None:
     if spool.existing(places.store_folder(app.config)):
         return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store
     with app.configured_store() as db:
-        lock_held.tell(db, app.config, busy, app.now())
+        lock_held.notify(db, app.config, busy, app.now())
         deliver(db, app.config, app.now)
         app.update_mirror(db)

@@ -1,8 +1,9 @@
 """Writes the page and the badges: for `heartbeat dashboard`, and for `run`, which does without click."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.sql.database import Database
 
 _OWN, _PUBLIC = 0o600, 0o644
-_SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
+_SIGNED = 2_000  # bytes of a file in which the mark of a badge stands, if it is one
+_MAX_FILES = 20_000  # of the badges' folder: it may be another user's, who has filled it
 
 
 def refresh(app: App, db: "Database", now: float) -> None:
@@ -80,21 +82,28 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
     path = Path(folder).expanduser()
     try:
         path.mkdir(0o755 if app.config.dashboard.public else 0o700, exist_ok=True)
-        old = [one for one in path.glob("*.svg") if one.name not in made]
     except OSError as error:
         raise HeartbeatError(f"{folder}: cannot be written: {error.strerror}") from error
     for name, picture in sorted(made.items(), reverse=True):  # the one for all last: it says that all are written
         write(app, str(path / name), picture, now)
-    _remove(old, badges.SIGN)
+    _remove_others(path, made, badges.SIGN)
     return len(made)
 
 
-def _remove(paths: Iterable[Path], sign: str) -> None:
-    """Remove files that have the mark of a badge."""
-    for path in paths:
-        with suppress(OSError):
-            if sign.encode() in trusted.read_ours(path, _SIGNED):
-                path.unlink()
+def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
+    """Remove other files that have the mark of a badge from the folder at `path`: badges of components that are gone.
+    The folder is used by its descriptor, because the owner of a folder above could put another one in its place."""
+    with suppress(OSError), trusted.target(path / "_all.svg") as (at, _, _):
+        handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
+        try:
+            with os.scandir(handle) as entries:
+                names = [one.name for one in islice(entries, _MAX_FILES) if one.name.endswith(".svg")]
+            for name in names:
+                with suppress(OSError):
+                    if name not in made and sign.encode() in trusted.read_ours(name, _SIGNED, handle):
+                        os.unlink(name, dir_fd=handle)
+        finally:
+            os.close(handle)
 
 
 def write(app: App, target: str, content: str, now: float) -> None:

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.recover.recover import Step
+    from heartbeat_cli.passes.recover.recover import StepResult
 
 
-def line(step: "Step") -> str:
+def line(step: "StepResult") -> str:
     """One recovery step as a line."""
     proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
     action = f" {step.action}" if step.action else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json
-from heartbeat_cli.errors import ConfigError, StoreError
+from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.checking.coverage import Watch
@@ -73,7 +73,7 @@ def _observers(app: App) -> Collection[str]:
     """The hosts that have made a pass into the store."""
     from heartbeat_cli.store.history import gaps
 
-    with suppress(StoreError), app.configured_store() as db:
+    with suppress(HeartbeatError), app.configured_store() as db:
         return gaps.watches(db)
     return ()
 
@@ -82,7 +82,7 @@ def _watch(app: App) -> "Watch | None":
     """How far this host's regular passes have come."""
     from heartbeat_cli.store.history import gaps
 
-    with suppress(StoreError), app.configured_store() as db:
+    with suppress(HeartbeatError), app.configured_store() as db:
         return gaps.watch(db, app.config.observer)
     return None
 

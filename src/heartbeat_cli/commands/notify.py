@@ -74,10 +74,10 @@ def _save(
     app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
 ) -> None:
     """Record the message like every other send. When the store does not answer, the test has worked all the same."""
-    from heartbeat_cli.domain.alerting.delivery import Fate
+    from heartbeat_cli.domain.alerting.delivery import Decision
     from heartbeat_cli.store.outbox import outcomes, trials
 
-    outcome = outcomes.Outcome(app.now(), app.config.observer, Fate(state), error, note, took)
+    outcome = outcomes.Outcome(app.now(), app.config.observer, Decision(state), error, note, took)
     try:
         with app.store_to_write_at_once() as db:
             trials.save(db, alert, channel, outcome)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 from heartbeat_cli import plugins
 from heartbeat_cli.config.sections import check_values
 from heartbeat_cli.config.settings import Problems, build, build_kind, check_kind, format_value, suggestion
-from heartbeat_cli.domain.component import Guard, Mode, Plan, Rung, Then
+from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -84,7 +84,7 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
     return "off"
 
 
-def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
     """The default steps of a kind, without those whose placeholder is unset, and without scripts when there is no
     folder. Their types are right, as are those of the settings that fill them; the values are checked."""
     steps = []
@@ -100,7 +100,7 @@ def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems:
         module = plugins.load("actions", action)
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
-        steps.append(Rung(action, settings))
+        steps.append(Step(action, settings))
     return tuple(steps)
 
 
@@ -111,7 +111,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 
-def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
+def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Step, ...]:
     if not isinstance(own, list):
         problems.add(
             f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {format_value(own)}"
@@ -121,7 +121,7 @@ def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Rung, ...]:
     return tuple(step for step in steps if step is not None)
 
 
-def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Rung | None:
+def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step | None:
     """A step a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
@@ -129,7 +129,7 @@ def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Rung 
     return _step(_fill_id(table, scope.component), where, scope, problems)
 
 
-def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Rung | None:
+def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
     """A step of a ladder, its action checked and its folder filled in."""
     action = table["action"]
     if action not in plugins.kinds("actions"):
@@ -154,7 +154,7 @@ def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problem
     return Guard(busy, drain, keys.busy_wait, keys.busy_then) if busy or drain else None
 
 
-def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Rung | None:
+def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Step | None:
     """What `busy` or `drain` calls: a table with `url` is an `http` step, one with `command` a `command` step. Its
     values are not shown in an error, since a URL may be a secret."""
     if key not in value:
@@ -176,10 +176,10 @@ def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problem
     return _build_step(action, {"method": method, **filled} if action == "http" else filled, where, problems)
 
 
-def _build_step(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Rung | None:
+def _build_step(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Step | None:
     """A step with its settings; None when they are wrong or have an unresolved reference."""
     settings, broken = build_kind(plugins.load("actions", action), table, where, problems)
-    return None if settings is None or broken else Rung(action, settings)
+    return None if settings is None or broken else Step(action, settings)
 
 
 def _fill(text: str, scope: Scope) -> Any:

@@ -1,7 +1,7 @@
 """What really runs on this host, as components that a configuration could hold.
 
 `default_tables` stands in for a missing configuration file on every tick: this host, and Docker's containers and the
-local PostgreSQL where they answer; it never scans ports nor starts a program. `discover` is the full look that
+local PostgreSQL where they answer; it never scans ports nor starts a program. `discover` is the full search that
 `heartbeat init` takes: HTTP health addresses and systemd units, too. Both are bounded in time, whatever hangs.
 """
 
@@ -31,7 +31,7 @@ class Thing(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Everything found, and what could not be looked at, a line each."""
+    """Everything found, and what could not be checked, a line each."""
 
     things: tuple[Thing, ...]
     notes: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ def default_tables() -> dict[str, object]:
 
 
 def discover(systemctl: Sequence[str] = ("systemctl",)) -> Found:
-    """The full look, two seconds at most: probes go on side by side, and what is late is left out."""
+    """The full search, two seconds at most: probes go on side by side, and what is late is left out."""
     from heartbeat_cli.discovery import http
 
     answers, notes = _side_by_side(
@@ -151,8 +151,8 @@ def _agent(names: _Names, address: Any, container: Thing | None, services: Mappi
     said = f"it answers {address.said}"
     if container is not None:
         name = container.table["container"]
-        rung = {"action": "docker", "container": name}
-        table |= {"depends_on": [container.id], "recovery": {"mode": "ask", "ladder": [rung]}}
+        step = {"action": "docker", "container": name}
+        table |= {"depends_on": [container.id], "recovery": {"mode": "ask", "ladder": [step]}}
         return Thing(names.take(f"{name}-{address.port}"), table, said)
     if not address.unit:
         said += "; what to restart is not known"

@@ -1,4 +1,4 @@
-"""HTTP health addresses on this host: what listens, asked for its health. For `discovery.py`.
+"""HTTP health addresses on this host: what listens, asked for its health. For `discover.py`.
 
 Only ports that listen on loopback or on every address are asked, a bounded number of them, and none that is known to
 speak something else: a GET in the wrong place fills logs, or worse, is printed.
@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
@@ -17,7 +18,6 @@ from heartbeat_cli.domain.plain import one_line
 _PATHS = ("/health", "/healthz", "/actuator/health")
 _MOST_PORTS = 64
 _MAX_BODY = 16_384
-_LISTEN = "0A"
 _ANY = ("0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0")  # noqa: S104 - to compare with
 _UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?:/|$)")
 
@@ -53,7 +53,7 @@ def addresses(seconds: float) -> list[Address]:
         if text := _understood(response):
             said[exchange.key] = text
 
-    ports = _listening()
+    ports, owners = _listening()
     urls = [f"http://{host}:{port}{path}" for port, host in ports for path in _PATHS]
     asked = [multi.Exchange(url, Request(url, redirects=0, max_body=_MAX_BODY), seconds) for url in urls]
     multi.drive(asked, deadline=deadline, done=done)
@@ -62,7 +62,7 @@ def addresses(seconds: float) -> list[Address]:
         hits = [url for path in _PATHS if (url := f"http://{host}:{port}{path}") in said]
         hits.sort(key=lambda url: not said[url].startswith("{"))  # one that speaks of health before any 200
         found += [Address(url, port, said[url]) for url in hits[:1]]
-    return _with_units(found)
+    return _with_units(found, owners)
 
 
 def _understood(response: Response) -> str:
@@ -75,57 +75,34 @@ def _understood(response: Response) -> str:
     return "HTTP 200" if response.status == 200 else ""
 
 
-def _listening() -> list[tuple[int, str]]:
-    """(port, host to ask) of what listens for everybody or on loopback, lowest port first."""
-    found: dict[int, str] = {}
-    spared = {int(port) for port in _NOT_HTTP.split()}
-    for address, port in _sockets():
-        local = address in _ANY
-        if port not in spared and (local or address.startswith("127.")):
-            found[port] = "localhost" if local else found.get(port, address)
-    return sorted(found.items())[:_MOST_PORTS]
-
-
-def _sockets() -> list[tuple[str, int]]:
-    """Listening TCP sockets: from /proc, which is cheap, else from psutil."""
-    if not os.path.exists("/proc/net/tcp"):
-        import psutil
-
-        every = psutil.net_connections("tcp")
-        return [(one.laddr.ip, one.laddr.port) for one in every if one.laddr and one.status == psutil.CONN_LISTEN]
-    found = []
-    for file in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(file, encoding="ascii") as lines:
-                found += [_socket(words[1]) for line in lines if (words := line.split())[3:4] == [_LISTEN]]
-        except OSError:
-            continue
-    return found
-
-
-def _socket(text: str) -> tuple[str, int]:
-    """`0100007F:1F90` as the kernel writes an address: 32-bit words in this machine's byte order."""
-    import socket
-    import sys
-
-    digits, _, port = text.partition(":")
-    words = [int(digits[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(digits), 8)]
-    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return socket.inet_ntop(family, b"".join(words)), int(port, 16)
-
-
-def _with_units(found: list[Address]) -> list[Address]:
-    """Each address with its systemd unit, as far as the process behind the port may be seen."""
-    if not found or not os.path.isdir("/run/systemd/system"):
-        return found
+def _listening() -> tuple[list[tuple[int, str]], dict[int, int]]:
+    """(port, host to ask) of what listens for everybody or on loopback, lowest port first; and by port the process
+    behind it, where that may be seen."""
     import psutil
 
     try:
         every = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
+        return [], {}
+    found: dict[int, str] = {}
+    owners: dict[int, int] = {}
+    spared = {int(port) for port in _NOT_HTTP.split()}
+    for one in every:
+        if not one.laddr or one.status != psutil.CONN_LISTEN:
+            continue
+        address, port = one.laddr
+        local = address in _ANY
+        if port not in spared and (local or address.startswith("127.")):
+            found[port] = "localhost" if local else found.get(port, address)
+            if one.pid:
+                owners[port] = one.pid
+    return sorted(found.items())[:_MOST_PORTS], owners
+
+
+def _with_units(found: list[Address], owners: Mapping[int, int]) -> list[Address]:
+    """Each address with its systemd unit, as far as the process behind the port may be seen."""
+    if not os.path.isdir("/run/systemd/system"):
         return found
-    listening = [one for one in every if one.status == psutil.CONN_LISTEN]
-    owners = {one.laddr.port: one.pid for one in listening if one.laddr and one.pid}
     return [one._replace(unit=_unit(owners[one.port]) if one.port in owners else "") for one in found]
 
 

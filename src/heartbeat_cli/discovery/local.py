@@ -1,4 +1,4 @@
-"""What the host's own managers know: Docker's containers, PostgreSQL servers, systemd's units. For `discovery.py`.
+"""What the host's own managers know: Docker's containers, PostgreSQL servers, systemd's units. For `discover.py`.
 
 Acquires only, each function within its `seconds`; what does not answer is not there.
 """

@@ -16,28 +16,28 @@ class Common(NamedTuple):
 
     name: what people call it; default: the id
     group: heading it stands under on the dashboard, with whatever has the same; default: its kind's
-    interval: seconds between two looks; default: the strategy's (15, 30 or 60)
-    timeout: seconds one look may take; default: the strategy's (3, 5 or 10)
-    fail_threshold: consecutive failing looks that make a fault
-    fail_window: when set, fail_threshold failures among this many looks make a fault, in a row or not
-    recovery_threshold: consecutive good looks that end it
-    hold_flapping: while it goes to and fro (score above 30 % over the last 20 looks), its incident stays open until
+    interval: seconds between two checks; default: the strategy's (15, 30 or 60)
+    timeout: seconds one check may take; default: the strategy's (3, 5 or 10)
+    fail_threshold: consecutive failing checks that make a fault
+    fail_window: when set, fail_threshold failures among this many checks make a fault, in a row or not
+    recovery_threshold: consecutive good checks that end it
+    hold_flapping: while it goes to and fro (score above 30 % over the last 20 checks), its incident stays open until
         it is steady (below 25 %), so that it is told of twice and not at every turn
     slow_after: seconds from which a good answer counts as degraded; default: never
     slow_factor: a good answer also counts as degraded when it took this many times the 95th percentile of the
         component's own last 50 answers; default: never
     slow_floor: seconds below which slow_factor calls nothing slow
-    slow_threshold: consecutive degraded looks that are told of; default: fail_threshold
-    retry_interval: seconds between looks while it is suspect or recovering; default: the strategy's interval,
+    slow_threshold: consecutive degraded checks that are told of; default: fail_threshold
+    retry_interval: seconds between checks while it is suspect or recovering; default: the strategy's interval,
         if that is shorter than its own
-    retries: how often a look that got no answer is tried again inside its timeout
+    retries: how often a check that got no answer is tried again inside its timeout
     depends_on: ids of components this one needs; while one of them is in fault, this one is neither
         alerted on nor restarted
     severity: severity of its down alert; default: the kind's
     channels: ids of the channels that hear of it; default: all
     observer: name (or glob) of the hosts that watch it
     quorum: where several hosts watch it, how many of them must see it fail to make a fault; default: more than half
-        of those that look, and one where it is not reached over a network: then each sees its own
+        of those that check it, and one where it is not reached over a network: then each sees its own
     healer: name (or glob) of the hosts that may restart it, of those that watch it
     """
 
@@ -63,7 +63,7 @@ class Common(NamedTuple):
     healer: str = "*"
 
 
-class Rung(NamedTuple):
+class Step(NamedTuple):
     """One step of a ladder: an action and its typed settings."""
 
     action: str
@@ -72,10 +72,10 @@ class Rung(NamedTuple):
 
 class Guard(NamedTuple):
     """What spares work in flight: `busy` says whether any is running, `drain` asks to finish it and to take no more
-    (each an `http` or `command` rung); `wait` is how many seconds work is waited for, `then` what comes after that."""
+    (each an `http` or `command` step); `wait` is how many seconds work is waited for, `then` what comes after that."""
 
-    busy: Rung | None = None
-    drain: Rung | None = None
+    busy: Step | None = None
+    drain: Step | None = None
     wait: float = 300.0
     then: Then = "restart"
 
@@ -87,7 +87,7 @@ class Plan(NamedTuple):
     """
 
     mode: Mode = "off"
-    ladder: tuple[Rung, ...] = ()
+    ladder: tuple[Step, ...] = ()
     guard: Guard | None = None
     startup_grace: float | None = None
     budget: int | None = None
@@ -96,7 +96,7 @@ class Plan(NamedTuple):
 
 class Component(NamedTuple):
     """`settings` is the kind's own frozen settings; `common` what every kind has. `broken` says why it cannot be
-    looked at: an `env:` or `file:` reference in its settings leads nowhere, so its looks are `unknown`."""
+    checked: an `env:` or `file:` reference in its settings leads nowhere, so its checks are `unknown`."""
 
     id: str
     kind: str
@@ -118,7 +118,7 @@ class Component(NamedTuple):
         return self.common.interval or strategy.interval
 
     def retry_interval(self, strategy: Strategy) -> float:
-        """Seconds between looks while it is not known whether it is well."""
+        """Seconds between checks while it is not known whether it is well."""
         return min(self.common.retry_interval or strategy.interval, self.interval(strategy))
 
     def timeout(self, strategy: Strategy) -> float:

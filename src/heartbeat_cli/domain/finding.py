@@ -1,4 +1,4 @@
-"""One thing that `heartbeat doctor` has looked at."""
+"""One thing that `heartbeat doctor` has checked."""
 
 from typing import Literal, NamedTuple
 

@@ -7,7 +7,7 @@ OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held",
 
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
-    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one told."""
+    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one notified of."""
 
     id: str
     component: str
@@ -28,15 +28,15 @@ class Incident(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One execution of one rung, or what held it back. `outcome` is running, done, working (accepted, still going on),
-    failed, denied, refused; after a kill lost (it never began) or cut off (nobody can tell); or held: nothing was
+    """One execution of one step, or what held it back. `outcome` is running, done, working (accepted, still going on),
+    failed, denied, refused; after a kill lost (it never began) or cut off (unknown); or held: nothing was
     done. `reason` says why this step, `verified` is when the same check had passed often enough again; until
     `verify_until` a component that comes up slowly is given time."""
 
     id: str
     incident: str | None
     component: str
-    rung: int
+    step: int
     action: str
     requested_by: str
     observer: str

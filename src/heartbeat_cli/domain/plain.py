@@ -1,6 +1,10 @@
 """Plain words for figures and foreign text, fit for one error line or one piece of evidence."""
 
+from typing import Any
+
 EVIDENCE = 2_000
+# What JSON lets stand as it is, although it steers a terminal or turns the order of what a person reads.
+UNSEEN = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -21,6 +25,15 @@ def bounded(text: str, limit: int = EVIDENCE) -> str:
 def printable(text: str) -> str:
     """Text of several lines without the characters that would steer a terminal."""
     return text if text.isprintable() else "".join(char for char in text if char.isprintable() or char in "\n\t")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """A tree as JSON that people can read, in any script, with escapes for the characters that nobody sees."""
+    import json
+    import re
+
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return text if text.isascii() and "\x7f" not in text else re.sub(UNSEEN, lambda one: json.dumps(one[0])[1:-1], text)
 
 
 def counted(number: int, what: str) -> str:

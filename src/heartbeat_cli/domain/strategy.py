@@ -1,10 +1,10 @@
-"""How eagerly components are looked at when they do not say it themselves."""
+"""How eagerly components are checked when they do not say it themselves."""
 
 from typing import NamedTuple
 
 
 class Strategy(NamedTuple):
-    """`interval` between looks and `timeout` of one look, both in seconds."""
+    """`interval` between checks and `timeout` of one check, both in seconds."""
 
     name: str
     interval: float
@@ -22,9 +22,9 @@ STRATEGIES = {
 DEFAULT = "normal"
 
 
-def is_due(last_look: float | None, now: float, interval: float) -> bool:
-    """Whether a component wants a look. Cron fires a little early or late, so a look may come up to a
-    quarter of the interval (10 s at most) early; a last look in the future means the clock was set back."""
-    if last_look is None or last_look > now:
+def is_due(last_check: float | None, now: float, interval: float) -> bool:
+    """Whether a component wants a check. Cron fires a little early or late, so a check may come up to a
+    quarter of the interval (10 s at most) early; a last check in the future means the clock was set back."""
+    if last_check is None or last_check > now:
         return True
-    return now - last_look >= interval - min(interval / 4, 10.0)
+    return now - last_check >= interval - min(interval / 4, 10.0)

@@ -1,4 +1,4 @@
-"""One HTTP call outside a pass's looks: hooks of recovery, the in-flight guard, channels that speak HTTP.
+"""One HTTP call outside a pass's checks: hooks of recovery, the in-flight guard, channels that speak HTTP.
 
 One deadline over all of it that a slow drip cannot escape, a bounded answer, no redirects (following one would turn a
 POST into a GET), no proxy or password out of the environment, and troubles that name the host alone: paths and queries

@@ -1,4 +1,4 @@
-"""pycurl, imported at two thirds of its cost, for `wire.py` and its parts.
+"""pycurl, imported at two thirds of its cost, for `multi.py` and its parts.
 
 Its package also imports a helper for asyncio, which heartbeat has no use for, and with it the module `dataclasses`.
 An empty module satisfies it; where it does not, pycurl is imported as it is.

@@ -1,6 +1,6 @@
-"""From what libcurl says about a failed transfer to a `Fault` in plain words, for `wire_transfer.py`. Pure.
+"""From what libcurl says about a failed transfer to a `Fault` in plain words, for `transfer.py`. Pure.
 
-Kinds `other` and `forbidden` mean that heartbeat itself could not look (a bad URL in the config, a file or
+Kinds `other` and `forbidden` mean that heartbeat itself could not check (a bad URL in the config, a file or
 socket it may not open, no time left); every other kind says something about the target.
 """
 
@@ -13,7 +13,7 @@ from heartbeat_cli.domain.checking.exchange import Fault, FaultKind
 from heartbeat_cli.domain.plain import one_line
 
 
-class Facts(NamedTuple):
+class TransferState(NamedTuple):
     """How far a transfer got. `code` is libcurl's result, `said` its text; moments are 0 when not reached."""
 
     code: int
@@ -34,78 +34,78 @@ def plain(text: str) -> str:
     return one_line(text, 200)
 
 
-def fault_of(facts: Facts) -> Fault:
+def fault_of(state: TransferState) -> Fault:
     """The fault for a transfer that libcurl ended with an error code."""
-    explain = _BY_CODE.get(facts.code)
+    explain = _BY_CODE.get(state.code)
     if explain is not None:
-        return explain(facts)
-    if facts.code in _TLS_CODES:
-        return Fault("tls", _tls(facts.said, facts.place))
-    return Fault("other", f"the exchange failed: {plain(facts.said)} (libcurl error {facts.code})")
+        return explain(state)
+    if state.code in _TLS_CODES:
+        return Fault("tls", _tls(state.said, state.place))
+    return Fault("other", f"the exchange failed: {plain(state.said)} (libcurl error {state.code})")
 
 
-def _timeout(facts: Facts) -> Fault:
-    within = f"within {facts.limit:.1f} s"
-    if not facts.unix_socket and not facts.resolved:
-        return Fault("dns", f"cannot resolve host {_host(facts.place)}: no answer from name service {within}")
-    if not facts.connected:
-        return Fault("timeout", f"no connection to {facts.place} {within}")
-    if facts.scheme == "https" and not facts.tls_done:
-        return Fault("timeout", f"connected to {facts.place}, but TLS was not agreed on {within}")
-    if not facts.received:
+def _timeout(state: TransferState) -> Fault:
+    within = f"within {state.limit:.1f} s"
+    if not state.unix_socket and not state.resolved:
+        return Fault("dns", f"cannot resolve host {_host(state.place)}: no answer from name service {within}")
+    if not state.connected:
+        return Fault("timeout", f"no connection to {state.place} {within}")
+    if state.scheme == "https" and not state.tls_done:
+        return Fault("timeout", f"connected to {state.place}, but TLS was not agreed on {within}")
+    if not state.received:
         return Fault("timeout", f"no answer {within} (connected, sent the request, not one line came back)")
-    return Fault("timeout", f"stopped answering: {facts.received} bytes in {facts.limit:.1f} s")
+    return Fault("timeout", f"stopped answering: {state.received} bytes in {state.limit:.1f} s")
 
 
-def _connect(facts: Facts) -> Fault:
-    place, number = facts.place, facts.os_error
-    if facts.unix_socket and number == errno.ENOENT:
+def _connect(state: TransferState) -> Fault:
+    place, number = state.place, state.os_error
+    if state.unix_socket and number == errno.ENOENT:
         return Fault("connect", f"no socket at {place}")
-    if facts.unix_socket and number in (errno.EACCES, errno.EPERM):
+    if state.unix_socket and number in (errno.EACCES, errno.EPERM):
         return Fault("forbidden", f"no permission to open {place}")
-    if facts.unix_socket and number == errno.ECONNREFUSED:
+    if state.unix_socket and number == errno.ECONNREFUSED:
         return Fault("connect", f"nobody listens on {place}")
     if number == errno.ECONNREFUSED:
         return Fault("connect", f"connection refused by {place}")
-    reason = os.strerror(number) if number else plain(facts.said)
+    reason = os.strerror(number) if number else plain(state.said)
     return Fault("connect", f"cannot connect to {place}: {reason}")
 
 
-def _unsupported(facts: Facts) -> Fault:
-    if facts.connected:
-        return Fault("protocol", f"{facts.place} answers, but not in HTTP")
-    return Fault("other", f"not an http or https address: {plain(facts.said)}")
+def _unsupported(state: TransferState) -> Fault:
+    if state.connected:
+        return Fault("protocol", f"{state.place} answers, but not in HTTP")
+    return Fault("other", f"not an http or https address: {plain(state.said)}")
 
 
-def _resolve(facts: Facts) -> Fault:
-    if facts.unix_socket:
-        return Fault("other", f"cannot use the socket: {plain(facts.said)}")
-    return Fault("dns", f"cannot resolve host {_host(facts.place)}")
+def _resolve(state: TransferState) -> Fault:
+    if state.unix_socket:
+        return Fault("other", f"cannot use the socket: {plain(state.said)}")
+    return Fault("dns", f"cannot resolve host {_host(state.place)}")
 
 
-def _received(facts: Facts) -> Fault:
+def _received(state: TransferState) -> Fault:
     """Receive errors cover a reset as well as headers that libcurl itself refuses to go on with."""
-    said = facts.said.lower()
+    said = state.said.lower()
     if "too large" in said:
-        return Fault("too_large", f"the headers are too large: {plain(facts.said)}")
+        return Fault("too_large", f"the headers are too large: {plain(state.said)}")
     if "chunk" in said or "hexadecimal" in said:
-        return Fault("protocol", f"{facts.place} sends broken chunks: {plain(facts.said)}")
-    return _broken(facts)
+        return Fault("protocol", f"{state.place} sends broken chunks: {plain(state.said)}")
+    return _broken(state)
 
 
-def _broken(facts: Facts) -> Fault:
-    if facts.received:
-        return Fault("reset", f"{facts.place} broke off in mid-answer, after {facts.received} bytes")
-    return Fault("reset", f"{facts.place} closed the connection without an answer")
+def _broken(state: TransferState) -> Fault:
+    if state.received:
+        return Fault("reset", f"{state.place} broke off in mid-answer, after {state.received} bytes")
+    return Fault("reset", f"{state.place} closed the connection without an answer")
 
 
-def _handshake(facts: Facts) -> Fault:
-    said = facts.said.lower()
+def _handshake(state: TransferState) -> Fault:
+    said = state.said.lower()
     if "wrong version number" in said or "packet length too long" in said or "record layer failure" in said:
-        return Fault("tls", f"{facts.place} does not speak TLS (is it http instead of https?)")
+        return Fault("tls", f"{state.place} does not speak TLS (is it http instead of https?)")
     if any(word in said for word in _CLOSED_WORDS):
-        return Fault("reset", f"{facts.place} closed the connection during the TLS handshake")
-    return Fault("tls", _tls(facts.said, facts.place))
+        return Fault("reset", f"{state.place} closed the connection during the TLS handshake")
+    return Fault("tls", _tls(state.said, state.place))
 
 
 # The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
@@ -139,13 +139,13 @@ def _host(place: str) -> str:
     return place.rpartition(":")[0] or place
 
 
-def _always(kind: FaultKind, text: str) -> Callable[[Facts], Fault]:
-    return lambda facts: Fault(kind, text.format(place=facts.place, said=plain(facts.said)))
+def _always(kind: FaultKind, text: str) -> Callable[[TransferState], Fault]:
+    return lambda state: Fault(kind, text.format(place=state.place, said=plain(state.said)))
 
 
 # libcurl's numbers are part of its frozen ABI; pycurl has names for some of them only.
 _TLS_CODES = frozenset({53, 54, 59, 60, 64, 66, 80, 83, 90, 91, 98})
-_BY_CODE: dict[int, Callable[[Facts], Fault]] = {
+_BY_CODE: dict[int, Callable[[TransferState], Fault]] = {
     1: _unsupported,
     3: _always("other", "not a usable URL: {said}"),
     6: _resolve,

@@ -1,4 +1,4 @@
-"""`requests` for peers that are not trusted: for `http_call.py` and the docker action's SDK.
+"""`requests` for peers that are not trusted: for `call.py` and the docker action's SDK.
 
 By itself it reads an answer, a redirect's body, a line of chunks or a head however long they are, decompresses whatever
 comes, starts its timeout anew with every byte, follows redirects, and takes proxies and passwords from the environment

@@ -1,7 +1,7 @@
 """Drives every HTTP exchange of a pass at once, on one libcurl multi handle in one thread.
 
 `engine.py` hands over exchanges and gets each response through `done`, which may return a retry.
-libcurl tells which sockets and which moment it waits for; the loop sleeps in one `select` for all of them.
+libcurl says which sockets and which moment it waits for; the loop sleeps in one `select` for all of them.
 What answers comes before what is to be asked next: a few are asked at a time, so that no answer lies there unread while
 others are asked, which would count as the target's slowness. Those that let us wait keep a socket each, as many as the
 system allows: a rack that hangs takes no turn from what would answer.
@@ -177,7 +177,7 @@ class _Wire:
             exchange = self._ready.popleft()
             fault = own_file_fault(exchange.request)
             if fault is not None:
-                self._tell(exchange, no_answer(exchange.request, fault))
+                self._report(exchange, no_answer(exchange.request, fault))
                 continue
             now = time.monotonic()
             ends = min(self._deadline, now + max(0.0, exchange.timeout))
@@ -192,7 +192,7 @@ class _Wire:
             self._idle.append(curl)
             reason = "a character that cannot be sent" if isinstance(error, UnicodeError) else error
             fault = Fault("other", f"cannot ask: {reason}")
-            self._tell(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
+            self._report(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
         self._running[curl] = _Running(exchange, transfer, ends, cut_short)
         self._multi.add_handle(curl)
@@ -206,13 +206,13 @@ class _Wire:
         if isinstance(outcome, Hop):
             self._start(running.exchange, outcome, running.ends, running.cut_short)
         else:
-            self._tell(running.exchange, _fair(running, outcome))
+            self._report(running.exchange, _fair(running, outcome))
 
     def _note_resolving(self, transfer: Transfer, code: int) -> None:
         if code and transfer.resolving():
             self._left_resolving = True
 
-    def _tell(self, exchange: Exchange, response: Response) -> None:
+    def _report(self, exchange: Exchange, response: Response) -> None:
         follow_up = self._done(exchange, response)
         if follow_up is not None:
             self.enqueue(follow_up)
@@ -227,7 +227,7 @@ class _Wire:
             response = running.transfer.abandon()
             self._multi.remove_handle(curl)
             del self._running[curl]
-            self._tell(running.exchange, _fair(running, response))
+            self._report(running.exchange, _fair(running, response))
         waiting = [*self._ready, *(entry[2] for entry in self._later)]
         self._ready.clear()
         self._later.clear()

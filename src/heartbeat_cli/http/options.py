@@ -1,4 +1,4 @@
-"""What libcurl is told before a transfer: a `Request` → the options of one handle. For `wire_transfer.py`.
+"""The options of a libcurl handle for a `Request`. Used by `transfer.py`.
 
 Refuses what must not go out (line breaks in headers, a URL with control characters): a ValueError, one line.
 """

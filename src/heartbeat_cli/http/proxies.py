@@ -50,7 +50,7 @@ def components(found: "Mapping[str, Component]", proxy: str) -> "dict[str, Compo
 
 
 def _with_hooks(one: "Component", proxy: str) -> "Component":
-    ladder = tuple(rung._replace(settings=_through(rung.settings, proxy)) for rung in one.plan.ladder)
+    ladder = tuple(step._replace(settings=_through(step.settings, proxy)) for step in one.plan.ladder)
     return one._replace(plan=one.plan._replace(ladder=ladder, guard=_guard(one.plan.guard, proxy)))
 
 

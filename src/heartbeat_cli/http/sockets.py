@@ -1,4 +1,4 @@
-"""How many sockets `wire.py` may have open at once, and room for them in the system's limit for this process.
+"""How many sockets `multi.py` may have open at once, and room for them in the system's limit for this process.
 
 The usual limit is 1,024 open files, which it may raise by itself up to the hard one. It is lowered again afterwards: a
 program started later would inherit it, and one that still uses select(2) cannot count beyond 1,024.
@@ -8,7 +8,7 @@ import resource
 
 _MOST = 4_096  # each takes 9 KB
 _FEWEST = 64
-_RESERVED = 768  # open files of everything else: the store, channels, programs that are looked at meanwhile
+_RESERVED = 768  # open files of everything else: the store, channels, programs that are checked meanwhile
 
 
 class Sockets:

@@ -1,6 +1,6 @@
 """One exchange on one libcurl handle: set it up, take what comes (bounded), and word what became of it.
 
-`wire.py` decides when a transfer runs; everything about a single one is here. Redirects are followed here and
+`multi.py` decides when a transfer runs; everything about a single one is here. Redirects are followed here and
 not by libcurl: each hop is a transfer of its own with what is left of the time, so that headers and client
 certificates meant for one host never reach another, and no redirect's body is waited for.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
 from heartbeat_cli.http.curl import pycurl
-from heartbeat_cli.http.faults import Facts, fault_of, plain
+from heartbeat_cli.http.faults import TransferState, fault_of, plain
 from heartbeat_cli.http.options import configure
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ class Transfer:
             return self._response(Fault("too_large", f"the headers are larger than {limit} bytes"))
         if code == 0 or (stopped_by_us and self.truncated):
             return self._response(None)
-        fault = fault_of(self._facts(code, said))
+        fault = fault_of(self._state(code, said))
         return self._response(redirected(fault) if self.hop.number else fault)
 
     def abandon(self) -> Response:
         """The response of a transfer whose time ran out without libcurl having noticed."""
-        return self._response(fault_of(self._facts(_TIMED_OUT, "")))
+        return self._response(fault_of(self._state(_TIMED_OUT, "")))
 
     def resolving(self) -> bool:
         """Whether the name service has not answered yet: closing libcurl would wait for it."""
@@ -141,14 +141,14 @@ class Transfer:
         kept = tuple(pair for pair in request.headers if pair[0].lower() in _HARMLESS)
         return request._replace(headers=kept, cert_file=None, key_file=None)
 
-    def _facts(self, code: int, said: str) -> Facts:
+    def _state(self, code: int, said: str) -> TransferState:
         info, request = self.curl.getinfo, self.hop.request
         try:
             parts = _split(request.url)
             scheme, place = parts.scheme, _place(parts)
         except ValueError:
             scheme, place = "", plain(request.url)
-        return Facts(
+        return TransferState(
             code=code,
             said=said,
             scheme=scheme,

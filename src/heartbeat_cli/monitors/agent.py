@@ -4,7 +4,7 @@ The answer is judged in this order:
   error      nothing complete came back: refused, timed out, reset, TLS trouble, redirects without end …
   unhealthy  the status code is not in `accept`, or the body says so or does not hold what it must
   degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
-  unknown    heartbeat could not look: its own CA file is unreadable, the URL unusable, the pattern too slow
+  unknown    heartbeat could not check: its own CA file is unreadable, the URL unusable, the pattern too slow
 
 With `expect = "auto"` a body like {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
 other body leaves the judgement to the status code. Prefer `json` or `contains` to `regex`: a pattern is
@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
 from heartbeat_cli.errors import Unobservable
@@ -26,11 +26,6 @@ _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 _SECONDS = {"unit": "s"}
-_NAMES = {
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    408: "Request Timeout", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
-    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-}  # fmt: skip
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "systemd", "unit": "openclaw-{id}.service"},
@@ -82,7 +77,7 @@ class Settings(NamedTuple):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The host that a look must reach."""
+    """The host that a check must reach."""
     from urllib.parse import urlsplit
 
     return urlsplit(settings.url).hostname
@@ -147,7 +142,7 @@ def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def request(settings: Settings, look: Look) -> Request:
+def request(settings: Settings, context: CheckContext) -> Request:
     """The exchange to make."""
     headers = tuple(settings.headers.items()) if settings.headers else ()
     if settings.body is not None and "content-type" not in {name.lower() for name, _ in headers}:
@@ -173,9 +168,9 @@ class _Verdict(NamedTuple):
     why: str | None = None
 
 
-def read(settings: Settings, response: Response, look: Look) -> Reading:
+def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
-    metrics, evidence = _metrics(response, look), _evidence(response)
+    metrics, evidence = _metrics(response, context), _evidence(response)
     fault = response.fault
     if fault is not None and fault.kind in ("forbidden", "other"):
         raise Unobservable(fault.text)
@@ -183,13 +178,15 @@ def read(settings: Settings, response: Response, look: Look) -> Reading:
         return Reading("error", None, fault.text, metrics, evidence)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
-    verdict = _with_certificate(verdict, settings, response, look)
+    verdict = _with_certificate(verdict, settings, response, context)
     return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence)
 
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        name = _NAMES.get(response.status)
+        from http import HTTPStatus  # a healthy pass has no use for it
+
+        name = next((one.phrase for one in HTTPStatus if one == response.status), "")
         line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
@@ -239,8 +236,8 @@ def _matches(pattern: str, text: str) -> bool:
         raise Unobservable("the pattern takes too long on this answer; use a simpler one, or contains") from None
 
 
-def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, look: Look) -> _Verdict:
-    days = _days_left(response, look)
+def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, context: CheckContext) -> _Verdict:
+    days = _days_left(response, context)
     if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
         return verdict
     when = f"ends in {days:.1f} days" if days >= 0 else f"ended {-days:.1f} days ago"
@@ -248,13 +245,13 @@ def _with_certificate(verdict: _Verdict, settings: Settings, response: Response,
     return _Verdict("degraded", f"{verdict.why}; {line}" if verdict.why else line)
 
 
-def _days_left(response: Response, look: Look) -> float | None:
+def _days_left(response: Response, context: CheckContext) -> float | None:
     expires = response.certificate_expires
-    return None if expires is None else (expires - look.now) / _DAY
+    return None if expires is None else (expires - context.now) / _DAY
 
 
 def _accepted(status: int, accept: tuple[str, ...]) -> bool:
-    for code in accept:  # noqa: SIM110 - any() takes twice as long, and every look comes by here
+    for code in accept:  # noqa: SIM110 - any() takes twice as long, and every check comes by here
         if status in _span(code):
             return True
     return False
@@ -272,7 +269,7 @@ def _span(code: str) -> range:
     return range(int(low), int(high or low) + 1)
 
 
-def _metrics(response: Response, look: Look) -> tuple[Metric, ...]:
+def _metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:
     """Each phase's own share of the time, and the days the certificate has left."""
     metrics, since = [], 0.0
     for phase in ("dns", "connect", "tls", "first_byte"):
@@ -280,7 +277,7 @@ def _metrics(response: Response, look: Look) -> tuple[Metric, ...]:
         if moment is not None:
             metrics.append(Metric(f"{phase}_seconds", max(0.0, moment - since), metadata=_SECONDS))
             since = moment
-    days = _days_left(response, look)
+    days = _days_left(response, context)
     if days is not None:
         metrics.append(Metric("certificate_days_left", days, metadata={"unit": "d"}))
     return tuple(metrics)

@@ -2,7 +2,7 @@
 
 The program is started without a shell, from a small environment, in a process group that is
 killed as a whole when `timeout` comes. Exit codes are those of plugins: 0 healthy, 1 degraded, 2 unhealthy,
-3 unknown (the plugin could not look). Every other code, a signal, and a program that cannot be started are
+3 unknown (the plugin could not check). Every other code, a signal, and a program that cannot be started are
 `unknown`: they tell of the check, not of what it checks. A program that does not finish in time is an
 `error`, as in Nagios: what makes a check hang is nearly always the thing it checks, and `unknown` would stay
 silent for ever. With `exit_codes = "plain"`, for programs that are no plugins, every code but 0 is unhealthy.
@@ -18,7 +18,7 @@ import time
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.checking.result import Look, Reading, Status
+from heartbeat_cli.domain.checking.result import CheckContext, Reading, Status
 from heartbeat_cli.domain.kinds import perfdata
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
@@ -50,21 +50,21 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return []
 
 
-def probe(settings: Settings, look: Look) -> Reading:
+def probe(settings: Settings, context: CheckContext) -> Reading:
     started = time.monotonic()
     try:
         finished = process.run(
-            settings.command, timeout=look.timeout, env=process.minimal_env(settings.env), cwd=settings.cwd
+            settings.command, timeout=context.timeout, env=process.minimal_env(settings.env), cwd=settings.cwd
         )
     except (OSError, ValueError) as error:
         # The whole path: a part of what `env:` or `file:` gave would not be known as a secret.
         raise Unobservable(
             f"cannot run {plain.one_line(settings.command[0], 200)}: {_reason(error, settings)}"
         ) from None
-    return judge(settings, look, finished, time.monotonic() - started)
+    return judge(settings, context, finished, time.monotonic() - started)
 
 
-def judge(settings: Settings, look: Look, finished: process.Finished, elapsed: float) -> Reading:
+def judge(settings: Settings, context: CheckContext, finished: process.Finished, elapsed: float) -> Reading:
     """What a run of the program says. Raises Unobservable when it says nothing about its target."""
     output = perfdata.parse_output(finished.stdout)
     evidence = {
@@ -73,7 +73,7 @@ def judge(settings: Settings, look: Look, finished: process.Finished, elapsed: f
         if text
     }
     if finished.timed_out:
-        line = f"{_program(settings)} did not finish within {look.timeout:g} s"
+        line = f"{_program(settings)} did not finish within {context.timeout:g} s"
         return Reading("error", error=line, evidence=evidence)
     status = _status(settings, finished)
     return Reading(

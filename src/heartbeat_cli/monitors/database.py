@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.errors import Unobservable
@@ -34,7 +34,7 @@ LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "script", "name": "restart_{id}.sh"},
 )
 
-_SHARE = 0.95  # of the look's time: the rest is for hanging up and for the way back to the engine
+_SHARE = 0.95  # of the check's time: the rest is for hanging up and for the way back to the engine
 _SIZE_TIMEOUT = 2.0
 _SIZE_EVERY = 300.0  # it stats every file of the database; nobody needs that every 15 s
 
@@ -97,7 +97,7 @@ class Settings(NamedTuple):
     """Keys of a `database` component. Every limit makes the status degraded and is switched off by 0.
 
     dsn: PostgreSQL connection string (URL or keywords, several hosts allowed), best as `env:NAME`
-    container: Docker container the server runs in, for the restart rung of the default ladder
+    container: Docker container the server runs in, for the restart step of the default ladder
     connections_warn_percent: percent of `max_connections` in use
     connections_critical_percent: the same, but unhealthy (a failure) instead of degraded; off unless set
     longest_transaction_warn: seconds the oldest transaction is open
@@ -123,7 +123,7 @@ class Settings(NamedTuple):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The (first) host that a look must reach; None for the local socket, which a URL writes as %2Fpath."""
+    """The (first) host that a check must reach; None for the local socket, which a URL writes as %2Fpath."""
     found = re.search(r"(?:^\w+://(?:[^@/]*@)?|\bhost(?:addr)?\s*=\s*)(?P<host>\[[^\]]+\]|[^:/?,\s]+)", settings.dsn)
     return found["host"] if found and not found["host"].lower().startswith("%2f") else None
 
@@ -145,9 +145,9 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def probe(settings: Settings, look: Look) -> Reading:
+def probe(settings: Settings, context: CheckContext) -> Reading:
     """Connect and ask; the time of both is the response time. libpq's loading is not the database's time."""
-    deadline = time.monotonic() + look.timeout * _SHARE
+    deadline = time.monotonic() + context.timeout * _SHARE
     libpq.driver()
     begun = time.monotonic()
     try:
@@ -159,18 +159,20 @@ def probe(settings: Settings, look: Look) -> Reading:
                 "healthy",
                 answered - begun,
                 metrics=(Metric("query_seconds", answered - asked),),
-                memory=look.memory,
+                memory=context.memory,
             )
-            return _with_details(good, session, settings, look, deadline) if settings.details else good
+            return _with_details(good, session, settings, context, deadline) if settings.details else good
     except libpq.Trouble as trouble:
         if trouble.kind == "login":
             raise Unobservable(trouble.text) from None
         if trouble.kind == "answered":
-            return Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=look.memory)
-        return Reading("error", None, trouble.text, memory=look.memory)
+            return Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=context.memory)
+        return Reading("error", None, trouble.text, memory=context.memory)
 
 
-def _with_details(good: Reading, session: libpq.Session, settings: Settings, look: Look, deadline: float) -> Reading:
+def _with_details(
+    good: Reading, session: libpq.Session, settings: Settings, context: CheckContext, deadline: float
+) -> Reading:
     """The reading with what the server tells about itself, or with a note on why that is missing."""
     limits = Limits(*(getattr(settings, key) for key in Limits._fields))
     try:
@@ -180,7 +182,7 @@ def _with_details(good: Reading, session: libpq.Session, settings: Settings, loo
     figures = Figures(*rows[0])
     status, error = postgres_health.judge(figures, limits)
     evidence = postgres_health.evidence(figures)
-    size, memory = _size(session, look, deadline, evidence)
+    size, memory = _size(session, context, deadline, evidence)
     return good._replace(
         status=status,
         error=error,
@@ -191,12 +193,12 @@ def _with_details(good: Reading, session: libpq.Session, settings: Settings, loo
 
 
 def _size(
-    session: libpq.Session, look: Look, deadline: float, evidence: dict[str, str]
+    session: libpq.Session, context: CheckContext, deadline: float, evidence: dict[str, str]
 ) -> tuple[tuple[Metric, ...], Mapping[str, Any]]:
     """The database's size, measured every five minutes; one too big to measure is not tried more often."""
-    at, size = look.memory.get("size_at"), look.memory.get("size")
-    if not isinstance(at, int | float) or not 0 <= look.now - at < _SIZE_EVERY:
-        at, size = look.now, None
+    at, size = context.memory.get("size_at"), context.memory.get("size")
+    if not isinstance(at, int | float) or not 0 <= context.now - at < _SIZE_EVERY:
+        at, size = context.now, None
         try:
             within = min(deadline, time.monotonic() + _SIZE_TIMEOUT)
             size = session.bounded_rows("SELECT pg_database_size(current_database())", deadline=within)[0][0]

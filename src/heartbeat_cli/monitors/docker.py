@@ -3,7 +3,7 @@
 healthy    running, and its health check (if it has one) passes or is in its start period; a container that
            ended with exit 0 where `exited_ok` is set; for `daemon`: it describes itself
 unhealthy  stopped, paused, dead, restarting, failing its health check, restarted by Docker since the last
-           look (a crash loop), or no container of that name; for `daemon`: it answers with an error
+           check (a crash loop), or no container of that name; for `daemon`: it answers with an error
 error      for `daemon` only: nothing answers
 unknown    Docker does not answer, hangs, forbids or talks nonsense: that is the daemon, not this container;
            or the health check could not be run, or has not spoken since the container was unhealthy
@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
 from heartbeat_cli.domain.kinds.docker_host import AUTO, find
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
     container: name (or id) of the container to watch
     daemon: true: the Docker daemon itself is the component
     host: unix:///path or tcp://host:port; default "auto": $DOCKER_HOST, else unix:///var/run/docker.sock
-    restart_limit: automatic restarts since the last look that count as a crash loop; 0: never
+    restart_limit: automatic restarts since the last check that count as a crash loop; 0: never
     exited_ok: true: a container that has ended with exit 0 is well (a job that runs and goes)
     """
 
@@ -67,7 +67,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def request(settings: Settings, look: Look) -> Request:
+def request(settings: Settings, context: CheckContext) -> Request:
     try:
         engine = find(settings.host, os.environ)
     except ValueError as error:
@@ -76,33 +76,33 @@ def request(settings: Settings, look: Look) -> Request:
     return engine.request(path, _MAX_BODY)
 
 
-def read(settings: Settings, response: Response, look: Look) -> Reading:
-    return _read_daemon(response, look) if settings.daemon else _read_container(settings, response, look)
+def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
+    return _read_daemon(response, context) if settings.daemon else _read_container(settings, response, context)
 
 
-def _read_container(settings: Settings, response: Response, look: Look) -> Reading:
+def _read_container(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Whatever keeps Docker from answering is not the container's fault, so nothing of it may restart it."""
     if response.fault:
         raise Unobservable(_fault_words(response.fault))
     answer = _json(response)
     if response.status == 404 and "no such container" in _message(answer).lower():
-        # Docker has looked and there is none: for whoever needs it an outage, or a typo to be told about.
+        # Docker has searched and there is none: for whoever needs it an outage, or a typo to be told about.
         error = f"no container named {settings.container}"
-        return Reading("unhealthy", response.elapsed, error, memory=look.memory)
+        return Reading("unhealthy", response.elapsed, error, memory=context.memory)
     if response.status != 200:
         raise Unobservable(f"Docker answered {response.status}: {_message(answer) or 'no reason given'}")
     state = answer.get("State")
     if not isinstance(state, Mapping):
         raise Unobservable("Docker's answer says nothing about the state of the container")
-    return _judge(settings, answer, state, response.elapsed, look)
+    return _judge(settings, answer, state, response.elapsed, context)
 
 
 def _judge(
-    settings: Settings, answer: Mapping[str, Any], state: Mapping[str, Any], elapsed: float, look: Look
+    settings: Settings, answer: Mapping[str, Any], state: Mapping[str, Any], elapsed: float, context: CheckContext
 ) -> Reading:
     restarts = _whole(answer.get("RestartCount"))
-    verdict = judge(state, exited_ok=settings.exited_ok, ailing=look.memory.get("ailing") is True)
-    since = _restarts_since(answer.get("Id"), restarts, look.memory)
+    verdict = judge(state, exited_ok=settings.exited_ok, ailing=context.memory.get("ailing") is True)
+    since = _restarts_since(answer.get("Id"), restarts, context.memory)
     if 0 < settings.restart_limit <= since and verdict.status != "unhealthy":
         times = "1 restart" if since == 1 else f"{since} restarts"
         verdict = Verdict("unhealthy", f"crash loop: {times} since the last look", verdict.ailing)
@@ -111,7 +111,7 @@ def _judge(
         verdict.status,
         elapsed,
         verdict.error,
-        _metrics(state, restarts, look.now),
+        _metrics(state, restarts, context.now),
         {"container": _summary(state, restarts)} | ({"health log": log} if log else {}),
         {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
     )
@@ -141,11 +141,11 @@ def _metrics(state: Mapping[str, Any], restarts: int, now: float) -> tuple[Metri
 
 def _summary(state: Mapping[str, Any], restarts: int) -> str:
     keys = ("Status", "ExitCode", "OOMKilled", "Error", "StartedAt", "FinishedAt")
-    facts = [f"{key} {state[key]}" for key in keys if state.get(key) not in (None, "")]
-    return bounded(", ".join([*facts, f"RestartCount {restarts}"]))
+    found = [f"{key} {state[key]}" for key in keys if state.get(key) not in (None, "")]
+    return bounded(", ".join([*found, f"RestartCount {restarts}"]))
 
 
-def _read_daemon(response: Response, look: Look) -> Reading:
+def _read_daemon(response: Response, context: CheckContext) -> Reading:
     if response.fault:
         if response.fault.kind in ("forbidden", "other"):
             raise Unobservable(_fault_words(response.fault))

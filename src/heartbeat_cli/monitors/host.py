@@ -1,7 +1,7 @@
 """host: the machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
 
-Levels are read now; CPU and traffic are means since the last look (no pause to measure them), so
-the first look after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
+Levels are read now; CPU and traffic are means since the last check (no pause to measure them), so
+the first check after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
 `degraded`, above a critical one `unhealthy`. A CPU at its limit only degrades by default: being busy is no
 fault.
 
@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import mounts, procfs, rates
 
@@ -33,7 +33,7 @@ _DISKS_SHARE = 0.6  # of the timeout: for network mounts to answer
 class Settings(NamedTuple):
     """Limits, in percent where nothing else is said; 0 turns one off.
 
-    cpu_warn: CPU busy, of all CPUs together, mean since the last look
+    cpu_warn: CPU busy, of all CPUs together, mean since the last check
     cpu_critical: the same, unhealthy from there
     load_warn: 5-minute load average per CPU
     load_critical: the same, unhealthy from there
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
     disk_critical: the same, unhealthy from there
     inodes_warn: inodes used of each filesystem
     inodes_critical: the same, unhealthy from there
-    oom_warn: degraded when the kernel has killed a process for want of memory since the last look
+    oom_warn: degraded when the kernel has killed a process for want of memory since the last check
     mounts: mount points to watch, network ones too; default: every real local filesystem
     ignore_mounts: mount points (globs) to leave out of those found by itself, as "/media/*"
     """
@@ -98,15 +98,15 @@ def _counters() -> tuple[procfs.Snapshot, list[mounts.Mount]]:
     return portable.take(), portable.mounts()
 
 
-def probe(settings: Settings, look: Look) -> Reading:
+def probe(settings: Settings, context: CheckContext) -> Reading:
     started = time.monotonic()
     try:
         snapshot, table = _counters()
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise Unobservable(f"cannot read this host's counters: {plain.one_line(str(error))}") from None
-    past = rates.recall(look.memory)
+    past = rates.recall(context.memory)
     since = rates.between(past, snapshot) if past else None
-    disks, findings = _disks(settings, table, started + look.timeout * _DISKS_SHARE)
+    disks, findings = _disks(settings, table, started + context.timeout * _DISKS_SHARE)
     elapsed = time.monotonic() - started
     findings = sorted(judge(settings, snapshot, since) + findings, key=lambda finding: not finding.critical)
     return Reading(
@@ -114,8 +114,8 @@ def probe(settings: Settings, look: Look) -> Reading:
         elapsed,
         "; ".join(finding.text for finding in findings) or None,
         (*_metrics(snapshot, since), *disks),
-        _evidence(findings, min(_EVIDENCE_SECONDS, look.timeout * 0.2)),
-        look.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
+        _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2)),
+        context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
     )
 
 

@@ -1,8 +1,7 @@
 """push: a job that reports with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
 
-Healthy as long
-as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive until it
-has run longer than `max_runtime` (default: `period` + `grace`). A beat `--fail`, or one with an exit code
+Healthy as long as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive
+until it has run longer than `max_runtime` (default: `period` + `grace`). A beat `--fail`, or one with an exit code
 other than 0, is unhealthy until a later success. Before the first beat ever it is unknown, then late.
 
     [components.backup]
@@ -17,7 +16,7 @@ other than 0, is unhealthy until a later success. Before the first beat ever it 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.errors import Unobservable
 
@@ -40,7 +39,7 @@ class Settings(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """One recorded beat; `at` is epoch seconds, never later than the look."""
+    """One recorded beat; `at` is epoch seconds, never later than the check."""
 
     at: float
     event: str
@@ -68,19 +67,19 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def probe(settings: Settings, look: Look) -> Reading:
-    beats, seen = _beats(look)
+def probe(settings: Settings, context: CheckContext) -> Reading:
+    beats, seen = _beats(context)
     run = follow(beats)
     memory = {"future": seen} if seen else {}
     if not beats:
-        return _silent(settings, look)
-    metrics = [Metric("beat_age_seconds", look.now - beats[-1].at)]
+        return _silent(settings, context)
+    metrics = [Metric("beat_age_seconds", context.now - beats[-1].at)]
     if run.seconds is not None:
         metrics.append(Metric("run_seconds", run.seconds))
     reading = Reading("healthy", run.seconds, metrics=tuple(metrics), memory=memory)
-    trouble = _overdue(settings, run, look)
+    trouble = _overdue(settings, run, context)
     if run.finish is not None and _failed(run.finish):
-        line = f"{_failure(run.finish)}, {duration(look.now - run.finish.at)} ago"
+        line = f"{_failure(run.finish)}, {duration(context.now - run.finish.at)} ago"
         return reading._replace(status="unhealthy", error=f"{line}; {trouble}" if trouble else line)
     return reading._replace(status="error", error=trouble) if trouble else reading
 
@@ -105,47 +104,47 @@ def follow(beats: list[Beat]) -> Run:
     return Run(finish, seconds, open_starts[0] if open_starts else None)
 
 
-def _overdue(settings: Settings, run: Run, look: Look) -> str | None:
+def _overdue(settings: Settings, run: Run, context: CheckContext) -> str | None:
     if run.running is not None:
         limit = settings.max_runtime or settings.period + settings.grace
-        age = look.now - run.running.at
-        slept = _slept(look, run.running.at, run.running.at + limit)
+        age = context.now - run.running.at
+        slept = _slept(context, run.running.at, run.running.at + limit)
         return f"running for {duration(age)}, may take {duration(limit)}" if age - slept > limit else None
-    if run.finish is None or look.now <= _latest(settings, run.finish.at, look):
+    if run.finish is None or context.now <= _latest(settings, run.finish.at, context):
         return None
-    return f"last beat {duration(look.now - run.finish.at)} ago, {_expected(settings)}"
+    return f"last beat {duration(context.now - run.finish.at)} ago, {_expected(settings)}"
 
 
-def _latest(settings: Settings, since: float, look: Look) -> float:
+def _latest(settings: Settings, since: float, context: CheckContext) -> float:
     """Until when the next beat may come. A host that slept when it was expected beats a period later, or at once:
     it is given that period; one that slept before then is given the time it slept."""
     due, latest = since + settings.period, since + settings.period + settings.grace
-    began, ended = _gap(look)
-    slept = _slept(look, since, latest)
+    began, ended = _gap(context)
+    slept = _slept(context, since, latest)
     return ended + settings.period + settings.grace if slept and began <= due <= ended else latest + slept
 
 
-def _slept(look: Look, since: float, until: float) -> float:
+def _slept(context: CheckContext, since: float, until: float) -> float:
     """Seconds of the last time without passes, if it began between these moments."""
-    began, ended = _gap(look)
+    began, ended = _gap(context)
     return ended - began if since <= began <= until else 0.0
 
 
-def _gap(look: Look) -> tuple[float, float]:
+def _gap(context: CheckContext) -> tuple[float, float]:
     """The last time without passes: the host slept, was off, or its clock was put forward."""
-    stored = look.memory.get("gap")
+    stored = context.memory.get("gap")
     moments = [_number(one) for one in stored] if isinstance(stored, list | tuple) else []
-    if len(moments) != 2 or moments[0] is None or moments[1] is None or not moments[0] <= moments[1] <= look.now:
+    if len(moments) != 2 or moments[0] is None or moments[1] is None or not moments[0] <= moments[1] <= context.now:
         return 0.0, 0.0
     return moments[0], moments[1]
 
 
-def _silent(settings: Settings, look: Look) -> Reading:
+def _silent(settings: Settings, context: CheckContext) -> Reading:
     """Never a beat so far: unknown at first, then as late as any other."""
-    registered = _number(look.memory.get("registered"))
-    if registered is None or look.now <= _latest(settings, registered, look):
+    registered = _number(context.memory.get("registered"))
+    if registered is None or context.now <= _latest(settings, registered, context):
         raise Unobservable(f"no beat yet, {_expected(settings)}")
-    waited = duration(look.now - registered)
+    waited = duration(context.now - registered)
     return Reading("error", error=f"no beat since it was set up {waited} ago, {_expected(settings)}")
 
 
@@ -164,21 +163,21 @@ def _failure(beat: Beat) -> str:
     return f"last run failed{code}" + (f": {message}" if message else "")
 
 
-def _beats(look: Look) -> tuple[list[Beat], dict[str, float]]:
+def _beats(context: CheckContext) -> tuple[list[Beat], dict[str, float]]:
     """The beats by age, and what to remember of one from the future (the clock was put back since).
 
     Such a beat is as old as the time since it was first noticed: it can neither be late at once nor stay
     fresh until the clock has caught up.
     """
-    raw = look.memory.get("beats")
+    raw = context.memory.get("beats")
     found = [beat for item in raw if (beat := _beat(item))] if isinstance(raw, list) else []
     newest = max((beat.at for beat in found), default=0.0)
-    if newest <= look.now:
+    if newest <= context.now:
         return found, {}
-    before = look.memory.get("future")
+    before = context.memory.get("future")
     noticed = _number(before.get("noticed")) if isinstance(before, Mapping) and before.get("at") == newest else None
-    noticed = look.now if noticed is None or noticed > look.now else noticed
-    clamped = [beat._replace(at=noticed) if beat.at > look.now else beat for beat in found]
+    noticed = context.now if noticed is None or noticed > context.now else noticed
+    clamped = [beat._replace(at=noticed) if beat.at > context.now else beat for beat in found]
     return sorted(clamped, key=lambda beat: beat.at), {"at": newest, "noticed": noticed}
 
 

@@ -5,7 +5,7 @@ healthy    active or reloading; a oneshot that has run (`RemainAfterExit`) or is
 degraded   still starting; active without any process left; running although its unit file is masked, broken
            or gone
 unhealthy  failed, inactive, stopping, waiting for its automatic restart, restarted by systemd since the last
-           look (a crash loop), masked, or no such unit
+           check (a crash loop), masked, or no such unit
 unknown    systemctl cannot be run or does not answer, or there is no service manager to ask
 
 A unit that does not exist is `unhealthy`, not `unknown`: systemd has answered, whoever needs the unit goes
@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status, unknown
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.monitors._journal import tail
@@ -32,7 +32,7 @@ _PROPERTIES = (
     "UnitFileState,MemoryCurrent,TriggeredBy"
 )
 _MAX_OUTPUT = 2_000_000
-_JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the look's time, and of one unit: for what it said last
+_JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
 _EXITED = "1"  # ExecMainCode is the CLD_ code of waitid: 1 exited, 2 killed, 3 dumped core
 
 LADDER: tuple[Mapping[str, str], ...] = (
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
     systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"] or
         ["docker", "exec", "box", "systemctl"]
     inactive_ok: true: resting after a good end is well (a job that a timer or socket starts)
-    restart_limit: automatic restarts since the last look that count as a crash loop; 0: never, and waiting
+    restart_limit: automatic restarts since the last check that count as a crash loop; 0: never, and waiting
         for a restart after a good end is well too (Restart=always used as a timer)
     """
 
@@ -80,21 +80,21 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def probe_all(asked: Sequence[tuple[Settings, Look]]) -> list[Reading]:
-    groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, Look]]] = {}
-    for settings, look in asked:
-        groups.setdefault((settings.systemctl, settings.user), []).append((settings, look))
-    until = time.monotonic() + min((look.timeout for _, look in asked), default=0.0) * _JOURNAL_SHARE
+def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
+    groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, CheckContext]]] = {}
+    for settings, context in asked:
+        groups.setdefault((settings.systemctl, settings.user), []).append((settings, context))
+    until = time.monotonic() + min((context.timeout for _, context in asked), default=0.0) * _JOURNAL_SHARE
     answers = dict(zip(groups, _ask_all(list(groups.values())), strict=True))
-    readings = [_reading(settings, look, answers[settings.systemctl, settings.user]) for settings, look in asked]
+    readings = [_reading(settings, context, answers[settings.systemctl, settings.user]) for settings, context in asked]
     return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
 
 
-def _with_journal(settings: Settings, look: Look, reading: Reading, until: float) -> Reading:
+def _with_journal(settings: Settings, context: CheckContext, reading: Reading, until: float) -> Reading:
     """What a unit that failed said last: read once for each way it stands, then remembered as long as it stands so."""
     if reading.status != "unhealthy":
         return reading
-    state, known = reading.evidence["systemd"], look.memory.get("journal")
+    state, known = reading.evidence["systemd"], context.memory.get("journal")
     if isinstance(known, list) and len(known) == 2 and known[0] == state:
         text = str(known[1])
     elif (left := until - time.monotonic()) > 0:
@@ -105,7 +105,7 @@ def _with_journal(settings: Settings, look: Look, reading: Reading, until: float
     return reading._replace(evidence=evidence, memory={**reading.memory, "journal": [state, text]})
 
 
-def _ask_all(groups: list[list[tuple[Settings, Look]]]) -> list[_Answer]:
+def _ask_all(groups: list[list[tuple[Settings, CheckContext]]]) -> list[_Answer]:
     """Groups are asked side by side, so that a service manager that hangs takes no time from another."""
     if len(groups) <= 1:
         return [_ask(group) for group in groups]
@@ -115,7 +115,7 @@ def _ask_all(groups: list[list[tuple[Settings, Look]]]) -> list[_Answer]:
         return list(pool.map(_ask, groups))
 
 
-def _ask(group: list[tuple[Settings, Look]]) -> _Answer:
+def _ask(group: list[tuple[Settings, CheckContext]]) -> _Answer:
     first = group[0][0]
     units = dict.fromkeys(settings.unit for settings, _ in group)
     words = ("show", f"--property={_PROPERTIES}", "--", *units)
@@ -123,7 +123,7 @@ def _ask(group: list[tuple[Settings, Look]]) -> _Answer:
     try:
         finished = process.run(
             systemd.command(first.systemctl, first.user, *words),
-            timeout=min(look.timeout for _, look in group),
+            timeout=min(context.timeout for _, context in group),
             env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
             max_output=_MAX_OUTPUT,
         )
@@ -138,12 +138,12 @@ def _ask(group: list[tuple[Settings, Look]]) -> _Answer:
     return _Answer(systemd.blocks(whole), systemd.complaint(finished.code, finished.stderr), elapsed)
 
 
-def _reading(settings: Settings, look: Look, answer: _Answer) -> Reading:
+def _reading(settings: Settings, context: CheckContext, answer: _Answer) -> Reading:
     properties = systemd.block_of(settings.unit, answer.blocks)
     if properties is None:
-        return unknown(f"cannot ask systemd: {answer.complaint}", look.memory)
+        return unknown(f"cannot ask systemd: {answer.complaint}", context.memory)
     restarts = systemd.number(properties, "NRestarts")
-    verdict = _judge(settings, properties, _restarts_since(restarts, look.memory))
+    verdict = _judge(settings, properties, _restarts_since(restarts, context.memory))
     metrics = []
     if restarts is not None:
         metrics.append(Metric("restarts", restarts, "counter"))
@@ -227,10 +227,10 @@ def _activating(settings: Settings, properties: systemd.Properties, oneshot: boo
 def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if settings.inactive_ok and properties.get("Result", "success") in ("success", ""):
         return _Verdict("healthy")
-    hint = ""
+    remedy = ""
     if trigger := one_line(properties.get("TriggeredBy", ""), 80):
-        hint = f"; {trigger} starts it: set inactive_ok = true if it may rest in between"
-    return _Verdict("unhealthy", f"inactive: not running{_ending(properties)}{hint}")
+        remedy = f"; {trigger} starts it: set inactive_ok = true if it may rest in between"
+    return _Verdict("unhealthy", f"inactive: not running{_ending(properties)}{remedy}")
 
 
 def _ending(properties: systemd.Properties) -> str:

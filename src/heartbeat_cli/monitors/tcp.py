@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading, Status
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system.tcp import DialError, dial
 
@@ -64,7 +64,7 @@ class _Ended(Exception):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The host that a look must reach."""
+    """The host that a check must reach."""
     return settings.host
 
 
@@ -81,13 +81,13 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def probe(settings: Settings, look: Look) -> Reading:
+def probe(settings: Settings, context: CheckContext) -> Reading:
     started = time.monotonic()
     metrics: list[Metric] = []
     try:
-        with dial(settings.host, settings.port, look.timeout) as link:
+        with dial(settings.host, settings.port, context.timeout) as link:
             metrics.append(Metric("connect_seconds", time.monotonic() - started))
-            warning = _talk(settings, look, link, started, metrics)
+            warning = _talk(settings, context, link, started, metrics)
     except DialError as error:
         return Reading("error", error=plain.one_line(str(error)))
     except _Ended as ended:
@@ -97,19 +97,21 @@ def probe(settings: Settings, look: Look) -> Reading:
     return Reading("degraded" if warning else "healthy", elapsed, warning, tuple(metrics))
 
 
-def _talk(settings: Settings, look: Look, link: socket.socket, started: float, metrics: list[Metric]) -> str | None:
+def _talk(
+    settings: Settings, context: CheckContext, link: socket.socket, started: float, metrics: list[Metric]
+) -> str | None:
     """Everything after the connection; returns a warning about the certificate, if there is one."""
-    deadline = started + look.timeout
+    deadline = started + context.timeout
     if not settings.tls:
-        _converse(settings, look, link, deadline)
+        _converse(settings, context, link, deadline)
         return None
     before = time.monotonic()
     with _secured(settings, link) as secured:
-        seconds = _handshake(secured, look, deadline)
+        seconds = _handshake(secured, context, deadline)
         metrics.append(Metric("tls_seconds", time.monotonic() - before))
         if seconds is not None:
             metrics.append(Metric("certificate_expires_in_seconds", seconds))
-        _converse(settings, look, secured, deadline)
+        _converse(settings, context, secured, deadline)
     if seconds is None or seconds > settings.certificate_warn_days * _DAY:
         return None
     return f"certificate ends in {plain.duration(seconds)} (limit {settings.certificate_warn_days:g} d)"
@@ -119,21 +121,21 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
     import ssl
 
     try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
+        tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None
     if not settings.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
     try:
-        return context.wrap_socket(
+        return tls.wrap_socket(
             link, server_hostname=settings.server_name or settings.host, do_handshake_on_connect=False
         )
     except (OSError, ValueError) as error:
         raise _Ended("error", f"connected, but no TLS: {plain.one_line(str(error))}") from None
 
 
-def _handshake(secured: "ssl.SSLSocket", look: Look, deadline: float) -> float | None:
+def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float) -> float | None:
     """Shake hands; seconds until the certificate ends, if it was checked."""
     import ssl
 
@@ -143,15 +145,15 @@ def _handshake(secured: "ssl.SSLSocket", look: Look, deadline: float) -> float |
     except ssl.SSLCertVerificationError as error:
         raise _Ended("unhealthy", f"certificate not accepted: {error.verify_message}") from None
     except TimeoutError:
-        raise _Ended("error", f"connected, but no TLS handshake within {look.timeout:g} s") from None
+        raise _Ended("error", f"connected, but no TLS handshake within {context.timeout:g} s") from None
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or "the connection was closed"
         raise _Ended("error", f"connected, but no TLS: {str(reason).lower().replace('_', ' ')}") from None
     ends = (secured.getpeercert() or {}).get("notAfter")
-    return ssl.cert_time_to_seconds(ends) - look.now if isinstance(ends, str) else None
+    return ssl.cert_time_to_seconds(ends) - context.now if isinstance(ends, str) else None
 
 
-def _converse(settings: Settings, look: Look, link: socket.socket, deadline: float) -> None:
+def _converse(settings: Settings, context: CheckContext, link: socket.socket, deadline: float) -> None:
     """Say what is to be said and wait for the banner; returns when all is as expected."""
     try:
         if settings.send is not None:
@@ -161,7 +163,7 @@ def _converse(settings: Settings, look: Look, link: socket.socket, deadline: flo
             return
         heard = _listen(settings.banner.encode(), link, deadline)
     except TimeoutError:
-        raise _Ended("error", f"connected, but it took no data within {look.timeout:g} s") from None
+        raise _Ended("error", f"connected, but it took no data within {context.timeout:g} s") from None
     except OSError as error:
         raise _Ended("error", f"connected, then: {(error.strerror or str(error)).lower()}") from None
     if settings.banner.encode() in heard:

@@ -15,34 +15,69 @@ from heartbeat_cli.system.relay import Relay
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+# Of a whole connection, however little each answer brings: notices and notifications (a server told to log to its
+# clients has some hundreds a pass), and bytes of answers without a row, not counting what an honest one has.
+_MOST_ASIDES = 10_000
+_MOST_BESIDES, _HONEST = 262_144, 1_024
+
 
 class Overrun(Exception):
     """The server has sent more than it may."""
 
 
-class Line:
-    """An asynchronous connection of psycopg2 and its relay."""
+class _Asides:
+    """Takes the place of psycopg2's lists of notices and notifications, and only counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def append(self, aside: object) -> None:
+        self.count += 1
+
+
+class BoundedConnection:
+    """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
+    was: of no further use then."""
+
+    overrun = ""
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
+        self._asides = _Asides()
+        connection.notices = connection.notifies = self._asides  # type: ignore[assignment]
+        self._besides = 0
         self._relay: Relay[_socket.socket] | None = None
         self._inode = 0
         self._connected = False
 
     def wait(self, deadline: float, most: int) -> bool:
         """Drive libpq until it is done; False when the deadline came first. Raises Overrun when that would take more
-        than `most` bytes from the server."""
+        than `most` bytes from the server, or more notices and notifications than a connection may have."""
         if self._relay is not None:
             self._relay.came, self._relay.most = 0, most
         while True:
             if not self._connected:
                 self._join(most)
             state = self.connection.poll()
+            if self._asides.count > _MOST_ASIDES:
+                raise self._over(f"{_MOST_ASIDES:,} notices and notifications")
             if not state:
                 self._connected = True
                 return True
             if not self._passed_on(state, deadline):
                 return False
+
+    def count_as_rowless(self) -> None:
+        """What came in the last `wait` held no row. Raises Overrun when that was too much, all in all: libpq compares
+        each parameter that a server tells with all before."""
+        if self._relay is not None:
+            self._besides += max(0, self._relay.came - _HONEST)
+        if self._besides > _MOST_BESIDES:
+            raise self._over(f"{_MOST_BESIDES:,} bytes besides rows")
+
+    def _over(self, what: str) -> Overrun:
+        self.overrun = what
+        return Overrun(what)
 
     def _passed_on(self, state: int, deadline: float) -> bool:
         """Wait until there is something for libpq to do; False when the deadline came first."""
@@ -57,7 +92,8 @@ class Line:
                 return True
             busy = self._relay.step(left, fd, events)
             if self._relay.overrun:
-                raise Overrun
+                ever = "for one query" if self._connected else "before it let anybody in"
+                raise self._over(f"{self._relay.most:,} bytes {ever}")
             if busy:
                 return True
         return False

@@ -3,7 +3,7 @@
 The monitor `database` and the action `postgres` stand on it. psycopg2's ordinary connections block inside
 libpq: `connect_timeout` counts whole seconds (two at least) and ends with the connect, so a server that
 accepts and then hangs holds its caller for ever. Here every connection is asynchronous and waited for with
-poll(2) until a monotonic deadline, and what a server sends is bounded (`libpq_line.py`). Only a name that the resolver
+poll(2) until a monotonic deadline, and what a server sends is bounded (`guarded.py`). Only a name that the resolver
 is slow to answer blocks past it.
 
 Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain line without the password.
@@ -18,7 +18,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port
-from heartbeat_cli.postgres.guarded import Line, Overrun
+from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun
 from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Session:
     """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
     server may send for one `execute`."""
 
-    def __init__(self, line: Line, where: str, secrets: Sequence[str]) -> None:
+    def __init__(self, line: BoundedConnection, where: str, secrets: Sequence[str]) -> None:
         self._line = line
         self._connection = line.connection
         self.most = _MOST
@@ -129,11 +129,9 @@ class Session:
             if not self._line.wait(deadline, self.most):
                 text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
                 raise Trouble("timeout", text)
-            del self._connection.notices[:], self._connection.notifies[:]  # kept for us, and nobody asked
-        except Overrun:
-            self.close()
-            raise Trouble("answered", f"{self.where} sent more than {self.most:,} bytes for one query") from None
-        except driver().Error as error:
+            if cursor.description is None or cursor.rowcount < 1:
+                self._line.count_as_rowless()
+        except (Overrun, driver().Error) as error:
             raise self._trouble(error) from None
         return cursor
 
@@ -152,6 +150,9 @@ class Session:
         return self.rows(_BOUNDS + sql, (milliseconds, milliseconds, *values), deadline=deadline)
 
     def _trouble(self, error: Any) -> Trouble:
+        if self._line.overrun:  # just now, or before
+            self.close()
+            return Trouble("answered", f"{self.where} sent more than {self._line.overrun}")
         if error.pgcode is None:
             said = _scrubbed(_last_words(str(error))[0], self._secrets)
             return Trouble("connect", f"the connection to {self.where} broke: {said}")
@@ -192,13 +193,12 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     if target.get("host", "").startswith("/") and "requirepeer" not in target:
         _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
     try:
-        line = Line(psycopg2.connect(**target, async_=True))
+        line = BoundedConnection(psycopg2.connect(**target, async_=True))
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
-    except Overrun:
-        text = f"{where} sent more than {_MOST_CONNECTING:,} bytes before it let anybody in"
-        trouble = Trouble("answered", text)
+    except Overrun as overrun:
+        trouble = Trouble("answered", f"{where} sent more than {overrun}")
     except psycopg2.Error as error:
         trouble = _refusal(_scrubbed(str(error), secrets, keep_lines=True), where)
     if line is not None:

@@ -1,6 +1,7 @@
 """Whether a local server may be PostgreSQL, or another user who poses as it and waits for a password.
 
 In a folder that everybody may write to, and on a port above 1,023, anybody can be first where PostgreSQL does not run.
+/proc/net/tcp is read here and not by psutil, which leaves out the user that a socket belongs to.
 """
 
 import os

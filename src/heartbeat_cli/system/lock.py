@@ -18,11 +18,11 @@ from heartbeat_cli.system import trusted
 
 MIRROR, DELIVERY = "mirror.lock", "deliver.lock"
 _SHORT = 60.0  # seconds after which it does not help to try again in a moment
-HELD = "lock-held"  # beside the lock while people have been told that it is held for too long: of which holder
+HELD = "lock-held"  # beside the lock while people have been notified that it is held for too long: of which holder
 
 
 class Busy(HeartbeatError):
-    """Another heartbeat holds the lock at `path`: process `pid` (None: it cannot be told), for `held` seconds, the
+    """Another heartbeat holds the lock at `path`: process `pid` (None: unknown), for `held` seconds, the
     machine's sleep not counted. `holder` tells this holding of the lock from all others."""
 
     def __init__(self, path: Path, holder: str, pid: int | None, held: float, what: str = "another heartbeat") -> None:

@@ -17,7 +17,7 @@ def is_news(told: Path, text: str, now: float) -> bool:
         if read_own(told, _MOST).decode() == text and 0 <= now - os.lstat(told).st_mtime < _AGAIN:
             return False
     except (OSError, ValueError):
-        pass  # nothing was told yet
+        pass  # nothing was said yet
     try:
         write_own(told, text)
         os.utime(told, (now, now))

@@ -11,7 +11,7 @@ from heartbeat_cli.domain import plain
 from heartbeat_cli.system.mounts import Mount
 from heartbeat_cli.system.procfs import Snapshot, is_part
 
-_BETWEEN_SECONDS = 0.2  # two looks this far apart tell who is using the CPU now
+_BETWEEN_SECONDS = 0.2  # two samples this far apart tell who is using the CPU now
 
 
 def take() -> Snapshot:

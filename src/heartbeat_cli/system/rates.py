@@ -1,4 +1,4 @@
-"""What happened on this machine between two looks: pure differences of stored counters.
+"""What happened on this machine between two checks: pure differences of stored counters.
 
 A reboot, a clock step, a device that came or went, a counter that wrapped: each makes a figure missing, never
 negative. Time is the machine's uptime, which no clock step touches; the boot's id tells one from another.
@@ -15,7 +15,7 @@ Pairs = Mapping[str, tuple[float, float]]
 
 
 class Past(NamedTuple):
-    """The counters of the last look."""
+    """The counters of the last check."""
 
     boot: str
     uptime: float
@@ -26,7 +26,7 @@ class Past(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Means since the last look: per second, but `oom_kills`, which is a count."""
+    """Means since the last check: per second, but `oom_kills`, which is a count."""
 
     cpu_percent: float | None
     received: float
@@ -37,7 +37,7 @@ class Rates(NamedTuple):
 
 
 def remember(now: Snapshot) -> dict[str, Any]:
-    """What the next look needs of this one, JSON-able."""
+    """What the next check needs of this one, JSON-able."""
     return {
         "boot": now.boot,
         "uptime": now.uptime,
@@ -49,7 +49,7 @@ def remember(now: Snapshot) -> dict[str, Any]:
 
 
 def recall(memory: Mapping[str, Any]) -> Past | None:
-    """The last look's counters; None when there was none or what is stored makes no sense."""
+    """The last check's counters; None when there was none or what is stored makes no sense."""
     try:
         oom_kills = memory["oom_kills"]
         return Past(
@@ -70,7 +70,7 @@ def _pair(value: Any) -> tuple[float, float]:
 
 
 def too_soon(past: Past, now: Snapshot) -> bool:
-    """Whether the last look is so close that its counters are worth keeping for the next one."""
+    """Whether the last check is so close that its counters are worth keeping for the next one."""
     return past.boot == now.boot and 0 <= now.uptime - past.uptime < SHORTEST_SECONDS
 
 

@@ -2,8 +2,8 @@
 
 Libraries read what a peer sends into memory, however much that is, and know a timeout for each read only. Here such a
 library gets one end of a pair of sockets; the other end is joined with the real connection, piece by piece. It works
-under TLS, too, since only encrypted bytes are passed on. `libpq_line.py` drives a relay step by step; `in_thread` lets
-one run by itself beside a library that blocks.
+under TLS, too, since only encrypted bytes are passed on. `postgres/guarded.py` drives a relay step by step; `in_thread`
+lets one run by itself beside a library that blocks.
 """
 
 import _socket  # libpq wants no more of it; `socket` takes 2 ms of every pass to import

@@ -1,6 +1,6 @@
 """Finds what starts heartbeat, and the program that cron mails with: processes, pid files, systemd timers, sendmail.
 
-`domain/schedulers.py` judges the result. Nothing is started or changed.
+`domain/kinds/schedulers.py` judges the result. Nothing is started or changed.
 """
 
 import os

@@ -62,14 +62,14 @@ def read(path: str | os.PathLike[str], most: int) -> bytes:
         return file.read(most + 1)
 
 
-def read_ours(path: str | os.PathLike[str], most: int) -> bytes:
-    """The beginning of a file that we wrote, in a folder that need not be ours alone: no link is followed, and what is
-    no regular file of ours or root's is refused, never waited for. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def read_ours(name: str, most: int, folder: int) -> bytes:
+    """The beginning of a file that we wrote, in a folder (a descriptor) that need not be ours alone: no link is
+    followed, and what is no regular file of ours or root's is refused, never waited for. Raises OSError."""
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     with open(handle, "rb") as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or not is_ours(found):
-            raise OSError(errno.EINVAL, "is not a regular file of ours", os.fspath(path))
+            raise OSError(errno.EINVAL, "is not a regular file of ours", name)
         return file.read(most)
 
 

@@ -1,11 +1,10 @@
 """What discovery found, as a commented configuration file."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.views.settings_text import literal
+from heartbeat_cli.views.settings_text import toml
 
 _HEAD = """\
 # heartbeat: what runs on this host, as found by `heartbeat init --discover`.
@@ -17,7 +16,7 @@ _HEAD = """\
 # Where everything is kept. Default: SQLite in the state folder.
 #store = "postgresql://heartbeat@localhost/heartbeat"
 # Zone that days and shown times are cut by. Default: this host's.
-timezone = {timezone}
+{timezone}
 # Language of messages and reports: "en" or "zh-HK".
 locale = "en"
 # "aggressive" (every 15 s), "normal" (30 s) or "conservative" (60 s).
@@ -53,22 +52,10 @@ _UNHEARD = """
 def text(things: Iterable[Any], timezone: str, unheard: str = "") -> str:
     """A configuration file that holds these components (each with `id`, `table` and `remark`). `unheard` says why what
     is printed reaches nobody here; then it says so, with channels to fill in."""
-    parts = [_HEAD.format(timezone=literal(timezone)), _UNHEARD.format(why=one_line(unheard)) if unheard else ""]
+    parts = [_HEAD.format(timezone=toml({"timezone": timezone}).rstrip())]
+    if unheard:
+        parts.append(_UNHEARD.format(why=one_line(unheard)))
     for one in things:
-        remark = [f"# {one_line(one.remark, 110)}"] if one.remark else []
-        parts.append("\n".join(["", *remark, *_table(f"components.{_key(one.id)}", one.table), ""]))
+        remark = f"# {one_line(one.remark, 110)}\n" if one.remark else ""
+        parts.append(f"\n{remark}{toml({'components': {one.id: one.table}})}")
     return "".join(parts)
-
-
-def _table(name: str, table: Mapping[str, Any]) -> list[str]:
-    """A table as TOML lines: its own keys first, then its tables and lists of tables."""
-    lines = [f"[{name}]"]
-    lines += [f"{_key(key)} = {literal(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += _table(f"{name}.{_key(key)}", value)
-    return lines
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)

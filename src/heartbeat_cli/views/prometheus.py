@@ -11,6 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from prometheus_client import Metric as Exposed
+from prometheus_client import generate_latest
+from prometheus_client.registry import Collector
+
 from heartbeat_cli import __version__
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import STATUSES, Metric
@@ -40,6 +44,16 @@ class Family(NamedTuple):
     samples: Samples
 
 
+class _Collected(Collector):
+    """What the library writes out."""
+
+    def __init__(self, families: Iterable[Exposed]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Exposed]:
+        return self._families
+
+
 def text(figures: Figures, config: Config) -> str:
     """The whole exposition."""
     families = [
@@ -47,7 +61,8 @@ def text(figures: Figures, config: Config) -> str:
         *_components(figures, config.components),
         *_metrics(figures.metrics, config.components),
     ]
-    return "".join(_family(one, tuple(config.secrets)) for one in families if one.samples)
+    exposed = [_exposed(one, tuple(config.secrets)) for one in families if one.samples]
+    return generate_latest(_Collected(exposed)).decode()
 
 
 def _own(figures: Figures) -> list[Family]:
@@ -173,23 +188,15 @@ def _counter(name: str, help_: str, samples: Samples) -> Family:
     return Family(f"heartbeat_{name}", "counter", help_, samples)
 
 
-def _family(family: Family, secrets: Sequence[str]) -> str:
-    help_ = redact(one_line(family.help, _LABEL), secrets).replace("\\", r"\\")
-    lines: dict[str, str] = {}
-    for labels, value in family.samples:
-        inside = ",".join(f'{name}="{_escaped(text, secrets)}"' for name, text in labels)
-        lines.setdefault(f"{family.name}{{{inside}}}" if inside else family.name, _number(value))
+def _exposed(family: Family, secrets: Sequence[str]) -> Exposed:
+    """A family as the library takes it, which puts the `_total` of a counter behind its name by itself."""
     kind = family.type if family.type in ("gauge", "counter") else "untyped"
-    body = "".join(f"{series} {value}\n" for series, value in lines.items())
-    return f"# HELP {family.name} {help_}\n# TYPE {family.name} {kind}\n{body}"
-
-
-def _escaped(value: str, secrets: Sequence[str]) -> str:
-    shown = one_line(redact(value, secrets), _LABEL)
-    return shown.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _number(value: float) -> str:
-    if value != value or abs(value) == float("inf"):
-        return {"inf": "+Inf", "-inf": "-Inf"}.get(str(value), "NaN")
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    name = family.name.removesuffix("_total") if kind == "counter" else family.name
+    exposed = Exposed(name, redact(one_line(family.help, _LABEL), secrets), kind)
+    seen = set()
+    for labels, value in family.samples:
+        shown = {name: one_line(redact(text, secrets), _LABEL) for name, text in labels}
+        if (series := tuple(shown.items())) not in seen:
+            seen.add(series)
+            exposed.add_sample(family.name, shown, float(value))
+    return exposed

@@ -7,7 +7,7 @@ programs (JSON, CSV) come from the summary itself, unrounded (report_data.py).
 from html import escape
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import json_text, one_line
 from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.views import report_data, report_text
 from heartbeat_cli.views import report_figures as figures
@@ -77,9 +77,7 @@ def rendered(summary: Summary, form: str, locale: str, secrets: tuple[str, ...] 
     """The summary in one of `FORMS`; `own` is the user's folder of templates."""
     speech = Speech(summary, locale, secrets)
     if form == "json":
-        import json
-
-        return json.dumps(report_data.tree(speech), ensure_ascii=False, indent=2)
+        return json_text(report_data.tree(speech), indent=2)
     if form == "csv":
         return report_data.csv(speech)
     made = report(speech)

@@ -143,7 +143,7 @@ def _incident(story: Story) -> dict[str, Any]:
 
 def _attempt(one: Attempt) -> dict[str, Any]:
     times = {key: iso(getattr(one, key)) for key in ("started", "finished", "verify_until", "verified")}
-    kept = {key: getattr(one, key) for key in _ATTEMPT}
+    kept = {key: getattr(one, "step" if key == "rung" else key) for key in _ATTEMPT}
     return {**kept, **times}
 
 

@@ -6,8 +6,8 @@ either side of such a character, but never before what closes a phrase.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from unicodedata import category, east_asian_width
 
+from heartbeat_cli.views.columns import columns
 from heartbeat_cli.views.report_parts import Fact, Item, Part, Report, Table
 
 WIDTH = 80
@@ -19,11 +19,6 @@ _PIECES = re.compile(
     r"\s+|[（「]*(?:[^\s{han}]+{unit}|[{han}])[，。、；：）」！？]*|.".replace("{unit}", _UNIT).replace("{han}", _HAN)
 )
 _MARKS = {"bad": "!", "warn": "-", "ok": "-", "dim": ""}
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def wrapped(text: str, first: str = "", then: str = "", width: int = WIDTH) -> list[str]:
@@ -53,12 +48,11 @@ def _pieces(text: str, most: int) -> Iterator[str]:
         space = ""
 
 
-def padded(text: str, width: int, right: bool = False) -> str:
+def padded(text: str, width: int) -> str:
     """A text in so many columns, cut with `…` where it is wider."""
     while columns(text) > width:
         text = text[: -2 if text.endswith("…") else -1] + "…"
-    room = " " * (width - columns(text))
-    return room + text if right else text + room
+    return text + " " * (width - columns(text))
 
 
 def text(report: Report) -> str:
@@ -128,10 +122,13 @@ def _facts(facts: Sequence[Fact]) -> Iterator[str]:
             yield from wrapped(line, padded("" if number else fact.label, wide), " " * wide)
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table) -> list[str]:
+    """Its lines; the first column is cut where all would not fit."""
+    from tabulate import tabulate
+
     rows = [table.heads, *table.rows]
-    wide = [max(columns(row[n]) for row in rows) for n in range(len(table.heads))]
-    wide[0] = min(wide[0], max(_NAME, WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1)))
-    for row in rows:
-        cells = [padded(cell, width, n >= table.numbers) for n, (cell, width) in enumerate(zip(row, wide, strict=True))]
-        yield "  ".join(cells).rstrip()
+    others = [max(columns(row[n]) for row in rows) + 2 for n in range(1, len(table.heads))]
+    most = max(_NAME, WIDTH - sum(others))
+    cells = [[name if columns(name) <= most else padded(name, most), *rest] for name, *rest in rows]
+    align = ["right" if n >= table.numbers else "left" for n in range(len(table.heads))]
+    return tabulate(cells, tablefmt="plain", colalign=align, disable_numparse=True).splitlines()

@@ -8,6 +8,7 @@ from heartbeat_cli.config.settings import key_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
+from heartbeat_cli.domain.plain import UNSEEN
 from heartbeat_cli.redact import BLOT, is_secret, redact
 
 _Tree = dict[str, Any]
@@ -57,7 +58,7 @@ def _component(component: Component, config: Config) -> _Tree:
 
 
 def _recovery(plan: Plan, config: Config) -> _Tree:
-    ladder = [{"action": rung.action, **_plain(rung.settings, config)} for rung in plan.ladder]
+    ladder = [{"action": step.action, **_plain(step.settings, config)} for step in plan.ladder]
     limits = {"startup_grace": plan.startup_grace, "budget": plan.budget, "backoff": plan.backoff}
     found: _Tree = {
         "mode": plan.mode,
@@ -94,37 +95,19 @@ def _value(value: Any, config: Config, key: str) -> Any:
 
 
 def toml(values: Mapping[str, Any]) -> str:
-    """A tree of settings as TOML text."""
-    lines: list[str] = []
-    for name, table in values.items():
-        if name in ("components", "channels", "maintenance"):
-            for id_, inner in table.items():
-                lines += ["", f"[{name}.{_key(id_)}]", *_lines(inner)]
-        else:
-            lines += ["", f"[{name}]", *_lines(table)]
-    return "\n".join(lines).lstrip("\n")
-
-
-def _lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {literal(value)}" for key, value in table.items()]
-
-
-def literal(value: Any) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        import json
-
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(k)} = {literal(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _key(key: str) -> str:
+    """A tree of settings as TOML text, with escapes for the characters that nobody sees."""
     import re
 
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)
+    import tomli_w
+
+    # TOML lets them stand in strings only, and in strings an escape means the same.
+    return re.sub(UNSEEN, lambda one: f"\\U{ord(one[0]):08x}", tomli_w.dumps(_short(values)))
+
+
+def _short(value: Any) -> Any:
+    """The same with 30 for 30.0, as a person writes it."""
+    if isinstance(value, Mapping):
+        return {key: _short(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

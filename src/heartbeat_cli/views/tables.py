@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from unicodedata import east_asian_width
 
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.views.columns import columns
 from heartbeat_cli.views.reasons import translated
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import local_time, word
@@ -62,11 +62,11 @@ def status_table(rows: Iterable[Mapping[str, Any]], locale: str, timezone: str, 
     heads = ["component", "kind", "state", "status", "response", "last_look", "cause"]
     made = _drawn(heads, told, locale)
     for spared in _SPARED:
-        if width is None or _wide(made) <= width:
+        if width is None or columns(made) <= width:
             return made
         heads.remove(spared)
         made = _drawn(heads, told, locale)
-    while width is not None and (over := _wide(made) - width) > 0 and len(heads) > 1:
+    while width is not None and (over := columns(made) - width) > 0 and len(heads) > 1:
         longest = max(len(cells[heads[-1]]) for cells in told)
         if longest - over < _LEAST:
             heads.pop()
@@ -123,18 +123,11 @@ def fitting(text: str, width: int | None) -> str:
     """As much of a line as fits into so many columns. Names in it come from others, and must not steer a terminal."""
     if not text.isprintable():
         text = one_line(text, 1_000)
-    if width is None or _wide(text) <= width:
+    if width is None or columns(text) <= width:
         return text
-    while _wide(text) >= width:
+    while columns(text) >= width:
         text = text[:-1]
     return text + "…"
-
-
-def _wide(text: str) -> int:
-    """The columns that the widest line takes; a Chinese letter takes two."""
-    return max(
-        (sum(2 if east_asian_width(char) in "WF" else 1 for char in one) for one in text.splitlines()), default=0
-    )
 
 
 def _state(row: Mapping[str, Any], locale: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heartbeat_cli.domain.checking.isolation import all_silent, blinded, is_remote
+from heartbeat_cli.domain.checking.isolation import all_silent, as_unknown, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 
 MUTE, WELL, ILL, UNSEEN = (
@@ -40,7 +40,7 @@ def test_all_of_at_least_two() -> None:
 
 
 def test_blinded_are_the_remote_ones_only() -> None:
-    seen = blinded({"a": MUTE._replace(memory={"n": 1}, evidence={"x": "y"}), "here": MUTE}, ["a", "b"], "cut off")
+    seen = as_unknown({"a": MUTE._replace(memory={"n": 1}, evidence={"x": "y"}), "here": MUTE}, ["a", "b"], "cut off")
     assert (seen["a"].status, seen["a"].error) == ("unknown", "cut off; seen: no answer")
     assert seen["a"].memory == {"n": 1} and not seen["a"].evidence
     assert seen["here"] == MUTE

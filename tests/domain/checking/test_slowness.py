@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_cli.config import load
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.checking.slowness import KEPT, LEAST, MEMORY, SLOW, judge, percentile
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.passes.check import engine
@@ -123,8 +123,8 @@ def test_a_real_server_that_becomes_slow() -> None:
         said = ""
         for number in range(LEAST + 6):
             server.answer = Answer(delay=0.6 if LEAST <= number < LEAST + 3 else 0.0)
-            asked = engine.Asked(component, Look("a", 5.0, 1000.0 + number, memory))
-            reading = engine.look_at([asked], time.monotonic() + 6.0)["a"]
+            asked = engine.Asked(component, CheckContext("a", 5.0, 1000.0 + number, memory))
+            reading = engine.run_checks([asked], time.monotonic() + 6.0)["a"]
             memory = json.loads(json.dumps(dict(reading.memory)))
             said += "s" if reading.status == "degraded" else "." if reading.status == "healthy" else "!"
         assert said == "." * LEAST + "sss" + "..."

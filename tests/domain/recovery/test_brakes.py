@@ -10,12 +10,12 @@ NOW = 1_000_000.0
 BRAKES = Brakes(backoff=60, budget=3, window=3600, host_budget=5, rearm=14_400)
 
 
-def ago(*seconds: float, rung: int = 0) -> list[Taken]:
-    return [Taken(rung, NOW - one) for one in seconds]
+def ago(*seconds: float, step: int = 0) -> list[Taken]:
+    return [Taken(step, NOW - one) for one in seconds]
 
 
-def name(own: list[Taken], host: list[float] | None = None, rung: int = 0) -> str | None:
-    found = brake(BRAKES, "main", rung, own, host or [], NOW)
+def name(own: list[Taken], host: list[float] | None = None, step: int = 0) -> str | None:
+    found = brake(BRAKES, "main", step, own, host or [], NOW)
     return found.name if found else None
 
 
@@ -40,8 +40,8 @@ def test_what_brakes_a_step(own: list[Taken], expected: str | None) -> None:
 
 
 def test_backoff_is_per_step_the_next_step_need_not_wait() -> None:
-    assert name(ago(5), rung=1) is None
-    assert name([*ago(200), *ago(5, rung=1)], rung=0) == "backoff"  # but its wait counts from the last step of all
+    assert name(ago(5), step=1) is None
+    assert name([*ago(200), *ago(5, step=1)], step=0) == "backoff"  # but its wait counts from the last step of all
 
 
 def test_reasons_say_how_long() -> None:

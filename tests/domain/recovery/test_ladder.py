@@ -6,47 +6,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.component import Mode, Plan, Rung
+from heartbeat_cli.domain.component import Mode, Plan, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import Brakes
-from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label
+from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label
 
 NOW = 100_000.0
 FAULT = Circumstances("fault", "error")
-FORCED, ASKED = Word(asked=True, forced=True), Word(asked=True)
+FORCED, ASKED = Approval(asked=True, forced=True), Approval(asked=True)
 LIMITS = Limits(grace=60.0, timeout=30.0, brakes=Brakes(backoff=0, budget=100))
 
 
-def plan(mode: Mode = "on", rungs: int = 3) -> Plan:
-    return Plan(mode, tuple(Rung("command", number) for number in range(rungs)))
+def plan(mode: Mode = "on", steps: int = 3) -> Plan:
+    return Plan(mode, tuple(Step("command", number) for number in range(steps)))
 
 
-def tried(rung: int, outcome: str, ago: float = 100.0, verified: float | None = None, **more: Any) -> Attempt:
+def tried(step: int, outcome: str, ago: float = 100.0, verified: float | None = None, **more: Any) -> Attempt:
     given = {"incident": "i", "observer": "here", "requested_by": "heartbeat"} | more
     started = NOW - ago
     return Attempt(
-        f"{rung}@{started}", given["incident"], "main", rung, "command", given["requested_by"], given["observer"],
+        f"{step}@{started}", given["incident"], "main", step, "command", given["requested_by"], given["observer"],
         started, None, outcome, "why", "", started + 60.0, verified,
     )  # fmt: skip
 
 
 def next_(
     before: list[Attempt],
-    around: Circumstances = FAULT,
-    word: Word = Word(),  # noqa: B008 - a value
+    circumstances: Circumstances = FAULT,
+    approval: Approval = Approval(),  # noqa: B008 - a value
     mode: Mode = "on",
-    rungs: int = 3,
+    steps: int = 3,
     limits: Limits = LIMITS,
     host: tuple[float, ...] = (),
     seen: float | None = None,
 ) -> Decision:
     """`seen`: for how long the last step, which another host took, has been known here."""
     known = {} if seen is None else {before[-1].id: seen}
-    return decide(plan(mode, rungs), limits, Past(before, before, host, "here", known), around, NOW, word)
+    return decide(plan(mode, steps), limits, Past(before, before, host, "here", known), circumstances, NOW, approval)
 
 
 @pytest.mark.parametrize(
-    ("before", "move", "rung"),
+    ("before", "move", "step"),
     [
         ([], "run", 0),
         ([tried(0, "failed", ago=1)], "run", 1),
@@ -80,9 +80,9 @@ def next_(
         ([tried(0, "done")._replace(verify_until=None)], "run", 1),
     ],
 )
-def test_rung_after_rung(before: list[Attempt], move: str, rung: int) -> None:
+def test_rung_after_rung(before: list[Attempt], move: str, step: int) -> None:
     decision = next_(before)
-    assert (decision.move, decision.rung) == (move, rung)
+    assert (decision.move, decision.step) == (move, step)
     assert decision.reason and decision.name
 
 
@@ -93,8 +93,8 @@ def test_the_reasons_are_named() -> None:
     assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
     tail = "; the first one again after 3 h 58 min of quiet; or now by: heartbeat recover --component {id} --force"
     assert next_([tried(2, "failed")]).reason == "all 3 steps were tried" + tail
-    assert next_([tried(0, "failed")], rungs=1).reason == "the only step was tried" + tail
-    assert next_([tried(0, "denied")], rungs=1)[1:3] == ("denied", f"heartbeat is not permitted to do it: why{tail}")
+    assert next_([tried(0, "failed")], steps=1).reason == "the only step was tried" + tail
+    assert next_([tried(0, "denied")], steps=1)[1:3] == ("denied", f"heartbeat is not permitted to do it: why{tail}")
     assert (
         next_([tried(0, "failed", ago=20_000)]).reason == "from the first step again: nothing was done for 5 h 33 min"
     )
@@ -105,7 +105,7 @@ def test_the_reasons_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("around", "move", "reason"),
+    ("circumstances", "move", "reason"),
     [
         (Circumstances("fault", "error", held_by="db"), "held", "held: db, which it depends on, is in fault"),
         (Circumstances("fault", "error", maintenance="disk swap"), "held", "held: maintenance (disk swap)"),
@@ -119,9 +119,9 @@ def test_the_reasons_are_named() -> None:
         ),
     ],
 )
-def test_what_holds_it_back_also_after_a_rung(around: Circumstances, move: str, reason: str) -> None:
+def test_what_holds_it_back_also_after_a_rung(circumstances: Circumstances, move: str, reason: str) -> None:
     for before in ([], [tried(0, "failed")], [tried(2, "failed")]):
-        decision = next_(before, around)
+        decision = next_(before, circumstances)
         assert (decision.move, decision.reason) == (move, reason)
 
 
@@ -133,26 +133,26 @@ def test_a_host_that_has_just_started_lets_everything_come_up_first() -> None:
 
 
 def test_off_means_off_and_ask_means_ask() -> None:
-    assert next_([], mode="off").move == next_([], mode="off", word=ASKED).move == "off"
+    assert next_([], mode="off").move == next_([], mode="off", approval=ASKED).move == "off"
     waiting = next_([], mode="ask")
     assert waiting.move == "ask" and waiting.reason == "waits for your word: heartbeat recover --component {id}"
 
 
 def test_naming_it_is_the_word_that_ask_waits_for() -> None:
-    assert next_([], mode="ask", word=ASKED).move == "run"
-    assert next_([tried(0, "done", ago=10)], mode="ask", word=ASKED).move == "wait"
+    assert next_([], mode="ask", approval=ASKED).move == "run"
+    assert next_([tried(0, "done", ago=10)], mode="ask", approval=ASKED).move == "wait"
     assert next_([], Circumstances("fault", "unknown"), ASKED, "ask").move == "held"
 
 
 @pytest.mark.parametrize("mode", ["on", "ask", "off"])
 def test_force_overrides_everything_but_an_empty_ladder(mode: Mode) -> None:
-    around = Circumstances("healthy", "unknown", "db", ("db", 9.0), "disk swap", uptime=1.0)
+    circumstances = Circumstances("healthy", "unknown", "db", ("db", 9.0), "disk swap", uptime=1.0)
     tight = LIMITS._replace(brakes=Brakes(budget=1, host_budget=1))
-    how: dict[str, Any] = {"word": FORCED, "mode": mode, "limits": tight, "host": (NOW - 1,)}
-    assert next_([], around, **how)[::3] == ("run", 0)
-    assert next_([tried(0, "done", ago=1)], around, **how)[::3] == ("run", 1)
-    assert next_([tried(2, "done", ago=1)], around, **how)[::3] == ("run", 0)
-    assert next_([], around, rungs=0, **how).move == "nothing"
+    how: dict[str, Any] = {"approval": FORCED, "mode": mode, "limits": tight, "host": (NOW - 1,)}
+    assert next_([], circumstances, **how)[::3] == ("run", 0)
+    assert next_([tried(0, "done", ago=1)], circumstances, **how)[::3] == ("run", 1)
+    assert next_([tried(2, "done", ago=1)], circumstances, **how)[::3] == ("run", 0)
+    assert next_([], circumstances, steps=0, **how).move == "nothing"
 
 
 def test_a_spent_budget_holds_and_a_persons_steps_do_not_spend_it() -> None:
@@ -205,7 +205,7 @@ def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
     before = [tried(0, "failed", ago=200)]
     assert next_(before, limits=tight, host=(NOW - 200,)).move == "held"
     lost = next_([*before, tried(1, "lost", ago=31)], limits=tight, host=(NOW - 200, NOW - 31))
-    assert (lost.move, lost.rung, lost.name) == ("run", 1, "lost")
+    assert (lost.move, lost.step, lost.name) == ("run", 1, "lost")
 
 
 @pytest.mark.parametrize("back", [-14_400.0, -3.0e8])
@@ -213,18 +213,18 @@ def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: floa
     tight = LIMITS._replace(brakes=Brakes(backoff=0, budget=2))
     before = [tried(0, "done", ago=back), tried(1, "failed", ago=back), tried(2, "failed", ago=back)]
     decision = next_(before, limits=tight)
-    assert (decision.move, decision.rung) == ("run", 0)
+    assert (decision.move, decision.step) == ("run", 0)
     again = next_([*before, tried(0, "failed", ago=1)], limits=tight)
-    assert (again.move, again.rung) == ("run", 1)
+    assert (again.move, again.step) == ("run", 1)
 
 
 def test_what_a_step_has_healed_waits_for_the_next_look_and_not_for_its_backoff() -> None:
     healed = [tried(0, "done", ago=10, verified=NOW - 8)]
-    waiting = next_(healed, FAULT._replace(looked=NOW - 12))
+    waiting = next_(healed, FAULT._replace(last_checked=NOW - 12))
     assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; the next look is waited for")
-    assert next_(healed, FAULT._replace(looked=NOW - 5)).move == "run", "it failed since"
-    assert next_([tried(0, "done", ago=70)], FAULT._replace(looked=NOW - 72)).move == "run", "it was not healed"
-    assert next_(healed, FAULT._replace(looked=NOW - 12), FORCED).move == "run"
+    assert next_(healed, FAULT._replace(last_checked=NOW - 5)).move == "run", "it failed since"
+    assert next_([tried(0, "done", ago=70)], FAULT._replace(last_checked=NOW - 72)).move == "run", "it was not healed"
+    assert next_(healed, FAULT._replace(last_checked=NOW - 12), FORCED).move == "run"
 
 
 outcomes = st.sampled_from(["running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off"])
@@ -235,19 +235,19 @@ attempts = st.lists(
 
 @given(attempts, st.integers(0, 3), st.booleans(), st.booleans())
 def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
-    before: list[Attempt], rungs: int, asked: bool, forced: bool
+    before: list[Attempt], steps: int, asked: bool, forced: bool
 ) -> None:
-    decision = next_(before, rungs=rungs, word=Word(asked, forced), limits=Limits(60.0))
+    decision = next_(before, steps=steps, approval=Approval(asked, forced), limits=Limits(60.0))
     assert decision.reason and decision.name
     if decision.move in ("run", "ask"):
-        assert 0 <= decision.rung < rungs
+        assert 0 <= decision.step < steps
     if decision.move == "run" and not forced:  # nothing that may still be at work is overtaken
         last = [one for one in before if one.outcome != "held"][-1:]
         assert not any(one.outcome == "running" and 0 <= NOW - one.started < 30 for one in last)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "seen", "move", "rung"),
+    ("outcome", "seen", "move", "step"),
     [
         ("running", None, "wait", 0),
         ("running", 89, "wait", 0),
@@ -262,14 +262,14 @@ def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
 )
 @pytest.mark.parametrize("ago", [-20_000, -301, -300, -5, 0, 5, 300, 20_000])
 def test_a_step_of_another_host_is_timed_by_our_own_looking(
-    outcome: str, seen: float | None, move: str, rung: int, ago: float
+    outcome: str, seen: float | None, move: str, step: int, ago: float
 ) -> None:
     """However that host dates it."""
     before = [tried(0, outcome, ago=ago, observer="there")]
     decision = next_(before, seen=seen)
     assert decision.move == move, decision
     if abs(ago) < 14_400:
-        assert decision.rung == rung
+        assert decision.step == step
 
 
 @given(
@@ -298,6 +298,6 @@ def test_backoff_counts_the_step_that_another_host_dated_ahead() -> None:
 def test_a_rung_in_a_few_words_never_shows_an_address() -> None:
     from heartbeat_cli.actions import command, docker, http
 
-    assert label(Rung("docker", docker.Settings("gateway"))) == "docker gateway"
-    assert label(Rung("command", command.Settings(("/bin/x", "y")))) == "command x"
-    assert label(Rung("http", http.Settings("http://h/secret"))) == "http"
+    assert label(Step("docker", docker.Settings("gateway"))) == "docker gateway"
+    assert label(Step("command", command.Settings(("/bin/x", "y")))) == "command x"
+    assert label(Step("http", http.Settings("http://h/secret"))) == "http"

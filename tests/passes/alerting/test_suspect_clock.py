@@ -45,7 +45,7 @@ def run(scene: Scene, at: float | None = None, db: Reading = GOOD) -> list[str]:
     name = scene.config.observer
     done = passes.Pass(f"{name}@{scene.now}", name, scene.now, scene.now + 0.5)
     with scene.db.transaction():
-        check.keep(scene.db, scene.config, Checked(done, {"db": db, "web": GOOD}))
+        check.save(scene.db, scene.config, Checked(done, {"db": db, "web": GOOD}))
         decided = scene.detect()
     tidy.tidy(scene.db, scene.config, scene.now)
     scene.now = right + 60
@@ -129,11 +129,11 @@ def test_under_a_wrong_clock_no_incident_is_closed_for_its_age(scene: Scene) -> 
     moment = scene.now + 10 * YEAR
     done = passes.Pass(f"here@{moment}", "here", moment, moment + 0.5)
     right, scene.now = scene.now, moment
-    check.keep(scene.db, scene.config, Checked(done, {"web": GOOD}))
+    check.save(scene.db, scene.config, Checked(done, {"web": GOOD}))
     assert scene.detect() == ["here clock_suspect"] and "db" in scene.incidents
     scene.now = right + 2 * HOUR
     done = passes.Pass(f"here@{scene.now}", "here", scene.now, scene.now + 0.5)
-    check.keep(scene.db, scene.config, Checked(done, {"web": GOOD}))
+    check.save(scene.db, scene.config, Checked(done, {"web": GOOD}))
     assert scene.detect() == ["db closed"]
 
 

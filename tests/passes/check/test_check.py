@@ -1,4 +1,4 @@
-"""The first room on real targets: what is due, what is named, what is kept."""
+"""The check pass on real targets: what is due, what is named, what is kept."""
 
 import subprocess
 import sys
@@ -204,8 +204,8 @@ from heartbeat_cli.commands._chain import imports_for_faults
 from heartbeat_cli.passes.check import check
 app = App(sys.argv[1])
 with app.keeper() as keeper:
-    seen = check.see(keeper.db, app.config, app.now(), prepare=imports_for_faults(app.config))
-    check.keep(keeper.db, app.config, seen)
+    seen = check.take(keeper.db, app.config, app.now(), prepare=imports_for_faults(app.config))
+    check.save(keeper.db, app.config, seen)
 print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.keys()))
 """
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.checking.result import Look, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.checking.slowness import judge
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.passes.check import engine
-from heartbeat_cli.passes.check.engine import Asked, look_at, tidy
+from heartbeat_cli.passes.check.engine import Asked, run_checks, tidy
 from tests.parts.hostile import closes_at_once, drips_body, hostile_server, silent, unused_port
 from tests.parts.http import Answer, healthy_server
 
@@ -29,13 +29,13 @@ def component(id_: str, kind: str, common: Common | None = None, **keys: Any) ->
 
 
 def asked(one: Component, timeout: float = 5.0, memory: Any = None) -> Asked:
-    return Asked(one, Look(one.id, timeout, time.time(), memory or {}))
+    return Asked(one, CheckContext(one.id, timeout, time.time(), memory or {}))
 
 
 def look(*wanted: Asked, within: float = 20.0) -> dict[str, Reading]:
     """Readings, and that they came back in time, one for each that was asked, in order."""
     began = time.monotonic()
-    readings = look_at(wanted, began + within)
+    readings = run_checks(wanted, began + within)
     assert time.monotonic() - began < within + SLACK
     assert list(readings) == [one.component.id for one in wanted]
     return readings
@@ -69,7 +69,7 @@ def test_exchanges_calls_and_batches_mixed() -> None:
 
 
 def test_nothing_asked_nothing_seen() -> None:
-    assert look_at([], time.monotonic() + 1) == {}
+    assert run_checks([], time.monotonic() + 1) == {}
 
 
 def test_slow_ones_are_looked_at_together() -> None:
@@ -118,7 +118,7 @@ def test_asking_many_is_not_taken_from_their_time() -> None:
     """Four hundred add 0.4 s to the pass: the first of them has its half second, not what a few would leave of it."""
     with listening() as port:
         wanted = [asked(component(f"a{n}", "agent", url=f"http://127.0.0.1:{port}/"), 0.5) for n in range(400)]
-        readings = look_at(wanted, time.monotonic() + 0.2)
+        readings = run_checks(wanted, time.monotonic() + 0.2)
     assert str(readings["a0"].error).startswith("no answer within 0.5 s")
 
 
@@ -127,10 +127,10 @@ import sys, time
 from heartbeat_cli.passes.check import engine
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.checking.result import Look
+from heartbeat_cli.domain.checking.result import CheckContext
 settings = plugins.load("monitors", "tcp").Settings(host="127.0.0.1", port=int(sys.argv[1]), banner="220")
-one = engine.Asked(Component("mute", "tcp", settings), Look("mute", 60.0, time.time()))
-print(engine.look_at([one], time.monotonic() + 0.3)["mute"].status)
+one = engine.Asked(Component("mute", "tcp", settings), CheckContext("mute", 60.0, time.time()))
+print(engine.run_checks([one], time.monotonic() + 0.3)["mute"].status)
 """
 
 

@@ -56,19 +56,19 @@ def test_all_silent_and_the_reference_too(tmp_path: Path) -> None:
     with ExitStack() as stack:
         mute = stack.enter_context(full_backlog()).split("//")[-1].rstrip("/")
         made = load(tmp_path, [mute], **agents(2))
-        reason = isolation.blind(made, {"a0": ERROR, "a1": ERROR})
+        reason = isolation.self_isolation(made, {"a0": ERROR, "a1": ERROR})
         assert reason == f"this host is cut off: {mute} did not answer either"
-        assert isolation.blind(made, {"a0": ERROR, "a1": WELL}) is None, "one that answers proves the network"
-        assert isolation.blind(made, {"a0": ERROR}) is None, "one alone is its own fault"
+        assert isolation.self_isolation(made, {"a0": ERROR, "a1": WELL}) is None, "one that answers proves the network"
+        assert isolation.self_isolation(made, {"a0": ERROR}) is None, "one alone is its own fault"
 
 
 def test_a_reference_that_refuses_has_answered(tmp_path: Path) -> None:
     made = load(tmp_path, [f"127.0.0.1:{unused_port()}"], **agents(2))
-    assert isolation.blind(made, {"a0": ERROR, "a1": ERROR}) is None
+    assert isolation.self_isolation(made, {"a0": ERROR, "a1": ERROR}) is None
 
 
 def test_without_reference_nothing_is_excused(tmp_path: Path) -> None:
-    assert isolation.blind(load(tmp_path, [], **agents(3)), dict.fromkeys(("a0", "a1", "a2"), ERROR)) is None
+    assert isolation.self_isolation(load(tmp_path, [], **agents(3)), dict.fromkeys(("a0", "a1", "a2"), ERROR)) is None
 
 
 def test_blind_looks_move_nothing_and_are_told_once(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_blind_looks_move_nothing_and_are_told_once(tmp_path: Path) -> None:
             f"p{number}", made.observer, 1000.0 + 60 * number, 1001.0 + 60 * number, "cut off" if cut_off else None
         )
         one = Reading("unknown", error="cut off") if cut_off else WELL
-        check.keep(db, made, check.Checked(done, {"a0": one, "a1": one}, 60.0))
+        check.save(db, made, check.Checked(done, {"a0": one, "a1": one}, 60.0))
         said += [verdict.decision for verdict in detect.detect(db, made, 1001.0 + 60 * number)]
     assert said == ["observer_blind", "observer_sees"]
     assert db.rows("SELECT alert_type, reason FROM heartbeat_alerts ORDER BY alert_time") == [

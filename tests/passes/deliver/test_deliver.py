@@ -1,4 +1,4 @@
-"""The fourth room: what waits goes out once, in order; what fails is tried again, and holds up nobody else."""
+"""Delivery: what waits goes out once, in order; what fails is tried again, and holds up nobody else."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The second room: counters, incidents, alerts and outbox move together, once, whoever is killed when."""
+"""Detection: counters, incidents, alerts and outbox move together, once, whoever is killed when."""
 
 from pathlib import Path
 from typing import Any
@@ -173,9 +173,9 @@ from heartbeat_cli.config import load as config
 from heartbeat_cli.passes.detect import detect
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 with db.transaction():
-    room = detect._Room(db, loaded, float(sys.argv[3]))
-    room.consume()
-    print(len(room.verdicts), flush=True)
+    run = detect.DetectionRun(db, loaded, float(sys.argv[3]))
+    run.consume()
+    print(len(run.verdicts), flush=True)
     os._exit(0)  # the process is gone before its transaction ends
 """
 
@@ -309,7 +309,7 @@ def turn(scene: Scene, now: float, **seen: Reading) -> list[str]:
     """A regular pass of a host, judged."""
     scene.now, me = now, scene.config.observer
     done = passes.Pass(check.pass_id(me, now), me, now, now + 1)
-    check.keep(scene.db, scene.config, check.Checked(done, seen))
+    check.save(scene.db, scene.config, check.Checked(done, seen))
     return scene.detect()
 
 
@@ -356,7 +356,7 @@ SYSTEMD = {"action": "systemd", "unit": "shop.service"}
 
 
 @pytest.mark.parametrize(
-    ("rung", "restart"),
+    ("step", "restart"),
     [
         (SYSTEMD, "systemctl restart shop"),
         (SYSTEMD | {"user": True}, "systemctl --user restart shop"),
@@ -367,9 +367,9 @@ SYSTEMD = {"action": "systemd", "unit": "shop.service"}
     ],
 )
 def test_an_alert_knows_how_its_component_is_restarted(
-    rung: Any, restart: str | None, store: Database, store_url: str, tmp_path: Path
+    step: Any, restart: str | None, store: Database, store_url: str, tmp_path: Path
 ) -> None:
-    recovery = {"ladder": [rung] if rung else []}
+    recovery = {"ladder": [step] if step else []}
     away = {"kind": "agent", "url": "http://192.0.2.1:9/health", "recovery": recovery}
     scene = Scene(store, store_url, tmp_path, {"shop": away, "near": away | {"url": "http://localhost:9/health"}})
     for _ in range(3):

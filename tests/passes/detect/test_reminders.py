@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
-from heartbeat_cli.passes.alerting.enqueue import tell
+from heartbeat_cli.passes.alerting.enqueue import enqueue_alert
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import silences, states
@@ -213,7 +213,7 @@ def test_when_recovery_gives_up_it_is_escalated_at_once(made: Any, acked: bool, 
     begun = down(scene)
     if acked:
         states.acknowledge(scene.db, scene.incidents["db"].id, scene.now, "kim")
-    tell(scene.db, scene.config, failed_alert(scene), scene.config.components["db"], [], scene.now)
+    enqueue_alert(scene.db, scene.config, failed_alert(scene), scene.config.components["db"], [], scene.now)
     assert sorted(scene.deliver()) == [f"recovery_failed {one} sent" for one in told]
     assert at(scene, begun + HOUR) == [], "and not once more"
     assert sorted(up(scene, begun + 2 * HOUR)) == [f"recovered {one} sent" for one in told]
@@ -224,7 +224,7 @@ def test_what_recovery_said_in_a_silence_is_told_after_it(made: Any) -> None:
     begun = down(scene)
     quiet = Silence("s", "db", "silence", begun, begun + HOUR, "night", "kim")
     silences.add(scene.db, quiet)
-    tell(scene.db, scene.config, failed_alert(scene), scene.config.components["db"], [quiet], scene.now)
+    enqueue_alert(scene.db, scene.config, failed_alert(scene), scene.config.components["db"], [quiet], scene.now)
     assert at(scene, begun + 600) == []
     assert at(scene, begun + HOUR) == ["recovery_failed log sent"]
 

@@ -118,7 +118,7 @@ def test_hosts_that_look_seldom_notice_it_too(store: Database, store_url: str, t
                 scene.now = two.now
                 done = passes.Pass(check.pass_id(name, two.now), name, two.now, two.now + 0.5)
                 seen = check.Checked(done, {"web": Reading("healthy", 0.1)}, every)
-                check.keep(two.db, scene.config, seen)
+                check.save(two.db, scene.config, seen)
                 decided += scene.detect()
                 two.now += 1
             two.now += every - len(names)

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
-from heartbeat_cli.passes.check.check import Checked, keep
+from heartbeat_cli.passes.check.check import Checked, save
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -295,7 +295,7 @@ def test_a_host_that_is_cut_off_is_told_of_and_not_each_of_its_components(scene:
     for _ in range(4):
         readings = {"far": Reading("unknown", None, f"{blind}; seen: no route"), "near": UNSEEN}
         done = Pass(f"here@{one.now}", "here", one.now, one.now + 0.5, blind)
-        keep(one.db, one.config, Checked(done, readings))
+        save(one.db, one.config, Checked(done, readings))
         one.detect()
         one.now += 30
     assert [type_ for type_, *_ in told(one)] == ["observer_blind", "docker_unobserved"]

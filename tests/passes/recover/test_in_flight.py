@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.actions import command, http
-from heartbeat_cli.domain.component import Guard, Rung
+from heartbeat_cli.domain.component import Guard, Step
 from heartbeat_cli.passes.recover import in_flight
 from tests.parts import hostile
 from tests.parts.http import Answer, Server, healthy_server
@@ -16,11 +16,11 @@ SLACK = 5.0
 
 
 def asking(url: str, **more: object) -> Guard:
-    return Guard(busy=Rung("http", http.Settings(url, "GET", **more)))  # type: ignore[arg-type]
+    return Guard(busy=Step("http", http.Settings(url, "GET", **more)))  # type: ignore[arg-type]
 
 
 def running(*argv: str, **more: object) -> Guard:
-    return Guard(busy=Rung("command", command.Settings(argv, **more)))  # type: ignore[arg-type]
+    return Guard(busy=Step("command", command.Settings(argv, **more)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> No
 # --- drain -------------------------------------------------------------------------------------------------------
 
 
-def drain(call: Rung | None, timeout: float = 10.0) -> tuple[str, str, str]:
+def drain(call: Step | None, timeout: float = 10.0) -> tuple[str, str, str]:
     return in_flight.drain(Guard(drain=call), timeout=timeout)
 
 
@@ -158,22 +158,22 @@ def agent() -> Iterator[Server]:
 
 
 def test_it_is_told_once(agent: Server) -> None:
-    told = drain(Rung("http", http.Settings(agent.url + "/drain?key=1")))
+    told = drain(Step("http", http.Settings(agent.url + "/drain?key=1")))
     assert told == ("done", "hook at 127.0.0.1 answered 202", "finishing 2")
     assert [(seen.method, seen.path) for seen in agent.seen] == [("POST", "/drain?key=1")]
 
 
 def test_it_may_be_a_command() -> None:
-    told = drain(Rung("command", command.Settings(("echo", "drained"))))
+    told = drain(Step("command", command.Settings(("echo", "drained"))))
     assert told == ("done", "echo ended with exit code 0", "drained")
 
 
 def test_whatever_happens_it_says_so() -> None:
     assert drain(None)[:2] == ("refused", "no drain call is configured")
-    assert drain(Rung("command", command.Settings(("/nowhere/drain",))))[0] == "failed"
-    assert drain(Rung("http", http.Settings("gopher://h")))[0] == "refused"
+    assert drain(Step("command", command.Settings(("/nowhere/drain",))))[0] == "failed"
+    assert drain(Step("http", http.Settings("gopher://h")))[0] == "refused"
     with hostile.hostile_server(hostile.drips_body) as server:
         late = "hook at 127.0.0.1: no complete answer within 0.5 s"
-        assert drain(Rung("http", http.Settings(server.url)), 0.5) == ("failed", late, "")
-    broken = drain(Rung("http", None))
+        assert drain(Step("http", http.Settings(server.url)), 0.5) == ("failed", late, "")
+    broken = drain(Step("http", None))
     assert broken == ("failed", "heartbeat's own fault: AttributeError: 'NoneType' object has no attribute 'url'", "")

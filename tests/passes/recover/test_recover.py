@@ -1,4 +1,4 @@
-"""The third room with real steps: commands and scripts that touch files and heal a real server, or do not."""
+"""Recovery with real steps: commands and scripts that touch files and heal a real server, or do not."""
 
 import json
 import sys
@@ -90,7 +90,7 @@ def test_a_step_that_heals_is_proven_by_the_same_check(ward: Make) -> None:
     assert one.steps == ["one"]
     (attempt,) = scene.attempts
     assert attempt.incident == scene.incidents["main"].id
-    assert (attempt.outcome, attempt.rung, attempt.requested_by, attempt.observer) == ("done", 0, "heartbeat", "here")
+    assert (attempt.outcome, attempt.step, attempt.requested_by, attempt.observer) == ("done", 0, "heartbeat", "here")
     assert attempt.verified is not None and attempt.finished is not None
     scene.now += 5
     assert scene.pass_(2) == ["main ended"]
@@ -121,7 +121,7 @@ def test_the_second_step_follows_at_once_when_the_first_fails(ward: Make) -> Non
     steps = scene.recover()
     assert [(s.outcome, s.verified) for s in steps] == [("failed", False), ("done", True)]
     assert one.steps == ["one", "two"]
-    assert [(a.rung, a.outcome) for a in scene.attempts] == [(0, "failed"), (1, "done")]
+    assert [(a.step, a.outcome) for a in scene.attempts] == [(0, "failed"), (1, "done")]
 
 
 def test_a_first_step_that_failed_but_helped_is_not_followed_by_a_second(ward: Make) -> None:
@@ -435,11 +435,11 @@ from heartbeat_cli.config import load as config
 from heartbeat_cli.passes.recover import step_executor as climb, recover
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 now = float(sys.argv[3])
-run = climb.run_rung
-def and_die(rung, timeout):
-    run(rung, timeout)
+run = climb.run_step
+def and_die(step, timeout):
+    run(step, timeout)
     os._exit(0)
-climb.run_rung = and_die
+climb.run_step = and_die
 recover.recover(db, loaded, lambda: now)
 """
 
@@ -467,14 +467,14 @@ def test_what_was_ordered_without_a_fault_and_killed_is_looked_into_too(ward: Ma
     assert one.steps == []
 
 
-@pytest.mark.parametrize("rung", [1, 2, 7])
-def test_a_step_that_was_cut_off_and_is_configured_no_more_stops_nothing(ward: Make, rung: int) -> None:
+@pytest.mark.parametrize("step", [1, 2, 7])
+def test_a_step_that_was_cut_off_and_is_configured_no_more_stops_nothing(ward: Make, step: int) -> None:
     """Somebody shortened the ladder meanwhile: no action is left that could be asked about it."""
     one = ward()
     one = ward([one.step("one", cures=True)])
     scene = one.fault()
     incident = scene.incidents["main"].id
-    recoveries.save(scene.db, Attempt(f"{incident}/1", incident, "main", rung, "gone", "heartbeat", "here", scene.now))
+    recoveries.save(scene.db, Attempt(f"{incident}/1", incident, "main", step, "gone", "heartbeat", "here", scene.now))
     scene.now += 6
     one.recover()
     assert scene.attempts[0].outcome == "cut off" and one.steps == []

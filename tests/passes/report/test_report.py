@@ -1,4 +1,4 @@
-"""The last room: days as their zone cuts them, figures computed by hand, five forms, sent once."""
+"""The report: days as their zone cuts them, figures computed by hand, five forms, sent once."""
 
 import csv
 import io
@@ -244,7 +244,7 @@ def test_with_several_hosts_only_what_nobody_watched_is_a_gap(store: Database, s
             if not off < hour < on:
                 now = began + hour * 3_600
                 done = passes.Pass(check.pass_id(name, now), name, now, now)
-                check.keep(store, one.config, check.Checked(done, {"main": GOOD}, 900.0))
+                check.save(store, one.config, check.Checked(done, {"main": GOOD}, 900.0))
     now = began + 10 * 3_600
     made = report.report(store, scenes["a"].config, report.period(DAY, DAY, "UTC"), now)
     assert made.gap_seconds == 2 * 3_600

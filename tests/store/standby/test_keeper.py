@@ -44,8 +44,8 @@ def work_that_fails(*stores: str) -> Callable[[Database], str]:
 
 
 def test_work_moves_on_from_store_to_spool_to_memory(config: Config) -> None:
-    first, second = (str(folder / "spool.db") for folder in spool.folders(places.store_folder(config)))
     with Keeper(config, NOW) as keeper:
+        first, second = (str(folder / "spool.db") for folder in spool.folders(places.store_folder(config)))
         assert keeper.run(lambda db: db.where, NOW).endswith("store.db") and keeper.degraded is None
         assert keeper.run(work_that_fails("store.db"), NOW) == first
         assert keeper.degraded is not None and keeper.degraded.reason == "gone"

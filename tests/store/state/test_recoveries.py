@@ -26,9 +26,9 @@ def test_a_forced_attempt_needs_no_incident(store: Database) -> None:
 def test_the_order_is_that_of_making_whatever_the_clock_said(store: Database) -> None:
     """Else, after a clock that was put back, the same rung would be repeated until the clock has caught up."""
     for number, back in enumerate((0, -7200, -7100, 50)):
-        recoveries.save(store, FIRST._replace(id=f"i/{number}", rung=number, started=AT + back))
-    recoveries.save(store, FIRST._replace(id="i/0", rung=0, outcome="done"))
-    assert [one.rung for one in recoveries.of_incident(store, "i")] == [0, 1, 2, 3]
+        recoveries.save(store, FIRST._replace(id=f"i/{number}", step=number, started=AT + back))
+    recoveries.save(store, FIRST._replace(id="i/0", step=0, outcome="done"))
+    assert [one.step for one in recoveries.of_incident(store, "i")] == [0, 1, 2, 3]
 
 
 def test_what_came_up_in_its_time_is_credited_to_the_last_attempt(store: Database) -> None:

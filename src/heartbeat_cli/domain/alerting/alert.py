@@ -1,4 +1,4 @@
-"""Something to tell: what it is called, how grave it is, and what it is about."""
+"""An alert: its type, its severity, and what it is about."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 class Alert(NamedTuple):
-    """One thing to tell. `id` follows from what happened, so telling the same thing twice is impossible;
+    """One alert. `id` follows from what happened, so the same alert cannot be raised twice;
     `details` is JSON-able: started, cause, evidence, attempts."""
 
     id: str

@@ -1,4 +1,4 @@
-"""What becomes of a message after a try, when a channel may be sent to, and what goes out together."""
+"""What becomes of a message after an attempt, when a channel may be sent to, and what goes out together."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ class Printed(str):
     notified."""
 
 
-class Trial(NamedTuple):
+class Attempt(NamedTuple):
     """One try to deliver: how long it took (seconds), what went wrong, what the channel had to remark."""
 
     took: float
@@ -27,18 +27,18 @@ class Trial(NamedTuple):
     note: str | None = None
 
 
-class Fate(NamedTuple):
-    """What becomes of a message: `next_try` is when it is tried again, `together` whether only with the very same
+class Decision(NamedTuple):
+    """What becomes of a message: `next_try` is when it is tried again, `same_batch` whether only with the very same
     others, since the other side may have it already; `rest` says that what else waits for the channel shares it."""
 
     state: State
     next_try: float | None = None
-    together: bool = True
+    same_batch: bool = True
     rest: bool = False
 
 
 class Send(NamedTuple):
-    """One try to tell one alert on one channel, as recorded: `alerts` is how many shared the message `batch`;
+    """One attempt to deliver one alert on one channel, as recorded: `alerts` is how many shared the message `batch`;
     `outcome` is sent, printed, retry, failed or handed_over; `took` is in seconds."""
 
     at: float
@@ -62,19 +62,19 @@ class Trouble(NamedTuple):
     waiting: int
 
 
-def fate(trial: Trial, common: ChannelCommon, attempts: int, failing_since: float, now: float) -> Fate:
-    """What becomes of a message after a try. `attempts` failed before this one, the first at `failing_since`, the
+def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since: float, now: float) -> Decision:
+    """What becomes of a message after an attempt. `attempts` failed before this one, the first at `failing_since`, the
     channel's or the message's own, whichever is earlier."""
-    error = trial.error
+    error = attempt.error
     if error is None:
-        return Fate("printed" if isinstance(trial.note, Printed) else "sent")
+        return Decision("printed" if isinstance(attempt.note, Printed) else "sent")
     again = next_try(attempts, error.retry_after, now) if error.retryable else None
     if common.fallback is not None:
         if again is None:
-            return Fate("handed_over")
+            return Decision("handed_over")
         if error.lasting or now - failing_since >= common.fallback_after:
-            return Fate("handed_over", again, error.unsure, rest=True)
-    return Fate("failed") if again is None else Fate("waiting", again, error.unsure)
+            return Decision("handed_over", again, error.unsure, rest=True)
+    return Decision("failed") if again is None else Decision("waiting", again, error.unsure)
 
 
 def next_try(attempts: int, retry_after: float | None, now: float) -> float:
@@ -105,7 +105,7 @@ def window(rate: float) -> tuple[float, float]:
 
 
 def batch_id(channel: str, alert_ids: Iterable[str]) -> str:
-    """The id of the message that tells these alerts: that of an only one, else one that stands for just this set."""
+    """The id of the message with these alerts: that of a single one, else one that stands for just this set."""
     ids = sorted(alert_ids)
     if len(ids) == 1:
         return ids[0]

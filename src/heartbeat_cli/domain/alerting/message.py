@@ -7,7 +7,7 @@ from heartbeat_cli.domain.component import Severity
 
 class Message(NamedTuple):
     """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident,
-    `threads` are the incidents that a digest tells of.
+    `threads` are the incidents that a digest is about.
     `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,
     code, pre, a) with all else escaped. `label` is what stands in brackets before a subject: the severity in the
     reader's language, or that it is over.

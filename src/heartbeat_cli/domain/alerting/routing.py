@@ -12,7 +12,7 @@ _DAY = 86_400.0
 
 
 def takes(channel: ChannelCommon, severity: Severity, component: Component | None) -> bool:
-    """Whether a channel wants what is this grave and about this component (None: about the host that looks)."""
+    """Whether a channel wants what is this grave and about this component (None: about the host that checks)."""
     if _RANK[severity] < _RANK[channel.min_severity]:
         return False
     if component is None or channel.components is None:
@@ -28,7 +28,7 @@ def audience(channels: Mapping[str, ChannelCommon], severity: Severity, componen
 
 
 def split(channels: Mapping[str, ChannelCommon], ids: list[str]) -> tuple[list[str], dict[str, float]]:
-    """Those of `ids` that are told at once, and those that are told only after so many seconds."""
+    """Those of `ids` that are notified at once, and those that are notified only after so many seconds."""
     later = {id_: after for id_ in ids if (after := channels[id_].escalate_after) is not None}
     return [id_ for id_ in ids if id_ not in later], later
 

@@ -2,6 +2,9 @@
 
 A local time that a zone skips (clocks go forward) is the first moment after the gap; one that happens twice (clocks go
 back) is the first of the two.
+
+Not cronsim: there a schedule with `*` in its minutes or hours skips what clocks skip and begins twice in an hour that
+comes twice, `fri-sun` is an error, and no error says what was expected.
 """
 
 from datetime import date, datetime, time, timedelta, tzinfo

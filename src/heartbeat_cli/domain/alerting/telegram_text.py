@@ -13,7 +13,7 @@ from heartbeat_cli.domain.alerting.markup import Run, parse, render
 LIMIT = 4_096
 _SHORTEST = 200  # units that are left of whatever is cut
 _MOST_PARTS = 4
-_LONGEST = 20_000  # units of one run, and runs, that are looked at at all
+_LONGEST = 20_000  # units of one run, and runs, that are read at all
 _NUMBER = 10  # units that "(1/4) " may take
 _LINES = re.compile(r"[^\n]+|\n+")
 

@@ -25,7 +25,8 @@ class Suspect(NamedTuple):
     those that agree with each other, both by that clock. `trail` is the watch that those passes make, None where the
     clock only differs from the store's: then the watch itself goes on. `gaps` lie between them. `spans` are the times
     of other passes under it: from, to, and by how much the store's clock was ahead then (0: not known). `frame` is by
-    how many seconds the store's clock is ahead of the one that the watch goes by. `told`: people have been notified."""
+    how many seconds the store's clock is ahead of the one that the watch goes by. `notified`: people have been
+    notified."""
 
     reason: str
     began: float
@@ -34,7 +35,7 @@ class Suspect(NamedTuple):
     gaps: tuple[Span, ...] = ()
     spans: tuple[Stay, ...] = ()
     frame: float = 0.0
-    told: bool = False
+    notified: bool = False
 
     @property
     def passes(self) -> tuple[Stay, ...]:
@@ -101,12 +102,12 @@ def followed(
 ) -> Suspect:
     """What is known of a clock that is far from the last pass, after one more pass under it."""
     trail = before.trail if before is not None else None
-    reason, told = found.reason or "", before is not None and before.told
+    reason, notified = found.reason or "", before is not None and before.notified
     if before is None or trail is None or not 0 <= started - trail.started <= FAR:
         spans = before.passes[-_SPANS:] if before is not None else ()
         first = Watch(started, ended, every=every, since=started)
         began = before.began if before is not None else started
-        return Suspect(reason, began, started, first, (), spans, found.frame, told)
+        return Suspect(reason, began, started, first, (), spans, found.frame, notified)
     gap: Gap | None = missed(trail, observer, started, every)
     gaps = (*before.gaps, (gap.started, gap.ended)) if gap is not None else before.gaps
     after = watched(trail, gap, started, ended, every)
@@ -122,8 +123,8 @@ def differing(before: Suspect | None, found: Judgement, started: float, ended: f
             spans = (*spans[:-1], (first, ended, ahead))
         else:
             spans = (*spans[-_SPANS:], (started, ended, found.frame))
-    began, told = (before.began, before.told) if before is not None else (started, False)
-    return Suspect(found.reason or "", began, began, spans=spans, frame=found.frame, told=told)
+    began, notified = (before.began, before.notified) if before is not None else (started, False)
+    return Suspect(found.reason or "", began, began, spans=spans, frame=found.frame, notified=notified)
 
 
 def settled(one: Suspect, found: Judgement) -> bool:

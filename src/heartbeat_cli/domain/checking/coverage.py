@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
 
-TICK = 60.0  # seconds: cron's grain, however often something wants to be looked at
+TICK = 60.0  # seconds: cron's grain, however often something wants to be checked
 MISSED = 2.5  # ticks without a pass that are a gap
 _SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that somebody should hear of
 _REGULAR = 2  # ticks that passes must have come for before anybody expects the next one
 HOUR = 3_600
-REACH = round(MISSED * TICK)  # seconds that a look speaks for at most, of a component that wants one every minute
+REACH = round(MISSED * TICK)  # seconds that a check counts for at most, of a component that wants one every minute
 LONGEST = 6 * HOUR  # and of one that wants it seldom: how far back the store has to read to know how an hour began
 
 
@@ -66,8 +66,8 @@ def silent_after(every: float) -> float:
 
 
 def reach(interval: float) -> int | None:
-    """How many seconds a look speaks for, if no other comes, when one is wanted every `interval` seconds: as long as it
-    takes until passes that do not come are called a gap. None is the usual `REACH`."""
+    """How many seconds a check counts for if no other follows, when one is wanted every `interval` seconds: as long as
+    it takes until missing passes are called a gap. None is the usual `REACH`."""
     longest = min(math.ceil(MISSED * max(TICK, interval)), LONGEST)
     return None if longest == REACH else longest
 
@@ -78,7 +78,7 @@ def hour_of(at: float) -> int:
 
 
 def last_hour(at: float, reaches: Iterable[int | None]) -> int:
-    """The last hour that looks of that moment speak for."""
+    """The last hour that checks of that moment speak for."""
     return hour_of(at + max((one or REACH for one in reaches), default=REACH))
 
 
@@ -105,8 +105,8 @@ def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | No
 
 
 def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:
-    """The watch after one more regular pass. Where the clock was set back and had jumped ahead before, over what looked
-    like a gap, that time is not over: passes had come as far as the begin of the gap, and no further."""
+    """The watch after one more regular pass. Where the clock was set back and had jumped ahead before, over what seemed
+    a gap, that time is not over: passes had come as far as the beginning of the gap, and no further."""
     if watch is None:
         return Watch(started, ended, every=every, since=started)
     ahead, before, owed = watch.ahead, watch.gap, watch.owed

@@ -1,4 +1,4 @@
-"""One HTTP exchange as data: what a monitor asks for and what `wire.py` brings back."""
+"""One HTTP exchange as data: what a monitor asks for and what `multi.py` brings back."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ _EMPTY: Mapping[str, float] = {}
 
 
 class Request(NamedTuple):
-    """An exchange to make. The total deadline comes from the look, not from here.
+    """An exchange to make. The total deadline comes from the check, not from here.
 
     `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed, with
     `same_host` only those that stay on the URL's host;

@@ -19,12 +19,12 @@ def is_remote(host: str | None) -> bool:
 
 
 def all_silent(readings: Mapping[str, Reading], remote: Iterable[str]) -> bool:
-    """Whether every remote component that was looked at gave no answer, and there are enough of them to wonder."""
+    """Whether every remote component that was checked gave no answer, and there are enough of them to wonder."""
     seen = [readings[id_] for id_ in remote if id_ in readings and readings[id_].status != "unknown"]
     return len(seen) >= LEAST and all(one.status == "error" for one in seen)
 
 
-def blinded(readings: Mapping[str, Reading], remote: Iterable[str], reason: str) -> dict[str, Reading]:
+def as_unknown(readings: Mapping[str, Reading], remote: Iterable[str], reason: str) -> dict[str, Reading]:
     """The same readings with those of remote components turned into `unknown`."""
     hidden = set(remote)
     return {

@@ -1,4 +1,4 @@
-"""What one look at one component gave: the `Reading`, and the `Look` that asked for it.
+"""What one check of one component gave: the `Reading`, and the `CheckContext` that asked for it.
 
 Named tuples, not dataclasses: every tick pays for building these classes, and a named tuple costs half.
 """
@@ -25,11 +25,11 @@ class Metric(NamedTuple):
     metadata: Mapping[str, str] = _EMPTY
 
 
-class Look(NamedTuple):
-    """The circumstances of one look: everything a monitor may know besides its settings.
+class CheckContext(NamedTuple):
+    """The circumstances of one check: everything a monitor may know besides its settings.
 
-    `memory` is what the last look at this component left behind (`Reading.memory`), empty at first.
-    `now` is seconds since the epoch, `timeout` seconds this look may take.
+    `memory` is what the last check of this component left behind (`Reading.memory`), empty at first.
+    `now` is seconds since the epoch, `timeout` seconds this check may take.
     """
 
     component: str
@@ -39,10 +39,10 @@ class Look(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The result of a look. `response_time` in seconds, None where nothing answered.
+    """The result of a check. `response_time` in seconds, None where nothing answered.
 
     `error` is one plain line (None when healthy); `evidence` holds longer facts for an alert, by label;
-    `memory` is handed to the next look (JSON-able, small).
+    `memory` is handed to the next check (JSON-able, small).
     """
 
     status: Status
@@ -55,5 +55,5 @@ class Reading(NamedTuple):
 
 
 def unknown(reason: str, memory: Mapping[str, Any] = _EMPTY) -> Reading:
-    """heartbeat could not look; `memory` is kept so that the next real look still has its past."""
+    """heartbeat could not check; `memory` is kept so that the next real check still has its past."""
     return Reading("unknown", error=reason, memory=memory)

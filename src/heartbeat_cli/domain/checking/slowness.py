@@ -11,7 +11,7 @@ SLOW = "slow: "  # how lateness is worded; an alert is then named after it
 KEPT = 50  # answers that the own past is made of
 LEAST = 20  # fewer of them say nothing yet
 MEMORY = "response_times"
-_LONGEST = 1e6  # seconds; no look takes that long
+_LONGEST = 1e6  # seconds; no check takes that long
 _GROWTH = 1.1  # what a late answer may add to the measure: being slow for good is believed slowly
 
 

@@ -8,12 +8,12 @@
 `unhealthy` and `error` are failures, `healthy` and `degraded` successes, `unknown` is neither: it moves no counter of
 those, opens no incident and ends none. After `unobserved_after` of them in a row the component is `unobserved`, a flag
 beside its state; the first check that is not `unknown` clears it.
-A failure while something the component depends on is itself not well is held: it opens an incident nobody is told of,
-and becomes the component's own only when it goes on for `fail_threshold` more looks after the cause is gone.
-While that something is only suspect, judgement waits, but not for ever: it may be looked at seldom, or no more.
+A failure while something the component depends on is itself not well is held: it opens an incident without an alert,
+and becomes the component's own only when it goes on for `fail_threshold` more checks after the cause is gone.
+While that something is only suspect, judgement waits, but not for ever: it may be checked seldom, or no more.
 
-A component that flaps keeps its incident open until it is steady again, so that it is told of twice, not thirty times.
-With `fail_window` a fault is `fail_threshold` failures among that many looks, in a row or not.
+A component that flaps keeps its incident open until it is steady again, so that people are notified twice, not 30
+times. With `fail_window` a fault is `fail_threshold` failures among that many checks, in a row or not.
 """
 
 from typing import Literal, NamedTuple
@@ -28,13 +28,13 @@ EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded
 Excuse = Literal["", "not expected", "seen elsewhere"]
 
 
-_PATIENCE = 4  # times the fail threshold that judgement waits for a suspect parent: 15 s looks wait for one of 60 s
+_PATIENCE = 4  # times the fail threshold that judgement waits for a suspect parent: 15 s checks wait for one of 60 s
 
 
 class Policy(NamedTuple):
-    """How many looks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
-    `degraded_threshold` degraded looks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a fault
-    does not end while the component flaps. `unobserved_after`: checks in a row that could not be made until the
+    """How many checks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
+    `degraded_threshold` degraded checks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a
+    fault does not end while the component flaps. `unobserved_after`: checks in a row that could not be made until the
     component is unobserved."""
 
     fail_threshold: int = 3
@@ -64,7 +64,7 @@ class Parent(NamedTuple):
 
 class State(NamedTuple):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
-    the threshold, `history` goes back 21 looks (one letter where all were good). With a window `fail_count` is the
+    the threshold, `history` goes back 21 checks (one letter where all were good). With a window `fail_count` is the
     failures in it. `unknown_count` goes up to the threshold, `unknown_since` is the first `unknown` in a row (epoch
     seconds), `unobserved_alert` what its alerts are about: None while nobody was notified of it."""
 
@@ -91,7 +91,7 @@ class State(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something worth recording; `started` is the first failing look, `reason` one line for a person."""
+    """Something worth recording; `started` is the first failing check, `reason` one line for a person."""
 
     name: EventName
     at: float
@@ -151,14 +151,14 @@ def _remembered(state: State, failed: bool) -> State:
 
 
 def _failures(policy: Policy, state: State) -> int:
-    """How many failures count towards the threshold, this look's included."""
+    """How many failures count towards the threshold, this check's included."""
     if policy.fail_window is None or state.state in ("fault", "recovering"):
         return state.fail_count + 1
     return state.history[-policy.fail_window :].count("F")
 
 
 def failing_enough(policy: Policy, state: State) -> bool:
-    """Whether as many looks have failed lately as make a fault: in a row, or among the window."""
+    """Whether as many checks have failed lately as make a fault: in a row, or among the window."""
     among = state.history[-policy.fail_window :].count("F") if policy.fail_window is not None else 0
     return max(state.fail_count, among) >= policy.fail_threshold
 
@@ -188,7 +188,7 @@ def _failed(policy: Policy, state: State, seen: Observation, parent: Parent | No
 
 def _waited_enough(policy: Policy, state: State) -> bool:
     """Whether a suspect parent has held up the judgement long enough. With a window `fail_count` stops growing, so
-    the looks that failed in a row are counted, as far back as the history goes."""
+    the checks that failed in a row are counted, as far back as the history goes."""
     if policy.fail_window is None:
         return state.fail_count >= policy.fail_threshold * _PATIENCE
     in_a_row = len(state.history) - len(state.history.rstrip("F"))
@@ -224,7 +224,7 @@ def _succeeded(policy: Policy, state: State, seen: Observation) -> tuple[State, 
 
 
 def _still_suspect(policy: Policy, state: State, seen: Observation) -> State:
-    """One good look clears a suspicion, unless a window still remembers failures."""
+    """One good check clears a suspicion, unless a window still remembers failures."""
     left = state.history[-policy.fail_window :].count("F") if policy.fail_window is not None else 0
     if left:
         return state._replace(fail_count=left)

@@ -17,8 +17,8 @@ class Gone(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a host stands: the start of its last pass and the seconds until the next one, what it looks at, and what of
-    that others look at, too."""
+    """Where a host stands: the start of its last pass and the seconds until the next one, what it checks, and what of
+    that others check, too."""
 
     observer: str
     silent: bool
@@ -31,14 +31,14 @@ class Standing(NamedTuple):
 def standing(
     host: str, watch: Watch, votes: Mapping[str, Sequence[Vote]], reaches: Mapping[str, float], silent: bool
 ) -> Standing:
-    """A host, by the newest looks of all at each component; `reaches`: for how long a look at what is configured is a
+    """A host, by the newest checks of all at each component; `reaches`: for how long a check of what is configured is a
     vote."""
-    looks = {id_: max((one.at for one in of if one.observer == host), default=0.0) for id_, of in votes.items()}
-    fresh = [id_ for id_, at in looks.items() if at and at >= watch.started - reaches.get(id_, REACH)]
+    checked = {id_: max((one.at for one in of if one.observer == host), default=0.0) for id_, of in votes.items()}
+    fresh = [id_ for id_, at in checked.items() if at and at >= watch.started - reaches.get(id_, REACH)]
     shared = [
         id_
         for id_ in fresh
-        if id_ in reaches and any(one.observer != host and one.at > looks[id_] - reaches[id_] for one in votes[id_])
+        if id_ in reaches and any(one.observer != host and one.at > checked[id_] - reaches[id_] for one in votes[id_])
     ]
     return Standing(host, silent, watch.started, watch.every, tuple(sorted(fresh)), tuple(sorted(shared)))
 

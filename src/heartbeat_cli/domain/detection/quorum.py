@@ -1,12 +1,12 @@
-"""Several hosts look at one component: whose turn it is to judge, and what they say together. Pure.
+"""Several hosts check one component: whose turn it is to judge, and what they say together. Pure.
 
-Each host that looks at a component has one vote: its newest look, as long as that speaks for the component. The votes
-are counted once a round, so that three looks in a row are three rounds however many hosts there are: a look ends a
-round unless another host has ended one since the last look of the same host. So the host that looks most often leads,
-and when it is gone, or looks without judging, the next one's second look leads, whatever the clocks and intervals are.
-A round fails when `quorum` of the votes do (default: more than half of those that look), it is good when so many can no
-longer come together, and otherwise nobody can tell. Of one host alone its look is the round, unless a quorum is asked
-for that one host cannot make.
+Each host that checks a component has one vote: its newest check, as long as that counts for the component. The votes
+are counted once a round, so that three checks in a row are three rounds however many hosts there are: a check ends a
+round unless another host has ended one since the last check of the same host. So the host that checks most often leads.
+When it is gone, or checks without judging, the second check of the next host leads, whatever the clocks and intervals.
+A round fails when `quorum` of the votes do (default: more than half of the hosts that check it), it is good when so
+many can no longer fail, and otherwise it is undecided. For one host alone its check is the round, unless a quorum is
+configured that one host cannot make.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ Sense = Literal["up", "down", "open"]
 
 
 class Vote(NamedTuple):
-    """What one host sees; `at` is the moment of its look, epoch seconds, `ended` that of the last one which ended a
+    """What one host sees; `at` is the moment of its check, epoch seconds, `ended` that of the last one which ended a
     round (0: none did)."""
 
     observer: str
@@ -30,8 +30,8 @@ class Vote(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What the hosts say together: `sense` is up, down or open (nobody can tell), `failing` and `good` how many say so,
-    `needed` how many failing ones make it down. `lonely`: some fail, and too few look to make it down."""
+    """What the hosts say together: `sense` is up, down or open (undecided), `failing` and `good` how many say so,
+    `needed` how many failing ones make it down. `lonely`: some fail, and too few check it to make it down."""
 
     sense: Sense
     failing: int
@@ -41,7 +41,7 @@ class Round(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """The status of the hosts that make it what it is, the worst of them; unknown where nobody can tell."""
+        """The status of the hosts that make it what it is, the worst of them; unknown where it is undecided."""
         there = {one.status for one in self.votes if agrees(one.status, self.sense)}
         return next((one for one in ("error", "unhealthy", "degraded", "healthy") if one in there), "unknown")
 
@@ -57,32 +57,32 @@ class Round(NamedTuple):
 
 
 def needed(quorum: int | None, hosts: int) -> int:
-    """How many hosts must see it fail: as many as are asked for, else more than half of those that look."""
+    """How many hosts must see it fail: as many as are asked for, else more than half of those that check it."""
     return hosts // 2 + 1 if quorum is None else quorum
 
 
 def count(quorum: int | None, votes: Iterable[Vote]) -> Round:
-    """The votes of all that look just now, counted."""
+    """The votes of all that check it just now, counted."""
     votes = tuple(sorted(votes))
     failing = sum(one.status in FAILURES for one in votes)
     good = sum(one.status in SUCCESSES for one in votes)
     most = needed(quorum, len(votes))
     if failing >= most:
         return Round("down", failing, good, most, votes)
-    # Who could not look might have made it a fault; where one host is enough, that one would have to be waited for.
+    # Who could not check might have made it a fault; where one host is enough, that one would have to be waited for.
     blind = len(votes) - failing - good if most > 1 else 0
     up = good > 0 and failing + blind < most
     return Round("up" if up else "open", failing, good, most, votes)
 
 
 def leads(before: float, others: Iterable[Vote]) -> bool:
-    """Whether a look ends a round, of the host that looked `before` (epoch seconds; 0: never)."""
+    """Whether a check ends a round, of the host that checked `before` (epoch seconds; 0: never)."""
     return all(one.ended <= before for one in others)
 
 
 def observation(own: Vote, round_: Round) -> Observation:
     """The round as detection takes it: the own look where it says the same, else that of the first host that does.
-    Where nobody can tell, a component that any host sees, well or not, is still seen."""
+    Where it is undecided, a component that any host sees, well or not, is still seen."""
     wanted = {"down": FAILURES, "up": SUCCESSES, "open": frozenset({"unknown"})}[round_.sense]
     of_these = [one for one in (own, *round_.votes) if one.status in wanted]
     status, error = (of_these[0].status, of_these[0].error) if of_these else ("unknown", round_.words)
@@ -90,12 +90,12 @@ def observation(own: Vote, round_: Round) -> Observation:
 
 
 def agrees(status: Status, sense: Sense) -> bool:
-    """Whether a look says what the hosts say together, so that it speaks for the component."""
+    """Whether a check says what the hosts say together, so that it speaks for the component."""
     return (status in FAILURES and sense == "down") or (status in SUCCESSES and sense == "up")
 
 
 def witness(round_: Round, observer: str) -> str:
-    """The host whose look shows what the round says: this one if it does, else the first."""
+    """The host whose check shows what the round says: this one if it does, else the first."""
     saying: Sequence[Vote] = [one for one in round_.votes if agrees(one.status, round_.sense)]
     return next(
         (one.observer for one in saying if one.observer == observer), saying[0].observer if saying else observer
@@ -108,7 +108,7 @@ def shown(votes: Iterable[Vote]) -> list[list[str]]:
 
 
 def standing(quorum: int | None, votes: Sequence[Vote], far: float) -> Round | None:
-    """What the hosts say together by their newest looks, none `far` older than the newest; None where the look of one
+    """What the hosts say together by their newest checks, none `far` older than the newest; None where the check of one
     host is all there is and all that is asked for."""
     newest = max((one.at for one in votes), default=0.0)
     fresh = [one for one in votes if one.at > newest - far]
@@ -116,14 +116,14 @@ def standing(quorum: int | None, votes: Sequence[Vote], far: float) -> Round | N
 
 
 class Council:
-    """The hosts that look at one component, heard one look after the other, as they were kept."""
+    """The hosts that check one component, heard one check after the other, as they were kept."""
 
     def __init__(self, quorum: int | None, far: float) -> None:
         self._quorum, self._far = quorum, far
         self._newest: dict[str, Vote] = {}
 
     def hear(self, own: Vote) -> Observation | None:
-        """What detection takes of this look: None where it ends no round, or the others are past it."""
+        """What detection takes of this check: None where it ends no round, or the others are past it."""
         last = self._newest.get(own.observer, Vote(own.observer, 0.0, "unknown"))
         others = around((one for one in self._newest.values() if one.observer != own.observer), own.at, self._far)
         mine = others is not None and leads(last.at, others)

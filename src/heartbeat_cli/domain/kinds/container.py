@@ -75,8 +75,10 @@ def health_log(state: Mapping[str, Any]) -> str:
     """The last health checks as evidence, the newest first; empty when there are none."""
     health = state.get("Health")
     log = health.get("Log") if isinstance(health, Mapping) else None
-    told = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
-    lines = [f"exit {one.get('ExitCode')} at {one.get('End')}\n{one.get('Output') or ''}".strip() for one in told[::-1]]
+    entries = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
+    lines = [
+        f"exit {one.get('ExitCode')} at {one.get('End')}\n{one.get('Output') or ''}".strip() for one in entries[::-1]
+    ]
     return bounded("\n".join(dict.fromkeys(lines)))
 
 

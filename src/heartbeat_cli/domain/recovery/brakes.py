@@ -30,9 +30,9 @@ class Brakes(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """One step of the past: which rung of the ladder, and when it began (epoch seconds)."""
+    """One step of the past: which step of the ladder, and when it began (epoch seconds)."""
 
-    rung: int
+    step: int
     started: float
 
 
@@ -45,11 +45,11 @@ class Braked(NamedTuple):
 
 
 def brake(
-    brakes: Brakes, component: str, rung: int, own: Sequence[Taken], host: Sequence[float], now: float
+    brakes: Brakes, component: str, step: int, own: Sequence[Taken], host: Sequence[float], now: float
 ) -> Braked | None:
-    """What stands against taking `rung` now: `own` are the component's steps in the order they were taken, `host` the
+    """What stands against taking `step` now: `own` are the component's steps in the order they were taken, `host` the
     beginnings of every component's steps on this host."""
-    if own and (held := _breaker(brakes, own, now) or _backoff(brakes, component, rung, own, now)):
+    if own and (held := _breaker(brakes, own, now) or _backoff(brakes, component, step, own, now)):
         return held
     recent = sorted(at for at in host if now - brakes.window < at <= now)
     if len(recent) < brakes.host_budget:
@@ -83,8 +83,8 @@ def _breaker(brakes: Brakes, own: Sequence[Taken], now: float) -> Braked | None:
     return Braked("budget", reason, left)
 
 
-def _backoff(brakes: Brakes, component: str, rung: int, own: Sequence[Taken], now: float) -> Braked | None:
-    times = sum(one.rung == rung and now - brakes.window < one.started <= now for one in own)
+def _backoff(brakes: Brakes, component: str, step: int, own: Sequence[Taken], now: float) -> Braked | None:
+    times = sum(one.step == step and now - brakes.window < one.started <= now for one in own)
     if not times:
         return None
     last = own[-1].started
@@ -93,7 +93,7 @@ def _backoff(brakes: Brakes, component: str, rung: int, own: Sequence[Taken], no
     if left <= 0 or now < last:  # a clock that was put back must not make it wait for as long
         return None
     often = "once" if times == 1 else f"{times} times"
-    reason = f"step {rung + 1} was taken {often} within {duration(brakes.window)}; waits {duration(left)} more"
+    reason = f"step {step + 1} was taken {often} within {duration(brakes.window)}; waits {duration(left)} more"
     return Braked("backoff", reason, left)
 
 

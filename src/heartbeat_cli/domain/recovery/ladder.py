@@ -1,18 +1,18 @@
 """What recovery does next for one incident: a pure decision with a named reason, from the ladder and what was tried.
 
-    step 1 ──not well after its grace──▶ step 2 ──▶ … ──▶ all tried: a person is told, once
+    step 1 ──not well after its grace──▶ step 2 ──▶ … ──▶ all tried: a person is notified, once
       ▲ ▲                                                   │
       │ └──well, then failing again: the same step, braked  │ nothing done for `rearm` seconds
       └─────────────────────────────────────────────────────┘
 
 A step whose process was killed is looked into before anything else (`prove`): what took place is not done twice, what
-never began is not forgotten, and where nobody can tell, it has its grace and is then taken once more.
+never began is not forgotten, and where that is unknown, it has its grace and is then taken once more.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.domain.component import Plan, Rung
+from heartbeat_cli.domain.component import Plan, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake, quiet
@@ -23,8 +23,8 @@ Move = Literal["run", "prove", "wait", "held", "ask", "off", "nothing", "exhaust
 class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
-    maintenance in force (its reason), whether it fails anew for too few looks (`blip`), seconds this host has been
-    up, when it was looked at last (epoch seconds), and why it is another host's to restart (`apart`)."""
+    maintenance in force (its reason), whether it fails anew for too few checks (`blip`), seconds this host has been
+    up, when it was checked last (epoch seconds), and why it is another host's to restart (`apart`)."""
 
     state: str
     last_status: str
@@ -33,11 +33,11 @@ class Circumstances(NamedTuple):
     maintenance: str | None = None
     blip: bool = False
     uptime: float | None = None
-    looked: float | None = None
+    last_checked: float | None = None
     apart: str | None = None
 
 
-class Word(NamedTuple):
+class Approval(NamedTuple):
     """A person's word: `asked` names this component, which is what mode `ask` waits for; `forced` overrides mode,
     holds, brakes and waiting, never an empty ladder."""
 
@@ -67,15 +67,15 @@ class Past(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What to do, the name of the reason, the reason in one line, and which rung (an index into the ladder)."""
+    """What to do, the name of the reason, the reason in one line, and which step (an index into the ladder)."""
 
     move: Move
     name: str
     reason: str
-    rung: int = 0
+    step: int = 0
 
 
-_NO_WORD = Word()
+_NO_APPROVAL = Approval()
 # Seconds that a step of another host gets beyond its time: to drain first, to be given up, and to say how it went. And
 # how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
 _SLACK, _LEAD = 60.0, 300.0
@@ -85,22 +85,22 @@ def decide(
     plan: Plan,
     limits: Limits,
     past: Past,
-    around: Circumstances,
+    circumstances: Circumstances,
     now: float,
-    word: Word = _NO_WORD,
+    approval: Approval = _NO_APPROVAL,
 ) -> Decision:
     """The next step; in mode `ask` it waits for a person's word."""
     if not plan.ladder:
         return Decision("nothing", "nothing", "no recovery steps are configured for it")
-    if not word.forced and (held := _held(plan, limits, past, around)):
+    if not approval.forced and (held := _held(plan, limits, past, circumstances)):
         return held
     now = _caught_up(past, now)
-    decision = _next(plan, limits, past, now, word)
-    if decision.move == "run" and not word.forced:
+    decision = _next(plan, limits, past, now, approval)
+    if decision.move == "run" and not approval.forced:
         if braked := _braked(limits, past, decision, now):
             return Decision("held" if braked.name != "backoff" else "wait", braked.name, f"held: {braked.reason}")
-        if plan.mode == "ask" and not word.asked:
-            return Decision("ask", "ask", "waits for your word: heartbeat recover --component {id}", decision.rung)
+        if plan.mode == "ask" and not approval.asked:
+            return Decision("ask", "ask", "waits for your word: heartbeat recover --component {id}", decision.step)
     return decision
 
 
@@ -111,62 +111,62 @@ def carried_out(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 def taken(attempts: Sequence[Attempt]) -> list[Taken]:
     """The steps that heartbeat took by itself, as the brakes count them."""
-    return [Taken(one.rung, one.started) for one in carried_out(attempts) if one.requested_by == "heartbeat"]
+    return [Taken(one.step, one.started) for one in carried_out(attempts) if one.requested_by == "heartbeat"]
 
 
-def target(rung: Rung) -> str:
-    """What a rung acts on, in a word; "" for a hook, whose address often is its password, as arguments may be."""
-    found: Any = next((v for key in _TARGETS if (v := getattr(rung.settings, key, None))), "")
+def target(step: Step) -> str:
+    """What a step acts on, in a word; "" for a hook, whose address often is its password, as arguments may be."""
+    found: Any = next((v for key in _TARGETS if (v := getattr(step.settings, key, None))), "")
     return (found[0].rpartition("/")[2] if isinstance(found, tuple) else str(found))[:80]
 
 
-def label(rung: Rung) -> str:
-    """A rung in a few words: the action and what it acts on."""
-    return f"{rung.action} {target(rung)}".strip()
+def label(step: Step) -> str:
+    """A step in a few words: the action and what it acts on."""
+    return f"{step.action} {target(step)}".strip()
 
 
 _TARGETS = ("container", "unit", "name", "command", "do")
 
 
-def _held(plan: Plan, limits: Limits, past: Past, around: Circumstances) -> Decision | None:
-    if elsewhere := _elsewhere(around):
+def _held(plan: Plan, limits: Limits, past: Past, circumstances: Circumstances) -> Decision | None:
+    if elsewhere := _elsewhere(circumstances):
         return elsewhere
     if plan.mode == "off":
         return Decision("off", "off", "recovery is off for it")
-    if around.state != "fault":
+    if circumstances.state != "fault":
         return Decision("wait", "well", "it answers again; waiting for it to stay well")
-    if around.blip:
+    if circumstances.blip:
         return Decision("wait", "blip", "it was well again; waiting for as many failing looks as make a fault")
-    if around.last_status == "unknown":
+    if circumstances.last_status == "unknown":
         return Decision("held", "unknown", "held: the last look could not be made, so it may be well")
-    if healed := _just_healed(past.tried, around.looked):
-        return Decision("wait", "healed", f"step {healed.rung + 1} healed it; the next look is waited for")
-    if around.parent_back is not None:
-        parent, left = around.parent_back
+    if healed := _just_healed(past.tried, circumstances.last_checked):
+        return Decision("wait", "healed", f"step {healed.step + 1} healed it; the next look is waited for")
+    if circumstances.parent_back is not None:
+        parent, left = circumstances.parent_back
         return Decision("wait", "follows", f"{parent}, which it depends on, is back; it has {left:.0f} s to follow")
-    if around.uptime is not None and around.uptime < limits.grace and not past.tried:
-        left = limits.grace - around.uptime
+    if circumstances.uptime is not None and circumstances.uptime < limits.grace and not past.tried:
+        left = limits.grace - circumstances.uptime
         return Decision("wait", "boot", f"this host has just started; it has {left:.0f} s left to come up")
     return None
 
 
-def _elsewhere(around: Circumstances) -> Decision | None:
+def _elsewhere(circumstances: Circumstances) -> Decision | None:
     """Somebody or something else has it in hand."""
-    if around.held_by:
-        return Decision("held", "parent", f"held: {around.held_by}, which it depends on, is in fault")
-    if around.apart:
-        return Decision("held", "apart", f"held: {around.apart}")
-    if around.maintenance is not None:
-        return Decision("held", "maintenance", f"held: maintenance ({around.maintenance})")
+    if circumstances.held_by:
+        return Decision("held", "parent", f"held: {circumstances.held_by}, which it depends on, is in fault")
+    if circumstances.apart:
+        return Decision("held", "apart", f"held: {circumstances.apart}")
+    if circumstances.maintenance is not None:
+        return Decision("held", "maintenance", f"held: maintenance ({circumstances.maintenance})")
     return None
 
 
-def _just_healed(tried: Sequence[Attempt], looked: float | None) -> Attempt | None:
-    """The last step, when the component was seen well after it and the last look is older than that."""
+def _just_healed(tried: Sequence[Attempt], last_checked: float | None) -> Attempt | None:
+    """The last step, when the component was seen well after it and the last check is older than that."""
     last = next((one for one in reversed(tried) if one.outcome != "held"), None)
-    if last is None or last.verified is None or looked is None or not last.started <= last.verified:
+    if last is None or last.verified is None or last_checked is None or not last.started <= last.verified:
         return None
-    return last if looked < last.started else None
+    return last if last_checked < last.started else None
 
 
 def _caught_up(past: Past, now: float) -> float:
@@ -175,10 +175,10 @@ def _caught_up(past: Past, now: float) -> float:
     return max((at for at in theirs if now < at <= now + _LEAD), default=now)
 
 
-def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Decision:
-    """The next rung, brakes aside."""
+def _next(plan: Plan, limits: Limits, past: Past, now: float, approval: Approval) -> Decision:
+    """The next step, brakes aside."""
     done = [one for one in past.tried if one.outcome != "held"]
-    if done and not word.forced and (waiting := _in_progress(done[-1], limits, past, now)):
+    if done and not approval.forced and (waiting := _in_progress(done[-1], limits, past, now)):
         return waiting
     tried = _round(done, limits, now)
     steps = len(plan.ladder)
@@ -186,14 +186,14 @@ def _next(plan: Plan, limits: Limits, past: Past, now: float, word: Word) -> Dec
         return Decision("run", "first", _anew(done, now))
     last = tried[-1]
     if last.outcome == "lost":
-        return Decision("run", "lost", f"step {last.rung + 1} was cut off before it began", min(last.rung, steps - 1))
-    if last.verified is not None and last.rung < steps:
-        return Decision("run", "again", f"step {last.rung + 1} healed it before, and it fell again", last.rung)
-    if last.outcome == "cut off" and last.rung < steps and sum(one.outcome == "cut off" for one in tried) == 1:
-        return Decision("run", "again", f"step {last.rung + 1} was cut off, and did not heal it", last.rung)
-    if last.rung + 1 < steps:
-        return Decision("run", "next", f"step {last.rung + 1} did not heal it ({last.outcome})", last.rung + 1)
-    if word.forced:
+        return Decision("run", "lost", f"step {last.step + 1} was cut off before it began", min(last.step, steps - 1))
+    if last.verified is not None and last.step < steps:
+        return Decision("run", "again", f"step {last.step + 1} healed it before, and it fell again", last.step)
+    if last.outcome == "cut off" and last.step < steps and sum(one.outcome == "cut off" for one in tried) == 1:
+        return Decision("run", "again", f"step {last.step + 1} was cut off, and did not heal it", last.step)
+    if last.step + 1 < steps:
+        return Decision("run", "next", f"step {last.step + 1} did not heal it ({last.outcome})", last.step + 1)
+    if approval.forced:
         return Decision("run", "forced", "from the first step again, as asked")
     return _exhausted(tried, steps, limits, now)
 
@@ -233,21 +233,21 @@ def _in_progress(last: Attempt, limits: Limits, past: Past, now: float) -> Decis
     if last.observer != past.here:
         elapsed, slack = past.seen.get(last.id, 0.0), _SLACK
     elif now < last.started:
-        return Decision("prove", "cut off", "a step was cut off", last.rung) if last.outcome == "running" else None
+        return Decision("prove", "cut off", "a step was cut off", last.step) if last.outcome == "running" else None
     else:
         elapsed, slack = now - last.started, 0.0
     if last.outcome == "running":
         left = limits.timeout + slack - elapsed
         if left > 0:
-            reason = f"step {last.rung + 1} was cut off and may still be at work: {left:.0f} s left"
+            reason = f"step {last.step + 1} was cut off and may still be at work: {left:.0f} s left"
             return Decision("wait", "cut off", reason)
-        return Decision("prove", "cut off", f"step {last.rung + 1} was cut off", last.rung)
+        return Decision("prove", "cut off", f"step {last.step + 1} was cut off", last.step)
     if last.outcome not in ("done", "working", "cut off") or last.verified is not None or last.verify_until is None:
         return None
     left = last.verify_until - last.started + slack - elapsed
     if left <= 0:
         return None
-    return Decision("wait", "coming up", f"step {last.rung + 1} was taken; it has {left:.0f} s left to come up")
+    return Decision("wait", "coming up", f"step {last.step + 1} was taken; it has {left:.0f} s left to come up")
 
 
 def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Braked | None:
@@ -255,4 +255,4 @@ def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Brake
     if decision.name == "lost" or not (own or past.host):
         return None
     component = past.own[-1].component if past.own else ""
-    return brake(limits.brakes, component, decision.rung, own, past.host, now)
+    return brake(limits.brakes, component, decision.step, own, past.host, now)

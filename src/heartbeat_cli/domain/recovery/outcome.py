@@ -6,7 +6,7 @@ Result = Literal["done", "failed", "denied", "refused", "working", "lost"]
 
 
 class Outcome(NamedTuple):
-    """`done`: the action took place (healing is proven by the check, not by this). `working`: it was accepted and
+    """`done`: the action took place (healing is verified by the check, not by this). `working`: it was accepted and
     still went on when its time was over; nobody stops it. `failed`: tried, did not work. `denied`: the rights to do
     it are missing; `detail` names the remedy. `refused`: it must not or cannot be done here (masked unit, no such
     script). `lost`: it never began. `detail` is one line; `output` what the action printed, bounded."""
@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
 
 
 class Right(NamedTuple):
-    """Whether this user may take a step, found out without taking it. `ok`: yes. `warn`: cannot be told, or there is
+    """Whether this user may take a step, found out without taking it. `ok`: yes. `warn`: unknown, or there is
     nothing to take it on. `bad`: no. `advice` says what to do, in one line."""
 
     level: Literal["ok", "warn", "bad"]

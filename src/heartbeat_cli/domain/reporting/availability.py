@@ -23,7 +23,7 @@ class Story(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Means in seconds; None where there is nothing to take a mean of. `detect`: from the first failing look to the
+    """Means in seconds; None where there is nothing to take a mean of. `detect`: from the first failing check to the
     incident, of incidents declared in the period; `repair`: from begin to end, of those that ended in it; `between`:
     time up for each incident that began in it. Held ones are only counted (in `held`)."""
 
@@ -49,7 +49,7 @@ class Recoveries(NamedTuple):
 
 
 class Flaky(NamedTuple):
-    """How unsteady a component was: incidents that began, turns between well and not well, failing looks."""
+    """How unsteady a component was: incidents that began, turns between well and not well, failing checks."""
 
     component: str
     incidents: int
@@ -132,7 +132,7 @@ def downtime(incidents: Iterable[Incident], start: float, end: float) -> dict[st
 def flakiest(
     incidents: Iterable[Incident], unsteady: Mapping[str, tuple[int, int]], start: float, end: float, most: int = 10
 ) -> tuple[Flaky, ...]:
-    """The least steady components, worst first: by incidents that began in the period, then flaps, then failing looks
+    """The least steady components, worst first: by incidents that began in the period, then flaps, then failing checks
     (`unsteady`: these two by component). What was perfectly steady is left out."""
     began: dict[str, int] = {}
     for one in incidents:

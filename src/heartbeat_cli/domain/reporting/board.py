@@ -32,7 +32,7 @@ class Slots(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen of one component in one slot: looks by status, how many were answered, and how long that took in
+    """What was seen of one component in one slot: checks by status, how many were answered, and how long that took in
     all (seconds)."""
 
     good: int = 0
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
 
     @property
     def judged(self) -> int:
-        """Looks that say something about the component: what could not be looked at is neither up nor down."""
+        """Checks that say something about the component: what could not be checked is neither up nor down."""
         return self.good + self.degraded + self.failed
 
     @property
@@ -65,7 +65,7 @@ class Seen(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of a span of a component's time: seconds up, seconds down, and seconds that nobody looked."""
+    """What is known of a span of a component's time: seconds up, seconds down, and seconds that nobody checked."""
 
     up: float = 0.0
     down: float = 0.0
@@ -89,7 +89,7 @@ class Known(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """The last look at a component."""
+    """The last check of a component."""
 
     at: float
     status: Status
@@ -106,7 +106,7 @@ class Quiet(NamedTuple):
 
 
 class LastPass(NamedTuple):
-    """The newest pass of an observer: epoch seconds, and how many components it looked at."""
+    """The newest pass of an observer: epoch seconds, and how many components it checked."""
 
     observer: str
     started: float
@@ -124,9 +124,9 @@ class Curve(NamedTuple):
 
 
 class Board(NamedTuple):
-    """All of it. Mappings are by component id; `seen` has the slots in which something was looked at, `hours` what is
+    """All of it. Mappings are by component id; `seen` has the slots in which something was checked, `hours` what is
     known of each hour of them, `days` of each day since `midnights[0]`. `away`: since when a spool stands in for the
-    store, whose history is not to be had then. `rounds`: what the hosts say together of what several look at.
+    store, whose history is not to be had then. `rounds`: what the hosts say together of what several check.
     `orphans`: what only hosts that are not there may restart. `observers`: the hosts, where they are several."""
 
     slots: Slots
@@ -150,14 +150,14 @@ class Board(NamedTuple):
 
 
 def together(round_: Round, last_error: str | None) -> str | None:
-    """What is seen of a component that several hosts look at, in one line."""
+    """What is seen of a component that several hosts check, in one line."""
     if round_.lonely:
         return f"fails, not confirmed: {round_.words}"
     return round_.words if round_.failing else last_error
 
 
 def unconfirmed(round_: Round | None, incident: Incident | None) -> bool:
-    """Whether a component fails and too few hosts look to make a fault of it: nothing but a person sees to that."""
+    """Whether a component fails and too few hosts check it to make a fault of it: nothing but a person sees to that."""
     return incident is None and round_ is not None and round_.lonely
 
 

@@ -10,8 +10,8 @@ from heartbeat_cli.domain.reporting.board import Glance, LastPass
 
 
 class Figures(NamedTuple):
-    """`looks` of the last hour by status, `alerts` by (type, severity), `notifications` by (channel, state), `attempts`
-    to heal by (outcome, whether the same check passed again), `metrics` of each component's last look."""
+    """`looks`: checks of the last hour by status, `alerts` by (type, severity), `notifications` by (channel, state),
+    `attempts` to heal by (outcome, whether the same check passed again), `metrics` of each component's last check."""
 
     last_pass: LastPass | None
     states: Mapping[str, State]

@@ -2,7 +2,7 @@
 
 A bucket is a range of whole microseconds. Up to 64 µs it is one value; above, every doubling is cut into 32 equal
 parts, so the middle of a bucket is at most 1/64 (1.6 %) away from what is in it. Integers only: the store counts with
-the very same arithmetic in SQL (`store/spans.py`), and two stores come to the same buckets. Merging is adding.
+the very same arithmetic in SQL (`store/history/spans.py`), and two stores come to the same buckets. Merging is adding.
 """
 
 from collections.abc import Iterable, Mapping

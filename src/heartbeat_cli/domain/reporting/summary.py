@@ -16,11 +16,11 @@ from heartbeat_cli.domain.reporting.trends import Comparison, Forecast, Shift
 
 
 class Tally(NamedTuple):
-    """Looks at one component: how many by status, and the response times of those that answered (microseconds).
+    """Checks of one component: how many by status, and the response times of those that answered (microseconds).
 
-    `up_us` and `down_us` are the microseconds that looks spoke for: each until the next one, and no longer than its
-    reach; `elapsed_us` how long there was something to look at. `flaps`: turns between well and not well. `sketch`
-    counts response times in buckets (domain/quantiles.py)."""
+    `up_us` and `down_us` are the microseconds that checks spoke for: each until the next one, and no longer than its
+    reach; `elapsed_us` how long there was something to check. `flaps`: turns between well and not well. `sketch`
+    counts response times in buckets (domain/reporting/quantiles.py)."""
 
     component: str
     kind: str
@@ -54,7 +54,7 @@ class Tally(NamedTuple):
 
     @property
     def healthy_percent(self) -> float | None:
-        """Share of healthy looks among those that could be made; None when there was none."""
+        """Share of healthy checks among those that could be made; None when there was none."""
         return 100.0 * self.count("healthy") / self.made if self.made else None
 
     @property
@@ -69,12 +69,12 @@ class Tally(NamedTuple):
 
     @property
     def coverage_percent(self) -> float | None:
-        """Share of the time that is known; None where there was nothing to look at, or nobody asked."""
+        """Share of the time that is known; None where there was nothing to check, or nobody asked."""
         return min(100.0, 100.0 * self.covered_us / self.elapsed_us) if self.elapsed_us > 0 else None
 
     @property
     def average_response_time(self) -> float | None:
-        """Mean response time in seconds over the looks that got an answer."""
+        """Mean response time in seconds over the checks that got an answer."""
         return self.total_us / self.answered / 1e6 if self.answered else None
 
     def response_time(self, share: float) -> float | None:
@@ -129,7 +129,7 @@ class Stretch(NamedTuple):
 
 
 class Unconfirmed(NamedTuple):
-    """A component that fails while too few hosts look to make a fault of it: since when, and who sees it (one line)."""
+    """A component that fails while too few hosts check it for a fault: since when, and who sees it (one line)."""
 
     component: str
     since: float
@@ -154,7 +154,7 @@ class Summary(NamedTuple):
     share of the time in which passes ran as they should, on one host at least; `gaps` are when none watched, and
     `degraded_seconds` counts a time once, however many observers had it. `flakiest` first is worst. `gauges` are the
     hosts' and databases' own figures. `stretches` (by component) and `curves` (the gauges hour by hour, of a fortnight
-    at most) are for drawings. `unconfirmed` is what still fails and too few hosts look at, `hosts` how many hosts are
+    at most) are for drawings. `unconfirmed` is what still fails and too few hosts check, `hosts` how many hosts are
     known, `reaches_person` whether any channel reaches a person. `unobserved` is what cannot be checked, `failing` what
     fails and is not in fault yet, both as of the end of the period; `unseen` are the components that could not be
     checked for a time and can be again."""

@@ -95,17 +95,17 @@ def median(values: Iterable[float]) -> float:
 
 def shift(component: str, hours: Sequence[Hour]) -> Shift | None:
     """The change in response time that the hours (oldest first) carry, or None."""
-    told = [one for one in hours if one.answered >= _LOOKS]
-    medians = [one.median_us for one in told]
-    cuts = range(_SIDE, len(told) - _SIDE + 1)
+    answered_hours = [one for one in hours if one.answered >= _LOOKS]
+    medians = [one.median_us for one in answered_hours]
+    cuts = range(_SIDE, len(answered_hours) - _SIDE + 1)
     if not cuts:
         return None
     cut = min(cuts, key=lambda n: _spread(medians[:n]) + _spread(medians[n:]))
     before, after = medians[:cut], medians[cut:]
     if not _carried(before, after):
         return None
-    answered = sum(one.answered for one in told[cut:])
-    return Shift(component, told[cut].at, median(before) / 1e6, median(after) / 1e6, answered)
+    answered = sum(one.answered for one in answered_hours[cut:])
+    return Shift(component, answered_hours[cut].at, median(before) / 1e6, median(after) / 1e6, answered)
 
 
 def _spread(values: Sequence[int]) -> float:

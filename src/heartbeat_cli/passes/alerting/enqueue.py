@@ -13,37 +13,37 @@ from heartbeat_cli.store.state import states
 from heartbeat_cli.store.state.silences import Silence
 
 
-def tell(
-    db: Database, config: Config, alert: Alert, component: Component, quiet: Iterable[Silence], now: float
+def enqueue_alert(
+    db: Database, config: Config, alert: Alert, component: Component, in_force: Iterable[Silence], now: float
 ) -> bool:
     """Record an alert for everyone who should hear of it; False when it is there already.
 
-    An end is told to those, and only those, who were told of anything before, silence or not: who was woken must hear
-    that it is over. Everything else a silence keeps back, and the alert bears that as its reason.
+    An end goes to those, and only those, who were notified of anything before, silence or not: who was woken must know
+    that it is over. Everything else a silence withholds, and the alert's reason says so.
     """
     if alert.type == "recovered" and alert.incident:
-        return add(db, config, alert, alerts.notified_channels(db, alert.incident), now)
-    for silence in quiet:
+        return enqueue_to(db, config, alert, alerts.notified_channels(db, alert.incident), now)
+    for silence in in_force:
         if silence.covers(component, now):
-            return add(db, config, muted(alert, silence), (), now)
-    channels = listeners(db, config, alert.type, alert.severity, component, alert.at)
-    return add(db, config, alert, channels, now)
+            return enqueue_to(db, config, muted(alert, silence), (), now)
+    channels = channels_for(db, config, alert.type, alert.severity, component, alert.at)
+    return enqueue_to(db, config, alert, channels, now)
 
 
-def tell_of_observer(db: Database, config: Config, alert: Alert, now: float) -> bool:
-    """Record an alert about the host that looks. It concerns everything, so a channel that hears of some components
-    only takes it, too, if it is grave enough; one that is told late does not, unless there is no other."""
-    return add(db, config, alert, listeners_of_observer(config, alert.severity), now)
+def enqueue_host_alert(db: Database, config: Config, alert: Alert, now: float) -> bool:
+    """Record an alert about the host that checks. It concerns everything, so a channel for some components only
+    takes it, too, if it is grave enough; one with `escalate_after` does not, unless there is no other."""
+    return enqueue_to(db, config, alert, host_channels(config, alert.severity), now)
 
 
-def listeners_of_observer(config: Config, severity: Severity) -> list[str]:
+def host_channels(config: Config, severity: Severity) -> list[str]:
     """The channels that hear of such an alert."""
-    takers = audience(commons(config), severity, None)
-    at_once, _ = split(commons(config), takers)
+    takers = audience(common_settings(config), severity, None)
+    at_once, _ = split(common_settings(config), takers)
     return at_once or takers
 
 
-def add(
+def enqueue_to(
     db: Database,
     config: Config,
     alert: Alert,
@@ -51,13 +51,13 @@ def add(
     now: float,
     weight: Severity | None = None,
 ) -> bool:
-    """Record an alert for these channels; where it is quiet now it waits. False when it is there already. `weight` is
-    how grave the matter is where the alert itself is slight: an end may go out whenever its beginning did."""
+    """Record an alert for these channels; it waits for the end of quiet hours. False when it is there already. `weight`
+    is how grave the matter is where the alert itself is slight: an end may go out whenever its beginning did."""
     names = list(channels)
     return alerts.add(db, alert, names, now, later=_waits(config, names, weight or alert.severity, now))
 
 
-def post(
+def add_channels(
     db: Database,
     config: Config,
     alert_id: str,
@@ -66,29 +66,29 @@ def post(
     now: float,
     remark: str | None = None,
 ) -> None:
-    """Have an alert that is recorded told on these channels, too; where it is quiet now it waits. `remark` is what its
+    """Send an alert that is recorded on these channels, too; it waits for the end of quiet hours. `remark` is what its
     message says besides."""
     names = list(channels)
     alerts.enqueue(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
 
 
-def listeners(
+def channels_for(
     db: Database, config: Config, kind: str, severity: Severity, component: Component, at: float
 ) -> list[str]:
-    """The channels that hear of an alert of this kind now. That recovery has given up is told, too, where a fault is
-    told only when nobody sees to it: nothing else will heal it."""
+    """The channels that an alert of this kind goes to now. That recovery has given up goes at once to channels with
+    `escalate_after`, too: nothing else will heal it."""
     if kind == "degraded_ended":
         began = notification_history.slowness_channels(db, component.id, at)
         if began is not None:
             return began
-    takers = audience(commons(config), severity, component)
-    at_once, later = split(commons(config), takers)
+    takers = audience(common_settings(config), severity, component)
+    at_once, later = split(common_settings(config), takers)
     if kind.startswith("recovery_") and later and not _acknowledged(db, component):
         return takers
     return at_once
 
 
-def commons(config: Config) -> Mapping[str, ChannelCommon]:
+def common_settings(config: Config) -> Mapping[str, ChannelCommon]:
     """What every channel has in common with the others, by id."""
     return {id_: one.common for id_, one in config.channels.items()}
 

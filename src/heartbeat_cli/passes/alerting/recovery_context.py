@@ -1,4 +1,4 @@
-"""What recovery decides upon, read once for all components: states, incidents, looks, silences and what was tried.
+"""What recovery decides upon, read once for all components: states, incidents, checks, silences and what was tried.
 
 `recover` acts on these decisions, `detect` puts them into the alert: both say the same.
 """
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.component import Component, Rung, ancestors, healed_by, watched_by
+from heartbeat_cli.domain.component import Component, Step, ancestors, healed_by, watched_by
 from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.recovery.brakes import Brakes
-from heartbeat_cli.domain.recovery.ladder import Circumstances, Decision, Limits, Past, Word, decide, label, taken
+from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label, taken
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
@@ -29,7 +29,7 @@ _MOST_LEARNED = 900.0  # seconds
 _TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 
 
-class Facts:
+class RecoveryContext:
     """The store's view at `now`. What is asked for is read once; `attempts` may be brought up to date, and `planned`
     counts the steps that are about to be taken, so that they share the host's budget."""
 
@@ -48,11 +48,11 @@ class Facts:
         return states.states(self.db)
 
     @cached_property
-    def _looks(self) -> dict[str, LastCheck]:
+    def _last_checks(self) -> dict[str, LastCheck]:
         return passes.last_checks(self.db, self.config.observer)
 
     @cached_property
-    def quiet(self) -> list[silences.Silence]:
+    def in_force(self) -> list[silences.Silence]:
         return silences.in_force(self.db, self.config, self.now)
 
     @cached_property
@@ -67,10 +67,10 @@ class Facts:
     def _uptime(self) -> float | None:
         return procfs.uptime()
 
-    def decide(self, component: Component, word: Word, around: Circumstances | None = None) -> Decision:
+    def decide(self, component: Component, approval: Approval, circumstances: Circumstances | None = None) -> Decision:
         """The next step for a component."""
-        around = around or self._around(component)
-        found = decide(component.plan, self.limits(component), self._past(component), around, self.now, word)
+        circumstances = circumstances or self._circumstances(component)
+        found = decide(component.plan, self.limits(component), self._past(component), circumstances, self.now, approval)
         return found._replace(name="orphaned") if found.name == "apart" and self._orphaned(component) else found
 
     def limits(self, component: Component) -> Limits:
@@ -97,9 +97,9 @@ class Facts:
         said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
         return said[-1] if said else ""
 
-    def looked(self, component: Component) -> float | None:
-        """When this host looked at it last (epoch seconds)."""
-        last = self._looks.get(component.id)
+    def last_checked(self, component: Component) -> float | None:
+        """When this host checked it last (epoch seconds)."""
+        last = self._last_checks.get(component.id)
         return last.at if last else None
 
     def newest(self, component: Component) -> str | None:
@@ -127,10 +127,10 @@ class Facts:
         """Read only where another host took a step."""
         return steps_seen.read(self.db, self.config.observer) if self.foreign else {}
 
-    def _around(self, component: Component) -> Circumstances:
+    def _circumstances(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
         parent = parent_of(component, self._states, self.config.components)
-        last = self._looks.get(component.id)
+        last = self._last_checks.get(component.id)
         held_by = incident.held_by if incident else None
         return Circumstances(
             state.state if state else "healthy",
@@ -155,7 +155,7 @@ class Facts:
         return (parent, left) if 0 < left <= grace else None
 
     def apart(self, component: Component) -> str | None:
-        """Why this host leaves it to another one, if it does. Who restarts what several hosts look at over a network is
+        """Why this host leaves it to another one, if it does. Who restarts what several hosts check over a network is
         settled in the store: while that is away only the one that alone may do it knows."""
         healer, here = component.common.healer, self.config.observer
         if watched_by(component, here) and not healed_by(component, here):
@@ -191,12 +191,12 @@ class Facts:
 
     def maintenance(self, component: Component) -> str | None:
         """Why it is worked on, if it is."""
-        found = [one for one in self.quiet if one.kind == "maintenance" and one.covers(component, self.now)]
+        found = [one for one in self.in_force if one.kind == "maintenance" and one.covers(component, self.now)]
         return found[0].reason if found else None
 
 
 class Due(NamedTuple):
-    """A component that is due for a rung: as decided, with its incident (None: by force), the last attempt `since` then
+    """A component that is due for a step: as decided, with its incident (None: by force), the last attempt `since` then
     that this was decided upon, the seconds it gets to come up, and what was last said against a step."""
 
     component: Component
@@ -208,13 +208,13 @@ class Due(NamedTuple):
     objection: str = ""
 
     @property
-    def rung(self) -> Rung:
-        return self.component.plan.ladder[self.decision.rung]
+    def step(self) -> Step:
+        return self.component.plan.ladder[self.decision.step]
 
     @property
     def reason(self) -> str:
         """Which step, and why it."""
-        return f"step {self.decision.rung + 1} of {len(self.component.plan.ladder)}: {self.decision.reason}"
+        return f"step {self.decision.step + 1} of {len(self.component.plan.ladder)}: {self.decision.reason}"
 
 
 class Outlook(NamedTuple):
@@ -224,20 +224,22 @@ class Outlook(NamedTuple):
     asks: bool
 
 
-def outlook(facts: Facts, component: Component) -> Outlook:
+def outlook(context: RecoveryContext, component: Component) -> Outlook:
     """What comes next for a component that has just been found in fault."""
-    around = Circumstances("fault", "error", maintenance=facts.maintenance(component), apart=facts.apart(component))
-    decision = facts.decide(component, Word(), around)
+    circumstances = Circumstances(
+        "fault", "error", maintenance=context.maintenance(component), apart=context.apart(component)
+    )
+    decision = context.decide(component, Approval(), circumstances)
     steps = component.plan.ladder
     if decision.move == "run":
-        facts.planned += 1  # whoever comes after is told when the host's budget will not last for it
-        return Outlook(f"next: step {decision.rung + 1} of {len(steps)}: {label(steps[decision.rung])}", False)
+        context.planned += 1  # the next one says so when the host's budget will not last for it
+        return Outlook(f"next: step {decision.step + 1} of {len(steps)}: {label(steps[decision.step])}", False)
     return Outlook(decision.reason.replace("{id}", component.id), decision.move == "ask")
 
 
 def steps_in_words(component: Component) -> str:
     """A component's ladder on one line."""
-    return ", ".join(f"{n}. {label(rung)}" for n, rung in enumerate(component.plan.ladder, 1))
+    return ", ".join(f"{n}. {label(step)}" for n, step in enumerate(component.plan.ladder, 1))
 
 
 def own_ids(config: Config, ids: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.component import Component, Rung
+from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
@@ -25,10 +25,10 @@ def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
     return [[one.action, one.outcome, one.detail, *([one.observer] if several else [])] for one in attempts]
 
 
-def _by_hand(rung: Rung) -> str:
+def _by_hand(step: Step) -> str:
     """As a person would type it; "" for what heartbeat does better itself, or where arguments may be secret."""
-    own = rung.settings
-    if rung.action == "systemd":
+    own = step.settings
+    if step.action == "systemd":
         program = [*(["sudo"] if own.sudo else []), *own.systemctl, *(["--user"] if own.user else [])]
         return " ".join([*program, "restart", own.unit.removesuffix(".service")])
-    return f"docker restart {own.container}" if rung.action == "docker" else ""
+    return f"docker restart {own.container}" if step.action == "docker" else ""

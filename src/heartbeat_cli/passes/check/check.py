@@ -8,8 +8,8 @@ from typing import NamedTuple
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import MISSED, TICK, missed
-from heartbeat_cli.domain.checking.isolation import blinded
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.isolation import as_unknown
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
@@ -20,12 +20,12 @@ from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import beats, states
 
-_SLACK = 1.0  # seconds a pass may take beyond its slowest look
+_SLACK = 1.0  # seconds a pass may take beyond its slowest check
 
 
 class Checked(NamedTuple):
     """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected, and
-    `regular` whether this was one: a look at named components says nothing about the watch over all."""
+    `regular` whether this was one: a check of named components says nothing about the watch over all."""
 
     done: Pass
     readings: Mapping[str, Reading]
@@ -46,43 +46,43 @@ def strategy(db: Database, config: Config) -> Strategy:
 def check(
     db: Database, config: Config, now: float, wanted: Iterable[str] | None = None, *, dry_run: bool = False
 ) -> Checked:
-    """Look at the wanted components (None: those that are due) and keep what was seen."""
-    seen = see(db, config, now, wanted)
+    """Check the wanted components (None: those that are due) and save what was seen."""
+    seen = take(db, config, now, wanted)
     if not dry_run:
-        keep(db, config, seen)
+        save(db, config, seen)
     return seen
 
 
-def see(
+def take(
     db: Database,
     config: Config,
     now: float,
     wanted: Iterable[str] | None = None,
     prepare: Sequence[Callable[[], object]] = (),
 ) -> Checked:
-    """Look; what was seen is not kept yet. What `prepare` holds is called meanwhile if a fault is likely."""
+    """Check, without saving what was seen. What `prepare` holds is called meanwhile if a fault is likely."""
     begun, pace = time.monotonic(), strategy(db, config)
     last = passes.check_memories(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
     chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
     tick = _tick(mine, pace)
-    asked = [engine.Asked(one, _look(db, config, one, last, pace, now)) for one in chosen]
+    asked = [engine.Asked(one, _context(db, config, one, last, pace, now)) for one in chosen]
     last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
     with prewarm.ready(prepare, last_chance):
-        found = look(asked)
+        found = run(asked)
     readings = {id_: _discreet(one, config.secrets) for id_, one in found.items()}
-    blind = isolation.blind(config, readings)
-    if blind is not None:
-        readings = blinded(readings, isolation.remote(config), blind)
+    isolated = isolation.self_isolation(config, readings)
+    if isolated is not None:
+        readings = as_unknown(readings, isolation.remote(config), isolated)
     ended = round(now + time.monotonic() - begun, 6)
-    done = Pass(pass_id(config.observer, now), config.observer, now, ended, blind, pace)
+    done = Pass(pass_id(config.observer, now), config.observer, now, ended, isolated, pace)
     everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
     return Checked(done, readings, tick, wanted is None or everything)
 
 
-def keep(db: Database, config: Config, seen: Checked) -> None:
+def save(db: Database, config: Config, seen: Checked) -> None:
     """Store a pass: heartbeats, metrics, memories, and the gap before it if it came too late. Twice is once. What this
-    host does not watch it may look at, but has no say in: that is not kept."""
+    host does not watch it may check, but has no say in: that is not saved."""
     mine = {id_: one for id_, one in seen.readings.items() if watched_by(config.components[id_], config.observer)}
     if not mine:
         if seen.regular:
@@ -103,10 +103,10 @@ def _still_here(db: Database, config: Config, seen: Checked) -> None:
             clock.go_on(db, config, seen.started, seen.done.finished, seen.tick)
 
 
-def look(asked: list[engine.Asked]) -> dict[str, Reading]:
-    """Readings for what is asked, within the slowest look's timeout and a second."""
-    longest = max((one.look.timeout for one in asked), default=0.0)
-    return engine.look_at(asked, time.monotonic() + longest + _SLACK)
+def run(asked: list[engine.Asked]) -> dict[str, Reading]:
+    """Readings for what is asked, within the slowest check's timeout and a second."""
+    longest = max((one.context.timeout for one in asked), default=0.0)
+    return engine.run_checks(asked, time.monotonic() + longest + _SLACK)
 
 
 def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
@@ -117,19 +117,19 @@ def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
     return Reading(status, took, error, metrics, evidence, memory, attempts)
 
 
-def look_for(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
-    """The same look that a check would take, for recovery to prove itself with."""
+def prepare(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
+    """The check that a pass would make, for recovery to verify a step with."""
     last = passes.check_memories(db, config.observer)
-    return engine.Asked(component, _look(db, config, component, last, strategy(db, config), now))
+    return engine.Asked(component, _context(db, config, component, last, strategy(db, config), now))
 
 
-def look_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:
-    """The look after `seen`: it remembers what that one left behind, and any beat that came meanwhile."""
-    memory = {**asked.look.memory, **seen.memory}
+def prepare_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:
+    """The check after `seen`: it remembers what that one left behind, and any beat that came meanwhile."""
+    memory = {**asked.context.memory, **seen.memory}
     if getattr(plugins.load("monitors", asked.component.kind), "WANTS_BEATS", False):
         memory |= beats.recent(db, asked.component.id)
         now += db.clock_ahead or 0.0
-    return asked._replace(look=asked.look._replace(memory=memory, now=now))
+    return asked._replace(context=asked.context._replace(memory=memory, now=now))
 
 
 def pass_id(observer: str, started: float) -> str:
@@ -155,7 +155,7 @@ def _own(config: Config) -> list[Component]:
 def _due(
     mine: Iterable[Component], sooner: Container[str], last: Mapping[str, CheckMemory], pace: Strategy, now: float
 ) -> list[Component]:
-    """Those whose interval is over; one that is not known to be well is looked at sooner."""
+    """Those whose interval is over; one that is not known to be well is checked sooner."""
     found = []
     for one in mine:
         interval = one.retry_interval(pace) if one.id in sooner else one.interval(pace)
@@ -164,14 +164,14 @@ def _due(
     return found
 
 
-def _look(
+def _context(
     db: Database, config: Config, component: Component, last: Mapping[str, CheckMemory], pace: Strategy, now: float
-) -> Look:
+) -> CheckContext:
     memory = last[component.id].memory if component.id in last else {}
     if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
         now += db.clock_ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
-    return Look(component.id, component.timeout(pace), now, memory)
+    return CheckContext(component.id, component.timeout(pace), now, memory)
 
 
 def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:

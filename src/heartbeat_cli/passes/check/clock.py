@@ -1,9 +1,9 @@
 """Records after every regular pass how far this host's passes have come (the watch), and the gap before the pass if it
 came too late. Used by `check`.
 
-First the clock is judged (domain/clock_trust.py). While it is suspect no gap is recorded, nothing is closed or pruned,
-and the watch does not follow a clock that has jumped. When the clock is right again, the times written meanwhile are
-corrected.
+First the clock is judged (domain/checking/clock_trust.py). While it is suspect no gap is recorded, nothing is closed or
+pruned, and the watch does not follow a clock that has jumped. When the clock is right again, the times written
+meanwhile are corrected.
 """
 
 from collections.abc import Mapping
@@ -117,10 +117,10 @@ def _believe(
 
 def _trust(db: Database, config: Config, suspect: Suspect, reason: str, now: float) -> None:
     gaps.save_suspect(db, config.observer, None)
-    if suspect.told:
+    if suspect.notified:
         from heartbeat_cli.passes.alerting import suspect_clock
 
-        suspect_clock.over(db, config, suspect, reason, now)
+        suspect_clock.notify_end(db, config, suspect, reason, now)
 
 
 def _set_back(

@@ -1,4 +1,4 @@
-"""Look at many components at once, each under its own deadline, all under the pass's.
+"""Check many components at once, each under its own deadline, all under the pass's.
 
 Exchange-shaped kinds share one libcurl multi handle on this thread; calls and batches run on daemon threads that
 nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
-from heartbeat_cli.domain.checking.result import Look, Reading, unknown
+from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
 from heartbeat_cli.errors import Unobservable
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from heartbeat_cli.http.multi import Exchange
 
 _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
-_SLACK = 0.25  # what an abandoned look may take beyond its timeout before it is given up
+_SLACK = 0.25  # what an abandoned check may take beyond its timeout before it is given up
 _NO_ANSWER = "error"  # the status of a check that is tried again
 _LINE = 300  # characters of an error
 _WORTH = 0.4  # share of the timeout that must be left for another try
-_ASKING = 0.001  # seconds of this machine that a look may take, its waiting not counted
+_ASKING = 0.001  # seconds of this machine that a check may take, its waiting not counted
 _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
 
 
 class Asked(NamedTuple):
-    """One component to look at, and the circumstances."""
+    """One component to check, and the circumstances."""
 
     component: Component
-    look: Look
+    context: CheckContext
 
 
-def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
+def run_checks(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
     """A reading for everything asked, in that order. `deadline` is a `time.monotonic()` moment and is kept, plus a
     millisecond for each: of ten thousand the last is asked seconds after the first, and has its timeout all the same.
     """
@@ -71,13 +71,13 @@ def look_at(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
 
 
 def _judged(one: Asked, reading: Reading) -> Reading:
-    tidied = _guarded(one.look, tidy, reading)
-    return slowness.judge(one.component.common, tidied, one.look.memory)
+    tidied = _guarded(one.context, tidy, reading)
+    return slowness.judge(one.component.common, tidied, one.context.memory)
 
 
 def _broken(one: Asked) -> Reading:
     """A component whose settings hold a reference that leads nowhere: the rest of the pass goes on without it."""
-    return unknown(str(one.component.broken), one.look.memory)
+    return unknown(str(one.component.broken), one.context.memory)
 
 
 def tidy(reading: Reading) -> Reading:
@@ -92,12 +92,12 @@ def tidy(reading: Reading) -> Reading:
     return Reading(status, took, error, metrics, evidence, memory, attempts)
 
 
-def _guarded(look: Look, call: Callable[..., Reading], *values: Any) -> Reading:
-    """One look, whatever the monitor does."""
+def _guarded(context: CheckContext, call: Callable[..., Reading], *values: Any) -> Reading:
+    """One check, whatever the monitor does."""
     try:
         return _a_reading(call(*values))
     except Exception as error:
-        return _could_not_look(look, error)
+        return _not_checked(context, error)
 
 
 def _a_reading(value: Any) -> Reading:
@@ -106,11 +106,11 @@ def _a_reading(value: Any) -> Reading:
     raise TypeError(f"the monitor gave {type(value).__name__} instead of a Reading")
 
 
-def _could_not_look(look: Look, error: Exception) -> Reading:
-    """Not being able to look is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
+def _not_checked(context: CheckContext, error: Exception) -> Reading:
+    """Not being able to check is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
     if isinstance(error, Unobservable):
-        return unknown(one_line(str(error)), look.memory)
-    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), look.memory)
+        return unknown(one_line(str(error)), context.memory)
+    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), context.memory)
 
 
 def _pause(attempt: int) -> float:
@@ -143,20 +143,20 @@ def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
         id_, module = one.component.id, plugins.load("monitors", one.component.kind)
         progress[id_] = _Progress(one, module)
         try:
-            first.append(multi.Exchange(id_, module.request(one.component.settings, one.look), one.look.timeout))
+            first.append(multi.Exchange(id_, module.request(one.component.settings, one.context), one.context.timeout))
         except Exception as error:
-            readings[id_] = _could_not_look(one.look, error)
+            readings[id_] = _not_checked(one.context, error)
 
     def done(exchange: "Exchange", response: Any) -> "Exchange | None":
         state = progress[exchange.key]
-        look, settings = state.asked.look, state.asked.component.settings
-        reading = _guarded(look, state.module.read, settings, response, look)
+        context, settings = state.asked.context, state.asked.component.settings
+        reading = _guarded(context, state.module.read, settings, response, context)
         if state.before is not None and response.fault in (multi.NOT_ASKED, multi.CUT_SHORT):
             readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
             return None
         if reading.status == _NO_ANSWER and state.before is None:  # its time began when its turn came
             begun = time.monotonic() - response.elapsed
-            state = state._replace(ends=min(begun + look.timeout, deadline))
+            state = state._replace(ends=min(begun + context.timeout, deadline))
         again = _try_again(state, reading)
         if again is None:
             readings[exchange.key] = _retried(reading, state.attempt)
@@ -174,7 +174,7 @@ def _try_again(state: _Progress, reading: Reading) -> float | None:
         return None
     moment = time.monotonic() + _pause(state.attempt)
     # A try in the last sliver of the time could only fail for want of it, and would name that as the cause.
-    return moment if state.ends - moment >= _WORTH * state.asked.look.timeout else None
+    return moment if state.ends - moment >= _WORTH * state.asked.context.timeout else None
 
 
 # --- calls and batches -------------------------------------------------------------------------------------------
@@ -189,11 +189,11 @@ class _Job(NamedTuple):
 def _call(job: _Job) -> list[Reading]:
     """One component, with the tries its timeout has room for."""
     (one,) = job.asked
-    ends = time.monotonic() + one.look.timeout
+    ends = time.monotonic() + one.context.timeout
     attempt = 1
     while True:
-        look = one.look._replace(timeout=max(0.05, ends - time.monotonic()))
-        reading = _guarded(look, job.module.probe, one.component.settings, look)
+        context = one.context._replace(timeout=max(0.05, ends - time.monotonic()))
+        reading = _guarded(context, job.module.probe, one.component.settings, context)
         again = _try_again(_Progress(one, job.module, attempt, ends), reading)
         if again is None:
             return [_retried(reading, attempt)]
@@ -203,13 +203,13 @@ def _call(job: _Job) -> list[Reading]:
 
 def _batch(job: _Job) -> list[Reading]:
     """Every component of a kind that answers for many at once."""
-    pairs = [(one.component.settings, one.look) for one in job.asked]
+    pairs = [(one.component.settings, one.context) for one in job.asked]
     try:
         readings = [_a_reading(one) for one in job.module.probe_all(pairs)]
         if len(readings) != len(pairs):
             raise ValueError(f"the monitor gave {len(readings)} readings for {len(pairs)} looks")
     except Exception as error:
-        return [_could_not_look(one.look, error) for one in job.asked]
+        return [_not_checked(one.context, error) for one in job.asked]
     return readings
 
 
@@ -220,7 +220,7 @@ class _Threads:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._back: queue.SimpleQueue[Mapping[str, Reading]] = queue.SimpleQueue()
         self._asked = [one for job in jobs for one in job.asked]
-        longest = max((one.look.timeout for one in self._asked), default=0.0)
+        longest = max((one.context.timeout for one in self._asked), default=0.0)
         self._deadline = min(deadline, time.monotonic() + longest + _SLACK)
         count = min(_THREADS, len(jobs))
         for job in [*jobs, *[None] * count]:
@@ -246,6 +246,6 @@ class _Threads:
                 break
         for one in self._asked:
             if one.component.id not in readings:
-                text = f"the look did not end within {duration(one.look.timeout)}; heartbeat went on without it"
-                readings[one.component.id] = unknown(text, one.look.memory)
+                text = f"the look did not end within {duration(one.context.timeout)}; heartbeat went on without it"
+                readings[one.component.id] = unknown(text, one.context.memory)
         return readings

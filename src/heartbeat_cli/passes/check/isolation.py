@@ -1,4 +1,4 @@
-"""Whether this host itself is cut off: asked only when every remote component is silent at once, and told once."""
+"""Self-isolation: whether this host itself is cut off. Tested only when every remote component is silent at once."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,11 @@ from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 from heartbeat_cli.views import wording
 
 _TIMEOUT = 2.0  # seconds for all reference addresses together
@@ -23,8 +24,8 @@ def remote(config: Config) -> list[str]:
     return [one.id for one in config.components.values() if plugins.uses_network(one.kind, one.settings)]
 
 
-def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
-    """Why this host can see nothing, or None when it can, or has no reference to tell by."""
+def self_isolation(config: Config, readings: Mapping[str, Reading]) -> str | None:
+    """Why this host counts as cut off; None when it is not, or has no reference address to test with."""
     if config.heartbeat.reference == () or not any(one.status == "error" for one in readings.values()):
         return None
     if not all_silent(readings, remote(config)):
@@ -35,15 +36,15 @@ def blind(config: Config, readings: Mapping[str, Reading]) -> str | None:
     return f"this host is cut off: {', '.join(addresses)} did not answer either"
 
 
-def tell(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
-    """A pass that saw nothing remote (`cut_off` says why), or saw again: each told once, of the host and not of its
-    targets. Gives what was decided, and why."""
+def notify(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
+    """Notify, once each, that this host is cut off (`cut_off` says why) and that it no longer is: an alert about the
+    host, not about its targets. Returns what was decided, and why."""
     observer, name = config.observer, f"blind/{config.observer}"
     since = preferences.get(db, name)
     if bool(since) == bool(cut_off):
         return None
     kind = "observer_blind" if cut_off else "observer_sees"
-    began = at if cut_off else float(since or at)
+    began = at if cut_off else understood(since, number) or at
     preferences.put(db, name, repr(at) if cut_off else "")
     about = incident_id(observer, began)
     reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
@@ -59,9 +60,9 @@ def tell(db: Database, config: Config, at: float, cut_off: str | None, now: floa
         details={"started": began, "cause": reason, "kind": "observer"},
     )
     if cut_off:
-        tell_of_observer(db, config, alert, now)
+        enqueue_host_alert(db, config, alert, now)
     else:
-        add(db, config, alert, alerts.notified_channels(db, about), now, weight="high")
+        enqueue_to(db, config, alert, alerts.notified_channels(db, about), now, weight="high")
     return kind, reason
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting import delivery
-from heartbeat_cli.domain.alerting.delivery import Printed, Trial
+from heartbeat_cli.domain.alerting.delivery import Attempt, Printed
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import redirect, send
@@ -28,7 +28,7 @@ from heartbeat_cli.store.sql.database import Database
 
 BEGINNING = 5.0  # seconds of a round in which sends are begun
 WHOLE = BEGINNING + send.TIMEOUT  # seconds a round lasts at most: as long as a send that begins in it at the latest
-_LOOK = 1.0  # seconds after which it is looked whether another pass has put something into the outbox meanwhile
+_REFRESH = 1.0  # seconds after which it is looked whether another pass has put something into the outbox meanwhile
 
 
 class Delivered(NamedTuple):
@@ -47,20 +47,20 @@ class _Sending(NamedTuple):
     failed before."""
 
     number: int
-    parcel: Batch
+    batch: Batch
     begun: float
     doubtful: bool
 
 
-Keep = Callable[[Callable[[Database], None]], None]
+Write = Callable[[Callable[[Database], None]], None]
 Clock = Callable[[], float]
 
 
-def deliver(db: Database, config: Config, clock: Clock = time.time, keep: Keep | None = None) -> list[Delivered]:
+def deliver(db: Database, config: Config, clock: Clock = time.time, write: Write | None = None) -> list[Delivered]:
     """Send what is due, and wait until it is sent or its time is up."""
     delivering = Delivering(config, clock)
-    delivering.work(db, keep)
-    delivering.finish(keep or (lambda work: work(db)))
+    delivering.work(db, write)
+    delivering.finish(write or (lambda work: work(db)))
     return delivering.results
 
 
@@ -76,7 +76,7 @@ class Delivering:
         self._config, self._clock = config, clock
         self._queue = Due(config.observer, config.channels)
         self._running: dict[str, _Sending] = {}
-        self._ended: SimpleQueue[tuple[Batch, Trial]] = SimpleQueue()
+        self._ended: SimpleQueue[tuple[Batch, Attempt]] = SimpleQueue()
         self._stopped: set[str] = set()  # channels that get nothing more in this round
         self._passing_on: dict[str, DeliveryError] = {}  # channels whose fallback gets all, and why
         self._singly: set[str] = set()  # channels of which a digest could not be worded
@@ -93,43 +93,43 @@ class Delivering:
         """How the notifications went so far, in the order in which they were taken up."""
         return [result for _, result in sorted(self._results, key=lambda one: one[0])]
 
-    def work(self, db: Database, keep: Keep | None = None, patience: float = WHOLE) -> None:
+    def work(self, db: Database, write: Write | None = None, patience: float = WHOLE) -> None:
         """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile."""
-        keep = keep or (lambda work: work(db))
+        write = write or (lambda work: work(db))
         begun = time.monotonic()
         until, end = begun + min(patience, BEGINNING), begun + patience
         if not self._running and not alerts.is_waiting(db):
             self.unfinished = False
             return
         self._stopped.clear()
-        self._look(db)
-        looked = begun
-        while self._begin_due(db, keep, until):
-            if ended := self._next(min(end, looked + _LOOK) if looked + _LOOK < until else end):
-                self._end(keep, ended)
+        self._read_outbox(db)
+        refreshed = begun
+        while self._begin_due(db, write, until):
+            if ended := self._next(min(end, refreshed + _REFRESH) if refreshed + _REFRESH < until else end):
+                self._end(write, ended)
             now = time.monotonic()
             if now >= end:
                 return
-            if looked + _LOOK <= now < until:
-                self._queue.look(db)
-                looked = now
+            if refreshed + _REFRESH <= now < until:
+                self._queue.refresh(db)
+                refreshed = now
 
-    def finish(self, keep: Keep, patience: float = 0.0) -> None:
+    def finish(self, write: Write, patience: float = 0.0) -> None:
         """Wait for what is still under way for `patience` seconds, without the store, and put off the rest: nobody
         waits for it any more."""
         end = time.monotonic() + patience
         while self._running and (ended := self._next(end)):
-            self._end(keep, ended)
+            self._end(write, ended)
         late = []
         for sending in self._running.values():
             took = time.monotonic() - sending.begun
             error = DeliveryError(f"no answer within {took:.0f} s", retryable=True, unsure=True)
-            late.append((sending.parcel, Trial(took, error)))
-        self._end(keep, late)
+            late.append((sending.batch, Attempt(took, error)))
+        self._end(write, late)
 
-    def _next(self, until: float) -> list[tuple[Batch, Trial]]:
+    def _next(self, until: float) -> list[tuple[Batch, Attempt]]:
         """The sends that have ended, at least one; empty when none has until then."""
-        found: list[tuple[Batch, Trial]] = []
+        found: list[tuple[Batch, Attempt]] = []
         try:
             found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
             while len(found) < THREADS:
@@ -138,16 +138,16 @@ class Delivering:
             return found
         return found
 
-    def _look(self, db: Database) -> None:
+    def _read_outbox(self, db: Database) -> None:
         """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
         now, config = self._clock(), self._config
-        waited_for = self._queue.look(db, tidy=True)
+        waited_for = self._queue.refresh(db, tidy=True)
         self._pauses, known = channels.read(db, now)
         self.redirected += redirect.redirect(db, config, waited_for, known, now)
         if any(one.common.fallback for one in config.channels.values()):
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
 
-    def _begin_due(self, db: Database, keep: Keep, until: float) -> bool:
+    def _begin_due(self, db: Database, write: Write, until: float) -> bool:
         """Begin a send on every free channel that has something due; returns whether any send is under way."""
         self.unfinished = True
         while time.monotonic() < until:
@@ -160,25 +160,25 @@ class Delivering:
                 break
             for channel in chosen:
                 if time.monotonic() < until:
-                    self._begin(db, keep, self._config.channels[channel])
+                    self._begin(db, write, self._config.channels[channel])
         return bool(self._running)
 
-    def _begin(self, db: Database, keep: Keep, channel: Channel) -> None:
+    def _begin(self, db: Database, write: Write, channel: Channel) -> None:
         now = self._clock()
         if channel.id not in self._passing_on and self._must_wait(db, channel, now):
             self._stopped.add(channel.id)
             return
-        together = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
+        as_digest = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
         doubtful = self._queue.doubtful(channel.id)
-        parcel = self._queue.take(db, now, channel.id, together)
-        if parcel is None:  # somebody else is at it
+        batch = self._queue.take(db, now, channel.id, as_digest)
+        if batch is None:  # somebody else is at it
             self._stopped.add(channel.id)
             return
         self._number += 1
         if channel.id in self._passing_on:
-            self._settle(keep, [(parcel, Trial(0.0, self._passing_on[channel.id]), self._number)])
+            self._settle(write, [(batch, Attempt(0.0, self._passing_on[channel.id]), self._number)])
         else:
-            self._post(db, keep, channel, parcel, doubtful)
+            self._post(db, write, channel, batch, doubtful)
 
     def _must_wait(self, db: Database, channel: Channel, now: float) -> bool:
         """Whether a channel is to be left alone just now. One that is for longer than its fallback may wait is passed
@@ -195,81 +195,81 @@ class Delivering:
         span, _ = delivery.window(rate)
         return not delivery.has_room(rate, sends.attempts_since(db, channel.id, now - span), now)
 
-    def _post(self, db: Database, keep: Keep, channel: Channel, parcel: Batch, doubtful: bool) -> None:
+    def _post(self, db: Database, write: Write, channel: Channel, batch: Batch, doubtful: bool) -> None:
         """Word a message and have a thread send it."""
-        sending = _Sending(self._number, parcel, time.monotonic(), doubtful)
+        sending = _Sending(self._number, batch, time.monotonic(), doubtful)
         ended = self._ended
         if channel.broken:
             self._running[channel.id] = sending
-            ended.put((parcel, send.unusable(channel)))
+            ended.put((batch, send.unusable(channel)))
             return
         try:
-            message = self.wordings.of(parcel)
+            message = self.wordings.of(batch)
         except Exception as error:
-            if len(parcel.notifications) > 1:  # one of them spoils it for the others: see which
+            if len(batch.notifications) > 1:  # one of them spoils it for the others: see which
                 self._singly.add(channel.id)
-                outbox.dissolve(db, parcel)
+                outbox.dissolve(db, batch)
                 self._queue.forget(channel.id)
             else:
-                self._settle(keep, [(parcel, Trial(0.0, send.own_fault(error)), self._number)])
+                self._settle(write, [(batch, Attempt(0.0, send.own_fault(error)), self._number)])
             return
         self._running[channel.id] = sending
 
         def work() -> None:
-            ended.put((parcel, send.send(channel, message)))
+            ended.put((batch, send.send(channel, message)))
 
         threading.Thread(target=work, name=f"send to {channel.id}", daemon=True).start()
 
-    def _end(self, keep: Keep, ended: Iterable[tuple[Batch, Trial]]) -> None:
+    def _end(self, write: Write, ended: Iterable[tuple[Batch, Attempt]]) -> None:
         """Write how sends went, those together that have ended together."""
         found = []
-        for parcel, trial in ended:
-            sending = self._running.get(parcel.channel)
-            if sending is not None and sending.parcel is parcel:
-                del self._running[parcel.channel]
-                found.append((parcel, trial, sending.number))
-        for (parcel, trial, _), fate in zip(found, self._settle(keep, found), strict=True):
-            if trial.error is not None and fate.rest:
-                self._passing_on[parcel.channel] = trial.error
-            elif trial.error is not None and trial.error.retryable:
-                self._stopped.add(parcel.channel)
+        for batch, attempt in ended:
+            sending = self._running.get(batch.channel)
+            if sending is not None and sending.batch is batch:
+                del self._running[batch.channel]
+                found.append((batch, attempt, sending.number))
+        for (batch, attempt, _), decision in zip(found, self._settle(write, found), strict=True):
+            if attempt.error is not None and decision.rest:
+                self._passing_on[batch.channel] = attempt.error
+            elif attempt.error is not None and attempt.error.retryable:
+                self._stopped.add(batch.channel)
 
-    def _settle(self, keep: Keep, tries: list[tuple[Batch, Trial, int]]) -> list[delivery.Fate]:
+    def _settle(self, write: Write, tries: list[tuple[Batch, Attempt, int]]) -> list[delivery.Decision]:
         now, config = self._clock(), self._config
-        made = [(parcel, self._outcome(parcel, trial, now)) for parcel, trial, _ in tries]
+        made = [(batch, self._outcome(batch, attempt, now)) for batch, attempt, _ in tries]
         if made:
-            keep(lambda db: outcomes.save_all(db, made))
-        for (parcel, outcome), (_, trial, number) in zip(made, tries, strict=True):
+            write(lambda db: outcomes.save_all(db, made))
+        for (batch, outcome), (_, attempt, number) in zip(made, tries, strict=True):
             said = outcome.error
-            if outcome.fate.state == "handed_over":
-                said = f"{said}; handed over to {config.channels[parcel.channel].common.fallback}"
+            if outcome.decision.state == "handed_over":
+                said = f"{said}; handed over to {config.channels[batch.channel].common.fallback}"
                 self._queue.read_again()
             elif outcome.error is None:
-                self._queue.read_again(parcel.channel)  # what waited behind it may go out now
-            printed = isinstance(trial.note, Printed)
-            found = [Delivered(n.alert.id, parcel.channel, said, outcome.note, printed) for n in parcel.notifications]
+                self._queue.read_again(batch.channel)  # what waited behind it may go out now
+            printed = isinstance(attempt.note, Printed)
+            found = [Delivered(n.alert.id, batch.channel, said, outcome.note, printed) for n in batch.notifications]
             self._results += [(number, one) for one in found]
-        return [outcome.fate for _, outcome in made]
+        return [outcome.decision for _, outcome in made]
 
-    def _outcome(self, parcel: Batch, trial: Trial, now: float) -> Outcome:
-        config, error, channel = self._config, trial.error, parcel.channel
+    def _outcome(self, batch: Batch, attempt: Attempt, now: float) -> Outcome:
+        config, error, channel = self._config, attempt.error, batch.channel
         since = self._troubles.get(channel, now)
         if error is None:
             self._troubles.pop(channel, None)
         else:
             self._troubles.setdefault(channel, now)
-        begun = [since, *(one.failing_since for one in parcel.notifications if one.failing_since is not None)]
-        attempts = max(one.attempts for one in parcel.notifications)
+        begun = [since, *(one.failing_since for one in batch.notifications if one.failing_since is not None)]
+        attempts = max(one.attempts for one in batch.notifications)
         if channel in self._passing_on:
-            fate = delivery.Fate("handed_over", delivery.next_try(attempts, None, now))
+            decision = delivery.Decision("handed_over", delivery.next_try(attempts, None, now))
         else:
-            fate = delivery.fate(trial, config.channels[channel].common, attempts, min(begun), now)
+            decision = delivery.decide(attempt, config.channels[channel].common, attempts, min(begun), now)
         said = None if error is None else one_line(redact(str(error), config.secrets))
-        note = None if trial.note is None else one_line(redact(trial.note, config.secrets))
-        outcome = Outcome(now, config.observer, fate, said, note, trial.took)
-        if fate.state == "handed_over":
+        note = None if attempt.note is None else one_line(redact(attempt.note, config.secrets))
+        outcome = Outcome(now, config.observer, decision, said, note, attempt.took)
+        if decision.state == "handed_over":
             fallbacks, printers = send.fallbacks(channel, config)
-            remark = send.remark(parcel, said, config)
+            remark = send.remark(batch, said, config)
             outcome = outcome._replace(fallbacks=fallbacks, printers=printers, remark=remark)
         pause = delivery.pause(error, now)
         if pause is not None:

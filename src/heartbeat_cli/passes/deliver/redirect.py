@@ -42,7 +42,7 @@ def _moved(db: Database, config: Config, channel: str, now: float) -> list[Redir
             rows = channels.stranded(db, channel, now)
             for one in rows:
                 takers = channels.not_notified(db, one.alert_id, _listeners(config, one))
-                enqueue.post(db, config, one.alert_id, one.severity, takers, now, remark)
+                enqueue.add_channels(db, config, one.alert_id, one.severity, takers, now, remark)
                 to |= dict.fromkeys(takers)
             channels.mark_handed_over(db, [one.id for one in rows], now)
         count += len(rows)
@@ -56,7 +56,9 @@ def _listeners(config: Config, one: Stranded) -> list[str]:
         return list(config.report.channels)
     component = config.components.get(one.component)
     takers = (
-        list(config.channels) if one.kind == "report" else audience(enqueue.commons(config), one.severity, component)
+        list(config.channels)
+        if one.kind == "report"
+        else audience(enqueue.common_settings(config), one.severity, component)
     )
-    at_once, _ = split(enqueue.commons(config), takers)
+    at_once, _ = split(enqueue.common_settings(config), takers)
     return at_once or takers or list(config.channels)[:1]

@@ -6,7 +6,7 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting import delivery
-from heartbeat_cli.domain.alerting.delivery import Trial
+from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
@@ -33,15 +33,15 @@ def _only_prints(channel: Channel) -> bool:
     return hasattr(module, "is_read") and not module.is_read()
 
 
-def remark(parcel: Batch, said: str | None, config: Config) -> str:
+def remark(batch: Batch, said: str | None, config: Config) -> str:
     """What the message of a channel that took over says of the one that failed."""
     from heartbeat_cli.views.wording import word
 
-    return word("handed_over", config.heartbeat.locale, channel=parcel.channel, error=one_line(said or "", 160))
+    return word("handed_over", config.heartbeat.locale, channel=batch.channel, error=one_line(said or "", 160))
 
 
 class Wordings:
-    """The messages of a delivery, each worded once: what many channels are told in the same words differs only in its
+    """The messages of a delivery, each worded once: the same message for many channels differs only in its
     id. `made` counts the wordings."""
 
     def __init__(self, config: Config) -> None:
@@ -49,44 +49,44 @@ class Wordings:
         self._kept: dict[tuple[str, ...], Message] = {}
         self.made = 0
 
-    def of(self, parcel: Batch) -> Message:
-        """The message of a parcel, the same each time it is made."""
-        remarks = dict.fromkeys(one.remark for one in parcel.notifications if one.remark)
+    def of(self, batch: Batch) -> Message:
+        """The message of a batch, the same each time it is made."""
+        remarks = dict.fromkeys(one.remark for one in batch.notifications if one.remark)
         said = "; ".join(remarks)
-        key = (said, *(one.alert.id for one in parcel.notifications))
+        key = (said, *(one.alert.id for one in batch.notifications))
         if key not in self._kept:
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
-            self._kept[key] = self._worded(parcel, said)
+            self._kept[key] = self._worded(batch, said)
             self.made += 1
         made = self._kept[key]
-        return made if len(parcel.notifications) == 1 else made._replace(id=parcel.id)
+        return made if len(batch.notifications) == 1 else made._replace(id=batch.id)
 
-    def _worded(self, parcel: Batch, said: str) -> Message:
+    def _worded(self, batch: Batch, said: str) -> Message:
         from heartbeat_cli.views import messages
 
-        config, told = self._config, [one.alert for one in parcel.notifications]
+        config, told = self._config, [one.alert for one in batch.notifications]
         locale, own = config.heartbeat.locale, config.heartbeat.templates
         if len(told) == 1:
             return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
         told = delivery.root_first(told, topological(config.components))
-        message = messages.digest(told, locale, config.timezone, config.secrets, id=parcel.id, remark=said, own=own)
+        message = messages.digest(told, locale, config.timezone, config.secrets, id=batch.id, remark=said, own=own)
         return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
 
 
-def unusable(channel: Channel) -> Trial:
+def unusable(channel: Channel) -> Attempt:
     """The try of a channel that cannot be used just now: nothing is worded or sent."""
-    return Trial(1e-6, DeliveryError(channel.broken or "", retryable=True, lasting=True))
+    return Attempt(1e-6, DeliveryError(channel.broken or "", retryable=True, lasting=True))
 
 
-def send(channel: Channel, message: Message) -> Trial:
+def send(channel: Channel, message: Message) -> Attempt:
     """Hand one message to one channel; whatever goes wrong is in the Trial."""
     if channel.broken:
         return unusable(channel)
     begun = time.monotonic()
 
-    def tried(error: DeliveryError | None = None, note: str | None = None) -> Trial:
-        return Trial(max(1e-6, time.monotonic() - begun), error, note)
+    def tried(error: DeliveryError | None = None, note: str | None = None) -> Attempt:
+        return Attempt(max(1e-6, time.monotonic() - begun), error, note)
 
     try:
         module: Any = plugins.load("channels", channel.kind)

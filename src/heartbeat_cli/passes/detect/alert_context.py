@@ -1,4 +1,4 @@
-"""What an alert of detection says besides its title and reason: the facts somebody woken at night asks for."""
+"""The context of an alert of detection: what somebody woken at night asks for besides its title and reason."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,14 +16,14 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.alerting.recovery_context import Facts
+    from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 Details = Mapping[str, object]
 
 
-class Surroundings:
+class AlertContext:
     """What is known while a pass is judged: the states as they move, what this pass has `seen`, and, of what several
-    hosts look at, the `rounds`."""
+    hosts check, the `rounds`."""
 
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
@@ -33,15 +33,15 @@ class Surroundings:
         self._counted: tuple[Mapping[str, Status], int] | None = None  # for which pass, how many were in fault
 
     @cached_property
-    def _last_looks(self) -> dict[str, LastCheck]:
+    def _last_checks(self) -> dict[str, LastCheck]:
         return passes.last_checks(self.db, self.config.observer)
 
-    def _last_look(self, component: Component) -> LastCheck | None:
-        """This host's, or of what several look at, that of one which sees what they say together."""
+    def _last_check(self, component: Component) -> LastCheck | None:
+        """This host's, or of what several check, that of one which sees what they say together."""
         round_ = self.rounds.get(component.id)
         who = witness(round_, self.config.observer) if round_ else self.config.observer
-        looks = self._last_looks if who == self.config.observer else passes.last_checks(self.db, who)
-        return looks.get(component.id)
+        checks = self._last_checks if who == self.config.observer else passes.last_checks(self.db, who)
+        return checks.get(component.id)
 
     @cached_property
     def _below(self) -> dict[str, list[str]]:
@@ -49,10 +49,10 @@ class Surroundings:
 
     def of_event(self, component: Component, event: Event, incident: Incident | None) -> Details:
         """The details of an alert about what has just happened to a component."""
-        details = self._facts(component) | {"cause": event.cause, "started": event.started}
+        details = self._common(component) | {"cause": event.cause, "started": event.started}
         if event.name in ("opened", "released"):
             details |= self._outlook(component)
-        last = self._last_look(component)
+        last = self._last_check(component)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
         if event.name == "released":
@@ -64,16 +64,16 @@ class Surroundings:
 
     def of_lasting(self, component: Component, incident: Incident) -> Details:
         """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""
-        details = self._facts(component) | {"cause": incident.cause, "started": incident.started}
+        details = self._common(component) | {"cause": incident.cause, "started": incident.started}
         details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
         details |= self._outlook(component)
-        last = self._last_look(component)
+        last = self._last_check(component)
         if last is not None:
             details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
         return details
 
-    def _facts(self, component: Component) -> dict[str, object]:
-        from heartbeat_cli.passes.alerting import remedies  # there is seldom something to tell
+    def _common(self, component: Component) -> dict[str, object]:
+        from heartbeat_cli.passes.alerting import remedies  # alerts are rare
 
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details["target"] = target_of(component)
@@ -90,7 +90,7 @@ class Surroundings:
         return details
 
     def _in_fault(self) -> int:
-        """Counted once a pass, whose states have all moved when there is something to tell: five hundred that fall
+        """Counted once a pass, whose states have all moved when there is an alert: five hundred that fall
         together would otherwise count ten thousand states five hundred times."""
         if self._counted is None or self._counted[0] is not self.seen:
             known = [state for id_, state in self.states.items() if id_ in self.config.components]
@@ -105,13 +105,13 @@ class Surroundings:
         return state is not None and state.state in ("suspect", "fault")
 
     @cached_property
-    def _recovery(self) -> "Facts":
+    def _recovery(self) -> "RecoveryContext":
         """Read once: a hundred that fall together would otherwise read each other's facts a hundred times."""
         from heartbeat_cli.passes.alerting.recovery_context import (
-            Facts,  # a fault is rare, and every pass pays for imports
+            RecoveryContext,  # a fault is rare, and every pass pays for imports
         )
 
-        return Facts(self.db, self.config, self.now)
+        return RecoveryContext(self.db, self.config, self.now)
 
     def _outlook(self, component: Component) -> Details:
         """What recovery will do, or what holds it back."""

@@ -1,4 +1,4 @@
-"""The second room: what the heartbeats not yet seen mean. Counters, incidents, alerts and outbox in one transaction."""
+"""Judges the checks not yet judged. Counters, incidents, alerts and outbox change in one transaction."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property, partial
@@ -11,11 +11,11 @@ from heartbeat_cli.domain.component import Component, topological, watched_by
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
-from heartbeat_cli.passes.alerting.enqueue import listeners, post, tell
+from heartbeat_cli.passes.alerting.enqueue import add_channels, channels_for, enqueue_alert
 from heartbeat_cli.passes.check import isolation
-from heartbeat_cli.passes.detect.alert_context import Surroundings
+from heartbeat_cli.passes.detect.alert_context import AlertContext
 from heartbeat_cli.passes.detect.missed_runs import missed
-from heartbeat_cli.passes.detect.reminders import Pressing, remind
+from heartbeat_cli.passes.detect.reminders import Unacknowledged, remind
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
@@ -25,9 +25,9 @@ from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.detect.quorum import Together
+    from heartbeat_cli.passes.detect.quorum import QuorumEvaluator
 
-Looks = list[tuple[Component, Observation]]
+Observations = list[tuple[Component, Observation]]
 
 
 class Verdict(NamedTuple):
@@ -44,88 +44,90 @@ class _Undone(Exception):
 
 def detect(db: Database, config: Config, now: float, *, dry_run: bool = False) -> list[Verdict]:
     """Consume the waiting passes of this observer; returns what was decided, in order."""
-    room = _Room(db, config, now)
+    run = DetectionRun(db, config, now)
     try:
         with db.transaction():
-            room.consume()
+            run.consume()
             if dry_run:
                 raise _Undone
     except _Undone:
-        return room.verdicts
-    return room.verdicts
+        return run.verdicts
+    return run.verdicts
 
 
-class _Room:
+class DetectionRun:
     """What one detection works on: the states as they move, and what is to be written."""
 
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
-        self.around = Surroundings(db, config, now)
+        self.alert_context = AlertContext(db, config, now)
         self._patience = config.heartbeat.unobserved_after
-        self._together: Together | None = None
+        self._quorum: QuorumEvaluator | None = None
 
     @cached_property
     def _open(self) -> dict[str, Incident]:
         return states.open_incidents(self.db)
 
     @cached_property
-    def _quiet(self) -> list[Silence]:
+    def _silences(self) -> list[Silence]:
         return silences.in_force(self.db, self.config, self.now)
 
     def consume(self) -> None:
         waiting = passes.undetected(self.db, self.config.observer)
         if not waiting:
             return
-        self._together = self._others(waiting)
+        self._quorum = self._evaluator(waiting)
         before = states.states(self.db)
-        self.states = self.around.states = dict(before)
+        self.states = self.alert_context.states = dict(before)
         for one in waiting:
-            if told := isolation.tell(self.db, self.config, one.started, one.isolated, self.now):
-                self.verdicts.append(Verdict(self.config.observer, *told))
+            if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now):
+                self.verdicts.append(Verdict(self.config.observer, *changed))
             self._judge(one)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._close_what_was_removed()
-            self._tell_what_was_kept_back(alerts.unnotified(self.db))
-            self._tell_again()
+            self._send_withheld(alerts.unnotified(self.db))
+            self._send_reminders()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
-            self._tell_what_was_kept_back(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
-        if self._together is not None:
-            self._look_at_the_others(self._together)
-        self._tell_of_this_host()
+            self._send_withheld(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
+        if self._quorum is not None:
+            self._judge_peers(self._quorum)
+        self._report_this_host()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
 
     def _judge(self, one: UndetectedPass) -> None:
-        """One pass: first what became of each, then what there is to tell; how many are in fault is known only then."""
-        self.around.seen = {id_: seen.status for id_, seen in one.heartbeats}
-        looks = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
-        if self._together is not None:
-            looks = self._agreed(one, self._together, looks)
-        if any(seen.status == "unknown" for _, seen in looks):
+        """One pass: first the new states, then the alerts; how many are in fault is known only then."""
+        self.alert_context.seen = {id_: seen.status for id_, seen in one.heartbeats}
+        observations = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
+        if self._quorum is not None:
+            observations = self._agreed(one, self._quorum, observations)
+        if any(seen.status == "unknown" for _, seen in observations):
             from heartbeat_cli.passes.detect import unobserved
 
             scene = unobserved.Scene(self.db, self.config, self.states, self.now)
-            looks = unobserved.excused(scene, one, looks)
-        before = {component.id: self.states[component.id] for component, _ in looks if component.id in self.states}
-        happened = [one for component, seen in looks for one in self._take(component, seen)]
+            observations = unobserved.excused(scene, one, observations)
+        before = {
+            component.id: self.states[component.id] for component, _ in observations if component.id in self.states
+        }
+        happened = [one for component, seen in observations for one in self._take(component, seen)]
         for component, event, incident in happened:
-            self._tell(component, event, incident)
-        after = (self.states[component.id] for component, _ in looks)
+            self._enqueue_alert(component, event, incident)
+        after = (self.states[component.id] for component, _ in observations)
         if any(state.unobserved for state in (*before.values(), *after)):
-            self._tell_what_is_unobserved(one, looks, before)
+            self._report_unobserved(one, observations, before)
 
-    def _tell_what_is_unobserved(self, one: UndetectedPass, looks: Looks, before: Mapping[str, State]) -> None:
+    def _report_unobserved(self, one: UndetectedPass, observations: Observations, before: Mapping[str, State]) -> None:
         """Components that cannot be checked, and those that can be again. What was silenced when the pass was made
         counts: judged again after an outage of the store, it is to come to what it came to then."""
         from heartbeat_cli.passes.detect import unobserved
 
         scene = unobserved.Scene(self.db, self.config, self.states, self.now)
-        quiet = cache(lambda: silences.in_force(self.db, self.config, one.started))
-        found = [*unobserved.end(scene, before), *unobserved.begin(scene, looks, quiet)]
+        in_force = cache(lambda: silences.in_force(self.db, self.config, one.started))
+        found = [*unobserved.end(scene, before), *unobserved.begin(scene, observations, in_force)]
         self.verdicts += [Verdict(*one) for one in found]
 
-    def _others(self, waiting: list[UndetectedPass]) -> "Together | None":
+    def _evaluator(self, waiting: list[UndetectedPass]) -> "QuorumEvaluator | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
         if not waiting[0].other_hosts and all(
             one.common.quorum in (None, 1) for one in self.config.components.values()
@@ -133,34 +135,36 @@ class _Room:
             return None
         from heartbeat_cli.passes.detect import quorum
 
-        return quorum.Together(self.db, self.config, waiting, self.now)
+        return quorum.QuorumEvaluator(self.db, self.config, waiting, self.now)
 
-    def _agreed(self, one: UndetectedPass, company: "Together", looks: Looks) -> Looks:
-        """What the hosts that look at them say together; without what is not this host's to say."""
-        judged = [(component, company.judged(component, seen)) for component, seen in looks]
+    def _agreed(self, one: UndetectedPass, evaluator: "QuorumEvaluator", observations: Observations) -> Observations:
+        """What the hosts that check them say together; without what is not this host's to say."""
+        judged = [(component, evaluator.judged(component, seen)) for component, seen in observations]
         passes.overrule(self.db, one, [component.id for component, said in judged if said.overruled])
-        self.around.rounds = company.rounds
+        self.alert_context.rounds = evaluator.rounds
         return [(component, said.seen) for component, said in judged if said.seen is not None]
 
-    def _look_at_the_others(self, company: "Together") -> None:
+    def _judge_peers(self, evaluator: "QuorumEvaluator") -> None:
         """Doubts that nobody else can settle, and hosts that have gone silent."""
-        self.verdicts += [Verdict(*one) for one in company.tell(self.states, lambda: self._quiet, self.now)]
-        company.keep()
-        if company.hears:
+        self.verdicts += [
+            Verdict(*one) for one in evaluator.enqueue_alerts(self.states, lambda: self._silences, self.now)
+        ]
+        evaluator.save()
+        if evaluator.connected:
             from heartbeat_cli.passes.detect import silent_hosts
 
-            found = silent_hosts.watch_over(self.db, self.config, lambda: self._quiet, self.now)
+            found = silent_hosts.judge(self.db, self.config, lambda: self._silences, self.now)
             self.verdicts += [Verdict(*one) for one in found]
 
-    def _tell_of_this_host(self) -> None:
+    def _report_this_host(self) -> None:
         """Runs that did not come, and a clock that cannot be trusted."""
         watch, suspect = gaps.watch_and_suspect(self.db, self.config.observer)
-        if suspect is not None and not suspect.told:
+        if suspect is not None and not suspect.notified:
             from heartbeat_cli.passes.alerting import suspect_clock
 
-            reason = suspect_clock.tell(self.db, self.config, suspect, self._quiet, self.now)
+            reason = suspect_clock.notify(self.db, self.config, suspect, self._silences, self.now)
             self.verdicts.append(Verdict(self.config.observer, "clock_suspect", reason))
-        if missing := missed(self.db, self.config, watch, lambda: self._quiet, self.now):
+        if missing := missed(self.db, self.config, watch, lambda: self._silences, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", missing))
 
     def _close_what_was_removed(self) -> None:
@@ -175,34 +179,36 @@ class _Room:
                 del self._open[id_]
                 self.verdicts.append(Verdict(id_, "closed", reason))
 
-    def _tell_what_was_kept_back(self, untold: list[tuple[str, str, str]]) -> None:
-        """A silence is over and the fault, or slowness, it kept back is not: now it is told."""
-        for alert_id, kind, id_ in untold:
+    def _send_withheld(self, withheld: list[tuple[str, str, str]]) -> None:
+        """Send the alerts that a silence withheld, where the silence is over and the fault, or slowness, is not."""
+        for alert_id, kind, id_ in withheld:
             component, state = self.config.components.get(id_), self.states.get(id_)
-            if component is None or state is None or self._is_quiet(component):
+            if component is None or state is None or self._is_silenced(component):
                 continue
             if not (state.degraded if kind.endswith(("_slow", "_degraded")) else state.state == "fault"):
                 continue
             severity = alert_severity(component, kind)
-            channels = listeners(self.db, self.config, kind, severity, component, self.now)
+            channels = channels_for(self.db, self.config, kind, severity, component, self.now)
             if channels:
-                post(self.db, self.config, alert_id, severity, channels, self.now)
+                add_channels(self.db, self.config, alert_id, severity, channels, self.now)
                 self.verdicts.append(Verdict(id_, "told", "the silence that kept it back is over"))
 
-    def _tell_again(self) -> None:
+    def _send_reminders(self) -> None:
         """Faults that last and that nobody has acknowledged."""
-        self.verdicts += [Verdict(*one) for one in remind(self.db, self.config, self._pressing(), self.now)]
+        self.verdicts += [Verdict(*one) for one in remind(self.db, self.config, self._unacknowledged(), self.now)]
 
-    def _pressing(self) -> Iterator[Pressing]:
+    def _unacknowledged(self) -> Iterator[Unacknowledged]:
         for id_, incident in self._open.items():
             component, state = self.config.components.get(id_), self.states.get(id_)
             if component is None or incident.held_by is not None or incident.acked is not None:
                 continue
-            if state is not None and state.state == "fault" and not self._is_quiet(component):  # not: about to be over
-                yield Pressing(component, incident, partial(self.around.of_lasting, component, incident))
+            if (
+                state is not None and state.state == "fault" and not self._is_silenced(component)
+            ):  # not: about to be over
+                yield Unacknowledged(component, incident, partial(self.alert_context.of_lasting, component, incident))
 
-    def _is_quiet(self, component: Component) -> bool:
-        return any(silence.covers(component, self.now) for silence in self._quiet)
+    def _is_silenced(self, component: Component) -> bool:
+        return any(silence.covers(component, self.now) for silence in self._silences)
 
     def _in_order(self, heartbeats: list[tuple[str, Observation]]) -> list[tuple[str, Observation]]:
         """Parents before children, so that a child sees its parent's newest state; strangers are left out."""
@@ -222,13 +228,13 @@ class _Room:
                 recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
             yield component, event, self._incident(component, event)
 
-    def _tell(self, component: Component, event: Event, incident: Incident | None) -> None:
+    def _enqueue_alert(self, component: Component, event: Event, incident: Incident | None) -> None:
         kind = alert_type(component, event)
         self.verdicts.append(Verdict(component.id, event.name, event.reason))
         if kind is None:
             return
         about = incident.id if incident else None
-        round_ = self.around.rounds.get(component.id)
+        round_ = self.alert_context.rounds.get(component.id)
         alert = Alert(
             id=f"{about or incident_id(component.id, event.at)}/{kind}",
             type=kind,
@@ -240,9 +246,9 @@ class _Room:
             reason=f"{event.reason}; {round_.words}"
             if round_ and event.name in ("opened", "released")
             else event.reason,
-            details=self.around.of_event(component, event, incident),
+            details=self.alert_context.of_event(component, event, incident),
         )
-        tell(self.db, self.config, alert, component, self._quiet, self.now)
+        enqueue_alert(self.db, self.config, alert, component, self._silences, self.now)
 
     def _incident(self, component: Component, event: Event) -> Incident | None:
         """Open, change or end the incident an event belongs to."""

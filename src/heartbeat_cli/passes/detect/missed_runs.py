@@ -10,7 +10,7 @@ from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.domain.component import goes_to
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add, muted, tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, muted
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
@@ -18,7 +18,7 @@ from heartbeat_cli.views import wording
 
 
 def missed(
-    db: Database, config: Config, watch: Watch | None, quiet: Callable[[], Iterable[Silence]], now: float
+    db: Database, config: Config, watch: Watch | None, in_force: Callable[[], Iterable[Silence]], now: float
 ) -> str | None:
     """Notify of the gap that the watch still owes people, if it matters; gives the reason. The pass that found the gap
     does not: its clock may have jumped. The next one does, if the clock still stands after the gap. A silence of
@@ -37,7 +37,7 @@ def missed(
         return None
     reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
     if silent_hosts.back(db, config, watch.gap, now):
-        return reason  # another host has told of it, and whoever heard that hears this
+        return reason  # another host has notified of it; the same channels get the end
     alert = Alert(
         id=f"{incident_id(config.observer, begun)}/missed_runs",
         type="missed_runs",
@@ -49,8 +49,8 @@ def missed(
         reason=reason,
         details={"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"},
     )
-    for silence in quiet():
+    for silence in in_force():
         if goes_to(silence.target, config.observer):
-            add(db, config, muted(alert, silence), (), now)
+            enqueue_to(db, config, muted(alert, silence), (), now)
             return f"{reason}; muted: {silence.kind} {silence.id}"
-    return reason if tell_of_observer(db, config, alert, now) else None
+    return reason if enqueue_host_alert(db, config, alert, now) else None

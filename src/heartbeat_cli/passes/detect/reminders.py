@@ -1,7 +1,7 @@
-"""Faults that last and that nobody has acknowledged: told again, and told to those who are called in later.
+"""Reminders and escalations for faults that last and that nobody has acknowledged.
 
 Used by detection, inside its transaction. What is silenced, or held by a parent in fault, is passed over; when that is
-over it is told then, if it was due.
+over it is sent then, if it was due.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from heartbeat_cli.domain.alerting.routing import audience, reminder_distance, s
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add, commons
+from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.store.outbox import notification_history
 from heartbeat_cli.store.outbox.notification_history import NotificationHistory
 from heartbeat_cli.store.sql.database import Database
@@ -22,20 +22,24 @@ from heartbeat_cli.views import wording
 Details = Mapping[str, object]
 
 
-class Pressing(NamedTuple):
-    """An open incident that people may be told of: neither acknowledged, nor held, nor silenced. `facts` gathers what
+class Unacknowledged(NamedTuple):
+    """An open incident that people may be reminded of: not acknowledged, held or silenced. `details` gathers what
     a message about it says, when there is one."""
 
     component: Component
     incident: Incident
-    facts: Callable[[], Details]
+    details: Callable[[], Details]
 
 
-def remind(db: Database, config: Config, pressing: Iterable[Pressing], now: float) -> Iterator[tuple[str, str, str]]:
-    """Tell what is due; gives the component, what was decided, and why."""
+def remind(
+    db: Database, config: Config, unacknowledged: Iterable[Unacknowledged], now: float
+) -> Iterator[tuple[str, str, str]]:
+    """Enqueue what is due; yields the component, what was decided, and why."""
     first = config.heartbeat.remind_after
-    waits = [first] * (first > 0) + [c.escalate_after for c in commons(config).values() if c.escalate_after is not None]
-    ripe = [one for one in pressing if waits and now - one.incident.declared >= min(waits)]
+    waits = [first] * (first > 0) + [
+        c.escalate_after for c in common_settings(config).values() if c.escalate_after is not None
+    ]
+    ripe = [one for one in unacknowledged if waits and now - one.incident.declared >= min(waits)]
     if not ripe:
         return
     known = notification_history.of_open_incidents(db, min(one.incident.started for one in ripe), now)
@@ -46,14 +50,14 @@ def remind(db: Database, config: Config, pressing: Iterable[Pressing], now: floa
 
 
 def _remind(
-    db: Database, config: Config, one: Pressing, known: NotificationHistory, now: float
+    db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
     """Again to those who have heard of it; a channel that has not even taken the first message is spared a second.
     Where all who have heard are gone from the configuration, those hear that take their place."""
     channels = sorted(known.reached & config.channels.keys())
     if not channels and known.reached and not known.channels & config.channels.keys():
-        takers = audience(commons(config), one.component.severity, one.component)
-        channels, _ = split(commons(config), takers)
+        takers = audience(common_settings(config), one.component.severity, one.component)
+        channels, _ = split(common_settings(config), takers)
     first = config.heartbeat.remind_after
     if first <= 0 or known.last_notified is None or not channels:
         return
@@ -62,25 +66,25 @@ def _remind(
     number = known.reminders + 1
     reason = f"reminder {number}: still in fault after {duration(now - one.incident.started)}, not acknowledged"
     alert = _alert(config, one, f"reminder-{number}", "reminder", reason, now)
-    add(db, config, alert._replace(details={**alert.details, "number": number}), channels, now)
+    enqueue_to(db, config, alert._replace(details={**alert.details, "number": number}), channels, now)
     yield one.component.id, "reminded", reason
 
 
 def _escalate(
-    db: Database, config: Config, one: Pressing, known: NotificationHistory, now: float
+    db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
     """To those who are called in when nobody has seen to it; one alert for all with the same patience."""
-    _, later = split(commons(config), audience(commons(config), one.component.severity, one.component))
+    _, later = split(common_settings(config), audience(common_settings(config), one.component.severity, one.component))
     due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.raised >= after}
     for after in sorted(set(due.values())):
         channels = [id_ for id_, patience in due.items() if patience == after]
         reason = f"escalated: still in fault {duration(after)} after it was told, not acknowledged"
         alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
-        add(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
+        enqueue_to(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
         yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"
 
 
-def _alert(config: Config, one: Pressing, id_: str, kind: str, reason: str, now: float) -> Alert:
+def _alert(config: Config, one: Unacknowledged, id_: str, kind: str, reason: str, now: float) -> Alert:
     return Alert(
         id=f"{one.incident.id}/{id_}",
         type=kind,
@@ -90,5 +94,5 @@ def _alert(config: Config, one: Pressing, id_: str, kind: str, reason: str, now:
         at=now,
         incident=one.incident.id,
         reason=reason,
-        details=one.facts(),
+        details=one.details(),
     )

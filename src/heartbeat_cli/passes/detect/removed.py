@@ -1,5 +1,5 @@
-"""Components that the configuration has no more, or leaves to a host that there is not: nobody looks at them, so
-nothing would ever end their fault. It is closed, and whoever was told of it hears why. Used by detection.
+"""Components that the configuration has no more, or leaves to a host that there is not: nobody checks them, so
+nothing would ever end their fault. It is closed, and whoever was notified of it learns why. Used by detection.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.passes.alerting.enqueue import add
+from heartbeat_cli.passes.alerting.enqueue import enqueue_to
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
@@ -17,14 +17,14 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 from heartbeat_cli.views import wording
 
-_PATIENCE = 3_600.0  # seconds without a look: a configuration may have been tried out, or be at work on
+_PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
 _REMOVED = "it is no longer in the configuration"
 _NOBODYS = "no host looks at it any more"
 
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:
-    """Close the incidents of what nobody has looked at for an hour or more, and forget where it stood; why, by
-    component. What another host looks at is that one's affair."""
+    """Close the incidents of what nobody has checked for an hour or more, and forget where it stood; why, by
+    component. What another host checks is that one's affair."""
     closed, watches = {}, gaps.watches(db)
     for id_, incident in list(incidents.items()):
         reason = _over(db, config, watches, id_, now)
@@ -43,14 +43,14 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
             reason=reason,
             details={"cause": incident.cause, "started": incident.started, "observer": config.observer},
         )
-        add(db, config, alert, alerts.notified_channels(db, incident.id), now)
+        enqueue_to(db, config, alert, alerts.notified_channels(db, incident.id), now)
         closed[id_] = reason
     return closed
 
 
 def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, now: float) -> str | None:
-    """Why it is looked at no more, if so. Another host's time runs while that makes its passes: one that is silent may
-    come back to it. How seldom it looks at what we do not have is not known."""
+    """Why it is checked no more, if so. Another host's time runs while that makes its passes: one that is silent may
+    come back to it. How seldom it checks what we do not have is not known."""
     component = config.components.get(id_)
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None

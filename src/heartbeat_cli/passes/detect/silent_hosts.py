@@ -1,8 +1,8 @@
-"""Other hosts of the store that make no more passes: told once, by whichever host notices first, and once when they are
+"""Other hosts of the store that make no more passes: one alert, by whichever host notices first, and one when they are
 back.
 
-Their clocks are not ours: a host is silent when what it last wrote has not changed for so long by our own clock, and we
-were looking all that time.
+Their clocks are not ours: a host is silent when what it last wrote has not changed for so long by our own clock, and
+this host was making passes all that time.
 """
 
 import math
@@ -15,7 +15,7 @@ from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.detection.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add, listeners_of_observer, muted, post, tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import add_channels, enqueue_host_alert, enqueue_to, host_channels, muted
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peer_liveness, peers
@@ -25,10 +25,10 @@ from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
 
-def watch_over(
-    db: Database, config: Config, quiet: Callable[[], Iterable[Silence]], now: float
+def judge(
+    db: Database, config: Config, in_force: Callable[[], Iterable[Silence]], now: float
 ) -> list[tuple[str, str, str]]:
-    """Look at all the others; gives what was decided: host, decision, reason."""
+    """Check all the others; gives what was decided: host, decision, reason."""
     at, seen = peer_liveness.read(db, config.observer)
     watches = gaps.watches(db)
     looking = peer_liveness.was_watching(watches.get(config.observer), at, now)
@@ -38,60 +38,65 @@ def watch_over(
         if host == config.observer:
             continue
         old = seen.get(host, LastSeen(watch.started, now))
-        sight = old if looking else old._replace(since=now)
+        liveness = old if looking else old._replace(since=now)
         if watch.started != old.started:
-            sight = LastSeen(watch.started, now)
-            if old.incident and _told_back(db, config, host, old.incident, now):
+            liveness = LastSeen(watch.started, now)
+            if old.incident and _enqueue_back(db, config, host, old.incident, now):
                 decided.append((host, "observer_back", "it makes passes again"))
-        elif sight.incident is not None:
-            if _told_after_all(db, config, host, sight.incident, quiet(), now):
+        elif liveness.incident is not None:
+            if _enqueue_withheld(db, config, host, liveness.incident, in_force(), now):
                 decided.append((host, "told", "the silence that kept it back is over"))
-        elif watch.regular and now - sight.since > silent_after(watch.every):
-            sight = sight._replace(incident=incident_id(host, watch.ended))
-            if reason := _told(db, config, host, watch, sight, quiet(), now):
+        elif watch.regular and now - liveness.since > silent_after(watch.every):
+            liveness = liveness._replace(incident=incident_id(host, watch.ended))
+            if reason := _enqueue(db, config, host, watch, liveness, in_force(), now):
                 decided.append((host, "observer_silent", reason))
-        found[host] = sight
+        found[host] = liveness
     peer_liveness.save(db, config.observer, now, found)
     return decided
 
 
 def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> bool:
-    """This host itself is back after a gap: tell it those who heard that it was silent. False when nobody did."""
-    return _told_back(db, config, config.observer, incident_id(config.observer, gap[0]), now)
+    """This host itself is back after a gap: notify those who were notified that it was silent. False when nobody
+    was."""
+    return _enqueue_back(db, config, config.observer, incident_id(config.observer, gap[0]), now)
 
 
-def _told(
-    db: Database, config: Config, host: str, watch: Watch, sight: LastSeen, quiet: Iterable[Silence], now: float
+def _enqueue(
+    db: Database, config: Config, host: str, watch: Watch, liveness: LastSeen, in_force: Iterable[Silence], now: float
 ) -> str | None:
-    lasted = f"no pass for {duration(now - sight.since)}, expected every {duration(watch.every)}"
-    alert = _alert(config, "observer_silent", host, str(sight.incident), now, lasted)
+    lasted = f"no pass for {duration(now - liveness.since)}, expected every {duration(watch.every)}"
+    alert = _alert(config, "observer_silent", host, str(liveness.incident), now, lasted)
     text = _left_undone(db, config, host, now)
     details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
     alert = alert._replace(details=details | ({"text": text} if text else {}))
-    for silence in quiet:
+    for silence in in_force:
         if goes_to(silence.target, host):
-            new = add(db, config, muted(alert, silence), (), now)
+            new = enqueue_to(db, config, muted(alert, silence), (), now)
             return f"{lasted}; muted: {silence.kind} {silence.id}" if new else None
-    return lasted if tell_of_observer(db, config, alert, now) else None
+    return lasted if enqueue_host_alert(db, config, alert, now) else None
 
 
-def _told_after_all(db: Database, config: Config, host: str, about: str, quiet: Iterable[Silence], now: float) -> bool:
+def _enqueue_withheld(
+    db: Database, config: Config, host: str, about: str, in_force: Iterable[Silence], now: float
+) -> bool:
     """A silence kept it back, and is over; the host is silent still."""
-    alert, channels = f"{about}/observer_silent", listeners_of_observer(config, "high")
-    covered = any(goes_to(silence.target, host) for silence in quiet)
+    alert, channels = f"{about}/observer_silent", host_channels(config, "high")
+    covered = any(goes_to(silence.target, host) for silence in in_force)
     if covered or not channels or alerts.deliveries(db, [alert]):
         return False
-    post(db, config, alert, "high", channels, now)
+    add_channels(db, config, alert, "high", channels, now)
     return True
 
 
-def _told_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
-    heard = alerts.notified_channels(db, about)
-    if not heard:
+def _enqueue_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
+    notified = alerts.notified_channels(db, about)
+    if not notified:
         return False
     alert = _alert(config, "observer_back", host, about, now, "it makes passes again")
     began = int(about.rpartition("@")[2]) / 1000
-    return add(db, config, alert._replace(details={"kind": "observer", "started": began}), heard, now, weight="high")
+    return enqueue_to(
+        db, config, alert._replace(details={"kind": "observer", "started": began}), notified, now, weight="high"
+    )
 
 
 def _alert(config: Config, kind: str, host: str, about: str, now: float, reason: str) -> Alert:
@@ -108,7 +113,7 @@ def _alert(config: Config, kind: str, host: str, about: str, now: float, reason:
 
 
 def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
-    """What nobody looks at, and what nobody restarts, now that this host does not: a line each."""
+    """What nobody checks, and what nobody restarts, now that this host does not: a line each."""
     watches = gaps.watches(db)
     gone = {*peer_liveness.silent(db, config.observer, watches, now), host}
     own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
@@ -121,12 +126,12 @@ def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
 def _only_its_own(
     db: Database, config: Config, host: str, watches: Mapping[str, Watch], gone: Collection[str]
 ) -> list[str]:
-    """What nobody looks at any more, now that this host does not: what it looked at until then, and no other does. Each
+    """What nobody checks any more, now that this host does not: what it checked until then, and no other does. Each
     is measured by its own last pass, whatever its clock says."""
     found = []
     for id_, votes in peers.newest_votes(db).items():
         one = config.components.get(id_)
-        # How often it is looked at only its hosts know: what is not in our configuration may be wanted seldom.
+        # How often it is checked only its hosts know: what is not in our configuration may be wanted seldom.
         mine, others = (peers.reaches(one),) * 2 if one else (LONGEST, REACH)
         last = {vote.observer: vote.at - watches[vote.observer].started for vote in votes if vote.observer in watches}
         lives = any(ago >= -others for name, ago in last.items() if name not in gone)

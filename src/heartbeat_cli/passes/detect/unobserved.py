@@ -24,7 +24,7 @@ from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
-from heartbeat_cli.passes.alerting.enqueue import add, commons
+from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
@@ -34,7 +34,7 @@ from heartbeat_cli.store.state import silences
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
-Looks = Sequence[tuple[Component, Observation]]
+Observations = Sequence[tuple[Component, Observation]]
 Decided = Iterator[tuple[str, str, str]]  # component, decision, reason
 
 _NAMED, _LISTED = 6, 60  # components in a title and in a message; more are counted
@@ -50,12 +50,12 @@ class Scene(NamedTuple):
     now: float
 
 
-def excused(scene: Scene, one: UndetectedPass, looks: Looks) -> list[tuple[Component, Observation]]:
-    """The same looks; an `unknown` that was to be expected says so."""
+def excused(scene: Scene, one: UndetectedPass, observations: Observations) -> list[tuple[Component, Observation]]:
+    """The same checks; an `unknown` that was to be expected says so."""
     remote = frozenset(isolation.remote(scene.config)) if one.isolated else frozenset()
     planned: list[Silence] | None = None
     found = []
-    for component, seen in looks:
+    for component, seen in observations:
         if seen.status == "unknown" and not seen.excuse:
             state = scene.states.get(component.id)
             expected = component.id in remote or _waits_for_its_first_beat(component, state)
@@ -74,28 +74,28 @@ def _waits_for_its_first_beat(component: Component, state: State | None) -> bool
     return beats and component.broken is None and not (state is not None and state.judged)
 
 
-def begin(scene: Scene, looks: Looks, quiet: Callable[[], Iterable[Silence]]) -> Decided:
+def begin(scene: Scene, observations: Observations, in_force: Callable[[], Iterable[Silence]]) -> Decided:
     """Notify people of what is unobserved and of which nobody was notified yet; gives what was decided."""
     groups: dict[str, list[tuple[Component, Observation]]] = {}
     names: dict[str, re.Pattern[str]] = {}
-    for component, seen in looks:
+    for component, seen in observations:
         state = scene.states[component.id]
         if seen.status == "unknown" and not seen.excuse and state.unobserved and state.unobserved_alert is None:
             held = parent_of(component, scene.states, scene.config.components)
-            if (held and held.in_fault) or any(one.covers(component, seen.at) for one in quiet()):
+            if (held and held.in_fault) or any(one.covers(component, seen.at) for one in in_force()):
                 continue
             if component.kind not in names:
                 names[component.kind] = _names(scene.config, component.kind)
             cause = _cause(scene.config.observer, component, seen, names[component.kind])
             groups.setdefault(cause, []).append((component, seen))
     for cause, members in groups.items():
-        joined = _standing(scene, cause)
+        joined = _ongoing(scene, cause)
         late = [one for one in members if joined is not None and _same(scene, joined, one[0])]
         if joined is not None and late:
-            yield from _told(scene, joined, late, late=True)
+            yield from _enqueue(scene, joined, late, late=True)
         if fresh := [one for one in members if one not in late]:
             since = min(_since(scene, component, seen) for component, seen in fresh)
-            yield from _told(scene, incident_id(cause, since), fresh, late=False)
+            yield from _enqueue(scene, incident_id(cause, since), fresh, late=False)
 
 
 def _names(config: Config, kind: str) -> re.Pattern[str]:
@@ -113,7 +113,7 @@ def _cause(observer: str, component: Component, seen: Observation, names: re.Pat
     return f"{component.kind}_unobserved-{crc32(f'{observer} {reason}'.encode()):08x}"
 
 
-def _standing(scene: Scene, cause: str) -> str | None:
+def _ongoing(scene: Scene, cause: str) -> str | None:
     """The newest alert with that cause which is not over."""
     abouts = {one.unobserved_alert for one in scene.states.values() if one.unobserved and one.unobserved_alert}
     return max((about for about in abouts if about.startswith(f"{cause}@")), key=_began, default=None)
@@ -134,7 +134,7 @@ def _same(scene: Scene, about: str, component: Component) -> bool:
     return since is None or since <= _began(about) + peers.reaches(component)
 
 
-def _told(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
+def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
     """Record the alerts of components with one cause: one for all channels that take the same of them."""
     before = set(alerts.notified_channels(scene.db, about)) if late else set()
     takers: dict[str, list[tuple[Component, Observation]]] = {}
@@ -152,13 +152,13 @@ def _told(scene: Scene, about: str, members: Sequence[tuple[Component, Observati
         yield members[0][0].id, "joined", "the same cause was told before"
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
-        add(scene.db, scene.config, alert, channels, scene.now)
+        enqueue_to(scene.db, scene.config, alert, channels, scene.now)
         yield alert.component, alert.type, f"{alert.title}: {alert.details['cause']}"
 
 
 def _listeners(config: Config, component: Component) -> list[str]:
-    takers = audience(commons(config), unobserved_severity(component), component)
-    at_once, _ = split(commons(config), takers)
+    takers = audience(common_settings(config), unobserved_severity(component), component)
+    at_once, _ = split(common_settings(config), takers)
     return at_once or takers
 
 
@@ -204,19 +204,19 @@ def _listed(config: Config, names: Sequence[str], most: int) -> str:
 
 
 def end(scene: Scene, before: Mapping[str, State]) -> Decided:
-    """Tell those who were notified that everything with a cause can be checked again; `before` is where the components
-    of this pass stood."""
+    """Notify those who were notified before that everything with a cause can be checked again; `before` is where the
+    components of this pass stood."""
     over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
     over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in scene.config.components}
     for about in sorted(one for one in over if one):
-        told, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
+        notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
         sent = alerts.deliveries(scene.db, [one.id for one in given])
         for begun in given:
             if begun.type in ENDS:
                 continue
-            channels = [one.channel for one in sent if one.alert_id == begun.id and one.channel in told]
+            channels = [one.channel for one in sent if one.alert_id == begun.id and one.channel in notified]
             alert = _end(scene, begun)
-            if add(scene.db, scene.config, alert, channels, scene.now, begun.severity):
+            if enqueue_to(scene.db, scene.config, alert, channels, scene.now, begun.severity):
                 yield alert.component, alert.type, alert.title
 
 

@@ -1,6 +1,6 @@
-"""Is everything there that heartbeat needs? The looks behind `heartbeat doctor`: nothing is kept, sent or restarted.
+"""Is everything there that heartbeat needs? The checks behind `heartbeat doctor`: nothing is kept, sent or restarted.
 
-Each function looks at one thing and gives findings. What recovery needs is looked at in `rights`.
+Each function checks one thing and gives findings. What recovery needs is checked in `permissions`.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.checking.result import Look, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.finding import Finding, Level
 from heartbeat_cli.domain.plain import counted, one_line
@@ -74,6 +74,9 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
             yield Finding("store", "ok", f"{reached}{took}, the tables are there and can be written")
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
+    except HeartbeatError as error:
+        why, _, mend = str(error).rpartition("; ")
+        yield Finding("store", "bad", f"not opened: {why}", mend)
 
 
 def _store_advice(where: str, said: str) -> str:
@@ -118,15 +121,15 @@ def state_folder(config: Config) -> Iterator[Finding]:
 
 
 def components(config: Config, now: float) -> Iterator[Finding]:
-    """The look of each component of this host, once: what was asked, and what came back."""
+    """The check of each component of this host, once: what was asked, and what came back."""
     pace = STRATEGIES[config.heartbeat.strategy]
     asked = [
-        engine.Asked(one, Look(one.id, one.timeout(pace), now))
+        engine.Asked(one, CheckContext(one.id, one.timeout(pace), now))
         for one in config.components.values()
         if watched_by(one, config.observer) and not getattr(plugins.load("monitors", one.kind), "WANTS_BEATS", False)
     ]
-    longest = max((one.look.timeout for one in asked), default=0.0)
-    readings = engine.look_at(asked, time.monotonic() + longest + 1.0)
+    longest = max((one.context.timeout for one in asked), default=0.0)
+    readings = engine.run_checks(asked, time.monotonic() + longest + 1.0)
     for one in config.components.values():
         if not watched_by(one, config.observer):
             yield Finding(f"component {one.id}", "ok", f"{one.common.observer} looks at it, not this host")
@@ -145,13 +148,13 @@ def _component(config: Config, one: Component, reading: Reading, now: float) -> 
 
 
 def asked_what(one: Component, now: float) -> str:
-    """What a look at this component asks, in a few words."""
+    """What a check of this component asks, in a few words."""
     module = plugins.load("monitors", one.kind)
     if one.broken:
         return "nothing asked"
     if hasattr(module, "request"):
         try:
-            request = module.request(one.settings, Look(one.id, 1.0, now))
+            request = module.request(one.settings, CheckContext(one.id, 1.0, now))
         except Unobservable:
             return "nothing asked"
         return f"{request.method} {request.url}" + (f" over {request.unix_socket}" if request.unix_socket else "")

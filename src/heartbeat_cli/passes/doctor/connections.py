@@ -46,8 +46,8 @@ def _strings(config: Config) -> Iterator[tuple[str, str]]:
     for one in config.components.values():
         if dsn := getattr(one.settings, "dsn", None):
             yield f"components.{one.id}.dsn", dsn
-        for number, rung in enumerate(one.plan.ladder):
-            if (own := getattr(rung.settings, "dsn", None)) and own != dsn:
+        for number, step in enumerate(one.plan.ladder):
+            if (own := getattr(step.settings, "dsn", None)) and own != dsn:
                 yield f"components.{one.id}.recovery.ladder[{number}].dsn", own
 
 

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.store.sql.sqlite_file import SIDES
 from heartbeat_cli.system import trusted
 
-_MOST = 500  # files of a folder that are looked at
+_MOST = 500  # files of a folder that are checked
 
 
 def state(config: Config) -> Iterator[Finding]:

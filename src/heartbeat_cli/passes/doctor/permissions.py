@@ -1,4 +1,4 @@
-"""May this user do what looking and recovery need? The part of `heartbeat doctor` about Docker, systemctl and every
+"""May this user do what checks and recovery need? The part of `heartbeat doctor` about Docker, systemctl and every
 step of every ladder; nothing is restarted.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.component import Rung, goes_to, healed_by, watched_by
+from heartbeat_cli.domain.component import Step, goes_to, healed_by, watched_by
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Right
@@ -20,7 +20,7 @@ _ALL = 30.0  # seconds for all of them: a Docker that hangs is asked by every st
 
 
 def docker(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The right to use Docker's socket, where Docker is looked at or restarts something."""
+    """The right to use Docker's socket, where Docker is checked or restarts something."""
     from heartbeat_cli.domain.kinds import docker_host
 
     for host in sorted({one.host for one in _uses(config, "docker")}):
@@ -40,7 +40,7 @@ def docker(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def systemd(config: Config) -> Iterator[Finding]:
-    """systemctl, where units are looked at or restarted."""
+    """systemctl, where units are checked or restarted."""
     import shutil
 
     from heartbeat_cli.system import process
@@ -67,22 +67,22 @@ def ladders(config: Config) -> Iterator[Finding]:
             text = f"{who} restarts it, not this host: its steps are to be looked at there"
             yield Finding(f"recovery {one.id}", "ok", text)
             continue
-        for number, rung in enumerate(one.plan.ladder, 1):
-            if rung.action == "systemd" and _without_systemd(rung.settings.systemctl):
+        for number, step in enumerate(one.plan.ladder, 1):
+            if step.action == "systemd" and _without_systemd(step.settings.systemctl):
                 continue  # said once, above
-            right = _ask(rung, until)
+            right = _ask(step, until)
             text = redact(one_line(right.text, 500), config.secrets)
-            yield Finding(f"recovery {one.id}", right.level, f"step {number}, {rung.action}: {text}", right.advice)
+            yield Finding(f"recovery {one.id}", right.level, f"step {number}, {step.action}: {text}", right.advice)
 
 
-def _ask(rung: Rung, until: float) -> Right:
-    ask = getattr(plugins.load("actions", rung.action), "rights", None)
+def _ask(step: Step, until: float) -> Right:
+    ask = getattr(plugins.load("actions", step.action), "rights", None)
     if ask is None:
         return Right("ok", "settings are fine; it was not tried")
     left = until - time.monotonic()
     if left <= 0:
         return Right("warn", "not looked at: the steps before it took too long", "mend those first")
-    right: Right = ask(rung.settings, timeout=min(_ASK, left))
+    right: Right = ask(step.settings, timeout=min(_ASK, left))
     return right
 
 
@@ -91,10 +91,10 @@ def _without_systemd(prefix: tuple[str, ...]) -> bool:
 
 
 def _uses(config: Config, *kinds: str) -> list[Any]:
-    """The settings of every component, and every rung of a ladder that is not off, of these kinds, where it is this
-    host that looks and restarts."""
+    """The settings of every component, and every step of a ladder that is not off, of these kinds, where it is this
+    host that checks and restarts."""
     here = config.observer
     every = [one for one in config.components.values() if not one.broken and watched_by(one, here)]
     found = [one.settings for one in every if one.kind in kinds]
     healed = [one for one in every if one.plan.mode != "off" and healed_by(one, here)]
-    return found + [rung.settings for one in healed for rung in one.plan.ladder if rung.action in kinds]
+    return found + [step.settings for one in healed for step in one.plan.ladder if step.action in kinds]

@@ -1,4 +1,4 @@
-"""Is heartbeat started by itself, and would anybody hear of it? The part of `heartbeat doctor` that looks at crontabs,
+"""Is heartbeat started by itself, and would anybody hear of it? The part of `heartbeat doctor` that checks crontabs,
 the cron daemon, systemd timers, the last pass and cron's mail.
 """
 

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
-from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -59,14 +59,14 @@ def remedy(busy: Busy) -> str:
     return f"if it hangs: kill {busy.pid}"
 
 
-def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
+def notify(db: Database, config: Config, busy: Busy, now: float) -> None:
     """Notify of it, once for each holder. No silence keeps it back, because meanwhile no other alert can be raised."""
     incident = f"{config.observer}@lock-{busy.holder}"
     cause = reason(config, busy)
     details = {"started": now - busy.held, "cause": cause, "kind": "observer", "observer": config.observer}
     alert = _alert("lock_held", "high", config, incident, now, cause)._replace(details=details)
     with db.transaction():
-        new = tell_of_observer(db, config, alert, now)
+        new = enqueue_host_alert(db, config, alert, now)
     if new:
         with suppress(OSError):
             write_own(
@@ -74,18 +74,18 @@ def tell(db: Database, config: Config, busy: Busy, now: float) -> None:
             )  # not beside the lock: an earlier version's lies elsewhere
 
 
-def over(db: Database, config: Config, folder: Path, now: float) -> None:
+def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
     """A run has the lock again: notify those who were notified that it was held."""
     path = folder / HELD
     try:
         incident = read_own(path, 1_000).decode()[:300].strip()
     except (OSError, ValueError):
         return
-    if heard := alerts.notified_channels(db, incident):
+    if notified := alerts.notified_channels(db, incident):
         alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
         details = {"kind": "observer", "observer": config.observer}
         with db.transaction():
-            add(db, config, alert._replace(details=details), heard, now, weight="high")
+            enqueue_to(db, config, alert._replace(details=details), notified, now, weight="high")
     with suppress(OSError):
         path.unlink()
 

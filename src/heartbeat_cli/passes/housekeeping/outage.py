@@ -1,11 +1,11 @@
-"""The store itself being away: told once when it lasts, and once when it is over. Used by `run` beside detection."""
+"""Notifies once that the store does not answer, when that lasts, and once when it is over. Used by `run`."""
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add, tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
@@ -15,19 +15,21 @@ from heartbeat_cli.views import wording
 _PASSES = 3  # passes without the store that are no blip any more
 
 
-def lasts(db: Database, config: Config, since: Degraded, now: float) -> None:
-    """Tell of an outage that lasts, unless a database that is watched tells of it already. `db` is the spool."""
+def notify(db: Database, config: Config, since: Degraded, now: float) -> None:
+    """Notify of an outage that lasts, unless a watched database is in fault already. `db` is the spool."""
     if spool.passes_kept(db) < _PASSES or any(one.kind == "database" for one in states.open_incidents(db).values()):
         return
     reason = f"{since.reason}; what is seen meanwhile is kept on this host"
-    tell_of_observer(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
+    enqueue_host_alert(db, config, _alert("store_unreachable", "high", config, since, now, reason), now)
 
 
-def over(db: Database, config: Config, covered: Degraded, now: float) -> None:
-    """Tell of its end those who heard of its beginning. `db` is the store."""
+def notify_end(db: Database, config: Config, covered: Degraded, now: float) -> None:
+    """Notify those who were notified of it that it is over. `db` is the store."""
     reason = f"the store answers again after {duration(now - covered.started)}; what was seen meanwhile is in it"
-    if heard := alerts.notified_channels(db, covered.id):
-        add(db, config, _alert("store_restored", "low", config, covered, now, reason), heard, now, weight="high")
+    if notified := alerts.notified_channels(db, covered.id):
+        enqueue_to(
+            db, config, _alert("store_restored", "low", config, covered, now, reason), notified, now, weight="high"
+        )
 
 
 def _alert(kind: str, severity: Severity, config: Config, about: Degraded, now: float, reason: str) -> Alert:

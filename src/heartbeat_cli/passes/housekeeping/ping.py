@@ -1,4 +1,4 @@
-"""The ping of a run to who watches the watcher: a dead-man's switch elsewhere, which tells people when none comes.
+"""The ping of a run to who watches the watcher: a dead-man's switch elsewhere, which notifies people when none comes.
 
 `run` says when it begins and how it ended, as Healthchecks and what is compatible with it take it
 (https://healthchecks.io/docs/http_api/): `URL/start`, then `URL` for success or `URL/<exit code>`; the same `?rid=` in

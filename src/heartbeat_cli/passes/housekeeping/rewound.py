@@ -3,7 +3,7 @@
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import tell_of_observer
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby.restored import StoreWentBack
 from heartbeat_cli.views import wording
@@ -11,8 +11,8 @@ from heartbeat_cli.views import wording
 _SAME = 3_600.0  # seconds within which what several hosts notice is one and the same
 
 
-def tell(db: Database, config: Config, what: StoreWentBack, now: float) -> None:
-    """Tell of it, unless another host of the store did so just now. Call it in the transaction that mends it."""
+def notify(db: Database, config: Config, what: StoreWentBack, now: float) -> None:
+    """Notify of it, unless another host of the store did so just now. Call it in the transaction that mends it."""
     sql = "SELECT 1 FROM heartbeat_alert_rows WHERE alert_type = ? AND alert_time > to_timestamp(?)"
     kind = "store_went_back"
     if db.rows(sql, (kind, now - _SAME)):
@@ -34,4 +34,4 @@ def tell(db: Database, config: Config, what: StoreWentBack, now: float) -> None:
         reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
         details={"started": what.mirror_until, "cause": reason, "kind": "observer"},
     )
-    tell_of_observer(db, config, alert, now)
+    enqueue_host_alert(db, config, alert, now)

@@ -1,4 +1,4 @@
-"""After the last room: `run` rolls up the hour that is over, and once a day forgets what has had its time.
+"""At the end of a pass: `run` rolls up the hour that is over, and once a day forgets what has had its time.
 
 Both within a second or so, and neither is worth a pass: what is left undone, or fails because the store is busy, is for
 the next one. An ordinary pass pays one statement.
@@ -67,6 +67,7 @@ def _sweep(config: Config, now: float) -> None:
 
 
 def _last(db: Database, observer: str) -> tuple[int | None, float]:
-    text = preferences.get(db, _NAME + observer)
-    rolled, prune_at = json.loads(text) if text else (None, 0.0)
-    return rolled, prune_at
+    with suppress(ValueError, TypeError):  # another host of the store may have written anything: then it is done anew
+        rolled, prune_at = json.loads(preferences.get(db, _NAME + observer) or "[null, 0]")
+        return rolled, prune_at + 0.0
+    return None, 0.0

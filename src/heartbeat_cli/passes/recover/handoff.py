@@ -1,4 +1,4 @@
-"""When recovery can do no more by itself: said once, with everything that was tried. Used by `recover`."""
+"""Handoff to a person: one alert when recovery can do no more by itself, with all attempts. Used by `recover`."""
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
@@ -7,8 +7,8 @@ from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
 from heartbeat_cli.domain.recovery.ladder import Decision, taken
 from heartbeat_cli.passes.alerting import remedies
-from heartbeat_cli.passes.alerting.enqueue import tell
-from heartbeat_cli.passes.alerting.recovery_context import Facts
+from heartbeat_cli.passes.alerting.enqueue import enqueue_alert
+from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
@@ -26,34 +26,39 @@ NAMES = {
 }
 
 
-def call(
-    db: Database, config: Config, facts: Facts, component: Component, incident: Incident, decision: Decision
+def notify(
+    db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> None:
-    """Tell a person, once a kind: the incident keeps what was told last, and the alert's id what it is about."""
+    """Notify a person, once a kind: the incident keeps the last kind, and the alert's id what it is about."""
     kind = NAMES[decision.name]
     came_to = kind.removeprefix("recovery_")
     if incident.recovery == came_to:
         return
     with db.transaction():
         if kind == "recovery_braked":
-            alerts.add(db, _braked(config, facts, decision), config.channels, facts.now)
+            alerts.add(db, _braked(config, context, decision), config.channels, context.now)
         elif states.save_recovery(db, incident.id, came_to):
-            tell(
-                db, config, _failed(db, config, facts, component, incident, decision), component, facts.quiet, facts.now
+            enqueue_alert(
+                db,
+                config,
+                _failed(db, config, context, component, incident, decision),
+                component,
+                context.in_force,
+                context.now,
             )
 
 
 def _failed(
-    db: Database, config: Config, facts: Facts, component: Component, incident: Incident, decision: Decision
+    db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> Alert:
     kind = NAMES[decision.name]
     return Alert(
-        id=_id(facts, component, incident, decision),
+        id=_id(context, component, incident, decision),
         type=kind,
         severity=component.severity,
         title=wording.title(kind, component, config.heartbeat.locale),
         component=component.id,
-        at=facts.now,
+        at=context.now,
         incident=incident.id,
         reason=decision.reason,
         details={
@@ -63,31 +68,31 @@ def _failed(
             "observer": config.observer,
             "target": target_of(component),
             **remedies.of(component),
-            "attempts": remedies.tried(db, facts.tried(component)),
+            "attempts": remedies.tried(db, context.tried(component)),
         },
     )
 
 
-def _id(facts: Facts, component: Component, incident: Incident, decision: Decision) -> str:
-    """A spent budget is one thing to tell, however many short incidents come while it lasts."""
+def _id(context: RecoveryContext, component: Component, incident: Incident, decision: Decision) -> str:
+    """A spent budget is one alert, however many short incidents come while it lasts."""
     about = incident.id
-    own = taken([one for one in facts.attempts.values() if one.component == component.id])
-    if decision.name == "budget" and (last := opener(facts.limits(component).brakes, own, facts.now)):
+    own = taken([one for one in context.attempts.values() if one.component == component.id])
+    if decision.name == "budget" and (last := opener(context.limits(component).brakes, own, context.now)):
         about = incident_id(component.id, last.started)
     return f"{about}/{NAMES[decision.name]}"
 
 
-def _braked(config: Config, facts: Facts, decision: Decision) -> Alert:
-    """The host's budget is about no single component: told once a window."""
+def _braked(config: Config, context: RecoveryContext, decision: Decision) -> Alert:
+    """The host's budget is about no single component: one alert a window."""
     window = config.recovery.budget_window
-    about = incident_id(config.observer, facts.now // window * window)
+    about = incident_id(config.observer, context.now // window * window)
     return Alert(
         id=f"{about}/recovery_braked",
         type="recovery_braked",
         severity="high",
         title=wording.observer_title("recovery_braked", config.observer, config.heartbeat.locale),
         component=config.observer,
-        at=facts.now,
+        at=context.now,
         incident=None,
         reason=decision.reason,
         details={"cause": decision.reason, "kind": "observer", "observer": config.observer},

@@ -1,4 +1,4 @@
-"""The last look before a rung: what the component says right now, what the action says against its step, and whether
+"""The last check before a step: what the component says right now, what the action says against its step, and whether
 work is in flight that a restart would lose. Used by `recover`; nothing here changes anything.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
-from heartbeat_cli.domain.component import Component, Guard, Rung
+from heartbeat_cli.domain.component import Component, Guard, Step
 from heartbeat_cli.domain.plain import duration, one_line
-from heartbeat_cli.passes.alerting.recovery_context import Due, Facts
+from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.store.sql.database import Database
@@ -31,9 +31,9 @@ _INSISTS = (
 Objection = tuple[str, str]  # a named reason, and the reason in one line
 
 
-def against(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+def blocking(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
     """Why not to act after all, by component; those that are not named may go ahead."""
-    found = _fresh_looks(db, config, due, now)
+    found = _recheck(db, config, due, now)
     left = [one for one in due if one.component.id not in found]
     found |= _objections(left, now)
     left = [one for one in left if one.component.id not in found]
@@ -44,15 +44,15 @@ def against(db: Database, config: Config, due: Sequence[Due], now: float) -> dic
     return found
 
 
-def insisting(facts: Facts, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
+def insisting(context: RecoveryContext, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
     """Of those that `found` to answer again, the ones that have done so after several failing checks. They are not
     restarted: a restart of what answers is never right by itself. But a person has to hear of it."""
     again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
     if not again:
         return {}
-    checked = {one.incident.id: facts.looked(one.component) or 0.0 for one in again if one.incident is not None}
-    open_ = {one.id for one in facts.incidents.values()}
-    times = answered.count(facts.db, facts.config.observer, checked, open_)
+    checked = {one.incident.id: context.last_checked(one.component) or 0.0 for one in again if one.incident is not None}
+    open_ = {one.id for one in context.incidents.values()}
+    times = answered.count(context.db, context.config.observer, checked, open_)
     return {
         one.component.id: ("answers", _INSISTS.format(times=times[one.incident.id], id=one.component.id))
         for one in again
@@ -60,16 +60,16 @@ def insisting(facts: Facts, due: Sequence[Due], found: Mapping[str, Objection]) 
     }
 
 
-def took_place(rung: Rung, since: float) -> bool | None:
-    """Whether a step that was cut off took place after all; None where its action cannot tell."""
-    return _asked_at_once({"": partial(_happened, rung, since)}).get("")
+def took_place(step: Step, since: float) -> bool | None:
+    """Whether a step that was cut off took place after all; None where its action does not know."""
+    return _asked_at_once({"": partial(_happened, step, since)}).get("")
 
 
-def _fresh_looks(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+def _recheck(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
     """Those that do not fail just now."""
-    asked = [check.look_for(db, config, one.component, now) for one in due]
+    asked = [check.prepare(db, config, one.component, now) for one in due]
     found = {}
-    for id_, seen in check.look(asked).items() if asked else ():
+    for id_, seen in check.run(asked).items() if asked else ():
         if seen.status in SUCCESSES:
             found[id_] = ("well", "held: it answers again")
         elif seen.status not in FAILURES:
@@ -98,12 +98,12 @@ def _objections(due: Sequence[Due], now: float) -> dict[str, Objection]:
 
 
 def _objection(one: Due, now: float) -> Objection:
-    action = plugins.load("actions", one.rung.action)
+    action = plugins.load("actions", one.step.action)
     if (hold := getattr(action, "hold", None)) and (
-        reason := hold(one.rung.settings, timeout=_ASK / 2, before=one.objection)
+        reason := hold(one.step.settings, timeout=_ASK / 2, before=one.objection)
     ):
         return "objection", f"held: {reason}"
-    begun = ask(one.rung.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
+    begun = ask(one.step.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
     left = 0.0 if begun is None else begun + one.grace - now
     if begun is None or not 0 < left <= one.grace:
         return "", ""
@@ -116,9 +116,9 @@ def _at_work(components: Sequence[Component]) -> dict[str, str]:
     return {id_: one_line(text) for id_, text in said.items() if text}
 
 
-def _happened(rung: Rung, since: float) -> bool | None:
-    ask = getattr(plugins.load("actions", rung.action), "happened", None)
-    return ask(rung.settings, since, timeout=_ASK) if ask else None
+def _happened(step: Step, since: float) -> bool | None:
+    ask = getattr(plugins.load("actions", step.action), "happened", None)
+    return ask(step.settings, since, timeout=_ASK) if ask else None
 
 
 def _busy(guard: Guard | None) -> str | None:
@@ -140,5 +140,5 @@ def _asked_at_once(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]
 
 
 def _answer(answers: dict[str, Any], id_: str, ask: Callable[[], Any]) -> None:
-    with suppress(Exception):  # a fault of our own in a mere question: the look at the component has been taken
+    with suppress(Exception):  # a fault of our own in a mere question: the check of the component has been made
         answers[id_] = ask()

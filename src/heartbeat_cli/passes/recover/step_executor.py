@@ -1,8 +1,8 @@
-"""Rungs being taken and proven, several components at once: no slow one keeps a quick one waiting.
+"""Executes and verifies recovery steps of several components at once: no slow one keeps a quick one waiting.
 
-Actions and looks run on daemon threads that nobody waits for beyond their time; the store is used on the calling thread
-only. A rung counts as proven when the component's own check has passed as often in a row as ends a fault: one good look
-just after a start says little about a thing that dies a second later.
+Actions and checks run on daemon threads that nobody waits for beyond their time. The store is used on the calling
+thread only. A step is verified when the component's own check has passed as often in a row as ends a fault: one good
+check just after a start says little about a process that dies a second later.
 """
 
 import queue
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import SUCCESSES, Reading
-from heartbeat_cli.domain.component import Component, Rung
+from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.passes.alerting.recovery_context import Due
@@ -23,8 +23,8 @@ from heartbeat_cli.passes.check import check, engine
 from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.store.sql.database import Database
 
-_POLL = 0.05  # seconds between two looks at who has finished
-_SPACING = 1.0  # seconds between two looks that prove a rung
+_POLL = 0.05  # seconds between two polls for what has finished
+_SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
 STOOD_STILL = "this process stood still before the step began, and left it"
@@ -37,67 +37,67 @@ class Ended(NamedTuple):
     outcome: Outcome
 
 
-class Proven(NamedTuple):
+class Verified(NamedTuple):
     """A component passed its check often enough again (`at`, epoch seconds), or did not within the wait (None)."""
 
     component: str
     at: float | None
 
 
-class _Looked(NamedTuple):
+class _Checked(NamedTuple):
     component: str
     reading: Reading
 
 
-class Climb:
-    """Rungs on their way: `start` one, at any time; iterating tells of those that have ended and, where they took
-    place, how their proofs went, together what came together, until nothing is left on its way."""
+class StepExecutor:
+    """Steps in progress. `start` begins one, at any time; iterating yields the steps that have ended and, for those
+    that took place, their verifications, as lists of what came at the same time, until nothing is left in progress."""
 
     def __init__(self, db: Database, config: Config, clock: Callable[[], float]) -> None:
         self._db, self._config, self._clock = db, config, clock
         self._timeout = config.recovery.timeout
-        self._heard: queue.SimpleQueue[Ended | _Looked] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Ended | _Checked] = queue.SimpleQueue()
         self._taking: dict[str, tuple[Component, float]] = {}
-        self._proofs: dict[str, _Proof] = {}
+        self._verifications: dict[str, _Verification] = {}
 
     @property
     def taking(self) -> int:
-        """How many rungs are being taken just now, proofs aside."""
+        """How many steps are being executed, verifications not counted."""
         return len(self._taking)
 
     def start(self, due: Due) -> None:
-        """Take a rung."""
+        """Begin to execute a step."""
         latest = time.monotonic() + _DRAIN + _SLACK
         self._taking[due.component.id] = due.component, latest + self._timeout
-        _in_background(partial(_take_and_tell, due, self._timeout, latest, self._heard))
+        _in_background(partial(_take_and_report, due, self._timeout, latest, self._reports))
 
-    def __iter__(self) -> Iterator[list[Ended | Proven]]:
-        while self._taking or self._proofs:
-            events: list[Ended | Proven] = [*self._ended(), *self._proven()]
+    def __iter__(self) -> Iterator[list[Ended | Verified]]:
+        while self._taking or self._verifications:
+            events: list[Ended | Verified] = [*self._ended(), *self._verified()]
             if events:
                 yield events
-            if self._taking or self._proofs:
+            if self._taking or self._verifications:
                 time.sleep(_POLL)
 
-    def _proven(self) -> list[Proven]:
+    def _verified(self) -> list[Verified]:
         """The verifications that have ended; the others check again when it is time."""
-        over = [proof for proof in self._proofs.values() if proof.over]
-        for proof in over:
-            del self._proofs[proof.id]
-        for proof in self._proofs.values():
-            if proof.due:
-                _in_background(partial(_look_and_tell, proof.begin(), self._heard))
-        return [Proven(proof.id, proof.at) for proof in over]
+        over = [verification for verification in self._verifications.values() if verification.over]
+        for verification in over:
+            del self._verifications[verification.id]
+        for verification in self._verifications.values():
+            if verification.due:
+                _in_background(partial(_check_and_report, verification.begin(), self._reports))
+        return [Verified(verification.id, verification.at) for verification in over]
 
     def _ended(self) -> list[Ended]:
-        """The rungs that have ended since, and those whose time is over; what looks have found goes to its proof."""
+        """The steps that have ended since, and those whose time is over; passes on what checks have found."""
         found: dict[str, Ended] = {}
-        while not self._heard.empty():
-            heard = self._heard.get()
-            if isinstance(heard, Ended):
-                found[heard.component] = heard
-            elif heard.component in self._proofs:
-                self._proofs[heard.component].saw(heard.reading)
+        while not self._reports.empty():
+            report = self._reports.get()
+            if isinstance(report, Ended):
+                found[report.component] = report
+            elif report.component in self._verifications:
+                self._verifications[report.component].saw(report.reading)
         late = Outcome("working", "the step did not come back in its time")
         for id_, (_, until) in self._taking.items():
             if id_ not in found and time.monotonic() >= until:
@@ -106,39 +106,39 @@ class Climb:
         for one in ended:
             component, _ = self._taking.pop(one.component)
             if one.outcome.result in ("done", "working"):
-                self._proofs[component.id] = _Proof(self._db, self._config, component, self._clock)
+                self._verifications[component.id] = _Verification(self._db, self._config, component, self._clock)
         return ended
 
 
-def _take_and_tell(due: Due, timeout: float, latest: float, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
-    heard.put(Ended(due.component.id, _take(due, timeout, latest)))
+def _take_and_report(due: Due, timeout: float, latest: float, report: "queue.SimpleQueue[Ended | _Checked]") -> None:
+    report.put(Ended(due.component.id, _take(due, timeout, latest)))
 
 
-def _look_and_tell(asked: engine.Asked, heard: "queue.SimpleQueue[Ended | _Looked]") -> None:
-    heard.put(_Looked(asked.component.id, check.look([asked])[asked.component.id]))
+def _check_and_report(asked: engine.Asked, report: "queue.SimpleQueue[Ended | _Checked]") -> None:
+    report.put(_Checked(asked.component.id, check.run([asked])[asked.component.id]))
 
 
 def _take(due: Due, timeout: float, latest: float) -> Outcome:
-    """Drain, then the rung, unless it is later than `latest` (time.monotonic()) by then: somebody else may have taken
+    """Drain, then the step, unless it is later than `latest` (time.monotonic()) by then: somebody else may have taken
     a step meanwhile."""
     guard = due.component.plan.guard
     drained = in_flight.drain(guard, timeout=_DRAIN) if guard is not None and guard.drain is not None else None
-    outcome = run_rung(due.rung, timeout) if time.monotonic() < latest else Outcome("lost", STOOD_STILL)
+    outcome = run_step(due.step, timeout) if time.monotonic() < latest else Outcome("lost", STOOD_STILL)
     if drained is None:
         return outcome
     return outcome._replace(output=f"drain: {drained.result}: {drained.detail}\n{outcome.output}".strip())
 
 
-def run_rung(rung: Rung, timeout: float) -> Outcome:
-    """Run one rung; a fault of our own is a failed attempt, not the end of the pass."""
+def run_step(step: Step, timeout: float) -> Outcome:
+    """Run one step; a fault of our own is a failed attempt, not the end of the pass."""
     try:
-        outcome: Outcome = plugins.load("actions", rung.action).run(rung.settings, timeout=timeout)
+        outcome: Outcome = plugins.load("actions", step.action).run(step.settings, timeout=timeout)
     except Exception as error:
         return Outcome("failed", one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"))
     return outcome
 
 
-class _Proof:
+class _Verification:
     """The same check again and again, until it has passed often enough in a row or the wait is over."""
 
     def __init__(self, db: Database, config: Config, component: Component, clock: Callable[[], float]) -> None:
@@ -149,8 +149,8 @@ class _Proof:
         wait = config.recovery.verify_wait
         self._until = time.monotonic() + wait
         self._spacing = min(_SPACING, wait / (2 * self._wanted))
-        self._asked = check.look_for(db, config, component, clock())
-        self._next: float | None = time.monotonic()  # None while a look is on its way
+        self._asked = check.prepare(db, config, component, clock())
+        self._next: float | None = time.monotonic()  # None while a check is running
 
     @property
     def due(self) -> bool:
@@ -161,19 +161,19 @@ class _Proof:
         return self.at is not None or time.monotonic() >= self._until
 
     def begin(self) -> engine.Asked:
-        """The next look, which ends when the wait does."""
+        """The next check; it ends when the wait does."""
         self._next = None
-        look = self._asked.look
+        context = self._asked.context
         left = max(_POLL, self._until - time.monotonic())
-        return self._asked._replace(look=look._replace(timeout=min(look.timeout, left)))
+        return self._asked._replace(context=context._replace(timeout=min(context.timeout, left)))
 
     def saw(self, reading: Reading) -> None:
-        """What that look has found."""
+        """Take the result of that check."""
         self._good = self._good + 1 if reading.status in SUCCESSES else 0
         if self._good >= self._wanted:
             self.at = self._clock()
         self._next = time.monotonic() + self._spacing
-        self._asked = check.look_again(self._db, self._asked, reading, self._clock())
+        self._asked = check.prepare_again(self._db, self._asked, reading, self._clock())
 
 
 def _in_background(work: Callable[[], None]) -> None:

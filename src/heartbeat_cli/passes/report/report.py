@@ -1,4 +1,4 @@
-"""The last room: a span of days as figures, incidents, attempts, alerts and trends.
+"""Reads a span of days as figures, incidents, attempts, alerts and trends.
 
 All of it from rollups and small tables: the log is only asked for hours that are not rolled up, and parts of hours.
 """
@@ -231,7 +231,7 @@ def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
         watch = watches.get(host, Watch(last, last))
         own = [one for one in missed if one.observer == host]
         if host not in watches and not own:
-            continue  # a look or two at named components, by hand
+            continue  # a check or two of named components, by hand
         before = [Gap(host, -math.inf, first, "")] if first > begun else []
         after = unfinished(watch, host, now, watch.every)
         of.append([*before, *own, *([after] if after else [])])

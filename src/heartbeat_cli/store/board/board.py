@@ -34,7 +34,7 @@ from heartbeat_cli.store.quorum import healers, observers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.dialects import render
 from heartbeat_cli.store.standby import spool
-from heartbeat_cli.store.state import silences, states
+from heartbeat_cli.store.state import recoveries, silences, states
 
 _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
@@ -155,7 +155,7 @@ def silences_by_component(db: Database, config: Config, now: float) -> dict[str,
 
 def attempts_of_open_incidents(db: Database) -> dict[str, list[Attempt]]:
     """The recovery attempts for the open incidents, oldest first, by incident."""
-    columns = ", ".join(f"r.{name}" for name in Attempt._fields)
+    columns = ", ".join(f"r.{name}" for name in recoveries.COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
         " AND r.incident = i.id WHERE i.ended IS NULL ORDER BY r.started, r.id"

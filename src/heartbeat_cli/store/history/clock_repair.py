@@ -16,6 +16,7 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.dialects import render
 from heartbeat_cli.store.sql.identity import LOCAL
 from heartbeat_cli.store.sql.partitions import ensure_day
+from heartbeat_cli.store.sql.text import number, understood
 
 _DAY = 86_400
 _MAX_DAYS = 400  # for which partitions are made at most
@@ -83,9 +84,9 @@ _WRONG = f"{_OWN} AND key > :trusted AND {_within('started')}"  # rows of heartb
 def _last_trusted_pass(db: Database, observer: str, spans: Sequence[Stay], now: float) -> int:
     """The key of this observer's newest pass before `now` that lies in none of the spans; 0 where there is none."""
     outside, values = "", {"observer": observer, "now": now}
-    for number, (first, last, _) in enumerate(spans):
-        outside += f" AND NOT ({_within('started', f'first_{number}', f'last_{number}')})"
-        values |= {f"first_{number}": first, f"last_{number}": last}
+    for place, (first, last, _) in enumerate(spans):
+        outside += f" AND NOT ({_within('started', f'first_{place}', f'last_{place}')})"
+        values |= {f"first_{place}": first, f"last_{place}": last}
     sql = f"SELECT max(key) FROM heartbeat_pass_rows WHERE started < to_timestamp(:now) AND {_OWN}{outside}"
     ((key,),) = db.rows(sql, values)
     return key or 0
@@ -142,14 +143,18 @@ _INSERT_STALE = (
 
 
 def _save_moved(db: Database, observer: str, spans: list[Span]) -> None:
-    before = json.loads(preferences.get(db, _MOVED_SETTING + observer) or "[]")
+    before = understood(preferences.get(db, _MOVED_SETTING + observer), _pairs) or []
     preferences.put(db, _MOVED_SETTING + observer, json.dumps([*before, *spans][-_MAX_MOVED:]))
 
 
 def was_moved(db: Database, observer: str, started: float) -> bool:
     """Whether a pass of this observer that started then was moved to another time."""
-    spans = json.loads(preferences.get(db, _MOVED_SETTING + observer) or "[]")
+    spans = understood(preferences.get(db, _MOVED_SETTING + observer), _pairs) or []
     return any(first <= started <= last for first, last in spans)
+
+
+def _pairs(stored: list[Any]) -> list[tuple[float, float]]:
+    return [(number(first), number(last)) for first, last in stored]
 
 
 def discard_future(db: Database, now: float) -> None:

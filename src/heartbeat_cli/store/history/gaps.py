@@ -9,6 +9,7 @@ from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.identity import WATCHED
+from heartbeat_cli.store.sql.text import number, understood
 
 _NO_END = 253_402_300_799.0  # the last second that both stores can write as a date
 _CLOCK = "clock/"  # and the observer: what is known of its clock while that is suspect, else nothing
@@ -103,20 +104,26 @@ def _parse_watches(rows: list[tuple[Any, ...]]) -> dict[str, Watch]:
 
 
 def parse_watch(text: str | None) -> Watch | None:
-    """A watch from its stored form; None where there is none."""
-    if text is None:
-        return None
-    started, ended, ahead, gap, *rest = json.loads(text)  # the rest came later, and more may come
-    return Watch(started, ended, ahead, (gap[0], gap[1]) if gap else None, *rest[:3])
+    """A watch from its stored form; None where there is none, or none that can be understood."""
+    return understood(text, _as_watch)
+
+
+def _as_watch(stored: list[Any]) -> Watch | None:
+    started, ended, ahead, gap, *rest = stored  # the rest came later, and more may come
+    between = (number(gap[0]), number(gap[1])) if gap else None
+    return Watch(number(started), number(ended), number(ahead), between, *map(number, rest[:3]))
 
 
 def _parse_suspect(text: str | None) -> Suspect | None:
-    if not text:
-        return None
-    reason, began, since, trail, gaps, spans, frame, told, *_ = json.loads(text)
-    came = parse_watch(json.dumps(trail)) if trail else None
-    pairs = tuple((first, last) for first, last in gaps)
-    return Suspect(reason, began, since, came, pairs, tuple((a, b, by) for a, b, by in spans), frame, told)
+    return understood(text, _as_suspect)
+
+
+def _as_suspect(stored: list[Any]) -> Suspect | None:
+    reason, began, since, trail, gaps, spans, frame, notified, *_ = stored
+    came = _as_watch(trail) if trail else None
+    pairs = tuple((number(first), number(last)) for first, last in gaps)
+    stays = tuple((number(first), number(last), number(by)) for first, last, by in spans)
+    return Suspect(str(reason), number(began), number(since), came, pairs, stays, number(frame), bool(notified))
 
 
 def first_and_last_pass(db: Database, until: float | None = None) -> tuple[float, float] | None:

@@ -3,7 +3,6 @@
 Detection marks a pass as consumed in the transaction that changes the counters.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
-from heartbeat_cli.store.sql.text import as_json, storable
+from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
 SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares with other hosts (quorum/peers.py)
@@ -37,8 +36,7 @@ class LastCheck(NamedTuple):
     @property
     def evidence(self) -> Mapping[str, str]:
         """Decoded when it is asked for: of a thousand checks few have an alert."""
-        found: Mapping[str, str] = json.loads(self.evidence_json)
-        return found
+        return understood(self.evidence_json, dict) or {}
 
 
 class CheckMemory(NamedTuple):
@@ -240,7 +238,8 @@ def last_checks(db: Database, observer: str | None = None) -> dict[str, LastChec
 def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
     """What this observer's last check of each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
-    return {component: CheckMemory(at, {} if memory == "{}" else json.loads(memory)) for component, at, memory in rows}
+    read = {text: understood(text, dict) or {} for _, _, text in rows if text != "{}"}
+    return {component: CheckMemory(at, read.get(memory, {})) for component, at, memory in rows}
 
 
 def undetected(db: Database, observer: str) -> list[UndetectedPass]:

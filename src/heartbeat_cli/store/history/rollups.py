@@ -21,6 +21,7 @@ from heartbeat_cli.store.history import spans
 from heartbeat_cli.store.sql import locks, preferences
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.dialects import render
+from heartbeat_cli.store.sql.text import number, understood
 
 _FIRST_KEPT_HOUR = "forgotten/hours"  # the setting with the first hour whose checks are still in the log
 _COUNTS = ", ".join(STATUSES)
@@ -131,7 +132,7 @@ def _median_us(one: Tally) -> int | None:
 
 def first_kept_hour(db: Database) -> int:
     """The first hour whose checks are still in the log."""
-    return int(preferences.get(db, _FIRST_KEPT_HOUR) or 0)
+    return int(understood(preferences.get(db, _FIRST_KEPT_HOUR), number) or 0)
 
 
 def forget_before(db: Database, hour: int) -> None:

@@ -1,11 +1,10 @@
 """Alerts and their notifications: saved with what caused them, and read back with how their delivery went."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
 from heartbeat_cli.store.sql.database import Database, Row
-from heartbeat_cli.store.sql.text import as_json, storable
+from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 COLUMNS = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
 _NOT_LATER: Mapping[str, float] = {}
@@ -142,7 +141,7 @@ def channels_notified_of_end(db: Database, alert_id: str) -> set[str]:
 
 
 def as_alert(row: Row) -> Alert:
-    return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]))
+    return Alert(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], understood(row[8], dict) or {})
 
 
 def is_waiting(db: Database) -> bool:

@@ -4,13 +4,14 @@ that was removed from the configuration."""
 import json
 import os
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts, outbox
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database, placeholders
+from heartbeat_cli.store.sql.text import number, understood
 from heartbeat_cli.store.standby import spool
 
 REMOVED = "the channel is no longer in the configuration"
@@ -53,12 +54,18 @@ def read(db: Database, now: float) -> ChannelState:
     """The pauses, and the channels of each configuration."""
     sql = "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name LIKE ?"
     rows: dict[str, str] = dict(db.rows(sql, (_PAUSE + "%", _OF_HOST + "%")))
-    pauses = {name.removeprefix(_PAUSE): float(text) for name, text in rows.items() if name.startswith(_PAUSE)}
-    known = [json.loads(text) for name, text in rows.items() if name.startswith(_OF_HOST)]
+    paused = {name.removeprefix(_PAUSE): text for name, text in rows.items() if name.startswith(_PAUSE)}
+    pauses = {channel: understood(text, number) or 0.0 for channel, text in paused.items()}
+    configured = [understood(text, _as_configured) for name, text in rows.items() if name.startswith(_OF_HOST)]
     return ChannelState(
         {channel: until for channel, until in pauses.items() if now < until <= now + _LONGEST},
-        [ConfiguredChannels(host, source, frozenset(names)) for host, source, names in known],
+        [one for one in configured if one is not None],
     )
+
+
+def _as_configured(stored: list[Any]) -> ConfiguredChannels | None:
+    host, source, names = stored
+    return ConfiguredChannels(str(host), str(source), frozenset(map(str, names)))
 
 
 def pause(db: Database, channel: str, until: float) -> None:

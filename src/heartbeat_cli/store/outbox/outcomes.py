@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from heartbeat_cli.domain.alerting.delivery import Fate
+from heartbeat_cli.domain.alerting.delivery import Decision
 from heartbeat_cli.store.outbox import alerts, channels
 from heartbeat_cli.store.outbox.outbox import Batch
 from heartbeat_cli.store.sql.database import Database, placeholders
@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
 
     at: float
     observer: str
-    fate: Fate
+    decision: Decision
     error: str | None
     note: str | None
     took: float
@@ -34,10 +34,10 @@ def save(db: Database, batch: Batch, outcome: Outcome) -> None:
         _save_sends(db, batch, outcome)
         if outcome.pause is not None:
             channels.pause(db, batch.channel, outcome.pause)
-        if outcome.fate.state == "handed_over":
+        if outcome.decision.state == "handed_over":
             _hand_over(db, batch, outcome)
         else:
-            _mark(db, [one.id for one in batch.notifications], batch, outcome, outcome.fate.state)
+            _mark(db, [one.id for one in batch.notifications], batch, outcome, outcome.decision.state)
 
 
 def save_all(db: Database, ended: Sequence[tuple[Batch, Outcome]]) -> None:
@@ -48,7 +48,7 @@ def save_all(db: Database, ended: Sequence[tuple[Batch, Outcome]]) -> None:
 
 
 def _save_sends(db: Database, batch: Batch, outcome: Outcome) -> None:
-    state = "retry" if outcome.fate.state == "waiting" else outcome.fate.state
+    state = "retry" if outcome.decision.state == "waiting" else outcome.decision.state
     where, many = (outcome.at, outcome.observer, batch.channel), len(batch.notifications)
     how = state, _storable_or_none(outcome.error), _storable_or_none(outcome.note), round(outcome.took * 1_000_000)
     db.insert(
@@ -72,13 +72,13 @@ def _mark(db: Database, ids: Sequence[str], batch: Batch, outcome: Outcome, stat
             (state, outcome.at if state == "sent" else None, batch.id, _storable_or_none(outcome.note), *ids),
         )
         return
-    fate = outcome.fate
-    stays_in = batch.id if fate.together or batch.maybe_sent else None
+    decision = outcome.decision
+    stays_in = batch.id if decision.same_batch or batch.maybe_sent else None
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
         " attempts = attempts + 1, batch = ?, lease_until = NULL, last_error = ?,"
         f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({these}) AND state = 'waiting'",
-        (state, fate.next_try, stays_in, storable(outcome.error or ""), outcome.at, *ids),
+        (state, decision.next_try, stays_in, storable(outcome.error or ""), outcome.at, *ids),
     )
 
 
@@ -106,7 +106,7 @@ def _hand_over(db: Database, batch: Batch, outcome: Outcome) -> None:
     if taken:
         _mark(db, taken, batch, outcome, "handed_over")
     if left:
-        _mark(db, left, batch, outcome, "failed" if outcome.fate.next_try is None else "waiting")
+        _mark(db, left, batch, outcome, "failed" if outcome.decision.next_try is None else "waiting")
 
 
 def _hand_to_fallback(db: Database, alert_id: str, outcome: Outcome, remark: str) -> bool:

@@ -6,11 +6,12 @@ checking.
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 
 _SETTING = "sights/"  # and the observer: the setting with when it last looked at the others, and what it saw
 
@@ -26,8 +27,15 @@ class LastSeen(NamedTuple):
 
 def read(db: Database, observer: str) -> tuple[float, dict[str, LastSeen]]:
     """When this host last looked at the others (epoch seconds; 0: never), and what it saw of each."""
-    at, found = json.loads(preferences.get(db, _SETTING + observer) or "[0, {}]")
-    return at, {host: LastSeen(*one) for host, one in found.items()}
+    return understood(preferences.get(db, _SETTING + observer), _parse) or (0.0, {})
+
+
+def _parse(stored: list[Any]) -> tuple[float, dict[str, LastSeen]]:
+    at, found = stored
+    return number(at), {
+        host: LastSeen(number(started), number(since), None if incident is None else str(incident))
+        for host, (started, since, incident) in found.items()
+    }
 
 
 def save(db: Database, observer: str, at: float, found: Mapping[str, LastSeen]) -> None:

@@ -12,6 +12,7 @@ from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
 from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database, placeholders
+from heartbeat_cli.store.sql.text import number, understood
 
 _UNCONFIRMED_SETTING = "doubts"  # the setting with the unconfirmed faults of all hosts
 
@@ -111,12 +112,10 @@ def read(db: Database, observer: str) -> PeerState:
     names = (SHARED_SETTING + observer, _UNCONFIRMED_SETTING)
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names)
     found: dict[str, str] = dict(rows)
-    hosts, own, checked_apart = json.loads(found.get(SHARED_SETTING + observer) or "[{}, {}, 0]")
-    unconfirmed = {
-        id_: _parse_unconfirmed(one) for id_, one in json.loads(found.get(_UNCONFIRMED_SETTING) or "{}").items()
-    }
+    hosts, own, checked_apart = understood(found.get(SHARED_SETTING + observer), _parse_shared) or _NOTHING
+    unconfirmed = understood(found.get(_UNCONFIRMED_SETTING), _parse_unconfirmed) or {}
     for id_, one in own.items():
-        unconfirmed[id_] = _merge(unconfirmed.get(id_), _parse_unconfirmed(one))
+        unconfirmed[id_] = _merge(unconfirmed.get(id_), one)
     return PeerState(hosts, unconfirmed, checked_apart)
 
 
@@ -128,14 +127,29 @@ def all_unconfirmed(db: Database) -> dict[str, UnconfirmedFault]:
     )
     found: dict[str, UnconfirmedFault] = {}
     for name, text in rows:
-        for id_, one in (json.loads(text) if name == _UNCONFIRMED_SETTING else json.loads(text)[1]).items():
-            found[id_] = _merge(found.get(id_), _parse_unconfirmed(one))
+        if name == _UNCONFIRMED_SETTING:
+            unconfirmed = understood(text, _parse_unconfirmed) or {}
+        else:
+            unconfirmed = (understood(text, _parse_shared) or _NOTHING)[1]
+        for id_, one in unconfirmed.items():
+            found[id_] = _merge(found.get(id_), one)
     return found
 
 
-def _parse_unconfirmed(stored: list[Any]) -> UnconfirmedFault:
-    since, rounds, notified = stored
-    return UnconfirmedFault(since, rounds, tuple(notified))
+_NOTHING: tuple[dict[str, list[str]], dict[str, UnconfirmedFault], float] = ({}, {}, 0.0)
+
+
+def _parse_shared(stored: list[Any]) -> tuple[dict[str, list[str]], dict[str, UnconfirmedFault], float]:
+    shared, own, checked_apart = stored
+    hosts = {id_: list(map(str, names)) for id_, names in shared.items()}
+    return hosts, _parse_unconfirmed(own), number(checked_apart)
+
+
+def _parse_unconfirmed(stored: dict[str, list[Any]]) -> dict[str, UnconfirmedFault]:
+    return {
+        id_: UnconfirmedFault(number(since), int(rounds), tuple(map(number, notified)))
+        for id_, (since, rounds, notified) in stored.items()
+    }
 
 
 def _merge(one: UnconfirmedFault | None, other: UnconfirmedFault) -> UnconfirmedFault:

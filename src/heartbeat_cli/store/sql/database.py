@@ -122,13 +122,15 @@ class Database:
             self._open = False
 
     @contextmanager
-    def with_timeout(self, seconds: float) -> Iterator[None]:
-        """Let each statement inside take that many seconds. Use it around a transaction."""
-        time_left, self.time_left = self.time_left, None
+    def with_timeout(self, seconds: float, max_answer: int | None = None) -> Iterator[None]:
+        """Let each statement inside take that many seconds, and its answer that many bytes. Use it around a
+        transaction."""
+        usual = self.time_left, self.max_answer
+        self.time_left, self.max_answer = None, max_answer or self.max_answer
         try:
             yield
         finally:
-            self.time_left = time_left
+            self.time_left, self.max_answer = usual
 
     def expect_components(self, count: int) -> None:
         """Allow answers with some rows for each of this many components."""
@@ -227,12 +229,12 @@ class Postgres(Database):
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 
     @contextmanager
-    def with_timeout(self, seconds: float) -> Iterator[None]:
+    def with_timeout(self, seconds: float, max_answer: int | None = None) -> Iterator[None]:
         """The wait for locks stays limited as before."""
         usual = self._timeout, self.begin
         self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
-            with super().with_timeout(seconds):
+            with super().with_timeout(seconds, max_answer):
                 yield
         finally:
             self._timeout, self.begin = usual

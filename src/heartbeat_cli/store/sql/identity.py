@@ -11,6 +11,8 @@ _NAME = f"{LOCAL}id"
 _LATE = f"{LOCAL}late"  # that it was given its identity when it held passes already
 _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here before
 
+_MAX_LENGTH = 64  # characters of an identity
+
 _VERSION = (
     "SELECT version, (SELECT value FROM heartbeat_settings WHERE name = ?),"
     " (SELECT value FROM heartbeat_settings WHERE name = ?)"
@@ -25,7 +27,10 @@ def version(db: Database, observer: str) -> int:
     rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
-    found, db.identity, db.watch_json = rows[0][0], rows[0][1] or "", rows[0][2]
+    found, given, watch = rows[0]
+    # Files bear the identity in their names: what no heartbeat has given the store is none.
+    sound = given and len(given) <= _MAX_LENGTH and given.isascii() and given.isalnum()
+    db.identity, db.watch_json = given if sound else "", watch
     return int(found)
 
 

@@ -11,6 +11,7 @@ from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
 
 _MIGRATION_TIMEOUT = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
+_MAX_ANSWER = 65_536  # bytes that a server may answer to one: none of them asks for rows
 
 _TABLES = (
     "CREATE TABLE heartbeat_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -231,7 +232,7 @@ def open_store(url: str, timeout: float, time_left: float | None = None, observe
 def _apply(db: Database) -> None:
     from heartbeat_cli.store.sql.dialects import render  # used only when tables are made
 
-    with db.with_timeout(_MIGRATION_TIMEOUT), db.transaction():
+    with db.with_timeout(_MIGRATION_TIMEOUT, _MAX_ANSWER), db.transaction():
         if db.dialect == "postgres":
             db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")

@@ -6,8 +6,10 @@ in file names of another encoding. Text that fits is returned as it is.
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any, overload
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
 
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
 
@@ -35,6 +37,25 @@ def as_json(value: Any) -> str:
         return json.dumps(_plain(value))
     # An emoji comes here too, which costs it a second walk, and nothing else.
     return text if "\\u0000" not in text and "\\ud" not in text else json.dumps(_plain(value))
+
+
+def understood(text: str | None, read: Callable[[Any], T]) -> T | None:
+    """What `read` makes of the JSON that `text` holds, None where there is none, or none that it understands. Whoever
+    may write into a store that several share may write anything: that must stop no pass of theirs."""
+    if not text:
+        return None
+    try:
+        return read(json.loads(text))
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        return None
+
+
+def number(value: Any) -> float:
+    """Raises ValueError or TypeError for what is no ordinary number."""
+    found = float(value)
+    if not math.isfinite(found):
+        raise ValueError(value)
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import schema
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
-from heartbeat_cli.system import lock
+from heartbeat_cli.system import lock, trusted
 
 if TYPE_CHECKING:
     from heartbeat_cli.store.standby.restored import OnWentBack
@@ -60,6 +60,8 @@ class Keeper:
         self.degraded: Degraded | None = None
         self.remarks: list[str] = []
         strangers = self._take_over()
+        with suppress(OSError):  # now, while the disk is not full: it holds the name of the spool in memory
+            trusted.make_folder(self._folder)
         self._head = mirror.head(self._mirror)
         try:
             self.db = self._open_store()

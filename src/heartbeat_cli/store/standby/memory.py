@@ -1,36 +1,45 @@
-"""The folder in memory where a spool lives when the disk itself fails.
+"""The folder in memory that a spool lives in when the disk itself is the trouble.
 
-Everybody may write to `/dev/shm`, so any user can take the name of our folder there; once it is ours, nobody else can
-remove or rename it. Only a folder that is this user's alone is used. Where another user has taken the name, ours gets a
-random suffix, which cannot be taken in advance.
+Everybody may write to `/dev/shm`, and take a name there that can be guessed. The end of our folder's name is random and
+kept in the state folder, which others cannot read, as the target of a symbolic link: making one is atomic, and takes no
+room on a full disk. Only a folder that is this user's alone is used.
 """
 
 import os
+import re
 import stat
 from binascii import crc32
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
+from heartbeat_cli.system import trusted
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
-_MAX_NAMES = 20_000  # names that are looked through: somebody may have filled it with millions
+_KEPT = "memory"  # the link in the state folder
 
 
 def folder(of: Path) -> Path:
-    """The folder for the files of `of`: the one that is there, else one that can be made. Two configurations of one
-    user share the memory, but no spool."""
+    """The folder for the files of `of`, which need not exist. Two configurations of one user share the memory, but no
+    spool. An earlier version's folder, whose name has no random end, is used while it is there."""
     usual = MEMORY / f"heartbeat-{os.getuid()}-{crc32(os.fsencode(os.path.realpath(of))):08x}"
-    if is_ours(usual):
-        return usual
-    with suppress(OSError), os.scandir(MEMORY) as entries:
-        for one in islice(entries, _MAX_NAMES):
-            if one.name.startswith(f"{usual.name}-") and is_ours(Path(one.path)):
-                return Path(one.path)
-    return usual.with_name(f"{usual.name}-{os.urandom(8).hex()}") if os.path.lexists(usual) else usual
+    end = _end(of / _KEPT)
+    return usual if end is None or is_ours(usual) else usual.with_name(f"{usual.name}-{end}")
+
+
+def _end(kept: Path) -> str | None:
+    """The random end, made the first time; None while there is no state folder of ours to keep it in."""
+    if not os.path.lexists(kept):
+        with suppress(OSError):
+            os.symlink(os.urandom(8).hex(), kept)
+    with suppress(OSError):
+        end = os.readlink(kept)
+        if trusted.is_ours(os.lstat(kept)) and re.fullmatch("[0-9a-f]{16}", end):
+            return end
+    return None
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder belongs to this user and nobody else may write to it: a spool has what components said."""
+    """A spool holds what components said: its folder must be this user's alone (nobody else may plant a file there)."""
     try:
         found = os.lstat(folder)
     except OSError:

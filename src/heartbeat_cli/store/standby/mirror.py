@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql import tables
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
@@ -51,8 +52,8 @@ class Head(NamedTuple):
         """Whether this is the mirror of that store, for this observer, and the store has at least as many records."""
         if (self.store, self.observer) != (db.identity, observer):
             return False
-        known, found = (json.loads(text)[0] if text else 0.0 for text in (self.watched, db.watch_json))
-        return bool(known <= found)
+        known, found = gaps.parse_watch(self.watched), gaps.parse_watch(db.watch_json)
+        return known is None or (found is not None and known.started <= found.started)
 
 
 def snapshot(db: Database, observer: str, now: float) -> Snapshot:
@@ -137,7 +138,7 @@ def head_of(db: Database, observer: str, copy: Snapshot, mark: str = "") -> Head
 
 def save_progress(path: Path, watched: str | None) -> None:
     """Note in a file beside the mirror how far the passes have come since it was copied. Raises OSError."""
-    if watched is not None:
+    if (known := gaps.parse_watch(watched)) is not None:
         beside = path.with_name(_PROGRESS_FILE)
         try:
             handle = open_own(beside, os.O_WRONLY | os.O_CREAT)
@@ -145,20 +146,20 @@ def save_progress(path: Path, watched: str | None) -> None:
             os.unlink(beside)
             raise
         try:
-            os.pwrite(handle, f"{json.loads(watched)[0]:018.6f}\n".encode(), 0)
+            os.pwrite(handle, f"{known.started:018.6f}\n".encode(), 0)
         finally:
             os.close(handle)
 
 
 def _newest_progress(path: Path, watched: str | None) -> str | None:
     """How far the passes have come, by the mirror or by the file beside it."""
-    if watched is None:
+    known = gaps.parse_watch(watched)
+    if known is None:  # or it cannot be understood: it came from the store
         return None
-    started, ended, *rest = json.loads(watched)
     with suppress(OSError, ValueError):
         at = float(read_own(path.with_name(_PROGRESS_FILE), _MAX_HEAD_BYTES))
-        if at > started:
-            return json.dumps((at, max(at, ended), *rest))
+        if at > known.started:
+            return json.dumps(known._replace(started=at, ended=max(at, known.ended)))
     return watched
 
 

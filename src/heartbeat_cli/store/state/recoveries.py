@@ -7,7 +7,7 @@ from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-_ATTEMPT = (
+COLUMNS = (
     "id, incident, component, rung, action, requested_by, observer, started, finished, outcome, detail, output,"
     " verify_until, verified, reason"
 )
@@ -27,11 +27,11 @@ def lock(db: Database) -> None:
 
 def save(db: Database, attempt: Attempt) -> None:
     """Save an attempt, new or changed."""
-    columns = _ATTEMPT.split(", ")
+    columns = COLUMNS.split(", ")
     marks = ", ".join("to_timestamp(?)" if column in _TIMES else "?" for column in columns)
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     db.run(
-        f"INSERT INTO heartbeat_recoveries ({_ATTEMPT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
+        f"INSERT INTO heartbeat_recoveries ({COLUMNS}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
         attempt._replace(
             detail=storable(attempt.detail), output=storable(attempt.output), reason=storable(attempt.reason)
         ),
@@ -40,13 +40,13 @@ def save(db: Database, attempt: Attempt) -> None:
 
 def of_incident(db: Database, incident: str) -> list[Attempt]:
     """The attempts for an incident, in the order they were made, whatever the clock said."""
-    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE incident = ? ORDER BY key", (incident,))
+    rows = db.rows(f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE incident = ? ORDER BY key", (incident,))
     return [Attempt(*row) for row in rows]
 
 
 def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt]:
     """The attempts for the incidents that overlap a span of time, oldest first."""
-    columns = ", ".join(f"r.{column}" for column in _ATTEMPT.split(", "))
+    columns = ", ".join(f"r.{column}" for column in COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
         " AND r.incident = i.id WHERE i.started < to_timestamp(?) AND (i.ended IS NULL OR i.ended > to_timestamp(?))"
@@ -59,7 +59,7 @@ def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt
 def recent(db: Database, since: float) -> list[Attempt]:
     """The attempts that the next decision depends on: those of the open incidents, and all since a moment (epoch
     seconds); in the order they were made."""
-    rows = db.rows(f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE {_RECENT} ORDER BY key", (since,))
+    rows = db.rows(f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE {_RECENT} ORDER BY key", (since,))
     return [Attempt(*row) for row in rows]
 
 
@@ -114,7 +114,7 @@ def mark_verified(db: Database, incident: str, well_since: float) -> None:
 def between(db: Database, start: float, end: float) -> list[Attempt]:
     """The attempts that started in a span of time, oldest first."""
     rows = db.rows(
-        f"SELECT {_ATTEMPT} FROM heartbeat_recoveries WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
+        f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
         " ORDER BY started, key",
         (start, end),
     )

@@ -7,10 +7,12 @@ Between two passes at most `_MAX_SECONDS` count, because a clock may have jumped
 
 import json
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.text import number, understood
 
 _NAME = "steps/"  # and the observer: the setting with the time of its last save, and seconds by attempt
 _MAX_SECONDS = 45.0
@@ -38,5 +40,7 @@ def read(db: Database, observer: str) -> dict[str, float]:
 
 
 def _read(db: Database, observer: str) -> tuple[float, dict[str, float]]:
-    at, known = json.loads(preferences.get(db, _NAME + observer) or "[0, {}]")
-    return at, known
+    def read(stored: list[Any]) -> tuple[float, dict[str, float]]:
+        return number(stored[0]), {id_: number(seconds) for id_, seconds in stored[1].items()}
+
+    return understood(preferences.get(db, _NAME + observer), read) or (0.0, {})

@@ -1,7 +1,8 @@
 """The connection of the e-mail channel: smtplib on a socket that is cut off at a deadline, and when too much comes.
 
 smtplib knows a timeout for each read only, and keeps every line of an answer. So the connection goes through a relay,
-which ends it whatever waits on it, a TLS handshake included.
+which ends it whatever waits on it, a TLS handshake included. A thread that is abandoned at the deadline would not do:
+smtplib would go on reading there, and what it keeps has no bound.
 """
 
 import re
@@ -15,12 +16,12 @@ from types import TracebackType
 from heartbeat_cli.system.relay import Relay
 from heartbeat_cli.system.tcp import dial
 
-_SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would tell another story
+_SLACK = 5.0  # seconds by which the relay is ahead of the socket's own timeout, which would name another cause
 MOST = 262_144  # bytes that a server may say in one dialogue
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 
-class Line:
+class SmtpConnection:
     """A connection to be used in a `with`. `cut` says whether the deadline ended it, `flooded` whether the server did
     by saying too much."""
 
@@ -41,7 +42,7 @@ class Line:
     def flooded(self) -> bool:
         return self._relay.overrun
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "SmtpConnection":
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
