@@ -307,9 +307,9 @@ def test_a_reader_that_has_gone(home: Path) -> None:
     """`heartbeat kinds | head -1` is no failure of heartbeat to speak of, and never one of a component."""
     ended = shell(home, "heartbeat kinds | head -1; echo ${PIPESTATUS[0]}")
     assert ended.err == ""
-    assert ended.out.startswith("agent (component)\n")
+    assert ended.out.startswith("What can be watched (kind")
     assert ended.out.splitlines()[1] in ("0", "3")
-    ended = shell(home, "heartbeat kinds | { exec 0<&-; sleep 1; }; echo ${PIPESTATUS[0]}")
+    ended = shell(home, "heartbeat kinds --format json | { exec 0<&-; sleep 1; }; echo ${PIPESTATUS[0]}")
     assert ended == (0, "3\n", "")
 
 
@@ -448,11 +448,11 @@ def test_no_verb_shows_a_traceback_for_a_word_too_many(home: Path, verb: str) ->
 def test_an_error_of_our_own_is_a_line_and_the_trace_on_request(home: Path) -> None:
     heartbeat(home, "check")
     with sqlite3.connect(db_of(home)) as db:
-        db.execute("UPDATE heartbeat_looks SET memory = 'no JSON'")
+        db.execute("UPDATE heartbeat_looks SET at = 'no time'")
     db.close()
     ended = heartbeat(home, "check")
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.startswith("heartbeat: internal error: JSONDecodeError: ")
+    assert ended.err.startswith("heartbeat: internal error: TypeError: ")
     assert ended.err.endswith("(HEARTBEAT_DEBUG=1 shows where)\n")
     traced = heartbeat(home, "check", HEARTBEAT_DEBUG="1")
     assert "Traceback (most recent call last)" in traced.err and traced.code == 3
