@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench reference docs clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,16 @@ lint: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+.venv/docs: pyproject.toml .venv/run
+	$(BIN)/pip install -qq --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
+reference: .venv/run  ## docs/reference/settings.md, from the program's own settings
+	$(BIN)/python scripts/reference
+
+docs: .venv/docs  ## the manual as a site in out/site
+	$(BIN)/python scripts/site
 
 clean:
 	rm -rf .venv out dist build

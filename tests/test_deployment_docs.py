@@ -1,5 +1,5 @@
-"""The manual's page on deployment holds: its configurations load, its manifest says what a CronJob can say, its backups
-can be restored. Its units run in tests/e2e/test_timer.py, what it says of failover in tests/e2e/test_failover.py."""
+"""The recipes for deployment hold: the manifest says what a CronJob can say, the backups can be restored. The units run
+in tests/e2e/test_timer.py, what is said of failover in tests/e2e/test_failover.py."""
 
 import os
 import re
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from heartbeat_cli.config import load
@@ -18,8 +17,8 @@ from tests.parts.manual import DOCS, blocks
 from tests.parts.postgres import Server, binaries
 from tests.parts.watch import Watch
 
-_PAGE = "deployment.md"
-_TEXT = (DOCS / _PAGE).read_text(encoding="utf-8")
+_KUBERNETES = "recipes/kubernetes.md"
+_BACKUP = "recipes/backup.md"
 
 # Every field of batch/v1 and core/v1 that the manifest may use, by where it stands: Kubernetes refuses or, worse,
 # drops what it does not know. From its API reference; what stands under a name that is free is `*`.
@@ -74,7 +73,7 @@ _KINDS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def manifest() -> dict[str, Any]:
-    (text,) = blocks(_PAGE, "yaml")
+    (text,) = blocks(_KUBERNETES, "yaml")
     return {one["kind"]: one for one in yaml.safe_load_all(text)}
 
 
@@ -122,26 +121,13 @@ def test_the_manifests_configuration_loads(tmp_path: Path) -> None:
     text = manifest()["ConfigMap"]["data"]["heartbeat.toml"]
     for name, secret in (("store", "postgresql://h@db/h"), ("telegram", "1:a")):
         (tmp_path / name).write_text(secret)
-    made = load.load(tomllib.loads(text.replace("/etc/heartbeat/secrets", str(tmp_path))), _PAGE)
-    assert made.unresolved == ()
+    made = load.load(tomllib.loads(text.replace("/etc/heartbeat/secrets", str(tmp_path))), _KUBERNETES)
+    assert made.lacking == ()
     assert made.heartbeat.store == "postgresql://h@db/h"
 
 
-@pytest.mark.parametrize("number", range(_TEXT.count("```toml")))
-def test_every_configuration_loads(number: int) -> None:
-    assert load.load(tomllib.loads(blocks(_PAGE, "toml")[number]), _PAGE)
-
-
-def test_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([\w.-]+\.md)(?:#([\w-]+))?\)", _TEXT)
-    for target, anchor in links:
-        assert (DOCS / target).is_file(), target
-        headings = re.findall(r"^#+ (.+)$", (DOCS / target).read_text(encoding="utf-8"), re.M)
-        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
-
-
 def test_the_dockerfile_starts_what_the_package_installs() -> None:
-    (text,) = blocks(_PAGE, "dockerfile")
+    (text,) = blocks(_KUBERNETES, "dockerfile")
     scripts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["scripts"]
     assert [f'ENTRYPOINT ["{name}"]' for name in scripts] == [line for line in text.splitlines() if "ENTRY" in line]
     user = manifest()["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]
@@ -149,7 +135,7 @@ def test_the_dockerfile_starts_what_the_package_installs() -> None:
 
 
 def _backup_lines() -> list[str]:
-    return next(block for block in blocks(_PAGE, "sh") if "pg_dump" in block).split("\n")
+    return next(block for block in blocks(_BACKUP, "sh") if "pg_dump" in block).split("\n")
 
 
 def test_a_backup_of_postgresql_is_restored(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_every_verb_stands_in_the_manual() -> None:
-    manual = (ROOT / "docs/commands.md").read_text()
+    manual = (ROOT / "docs/reference/commands.md").read_text()
     assert [verb for verb in VERBS if f"## heartbeat {verb}\n" not in manual] == []
 
 

@@ -112,15 +112,16 @@ def forms_of(secrets: frozenset[str]) -> Forms:
 
 
 def encodings(secret: str) -> set[str]:
-    """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, base64 (at any offset), hex and
-    UTF-16 (with a space for each NUL once it has been cleaned); of one with white space in it, its lines and longer
-    words, too."""
+    """One secret as it is, decoded, and encoded: percent, form, HTML, JSON, Python, SQL, shell, base64 (at any offset),
+    hex (with or without something between the bytes) and UTF-16 (with a space for each NUL once it has been cleaned);
+    of one with white space in it, its lines and longer words, too."""
     plain = {secret, unquote(secret), " ".join(secret.split()), secret.strip("'\"")}
     found = set()
     for one in plain:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
         found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
         found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
+    found |= {one.replace("\\", "\\\\") for one in found if "\\" in one}  # any of these in JSON
     if len(secret.split()) > 1:
         found |= {word for word in secret.split() if len(word) >= _WORD}
     return {form for form in found if len(form) >= SHORTEST}
@@ -131,11 +132,22 @@ def _as_text(text: str) -> set[str]:
     percent = {quote(safe), quote(safe, safe=""), quote_plus(safe), quote_plus(safe, safe="/")}
     percent |= {_ESCAPED.sub(lambda match: match[0].lower(), one) for one in percent}
     html = {escape(text), escape(text, quote=False), escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}
+    html |= {escape(text).replace("&#x27;", one) for one in ("&#039;", "&apos;")}  # as PHP does, and XML
+    html |= {escape(one) for one in html}
     quoted = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
     quoted |= {one.translate(_AS_GO_DOES) for one in quoted}
     quoted |= {one.replace("/", "\\/") for one in quoted}
+    quoted |= _as_languages_do(text)
     # Twice: by a proxy, or an error that quotes an error.
-    return percent | {quote(one) for one in percent} | html | quoted | {json.dumps(one)[1:-1] for one in quoted}
+    return percent | {quote(one) for one in percent} | html | quoted | {json.dumps(one)[1:-1] for one in html | quoted}
+
+
+def _as_languages_do(text: str) -> set[str]:
+    """Between the quotes of SQL, of a shell and of what knows a backslash (libpq, YAML); as a mail is printable."""
+    backslash = text.replace("\\", "\\\\")
+    found = {text.replace("'", "''"), text.replace("'", "'\\''"), text.replace("'", "'\"'\"'")}
+    found |= {backslash, backslash.replace("'", "\\'"), backslash.replace("'", "''")}
+    return found | {text.replace("=", "=3D")}
 
 
 def _each_escaped(text: str) -> set[str]:
@@ -145,13 +157,16 @@ def _each_escaped(text: str) -> set[str]:
     small = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
     large = "".join(f"\\u{units[at : at + 4].upper()}" for at in range(0, len(units), 4))
     html = {"".join(f"&#{ord(char)};" for char in text), "".join(f"&#x{ord(char):x};" for char in text)}
-    return {percent, percent.upper(), small, large, *html}
+    octal = "".join(f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogateescape"))
+    escaped = {percent, percent.upper(), small, large, octal}
+    return escaped | {one.replace("%", "\\x") for one in (percent, percent.upper())} | html
 
 
 def _as_letters(data: bytes) -> set[str]:
     """As base64 and hex. In base64 three bytes are four letters, so a secret that stands after other text (`user:`) has
     one of three forms; letters that hold bits of its neighbours are left out."""
-    found = {hexlify(data).decode(), hexlify(data).decode().upper()}
+    digits = {hexlify(data, *between).decode() for between in ((), (":",), (" ",), ("-",))}
+    found = digits | {one.upper() for one in digits}
     for offset in range(3):
         text = b2a_base64(b"\0" * offset + data, newline=False).decode()
         core = text[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]

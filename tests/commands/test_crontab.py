@@ -200,3 +200,13 @@ def test_a_crontab_that_cannot_be_read_is_never_overwritten(crontab: Crontab) ->
     ended = crontab.heartbeat("--install")
     assert (ended.code, ended.err) == (3, "heartbeat: crontab -l failed: you are not allowed\n")
     assert crontab.read() == THEIRS
+
+
+def test_the_program_crontab_learns_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/crontab"
+    program.write_text(f"#!/bin/sh\nenv >> {tmp_path}/seen\n")
+    program.chmod(0o755)
+    ended = heartbeat(here(tmp_path), "crontab", "--install", path=f"{tmp_path}/bin:/usr/bin:/bin", MY_KEY="s3cr3t")
+    seen = (tmp_path / "seen").read_text()
+    assert ended.code == 0 and "PATH=" in seen and "s3cr3t" not in seen

@@ -159,16 +159,16 @@ def test_a_host_is_silent_by_what_this_one_has_seen_and_not_by_its_clock(hosts: 
     two = hosts("ab")
     two.now = time.time() - 480
     for _ in range(4):
-        two.look("a", "healthy")
+        two.check("a", "healthy")
         two.keep("b", "healthy", at=two.now - 7_200)  # its clock is two hours behind
         two.now += 30
     for _ in range(12):
-        two.look("a", "healthy")
+        two.check("a", "healthy")
         two.now += 30
     folder = two.toml("a").parent
     assert "b has made no pass for 6 min" in heartbeat(folder, "status").err
     two.keep("b", "healthy", at=two.now - 7_200)
-    two.look("a", "healthy")
+    two.check("a", "healthy")
     assert "has made no pass" not in heartbeat(folder, "status").err
 
 

@@ -56,7 +56,7 @@ def test_the_host_is_always_watched_and_nothing_is_restarted(bare: Path) -> None
 
 
 def test_a_tick_without_a_configuration_stays_cheap(bare: Path) -> None:
-    """No ports scanned, no program started, no module that only a full look needs."""
+    """No ports scanned, no program started, no module that only a full search needs."""
     code = (
         "import sys; from heartbeat_cli.discovery import discover; discover.default_tables()\n"
         "dear = {'psutil', 'docker', 'requests', 'subprocess', 'heartbeat_cli.discovery.http'} & set(sys.modules)\n"
@@ -206,7 +206,7 @@ def test_a_systemctl_that_is_of_no_use() -> None:
     assert local.units(("sleep",), 0.5)[1].startswith("systemd: ")
 
 
-def test_the_full_look_ends_whatever_hangs(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_full_search_ends_whatever_hangs(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = bare / "systemctl"
     slow.write_text("#!/bin/sh\nsleep 60\n")
     slow.chmod(0o755)

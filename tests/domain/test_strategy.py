@@ -1,4 +1,4 @@
-"""When a look is due, alone and over an hour of cron."""
+"""When a check is due, alone and over an hour of cron."""
 
 import itertools
 import random
@@ -29,7 +29,7 @@ def test_the_three_strategies() -> None:
         (3590, 3600, True),
         (3589, 3600, False),
         (0, 60, False),
-        (-0.001, 60, True),  # the last look lies in the future: the clock was put back
+        (-0.001, 60, True),  # the last check lies in the future: the clock was put back
         (-3600, 60, True),
     ],
 )
@@ -57,7 +57,7 @@ def looks_in_an_hour(tick: float, interval: float, jitter: float, seed: int) -> 
         (60, 15, 60), (60, 30, 60), (60, 60, 60), (60, 300, 12), (60, 3600, 1),
     ],
 )  # fmt: skip
-def test_an_hour_of_cron_gives_each_interval_its_looks(
+def test_an_hour_of_cron_gives_each_interval_its_checks(
     tick: float, interval: float, expected: int, jitter: float, seed: int
 ) -> None:
     """Neither doubled nor starved: as many as the interval asks for and the ticks allow, evenly spread."""
@@ -72,7 +72,7 @@ def test_an_interval_between_two_ticks_is_never_overdrawn() -> None:
     assert 60 <= len(looks) <= 80
 
 
-def test_a_clock_that_goes_back_and_forth_costs_one_look_each() -> None:
+def test_a_clock_that_goes_back_and_forth_costs_one_check_each() -> None:
     last, looks = None, 0
     for now in (1000, 1030, 1060, 500, 530, 560, 5000, 5030):
         if is_due(last, now, 60):

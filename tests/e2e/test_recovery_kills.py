@@ -176,7 +176,7 @@ class Host:
         assert one.returncode in (0, 1) and not complaint, complaint
         return said
 
-    def look(self) -> None:
+    def check(self) -> None:
         self.heartbeat("check")
         self.heartbeat("detect")
 
@@ -219,7 +219,7 @@ def test_a_step_that_outlives_its_killed_process_group_gets_no_second_beside_it(
 def test_two_hosts_at_once_take_one_step(tmp_path: Path, database: str) -> None:
     hosts = [Host(tmp_path, name, database) for name in ("one", "two")]
     for host in hosts * 3:
-        host.look()
+        host.check()
     running = [host.begin("recover") for host in hosts]
     wait_for(lambda: any(one.poll() is not None for one in running), "the one that has nothing to do")
     (tmp_path / "go").touch()
@@ -232,7 +232,7 @@ def test_two_hosts_at_once_take_one_step(tmp_path: Path, database: str) -> None:
 def test_killed_beside_another_host_that_was_killed_in_its_step(tmp_path: Path, database: str) -> None:
     one, two = (Host(tmp_path, name, database) for name in ("one", "two"))
     for host in (one, two) * 3:
-        host.look()
+        host.check()
     killed_in_its_step(one, "recover")
     for seconds in (0.2, 0.4):
         beside = two.begin("run")

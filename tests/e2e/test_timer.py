@@ -13,7 +13,8 @@ from tests.parts.manual import blocks, files
 from tests.parts.systemd import IMAGE, SystemdBox, booted
 from tests.parts.transplant import mounts
 
-_PAGE = "deployment.md"
+_PAGE = "recipes/systemd-timer.md"
+_CRONJOB = "recipes/kubernetes.md"
 _SERVICE, _TIMER = "heartbeat.service", "heartbeat.timer"
 _CONFIG = """
 [heartbeat]
@@ -135,7 +136,7 @@ def _stopped_and_ended(box: SystemdBox) -> bool:
 def test_a_pass_under_the_rules_of_the_cronjob(tmp_path: Path) -> None:
     """Its store is not there: what it keeps goes into the state folder, all else is read-only."""
     need_image("systemd", IMAGE)
-    parts = {one["kind"]: one for one in yaml.safe_load_all(blocks(_PAGE, "yaml")[0])}
+    parts = {one["kind"]: one for one in yaml.safe_load_all(blocks(_CRONJOB, "yaml")[0])}
     pod = parts["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     secrets = tmp_path / "etc" / "secrets"

@@ -56,7 +56,7 @@ def test_a_status_code_has_its_name(server: Server, status: int, said: str) -> N
 
 
 def test_a_story_of_one_agent(server: Server) -> None:
-    """Up, then warning, then failing, then gone: the same look tells each."""
+    """Up, then warning, then failing, then gone: the same check tells each."""
     reading = run_checks(server.url + "/health")
     assert (reading.status, reading.error) == ("healthy", None)
     assert reading.response_time is not None and 0 < reading.response_time < 5

@@ -28,7 +28,7 @@ def test_the_exit_code_is_the_status(code: int, status: str) -> None:
     assert reading.response_time is not None
 
 
-def test_unknown_is_that_heartbeat_could_not_look() -> None:
+def test_unknown_is_that_heartbeat_could_not_check() -> None:
     with pytest.raises(Unobservable, match=r"^no such device$"):
         probe(plugin("echo 'no such device|x=1'; exit 3"))
 

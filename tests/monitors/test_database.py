@@ -33,7 +33,7 @@ def own() -> Iterator[Server]:
         yield server
 
 
-def look(dsn: str, *, timeout: float = 5.0, memory: dict[str, Any] | None = None, **limits: Any) -> Reading:
+def check(dsn: str, *, timeout: float = 5.0, memory: dict[str, Any] | None = None, **limits: Any) -> Reading:
     begun = time.monotonic()
     try:
         return monitor.probe(Settings(dsn, **limits), CheckContext("db", timeout, NOW, memory or {}))
@@ -79,7 +79,7 @@ def values(reading: Reading) -> dict[str, float]:
 
 
 def test_a_healthy_server_tells_its_figures(database: str) -> None:
-    found = look(database)
+    found = check(database)
     assert (found.status, found.error, found.evidence) == ("healthy", None, {})
     assert found.response_time is not None and 0 < found.response_time < 5
     figures = values(found)
@@ -97,7 +97,7 @@ def test_a_healthy_server_tells_its_figures(database: str) -> None:
 
 
 def test_without_details_it_only_logs_in_and_asks(database: str) -> None:
-    found = look(database, details=False)
+    found = check(database, details=False)
     assert (found.status, set(values(found))) == ("healthy", {"query_seconds"})
 
 
@@ -120,7 +120,8 @@ print(found.response_time)
 
 
 def test_a_driver_that_is_slow_to_load_is_not_a_slow_database(database: str) -> None:
-    """The first look of a process reads libpq from the disk: with `slow_after` a cold cache would call for a person."""
+    """The first check of a process reads libpq from the disk: with `slow_after` a cold cache would call for a
+    person."""
     words = [sys.executable, "-c", _SLOW_TO_LOAD, database]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert 0 < float(done.stdout) < 5
@@ -129,14 +130,14 @@ def test_a_driver_that_is_slow_to_load_is_not_a_slow_database(database: str) -> 
 def test_a_session_idle_in_its_transaction(own: Server) -> None:
     with session(own.admin_dsn() + " application_name=sleeper", "SELECT 1"):
         time.sleep(0.3)
-        found = look(own.admin_dsn(), idle_in_transaction_warn=0.2)
+        found = check(own.admin_dsn(), idle_in_transaction_warn=0.2)
         assert found.status == "degraded"
         assert found.error is not None and "a session is idle in a transaction for 0." in found.error
         assert values(found)["idle_in_transaction"] == 1
         assert values(found)["idle_in_transaction_seconds"] >= 0.2
         assert "application sleeper" in found.evidence["idle in transaction"]
-        assert look(own.admin_dsn()).status == "healthy"
-        assert look(own.admin_dsn(), longest_transaction_warn=0.2).status == "degraded"
+        assert check(own.admin_dsn()).status == "healthy"
+        assert check(own.admin_dsn(), longest_transaction_warn=0.2).status == "degraded"
 
 
 @contextmanager
@@ -162,8 +163,8 @@ def test_a_session_blocked_by_another(own: Server) -> None:
     with session(dsn, "LOCK TABLE kept") as holder:
         with blocked(dsn, held=holder):
             time.sleep(0.5)
-            found = look(dsn, blocked_warn_seconds=0.2)
-            patient = look(dsn)
+            found = check(dsn, blocked_warn_seconds=0.2)
+            patient = check(dsn)
         assert found.status == "degraded"
         assert found.error is not None
         assert found.error.startswith("1 session waits for a lock longer than 0.2 s, the longest for ")
@@ -174,7 +175,7 @@ def test_a_session_blocked_by_another(own: Server) -> None:
 
 def test_a_role_without_pg_monitor_sees_less_and_says_so(own: Server) -> None:
     with session(own.admin_dsn(), "SELECT 1"):
-        found = look(app(own))
+        found = check(app(own))
     assert (found.status, found.error) == ("healthy", None)
     assert "GRANT pg_monitor TO app" in found.evidence["limited view"]
     assert values(found)["connections_used"] >= 2
@@ -184,7 +185,7 @@ def test_a_role_without_pg_monitor_sees_less_and_says_so(own: Server) -> None:
 def test_figures_that_are_forbidden_are_only_missing(own: Server) -> None:
     own.execute("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")
     try:
-        found = look(app(own))
+        found = check(app(own))
     finally:
         own.execute("GRANT SELECT ON pg_stat_activity TO PUBLIC")
     assert (found.status, set(values(found))) == ("healthy", {"query_seconds"})
@@ -193,7 +194,7 @@ def test_figures_that_are_forbidden_are_only_missing(own: Server) -> None:
 
 def test_figures_that_are_late_are_only_missing(own: Server) -> None:
     with session(own.admin_dsn(), "LOCK TABLE pg_catalog.pg_locks IN ACCESS EXCLUSIVE MODE"):
-        found = look(app(own), timeout=1.0)
+        found = check(app(own), timeout=1.0)
     assert (found.status, found.error, set(values(found))) == ("healthy", None, {"query_seconds"})
     assert "timeout" in found.evidence["figures missing"]
 
@@ -204,18 +205,18 @@ def test_connections_run_short_and_then_out(own: Server) -> None:
         for _ in range(4):
             held.enter_context(when_free(app(own)))
         await_sessions(watcher, 5)
-        found = look(app(own), connections_warn_percent=75.0)
+        found = check(app(own), connections_warn_percent=75.0)
         assert (found.status, found.error) == ("degraded", "6 of 8 connections used (limit 75 %)")
         await_sessions(watcher, 5)
-        critical = look(app(own), connections_critical_percent=75.0)
+        critical = check(app(own), connections_critical_percent=75.0)
         assert (critical.status, critical.error) == ("unhealthy", "6 of 8 connections used (limit 75 %)")
         held.enter_context(when_free(app(own)))
-        full = look(app(own))
+        full = check(app(own))
         assert full.status == "unhealthy"
         assert full.error is not None and "connection slots are reserved" in full.error
         for _ in range(2):
             held.enter_context(when_free(own.admin_dsn()))
-        overfull = look(app(own))
+        overfull = check(app(own))
         assert overfull.status == "unhealthy"
         assert overfull.error is not None and overfull.error.endswith("sorry, too many clients already")
 
@@ -229,14 +230,14 @@ def test_connections_run_short_and_then_out(own: Server) -> None:
 )
 def test_credentials_that_do_not_fit_are_our_own_trouble(own: Server, password: str, dbname: str, said: str) -> None:
     with pytest.raises(Unobservable, match=said) as caught:
-        look(own.dsn(user="app", password=password, dbname=dbname))
+        check(own.dsn(user="app", password=password, dbname=dbname))
     assert SECRET not in str(caught.value)
 
 
 def test_a_paused_server_is_left_in_time(own: Server) -> None:
     own.pause()
     try:
-        found = look(app(own), timeout=0.8)
+        found = check(app(own), timeout=0.8)
     finally:
         own.resume()
     assert (found.status, found.response_time) == ("error", None)
@@ -245,12 +246,12 @@ def test_a_paused_server_is_left_in_time(own: Server) -> None:
 
 def test_a_port_that_accepts_and_hangs_is_left_in_time() -> None:
     with impostor() as port:
-        assert look(f"host=127.0.0.1 port={port}", timeout=0.6).status == "error"
+        assert check(f"host=127.0.0.1 port={port}", timeout=0.6).status == "error"
 
 
 def test_a_server_that_is_starting_up_answers_so() -> None:
     with impostor(refusal("57P03", "FATAL", "the database system is starting up")) as port:
-        found = look(f"host=127.0.0.1 port={port} sslmode=disable", memory={"size_at": NOW, "size": 7})
+        found = check(f"host=127.0.0.1 port={port} sslmode=disable", memory={"size_at": NOW, "size": 7})
     assert (found.status, found.error) == (
         "unhealthy",
         f"127.0.0.1:{port} takes no connection: the database system is starting up",
@@ -261,22 +262,22 @@ def test_a_server_that_is_starting_up_answers_so() -> None:
 def test_killed_and_back_again_and_as_a_standby() -> None:
     with Server() as server:
         server.kill()
-        gone = look(server.dsn())
+        gone = check(server.dsn())
         assert (gone.status, gone.error) == (
             "error",
             f"no connection to 127.0.0.1:{server.port}: Connection refused",
         )
         server.start()
-        assert look(server.dsn()).status == "healthy"
+        assert check(server.dsn()).status == "healthy"
         server.stop()
         (server.data / "standby.signal").touch()
         server.start()
-        standby = look(server.dsn())
+        standby = check(server.dsn())
         assert (standby.status, standby.evidence) == ("healthy", {})
         server.stop()
         server.configure(hot_standby="off")
         server.start()
-        closed = look(server.dsn())
+        closed = check(server.dsn())
         assert closed.status == "unhealthy"
         assert closed.error is not None and "the database system is not accepting connections" in closed.error
 
@@ -288,36 +289,36 @@ def test_a_standby_that_falls_behind() -> None:
         try:
             primary.execute("INSERT INTO kept VALUES (0)")
             ends = time.monotonic() + 10
-            while "replication_lag_seconds" not in values(look(standby.dsn())) and time.monotonic() < ends:
+            while "replication_lag_seconds" not in values(check(standby.dsn())) and time.monotonic() < ends:
                 time.sleep(0.05)
             standby.execute("SELECT pg_wal_replay_pause()")
             primary.execute("INSERT INTO kept VALUES (1)")
             time.sleep(0.5)
-            found = look(standby.dsn(), replication_lag_warn=0.3)
+            found = check(standby.dsn(), replication_lag_warn=0.3)
             assert found.status == "degraded"
             assert found.error is not None and found.error.startswith("replication is ")
             assert values(found)["replication_lag_seconds"] >= 0.3
-            assert "replication_lag_seconds" in values(look(primary.dsn()))
+            assert "replication_lag_seconds" in values(check(primary.dsn()))
         finally:
             standby.destroy()
 
 
 def test_the_size_is_measured_every_five_minutes(database: str) -> None:
-    kept = look(database, memory={"size_at": NOW - 100, "size": 7})
+    kept = check(database, memory={"size_at": NOW - 100, "size": 7})
     assert (values(kept)["size_bytes"], kept.memory) == (7, {"size_at": NOW - 100, "size": 7})
-    unknown = look(database, memory={"size_at": NOW - 100, "size": None})
+    unknown = check(database, memory={"size_at": NOW - 100, "size": None})
     assert "size_bytes" not in values(unknown)
 
 
 @pytest.mark.parametrize("at", [NOW - 301, NOW + 50, "yesterday", None, float("nan")])
 def test_a_stale_or_strange_memory_is_measured_anew(database: str, at: object) -> None:
-    found = look(database, memory={"size_at": at, "size": "big"})
+    found = check(database, memory={"size_at": at, "size": "big"})
     assert values(found)["size_bytes"] > 1_000_000
     assert found.memory["size_at"] == NOW
 
 
-def test_the_pooler_behind_it_keeps_nothing_of_the_look(database: str) -> None:
-    """A look must not leave settings in the session; only a transaction of its own may have them."""
+def test_the_pooler_behind_it_keeps_nothing_of_the_check(database: str) -> None:
+    """A check must not leave settings in the session; only a transaction of its own may have them."""
     with libpq.connect(database, deadline=time.monotonic() + 5) as kept:
         kept.bounded_rows(monitor._FIGURES, (60.0,), deadline=time.monotonic() + 5)
         shown = "SELECT current_setting('lock_timeout'), current_setting('transaction_read_only')"
@@ -355,5 +356,5 @@ def test_settings_that_are_fine(dsn: str) -> None:
         ("postgresql:///db?host=/run/one", None),
     ],
 )
-def test_which_host_a_look_must_reach(dsn: str, host: str | None) -> None:
+def test_which_host_a_check_must_reach(dsn: str, host: str | None) -> None:
     assert monitor.host_of(Settings(dsn)) == host

@@ -29,7 +29,7 @@ def exchange(request: Request, timeout: float) -> Response:
     return answers[0]
 
 
-def look(settings: Settings, memory: dict[str, Any] | None = None, timeout: float = 5) -> Reading:
+def check(settings: Settings, memory: dict[str, Any] | None = None, timeout: float = 5) -> Reading:
     circumstances = CheckContext("it", timeout, time.time(), memory or {})
     return monitor.read(settings, exchange(monitor.request(settings, circumstances), timeout), circumstances)
 
@@ -46,7 +46,7 @@ def health(name: str) -> str:
 
 
 def test_a_running_container_is_healthy(run_container: RunContainer) -> None:
-    reading = look(Settings(run_container()))
+    reading = check(Settings(run_container()))
     assert (reading.status, reading.error) == ("healthy", None)
     assert reading.response_time is not None and reading.response_time > 0
     assert metrics(reading)["restart_count"] == 0
@@ -60,11 +60,11 @@ def test_killed_stopped_and_paused(run_container: RunContainer) -> None:
     docker("pause", paused)
     wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "the end of the container")
 
-    reading = look(Settings(killed))
+    reading = check(Settings(killed))
     assert (reading.status, reading.error) == ("unhealthy", "not running: ended by SIGKILL (exit 137)")
     assert metrics(reading)["exit_code"] == 137
-    assert look(Settings(ended)).error == "not running: exit 3"
-    reading = look(Settings(paused))
+    assert check(Settings(ended)).error == "not running: exit 3"
+    reading = check(Settings(paused))
     assert reading.status == "unhealthy"
     assert reading.error == "paused: its processes are frozen (docker unpause lets them go on)"
 
@@ -74,7 +74,7 @@ def test_created_but_never_started(run_container: RunContainer) -> None:
     run_container()
     docker("create", "--name", name, "heartbeat-test-busybox")
     try:
-        assert look(Settings(name)).error == "was created but never started"
+        assert check(Settings(name)).error == "was created but never started"
     finally:
         docker("rm", name)
 
@@ -83,19 +83,19 @@ def test_exit_0_is_well_only_where_it_is_said_so(run_container: RunContainer) ->
     job, failing = run_container(command=("true",)), run_container(command=("false",))
     wait_for(lambda: inspect(job)["State"]["Status"] == "exited", "the end of the job")
     wait_for(lambda: inspect(failing)["State"]["Status"] == "exited", "the end of the failing job")
-    assert look(Settings(job)).status == "unhealthy"
-    assert look(Settings(job, exited_ok=True)).status == "healthy"
-    assert look(Settings(failing, exited_ok=True)).error == "not running: exit 1"
+    assert check(Settings(job)).status == "unhealthy"
+    assert check(Settings(job, exited_ok=True)).status == "healthy"
+    assert check(Settings(failing, exited_ok=True)).error == "not running: exit 1"
 
 
 def test_a_failing_health_check_and_its_output(run_container: RunContainer) -> None:
     command = "--health-cmd=echo disk is full; false"
     name = run_container(command, "--health-interval=1s", "--health-retries=2")
-    first = look(Settings(name))
+    first = check(Settings(name))
     assert first.status == "healthy", "a container in its start has done nothing wrong"
     wait_for(lambda: health(name) == "unhealthy", "unhealthy")
 
-    reading = look(Settings(name), dict(first.memory))
+    reading = check(Settings(name), dict(first.memory))
     assert reading.status == "unhealthy"
     assert reading.error is not None and reading.error.startswith("health check failed ")
     assert reading.error.endswith(" times in a row: disk is full")
@@ -107,8 +107,8 @@ def test_a_failing_health_check_and_its_output(run_container: RunContainer) -> N
 def test_a_start_period_is_healthy_but_proves_nothing_after_unhealthy(run_container: RunContainer) -> None:
     name = run_container("--health-cmd=false", "--health-interval=1s", "--health-start-period=60s")
     wait_for(lambda: inspect(name)["State"]["Health"]["Log"], "the first health check")
-    assert look(Settings(name)).status == "healthy"
-    reading = look(Settings(name), {"ailing": True})
+    assert check(Settings(name)).status == "healthy"
+    reading = check(Settings(name), {"ailing": True})
     assert reading.status == "unknown"
     assert reading.error == "started again; its health check has not passed yet"
     assert reading.memory["ailing"] is True
@@ -117,7 +117,7 @@ def test_a_start_period_is_healthy_but_proves_nothing_after_unhealthy(run_contai
 def test_a_passing_health_check_ends_the_ailing(run_container: RunContainer) -> None:
     name = run_container("--health-cmd=true", "--health-interval=1s")
     wait_for(lambda: health(name) == "healthy", "healthy")
-    reading = look(Settings(name), {"ailing": True})
+    reading = check(Settings(name), {"ailing": True})
     assert (reading.status, reading.memory["ailing"]) == ("healthy", False)
 
 
@@ -130,21 +130,21 @@ def test_a_health_check_that_hangs_is_unhealthy_one_that_cannot_run_is_unknown(
     docker("exec", broken, "rm", "/bin/sh")
     wait_for(lambda: health(hangs) == "unhealthy" and health(broken) == "unhealthy", "both unhealthy")
 
-    reading = look(Settings(hangs))
+    reading = check(Settings(hangs))
     assert reading.status == "unhealthy"
     assert "Health check exceeded timeout" in (reading.error or "")
-    reading = look(Settings(broken))
+    reading = check(Settings(broken))
     assert reading.status == "unknown"
     assert (reading.error or "").startswith("its health check could not be run: ")
 
 
 def test_a_crash_loop_is_not_up(run_container: RunContainer) -> None:
     name = run_container("--restart=always", command=("sh", "-c", "sleep 0.3; exit 7"))
-    before = look(Settings(name)).memory
+    before = check(Settings(name)).memory
     seen = before["restarts"]
     wait_for(lambda: inspect(name)["RestartCount"] >= seen + 2, "two restarts")
 
-    reading = look(Settings(name), dict(before))
+    reading = check(Settings(name), dict(before))
     assert reading.status == "unhealthy"
     assert (reading.error or "").startswith("crash loop: ")
     assert metrics(reading)["restart_count"] >= seen + 2
@@ -152,22 +152,22 @@ def test_a_crash_loop_is_not_up(run_container: RunContainer) -> None:
 
 def test_a_container_made_anew_starts_its_count_anew(run_container: RunContainer) -> None:
     name = run_container()
-    memory = dict(look(Settings(name)).memory) | {"restarts": -5}
-    assert (look(Settings(name), memory).error or "") == "crash loop: 5 restarts since the last look"
+    memory = dict(check(Settings(name)).memory) | {"restarts": -5}
+    assert (check(Settings(name), memory).error or "") == "crash loop: 5 restarts since the last look"
     docker("rm", "--force", name)
     run_container(name=name)
-    assert look(Settings(name), memory).status == "healthy"
+    assert check(Settings(name), memory).status == "healthy"
 
 
 def test_no_such_container_is_an_outage(run_container: RunContainer) -> None:
     run_container()
-    reading = look(Settings("heartbeat-test-nobody"))
+    reading = check(Settings("heartbeat-test-nobody"))
     assert (reading.status, reading.error) == ("unhealthy", "no container named heartbeat-test-nobody")
 
 
 def test_the_daemon_itself(run_container: RunContainer) -> None:
     run_container()
-    reading = look(Settings(daemon=True))
+    reading = check(Settings(daemon=True))
     assert (reading.status, reading.error) == ("healthy", None)
     assert metrics(reading)["containers_running"] >= 1
     assert reading.evidence["docker"].startswith("version ")
@@ -212,21 +212,21 @@ def closing_socket(tmp_path: Path) -> Iterator[str]:
 def test_no_daemon(tmp_path: Path) -> None:
     host = f"unix://{tmp_path}/none.sock"
     with pytest.raises(Unobservable, match=r"^Docker cannot be reached: no socket at .*none\.sock$"):
-        look(Settings("web", host=host))
-    reading = look(Settings(daemon=True, host=host))
+        check(Settings("web", host=host))
+    reading = check(Settings(daemon=True, host=host))
     assert reading.status == "error"
     assert (reading.error or "").startswith("Docker cannot be reached: no socket at ")
 
 
 def test_a_daemon_that_hangs(silent_socket: str) -> None:
     with pytest.raises(Unobservable, match=r"^Docker did not answer in time: "):
-        look(Settings("web", host=silent_socket), timeout=0.5)
-    assert look(Settings(daemon=True, host=silent_socket), timeout=0.5).status == "error"
+        check(Settings("web", host=silent_socket), timeout=0.5)
+    assert check(Settings(daemon=True, host=silent_socket), timeout=0.5).status == "error"
 
 
 def test_a_daemon_that_talks_nonsense(closing_socket: str) -> None:
     with pytest.raises(Unobservable, match=r"^Docker cannot be reached: "):
-        look(Settings("web", host=closing_socket))
+        check(Settings("web", host=closing_socket))
 
 
 def test_docker_host_is_read_when_the_request_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

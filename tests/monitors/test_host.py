@@ -33,7 +33,7 @@ def texts(settings: host.Settings, now: Snapshot, since: Rates | None = IDLE) ->
     return [finding[:2] for finding in host.judge(settings, now, since)]
 
 
-def test_the_first_look_has_levels_and_no_rates() -> None:
+def test_the_first_check_has_levels_and_no_rates() -> None:
     reading = probe(OFF)
     assert (reading.status, reading.error, reading.evidence) == ("healthy", None, {})
     found = values(reading)
@@ -45,7 +45,7 @@ def test_the_first_look_has_levels_and_no_rates() -> None:
     assert {metric.name for metric in root} >= {"disk_used_percent", "disk_free_bytes"}
 
 
-def test_the_second_look_has_rates_from_what_the_first_left() -> None:
+def test_the_second_check_has_rates_from_what_the_first_left() -> None:
     memory = json.loads(json.dumps(probe(OFF).memory))
     end = time.monotonic() + 1.1
     while time.monotonic() < end:
@@ -62,7 +62,7 @@ def test_the_second_look_has_rates_from_what_the_first_left() -> None:
 
 
 @pytest.mark.parametrize("memory", [{"boot": []}, {"uptime": None}, {"cpu": "x", "network": 3}])
-def test_garbage_in_memory_is_a_first_look(memory: dict[str, object]) -> None:
+def test_garbage_in_memory_is_a_first_check(memory: dict[str, object]) -> None:
     assert "cpu_percent" not in values(probe(OFF, memory))
 
 
@@ -232,7 +232,7 @@ class hanging_mount:
         os.rmdir(self._point)
 
 
-def test_an_ordinary_look_never_imports_psutil() -> None:
+def test_an_ordinary_check_never_imports_psutil() -> None:
     code = (
         "import sys; from heartbeat_cli.monitors import host;"
         "from heartbeat_cli.domain.checking.result import CheckContext;"

@@ -1,4 +1,4 @@
-"""Beats in, status out: stories told by lists of beats and a moment to look."""
+"""Beats in, status out: stories told by lists of beats and a moment to check."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_a_failure_stays_until_a_success() -> None:
     assert probe(FIVE, 120, beat(30, "fail"), beat(80, "start"), beat(110)).status == "healthy"
 
 
-def test_an_exit_code_is_a_failure_too_and_silence_after_it_is_told() -> None:
+def test_an_exit_code_is_a_failure_too_and_silence_after_it_is_reported() -> None:
     reading = probe(push.Settings(300, grace=0), 420, beat(0, exit_code=2))
     assert reading.status == "unhealthy"
     assert reading.error == "last run failed with exit code 2, 7 min ago; last beat 7 min ago, expected every 5 min"

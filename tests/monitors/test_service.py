@@ -17,7 +17,7 @@ from tests.parts.systemd import SystemdBox
 SLEEP = "ExecStart=/bin/sleep 600"
 
 
-def look(box: SystemdBox, *units: str, memory: Mapping[str, Any] | None = None, **keys: Any) -> list[Reading]:
+def check(box: SystemdBox, *units: str, memory: Mapping[str, Any] | None = None, **keys: Any) -> list[Reading]:
     circumstances = CheckContext("it", 20, time.time(), memory or {})
     return monitor.probe_all([(Settings(unit, systemctl=box.prefix, **keys), circumstances) for unit in units])
 
@@ -28,9 +28,9 @@ def test_what_a_failed_unit_said_last_is_evidence(systemd_box: SystemdBox) -> No
     box.service("s-quiet.service", SLEEP, start=True)
     box.wait("s-talker", "ActiveState", "failed")
     box.shell("journalctl --sync")
-    first, healthy = look(box, "s-talker", "s-quiet")
+    first, healthy = check(box, "s-talker", "s-quiet")
     assert "no more room on the moon" in first.evidence["journal"] and "journal" not in healthy.evidence
-    (again,) = look(box, "s-talker", memory={"journal": [first.evidence["systemd"], "as remembered"]})
+    (again,) = check(box, "s-talker", memory={"journal": [first.evidence["systemd"], "as remembered"]})
     assert again.evidence["journal"] == "as remembered", "the journal is read anew though nothing has changed"
 
 
@@ -67,7 +67,7 @@ def test_one_call_answers_for_all_in_the_order_asked(systemd_box: SystemdBox) ->
     # An alias, a name without suffix, and one unit asked for twice must each find their own answer.
     units = ("dbus-org.freedesktop.login1", "s-failed", "s-nobody", "s-killed.service", "s-stopped", "s-once")
     more = (running, "s-empty", "s-starting", "s-nothing", "s-failed")
-    readings = look(box, *units, *more)
+    readings = check(box, *units, *more)
     assert [(reading.status, reading.error) for reading in readings] == [
         ("healthy", None),
         ("unhealthy", "failed: exit-code (exit 7)"),
@@ -92,12 +92,12 @@ def test_a_crash_loop_is_not_up(systemd_box: SystemdBox) -> None:
     waits = box.service("l-waits.service", "ExecStart=/bin/false", "Restart=always", "RestartSec=600", start=True)
     loop = box.service("l-loop.service", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'", "Restart=always", start=True)
     box.wait(waits, "SubState", "auto-restart")
-    assert [(reading.status, reading.error) for reading in look(box, waits)] == [
+    assert [(reading.status, reading.error) for reading in check(box, waits)] == [
         ("unhealthy", "crash loop: waiting to be restarted, exit-code (exit 1)")
     ]
-    before = look(box, loop)[0].memory
+    before = check(box, loop)[0].memory
     time.sleep(1.5)
-    reading = look(box, loop, memory=before)[0]
+    reading = check(box, loop, memory=before)[0]
     box.systemctl("stop", loop)
     assert reading.status == "unhealthy"
     assert (reading.error or "").startswith("crash loop: ")
@@ -114,7 +114,7 @@ def test_running_although_it_would_not_start_again(systemd_box: SystemdBox) -> N
     ):
         systemd_box.shell(action)
     systemd_box.systemctl("daemon-reload")
-    masked, gone = look(systemd_box, unit, "m-gone")
+    masked, gone = check(systemd_box, unit, "m-gone")
     assert masked.status == gone.status == "degraded"
     assert (masked.error or "").startswith("running, but would not start again: masked")
     assert gone.error == "running, but would not start again: no such unit: m-gone.service"
@@ -125,17 +125,17 @@ def test_a_job_may_rest_where_it_is_said_so(systemd_box: SystemdBox) -> None:
     job = box.service("j-job.service", "Type=oneshot", "ExecStart=/bin/true")
     box.write_unit("j-job.timer", "[Timer]\nOnCalendar=yearly\n")
     box.systemctl("start", "j-job.timer", "j-job.service")
-    reading = look(box, job)[0]
+    reading = check(box, job)[0]
     assert reading.status == "unhealthy"
     hint = "set inactive_ok = true if it may rest in between"
     assert reading.error == f"inactive: not running; j-job.timer starts it: {hint}"
-    assert look(box, job, inactive_ok=True)[0].status == "healthy"
-    assert look(box, "j-job.timer")[0].status == "healthy"
+    assert check(box, job, inactive_ok=True)[0].status == "healthy"
+    assert check(box, "j-job.timer")[0].status == "healthy"
 
     box.service("j-busy.service", "Type=oneshot", SLEEP)
     box.systemctl("start", "--no-block", "j-busy")
     box.wait("j-busy", "ActiveState", "activating")
-    assert look(box, "j-busy")[0].status == "healthy"
+    assert check(box, "j-busy")[0].status == "healthy"
 
 
 def hanging(tmp_path: Path) -> str:

@@ -18,13 +18,13 @@ from tests.parts.http import Certificate, certificate, healthy_server
 SLACK = 5.0
 
 
-def look(timeout: float = 3.0) -> CheckContext:
+def context(timeout: float = 3.0) -> CheckContext:
     return CheckContext("tcp", timeout, time.time())
 
 
 def probe(settings: tcp.Settings, timeout: float = 3.0) -> Reading:
     started = time.monotonic()
-    reading = tcp.probe(settings, look(timeout))
+    reading = tcp.probe(settings, context(timeout))
     assert time.monotonic() - started < timeout + SLACK
     return reading
 
@@ -130,7 +130,7 @@ def test_a_name_that_does_not_exist() -> None:
     assert reading.status == "error"
     assert reading.error is not None
     assert reading.error.startswith("cannot find host no-such-host.invalid: ")
-    assert tcp.probe(tcp.Settings("a" * 70 + ".invalid", 80), look()).status == "error"
+    assert tcp.probe(tcp.Settings("a" * 70 + ".invalid", 80), context()).status == "error"
 
 
 def test_families_take_turns() -> None:
@@ -262,7 +262,7 @@ def test_a_missing_ca_file_is_our_own_trouble(pair: Certificate) -> None:
         healthy_server(certificate=pair) as server,
         pytest.raises(Unobservable, match=r"cannot use ca_file /no/such\.pem"),
     ):
-        tcp.probe(tcp.Settings("127.0.0.1", server.port, tls=True, ca_file="/no/such.pem"), look())
+        tcp.probe(tcp.Settings("127.0.0.1", server.port, tls=True, ca_file="/no/such.pem"), context())
 
 
 def test_no_connection_is_left_open() -> None:

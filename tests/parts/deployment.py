@@ -4,7 +4,7 @@
     with deployment.store(config) as db:
         deployment.live(db, config, now, deployment.trouble)     # 24 hours up to `now`, a pass every five minutes
 
-A story is `(component id, seconds before now, random) -> Reading or None` (None: not looked at). `calm` is a good day,
+A story is `(component id, seconds before now, random) -> Reading or None` (None: not checked). `calm` is a good day,
 `trouble` a bad one that is not over. Everything follows from a fixed seed. `live` moves counters, incidents and alerts
 with the real detection; recovery attempts and deliveries are written as the real passes write them.
 """
@@ -170,7 +170,7 @@ def _heal(db: Database, at: float) -> None:
 
 def past(db: Database, config: Config, until: float, days: int = 89, seed: int = 7) -> None:
     """Hourly figures of the days up to `until`, as rolling up leaves them: two bad days, a slow week of small faults, a
-    day and a half in which nobody looked, and one component that came later. Call it after `live`."""
+    day and a half in which nobody checked, and one component that came later. Call it after `live`."""
     chance = random.Random(seed)
     keys = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     last = int(until // HOUR)

@@ -22,7 +22,7 @@ STEP = 30.0
 
 
 class Hosts:
-    """`web` is what they look at."""
+    """`web` is what they check."""
 
     def __init__(self, db: Database, store: str, folder: Path, names: Iterable[str], **more: Any) -> None:
         self.db, self.store, self.now = db, store, START
@@ -41,7 +41,7 @@ class Hosts:
         for one in self.scenes.values():
             one.folder.mkdir(exist_ok=True)
 
-    def look(self, name: str, status: str, at: float | None = None, db: Database | None = None) -> list[str]:
+    def check(self, name: str, status: str, at: float | None = None, db: Database | None = None) -> list[str]:
         """One regular pass of a host, judged."""
         scene = self.scenes[name]
         scene.now, scene.db = self.now, db or self.db
@@ -61,7 +61,7 @@ class Hosts:
         decided: list[str] = []
         for _ in range(times):
             for name, status in seen.items():
-                decided += self.look(name, status)
+                decided += self.check(name, status)
                 self.now += 1
             self.now += STEP - len(seen)
         return decided
@@ -70,7 +70,7 @@ class Hosts:
     def state(self) -> State:
         return states.states(self.db)["web"]
 
-    def told(self) -> list[str]:
+    def notified(self) -> list[str]:
         """Types of the alerts that somebody hears of, oldest first."""
         made = sorted(alerts.between(self.db, 0.0, 9e9), key=lambda one: one.at)
         heard = {one.alert_id for one in alerts.deliveries(self.db, [alert.id for alert in made])}

@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,12 +33,13 @@ class Seen(NamedTuple):
 class Server:
     """`answer` is given on every path without an own entry in `answers`; `seen` are the requests so far, `found` those
     that called it `localhost`: a discovery asks every server of this host, those of the tests beside it too.
-    `connections` are the peers that came."""
+    `connections` are the peers that came. `choose`, where it is set, answers instead."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answer = Answer()
         self.answers: dict[str, Answer] = {}
+        self.choose: Callable[[Seen], Answer] | None = None
         self.seen: list[Seen] = []
         self.found: list[Seen] = []
         self.connections: list[object] = []
@@ -65,7 +66,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             asked = Seen(self.command, self.path, headers, body)
             by_name = headers.get("host") == server.url.replace("http://127.0.0.1", "localhost")
             (server.found if by_name else server.seen).append(asked)
-            answer = server.answers.get(self.path, server.answer)
+            answer = server.choose(asked) if server.choose else server.answers.get(self.path, server.answer)
             server.stopping.wait(answer.delay)
             self.send_response(answer.status)
             for name, value in answer.headers:

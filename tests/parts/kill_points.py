@@ -1,8 +1,8 @@
 """Kill heartbeat with SIGKILL at a chosen line of a recovery, and see what the next runs make of it.
 
-A play is one fault from its second-last failing look to its end: `heartbeat run` finds the fault, tells of it and takes
-the steps, dies where it was told to, and then runs again and again, as cron would start it. What was done is read from
-outside: every step leaves a line in `done`. Each run is a process of its own, forked from this one, which has
+A play is one fault from its second-last failing check to its end: `heartbeat run` finds the fault, tells of it and
+takes the steps, dies where it was told to, and then runs again and again, as cron would start it. What was done is read
+from outside: every step leaves a line in `done`. Each run is a process of its own, forked from this one, which has
 everything imported: hundreds of runs in seconds. Between two runs the clock is moved on, as if minutes had passed.
 
 Docker and systemd keep the time themselves: there it is let pass. Tests take a few points of each file; with
@@ -134,7 +134,7 @@ class Watch:
 
 
 def _in_a_step(frame: FrameType | None) -> bool:
-    """Looks are not steps, though they run programs, too."""
+    """Checks are not steps, though they run programs, too."""
     while frame is not None:
         if frame.f_code.co_name == "run_step":
             return True
@@ -169,7 +169,7 @@ class Play:
             """)
 
     def begin(self, like: Path | None = None) -> None:
-        """Two failing looks: the next one declares the fault. A store of SQLite is copied from one that has them."""
+        """Two failing checks: the next one declares the fault. A store of SQLite is copied from one that has them."""
         if like is not None:
             for path in like.glob("store.db*"):
                 shutil.copy(path, self.folder)

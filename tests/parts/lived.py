@@ -16,7 +16,7 @@ _REFUSED = "no connection to 127.0.0.1:8000 (Connection refused)"
 
 
 class Life(NamedTuple):
-    """`components` looked at every `step` seconds; one look in `failing` fails (0: none), `hosts` of them are hosts."""
+    """`components` checked every `step` seconds; one check in `failing` fails (0: none), `hosts` of them are hosts."""
 
     components: int
     step: int

@@ -2,7 +2,7 @@
 
 The model goes by the pure state machine over the readings that were given, and by the words of the configuration; the
 arrivals are what the servers took, with what they answered. A message is known by marks in its text: type, the cause
-(each failing look has one of its own, so it names the incident), and the reason.
+(each failing check has one of its own, so it names the incident), and the reason.
 """
 
 import re

@@ -248,18 +248,15 @@ class World:
         begun, scene = len(self.arrivals), self.scene
         delivering = Delivering(scene.config, scene.clock)
 
-        def keep(work: Callable[[Database], None]) -> None:
-            work(scene.db)
-
         still = False
         while delivering.unfinished:
             before = len(delivering.results)
-            delivering.work(scene.db, keep, 0.03)
+            delivering.work(scene.db, patience=0.03)
             quiet = len(_senders()) <= self.servers.holding
             if quiet and still and before == len(delivering.results):
                 break
             still = quiet
-        delivering.finish(keep)
+        delivering.finish()
         self.servers.let_go()
         for sender in _senders():
             sender.join()

@@ -1,5 +1,5 @@
-"""A day by hand, to the digit and on both stores: 25 hours, overlapping incidents, a gap, a look that could not be
-made, an hour kept beside the store and brought in later. Before it is rolled up, after, and without its single looks.
+"""A day by hand, to the digit and on both stores: 25 hours, overlapping incidents, a gap, a check that could not be
+made, an hour kept beside the store and brought in later. Before it is rolled up, after, and without its single checks.
 """
 
 import math
@@ -30,7 +30,7 @@ DAY = date(2026, 10, 25)  # in Berlin, from 22:00 UTC the day before to 23:00 UT
 BEGIN = datetime(2026, 10, 24, 22, tzinfo=UTC).timestamp()
 END = BEGIN + 25 * 3600
 MINUTE = 60.0
-TCP = {"kind": "tcp", "host": "127.0.0.1", "port": 1, "interval": 600.0}  # so a look speaks for 25 minutes
+TCP = {"kind": "tcp", "host": "127.0.0.1", "port": 1, "interval": 600.0}  # so a check speaks for 25 minutes
 BAD, UNSEEN = Reading("error", None, "no answer"), Reading("unknown", None, "no idea")
 GOOD = {"api": Reading("healthy", 0.05), "db": Reading("healthy", 0.01), "web": Reading("healthy", 0.1)}
 # Minute of the day: what was not healthy then. A pass comes at 5, 15, 25 …
@@ -141,7 +141,7 @@ def looks(made: Summary) -> None:
 
 
 def time_weighed(made: Summary) -> None:
-    """Down: from the first failing look to the first good one, 40 minutes each. Neither: from the end of the pass at
+    """Down: from the first failing check to the first good one, 40 minutes each. Neither: from the end of the pass at
     605 (a second later) to the one at 665, for web also 305 to 315. Up: the rest of 90,000 s."""
     api, db, web = made.tallies
     gap, unseen, down = 3599, 600, 2400

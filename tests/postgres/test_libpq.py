@@ -244,7 +244,7 @@ ATTEMPT = 'connection to server at "db", port 5432 '
     "piece", [ATTEMPT, ATTEMPT + "failed: no\n", "«", "FATAL:  ", "FATAL:  \n\t"], ids=lambda text: text[:30].strip()
 )
 def test_a_refusal_is_read_in_as_long_as_it_is(piece: str) -> None:
-    """A server may send tens of kB of anything in place of a refusal; that must not eat up the other looks' time."""
+    """A server may send tens of kB of anything in place of a refusal; that must not eat up the other checks' time."""
     assert growth(lambda message: libpq._refusal(message, "db:5432"), lambda n: piece * n, 150) < 24
 
 

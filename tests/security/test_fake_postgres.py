@@ -6,8 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ PASSWORD = "s3cr3t-of-root"
 FAKE = """
 import os, socket, struct, sys
 os.umask(0)
-if sys.argv[1].startswith("/"):
+if sys.argv[1].startswith(("/", "@")):
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(sys.argv[1])
+    listener.bind(sys.argv[1].replace("@", "\\0"))
 else:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,6 +65,27 @@ def fake(place: str, user: str) -> Iterator[subprocess.Popen[str]]:
         server.stdout.close()
         if place.startswith("/"):
             Path(place).unlink(missing_ok=True)
+
+
+@contextmanager
+def _speaks_tls() -> Iterator[int]:
+    """A server that says yes to TLS, and nothing more: only then libpq reads its files. Its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    client.recv(8)
+                    client.sendall(b"S")
+                    kept.append(client)
+
+        kept: list[socket.socket] = []
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        for client in kept:
+            client.close()
 
 
 def heard(server: "subprocess.Popen[str]") -> str:
@@ -152,3 +174,59 @@ def test_a_stranger_on_the_port_is_left_alone(home: Path) -> None:
     with fake(str(port), "nobody") as server:
         heartbeat(home, "check", "--dry-run", PGPORT=str(port), PGHOST="localhost", DOCKER_HOST="unix:///nonexistent")
         assert PASSWORD not in heard(server)
+
+
+@pytest.mark.parametrize("how", ["dsn", "PGHOST", "PGHOST of two", "service", "abstract"])
+@pytest.mark.parametrize("where", ["component", "store"])
+def test_a_strangers_socket_gets_no_password_whatever_names_it(home: Path, in_tmp: str, how: str, where: str) -> None:
+    """A DSN without a host is led by variables and service files."""
+    port = in_tmp.rpartition(".")[2]
+    host = "%40/tmp" if how == "abstract" else "/tmp"
+    dsn = f"postgresql:///x?host={host}&port={port}" if how in ("dsn", "abstract") else "postgresql:///x"
+    variables = {"PGHOST": "/tmp", "PGPORT": port} if how == "PGHOST" else {}
+    if how == "PGHOST of two":
+        variables = {"PGHOST": "/nonexistent,/tmp", "PGPORT": port}
+    if how == "service":
+        (home / "services").write_text(f"[mine]\nhost=/tmp\nport={port}\n")
+        dsn, variables = "postgresql:///x?service=mine", {"PGSERVICEFILE": f"{home}/services"}
+    store = f'store = "{dsn}"\nstore_timeout = 2\n' if where == "store" else ""
+    component = f'kind = "database"\ndsn = "{dsn}"\n' if where == "component" else 'kind = "push"\nperiod = 60\n'
+    (home / "heartbeat.toml").write_text(f'[heartbeat]\nstate_dir = "{home}/state"\n{store}[components.x]\n{component}')
+    with fake(("@" if how == "abstract" else "") + in_tmp, "nobody") as server:
+        done = heartbeat(home, "check", "--all", "--format", "json", **variables)
+        assert PASSWORD not in heard(server)
+    assert "everybody may make one; if it is meant, add requirepeer=USER to the dsn" in done.out + done.err, done
+
+
+@pytest.mark.parametrize("what", [".postgresql/root.crt", ".postgresql/postgresql.crt", ".pg_service.conf", "named"])
+@pytest.mark.parametrize("where", ["component", "store"])
+def test_a_file_of_another_users_home_stops_no_pass(home: Path, what: str, where: str) -> None:
+    """$HOME may be another user's (`sudo -E`), and libpq waits at a pipe for ever."""
+    theirs = home / "theirs"
+    path = theirs / ("ca.pem" if what == "named" else what)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    for one in (theirs, path):
+        os.chown(one, 65534, 65534)
+    with _speaks_tls() as port:
+        dsn = f"postgresql://127.0.0.1:{port}/x?sslmode=require{'&service=x' if 'service' in what else ''}"
+        dsn += f"&sslrootcert={path}" if what == "named" else ""
+        store = f'store = "{dsn}"\nstore_timeout = 2\n' if where == "store" else ""
+        component = f'kind = "database"\ndsn = "{dsn}"\n' if where == "component" else 'kind = "push"\nperiod = 60\n'
+        (home / "hb.toml").write_text(f'[heartbeat]\nstate_dir = "{home}/state"\n{store}[components.x]\n{component}')
+        done = heartbeat(home, "--config", f"{home}/hb.toml", "check", "--format", "json", HOME=str(theirs), timeout=20)
+    assert f"{path} is a pipe, and not a file" in done.out + done.err, done
+
+
+@pytest.mark.parametrize("name", [".postgresql/root.crt", ".pg_service.conf"])
+def test_no_file_of_another_users_home_says_whom_to_trust(home: Path, name: str) -> None:
+    theirs = home / "theirs"
+    (theirs / name).parent.mkdir(parents=True, exist_ok=True)
+    (theirs / name).write_text("[x]\nhost=127.0.0.1\n")
+    for one in (theirs, theirs / name):
+        os.chown(one, 65534, 65534)
+    (home / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{home}/state"\n[components.x]\nkind = "database"\ndsn = "service=x port=1"\n'
+    )
+    done = heartbeat(home, "--config", f"{home}/hb.toml", "check", "--format", "json", HOME=str(theirs))
+    assert f"{theirs}/{name} is in the home of another user; set HOME to your own, as `sudo -H` does" in done.out

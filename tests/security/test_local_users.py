@@ -1,6 +1,7 @@
 """Another user of the same host, who can write in shared folders, gains nothing from what heartbeat does there."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -262,3 +263,22 @@ def test_no_badge_is_removed_elsewhere_when_the_folder_is_exchanged(home: Path, 
     _page._remove_others(badges, Names(), SIGN)
     assert exchanged == ["old.svg"] and (home / "old.svg").exists()
     assert not (badges.parent / "moved/old.svg").exists(), "the badge itself is removed where it is now"
+
+
+@pytest.mark.parametrize("key", ["agent ca_file", "agent cert_file", "agent key_file", "tcp ca_file", "email ca_file"])
+def test_a_pipe_in_the_place_of_a_certificate_stops_no_pass(home: Path, key: str) -> None:
+    """A library would wait at it for ever, whatever the timeout, and the pass would keep its lock."""
+    os.mkfifo(home / "ca.pem")
+    kind, name = key.split()
+    place = 'url = "https://127.0.0.1:9/"' if kind == "agent" else 'host = "127.0.0.1"\ntls = true\nport = {port}'
+    table = "[components.x]" if kind != "email" else '[components.h]\nkind = "push"\nperiod = 60\n[channels.x]'
+    if kind == "email":
+        place = 'host = "127.0.0.1"\nport = 9\nsecurity = "tls"\nfrom = "a@b.c"\nto = ["d@e.f"]'
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = place.replace("{port}", str(server.getsockname()[1]))
+        (home / "hb.toml").write_text(
+            f'[heartbeat]\nstate_dir = "{home}/state"\n{table}\nkind = "{kind}"\n{place}\n{name} = "{home}/ca.pem"\n'
+        )
+        verb = ["notify", "--test", "x"] if kind == "email" else ["check", "--format", "json"]
+        done = heartbeat(home, "--config", "hb.toml", *verb, timeout=20)
+    assert "is a pipe, and not a file" in done.out + done.err, done

@@ -51,6 +51,19 @@ def encodings(secret: str) -> dict[str, str]:
         "json, every character": "".join(f"\\u{ord(char):04x}" for char in secret),
         "html, every character": "".join(f"&#{ord(char)};" for char in secret),
         "html, every character in hex": "".join(f"&#x{ord(char):x};" for char in secret),
+        "html of PHP": html.escape(secret).replace("&#x27;", "&#039;"),
+        "XML": html.escape(secret).replace("&#x27;", "&apos;"),
+        "html in json": json.dumps(html.escape(secret))[1:-1],
+        "json, every character, in json": "".join(f"\\\\u{ord(char):04x}" for char in secret),
+        "html, twice": html.escape(html.escape(secret)),
+        "SQL": secret.replace("'", "''"),
+        "shell": secret.replace("'", "'\\''"),
+        "libpq": secret.replace("\\", "\\\\").replace("'", "\\'"),
+        "quoted-printable": secret.replace("=", "=3D"),
+        "hex with colons": raw.hex(":"),
+        "HEX with spaces": raw.hex(" ").upper(),
+        "C, every byte": "".join(f"\\x{byte:02x}" for byte in raw),
+        "octal, every byte": "".join(f"\\{byte:03o}" for byte in raw),
         "UTF-16": secret.encode("utf-16-le").decode("latin-1").rstrip("\0") if secret.isascii() else "\0".join(secret),
         "UTF-16, cleaned": " ".join(secret),
         "base64, UTF-16": base64.b64encode(secret.encode("utf-16-le")).decode(),
@@ -58,7 +71,7 @@ def encodings(secret: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("how", encodings("x"))
-@pytest.mark.parametrize("secret", [PASSWORD, "hunter2-hunter2", "ab1!", KEY.strip()])
+@pytest.mark.parametrize("secret", [PASSWORD, "hunter2-hunter2", "ab1!", "it's=a\\q'te", KEY.strip()])
 def test_no_encoding_of_a_secret_passes(secret: str, how: str) -> None:
     form = encodings(secret)[how]
     shown = redact(f"you sent {form} to us", {secret})
@@ -342,3 +355,73 @@ def _me() -> str:
     import pwd
 
     return pwd.getpwuid(os.getuid()).pw_name
+
+
+# --- what is kept -------------------------------------------------------------------------------------------------
+
+
+def everything_kept(folder: Path) -> str:
+    """The content of all files of a state folder, SQLite's as SQL."""
+    said = ""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".db":
+            with closing(sqlite3.connect(path)) as db:
+                said += "\n".join(db.iterdump())
+        elif path.is_file():
+            said += path.read_text(errors="replace")
+    return said
+
+
+@pytest.mark.parametrize("secret", ["sk-live-77abc9", "Tk%4f'9a=p@ss"])
+def test_a_figure_is_not_called_after_a_secret(tmp_path: Path, secret: str) -> None:
+    """What a plugin calls its figures is in the store, in JSON and in what Prometheus reads."""
+    program = (
+        "import os; key = os.environ['KEY']; quoted = key.replace(chr(39), chr(39) * 2); "
+        "figures = [f\"'{quoted}'=1\", f\"'a{quoted}'=2\", f'x{key.encode().hex()}=3', f'{key.encode().hex()}=4']; "
+        "print('fine |', *figures, 'y' * 88 + key[:12] + '=5', 'load=6')"
+    )
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "command"\n'
+        f'command = ["{sys.executable}", "-c", {json.dumps(program)}]\nenv = {{ KEY = "env:HB_KEY" }}\n'
+    )
+    said = ""
+    for verb in (["check", "--all", "--format", "json"], ["status", "--format", "json"], ["metrics"]):
+        done = heartbeat(tmp_path, *verb, HB_KEY=secret)
+        said += done.out + done.err
+    said += everything_kept(tmp_path / "state")
+    assert '"load"' in said and BLOT in said
+    name = "".join(char if char.isalnum() else "_" for char in secret.lower())
+    for form in (*encodings(secret).values(), name.replace("__", "_"), secret[:10]):
+        assert form not in said, form
+
+
+def test_what_a_journal_says_is_remembered_without_secrets(tmp_path: Path) -> None:
+    """As evidence it was hidden; beside it, as what the next look need not read again, it was not. The end of a long
+    journal begins in the middle of something."""
+    secret = "sk-live-" + "0123456789abcdef" * 4
+    (tmp_path / "systemctl").write_text(
+        "#!/bin/sh\nprintf 'Id=x.service\\nLoadState=loaded\\nActiveState=failed\\n'\n"
+        "printf 'SubState=failed\\nResult=exit-code\\n'\n"
+    )
+    (tmp_path / "journalctl").write_text(f"#!/bin/sh\nprintf '%s' '{secret} {'=' * 870} {secret}'\n")
+    for program in ("systemctl", "journalctl"):
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "service"\nunit = "x.service"\n'
+        f'systemctl = ["{tmp_path}/systemctl"]\n'
+        '[components.b]\nkind = "agent"\nurl = "http://127.0.0.1:9/"\nheaders = { X-Key = "env:HB_KEY" }\n'
+    )
+    done = heartbeat(tmp_path, "check", "--all", "--format", "json", HB_KEY=secret)
+    said = done.out + done.err + everything_kept(tmp_path / "state")
+    assert '"journal"' in said and "\\u2022" in said
+    assert secret not in said and secret[-20:] not in said
+
+
+def test_a_beat_that_brings_a_secret_is_kept_without_it(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "push"\nperiod = 60\n'
+        '[components.b]\nkind = "agent"\nurl = "http://127.0.0.1:9/"\nheaders = { X-Key = "env:HB_KEY" }\n'
+    )
+    done = heartbeat(tmp_path, "beat", "a", "--fail", "-m", "denied: sk-live-77abc9", HB_KEY="sk-live-77abc9")
+    kept = everything_kept(tmp_path / "state")
+    assert done.code == 0 and "sk-live-77abc9" not in kept and f"denied: {BLOT}" in kept

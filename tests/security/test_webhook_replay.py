@@ -15,7 +15,7 @@ from heartbeat_cli.domain.alerting.message import Message
 from tests.parts import lacking
 from tests.parts.http import Seen, Server, healthy_server
 
-MANUAL = (Path(__file__).parent.parent.parent / "docs/configuration.md").read_text()
+MANUAL = (Path(__file__).parent.parent.parent / "docs/recipes/channels.md").read_text()
 MESSAGE = Message("i-1/agent_down", "agent_down", "high", "主 is down", "text", "<b>x</b>", "main", 1.5, "i-1")
 SECRET = "shared-s3cret"
 HEADER = "x-heartbeat-timed-signature"
@@ -26,7 +26,7 @@ def genuine() -> Callable[[bytes, str, bytes], bool]:
     """The receiver's check as the manual prints it."""
     names: dict[str, Any] = {}
     (sample,) = [block for block in re.findall(r"```python\n(.*?)```", MANUAL, re.S) if "def genuine" in block]
-    exec(compile(sample, "configuration.md", "exec"), names)
+    exec(compile(sample, "channels.md", "exec"), names)
     check: Callable[[bytes, str, bytes], bool] = names["genuine"]
     return check
 

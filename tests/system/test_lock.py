@@ -166,7 +166,7 @@ def test_a_lock_given_back_early_is_free_for_others(tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_earlier_version_is_waited_for(tmp_path: Path) -> None:
-    """It locks the state folder itself; without its lock file there is nothing to look at, and none is made."""
+    """It locks the state folder itself; without its lock file there is nothing to check, and none is made."""
     with beside_earlier(tmp_path):
         assert os.listdir(tmp_path) == []
     with holder(tmp_path) as other:

@@ -1,4 +1,4 @@
-"""Two looks and what lies between: boots, resets, new devices and clock steps make gaps, never nonsense."""
+"""Two checks and what lies between: boots, resets, new devices and clock steps make gaps, never nonsense."""
 
 import json
 from typing import Any

@@ -434,10 +434,10 @@ def test_what_fails_unconfirmed_is_trouble_on_top_and_in_its_own_words(hosts: Ca
 def test_what_the_hosts_see_fail_is_no_good_news_before_it_is_a_fault(hosts: Callable[..., Hosts]) -> None:
     two = hosts()
     two.round(2, a="healthy", b="healthy")
-    two.look("a", "healthy")
+    two.check("a", "healthy")
     two.now += 31
-    two.look("a", "error")
-    two.look("b", "error")
+    two.check("a", "error")
+    two.check("b", "error")
     assert two.state.state in ("healthy", "suspect")
     text = said(shown(two))
     assert "1 of 1 components to watch" in text and "All work" not in text and "Suspect" in text

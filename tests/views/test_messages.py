@@ -205,7 +205,7 @@ def test_a_remark_is_the_last_line() -> None:
 
 
 def test_the_manual_names_everything_a_template_may_use() -> None:
-    manual = (Path(__file__).parents[2] / "docs/messages.md").read_text()
+    manual = (Path(__file__).parents[2] / "docs/recipes/reword-messages.md").read_text()
     spoken = voice.Voice("en", ZONE, (), START)
     values = facts.of_alert(alert(), spoken)
     digest = facts.of_digest([alert()], {alert().id: values}, spoken, facts.DETAILS[0])

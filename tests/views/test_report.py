@@ -198,7 +198,7 @@ def test_a_share_is_never_rounded_up_to_all(value: float | None, shown: str) -> 
 
 
 def schema() -> dict[str, Any]:
-    manual = (Path(__file__).parents[2] / "docs/report.md").read_text()
+    manual = (Path(__file__).parents[2] / "docs/reference/report-formats.md").read_text()
     found: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", manual, re.S)[0])
     return found
 

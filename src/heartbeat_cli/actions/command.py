@@ -1,8 +1,8 @@
-"""command: run a program of your own.
+"""Run a program of your own.
 
-Started without a shell, from a small environment (none of heartbeat's own secrets); exit code 0 is `done`,
-all else `failed`. What it starts in the background lives on once it has ended; let such a child write its
-output to a file, not to the pipe it inherits. At the timeout everything of it is killed.
+It is started without a shell, from a small environment (without heartbeat's secrets). Exit code 0 is `done`, any
+other `failed`. What it starts in the background lives on when it has ended; let such a process write its output to a
+file, not to the pipe it inherits. At the timeout all of it is killed.
 
     [components.main.recovery]
     ladder = [{ action = "command", command = ["/usr/bin/supervisorctl", "restart", "main"] }]

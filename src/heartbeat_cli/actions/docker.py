@@ -1,12 +1,13 @@
-"""`docker`: start, restart or unpause a container.
+"""Start, restart or unpause a container.
 
-`auto` does what the container needs: a paused one goes on, one that does not run is started, a running one is
-restarted. A new StartedAt (or no longer paused) proves it; whether it is well again, the check tells. Running
-containers that share its network (`network_mode: "service:…"` in Compose) are restarted after it, since they have lost
-theirs. A container that somebody stopped (`docker stop`, `docker compose stop`) is left alone, unless
-`stopped_on_purpose` says otherwise; one that was killed or that crashed is not.
+`do = "auto"` does what the container needs: it unpauses a paused one, starts a stopped one and restarts a running one.
+A new StartedAt (or no longer paused) proves that it happened; the check decides whether it helped. Running containers
+that share its network (`network_mode: "service:…"` in Compose) are restarted after it, since they have lost theirs.
+A container that somebody stopped (`docker stop`, `docker compose stop`) is left alone, unless `stopped_on_purpose`
+says otherwise; one that was killed or crashed is not.
 
-    {action = "docker", container = "openclaw-gateway"}
+    [components.gateway.recovery]
+    ladder = [{ action = "docker", container = "openclaw-gateway" }]
 """
 
 import time

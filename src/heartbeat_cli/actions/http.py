@@ -1,8 +1,8 @@
-"""http: call a URL: an orchestrator's restart hook, an automation, an agent's own reset.
+"""Call a hook: an orchestrator's restart URL, an automation, an agent's own reset.
 
-Any 2xx answer is `done`, 401 and 403 are `denied`, all else is `failed`; a redirect counts as failed, because
-following it would turn a POST into a GET. The whole exchange has one deadline.
-Only the host is named in what is stored: paths and queries of hooks often are their password.
+Any 2xx answer is `done`, 401 and 403 are `denied`, anything else is `failed`. A redirect counts as failed, because
+following it would turn a POST into a GET. Only the host of the URL is stored and shown: paths and queries of hooks
+often are their password.
 
     [components.main.recovery]
     ladder = [{ action = "http", url = "http://localhost:9000/hooks/restart-main" }]

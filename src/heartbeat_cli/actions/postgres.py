@@ -1,14 +1,15 @@
-"""`postgres`: end sessions of a running PostgreSQL that block others, or have it reload its configuration.
+"""Repair a running PostgreSQL from the inside, where a restart would end everybody's work.
 
-A restart would end everybody's work. `reload` has the server read its configuration again (harmless, and the cure
-for a bad `pg_hba.conf` or limit that was corrected on disk). `terminate_idle` ends sessions that sit idle
-inside a transaction; `terminate_blockers` ends sessions that keep others waiting for a lock and wait for
-none themselves.
+reload              has the server read its configuration again: harmless, and the remedy for a bad `pg_hba.conf` or
+                    limit that was corrected on disk
+terminate_idle      ends sessions that are idle inside a transaction
+terminate_blockers  ends sessions that keep others waiting for a lock and wait for none themselves
 
-Rights: EXECUTE on `pg_reload_conf()` for reload; `pg_signal_backend` and `pg_read_all_stats` for the
-others, which never touch a superuser's session unless they run as one. Example:
+Rights: EXECUTE on `pg_reload_conf()` for reload; `pg_signal_backend` and `pg_read_all_stats` for the others, which
+never touch a superuser's session unless they run as one.
 
-    recovery = [{ action = "postgres", do = "terminate_blockers", dsn = "env:APP_DSN", older_than = 120.0 }]
+    [components.db.recovery]
+    ladder = [{ action = "postgres", do = "terminate_blockers", dsn = "env:APP_DSN", older_than = 120.0 }]
 """
 
 import time

@@ -1,11 +1,10 @@
-"""script: run a script of the one folder that [recovery] scripts names, as restart_main.sh.
+"""Run a script from the folder that `[recovery] scripts` names, such as `restart_main.sh`.
 
-The folder is the list of what may be run: a step names a file in it, nothing else. It must be a regular,
-executable file; it and every folder on the way to it must belong to root or to the user heartbeat runs as, and
-nobody else, group or all, may write them. Otherwise the step is `refused`,
-and the reason says what to change. Started without a shell or arguments, from a small environment; exit code 0 is
-`done`. What it starts in the background lives on once it has ended; let such a child write its output to a file, not
-to the pipe it inherits.
+A step can only name a file in that folder. It must be a regular, executable file; it and every folder above it must
+belong to root or to the user heartbeat runs as, and be writable for nobody else. Otherwise the step is `refused`, and
+the reason says what to change. The script is started without a shell or arguments, from a small environment; exit
+code 0 is `done`. What it starts in the background lives on when it has ended; let such a process write its output to
+a file, not to the pipe it inherits.
 
     [recovery]
     scripts = "/etc/heartbeat/scripts"
@@ -17,7 +16,7 @@ to the pipe it inherits.
 import os
 import re
 import stat
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
@@ -25,7 +24,13 @@ from heartbeat_cli.system import trusted
 from heartbeat_cli.system.trusted import Untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
-_MISSING = "no such script"
+
+
+class _Trouble(NamedTuple):
+    """Why the script cannot or must not be run; `missing`: there is none of that name."""
+
+    outcome: Outcome
+    missing: bool = False
 
 
 class Settings(NamedTuple):
@@ -48,7 +53,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 def run(settings: Settings, *, timeout: float) -> Outcome:
     trouble = _trouble(settings)
     if trouble is not None:
-        return trouble
+        return trouble.outcome
     folder, path = _place(settings)
     return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
 
@@ -57,25 +62,27 @@ def rights(settings: Settings, *, timeout: float) -> Right:
     trouble = _trouble(settings)
     if trouble is None:
         return Right("ok", f"{_place(settings)[1]} may be run")
-    missing = trouble.detail.startswith(_MISSING)  # then the step is passed over: a ladder may well do without
-    return Right("warn" if missing else "bad", trouble.detail, "mend that, or leave this step out of the ladder")
+    # A script that is missing is passed over: a ladder may well do without.
+    level: Literal["warn", "bad"] = "warn" if trouble.missing else "bad"
+    return Right(level, trouble.outcome.detail, "mend that, or leave this step out of the ladder")
 
 
-def _trouble(settings: Settings) -> Outcome | None:
-    """Why the script cannot or must not be run, None when it may."""
+def _trouble(settings: Settings) -> _Trouble | None:
+    """None when the script may be run."""
     if not _NAME.fullmatch(settings.name):
-        return Outcome("refused", "the script's name is not a bare file name")
+        return _Trouble(Outcome("refused", "the script's name is not a bare file name"))
     if not settings.folder:
-        return Outcome("refused", f"no folder for {settings.name}: set scripts in [recovery]")
+        return _Trouble(Outcome("refused", f"no folder for {settings.name}: set scripts in [recovery]"))
     folder, path = _place(settings)
     try:
         reason = refusal(folder, path)
     except FileNotFoundError as error:
-        return Outcome("refused", f"{_MISSING}: {error.filename}")
+        return _Trouble(Outcome("refused", f"no such script: {error.filename}"), missing=True)
     except (OSError, ValueError) as error:
         words = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
-        return Outcome("denied", f"cannot look at {path}: {words}; this user must be able to reach and read it")
-    return Outcome("refused", reason) if reason is not None else None
+        text = f"cannot look at {path}: {words}; this user must be able to reach and read it"
+        return _Trouble(Outcome("denied", text))
+    return _Trouble(Outcome("refused", reason)) if reason is not None else None
 
 
 def _place(settings: Settings) -> tuple[str, str]:

@@ -1,13 +1,13 @@
-"""`systemd`: restart a systemd unit.
+"""Restart a systemd unit.
 
-`reset-failed` comes first, because systemd counts starts by hand against the start limit too; then a restart
-that is waited for. A new InvocationID proves it. Not touched: units that do not exist, are masked, broken, being
-stopped, or still starting: restarting a slow starter only makes it start over, and systemd itself ends a
-start that takes longer than its TimeoutStartSec. A restart that takes longer than the step may goes on by itself.
+`reset-failed` comes first, because systemd counts restarts by hand against the start limit. A new InvocationID proves
+the restart; one that takes longer than the step may continues by itself. Units that do not exist, are masked, broken,
+being stopped or still starting are not touched.
 
-Who is not root needs a polkit rule for the unit, or sudo = true and a line in sudoers.
+A user other than root needs a polkit rule for the unit, or `sudo = true` and a line in sudoers.
 
-    {action = "systemd", unit = "nginx.service"}
+    [components.web.recovery]
+    ladder = [{ action = "systemd", unit = "nginx.service" }]
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Channel `apprise`: ntfy, Slack, Discord, Matrix, Pushover and a hundred others, through Apprise.
+"""ntfy, Slack, Discord, Matrix, Pushover and a hundred other services, through the Apprise library.
 
-The address says which service, where and as whom: ntfys://ntfy.sh/my-topic, slack://tokenA/tokenB/tokenC/#ops; all of
-them: https://appriseit.com/services/. One address a channel: then each has its own tries, and what one service took is
-not sent to it again because another did not. A text that is too long for the service is cut at its end, unless the
-address says ?overflow=split. Apprise is an optional part: pip install 'heartbeat-cli[apprise]'.
+The address says which service, where and as whom, such as ntfys://ntfy.sh/my-topic or slack://tokenA/tokenB/tokenC/#ops;
+all of them: https://appriseit.com/services/. Use one address for each channel, so that what one service took is not
+sent to it again because another did not. A text that is too long for the service is cut at its end, unless the
+address says ?overflow=split. Apprise is optional: install heartbeat with its extra `apprise`.
 
     [channels.phone]
     kind = "apprise"

@@ -1,7 +1,10 @@
-"""Channel `console`: print the message to standard error.
+"""Print the message to standard error.
 
-It is what a configuration without any channel uses. At a terminal a person reads it. Anywhere else (cron mails it only
-where there is a mail transfer agent) it is `printed`: it is done, but nobody counts as notified.
+A configuration without any channel uses this one. At a terminal a person reads it. Anywhere else (cron mails it only if
+the host can send mail) the message is `printed`: it is done, but nobody counts as notified.
+
+    [channels.console]
+    kind = "console"
 """
 
 import sys

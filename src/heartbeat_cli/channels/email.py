@@ -1,8 +1,8 @@
-"""Channel `email`: a mail through an SMTP server; the mails of an incident are one thread.
+"""Send a mail in plain text and HTML through an SMTP server. The mails of an incident form a thread.
 
-One mail goes to all of `to`. When some of them are refused it counts as sent, and who was refused is noted with it;
-when all are refused for good it is given up. What is for a person to mend (a wrong password, a sender that may not, a
-server without STARTTLS) keeps the message waiting: it is tried again every few minutes, then more rarely.
+One mail goes to all of `to`. If some of them are refused, it counts as sent and the refusal is noted; if all are
+refused for good, it is given up. What a person must solve (a wrong password, a sender that is not allowed, a server
+without STARTTLS) keeps the message waiting: it is retried every few minutes, then more rarely.
 
     [channels.mail]
     kind = "email"
@@ -21,6 +21,7 @@ from heartbeat_cli.domain.alerting import mail_address
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError, Unobservable
+from heartbeat_cli.system import trusted
 
 if TYPE_CHECKING:
     import smtplib
@@ -40,7 +41,7 @@ class Settings(NamedTuple):
 
     host: name or address of the SMTP server
     from: address of the sender, alone or as in "Heartbeat <heartbeat@example.org>"
-    to: addresses of the readers
+    to: addresses of the recipients
     security: starttls, tls from the first byte, or none, which is for a server on this host
     port: port of the server; default: 587 with starttls, 465 with tls, 25 with none
     username: name to log in with; default: none, so no login
@@ -116,6 +117,8 @@ def _context(settings: Settings) -> "SSLContext | None":
         return None
     import ssl
 
+    if settings.ca_file:
+        trusted.check_readable(settings.ca_file)
     context = ssl.create_default_context(cafile=settings.ca_file)
     if not settings.verify_tls:
         context.check_hostname = False

@@ -1,7 +1,7 @@
-"""Channel `file`: append the message to a file as one line of JSON, for other programs and as a last resort.
+"""Append the message to a file as one line of JSON, for other programs and as a last resort.
 
-The keys of a line are those of a message: id, type, severity, title, text, component, at (epoch seconds),
-thread (the incident, or null), threads (the incidents of a digest).
+The keys of a line: id, type, severity, title, text, component, at (epoch seconds), thread (the incident, or null),
+threads (the incidents of a message about several).
 
     [channels.log]
     kind = "file"

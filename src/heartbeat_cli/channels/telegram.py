@@ -1,11 +1,12 @@
-"""Channel `telegram`: a message from a Telegram bot.
+"""Send a message to a Telegram chat through a bot.
 
-Make a bot with @BotFather, add it to the chat, and take the chat's id from `https://api.telegram.org/bot<token>/getUpdates`.
+Create a bot with @BotFather, add it to the chat, and take the chat's id from
+`https://api.telegram.org/bot<token>/getUpdates`.
 
 A message that is too long is shortened, its evidence first; a long report becomes several. Markup that Telegram does
-not accept is sent once more as plain text; a topic that is gone is left out; a group that became a supergroup is
-followed to its new id. All of that is noted with the message. What a person has to mend (a wrong token, a chat that is
-not found, a bot that was thrown out) keeps the message waiting: it is tried again every few minutes, then more rarely.
+not accept is sent again as plain text, a topic that is gone is left out, and a group that became a supergroup is
+followed to its new id; all of that is noted with the message. What a person must solve (a wrong token, a chat that is
+not found, a bot that was removed) keeps the message waiting: it is retried every few minutes, then more rarely.
 
     [channels.tg]
     kind = "telegram"
@@ -16,10 +17,10 @@ not found, a bot that was thrown out) keeps the message waiting: it is tried aga
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
-from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.component import SEVERITIES
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -61,10 +62,9 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         found.append(("chat_id", 'expected a number such as "-1001234567890", or "@name" of a public channel'))
     if http_call.host(settings.base_url) is None:
         found.append(("base_url", "expected http://host or https://host"))
-    known = get_args(Severity)
     for word in settings.silent:
-        if word not in known:
-            found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(known)}"))
+        if word not in SEVERITIES:
+            found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(SEVERITIES)}"))
     return found
 
 

@@ -1,14 +1,15 @@
-"""Channel `webhook`: the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
+"""Send the message as JSON by POST to an address of yours: an automation, a chat, a gateway.
 
 The body has id, type, severity, title, text, component, at (ISO 8601, UTC), incident (or null) and incidents (those of
-a digest, which holds several alerts). `id` stays the same when a message is sent again, and stands in the
-header Idempotency-Key, too. With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending
-(seconds since 1970), `,sha256=` and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver
-compares it and refuses what is older than some minutes; docs/configuration.md has the code. X-Heartbeat-Signature,
-which covers the body alone, is sent for one version more.
+a message about several). `id` stays the same when a message is sent again, and is also in the header Idempotency-Key.
 
-Any 2xx means taken. 408, 425, 429 and 5xx are tried again, not before Retry-After. So are a redirect (not followed),
-401, 403, 404 and 407, which are for a person to mend, only more rarely. Any other answer is final.
+With `secret`, the header X-Heartbeat-Timed-Signature is `t=` and the time of sending (seconds since 1970), `,sha256=`
+and the HMAC-SHA256, in hexadecimal, of that number, a dot and the body. A receiver compares it and refuses what is
+older than some minutes; docs/recipes/channels.md has the code. X-Heartbeat-Signature, which covers the body alone, is
+sent for one more version.
+
+Any 2xx means taken. 408, 425, 429 and 5xx are retried, not before Retry-After. A redirect (not followed), 401, 403, 404
+and 407 are for a person to solve and are retried more rarely. Any other answer is final.
 
     [channels.hook]
     kind = "webhook"

@@ -10,7 +10,7 @@ from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import StoreError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.deliver.deliver import Delivered, Delivering
+    from heartbeat_cli.passes.deliver.deliver import Delivered, Delivering, Sends
     from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.store.standby.keeper import Keeper
 
@@ -40,7 +40,7 @@ class PassDelivery:
             self._look(db)
             # What other processes of this host are sending just now is not in a spool.
             if self._delivering is not None and self._turn.take(alone=self._keeper.degraded is not None):
-                self._delivering.work(db, self._keep, patience)
+                self._delivering.work(db, self._record, patience)
 
         self._keeper.run(work, self._app.now())
 
@@ -97,7 +97,7 @@ class PassDelivery:
         from heartbeat_cli.passes.deliver.send import TIMEOUT
 
         self.go(WHOLE if outside else _FROM_SPOOL)
-        delivering.finish(self._keep, 0.0 if outside else TIMEOUT)
+        delivering.finish(self._record, 0.0 if outside else TIMEOUT)
 
     def _say(self) -> None:
         """What a person should know of it, beside how each message went."""
@@ -112,13 +112,16 @@ class PassDelivery:
     def results(self) -> list["Delivered"]:
         return self._delivering.results if self._delivering is not None else []
 
-    def _keep(self, outcome: Callable[["Database"], None]) -> None:
-        """It has happened outside: a spool that comes in later must know."""
+    def _record(self, sends: "Sends") -> None:
+        """Write how sends went. They have happened outside: a spool that is begun later must know."""
         try:
-            self._keeper.record(outcome, self._app.now())
+            self._keeper.record(_saving(sends), self._app.now())
         except StoreError:
-            self._unkept.append(outcome)
+            self._set_aside(sends)
             raise
+
+    def _set_aside(self, sends: "Sends") -> None:
+        self._unkept.append(_saving(sends))
 
     def _store_away(self, delivering: "Delivering", error: StoreError) -> None:
         """The store failed after the lock had been given back: what has been sent, and is being sent, is written under
@@ -127,7 +130,7 @@ class PassDelivery:
         from heartbeat_cli.passes.deliver.send import TIMEOUT
         from heartbeat_cli.system.lock import Busy
 
-        delivering.finish(self._unkept.append, TIMEOUT)
+        delivering.finish(self._set_aside, TIMEOUT)
         try:
             with self._app.keeper(_LOCK) as keeper:
                 for outcome in [*self._keeper.recorded, *self._unkept]:
@@ -138,6 +141,12 @@ class PassDelivery:
                 keeper.refresh_mirror(self._app.now())
         except Busy:
             raise error from None
+
+
+def _saving(sends: "Sends") -> Callable[["Database"], None]:
+    from heartbeat_cli.store.outbox import outcomes
+
+    return lambda db: outcomes.save_all(db, sends)
 
 
 def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:

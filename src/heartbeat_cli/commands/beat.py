@@ -30,6 +30,7 @@ def command(
     """
     from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.plain import bounded
+    from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import beats
 
     if start + fail + (exit_code is not None) > 1:
@@ -38,7 +39,7 @@ def command(
     if component not in pushed:
         raise UsageError(f"no component {component!r} of kind push{suggestion(component, pushed)}")
     event = "start" if start else "fail" if fail or exit_code else "success"
-    kept = bounded(message, _MESSAGE) or None  # a byte that is no text must not lose the beat
+    kept = bounded(redact(message, app.secrets), _MESSAGE) or None  # a byte that is no text must not lose the beat
     with app.store_to_write_at_once() as db:
         at = app.now() + (db.clock_ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
         beats.add(db, beats.Beat(component, at, event, exit_code, kept, rid and bounded(rid, _RID)))

@@ -22,11 +22,11 @@ _CALLS = {"url": "http", "command": "command"}  # what a guard's table names, an
 class Keys(NamedTuple):
     """Plain keys of a component's recovery table.
 
-    startup_grace: seconds it gets to come up after a step; default: that of [recovery]
-    budget: steps that are taken by themselves within budget_window; default: that of [recovery]
-    backoff: seconds before the same step is taken again, doubled each time; default: that of [recovery]
+    startup_grace: seconds it has to come up after a step; default: that of `[recovery]`
+    budget: automatic steps within budget_window; default: that of `[recovery]`
+    backoff: seconds before the same step is taken again, doubled each time; default: that of `[recovery]`
     busy_wait: seconds that work in flight is waited for
-    busy_then: what happens when it is still running then: restart all the same, or give_up and leave it to a person
+    busy_then: what happens if it is still busy then: restart all the same, or give_up and leave it to a person
     """
 
     startup_grace: float | None = None

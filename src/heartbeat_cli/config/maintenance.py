@@ -19,14 +19,15 @@ from heartbeat_cli.domain.component import Component, matching
 class Maintenance(NamedTuple):
     """Keys of `[maintenance.<id>]`: `from` and `until`, or `cron` and `duration`.
 
-    components: ids, kinds or globs of the components it concerns
-    from: when it begins, as in 2026-12-24T22:00:00, or with an offset; a date alone means 00:00; default: it has begun
+    components: ids, kinds or globs of the components it applies to
+    from: when it begins, as in 2026-12-24T22:00:00, or with an offset; a date alone means 00:00; default: it has
+        begun
     until: when it ends, written likewise
-    cron: when it begins again and again: minute, hour, day of the month, month, day of the week, as in "30 2 * * sun"
+    cron: when it begins, repeatedly: minute, hour, day of the month, month, day of the week, as in "30 2 * * sun"
     duration: how long it lasts each time, as in "2h" or "90min", or in seconds; 31 days at most
-    timezone: zone that its times are local in; default: the one of [heartbeat]
+    timezone: time zone of its times; default: that of `[heartbeat]`
     reason: why; shown wherever the maintenance is
-    recovery: whether recovery goes on in it (on), or not (off)
+    recovery: whether recovery continues (on) or not (off)
     """
 
     components: tuple[str, ...] = ("*",)

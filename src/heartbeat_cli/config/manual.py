@@ -17,23 +17,23 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 
 _COMMON = """\
-Keys that every component takes, besides its kind's own and these two:
+Keys that every component takes, besides those of its kind and these two:
 
-  kind: one of those that `heartbeat kinds` shows as a component
+  kind: one of the kinds of components
   recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own
-      and more (`heartbeat kinds ladder`); default: mode of [recovery], and the kind's own ladder"""
+      and more (`heartbeat kinds ladder`); default: mode of `[recovery]`, and the kind's own ladder"""
 _LADDER = """\
-Keys of the table [components.ID.recovery], all of them optional, besides these:
+Keys of the table `[components.ID.recovery]`, all optional, besides these:
 
   mode: off, ask or on (the default)
   ladder: the steps, as a list of tables { action = "…", … }; default: the kind's own
-  busy: { url = "…" } or { command = ["…"] }, asked before a step whether work is in flight, which is waited for;
-      it takes the keys of the recovery steps http (method GET by default) and command
-  drain: the same, called before a step to have work finished and no more taken (method POST by default)
+  busy: { url = "…" } or { command = ["…"] }, asked before a step whether work is in flight, which is then waited
+      for; it takes the keys of the recovery steps http (method GET by default) and command
+  drain: the same, called before a step so that work is finished and no more is taken (method POST by default)
 
-It is busy when the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value
-under busy, running, active, in_flight or jobs (a list counts by its length); when the command ends with exit code 0.
-Whatever cannot say so is not waited for."""
+It is busy if the address answers 409 or 423, `busy`, true, a number above 0, or a JSON object with such a value under
+busy, running, active, in_flight or jobs (a list counts by its length), or if the command ends with exit code 0.
+Anything else is not waited for."""
 _PACKAGES = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
@@ -78,9 +78,8 @@ _OF_ALL = ("common", "ladder")
 
 
 def summary(page: Page) -> str:
-    """What a kind is for: the first sentence of its module's docstring, without the kind's name."""
-    first = re.split(r"\.(?:\s|$)", re.sub(r"^(?:Kind |Channel )?`?\w+`?: ", "", page.about))[0]
-    return " ".join(first.split())
+    """What a kind is for: the first sentence of its module's docstring."""
+    return " ".join(re.split(r"(?<=\.)\s", page.about)[0].split())
 
 
 def overview(found: list[Page]) -> str:

@@ -19,26 +19,26 @@ class Heartbeat(NamedTuple):
     """Keys of `[heartbeat]`.
 
     store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
-    timezone: zone that days and shown times are cut by; default: this host's
+    timezone: time zone of days and of shown times; default: this host's
     locale: language of messages and reports
-    strategy: how often to check, unless `heartbeat strategy set` has set it: aggressive every 15 s with
-        3 s timeout, normal 30 s and 5 s, conservative 60 s and 10 s
+    strategy: default interval and timeout until `heartbeat strategy set` overrides it: aggressive (15 s, timeout 3
+        s), normal (30 s, 5 s) or conservative (60 s, 10 s)
     observer: name of this host in the store; default: its host name
-    state_dir: folder of locks and local files; default: $XDG_STATE_HOME/heartbeat
+    state_dir: folder of locks and local files; default: `$XDG_STATE_HOME/heartbeat`
     store_timeout: seconds the store may take to answer one statement
-    reference: addresses (`host:port`) that answer, if only by refusing, whenever the network does; when every remote
-        component (two at least) is silent at once and these are too, the fault is this host's own and the checks
-        count as unknown; default: this host's name servers, else its gateway; an empty list turns it off
-    remind_after: seconds after which people are reminded of a fault that lasts and that nobody has acknowledged, then
-        after twice that each time, a day at most; 0: never
-    unobserved_after: checks in a row that could not be made (status `unknown`) until people are notified that the
-        component is unobserved
+    reference: addresses (`host:port`) that answer, if only by refusing, whenever the network works; if every remote
+        component (at least two) fails at once and these do, too, this host is cut off and the checks count as
+        unknown; default: this host's name servers, else its gateway; an empty list turns it off
+    remind_after: seconds after which people are reminded of a fault that nobody has acknowledged, then after twice
+        that each time, at most a day; 0: never
+    unobserved_after: checks with status `unknown` in a row until people are notified that the component is
+        unobserved
     templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
-    ping_url: address of a dead-man's switch that notifies people when heartbeat itself no longer runs, Healthchecks or
-        compatible: each run says there when it begins and how it ended; a secret; default: none
-    ping_every: seconds between the pings of runs that go well; default: every run
-    proxy: proxy that channels and hooks go through, `http://host:port`, but for those on this host; HTTP_PROXY and its
-        kin are not followed, and `run` says so once a day while one is set; `none`: no proxy, and nothing is said;
+    ping_url: address of a dead-man's switch (Healthchecks or compatible) that notifies people if heartbeat itself
+        no longer runs; each run reports there when it begins and how it ended; a secret; default: none
+    ping_every: seconds between the pings of successful runs; default: every run
+    proxy: proxy of channels and hooks, `http://host:port`, except for addresses of this host; `HTTP_PROXY` and the
+        like are ignored, and `run` says so once a day while one is set; `none`: no proxy, and nothing is said;
         default: no proxy
     """
 
@@ -61,18 +61,18 @@ class Heartbeat(NamedTuple):
 class Recovery(NamedTuple):
     """Keys of `[recovery]`.
 
-    mode: recovery of components that have no mode of their own: on (restart by itself), ask (notify, and wait for
-        `heartbeat recover --component ID`), off
+    mode: for components that do not say it themselves: on (restart automatically), ask (notify people, and wait for
+        `heartbeat recover --component ID`) or off
     scripts: folder of the scripts that ladders name (`restart_<id>.sh`); default: none, so no script steps
     timeout: seconds one step may take
-    verify_wait: seconds to wait within one pass for the component to be healthy again after a step
-    startup_grace: seconds a restarted component may take to come up before the next step is tried; one that has
-        been seen to need longer is given half as much again as it took, up to 15 minutes
-    backoff: seconds before a step that was just taken is taken again; doubled each time
-    budget: steps that are taken for one component by itself within budget_window; then a person is notified, and no
-        step is taken for rearm seconds
+    verify_wait: seconds to wait within one pass for the check to succeed after a step
+    startup_grace: seconds a restarted component has to come up before the next step is taken; if it was seen to
+        need longer, it gets 1.5 times what it took, up to 15 minutes
+    backoff: seconds before the same step is taken again; doubled each time
+    budget: automatic steps for one component within budget_window; then people are notified and nothing is done
+        until rearm seconds have passed without a step
     budget_window: seconds over which steps are counted
-    host_budget: steps that are taken on this host, over all components, within budget_window
+    host_budget: automatic steps on this host, over all components, within budget_window
     rearm: seconds without a step after which a ladder that is used up, or a budget that is spent, starts anew
     """
 
@@ -93,7 +93,7 @@ class Retention(NamedTuple):
 
     heartbeats_days: days that single heartbeats are kept
     metrics_days: days that metrics are kept
-    rollups_days: days that hourly figures of both are kept: what reports of earlier days are made of
+    rollups_days: days that hourly figures of both are kept; reports of earlier days are made from them
     incidents_days: days that incidents, alerts and recovery attempts are kept
     """
 
@@ -106,7 +106,7 @@ class Retention(NamedTuple):
 class Report(NamedTuple):
     """Keys of `[report]`.
 
-    target: availability aimed at, in percent
+    target: target availability in percent
     channels: ids of the channels that `report --send` uses; default: all
     """
 
@@ -118,11 +118,11 @@ class Dashboard(NamedTuple):
     """Keys of `[dashboard]`.
 
     file: where `heartbeat run` writes the page; default: nowhere
-    badges: folder that `heartbeat run` writes badges into, small pictures (SVG) of the state and the availability of
-        30 days: `_all.svg`, and one for each component
+    badges: folder for SVG badges with the state and the availability of 30 days: `_all.svg`, and one for each
+        component
     public: whether other users of this host, such as a web server, may read the page and the badges
     title: heading of the page
-    interval: seconds after which `run` writes the page anew even when nothing changed
+    interval: seconds after which `run` writes the page again even if nothing changed
     """
 
     file: str | None = None

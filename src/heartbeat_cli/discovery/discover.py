@@ -6,7 +6,6 @@ local PostgreSQL where they answer; it never scans ports nor starts a program. `
 """
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.discovery import local
 from heartbeat_cli.discovery.local import Container, Server, Unit
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.system import in_threads
 
 _QUICK_SECONDS = 0.5  # each of two, when a tick has no configuration file
 _PROBE_SECONDS = 1.0
@@ -87,24 +87,14 @@ def _things(
 
 def _side_by_side(probes: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
     """What each probe gave, and a note on each that gave nothing in time."""
-    answers: dict[str, Any] = {}
-    failed: dict[str, str] = {}
-    deadline = time.monotonic() + _ALL_SECONDS
-
-    def work(name: str, probe: Callable[[], Any]) -> None:
-        try:
-            answers[name] = probe()
-        except Exception as error:  # a fault of one probe must not hide what the others found
-            failed[name] = one_line(f"{name}: heartbeat's own fault: {type(error).__name__}: {error}")
-
-    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in probes.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    given = dict(answers)
-    late = [failed.get(name, f"{name} did not answer in time") for name in probes if name not in given]
-    return given, late
+    given = in_threads.results(probes, time.monotonic() + _ALL_SECONDS)
+    notes = []
+    for name in probes:
+        if name not in given:
+            notes.append(f"{name} did not answer in time")
+        elif isinstance(error := given[name], Exception):  # a fault of one probe must not hide what the others found
+            notes.append(one_line(f"{name}: heartbeat's own fault: {type(error).__name__}: {error}"))
+    return {name: one for name, one in given.items() if not isinstance(one, Exception)}, notes
 
 
 class _Names:

@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # in rising order
+_RANKS: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 Mode = Literal["off", "ask", "on"]
 Then = Literal["restart", "give_up"]
 
@@ -15,30 +17,29 @@ class Common(NamedTuple):
     """Keys that every kind of component takes.
 
     name: what people call it; default: the id
-    group: heading it stands under on the dashboard, with whatever has the same; default: its kind's
+    group: its heading on the dashboard; default: its kind
     interval: seconds between two checks; default: the strategy's (15, 30 or 60)
     timeout: seconds one check may take; default: the strategy's (3, 5 or 10)
-    fail_threshold: consecutive failing checks that make a fault
-    fail_window: when set, fail_threshold failures among this many checks make a fault, in a row or not
-    recovery_threshold: consecutive good checks that end it
-    hold_flapping: while it goes to and fro (score above 30 % over the last 20 checks), its incident stays open until
-        it is steady (below 25 %), so that it is told of twice and not at every turn
-    slow_after: seconds from which a good answer counts as degraded; default: never
-    slow_factor: a good answer also counts as degraded when it took this many times the 95th percentile of the
+    fail_threshold: failed checks in a row that make a fault
+    fail_window: if set, fail_threshold failures among this many checks make a fault, in a row or not
+    recovery_threshold: successful checks in a row that end the fault
+    hold_flapping: if it goes up and down (score above 30 % over the last 20 checks), its incident stays open until
+        it is steady (below 25 %), so that people are notified twice and not at every change
+    slow_after: seconds from which a successful check counts as degraded; default: never
+    slow_factor: a successful check also counts as degraded if it took this many times the 95th percentile of the
         component's own last 50 answers; default: never
     slow_floor: seconds below which slow_factor calls nothing slow
-    slow_threshold: consecutive degraded checks that are told of; default: fail_threshold
-    retry_interval: seconds between checks while it is suspect or recovering; default: the strategy's interval,
-        if that is shorter than its own
-    retries: how often a check that got no answer is tried again inside its timeout
-    depends_on: ids of components this one needs; while one of them is in fault, this one is neither
-        alerted on nor restarted
-    severity: severity of its down alert; default: the kind's
-    channels: ids of the channels that hear of it; default: all
-    observer: name (or glob) of the hosts that watch it
-    quorum: where several hosts watch it, how many of them must see it fail to make a fault; default: more than half
-        of those that check it, and one where it is not reached over a network: then each sees its own
-    healer: name (or glob) of the hosts that may restart it, of those that watch it
+    slow_threshold: degraded checks in a row after which people are notified; default: fail_threshold
+    retry_interval: seconds between checks while it is suspect or recovering; default: the strategy's interval, if
+        that is shorter than its own
+    retries: how often a check that got no answer is retried inside its timeout
+    depends_on: ids of components it needs; while one of them is in fault, it is neither alerted on nor restarted
+    severity: severity of its fault: low, medium, high or severe; default: the kind's
+    channels: ids of the channels that are notified; default: all
+    observer: name (or glob) of the hosts that check it
+    quorum: if several hosts check it, how many of them must see it fail to make a fault; default: more than half of
+        those that check it, and one if it is not reached over a network
+    healer: name (or glob) of the hosts that may restart it, of those that check it
     """
 
     name: str | None = None
@@ -123,6 +124,11 @@ class Component(NamedTuple):
 
     def timeout(self, strategy: Strategy) -> float:
         return self.common.timeout or strategy.timeout
+
+
+def severity_rank(severity: str) -> int:
+    """A severity as a number, the graver the higher; -1 for a word that is none (rows of a store may be edited)."""
+    return _RANKS.get(severity, -1)
 
 
 def target_of(component: Component) -> str:

@@ -5,13 +5,13 @@ POST into a GET), no proxy or password out of the environment, and troubles that
 of hooks often are their password.
 """
 
-import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from heartbeat_cli.http import proxies
+from heartbeat_cli.system import in_threads
 
 if TYPE_CHECKING:
     import requests
@@ -70,19 +70,9 @@ def make(call: Call, timeout: float) -> Answer:
     """The answer, complete as far as it is kept, within `timeout` seconds. Raises NoAnswer.
 
     The exchange has a thread of its own, since a timeout of `requests` is only one between two bytes."""
-    results: list[Answer | Exception] = []
     deadline = time.monotonic() + timeout
-
-    def work() -> None:
-        try:
-            results.append(_exchange(call, timeout, deadline))
-        except Exception as error:  # to be raised where somebody can see it
-            results.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(max(0.0, timeout))
-    result = results[0] if results else _late(call, timeout)
+    results = in_threads.results({"": lambda: _exchange(call, timeout, deadline)}, deadline)
+    result = results.get("") or _late(call, timeout)
     if isinstance(result, Exception):
         raise result
     return result

@@ -10,6 +10,7 @@ from heartbeat_cli import __version__
 from heartbeat_cli.domain.checking.exchange import Fault, Request
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import plain
+from heartbeat_cli.system import trusted
 
 _QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT, which pycurl does not name: never wait for a resolver thread
 # The first libcurl (as 0xXXYYZZ) that knows an option, of those that are newer than the oldest in use.
@@ -62,8 +63,7 @@ def own_file_fault(request: Request) -> Fault | None:
         if not path:
             continue
         try:
-            with open(path, "rb"):
-                pass
+            trusted.check_readable(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             return Fault("forbidden", f"cannot read the {what} {plain(path)}: {reason}")

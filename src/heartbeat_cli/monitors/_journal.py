@@ -24,7 +24,12 @@ def tail(unit: str, systemctl: Sequence[str], user: bool, seconds: float) -> str
         )
     except (OSError, ValueError):
         return ""
-    return bounded(finished.stdout.strip()[-_KEPT:], _KEPT) if finished.code == 0 else ""
+    return _end(finished.stdout.strip()) if finished.code == 0 else ""
+
+
+def _end(text: str) -> str:
+    """The end of it, after a sign that there was more: without that, half of a secret would not be known as one."""
+    return bounded(text if len(text) <= _KEPT else f"…{text[1 - _KEPT :]}", _KEPT)
 
 
 def _program(systemctl: Sequence[str]) -> list[str]:

@@ -1,13 +1,14 @@
-"""Kind `agent`: an AI agent (or anything else) with an HTTP health address.
+"""An AI agent, or anything else with an HTTP health address.
 
-The answer is judged in this order:
-  error      nothing complete came back: refused, timed out, reset, TLS trouble, redirects without end …
-  unhealthy  the status code is not in `accept`, or the body says so or does not hold what it must
-  degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
-  unknown    heartbeat could not check: its own CA file is unreadable, the URL unusable, the pattern too slow
+A check is judged in this order:
 
-With `expect = "auto"` a body like {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
-other body leaves the judgement to the status code. Prefer `json` or `contains` to `regex`: a pattern is
+error      no complete answer: refused, timed out, reset, TLS trouble, redirects without end
+unhealthy  the status code is not in `accept`, or the body says so or lacks what it must contain
+degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
+unknown    heartbeat could not check: its CA file is unreadable, the URL unusable, the pattern too slow
+
+With `expect = "auto"` a body such as {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
+other body leaves the decision to the status code. Prefer `json` or `contains` to `regex`: a pattern is
 searched in the first 8,192 characters only and given up after half a second, so no answer hangs the pass.
 """
 

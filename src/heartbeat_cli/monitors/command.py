@@ -1,13 +1,13 @@
-"""command: any Nagios plugin, or any program of your own that ends with an exit code.
+"""Any Nagios plugin, or any program of your own that ends with an exit code.
 
-The program is started without a shell, from a small environment, in a process group that is
-killed as a whole when `timeout` comes. Exit codes are those of plugins: 0 healthy, 1 degraded, 2 unhealthy,
-3 unknown (the plugin could not check). Every other code, a signal, and a program that cannot be started are
-`unknown`: they tell of the check, not of what it checks. A program that does not finish in time is an
-`error`, as in Nagios: what makes a check hang is nearly always the thing it checks, and `unknown` would stay
-silent for ever. With `exit_codes = "plain"`, for programs that are no plugins, every code but 0 is unhealthy.
+healthy    exit code 0
+degraded   exit code 1
+unhealthy  exit code 2; with `exit_codes = "plain"` every code but 0
+error      it did not finish in time: what makes a check hang is nearly always the thing it checks
+unknown    exit code 3, any other code, a signal, or a program that cannot be started
 
-The first line up to `|` is the error, the performance data after it become metrics in base units.
+The program is started without a shell, from a small environment, and is killed with everything it started when
+`timeout` is over. The first line up to `|` is the error; the performance data after it becomes metrics in base units.
 
     [components.mailq]
     kind = "command"
@@ -23,6 +23,7 @@ from heartbeat_cli.domain.kinds import perfdata
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
 
+NAMES_FIGURES = True  # what they are called comes from the program
 _STATUS: dict[int, Status] = {0: "healthy", 1: "degraded", 2: "unhealthy"}
 _NOTHING: dict[str, str] = {}
 _CANNOT_RUN = (126, 127)  # what a shell or env(1) in between says for "not executable" and "not found"

@@ -1,15 +1,14 @@
-"""`database`: a PostgreSQL server: whether its users can log in and query it, and how near it is to its limits.
+"""A PostgreSQL server: log in, run `SELECT 1`, then read its own figures.
 
-healthy: it let us in and answered. degraded: it answered, and a warning limit is reached
-(connections, a transaction left open, locks, replication lag, transaction ids). unhealthy: a server is
-there and says no (too many connections, starting up, shutting down). error: nothing answered in time, or
-the connection broke. unknown: this DSN does not get in (password, pg_hba.conf, no such database):
-heartbeat's own trouble, never a reason to restart.
+healthy    it let heartbeat in and answered
+degraded   it answered, and a warning limit is reached: connections, an open transaction, locks, replication lag,
+           transaction ids
+unhealthy  a server is there and refuses: too many connections, starting up, shutting down
+error      nothing answered in time, or the connection broke
+unknown    this `dsn` does not get in: password, pg_hba.conf, no such database; that is no reason to restart it
 
-Grant the role `pg_monitor`; with less it sees only its own sessions and says so. Works on a standby,
-through a pooler and with several hosts in the DSN. The figures are an extra: without them a database that
-answers is healthy.
-Example:
+Grant the role `pg_monitor`; without it, heartbeat sees only its own sessions and says so. It works on a standby,
+through a pooler and with several hosts in the `dsn`. If the figures cannot be read, a server that answers is healthy.
 
     [components.db]
     kind = "database"

@@ -1,15 +1,15 @@
-"""`docker`: a Docker container, or the Docker daemon itself.
+"""A container, or the Docker daemon itself.
 
 healthy    running, and its health check (if it has one) passes or is in its start period; a container that
-           ended with exit 0 where `exited_ok` is set; for `daemon`: it describes itself
+           ended with exit code 0 where `exited_ok` is set; for `daemon`: it describes itself
 unhealthy  stopped, paused, dead, restarting, failing its health check, restarted by Docker since the last
            check (a crash loop), or no container of that name; for `daemon`: it answers with an error
 error      for `daemon` only: nothing answers
-unknown    Docker does not answer, hangs, forbids or talks nonsense: that is the daemon, not this container;
-           or the health check could not be run, or has not spoken since the container was unhealthy
+unknown    Docker does not answer, hangs, forbids or sends nonsense: that is the daemon, not this container;
+           or the health check could not be run, or has not reported since the container was unhealthy
 
 Watch the daemon as a component of its own and let the containers depend on it. `$DOCKER_HOST`,
-`$DOCKER_TLS_VERIFY` and `$DOCKER_CERT_PATH` are read when the request is made, as docker does.
+`$DOCKER_TLS_VERIFY` and `$DOCKER_CERT_PATH` are read at each check, as the docker command does.
 
     [components.gateway]
     kind = "docker"
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     daemon: true: the Docker daemon itself is the component
     host: unix:///path or tcp://host:port; default "auto": $DOCKER_HOST, else unix:///var/run/docker.sock
     restart_limit: automatic restarts since the last check that count as a crash loop; 0: never
-    exited_ok: true: a container that has ended with exit 0 is well (a job that runs and goes)
+    exited_ok: true: a container that has ended with exit code 0 is healthy (a job that runs and goes)
     """
 
     container: str | None = None
@@ -86,7 +86,7 @@ def _read_container(settings: Settings, response: Response, context: CheckContex
         raise Unobservable(_fault_words(response.fault))
     answer = _json(response)
     if response.status == 404 and "no such container" in _message(answer).lower():
-        # Docker has searched and there is none: for whoever needs it an outage, or a typo to be told about.
+        # There is none of that name: an outage for its users, or a typo that must be reported.
         error = f"no container named {settings.container}"
         return Reading("unhealthy", response.elapsed, error, memory=context.memory)
     if response.status != 200:

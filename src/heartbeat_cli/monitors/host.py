@@ -1,24 +1,22 @@
-"""host: the machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
+"""The machine heartbeat runs on: CPU, load, memory, swap, disks, inodes, traffic.
 
-Levels are read now; CPU and traffic are means since the last check (no pause to measure them), so
-the first check after a boot has none, and a stepped clock does not matter. Above a warning limit the host is
-`degraded`, above a critical one `unhealthy`. A CPU at its limit only degrades by default: being busy is no
-fault.
+Above a warning limit the host is `degraded`, above a critical one `unhealthy`. By default CPU, load and swap never
+make it unhealthy, because being busy is not a fault. CPU and traffic are means since the last check, so the first
+check after a boot has none. While CPU, load or memory is over a limit, the five biggest processes are shown.
 
-Disks: every real, local, writable filesystem, once. Network mounts are left out, because asking one whose
-server is gone can hang; list them in `mounts` to watch them all the same. While CPU, load or memory is over a
-limit, the five biggest processes are given as evidence.
+Disks: every real, local, writable filesystem, once. Network mounts are left out, because reading one whose server
+is gone can hang; name them in `mounts` to include them.
 
     [components.host]
     kind = "host"
     disk_critical = 97
-    mounts = ["/", "/srv/nas"]          # default: found by itself
+    mounts = ["/", "/srv/nas"]          # default: found automatically
 """
 
 import os
-import threading
 import time
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple
 
 from heartbeat_cli.domain import plain
@@ -47,7 +45,7 @@ class Settings(NamedTuple):
     inodes_critical: the same, unhealthy from there
     oom_warn: degraded when the kernel has killed a process for want of memory since the last check
     mounts: mount points to watch, network ones too; default: every real local filesystem
-    ignore_mounts: mount points (globs) to leave out of those found by itself, as "/media/*"
+    ignore_mounts: mount points (globs) to leave out of those found automatically, as "/media/*"
     """
 
     cpu_warn: float | None = 90
@@ -193,16 +191,12 @@ def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
 def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tuple[list[Metric], list[Finding]]:
     """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
     chosen, findings = _chosen(settings, table)
-    answers: dict[str, mounts.Usage | OSError | None] = {}
-    threads = []
-    for mount in chosen:
-        if mount.remote:
-            threads.append(threading.Thread(target=_ask, args=(mount.point, answers), daemon=True))
-            threads[-1].start()
-        else:
-            _ask(mount.point, answers)
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    answers: dict[str, mounts.Usage | Exception | None] = {}
+    answers |= {mount.point: _usage(mount.point) for mount in chosen if not mount.remote}
+    if remote := {mount.point: partial(_usage, mount.point) for mount in chosen if mount.remote}:
+        from heartbeat_cli.system import in_threads  # few hosts have a network mount, and every pass pays for imports
+
+        answers |= in_threads.results(remote, deadline)
     metrics: list[Metric] = []
     for mount in chosen:
         shown = plain.one_line(mount.point, 100)
@@ -210,9 +204,9 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
             findings.append(Finding(True, f"disk {shown} does not answer"))
         elif isinstance(answer := answers[mount.point], OSError):
             reason = (answer.strerror or str(answer)).lower()
-            # What only root may enter can still be well; heartbeat had better be told to leave it out.
+            # What only root may enter can still be fine; the configuration had better leave it out.
             findings.append(Finding(not isinstance(answer, PermissionError), f"disk {shown}: {reason}"))
-        elif answer is not None:
+        elif isinstance(answer, mounts.Usage):
             metrics += _disk_metrics(shown, answer)
             findings += _judge_disk(settings, shown, answer)
     return metrics, findings
@@ -230,11 +224,11 @@ def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.
     return [mounted[point] for point in dict.fromkeys(wanted) if point in mounted], missing
 
 
-def _ask(point: str, answers: dict[str, mounts.Usage | OSError | None]) -> None:
+def _usage(point: str) -> mounts.Usage | OSError | None:
     try:
-        answers[point] = mounts.usage(point)
+        return mounts.usage(point)
     except OSError as error:
-        answers[point] = error
+        return error
 
 
 def _disk_metrics(point: str, usage: mounts.Usage) -> list[Metric]:

@@ -1,14 +1,18 @@
-"""push: a job that reports with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
+"""A job that reports itself with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
 
-Healthy as long as the next beat comes within `period` + `grace` seconds; a run that said `--start` counts as alive
-until it has run longer than `max_runtime` (default: `period` + `grace`). A beat `--fail`, or one with an exit code
-other than 0, is unhealthy until a later success. Before the first beat ever it is unknown, then late.
+healthy    the last success is not older than `period` + `grace` seconds, or a run that reported `--start` is not
+           older than `max_runtime` (default: `period` + `grace`)
+unhealthy  the last beat was `--fail` or had an exit code other than 0
+error      no beat in time, or a run that takes longer than `max_runtime`
+unknown    there has never been a beat, and it is not late yet
 
     [components.backup]
     kind = "push"
     period = 86400
     grace = 3600
     max_runtime = 7200
+
+The job in a crontab:
 
     0 3 * * * heartbeat beat backup --start; /usr/local/bin/backup; heartbeat beat backup --exit-code $?
 """

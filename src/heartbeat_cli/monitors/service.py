@@ -1,15 +1,15 @@
-"""`service`: a systemd unit: a service, a timer, a mount.
+"""A systemd unit, of the system or of the user.
 
 healthy    active or reloading; a oneshot that has run (`RemainAfterExit`) or is running; with `inactive_ok`
-           also one that rests after a good end
+           also one that is inactive after a good end
 degraded   still starting; active without any process left; running although its unit file is masked, broken
            or gone
 unhealthy  failed, inactive, stopping, waiting for its automatic restart, restarted by systemd since the last
            check (a crash loop), masked, or no such unit
 unknown    systemctl cannot be run or does not answer, or there is no service manager to ask
 
-A unit that does not exist is `unhealthy`, not `unknown`: systemd has answered, whoever needs the unit goes
-without, and a typo in the configuration must be heard of instead of staying silent. Restarting it is refused.
+A unit that does not exist is `unhealthy`, so that a typing error in the configuration is noticed. It is never
+restarted. All units are read with one `systemctl show`.
 
     [components.web]
     kind = "service"
@@ -48,7 +48,7 @@ class Settings(NamedTuple):
     user: true: a unit of the user heartbeat runs as (systemctl --user)
     systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"] or
         ["docker", "exec", "box", "systemctl"]
-    inactive_ok: true: resting after a good end is well (a job that a timer or socket starts)
+    inactive_ok: true: inactive after a good end is healthy (a job that a timer or socket starts)
     restart_limit: automatic restarts since the last check that count as a crash loop; 0: never, and waiting
         for a restart after a good end is well too (Restart=always used as a timer)
     """
@@ -196,7 +196,7 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if active == "activating":
         return _activating(settings, properties, oneshot)
     if active == "deactivating":
-        # A short stop is far below the fail threshold; one that hangs serves nobody and must be heard of.
+        # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
     if active == "failed":
         return _Verdict("unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}")

@@ -1,9 +1,12 @@
-r"""tcp: a TCP port: whether it answers as expected, and its certificate (mail, SSH, Redis, TLS).
+r"""A TCP port: whether it answers as expected, and its certificate (mail, SSH, Redis, TLS).
 
-One deadline (`timeout`) covers name lookup, connecting to every address the name has (both
-families in turn, a new one every 250 ms, the first to answer wins), the TLS handshake and the banner: one
-that drips bytes cannot stretch it. No connection, no TLS or no word is an `error`; a wrong banner or a
-certificate that does not hold is `unhealthy`; one that ends within `certificate_warn_days` is `degraded`.
+healthy    connected, and TLS and banner (if asked for) are as expected
+degraded   the certificate ends within `certificate_warn_days`
+unhealthy  a wrong banner, or a certificate that is not valid
+error      no connection, no TLS, or no answer
+
+`timeout` covers name lookup, connecting to every address of the name (both families in turn, a new one every 250 ms,
+the first to answer wins), the TLS handshake and the banner together.
 
     [components.redis]
     kind = "tcp"
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import trusted
 from heartbeat_cli.system.tcp import DialError, dial
 
 if TYPE_CHECKING:
@@ -36,11 +40,11 @@ class Settings(NamedTuple):
     host: name or address
     port: port number
     tls: speak TLS from the first byte
-    verify_tls: check the certificate: chain, name and dates; without it its end is not seen either
+    verify_tls: check the certificate: chain, name and dates; if false, its end is not checked either
     server_name: name to ask for and to find in the certificate; default: host
     ca_file: PEM file of the authority to trust instead of the system's
     send: text to send once connected, with \r\n where the protocol wants line ends
-    banner: text that must stand in the first 1024 bytes of the answer; default: no answer is waited for
+    banner: text that must be in the first 1024 bytes of the answer; default: no answer is waited for
     certificate_warn_days: days before the certificate's end from which it is degraded; 0 turns it off
     """
 
@@ -121,6 +125,8 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
     import ssl
 
     try:
+        if settings.ca_file:
+            trusted.check_readable(settings.ca_file)
         tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None

@@ -7,9 +7,12 @@ offers no way to see how much that is; a claimed length alone has one call read 
 import _socket
 import os
 import select
+import stat
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from heartbeat_cli.system import trusted
 from heartbeat_cli.system.relay import Relay
 
 if TYPE_CHECKING:
@@ -19,6 +22,39 @@ if TYPE_CHECKING:
 # clients has some hundreds a pass), and bytes of answers without a row, not counting what an honest one has.
 _MOST_ASIDES = 10_000
 _MOST_BESIDES, _HONEST = 262_144, 1_024
+
+# What it reads by itself: the keyword, the variable, and the name in $HOME where neither says another.
+_FILES = (
+    ("sslrootcert", "PGSSLROOTCERT", ".postgresql/root.crt"),
+    ("sslcrl", "PGSSLCRL", ".postgresql/root.crl"),
+    ("sslcert", "PGSSLCERT", ".postgresql/postgresql.crt"),
+    ("sslkey", "PGSSLKEY", ".postgresql/postgresql.key"),
+    ("servicefile", "PGSERVICEFILE", ".pg_service.conf"),
+)
+
+
+def unusable_file(params: Mapping[str, str]) -> str | None:
+    """Why libpq must not be let at a file that it would read for these parameters: a pipe, which it would wait at for
+    ever, or one of another user's home ($HOME need not be ours: `sudo -E`)."""
+    home = os.environ.get("HOME", "")
+    for key, variable, usual in _FILES:
+        if key == "servicefile" and not (params.get("service") or os.environ.get("PGSERVICE")):
+            continue
+        named = params.get(key) or os.environ.get(variable)
+        path = named or os.path.join(home, usual)
+        try:
+            found = os.stat(path)
+            if stat.S_ISFIFO(found.st_mode) and not trusted.is_handed(path):
+                return f"{path} is a pipe, and not a file"
+            if not named and not (trusted.is_ours(found) and trusted.is_ours(os.stat(home))):
+                return f"{path} is in the home of another user; set HOME to your own, as `sudo -H` does"
+        except (OSError, ValueError):  # none there: libpq says so where it needs one
+            continue
+    return None
+
+
+class Stranger(Exception):
+    """A local server that may be another user who waits for a password; the text says whose."""
 
 
 class Overrun(Exception):
@@ -37,12 +73,13 @@ class _Asides:
 
 class BoundedConnection:
     """An asynchronous connection of psycopg2 and its relay. `overrun` says what there was too much of, once there
-    was: of no further use then."""
+    was: of no further use then. `check` is told of each connection on a Unix socket
+    before a byte has gone either way, and raises Stranger."""
 
     overrun = ""
 
-    def __init__(self, connection: "Connection") -> None:
-        self.connection = connection
+    def __init__(self, connection: "Connection", check: Callable[[_socket.socket], None] | None = None) -> None:
+        self.connection, self._check = connection, check
         self._asides = _Asides()
         connection.notices = connection.notifies = self._asides  # type: ignore[assignment]
         self._besides = 0
@@ -110,6 +147,12 @@ class BoundedConnection:
         except OSError:  # not connected yet, or never
             peer.close()
             return
+        try:
+            if peer.family == _socket.AF_UNIX and self._check is not None:
+                self._check(peer)
+        except Stranger:
+            peer.close()
+            raise
         came = 0
         if self._relay is not None:
             came = self._relay.came

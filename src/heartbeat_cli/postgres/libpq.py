@@ -18,10 +18,12 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port
-from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun
+from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun, Stranger, unusable_file
 from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
+    from _socket import socket
+
     from psycopg2.extensions import cursor as Cursor
 
 TroubleKind = Literal["connect", "timeout", "login", "answered"]
@@ -190,13 +192,16 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     secrets = [word for word in secrets if len(word) > 3 and word not in target.get("user", "")]
     begun = time.monotonic()
     line = None
-    if target.get("host", "").startswith("/") and "requirepeer" not in target:
-        _check_owner(f"{target['host']}/.s.PGSQL.{target.get('port') or '5432'}")
+    if unusable := unusable_file(target):
+        raise Trouble("login", f"{where} is not asked: {unusable}")
     try:
-        line = BoundedConnection(psycopg2.connect(**target, async_=True))
+        named = target.get("requirepeer") or os.environ.get("PGREQUIREPEER")  # then libpq itself sees to it
+        line = BoundedConnection(psycopg2.connect(**target, async_=True), None if named else _check)
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
         trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
+    except Stranger as stranger:
+        trouble = Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn")
     except Overrun as overrun:
         trouble = Trouble("answered", f"{where} sent more than {overrun}")
     except psycopg2.Error as error:
@@ -206,14 +211,11 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     raise trouble
 
 
-def _check_owner(path: str) -> None:
-    """Refuse a socket in /tmp that is not PostgreSQL's: its owner may only be after the password."""
+def _check(peer: "socket") -> None:
+    """Raises Stranger, wherever the socket's name comes from: the DSN, $PGHOST, a service."""
     from heartbeat_cli.postgres import peers
 
-    try:
-        peers.of_socket(path)
-    except peers.Stranger as stranger:
-        raise Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn") from None
+    peers.of_connection(peer)
 
 
 def _refusal(message: str, where: str) -> Trouble:

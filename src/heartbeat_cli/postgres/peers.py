@@ -4,16 +4,16 @@ In a folder that everybody may write to, and on a port above 1,023, anybody can 
 /proc/net/tcp is read here and not by psutil, which leaves out the user that a socket belongs to.
 """
 
+import _socket
 import os
 import stat
+import sys
 from pathlib import Path
+
+from heartbeat_cli.postgres.guarded import Stranger as Stranger
 
 _TRUSTED = ("root", "postgres")
 _LISTENING = "0A"
-
-
-class Stranger(Exception):
-    """Somebody else's; the text says whose."""
 
 
 def of_socket(path: str) -> str | None:
@@ -30,6 +30,18 @@ def of_socket(path: str) -> str | None:
             f"{path} belongs to {_name(found.st_uid) or f'uid {found.st_uid}'}, where everybody may make one"
         )
     return _name(found.st_uid)
+
+
+def of_connection(link: _socket.socket) -> None:
+    """Raises Stranger when the server at the other end of a Unix socket may be another user's: in a folder that
+    everybody may write to, or without a place in any (`@name`)."""
+    name = link.getpeername()
+    if isinstance(name, str) and name.startswith("/"):
+        of_socket(name)
+        return
+    uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
+    if uid not in _trusted():
+        raise Stranger(f"the server at that socket runs as {_name(uid) or f'uid {uid}'}, and everybody may make one")
 
 
 def on_port(port: int) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from heartbeat_cli.domain.kinds.crontab import Job
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.system import process
 
 _SECONDS = 10.0
 _NONE_YET = ("no crontab for", "no such file")  # Vixie's and cronie's words; BusyBox's
@@ -52,7 +53,14 @@ def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProce
             "there is no `crontab` program here; install cron, or start `heartbeat run` by a systemd timer"
         )
     try:
-        return subprocess.run([program, *words], input=given, capture_output=True, timeout=_SECONDS, check=False)
+        return subprocess.run(
+            [program, *words],
+            input=given,
+            capture_output=True,
+            timeout=_SECONDS,
+            env=process.minimal_env({}),
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise HeartbeatError(f"crontab {words[0]} did not answer within {_SECONDS:g} s") from None
     except OSError as error:

@@ -10,25 +10,25 @@ _AGAIN = 86_400.0  # seconds until what has not changed is said again
 _MOST = 100_000  # bytes
 
 
-def is_news(told: Path, text: str, now: float) -> bool:
-    """Whether a trouble is to be said: not when the same was said within the last day. The file `told` remembers it;
+def is_news(marker: Path, text: str, now: float) -> bool:
+    """Whether a trouble is to be said: not when the same was said within the last day. The file `marker` remembers it;
     where that cannot be written it is said every time, which is better than never."""
     try:
-        if read_own(told, _MOST).decode() == text and 0 <= now - os.lstat(told).st_mtime < _AGAIN:
+        if read_own(marker, _MOST).decode() == text and 0 <= now - os.lstat(marker).st_mtime < _AGAIN:
             return False
     except (OSError, ValueError):
         pass  # nothing was said yet
     try:
-        write_own(told, text)
-        os.utime(told, (now, now))
+        write_own(marker, text)
+        os.utime(marker, (now, now))
     except OSError:
         pass
     return True
 
 
-def is_over(told: Path) -> None:
+def is_over(marker: Path) -> None:
     """There is no trouble any more: the next one is news. Raises OSError when that cannot be remembered."""
-    told.unlink(missing_ok=True)
+    marker.unlink(missing_ok=True)
 
 
 def news_of(path: Path, troubles: list[str], now: float) -> list[str]:

@@ -19,23 +19,29 @@ Address = tuple[int, Any]  # a family, and what the socket module takes as an ad
 
 
 class DialError(Exception):
-    """No connection, with the reason in plain words."""
+    """No connection, with the reason in plain words. `refused`: something at the other end answered, and said no."""
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
 
 
 def dial(host: str, port: int, timeout: float) -> socket.socket:
     """A connected, non-blocking socket. Raises DialError, or Unobservable for this host's own trouble."""
     deadline = time.monotonic() + timeout
-    refused: list[str] = []
-    link = _race(in_turn(_lookup(host, port, timeout)), deadline, refused)
+    failed: list[int] = []
+    link = _race(in_turn(_lookup(host, port, timeout)), deadline, failed)
     if link is not None:
         return link
-    if not refused or time.monotonic() >= deadline:
+    if not failed or time.monotonic() >= deadline:
         raise DialError(f"no connection to {host}:{port} within {timeout:g} s")
-    raise DialError(f"no connection to {host}:{port}: {', '.join(dict.fromkeys(refused))}")
+    reasons = ", ".join(map(_words, dict.fromkeys(failed)))
+    raise DialError(f"no connection to {host}:{port}: {reasons}", refused=errno.ECONNREFUSED in failed)
 
 
 def _lookup(host: str, port: int, timeout: float) -> list[Address]:
-    """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread of its own."""
+    """The addresses of `host`. The system's resolver knows no deadline, so it gets a thread of its own
+    (written out here and not by `in_threads`, which every pass with a `tcp` component would have to import)."""
     found: list[Address] = []
     trouble: list[str] = []
 
@@ -66,8 +72,8 @@ def in_turn(addresses: Iterable[Address]) -> list[Address]:
     return [entry for pair in zip_longest(first, other) for entry in pair if entry is not None]
 
 
-def _race(waiting: list[Address], deadline: float, refused: list[str]) -> socket.socket | None:
-    """The first connection that comes up; every other attempt is closed, its reason kept in `refused`."""
+def _race(waiting: list[Address], deadline: float, failed: list[int]) -> socket.socket | None:
+    """The first connection that comes up; every other attempt is closed, its error number kept in `failed`."""
     winner: socket.socket | None = None
     next_start = 0.0
     with selectors.DefaultSelector() as selector:
@@ -78,18 +84,18 @@ def _race(waiting: list[Address], deadline: float, refused: list[str]) -> socket
                     break
                 if waiting and (now >= next_start or not selector.get_map()):
                     next_start = now + _STAGGER_SECONDS
-                    _start(waiting.pop(0), selector, refused)
+                    _start(waiting.pop(0), selector, failed)
                     continue
                 for key, _ in selector.select(min(deadline, next_start if waiting else deadline) - now):
-                    winner = winner or _settle(key, selector, refused)
+                    winner = winner or _settle(key, selector, failed)
         finally:
             for key in list(selector.get_map().values()):
                 key.data.close()
     return winner
 
 
-def _start(address: Address, selector: selectors.BaseSelector, refused: list[str]) -> None:
-    """Begin one attempt. What fails at once is refused at once."""
+def _start(address: Address, selector: selectors.BaseSelector, failed: list[int]) -> None:
+    """Begin one attempt; it may fail at once."""
     link = None
     try:
         link = socket.socket(address[0], socket.SOCK_STREAM)
@@ -104,17 +110,17 @@ def _start(address: Address, selector: selectors.BaseSelector, refused: list[str
         link.close()
     if code in _OWN_TROUBLE:
         raise Unobservable(f"cannot open a connection from this host: {_words(code)}")
-    refused.append(_words(code))
+    failed.append(code)
 
 
-def _settle(key: selectors.SelectorKey, selector: selectors.BaseSelector, refused: list[str]) -> socket.socket | None:
+def _settle(key: selectors.SelectorKey, selector: selectors.BaseSelector, failed: list[int]) -> socket.socket | None:
     link: socket.socket = key.data
     selector.unregister(link)
     code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code == 0:
         return link
     link.close()
-    refused.append(_words(code))
+    failed.append(code)
     return None
 
 

@@ -56,6 +56,17 @@ def is_handed(path: str | os.PathLike[str]) -> bool:
     return _HANDED.fullmatch(os.fspath(path)) is not None
 
 
+def check_readable(path: str) -> None:
+    """Raises OSError when the file at `path`, which a library is to read, cannot be opened, or is a pipe, at which the
+    library would wait for ever. Whose it is does not matter."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISFIFO(os.fstat(handle).st_mode) and not is_handed(path):
+            raise OSError(errno.EINVAL, "is a pipe, and not a file", path)
+    finally:
+        os.close(handle)
+
+
 def read(path: str | os.PathLike[str], most: int) -> bytes:
     """The content of the regular file at `path`; at most one byte more than `most`. Raises as `open_file` does."""
     with open(open_file(path), "rb") as file:

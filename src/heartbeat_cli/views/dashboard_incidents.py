@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.component import Component, severity_rank
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.reporting.board import Board, wants
 from heartbeat_cli.views.voice import Voice
 
 _INCIDENTS = 20  # shown one by one; more are counted
 _STEPS = 8
-_SEVERITIES = ("severe", "high", "medium", "low")
 _FAILED = ("failed", "denied", "refused")
 
 
@@ -18,7 +17,7 @@ def incidents(board: Board, components: Mapping[str, Component], voice: Voice) -
     """The gravest and oldest first; what only fell over with its parent stands with the parent."""
     known = {one.component for one in board.incidents}
     own = [one for one in board.incidents if one.held_by not in known]
-    own.sort(key=lambda one: (_SEVERITIES.index(one.severity) if one.severity in _SEVERITIES else 9, one.started))
+    own.sort(key=lambda one: (-severity_rank(one.severity), one.started))
     shown = [_incident(one, board, components, voice) for one in own[:_INCIDENTS]]
     return {"shown": shown, "more": len(own) - len(shown)}
 

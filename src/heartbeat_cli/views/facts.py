@@ -1,6 +1,7 @@
 """What a message's template may say, as names and values: harmless, redacted, bounded, in the reader's language.
 
-`of_alert` and `of_digest` are the only way from an alert into a template; docs/messages.md lists the names.
+`of_alert` and `of_digest` are the only way from an alert into a template; docs/recipes/reword-messages.md lists the
+names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import ENDS, Alert
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import description, local_time, recommendations
 
@@ -18,7 +19,6 @@ _EVIDENCE, _PIECES = 600, 10  # characters of one piece in a message, and pieces
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _LATEST = 2e11  # seconds since the epoch that are still a date
-_GRAVITY: dict[str, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
 _OVER = (
     "recovered",
     "degraded_ended",
@@ -58,7 +58,7 @@ def worst(alerts: Sequence[Alert]) -> Severity:
     """The gravest severity among what began; what is over is never grave."""
     over = {one.incident for one in alerts if one.type in ENDS and one.incident}
     began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in over]
-    return max(began, key=lambda one: _GRAVITY.get(one, 0), default="low")
+    return max(began, key=severity_rank, default="low")
 
 
 def of_alert(alert: Alert, voice: Voice) -> Values:
@@ -108,7 +108,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
     whole = over & {one.incident for one in alerts if family(one.type) != "over"}
     begun = sorted(
         (one for one in alerts if family(one.type) != "over"),
-        key=lambda one: (-_GRAVITY.get(one.severity, 0), _number(one.details.get("started")) or one.at),
+        key=lambda one: (-severity_rank(one.severity), _number(one.details.get("started")) or one.at),
     )
     ended = [one for one in alerts if family(one.type) == "over"]
     lasting = [one for one in begun if one.incident not in whole]

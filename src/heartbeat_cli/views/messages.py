@@ -7,7 +7,8 @@ The first template found words an alert (the user's folder is searched before he
     alert.en.j2                everything else
 
 One template gives both forms: it writes the little HTML that Telegram and mail share, the plain text is the same
-without the tags. The first bold text is the title, which is a mail's subject. docs/messages.md is the user's side.
+without the tags. The first bold text is the title, which is a mail's subject. The user's side:
+docs/recipes/reword-messages.md.
 """
 
 import re

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from heartbeat_cli import __version__
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import STATUSES, Metric
-from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.component import SEVERITIES, Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import OUTCOMES
 from heartbeat_cli.domain.plain import one_line
@@ -27,7 +27,6 @@ from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.redact import redact
 
 STATES = ("healthy", "suspect", "fault", "recovering", "unknown", "unobserved")
-SEVERITIES = ("low", "medium", "high", "severe")
 _INVALID = re.compile(r"[^a-zA-Z0-9_]")
 _LABEL = 120  # characters of a label value
 

@@ -1,4 +1,4 @@
-"""A report for programs: one JSON document (its schema stands in docs/report.md), and CSV, a line a component.
+"""A report for programs: one JSON document (its schema: docs/reference/report-formats.md), and CSV, a line a component.
 
 Nothing is rounded but what floating point left behind: times are ISO 8601 in UTC, lengths seconds, shares percent.
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from heartbeat_cli.domain.component import severity_rank
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT
 from heartbeat_cli.domain.reporting.availability import Story
@@ -9,7 +10,6 @@ from heartbeat_cli.views.report_parts import Item, Part
 from heartbeat_cli.views.report_voice import Speech
 
 NEAR = 7.0  # days to a limit that a person should know of today
-_SEVERITIES = ("severe", "high", "medium", "low")
 _NAMES = 6  # names of a list; more are counted
 
 
@@ -19,9 +19,7 @@ def own(speech: Speech) -> list[Story]:
     found = [one for one in speech.summary.stories if one.incident.held_by not in known]
 
     def order(one: Story) -> tuple[bool, int, float]:
-        grave = one.incident.severity
-        weight = _SEVERITIES.index(grave) if grave in _SEVERITIES else len(_SEVERITIES)
-        return one.incident.ended is not None, weight, -one.incident.started
+        return one.incident.ended is not None, -severity_rank(one.incident.severity), -one.incident.started
 
     return sorted(found, key=order)
 

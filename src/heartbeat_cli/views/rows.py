@@ -10,7 +10,7 @@ from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Round, Vote
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.reporting.board import Quiet, together, unconfirmed, wants
+from heartbeat_cli.domain.reporting.board import Quiet, quorum_summary, unconfirmed, wants
 from heartbeat_cli.redact import redact
 
 Row = dict[str, Any]
@@ -113,7 +113,7 @@ def _head(component: Component) -> Row:
 def _seen(last: Any, round_: Round | None) -> tuple[str, str | None]:
     """Status and error: of the last look, or of all that look."""
     if round_ is not None:
-        return round_.status, together(round_, last.error)
+        return round_.status, quorum_summary(round_, last.error)
     return (last.status, last.error) if last else ("unknown", None)
 
 

@@ -39,7 +39,7 @@ def test_all_of_at_least_two() -> None:
     assert not all_silent({}, [])
 
 
-def test_blinded_are_the_remote_ones_only() -> None:
+def test_unknown_are_the_remote_ones_only() -> None:
     seen = as_unknown({"a": MUTE._replace(memory={"n": 1}, evidence={"x": "y"}), "here": MUTE}, ["a", "b"], "cut off")
     assert (seen["a"].status, seen["a"].error) == ("unknown", "cut off; seen: no answer")
     assert seen["a"].memory == {"n": 1} and not seen["a"].evidence

@@ -19,7 +19,7 @@ TIMES = st.floats(0, 3600, allow_nan=False)
 
 
 def live(times: list[float], common: Common = OWN, memory: Any = None) -> tuple[str, dict[str, Any]]:
-    """A letter a look (`.` healthy, `s` slow), and what is remembered at the end; memory travels as JSON."""
+    """A letter a check (`.` healthy, `s` slow), and what is remembered at the end; memory travels as JSON."""
     memory, said = memory or {}, ""
     for took in times:
         reading = judge(common, Reading("healthy", took), memory)
@@ -66,7 +66,7 @@ def test_an_hour_of_slowness_is_called_so_and_one_for_good_not_for_ever() -> Non
     slow = said.count("s")
     assert said == "." * 50 + "s" * slow + "." * (100 - slow), "without going to and fro"
     assert 10 <= slow <= 40
-    drift, _ = live([0.1 * 1.01**n for n in range(400)])  # fifty-fold in 400 looks, so slowly that none is late
+    drift, _ = live([0.1 * 1.01**n for n in range(400)])  # fifty-fold in 400 checks, so slowly that none is late
     assert "s" not in drift
 
 

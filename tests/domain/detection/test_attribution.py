@@ -1,4 +1,4 @@
-"""Whose fault it is: one component's look judged among all the others."""
+"""Whose fault it is: one component's check judged among all the others."""
 
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.domain.detection.attribution import advance, parent_of
@@ -35,7 +35,7 @@ def test_a_component_stands_in_nobodys_way_but_its_childrens() -> None:
     assert parent_of(COMPONENTS["cache"], states(main="fault", db="fault"), COMPONENTS) is None
 
 
-def test_a_first_look_makes_a_state_and_each_has_its_own_threshold() -> None:
+def test_a_first_check_makes_a_state_and_each_has_its_own_threshold() -> None:
     known: dict[str, State] = {}
     known["main"], events = advance(COMPONENTS["main"], Observation(5.0, "error"), known, COMPONENTS)
     assert known["main"].since == 5.0 and known["main"].state == "suspect" and events == ()
@@ -43,7 +43,7 @@ def test_a_first_look_makes_a_state_and_each_has_its_own_threshold() -> None:
     assert [event.name for event in events] == ["opened"]
 
 
-def test_one_dead_parent_one_incident_to_tell() -> None:
+def test_one_dead_parent_one_incident_to_report() -> None:
     known: dict[str, State] = {}
     told = []
     for now in range(6):

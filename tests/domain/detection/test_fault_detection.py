@@ -1,4 +1,4 @@
-"""The state machine as stories, look by look, and as properties over every sequence of looks."""
+"""The state machine as stories, check by check, and as properties over every sequence of checks."""
 
 from typing import Any, get_args
 
@@ -22,7 +22,7 @@ FAULTY, SUSPECT = Parent("db", in_fault=True), Parent("db", in_fault=False)
 
 
 class Story:
-    """One component's life: `look("ee")` takes two failing looks a second apart and returns the events' names."""
+    """One component's life: `check("ee")` takes two failing checks a second apart and returns the events' names."""
 
     def __init__(self, **policy: int) -> None:
         self.policy = Policy(**policy)
@@ -30,7 +30,7 @@ class Story:
         self.now = 0.0
         self.events: list[Event] = []
 
-    def look(self, letters: str, parent: Parent | None = None) -> list[str]:
+    def check(self, letters: str, parent: Parent | None = None) -> list[str]:
         named = []
         for letter in letters:
             self.now += 1
@@ -41,198 +41,198 @@ class Story:
         return named
 
 
-def test_the_third_failing_look_makes_a_fault_and_not_before() -> None:
+def test_the_third_failing_check_makes_a_fault_and_not_before() -> None:
     one = Story()
-    assert one.look("e") == [] and one.state.state == "suspect" and one.state.fail_count == 1
-    assert one.look("u") == [] and one.state.state == "suspect" and one.state.fail_count == 2
-    assert one.look("e") == ["opened"] and one.state.state == "fault" and one.state.fail_count == 3
+    assert one.check("e") == [] and one.state.state == "suspect" and one.state.fail_count == 1
+    assert one.check("u") == [] and one.state.state == "suspect" and one.state.fail_count == 2
+    assert one.check("e") == ["opened"] and one.state.state == "fault" and one.state.fail_count == 3
     (opened,) = one.events
     assert (opened.started, opened.at) == (1.0, 3.0)
     assert opened.reason == "3 failing looks in a row (threshold 3)" and opened.cause == "said e"
-    assert one.look("eeee") == [] and one.state.fail_count == 7
+    assert one.check("eeee") == [] and one.state.fail_count == 7
 
 
 def test_a_success_in_between_starts_the_count_anew() -> None:
     one = Story()
-    assert one.look("eeheehee") == []
+    assert one.check("eeheehee") == []
     assert one.state.state == "suspect" and one.state.fail_count == 2 and one.state.failing_since == 7.0
 
 
-def test_two_good_looks_end_a_fault_and_the_next_one_is_new() -> None:
+def test_two_good_checks_end_a_fault_and_the_next_one_is_new() -> None:
     one = Story()
-    one.look("eee")
-    assert one.look("h") == [] and one.state.state == "recovering"
-    assert one.look("h") == ["ended"]
+    one.check("eee")
+    assert one.check("h") == [] and one.state.state == "recovering"
+    assert one.check("h") == ["ended"]
     assert one.events[-1].started == 1.0 and one.events[-1].reason == "2 good looks in a row (threshold 2)"
     assert one.state == State(since=5.0, history="FFFSS")
-    assert one.look("eee") == ["opened"] and one.events[-1].started == 6.0
+    assert one.check("eee") == ["opened"] and one.events[-1].started == 6.0
 
 
 def test_recovering_falls_back_into_the_same_fault() -> None:
     one = Story()
-    one.look("eeeh")
-    assert one.look("e") == [] and one.state.state == "fault" and one.state.success_count == 0
-    assert one.look("h") == [] and one.state.state == "recovering"
-    assert one.look("h") == ["ended"] and one.events[-1].started == 1.0
+    one.check("eeeh")
+    assert one.check("e") == [] and one.state.state == "fault" and one.state.success_count == 0
+    assert one.check("h") == [] and one.state.state == "recovering"
+    assert one.check("h") == ["ended"] and one.events[-1].started == 1.0
 
 
 @pytest.mark.parametrize("before", ["", "e", "ee", "eee", "eeeh", "d", "ddd", "dddh"])
 def test_unknown_changes_nothing_anywhere(before: str) -> None:
     one = Story()
-    one.look(before)
+    one.check(before)
     state = one.state
-    assert one.look("????") == ["unobserved"]
+    assert one.check("????") == ["unobserved"]
     assert one.state == state._replace(unknown_count=3, unknown_since=len(before) + 1, unobserved=True)
 
 
 def test_what_cannot_be_checked_is_unobserved_until_it_can() -> None:
     one = Story()
-    assert one.look("h??") == [] and not one.state.unobserved
-    assert one.look("?") == ["unobserved"]
+    assert one.check("h??") == [] and not one.state.unobserved
+    assert one.check("?") == ["unobserved"]
     assert (one.state.state, one.state.unobserved, one.state.unknown_since) == ("healthy", True, 2.0)
     (told,) = one.events
     assert told.reason == "3 checks in a row could not be made (threshold 3)"
     assert (told.started, told.at, told.cause) == (2.0, 4.0, "said ?")
-    assert one.look("????") == [], "it is said once"
-    assert one.look("e") == ["observed_again"], "a failing check is a check"
+    assert one.check("????") == [], "it is said once"
+    assert one.check("e") == ["observed_again"], "a failing check is a check"
     assert one.state.state == "suspect" and not one.state.unobserved
-    assert one.look("??h??h") == [], "they must come in a row"
+    assert one.check("??h??h") == [], "they must come in a row"
 
 
 def test_a_fault_that_cannot_be_checked_any_more_stays_one() -> None:
     one = Story()
-    assert one.look("eee???") == ["opened", "unobserved"]
+    assert one.check("eee???") == ["opened", "unobserved"]
     assert one.state.state == "fault" and one.state.unobserved
-    assert one.look("h") == ["observed_again"] and one.state.state == "recovering"
-    assert one.look("h") == ["ended"]
+    assert one.check("h") == ["observed_again"] and one.state.state == "recovering"
+    assert one.check("h") == ["ended"]
 
 
 def test_what_was_never_checked_is_not_judged() -> None:
     one = Story(unobserved_after=2)
-    assert one.look("??") == ["unobserved"] and not one.state.judged
-    assert one.look("h") == ["observed_again"] and one.state.judged
+    assert one.check("??") == ["unobserved"] and not one.state.judged
+    assert one.check("h") == ["observed_again"] and one.state.judged
 
 
 def test_thresholds_of_one_judge_at_once() -> None:
     one = Story(fail_threshold=1, recovery_threshold=1)
-    assert one.look("e") == ["opened"]
-    assert one.look("h") == ["ended"]
-    assert one.look("eheh") == ["opened", "ended", "opened", "ended"]
+    assert one.check("e") == ["opened"]
+    assert one.check("h") == ["ended"]
+    assert one.check("eheh") == ["opened", "ended", "opened", "ended"]
 
 
 def test_degraded_is_a_success_for_the_fault_and_has_an_alert_of_its_own() -> None:
     one = Story()
-    assert one.look("dd") == [] and one.state.degraded_count == 2
-    assert one.look("d") == ["degraded"] and one.state.state == "healthy" and one.state.degraded
-    assert one.look("dddd") == []
-    assert one.look("h") == [] and one.look("d") == [] and one.look("h") == []
-    assert one.look("h") == ["degraded_ended"] and not one.state.degraded
-    assert one.look("eeedd") == ["opened", "ended"]
+    assert one.check("dd") == [] and one.state.degraded_count == 2
+    assert one.check("d") == ["degraded"] and one.state.state == "healthy" and one.state.degraded
+    assert one.check("dddd") == []
+    assert one.check("h") == [] and one.check("d") == [] and one.check("h") == []
+    assert one.check("h") == ["degraded_ended"] and not one.state.degraded
+    assert one.check("eeedd") == ["opened", "ended"]
 
 
-def test_degraded_looks_must_be_consecutive() -> None:
+def test_degraded_checks_must_be_consecutive() -> None:
     one = Story()
-    assert one.look("ddhddedd") == [] and one.state.degraded_count == 2
+    assert one.check("ddhddedd") == [] and one.state.degraded_count == 2
 
 
 def test_a_failure_while_the_parent_is_in_fault_is_held() -> None:
     one = Story()
-    assert one.look("eee", FAULTY) == ["held"]
+    assert one.check("eee", FAULTY) == ["held"]
     assert one.state.held_by == "db" and one.events[-1].reason == "held: db, which it depends on, is in fault"
-    assert one.look("eeeeee", FAULTY) == []
+    assert one.check("eeeeee", FAULTY) == []
 
 
 def test_the_held_is_released_only_when_it_goes_on_after_the_parent() -> None:
     one = Story()
-    one.look("eeeee", FAULTY)
-    assert one.look("ee") == [] and one.state.grace_looks == 2
-    assert one.look("e") == ["released"] and one.state.held_by is None
-    assert one.look("hh") == ["ended"] and one.events[-1].held_by is None
+    one.check("eeeee", FAULTY)
+    assert one.check("ee") == [] and one.state.grace_looks == 2
+    assert one.check("e") == ["released"] and one.state.held_by is None
+    assert one.check("hh") == ["ended"] and one.events[-1].held_by is None
 
 
 def test_grace_begins_anew_when_the_parent_fails_again() -> None:
     one = Story()
-    one.look("eee", FAULTY)
-    one.look("ee")
-    assert one.look("e", FAULTY) == [] and one.state.grace_looks == 0
-    assert one.look("ee") == [] and one.look("e") == ["released"]
+    one.check("eee", FAULTY)
+    one.check("ee")
+    assert one.check("e", FAULTY) == [] and one.state.grace_looks == 0
+    assert one.check("ee") == [] and one.check("e") == ["released"]
 
 
 def test_the_held_that_recovers_with_its_parent_was_never_its_own() -> None:
     one = Story()
-    one.look("eee", FAULTY)
-    assert one.look("hh") == ["ended"] and one.events[-1].held_by == "db"
+    one.check("eee", FAULTY)
+    assert one.check("hh") == ["ended"] and one.events[-1].held_by == "db"
 
 
 def test_while_the_parent_is_suspect_judgement_waits() -> None:
     one = Story()
-    assert one.look("eeeee", SUSPECT) == [] and one.state.state == "suspect" and one.state.fail_count == 5
-    assert one.look("e", FAULTY) == ["held"]
+    assert one.check("eeeee", SUSPECT) == [] and one.state.state == "suspect" and one.state.fail_count == 5
+    assert one.check("e", FAULTY) == ["held"]
 
     two = Story()
-    two.look("eeee", SUSPECT)
-    assert two.look("e") == ["opened"]
+    two.check("eeee", SUSPECT)
+    assert two.check("e") == ["opened"]
 
 
 def test_but_not_for_ever() -> None:
-    """A parent that was seen failing once and is never looked at again must not silence its children."""
+    """A parent that was seen failing once and is never checked again must not silence its children."""
     one = Story()
-    assert one.look("e" * 11, SUSPECT) == []
-    assert one.look("e", SUSPECT) == ["opened"] and one.state.held_by is None
+    assert one.check("e" * 11, SUSPECT) == []
+    assert one.check("e", SUSPECT) == ["opened"] and one.state.held_by is None
 
 
 def test_failures_among_a_window_make_a_fault_without_being_in_a_row() -> None:
     one = Story(fail_threshold=3, fail_window=5)
-    assert one.look("ehe") == [] and one.state.state == "suspect" and one.state.fail_count == 2
-    assert one.look("he") == ["opened"]
+    assert one.check("ehe") == [] and one.state.state == "suspect" and one.state.fail_count == 2
+    assert one.check("he") == ["opened"]
     assert one.events[-1].reason == "3 failing looks among 5 (threshold 3)" and one.events[-1].started == 1.0
 
     two = Story(fail_threshold=3, fail_window=5)
-    assert two.look("ehehhhhe") == []
+    assert two.check("ehehhhhe") == []
     assert two.state.fail_count == 1
 
 
 def test_with_a_window_a_fault_that_comes_and_goes_is_failing_enough_to_be_healed() -> None:
     one = Story(fail_threshold=3, fail_window=5)
-    one.look("ehehehe")
+    one.check("ehehehe")
     assert (one.state.state, one.state.fail_count) == ("fault", 1) and failing_enough(one.policy, one.state)
-    one.look("hhhhe")
+    one.check("hhhhe")
     assert not failing_enough(one.policy, one.state)
     strict = Story()
-    strict.look("eeehe")
+    strict.check("eeehe")
     assert strict.state.state == "fault" and not failing_enough(strict.policy, strict.state)
 
 
 def test_a_suspicion_lasts_as_long_as_its_window_remembers_a_failure() -> None:
     one = Story(fail_threshold=3, fail_window=4)
-    one.look("ehhh")
+    one.check("ehhh")
     assert one.state.state == "suspect"
-    one.look("h")
+    one.check("h")
     assert (one.state.state, one.state.fail_count, one.state.failing_since) == ("healthy", 0, None)
 
 
-def test_a_flapping_component_is_told_of_twice() -> None:
+def test_a_flapping_component_is_reported_twice() -> None:
     one = Story(fail_threshold=1, recovery_threshold=1)
-    named = one.look("ehehehehehehehehehehehhhhhhhhhhhhhhhhhhhhhhhhh")
+    named = one.check("ehehehehehehehehehehehhhhhhhhhhhhhhhhhhhhhhhhh")
     assert named[:7] == ["opened", "ended", "opened", "ended", "opened", "ended", "opened"]
     assert named[7:] == ["ended"], "from the moment it flaps the incident stays open until it is steady"
     assert not one.state.flapping and one.state.state == "healthy"
 
 
-def test_flapping_that_ends_in_failure_ends_in_the_fault_that_was_told() -> None:
+def test_flapping_that_ends_in_failure_ends_in_the_fault_that_was_reported() -> None:
     one = Story(fail_threshold=1, recovery_threshold=1)
-    one.look("eheheheheheheh")
+    one.check("eheheheheheheh")
     assert one.state.flapping and one.state.state == "recovering"
-    assert one.look("e" * 30) == []
+    assert one.check("e" * 30) == []
     assert not one.state.flapping and one.state.state == "fault"
-    assert one.look("h") == ["ended"]
+    assert one.check("h") == ["ended"]
 
 
 @pytest.mark.parametrize(("threshold", "window", "looks"), [(3, 5, 12), (3, 3, 12), (10, 21, 20), (1, 2, 4)])
 def test_nor_with_a_window_in_which_failures_stop_adding_up(threshold: int, window: int, looks: int) -> None:
     one = Story(fail_threshold=threshold, fail_window=window)
-    assert one.look("e" * (looks - 1), SUSPECT) == []
-    assert one.look("e", SUSPECT) == ["opened"]
+    assert one.check("e" * (looks - 1), SUSPECT) == []
+    assert one.check("e", SUSPECT) == ["opened"]
 
 
 # --- for every sequence -------------------------------------------------------------------------------------------

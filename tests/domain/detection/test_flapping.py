@@ -18,7 +18,7 @@ from heartbeat_cli.domain.detection.flapping import is_flapping, remember, score
         ("FS" * 10 + "F", 99.0),  # every change: 100 * sum(0.8 + 0.02 i, i = 0..19) / 20
         ("S" * 20 + "F", 5.9),  # the newest change weighs 0.8 + 0.02 * 19 = 1.18
         ("F" + "S" * 20, 4.0),  # the oldest 0.8
-        ("SF", 5.9),  # looks never made count as no change
+        ("SF", 5.9),  # checks never made count as no change
     ],
 )
 def test_the_score_by_hand(history: str, expected: float) -> None:
@@ -26,7 +26,7 @@ def test_the_score_by_hand(history: str, expected: float) -> None:
 
 
 @given(st.text("SF", max_size=60))
-def test_the_history_tells_as_much_as_the_newest_21_looks(looks: str) -> None:
+def test_the_history_tells_as_much_as_the_newest_21_checks(looks: str) -> None:
     history = ""
     for letter in looks:
         history = remember(history, letter == "F")
@@ -39,7 +39,7 @@ def test_the_history_tells_as_much_as_the_newest_21_looks(looks: str) -> None:
 
 
 def test_on_the_limits_themselves_nothing_changes() -> None:
-    """Whichever looks it is made of: 30 percent is not above 30, nor is 25 below 25."""
+    """Whichever checks it is made of: 30 percent is not above 30, nor is 25 below 25."""
     for percent, most in ((30, 6), (25, 5)):
         on_it = [slots for slots in combinations(range(20), most) if sum(80 + 2 * one for one in slots) == 20 * percent]
         assert on_it

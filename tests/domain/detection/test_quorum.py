@@ -23,7 +23,7 @@ ONE = {"h": "healthy", "d": "degraded", "u": "unhealthy", "e": "error", "?": "un
 
 
 def votes(text: str) -> list[Vote]:
-    """`he?`: host a sees it healthy, b gets no answer, c could not look."""
+    """`he?`: host a sees it healthy, b gets no answer, c could not check."""
     return [Vote(name, 100.0, ONE[sign], f"by {name}") for name, sign in zip("abcdefgh", text, strict=False)]  # type: ignore[arg-type]
 
 
@@ -53,12 +53,12 @@ def test_a_fault_needs_its_quorum_and_unknown_is_nobodys_word(statuses: list[str
         assert good > 0 and failing < round_.needed
         assert round_.needed == 1 or len(statuses) - good < round_.needed, "who could not look may have said otherwise"
     assert count(quorum, reversed(round_.votes)) == round_
-    # What nobody saw makes nothing better or worse: another host that could not look never turns it over.
+    # What nobody saw makes nothing better or worse: another host that could not check never turns it over.
     more = count(quorum, [*round_.votes, Vote("z", 1.0, "unknown")])
     assert {round_.sense, more.sense} != {"up", "down"}
 
 
-def test_a_look_ends_a_round_unless_another_host_did_since_the_last_one() -> None:
+def test_a_check_ends_a_round_unless_another_host_did_since_the_last_one() -> None:
     others = [one._replace(ended=50.0) for one in votes("hh")]
     assert leads(50.0, others) and leads(60.0, others) and leads(0.0, []) and leads(0.0, votes("hh"))
     assert not leads(49.0, others) and not leads(0.0, others)
@@ -68,9 +68,9 @@ def test_a_look_ends_a_round_unless_another_host_did_since_the_last_one() -> Non
     st.lists(st.tuples(st.integers(5, 90), st.integers(0, 89), st.integers(-4, 4)), min_size=1, max_size=4),
     st.integers(0, 3),
 )
-def test_rounds_come_as_often_as_the_host_that_looks_most_often(hosts: list[tuple[int, int, int]], gone: int) -> None:
-    """Each host has its distance, its offset and a clock that is a little wrong; one makes no more looks after a while.
-    In any time there are about as many rounds as the fastest one that is left looks."""
+def test_rounds_come_as_often_as_the_host_that_checks_most_often(hosts: list[tuple[int, int, int]], gone: int) -> None:
+    """Each host has its distance, its offset and a clock that is a little wrong; one makes no more checks after a
+    while. In any time there are about as many rounds as the fastest one that is left checks."""
     council, rounds = Council(2, 150.0), []
     looks = sorted(
         (at, n)
@@ -96,7 +96,7 @@ def test_rounds_come_as_often_as_the_host_that_looks_most_often(hosts: list[tupl
         (1, "eh", "error", "by a"), (1, "he", "error", "by b"), (1, "hh", "healthy", "by b"),
     ],
 )  # fmt: skip
-def test_what_detection_takes_of_the_last_of_these_looks(
+def test_what_detection_takes_of_the_last_of_these_checks(
     quorum: int | None, seen: str, status: str, error: str
 ) -> None:
     council = Council(quorum, 150.0)
@@ -113,7 +113,7 @@ def test_an_alert_shows_what_each_host_sees() -> None:
     assert shown([*votes("e"), Vote("b", 1.0, "healthy")]) == [["a", "error", "by a"], ["b", "healthy", ""]]
 
 
-def test_a_look_counts_until_it_is_too_old_and_not_from_the_future() -> None:
+def test_a_check_counts_until_it_is_too_old_and_not_from_the_future() -> None:
     (one,) = votes("h")  # at 100
     assert around([one], 249.0, 150.0) == [one] and around([one], 250.0, 150.0) == []
     assert around([one], -50.0, 150.0) == [one] and around([one], -51.0, 150.0) is None
@@ -121,7 +121,7 @@ def test_a_look_counts_until_it_is_too_old_and_not_from_the_future() -> None:
     assert standing(None, [one, later], 151.0) is not None and standing(None, [one, later], 150.0) is None
 
 
-def test_detection_takes_the_own_look_where_it_says_the_same() -> None:
+def test_detection_takes_the_own_check_where_it_says_the_same() -> None:
     for own, seen, status, error in (
         ("e", "ee", "error", "by a"),
         ("h", "hee", "error", "by b"),
@@ -133,7 +133,7 @@ def test_detection_takes_the_own_look_where_it_says_the_same() -> None:
     assert (found.status, found.error) == ("unknown", "1 of 1 hosts sees it fail (quorum 2)")
 
 
-def test_a_look_speaks_only_for_what_the_round_says() -> None:
+def test_a_check_speaks_only_for_what_the_round_says() -> None:
     assert agrees("error", "down") and agrees("unhealthy", "down") and agrees("degraded", "up")
     assert not any(agrees(status, "open") for status in STATUSES)
     assert not agrees("healthy", "down") and not agrees("error", "up") and not agrees("unknown", "up")
@@ -145,7 +145,7 @@ def test_the_evidence_is_that_of_a_host_which_sees_it() -> None:
     assert witness(count(2, votes("e")), "a") == "a"
 
 
-def test_what_stands_goes_by_looks_of_about_the_same_time() -> None:
+def test_what_stands_goes_by_checks_of_about_the_same_time() -> None:
     old, new = Vote("a", 100.0, "healthy"), Vote("b", 500.0, "error")
     assert standing(None, [old, new], 150.0) is None, "one host is left"
     assert standing(None, [old, new._replace(at=120.0)], 150.0) is not None

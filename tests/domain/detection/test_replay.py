@@ -19,7 +19,7 @@ def component(id_: str, parents: tuple[str, ...] = (), fail: int = 3, good: int 
 
 
 def history(**letters: str) -> list[tuple[str, Observation]]:
-    """One letter a look, a minute apart, in the order of time."""
+    """One letter a check, a minute apart, in the order of time."""
     found = [
         (id_, Observation(60.0 * number, WORDS[letter], "broken"))
         for id_, word in letters.items()
@@ -41,7 +41,7 @@ def test_what_is_not_over_has_no_end_and_strangers_are_left_out() -> None:
     assert replay([], {"a": component("a")}) == []
 
 
-def test_looks_of_one_moment_are_taken_parents_first() -> None:
+def test_checks_of_one_moment_are_taken_parents_first() -> None:
     tree = {"child": component("child", ("db",)), "db": component("db")}
     found = replay(history(child="eeeee", db="eeeee"), tree)
     assert [(one.component, one.held_by) for one in found] == [("child", "db"), ("db", None)]
@@ -62,7 +62,7 @@ def test_the_order_within_a_pass_does_not_matter(letters: list[str], chance: ran
 
 
 def test_a_clock_set_back_makes_nothing_negative() -> None:
-    """The third failing look, and later the second good one, bear a time before the first."""
+    """The third failing check, and later the second good one, bear a time before the first."""
     times = [3600.0, 3660.0, 60.0, 120.0, 180.0]
     day = [("a", Observation(at, WORDS[letter], "gone")) for at, letter in zip(times, "eeehh", strict=True)]
     assert replay(day, {"a": component("a")}) == [Imagined("a", 60.0, 60.0, "gone", 180.0)]

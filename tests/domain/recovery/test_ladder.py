@@ -80,7 +80,7 @@ def next_(
         ([tried(0, "done")._replace(verify_until=None)], "run", 1),
     ],
 )
-def test_rung_after_rung(before: list[Attempt], move: str, step: int) -> None:
+def test_step_after_step(before: list[Attempt], move: str, step: int) -> None:
     decision = next_(before)
     assert (decision.move, decision.step) == (move, step)
     assert decision.reason and decision.name
@@ -119,7 +119,7 @@ def test_the_reasons_are_named() -> None:
         ),
     ],
 )
-def test_what_holds_it_back_also_after_a_rung(circumstances: Circumstances, move: str, reason: str) -> None:
+def test_what_holds_it_back_also_after_a_step(circumstances: Circumstances, move: str, reason: str) -> None:
     for before in ([], [tried(0, "failed")], [tried(2, "failed")]):
         decision = next_(before, circumstances)
         assert (decision.move, decision.reason) == (move, reason)
@@ -194,7 +194,7 @@ def test_the_reason_names_the_step_as_the_ladder_is_written_and_the_time_that_is
 
 
 def test_a_ladder_is_denied_only_when_every_step_was() -> None:
-    """One that failed wants a look at the machine, not at rights that heartbeat has."""
+    """One that failed wants a check of the machine, not at rights that heartbeat has."""
     for outcomes_, name in (("denied", "denied"), ("failed", "exhausted")):
         assert next_([tried(0, "denied"), tried(1, outcomes_), tried(2, "denied")]).name == name
 
@@ -218,7 +218,7 @@ def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: floa
     assert (again.move, again.step) == ("run", 1)
 
 
-def test_what_a_step_has_healed_waits_for_the_next_look_and_not_for_its_backoff() -> None:
+def test_what_a_step_has_healed_waits_for_the_next_check_and_not_for_its_backoff() -> None:
     healed = [tried(0, "done", ago=10, verified=NOW - 8)]
     waiting = next_(healed, FAULT._replace(last_checked=NOW - 12))
     assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; the next look is waited for")
@@ -234,7 +234,7 @@ attempts = st.lists(
 
 
 @given(attempts, st.integers(0, 3), st.booleans(), st.booleans())
-def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
+def test_whatever_was_tried_there_is_a_decision_and_its_step_exists(
     before: list[Attempt], steps: int, asked: bool, forced: bool
 ) -> None:
     decision = next_(before, steps=steps, approval=Approval(asked, forced), limits=Limits(60.0))
@@ -261,7 +261,7 @@ def test_whatever_was_tried_there_is_a_decision_and_its_rung_exists(
     ],
 )
 @pytest.mark.parametrize("ago", [-20_000, -301, -300, -5, 0, 5, 300, 20_000])
-def test_a_step_of_another_host_is_timed_by_our_own_looking(
+def test_a_step_of_another_host_is_timed_by_our_own_checks(
     outcome: str, seen: float | None, move: str, step: int, ago: float
 ) -> None:
     """However that host dates it."""
@@ -281,7 +281,8 @@ def test_a_step_of_another_host_is_timed_by_our_own_looking(
 def test_whatever_the_skew_no_step_follows_that_of_another_host_while_it_is_at_work(
     skew: float, ago: float, outcome: str, before: list[Attempt]
 ) -> None:
-    """It began `ago` seconds ago, in truth (a little later than we look: while we were reading), and comes up in 60."""
+    """It began `ago` seconds ago, in truth (a little later than we check: while we were reading), and comes up in
+    60."""
     theirs = tried(0, outcome, ago - skew, observer="there")
     for limits in (LIMITS, Limits(60.0)):
         decision = next_([*before, theirs], limits=limits, seen=max(ago, 0.0))
@@ -295,7 +296,7 @@ def test_backoff_counts_the_step_that_another_host_dated_ahead() -> None:
     assert next_([*healed, tried(0, "done", ago=1, verified=NOW)], limits=braked).name == "budget"
 
 
-def test_a_rung_in_a_few_words_never_shows_an_address() -> None:
+def test_a_step_in_a_few_words_never_shows_an_address() -> None:
     from heartbeat_cli.actions import command, docker, http
 
     assert label(Step("docker", docker.Settings("gateway"))) == "docker gateway"

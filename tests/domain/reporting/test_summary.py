@@ -1,4 +1,4 @@
-"""Shares and averages: what was not looked at is neither up nor down."""
+"""Shares and averages: what was not checked is neither up nor down."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from heartbeat_cli.domain.reporting.summary import Period, Tally, total
 
 
-def test_shares_leave_out_what_could_not_be_looked_at() -> None:
+def test_shares_leave_out_what_could_not_be_checked() -> None:
     #                      healthy degraded unhealthy error unknown
     tally = Tally("a", "agent", (6, 1, 1, 2, 90), answered=8, total_us=4_000_000, up_us=70, down_us=30)
     assert tally.heartbeats == 100

@@ -82,7 +82,7 @@ def test_one_pass_under_a_wrong_clock_loses_nothing(scene: Scene, jump: float) -
 
 
 @pytest.mark.parametrize("jump", [10 * YEAR, -10 * YEAR])
-def test_it_is_told_once_and_once_when_it_is_over(scene: Scene, jump: float) -> None:
+def test_it_is_reported_once_and_once_when_it_is_over(scene: Scene, jump: float) -> None:
     told = [run(scene, at=scene.now + jump) for _ in range(5)]
     assert told == [["here clock_suspect"], [], [], [], []]
     assert [run(scene) for _ in range(4)] == [[]] * 4, "and no run was missed"
@@ -122,7 +122,7 @@ def test_a_fault_that_began_under_a_wrong_clock_began_when_it_did(scene: Scene) 
 
 
 def test_under_a_wrong_clock_no_incident_is_closed_for_its_age(scene: Scene) -> None:
-    """What the configuration does not have is closed when nobody has looked at it for an hour: not by a wrong clock."""
+    """What the configuration does not have is closed when nobody has checked it for an hour: not by a wrong clock."""
     for _ in range(4):
         run(scene, db=BAD)
     del scene.config.components["db"]  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from tests.parts.verb import heartbeat
 QUICK = {"kind": "command", "command": ["/bin/true"]}
 
 
-def test_only_what_is_due_is_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_only_what_is_due_is_checked(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(
         store, store_url, tmp_path,
         {"quick": QUICK | {"interval": 15}, "usual": QUICK, "slow": QUICK | {"interval": 300}},
@@ -48,7 +48,7 @@ def test_a_pass_without_anything_due_is_no_pass(store: Database, store_url: str,
     assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(1,)]
 
 
-def test_the_named_are_always_looked_at(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_the_named_are_always_checked(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK, "b": QUICK})
     scene.check()
     scene.now += 1
@@ -58,7 +58,7 @@ def test_the_named_are_always_looked_at(store: Database, store_url: str, tmp_pat
     assert store.rows("SELECT component, count(*) FROM heartbeat_logs GROUP BY 1 ORDER BY 1") == [("a", 1), ("b", 3)]
 
 
-def test_a_dry_run_looks_and_keeps_nothing(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_a_dry_run_checks_and_keeps_nothing(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     assert scene.check(dry_run=True).readings["a"].status == "healthy"
     for table in ("heartbeat_passes", "heartbeat_logs", "heartbeat_looks", "heartbeat_components"):
@@ -66,7 +66,7 @@ def test_a_dry_run_looks_and_keeps_nothing(store: Database, store_url: str, tmp_
     assert list(scene.check().readings) == ["a"]
 
 
-def test_a_failing_look_is_kept_with_its_reason(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_a_failing_check_is_kept_with_its_reason(store: Database, store_url: str, tmp_path: Path) -> None:
     with healthy_server() as server:
         scene = Scene(
             store, store_url, tmp_path,
@@ -91,7 +91,7 @@ def test_the_remembered_strategy_sets_the_pace(store: Database, store_url: str, 
     assert check.strategy(store, scene.config).name == "normal"
 
 
-def test_a_clock_put_back_stops_no_looking(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_a_clock_put_back_stops_no_checks(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
     scene.now -= 7200
@@ -101,7 +101,7 @@ def test_a_clock_put_back_stops_no_looking(store: Database, store_url: str, tmp_
     assert list(scene.check().readings) == ["a"]
 
 
-def test_each_host_looks_at_what_is_its_own(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_each_host_checks_what_is_its_own(store: Database, store_url: str, tmp_path: Path) -> None:
     tables: dict[str, Any] = {"mine": QUICK | {"observer": "he*"}, "all": QUICK, "other": QUICK | {"observer": "there"}}
     here = Scene(store, store_url, tmp_path, tables)
     there = Scene(store, store_url, tmp_path, tables, heartbeat={"observer": "there"})
@@ -148,7 +148,7 @@ def _watched(store: Database) -> Watch:
     return found
 
 
-def test_what_a_look_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_what_a_check_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
     """The host's rates are differences: without memory there is none, with it there is."""
     scene = Scene(store, store_url, tmp_path, {"host": {"kind": "host"}})
     first = {metric.name for metric in scene.check("host").readings["host"].metrics}
@@ -158,7 +158,7 @@ def test_what_a_look_remembers_reaches_the_next(store: Database, store_url: str,
     assert "cpu_percent" in second - first
 
 
-def test_beats_reach_the_look(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_beats_reach_the_check(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"backup": {"kind": "push", "period": 60, "grace": 0}})
     assert scene.check("backup").readings["backup"].status == "unknown"
     add(store, Beat("backup", scene.now, "success"))
@@ -188,7 +188,7 @@ def test_ids_of_passes_tell_observer_moment_and_process() -> None:
     assert len({check.pass_id("here", 1.5), check.pass_id("there", 1.5), check.pass_id("here", 1.501)}) == 3
 
 
-def test_the_last_look_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_the_last_check_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
     assert passes.last_checks(store, "here")["a"].at == scene.now
@@ -211,7 +211,7 @@ print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.k
 
 
 @pytest.mark.parametrize(("threshold", "said"), [(2, "heartbeat_cli.passes.recover.recover jinja2"), (3, "")])
-def test_what_telling_takes_is_made_ready_while_the_last_look_before_it_hangs(
+def test_what_reporting_takes_is_made_ready_while_the_last_check_before_it_hangs(
     tmp_path: Path, threshold: int, said: str
 ) -> None:
     """And neither before, nor when whoever is asked answers at once."""

@@ -1,4 +1,4 @@
-"""Looks at real servers, sockets and programs: mixed, slow, hanging, broken; each under its deadline."""
+"""Checks real servers, sockets and programs: mixed, slow, hanging, broken; each under its deadline."""
 
 import socket
 import subprocess
@@ -32,7 +32,7 @@ def asked(one: Component, timeout: float = 5.0, memory: Any = None) -> Asked:
     return Asked(one, CheckContext(one.id, timeout, time.time(), memory or {}))
 
 
-def look(*wanted: Asked, within: float = 20.0) -> dict[str, Reading]:
+def check(*wanted: Asked, within: float = 20.0) -> dict[str, Reading]:
     """Readings, and that they came back in time, one for each that was asked, in order."""
     began = time.monotonic()
     readings = run_checks(wanted, began + within)
@@ -50,7 +50,7 @@ def listening() -> Iterator[int]:
 
 def test_exchanges_calls_and_batches_mixed() -> None:
     with healthy_server() as good, healthy_server(Answer(503, b"no")) as bad, listening() as port:
-        readings = look(
+        readings = check(
             asked(component("good", "agent", url=good.url)),
             asked(component("port", "tcp", host="127.0.0.1", port=port)),
             asked(component("bad", "agent", url=bad.url)),
@@ -72,13 +72,13 @@ def test_nothing_asked_nothing_seen() -> None:
     assert run_checks([], time.monotonic() + 1) == {}
 
 
-def test_slow_ones_are_looked_at_together() -> None:
+def test_slow_ones_are_checked_together() -> None:
     """Sixty programs of 0.3 s and sixty answers of 0.3 s are one wait, not a hundred and twenty."""
     with healthy_server(Answer(delay=0.3)) as server:
         wanted = [asked(component(f"c{n}", "command", command=("/bin/sleep", "0.3"))) for n in range(60)]
         wanted += [asked(component(f"a{n}", "agent", url=server.url)) for n in range(60)]
         began = time.monotonic()
-        readings = look(*wanted)
+        readings = check(*wanted)
         assert time.monotonic() - began < 0.3 * 30
     assert {reading.status for reading in readings.values()} == {"healthy"}
 
@@ -87,7 +87,7 @@ def test_slow_ones_are_looked_at_together() -> None:
 def test_what_never_answers_costs_its_timeout_and_nobody_else_anything(behaviour: Any) -> None:
     with hostile_server(behaviour) as hung, healthy_server() as good, listening() as port:
         began = time.monotonic()
-        readings = look(
+        readings = check(
             asked(component("hung", "agent", url=hung.url), 0.8),
             asked(component("good", "agent", url=good.url), 5.0),
             asked(component("mute", "tcp", host="127.0.0.1", port=port, banner="220"), 0.8),
@@ -103,7 +103,7 @@ def test_what_never_answers_costs_its_timeout_and_nobody_else_anything(behaviour
 def test_the_pass_s_deadline_stands_above_every_timeout() -> None:
     with hostile_server(silent) as hung, listening() as port:
         began = time.monotonic()
-        readings = look(
+        readings = check(
             asked(component("hung", "agent", url=hung.url), 30.0),
             asked(component("mute", "tcp", host="127.0.0.1", port=port, banner="220"), 30.0, {"n": 1}),
             within=0.7,
@@ -151,14 +151,14 @@ def test_many_that_hang_starve_none_that_would_answer(monkeypatch: pytest.Monkey
             asked(component(f"mute{n}", "tcp", host="127.0.0.1", port=port, banner="220"), 3.0) for n in range(120)
         ]
         wanted += [asked(component(f"good{n}", "tcp", host="127.0.0.1", port=port), 3.0) for n in range(80)]
-        readings = look(*wanted)
+        readings = check(*wanted)
     assert {readings[f"good{n}"].status for n in range(80)} == {"healthy"}
     assert {readings[f"mute{n}"].status for n in range(120)} == {"error"}  # and none of them `unknown`
 
 
 def test_two_hundred_agents() -> None:
     with healthy_server() as server:
-        readings = look(*[asked(component(f"a{n}", "agent", url=f"{server.url}/{n}")) for n in range(200)])
+        readings = check(*[asked(component(f"a{n}", "agent", url=f"{server.url}/{n}")) for n in range(200)])
         paths = sorted(one.path for one in server.seen)
     assert paths == sorted(f"/{n}" for n in range(200))
     assert {reading.status for reading in readings.values()} == {"healthy"}
@@ -169,7 +169,7 @@ def test_two_hundred_agents() -> None:
 
 def test_no_answer_is_tried_again_and_the_tries_are_counted() -> None:
     with hostile_server(closes_at_once) as dead:
-        readings = look(
+        readings = check(
             asked(component("agent", "agent", Common(retries=2), url=dead.url)),
             asked(component("port", "tcp", Common(retries=2), host="127.0.0.1", port=unused_port())),
             asked(component("once", "agent", Common(retries=0), url=dead.url)),
@@ -187,7 +187,7 @@ def test_a_try_that_succeeds_is_healthy_and_says_that_it_was_not_the_first() -> 
 
     calls: list[int] = []
     with hostile_server(refuses_once) as server:
-        reading = look(asked(component("a", "agent", Common(retries=1), url=server.url)))["a"]
+        reading = check(asked(component("a", "agent", Common(retries=1), url=server.url)))["a"]
     assert (reading.status, reading.attempts, reading.error) == ("healthy", 2, None)
 
 
@@ -197,7 +197,7 @@ def test_a_program_that_succeeds_later(tmp_path: Path) -> None:
     opened: list[socket.socket] = []
     timer = threading.Timer(0.05, lambda: opened.append(socket.create_server(("127.0.0.1", port))))
     timer.start()
-    reading = look(asked(component("p", "tcp", Common(retries=5), host="127.0.0.1", port=port), 10.0))["p"]
+    reading = check(asked(component("p", "tcp", Common(retries=5), host="127.0.0.1", port=port), 10.0))["p"]
     timer.join()
     opened[0].close()
     assert reading.status == "healthy" and 2 <= reading.attempts <= 6
@@ -207,7 +207,7 @@ def test_a_bad_answer_is_an_answer_and_not_tried_again(tmp_path: Path) -> None:
     (tmp_path / "check").write_text(f"#!/bin/sh\necho x >> {tmp_path}/calls\nexit 2\n")
     (tmp_path / "check").chmod(0o755)
     with healthy_server(Answer(500, b"{}")) as server:
-        readings = look(
+        readings = check(
             asked(component("a", "agent", Common(retries=2), url=server.url)),
             asked(component("c", "command", Common(retries=2), command=(str(tmp_path / "check"),))),
         )
@@ -218,7 +218,7 @@ def test_a_bad_answer_is_an_answer_and_not_tried_again(tmp_path: Path) -> None:
 
 def test_a_good_answer_is_not_tried_again() -> None:
     with healthy_server() as server:
-        reading = look(asked(component("a", "agent", Common(retries=3), url=server.url)))["a"]
+        reading = check(asked(component("a", "agent", Common(retries=3), url=server.url)))["a"]
         assert len(server.seen) == 1
     assert (reading.status, reading.attempts) == ("healthy", 1)
 
@@ -226,7 +226,7 @@ def test_a_good_answer_is_not_tried_again() -> None:
 def test_trying_again_stays_inside_the_timeout() -> None:
     with hostile_server(silent) as hung:
         began = time.monotonic()
-        reading = look(asked(component("a", "agent", Common(retries=10), url=hung.url), 0.5))["a"]
+        reading = check(asked(component("a", "agent", Common(retries=10), url=hung.url), 0.5))["a"]
         assert time.monotonic() - began < 0.5 + SLACK
     assert (reading.status, reading.attempts) == ("error", 1)
 
@@ -236,7 +236,7 @@ def test_trying_again_stays_inside_the_timeout() -> None:
 
 def test_a_good_answer_that_comes_late_is_degraded() -> None:
     with healthy_server(Answer(delay=0.3)) as server:
-        readings = look(
+        readings = check(
             asked(component("slow", "agent", Common(slow_after=0.1), url=server.url)),
             asked(component("fine", "agent", Common(slow_after=20), url=server.url)),
             asked(component("cmd", "command", Common(slow_after=0.1), command=("/bin/sleep", "0.2"))),
@@ -267,10 +267,10 @@ def test_slowness_makes_only_good_answers_worse(status: Any, took: float | None,
     assert (found.error == "as it was") == (status == judged)
 
 
-def test_what_could_not_be_looked_at_is_unknown_and_keeps_its_memory() -> None:
+def test_what_could_not_be_checked_is_unknown_and_keeps_its_memory() -> None:
     memory = {"seen": 7}
     with listening() as port:
-        readings = look(
+        readings = check(
             asked(component("cmd", "command", Common(retries=3), command=("/no/such/program",)), memory=memory),
             asked(component("ca", "tcp", host="127.0.0.1", port=port, tls=True, ca_file="/no/such"), memory=memory),
             asked(component("key", "agent", url=f"https://127.0.0.1:{port}/", ca_file="/no/such"), memory=memory),
@@ -283,7 +283,7 @@ def test_what_could_not_be_looked_at_is_unknown_and_keeps_its_memory() -> None:
 def test_a_component_whose_settings_lead_nowhere_is_unknown_and_the_rest_goes_on() -> None:
     with healthy_server() as server:
         broken = component("b", "agent", url=server.url)._replace(broken="components.b.url: $URL is not set")
-        readings = look(asked(broken, memory={"n": 1}), asked(component("a", "agent", url=server.url)))
+        readings = check(asked(broken, memory={"n": 1}), asked(component("a", "agent", url=server.url)))
         assert len(server.seen) == 1
     assert readings["b"] == Reading("unknown", error="components.b.url: $URL is not set", memory={"n": 1})
     assert readings["a"].status == "healthy"
@@ -294,7 +294,7 @@ def test_a_bug_of_one_monitor_is_its_own_component_s_unknown() -> None:
     wrong = component("wrong", "tcp", host="x", port=1)._replace(settings=("nonsense",))
     also = component("also", "agent", url="http://x")._replace(settings=("nonsense",))
     batch = component("batch", "service", unit="x")._replace(settings=("nonsense",))
-    readings = look(
+    readings = check(
         asked(wrong, memory={"n": 1}),
         asked(also),
         asked(batch),

@@ -71,7 +71,7 @@ def test_without_reference_nothing_is_excused(tmp_path: Path) -> None:
     assert isolation.self_isolation(load(tmp_path, [], **agents(3)), dict.fromkeys(("a0", "a1", "a2"), ERROR)) is None
 
 
-def test_blind_looks_move_nothing_and_are_told_once(tmp_path: Path) -> None:
+def test_isolated_checks_move_nothing_and_are_reported_once(tmp_path: Path) -> None:
     """Five blind passes: no incident, one message that it began, one that it is over."""
     with full_backlog() as url:
         made = load(tmp_path, [url.split("//")[-1].rstrip("/")], **agents(2))

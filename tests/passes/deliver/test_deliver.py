@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.deliver import deliver
-from heartbeat_cli.store.outbox import alerts, outbox, sends
+from heartbeat_cli.store.outbox import alerts, outbox, outcomes, sends
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.scene import START, Scene
 from tests.parts.stores import elsewhere, opened
@@ -102,16 +102,19 @@ def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> N
     assert outbox.count_waiting(two.db) == 20
 
 
-def test_one_that_never_goes_out_does_not_starve_those_behind_it(two: Scene, tmp_path: Path) -> None:
-    """An unwritable text here, refused there: the first in the line is put off, the next ones go out."""
-    alerts.add(two.db, Alert("bad/x", "tcp_down", "high", "t", "db", START, None, "r"), ["log"], START)
-    two.db.run("UPDATE heartbeat_alert_rows SET details = '[]'")
-    for number in range(3):
-        alerts.add(two.db, Alert(f"a{number}/y", "tcp_down", "high", "t", "db", START + 1, None, "r"), ["log"], START)
-    first, *rest = two.deliver()
+def test_one_that_never_goes_out_does_not_starve_those_behind_it(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """One that cannot be worded (its time is the year 1, which New York has not) spoils the message for all: then each
+    goes by itself, and that one is put off."""
+    log = {"log": {"kind": "file", "path": str(tmp_path / "messages.log")}}
+    scene = Scene(store, store_url, tmp_path, {"db": TCP}, log, heartbeat={"timezone": "America/New_York"})
+    for id_, at in (("bad/x", -62_135_596_790.0), *((f"a{n}/y", START) for n in range(3))):
+        alerts.add(store, Alert(id_, "tcp_down", "high", "t", "db", at, None, "r"), ["log"], START)
+    first, *rest = scene.deliver()
     assert first.startswith("x log heartbeat's own fault: ") and rest == ["y log sent"] * 3
-    two.now += 15
-    assert len(two.deliver()) == 1
+    scene.now += 15
+    assert len(scene.deliver()) == 1
 
 
 def test_what_can_never_be_sent_is_failed_and_the_rest_goes_out(
@@ -189,14 +192,14 @@ def test_a_store_that_goes_away_in_between_does_not_make_it_go_out_again(
     for db in (store, other):
         alerts.add(db, alert, ["log"], START)
 
-    def keep(work: Any) -> None:
+    def record(sends: Any) -> None:
         store.run("ALTER TABLE heartbeat_outbox RENAME TO out_of_reach")
         with pytest.raises(StoreError):
-            work(store)
-        work(other)
+            outcomes.save_all(store, sends)
+        outcomes.save_all(other, sends)
 
     with pytest.raises(StoreError):
-        deliver.deliver(store, scene.config, scene.clock, keep)
+        deliver.deliver(store, scene.config, scene.clock, record)
     assert deliver.deliver(other, scene.config, scene.clock) == []
     assert len(scene.messages) == 1
     other.close()

@@ -43,13 +43,13 @@ def mail(box: MailBox, **more: Any) -> dict[str, Any]:
     return {"kind": "email", "host": "127.0.0.1", "port": box.port, "security": "none", **address, **more}
 
 
-def tell(scene: Scene, *names: str, incident: str | None = None, channels: tuple[str, ...] = ("tg",)) -> None:
+def notify(scene: Scene, *names: str, incident: str | None = None, channels: tuple[str, ...] = ("tg",)) -> None:
     for name in names:
         alert = Alert(f"a/{name}", name, "high", f"{name} of it", "db", scene.now, incident, "r")
         alerts.add(scene.db, alert, channels, scene.now)
 
 
-def test_what_breaks_at_once_is_told_at_once(store: Database, store_url: str, tmp_path: Path, api: BotApi) -> None:
+def test_what_breaks_at_once_is_reported_at_once(store: Database, store_url: str, tmp_path: Path, api: BotApi) -> None:
     """One message for three faults; its loss of answer is answered by the very same message, not by a bigger one."""
     scene = Scene(store, store_url, tmp_path, THREE, {"tg": telegram(api)})
     for _ in range(3):
@@ -57,7 +57,7 @@ def test_what_breaks_at_once_is_told_at_once(store: Database, store_url: str, tm
     api.script = [Step(accept=True, instead="reset")]
     assert len(scene.deliver()) == 3
     scene.now += 1
-    tell(scene, "later")
+    notify(scene, "later")
     assert scene.deliver() == ["later tg sent"]
     scene.now += 15
     assert scene.deliver() == ["tcp_down tg sent"] * 3
@@ -130,7 +130,7 @@ def test_temporary_trouble_is_handed_over_when_it_lasts(
     }
     scene = Scene(store, store_url, tmp_path, {"db": TCP}, channels)
     api.script = [refusal(500, "Internal Server Error")] * 9
-    tell(scene, "one")
+    notify(scene, "one")
     times = {}
     for second in range(0, 120, 15):
         scene.now = START + second
@@ -138,12 +138,12 @@ def test_temporary_trouble_is_handed_over_when_it_lasts(
             times[second] = line.partition(" 127")[0]
     assert times == {0: "one tg", 15: "one tg", 45: "one tg", 105: "one log sent"}
     # The channel is known to fail: what comes now is tried once and waits no longer.
-    tell(scene, "two")
+    notify(scene, "two")
     assert [line[:7] for line in scene.deliver()] == ["two tg ", "two log"]
     assert [one["type"] for one in scene.messages] == ["one", "two"]
     assert [one.channel for one in sends.channel_troubles(store, scene.now)] == ["tg"]
     api.script = []
-    tell(scene, "three")
+    notify(scene, "three")
     assert scene.deliver() == ["three tg sent"]
     assert sends.channel_troubles(store, scene.now) == []
 
@@ -153,7 +153,7 @@ def test_no_more_than_the_rate_and_the_rest_together(
 ) -> None:
     scene = Scene(store, store_url, tmp_path, {"db": TCP}, {"tg": telegram(api, rate=2)})
     for name in ("one", "two", "three", "four"):
-        tell(scene, name)
+        notify(scene, name)
         scene.deliver()
         scene.now += 5
     assert len(api.messages) == 2 and outbox.count_waiting(store) == 2
@@ -167,11 +167,11 @@ def test_nothing_is_sent_before_the_other_side_wants_it(
 ) -> None:
     scene = Scene(store, store_url, tmp_path, {"db": TCP}, {"tg": telegram(api)})
     api.script = [refusal(429, "Too Many Requests", retry_after=40)]
-    tell(scene, "one")
+    notify(scene, "one")
     scene.deliver()
     for second in (5, 20, 39):
         scene.now = START + second
-        tell(scene, f"after {second}")
+        notify(scene, f"after {second}")
         assert scene.deliver() == []
     scene.now = START + 40
     assert len(scene.deliver()) == 4
@@ -186,16 +186,16 @@ def test_a_hanging_channel_holds_up_nobody(store: Database, store_url: str, tmp_
         channels = {"tg": telegram(api), "hook": {"kind": "webhook", "url": server.url}}
         scene = Scene(store, store_url, tmp_path, {"db": TCP}, channels)
         api.script = [Step(instead="hang")]
-        tell(scene, "one", channels=("tg", "hook"))
+        notify(scene, "one", channels=("tg", "hook"))
         delivering = Delivering(scene.config, scene.clock)
         begun = time.monotonic()
         delivering.work(store, patience=1.0)
         took = time.monotonic() - begun
         assert [(one.channel, one.error) for one in delivering.results] == [("hook", None)] and len(server.seen) == 1
-        tell(scene, "two", channels=("tg", "hook"))
+        notify(scene, "two", channels=("tg", "hook"))
         delivering.work(store, patience=0.5)
         assert len(server.seen) == 2 and len(api.calls) == 1
-        delivering.finish(lambda work: work(store))
+        delivering.finish()
     assert took < 3.0
     assert scene.outbox.count("one to tg: waiting") == 1
     scene.now += 15
@@ -205,7 +205,7 @@ def test_a_hanging_channel_holds_up_nobody(store: Database, store_url: str, tmp_
 def test_every_try_can_be_shown(store: Database, store_url: str, tmp_path: Path, api: BotApi) -> None:
     scene = Scene(store, store_url, tmp_path, {"db": TCP}, {"tg": telegram(api)})
     api.script = [refusal(502, "Bad Gateway"), refusal(400, "Bad Request: can't parse entities: x")]
-    tell(scene, "one")
+    notify(scene, "one")
     scene.deliver()
     scene.now += 15
     scene.deliver()
@@ -227,10 +227,10 @@ def test_a_message_that_fails_for_long_is_handed_over_though_the_channel_takes_o
     }
     scene = Scene(store, store_url, tmp_path, THREE, channels)
     api.script = [refusal(502, "Bad Gateway")]
-    tell(scene, "stuck")
+    notify(scene, "stuck")
     scene.deliver()
     scene.now += 10
-    tell(scene, "fine")
+    notify(scene, "fine")
     assert scene.deliver() == ["fine tg sent"]
     scene.now += 300
     api.script = [refusal(502, "Bad Gateway")]

@@ -59,7 +59,7 @@ def test_a_renamed_channel_has_what_waited_for_the_old_name_at_once_and_in_order
     assert channels.unconfigured(after.db, ["log"], 0.0) == [("away", "handed_over", 2)]
 
 
-def test_who_has_it_already_is_not_told_twice(scenes: Any) -> None:
+def test_who_has_it_already_is_not_notified_twice(scenes: Any) -> None:
     before = scenes(away={}, log={})
     fall(before)
     before.deliver()
@@ -69,7 +69,7 @@ def test_who_has_it_already_is_not_told_twice(scenes: Any) -> None:
     assert len(after.messages) == 1
 
 
-def test_who_has_heard_of_the_end_is_not_told_of_the_beginning(scenes: Any) -> None:
+def test_who_has_heard_of_the_end_is_not_notified_of_the_beginning(scenes: Any) -> None:
     """The beginning waits for a channel that is gone; its end has been sent on the one that is left."""
     before = scenes(away={}, log={"min_severity": "severe"})
     fall(before)

@@ -36,7 +36,7 @@ def storm(db: Database, url: str, folder: Path, faults: int, names: list[str], d
     return scene
 
 
-def told(scene: Scene) -> Delivering:
+def delivered(scene: Scene) -> Delivering:
     """Everything, in as many rounds as it takes here."""
     delivering = Delivering(scene.config, scene.clock)
     while delivering.unfinished:
@@ -49,7 +49,7 @@ def test_a_message_is_worded_once_for_all_channels(
     store: Database, store_url: str, tmp_path: Path, digest: bool
 ) -> None:
     scene = storm(store, store_url, tmp_path, 6, [f"c{number}" for number in range(5)], digest)
-    delivering = told(scene)
+    delivering = delivered(scene)
     assert delivering.wordings.made == (1 if digest else 6)
     assert len(delivering.results) == 30 and outbox.count_waiting(store) == 0
     logs = [(tmp_path / f"c{number}.log").read_text().splitlines() for number in range(5)]
@@ -65,7 +65,7 @@ def test_the_statements_of_a_message_do_not_grow_with_what_waits(
         folder.mkdir()
         scene = storm(store, store_url, folder, 10, [f"c{number}-{one}" for one in range(channels)], digest=False)
         before = store.statements
-        sent = len(told(scene).results)
+        sent = len(delivered(scene).results)
         assert sent == 10 * channels
         each.append((store.statements - before) / sent)
     assert each[1] <= each[0] <= 10
@@ -82,7 +82,7 @@ def test_the_work_of_the_store_for_a_message_does_not_grow_with_what_waits(tmp_p
         scene = storm(db, url, folder, 25, [f"c{number}" for number in range(channels)], digest=False)
         steps: list[int] = []
         db._connection.set_progress_handler(lambda steps=steps: steps.append(1), 100)
-        sent = len(told(scene).results)
+        sent = len(delivered(scene).results)
         db._connection.set_progress_handler(None, 0)
         assert sent == 25 * channels
         each.append(len(steps) / sent)

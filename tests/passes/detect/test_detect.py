@@ -28,7 +28,7 @@ def scene(store: Database, store_url: str, tmp_path: Path) -> Scene:
     return Scene(store, store_url, tmp_path, {"main": child, "chat": child, "db": TCP | {"severity": "severe"}})
 
 
-def test_the_third_failing_heartbeat_is_a_fault_told_once(scene: Scene) -> None:
+def test_the_third_failing_heartbeat_is_a_fault_reported_once(scene: Scene) -> None:
     assert scene.saw(db=BAD) == scene.saw(db=BAD) == []
     assert scene.outbox == [] and scene.incidents == {}
     assert scene.saw(db=BAD) == ["db opened"]
@@ -73,7 +73,7 @@ def test_a_dead_parent_is_one_message(scene: Scene) -> None:
     assert scene.outbox == ["tcp_down to log: waiting", "recovered to log: waiting"]
 
 
-def test_a_child_that_stays_down_after_its_parent_is_told_of_then(scene: Scene) -> None:
+def test_a_child_that_stays_down_after_its_parent_is_reported_then(scene: Scene) -> None:
     for _ in range(3):
         scene.saw(main=BAD, db=BAD)
     for _ in range(2):
@@ -219,7 +219,9 @@ def test_who_was_woken_hears_the_end_even_in_a_silence(scene: Scene) -> None:
     assert scene.outbox == ["tcp_down to log: waiting", "recovered to log: waiting"]
 
 
-def test_an_end_goes_to_those_who_heard_of_the_beginning(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_an_end_goes_to_those_who_were_notified_of_the_beginning(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
     files: dict[str, Any] = {id_: {"kind": "file", "path": str(tmp_path / id_)} for id_ in ("a", "b", "c")}
     before = Scene(store, store_url, tmp_path, {"db": TCP | {"channels": ["a", "b"]}}, files)
     for _ in range(3):
@@ -233,7 +235,7 @@ def test_an_end_goes_to_those_who_heard_of_the_beginning(store: Database, store_
     ]  # fmt: skip
 
 
-def test_a_component_may_tell_nobody(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_a_component_may_notify_nobody(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"db": TCP | {"channels": []}})
     for reading in (BAD, BAD, BAD, GOOD, GOOD):
         scene.saw(db=reading)
@@ -272,7 +274,7 @@ def test_foreign_text_reaches_the_message_harmless(scene: Scene) -> None:
     assert "nul half ?" in message["text"]
 
 
-def test_a_fault_that_outlasts_its_silence_is_told_then(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_a_fault_that_outlasts_its_silence_is_reported_then(store: Database, store_url: str, tmp_path: Path) -> None:
     """A five-minute silence must not hide a fault for days, nor its end."""
     scene = Scene(store, store_url, tmp_path, {"db": TCP})
     silences.add(store, Silence("s", "db", "silence", START - 1, START + 600, "moving", "me"))
@@ -290,7 +292,7 @@ def test_a_fault_that_outlasts_its_silence_is_told_then(store: Database, store_u
     assert [one["type"] for one in scene.messages] == ["tcp_down", "recovered"]
 
 
-def test_the_fault_of_what_was_removed_is_closed_and_told_to_who_heard_of_it(
+def test_the_fault_of_what_was_removed_is_closed_and_reported_to_who_was_notified(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
     before = Scene(store, store_url, tmp_path, {"db": TCP, "other": TCP})
@@ -343,7 +345,7 @@ def test_what_all_hosts_dropped_or_left_to_one_that_there_is_not_is_closed(
     assert [one.reason for one in alerts.between(store, 0.0, 9e9) if one.type == "unwatched"] == [reason]
 
 
-def test_what_another_host_looks_at_is_not_closed(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_what_another_host_checks_is_not_closed(store: Database, store_url: str, tmp_path: Path) -> None:
     there = Scene(store, store_url, tmp_path, {"db": TCP}, heartbeat={"observer": "there"})
     for _ in range(3):
         there.saw(db=BAD)

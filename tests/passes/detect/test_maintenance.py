@@ -30,57 +30,57 @@ def made(store: Database, store_url: str, tmp_path: Path) -> Any:
     return make
 
 
-def tell(scene: Scene, moment: float, *readings: Reading) -> list[str]:
-    """Looks at db from a moment on; what was told then."""
+def notify(scene: Scene, moment: float, *readings: Reading) -> list[str]:
+    """Checks db from a moment on; what was told then."""
     scene.now = moment
     for reading in readings:
         scene.saw(db=reading)
     return scene.deliver()
 
 
-def test_down_in_it_and_still_down_after_it_is_told_after_it(made: Any) -> None:
+def test_down_in_it_and_still_down_after_it_is_reported_after_it(made: Any) -> None:
     scene = made({})
-    assert tell(scene, START + 60, BAD, BAD, BAD) == []
-    assert tell(scene, START + HOUR - 60, BAD) == []
-    assert tell(scene, START + HOUR, BAD) == ["tcp_down log sent"]
-    assert tell(scene, START + 2 * HOUR, GOOD, GOOD) == ["recovered log sent"]
+    assert notify(scene, START + 60, BAD, BAD, BAD) == []
+    assert notify(scene, START + HOUR - 60, BAD) == []
+    assert notify(scene, START + HOUR, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START + 2 * HOUR, GOOD, GOOD) == ["recovered log sent"]
     (_, down) = alerts.between(scene.db, 0, 9e9)
     assert down.reason.endswith("; muted: maintenance nightly (backup)")
 
 
-def test_down_before_it_and_well_in_it_is_told_in_it(made: Any) -> None:
+def test_down_before_it_and_well_in_it_is_reported_in_it(made: Any) -> None:
     scene = made({})
-    assert tell(scene, START - 120, BAD, BAD, BAD) == ["tcp_down log sent"]
-    assert tell(scene, START + 60, GOOD, GOOD) == ["recovered log sent"]
+    assert notify(scene, START - 120, BAD, BAD, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START + 60, GOOD, GOOD) == ["recovered log sent"]
 
 
-def test_down_and_well_in_it_is_told_to_nobody(made: Any) -> None:
+def test_down_and_well_in_it_is_reported_to_nobody(made: Any) -> None:
     scene = made({})
-    assert tell(scene, START + 60, BAD, BAD, BAD, GOOD, GOOD) == []
-    assert tell(scene, START + 2 * HOUR, GOOD) == []
+    assert notify(scene, START + 60, BAD, BAD, BAD, GOOD, GOOD) == []
+    assert notify(scene, START + 2 * HOUR, GOOD) == []
 
 
 def test_down_before_it_well_and_down_again_in_it(made: Any) -> None:
     scene = made({})
-    assert tell(scene, START - 120, BAD, BAD, BAD) == ["tcp_down log sent"]
-    assert tell(scene, START + 60, GOOD, GOOD, BAD, BAD, BAD) == ["recovered log sent"]
-    assert tell(scene, START + HOUR, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START - 120, BAD, BAD, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START + 60, GOOD, GOOD, BAD, BAD, BAD) == ["recovered log sent"]
+    assert notify(scene, START + HOUR, BAD) == ["tcp_down log sent"]
 
 
-def test_what_is_about_to_be_well_when_it_ends_is_not_told_as_down(made: Any) -> None:
+def test_what_is_about_to_be_well_when_it_ends_is_not_reported_as_down(made: Any) -> None:
     scene = made({})
-    assert tell(scene, START + 60, BAD, BAD, BAD) == []
-    assert tell(scene, START + HOUR, GOOD, GOOD) == []
+    assert notify(scene, START + 60, BAD, BAD, BAD) == []
+    assert notify(scene, START + HOUR, GOOD, GOOD) == []
 
 
 def test_it_concerns_what_it_names(made: Any) -> None:
     scene = made({"components": ["w*"]})
-    assert tell(scene, START + 60, BAD, BAD, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START + 60, BAD, BAD, BAD) == ["tcp_down log sent"]
 
 
-def test_looking_goes_on(made: Any) -> None:
+def test_checks_go_on(made: Any) -> None:
     scene = made({})
-    tell(scene, START + 60, BAD, BAD, BAD)
+    notify(scene, START + 60, BAD, BAD, BAD)
     assert passes.last_checks(scene.db)["db"].status == "error" and "db" in scene.incidents
     shown = board.read(scene.db, scene.config, UTC, scene.now).quiet["db"]
     assert (shown.kind, shown.ends, shown.reason) == ("maintenance", START + HOUR, "backup")

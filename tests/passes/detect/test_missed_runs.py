@@ -38,12 +38,14 @@ def test_first_steps_by_hand_miss_nothing(store: Database, store_url: str, tmp_p
     assert [pass_(scene, after) for after in (60, HOUR, 60)] == [[], [], ["here missed_runs"]]
 
 
-@pytest.mark.parametrize(("after", "told"), [(60, False), (200, False), (299, False), (310, True), (3 * HOUR, True)])
-def test_a_gap_that_matters_is_told_once(scene: Scene, after: float, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("after", "notified"), [(60, False), (200, False), (299, False), (310, True), (3 * HOUR, True)]
+)
+def test_a_gap_that_matters_is_reported_once(scene: Scene, after: float, notified: bool) -> None:
     pass_(scene, 0)
     assert pass_(scene, after) == []
-    assert [pass_(scene, 60) for _ in range(3)] == [["here missed_runs"] * told, [], []]
-    assert scene.outbox == ["missed_runs to log: waiting"] * told
+    assert [pass_(scene, 60) for _ in range(3)] == [["here missed_runs"] * notified, [], []]
+    assert scene.outbox == ["missed_runs to log: waiting"] * notified
 
 
 def test_what_it_says(scene: Scene) -> None:
@@ -61,7 +63,7 @@ def test_what_it_says(scene: Scene) -> None:
     assert "here" in scene.messages[0]["title"]
 
 
-def test_who_is_looked_at_seldom_is_missed_late(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_who_is_checked_seldom_is_missed_late(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": TRUE | {"interval": 600}})
     for _ in range(3):
         pass_(scene, 600)
@@ -72,7 +74,7 @@ def test_who_is_looked_at_seldom_is_missed_late(store: Database, store_url: str,
 def test_what_is_wanted_most_often_says_when_the_next_pass_is_expected(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
-    """Beside it a component that is looked at once an hour must not hide that nothing ran for ten minutes."""
+    """Beside it a component that is checked once an hour must not hide that nothing ran for ten minutes."""
     scene = Scene(store, store_url, tmp_path, {"often": TRUE, "seldom": TRUE | {"interval": 3600}})
     assert [pass_(scene, after) for after in (0, 60, 60, 600, 60)] == [[], [], [], [], ["here missed_runs"]]
 
@@ -86,7 +88,7 @@ def test_cron_is_not_late_because_a_component_is_wanted_more_often(
     assert gaps.between(store, 0, 9e9) == []
 
 
-def test_a_pass_that_was_kept_and_never_judged_is_told_by_the_next(scene: Scene) -> None:
+def test_a_pass_that_was_kept_and_never_judged_is_reported_by_the_next(scene: Scene) -> None:
     pass_(scene, 0)
     scene.now += HOUR
     scene.check()  # and killed
@@ -130,9 +132,9 @@ def test_a_gap_in_the_hour_after_a_clock_that_was_ahead_is_whole(scene: Scene) -
     assert (began <= gap.started < began + 60, gap.ended) == (True, scene.now)
 
 
-@pytest.mark.parametrize(("target", "told"), [("*", False), ("here", False), ("a", True)])
-def test_maintenance_of_the_host_keeps_it_back(scene: Scene, target: str, told: bool) -> None:
+@pytest.mark.parametrize(("target", "notified"), [("*", False), ("here", False), ("a", True)])
+def test_maintenance_of_the_host_keeps_it_back(scene: Scene, target: str, notified: bool) -> None:
     pass_(scene, 0)
     silences.add(scene.db, Silence("m", target, "maintenance", scene.now, scene.now + 2 * HOUR, "new kernel", "kim"))
     assert [pass_(scene, after) for after in (HOUR, 60)] == [[], ["here missed_runs"]]
-    assert scene.outbox == ["missed_runs to log: waiting"] * told
+    assert scene.outbox == ["missed_runs to log: waiting"] * notified

@@ -27,7 +27,7 @@ def all_(**readings: Reading) -> dict[str, Any]:
     return dict.fromkeys([*CHILDREN, "proxy", "db"], BAD) | readings
 
 
-def told(scene: Scene) -> list[tuple[str, str, list[str]]]:
+def notified(scene: Scene) -> list[tuple[str, str, list[str]]]:
     """Component, type and those named as depending on it, of every alert, in order."""
     made = reversed(alerts.between(scene.db, 0, 9e9))
     return [(one.component, one.type, list(one.details.get("held", []))) for one in made]
@@ -37,31 +37,31 @@ def test_thirty_children_fail_with_their_parent_and_make_one_message(family: Sce
     for _ in range(5):
         family.saw(**all_())
         family.deliver()
-    assert told(family) == [("db", "tcp_down", ["proxy", *CHILDREN])]
+    assert notified(family) == [("db", "tcp_down", ["proxy", *CHILDREN])]
     assert len(family.messages) == 1
     for _ in range(2):
         family.saw(**dict.fromkeys([*CHILDREN, "proxy", "db"], GOOD))
     family.deliver()
-    assert told(family)[1:] == [("db", "recovered", [])]
+    assert notified(family)[1:] == [("db", "recovered", [])]
     assert family.incidents == {} and len(family.messages) == 2
 
 
-def test_children_that_fail_only_after_it_are_told_of_by_nobody_either(family: Scene) -> None:
+def test_children_that_fail_only_after_it_are_reported_to_nobody_either(family: Scene) -> None:
     for _ in range(3):
         family.saw(db=BAD, proxy=GOOD)
     for _ in range(5):
         family.saw(**all_())
-    assert told(family) == [("db", "tcp_down", [])]
+    assert notified(family) == [("db", "tcp_down", [])]
     assert len(family.incidents) == 32
 
 
-def test_a_child_that_is_not_well_after_its_parent_is_named_and_then_told(family: Scene) -> None:
+def test_a_child_that_is_not_well_after_its_parent_is_named_and_then_reported(family: Scene) -> None:
     for _ in range(3):
         family.saw(**all_())
     well = dict.fromkeys([*CHILDREN, "proxy", "db"], GOOD) | {"c7": BAD}
     for _ in range(5):
         family.saw(**well)
-    assert told(family) == [
+    assert notified(family) == [
         ("db", "tcp_down", ["proxy", *CHILDREN]), ("db", "recovered", ["c7"]), ("c7", "tcp_down", [])
     ]  # fmt: skip
     newest = alerts.between(family.db, 0, 9e9)[0]

@@ -1,4 +1,4 @@
-"""Components that several hosts look at, on both stores: who judges, what is told, what counts as up."""
+"""Components that several hosts check, on both stores: who judges, what is told, what counts as up."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -38,14 +38,14 @@ def hosts(store: Database, store_url: str, tmp_path: Path) -> Make:
     return make
 
 
-def test_three_rounds_make_a_fault_however_many_look(hosts: Make) -> None:
+def test_three_rounds_make_a_fault_however_many_check(hosts: Make) -> None:
     three = hosts("abc")
     three.round(a="healthy", b="healthy", c="healthy")
     assert three.round(2, a="error", b="error", c="error") == []
     assert three.state.fail_count == 2
     assert three.round(a="error", b="error", c="error") == ["web opened"]
     assert three.round(2, a="healthy", b="healthy", c="healthy") == ["web ended"]
-    assert three.told() == ["agent_down", "recovered"]
+    assert three.notified() == ["agent_down", "recovered"]
 
 
 def test_one_of_two_or_of_three_is_no_fault(hosts: Make) -> None:
@@ -53,7 +53,7 @@ def test_one_of_two_or_of_three_is_no_fault(hosts: Make) -> None:
     three.round(a="healthy", b="healthy", c="healthy")
     assert three.round(20, a="healthy", b="error", c="healthy") == []
     assert three.round(20, a="error", b="healthy", c="healthy") == []
-    assert (three.state.state, three.told()) == ("healthy", [])
+    assert (three.state.state, three.notified()) == ("healthy", [])
 
 
 def test_a_quorum_of_one_believes_anybody(hosts: Make) -> None:
@@ -85,7 +85,7 @@ def text(hosts: Hosts) -> str:
     return "".join(one["text"] for one in scene.messages)
 
 
-def test_whoever_could_not_look_has_no_say(hosts: Make) -> None:
+def test_whoever_could_not_check_has_no_say(hosts: Make) -> None:
     two = hosts("ab")
     two.round(a="healthy", b="healthy")
     assert two.round(9, a="error", b="unknown") == ["web unconfirmed"]
@@ -100,7 +100,7 @@ def test_when_a_host_is_gone_the_next_one_judges(hosts: Make) -> None:
     assert three.round(9, c="healthy") == ["a observer_silent", "web ended"] or three.state.state == "healthy"
 
 
-def test_a_fault_that_too_few_can_confirm_is_told_and_is_none(hosts: Make) -> None:
+def test_a_fault_that_too_few_can_confirm_is_reported_and_is_none(hosts: Make) -> None:
     two = hosts("ab", quorum=2)
     two.round(2, a="healthy", b="healthy")
     decided = two.round(12, a="error")
@@ -109,27 +109,27 @@ def test_a_fault_that_too_few_can_confirm_is_told_and_is_none(hosts: Make) -> No
     found = two.alert("unconfirmed")
     assert found["reason"] == "1 of 1 hosts sees it fail (quorum 2)" and found["severity"] == "high"
     two.round(a="healthy")
-    assert two.told()[-1] == "unconfirmed_ended"
+    assert two.notified()[-1] == "unconfirmed_ended"
     two.round(8, a="error", b="error")
-    assert two.told().count("agent_down") == 1
+    assert two.notified().count("agent_down") == 1
 
 
 def test_a_quorum_that_is_never_met_by_one_host_alone(hosts: Make) -> None:
     one = hosts("a", quorum=2)
     assert one.round(9, a="error") == ["web unconfirmed"]
-    assert one.told() == ["unconfirmed"]
+    assert one.notified() == ["unconfirmed"]
     assert one.round(1, a="healthy") == ["web unconfirmed_ended"]
-    assert one.told() == ["unconfirmed", "unconfirmed_ended"]
+    assert one.notified() == ["unconfirmed", "unconfirmed_ended"]
 
 
-def test_a_doubt_is_told_after_as_many_rounds_as_make_a_fault(hosts: Make) -> None:
+def test_an_unconfirmed_fault_is_reported_after_as_many_rounds_as_make_a_fault(hosts: Make) -> None:
     """One failing check is a blip here as elsewhere: people would be woken by each of them."""
     one = hosts("a", quorum=2)
     for _ in range(3):
-        assert one.round(2, a="error") == [] and one.told() == []
+        assert one.round(2, a="error") == [] and one.notified() == []
         one.round(a="healthy")
     assert one.round(2, a="error") == []
-    assert one.round(a="error") == ["web unconfirmed"] and one.told() == ["unconfirmed"]
+    assert one.round(a="error") == ["web unconfirmed"] and one.notified() == ["unconfirmed"]
 
 
 def test_a_quorum_holds_for_a_host_that_is_alone_though_others_have_none(
@@ -145,12 +145,12 @@ def test_a_quorum_holds_for_a_host_that_is_alone_though_others_have_none(
     assert list(scene.incidents) == ["own"]
 
 
-def test_a_doubt_that_becomes_a_fault_is_told_as_that(hosts: Make) -> None:
+def test_an_unconfirmed_fault_that_becomes_a_fault_is_reported_as_that(hosts: Make) -> None:
     two = hosts("ab", quorum=2)
     two.round(5, a="error")
     two.round(5, a="error", b="error")
     two.round(5, a="healthy", b="healthy")
-    assert two.told() == ["unconfirmed", "agent_down", "recovered"]
+    assert two.notified() == ["unconfirmed", "agent_down", "recovered"]
 
 
 def test_what_comes_late_is_history(hosts: Make) -> None:
@@ -161,8 +161,8 @@ def test_what_comes_late_is_history(hosts: Make) -> None:
     two.round(120, b="healthy")
     for n in range(100):
         two.keep("a", "error", at=begun + n * STEP)
-    assert [one for one in two.look("a", "healthy") if one.startswith("web")] == []
-    assert two.state.state == "healthy" and "agent_down" not in two.told()
+    assert [one for one in two.check("a", "healthy") if one.startswith("web")] == []
+    assert two.state.state == "healthy" and "agent_down" not in two.notified()
     tally = next(iter(spans.tallies(two.db, begun + 300, two.now - 300).values()))
     assert (tally.down_us, tally.up_us) == (0, (two.now - begun - 600) * 1e6)
 
@@ -173,7 +173,7 @@ def test_a_host_whose_clock_is_wrong_does_not_stop_the_others(hosts: Make) -> No
         seen: list[str] = []
         for status in ("healthy", "error", "error", "error", "error", "healthy", "healthy", "healthy"):
             two.now += STEP
-            seen += two.look("b", status) + two.look("a", status, at=two.now + skew)
+            seen += two.check("b", status) + two.check("a", status, at=two.now + skew)
         assert (seen.count("web opened"), seen.count("web ended")) == (1, 1), skew
 
 
@@ -198,7 +198,7 @@ def test_availability_follows_what_they_say_together(hosts: Make) -> None:
 )
 def test_no_fault_without_its_quorum(rounds: list[tuple[str, ...]], quorum: int | None, tmp_path_factory: Any) -> None:
     """Whatever three hosts see, and whichever of them miss a pass: when an incident opens, as many hosts as are needed
-    had seen it fail within the reach of a look."""
+    had seen it fail within the reach of a check."""
     folder = tmp_path_factory.mktemp("quorum")
     url = f"sqlite:///{folder}/store.db"
     with closing(opened(url)) as db:
@@ -209,7 +209,7 @@ def test_no_fault_without_its_quorum(rounds: list[tuple[str, ...]], quorum: int 
                 if not status:
                     continue
                 last[name] = three.now, status
-                decided = three.look(name, status)
+                decided = three.check(name, status)
                 fresh = [one for at, one in last.values() if at > three.now - 150]
                 if "web opened" in decided:
                     assert fresh.count("error") >= (quorum or len(fresh) // 2 + 1)
@@ -226,7 +226,7 @@ def test_what_each_host_has_of_its_own_is_never_overruled(hosts: Make) -> None:
 
 
 def test_what_is_replayed_is_judged_as_it_was(hosts: Make) -> None:
-    """The stored looks of three hosts, heard again, make the incidents that were."""
+    """The stored checks of three hosts, heard again, make the incidents that were."""
     three = hosts("abc")
     three.round(3, a="healthy", b="healthy", c="healthy")
     three.round(6, a="error", b="healthy", c="healthy")
@@ -258,8 +258,8 @@ def test_whoever_is_gone_leaves_no_hole(hosts: Make, gone: str) -> None:
     assert states.open_incidents(three.db)["web"].started - begun < 2 * STEP
 
 
-def test_a_host_that_looks_and_never_judges_stops_nobody(hosts: Make) -> None:
-    """As one does whose looks are made by another monitoring system: `heartbeat check --format nagios`."""
+def test_a_host_that_checks_and_never_judges_stops_nobody(hosts: Make) -> None:
+    """As one does whose checks are made by another monitoring system: `heartbeat check --format nagios`."""
     three = hosts("abc")
     decided = []
     for status in ("healthy", "healthy", "error", "error", "error", "error", "error"):
@@ -272,7 +272,7 @@ def test_a_host_that_looks_and_never_judges_stops_nobody(hosts: Make) -> None:
     assert decided == ["web opened", "web ended"], "and its vote is one of three"
 
 
-def test_one_that_cannot_look_holds_nothing_up_where_one_is_enough(hosts: Make) -> None:
+def test_one_that_cannot_check_holds_nothing_up_where_one_is_enough(hosts: Make) -> None:
     """Local things of one name: on one host there is no Docker to ask."""
     two = hosts("ab", url="http://localhost:9/health")
     two.round(2, a="healthy", b="unknown")
@@ -285,7 +285,7 @@ def test_one_that_cannot_look_holds_nothing_up_where_one_is_enough(hosts: Make) 
 
 def test_a_clock_that_was_far_ahead_and_is_gone_stops_nobody(hosts: Make) -> None:
     three = hosts("abc")
-    three.look("c", "healthy", at=three.now + 86_400.0 * 365)
+    three.check("c", "healthy", at=three.now + 86_400.0 * 365)
     three.round(2, a="healthy", b="healthy")
     assert three.round(4, a="error", b="error") == ["web opened"]
 
@@ -293,24 +293,24 @@ def test_a_clock_that_was_far_ahead_and_is_gone_stops_nobody(hosts: Make) -> Non
 # --- doubts ---
 
 
-def test_a_doubt_that_began_in_a_silence_is_told_when_that_is_over(hosts: Make) -> None:
+def test_an_unconfirmed_fault_that_began_in_a_silence_is_reported_when_that_is_over(hosts: Make) -> None:
     two = hosts("ab", quorum=2)
     two.round(2, a="healthy", b="healthy")
     silences.add(two.db, Silence("s1", "web", "silence", two.now, two.now + 600.0, "at work on it", "me"))
-    assert "web unconfirmed" not in two.round(19, a="error") and "unconfirmed" not in two.told()
+    assert "web unconfirmed" not in two.round(19, a="error") and "unconfirmed" not in two.notified()
     assert two.round(9, a="error").count("web unconfirmed") == 1
     two.round(a="healthy")
-    assert [one for one in two.told() if one.startswith("unconf")] == ["unconfirmed", "unconfirmed_ended"]
+    assert [one for one in two.notified() if one.startswith("unconf")] == ["unconfirmed", "unconfirmed_ended"]
 
 
-def test_a_doubt_is_everybodys(hosts: Make) -> None:
+def test_an_unconfirmed_fault_is_everybodys(hosts: Make) -> None:
     """Told once, whoever of them leads; and whoever sees it well tells the end."""
     three = hosts("abc", quorum=3)
     three.round(2, a="healthy", b="healthy", c="healthy")
     decided = three.round(12, a="error", b="error") + three.round(12, b="error") + three.round(6, a="error", b="error")
     assert [one for one in decided if one.startswith("web")] == ["web unconfirmed"]
     assert three.round(12, c="healthy").count("web unconfirmed_ended") == 1
-    assert [one for one in three.told() if one.startswith("unconf")] == ["unconfirmed", "unconfirmed_ended"]
+    assert [one for one in three.notified() if one.startswith("unconf")] == ["unconfirmed", "unconfirmed_ended"]
 
 
 # --- clocks ---
@@ -358,7 +358,7 @@ def test_without_the_store_one_of_several_neither_judges_nor_heals(hosts: Make, 
     try:
         decided = []
         for _ in range(6):
-            decided += two.look("a", "error", db=db)
+            decided += two.check("a", "error", db=db)
             two.now += STEP
         assert decided == ["web unconfirmed"] and states.open_incidents(db) == {}
         assert peers.shared_while_apart(db, "a") == {"web"}
@@ -374,7 +374,7 @@ def test_without_the_store_a_fault_is_left_to_the_one_that_alone_may_heal_it(
     two.round(5, a="error", b="error")
     db = spooled(two, "a", tmp_path)
     try:
-        two.look("a", "error", db=db)
+        two.check("a", "error", db=db)
         assert [step.decision for step in two.scenes["a"].recover()] == moves
     finally:
         db.close()
@@ -440,7 +440,7 @@ def outage(hosts: Hosts, folder: Path, rounds: int, **seen: str) -> dict[str, Da
         spools[name] = spooled(hosts, name, folder / f"spool-{name}")
     for _ in range(rounds):
         for name, status in seen.items():
-            hosts.look(name, status, db=spools[name])
+            hosts.check(name, status, db=spools[name])
             hosts.now += 1
         hosts.now += STEP - len(seen)
     return spools
@@ -465,23 +465,36 @@ def test_the_first_one_back_decides_nothing_alone(hosts: Make, tmp_path: Path, r
     three = hosts("abc")
     three.round(3, a="healthy", b="healthy", c="healthy")
     spools = outage(three, tmp_path, rounds, a="error", b="healthy", c="healthy")
-    decided = brought(three, "a", spools["a"]) + three.look("a", "error")
+    decided = brought(three, "a", spools["a"]) + three.check("a", "error")
     three.now += STEP
     for name, status in {"a": "error", "b": "healthy", "c": "healthy"}.items():
-        decided += (brought(three, name, spools[name]) if name != "a" else []) + three.look(name, status)
+        decided += (brought(three, name, spools[name]) if name != "a" else []) + three.check(name, status)
     decided += three.round(6, a="error", b="healthy", c="healthy")
     assert [one for one in decided if "opened" in one] == [] and three.state.state == "healthy"
 
 
+def test_an_unconfirmed_fault_found_without_the_store_is_everybodys_once_it_is_back(
+    hosts: Make, tmp_path: Path
+) -> None:
+    """It is written where the other hosts read it, though nothing else changes in that pass."""
+    two = hosts("ab")
+    two.round(3, a="healthy", b="healthy")
+    spools = outage(two, tmp_path, 5, a="error")
+    assert "web" not in peers.read(two.db, "b").unconfirmed
+    brought(two, "a", spools["a"])
+    two.check("a", "error")
+    assert "web" in peers.read(two.db, "b").unconfirmed
+
+
 @pytest.mark.parametrize("rounds", [4, 40])
-def test_no_all_clear_of_looks_from_before_the_outage(hosts: Make, tmp_path: Path, rounds: int) -> None:
+def test_no_all_clear_of_checks_from_before_the_outage(hosts: Make, tmp_path: Path, rounds: int) -> None:
     """It fails for all of them from the moment the store is away, and goes on failing."""
     three = hosts("abc", quorum=2)
     three.round(3, a="healthy", b="healthy", c="healthy")
     spools = outage(three, tmp_path, rounds, a="error", b="error", c="error")
     decided: list[str] = []
     for name in "abc":
-        decided += brought(three, name, spools[name]) + three.look(name, "error")
+        decided += brought(three, name, spools[name]) + three.check(name, "error")
         three.now += 1
     decided += three.round(5, a="error", b="error", c="error")
     assert decided.count("web opened") == 1 and "web unconfirmed_ended" not in decided

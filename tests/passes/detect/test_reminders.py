@@ -35,7 +35,7 @@ def made(store: Database, store_url: str, tmp_path: Path) -> Any:
 
 
 def down(scene: Scene, **readings: Reading) -> float:
-    """Three failing looks; returns when the fault was declared."""
+    """Three failing checks; returns when the fault was declared."""
     for _ in range(3):
         scene.saw(**(readings or {"db": BAD}))
     scene.deliver()
@@ -59,11 +59,11 @@ def up(scene: Scene, moment: float) -> list[str]:
 # --- reminders -------------------------------------------------------------------------------------------------------
 
 
-def test_a_fault_that_lasts_is_told_again_ever_more_rarely(made: Any) -> None:
+def test_a_fault_that_lasts_is_reported_again_ever_more_rarely(made: Any) -> None:
     scene = made()
     begun = down(scene)
-    told = [hour for hour in range(1, 100) if at(scene, begun + hour * HOUR)]
-    assert told == [4, 12, 28, 52, 76], "after 4, 8, 16 hours, then daily"
+    notified = [hour for hour in range(1, 100) if at(scene, begun + hour * HOUR)]
+    assert notified == [4, 12, 28, 52, 76], "after 4, 8, 16 hours, then daily"
     newest = alerts.between(scene.db, 0, 9e9)[0]
     assert newest.id == f"{scene.incidents['db'].id}/reminder-5" and newest.type == "reminder"
     assert newest.reason == "reminder 5: still in fault after 3 d 4 h, not acknowledged"
@@ -78,14 +78,14 @@ def test_a_fault_that_lasts_is_told_again_ever_more_rarely(made: Any) -> None:
     assert up(scene, begun + 100 * HOUR) == ["recovered log sent"]
 
 
-@pytest.mark.parametrize(("after", "told"), [(0, []), (3600, [1, 3]), (172_800, [])])
-def test_how_soon_is_the_users_choice(made: Any, after: int, told: list[int]) -> None:
+@pytest.mark.parametrize(("after", "notified"), [(0, []), (3600, [1, 3]), (172_800, [])])
+def test_how_soon_is_the_users_choice(made: Any, after: int, notified: list[int]) -> None:
     scene = made(heartbeat={"remind_after": after})
     begun = down(scene)
-    assert [hour for hour in range(1, 7) if at(scene, begun + hour * HOUR)] == told
+    assert [hour for hour in range(1, 7) if at(scene, begun + hour * HOUR)] == notified
 
 
-def test_what_is_acknowledged_is_not_told_again_until_that_is_taken_back(made: Any) -> None:
+def test_what_is_acknowledged_is_not_reported_again_until_that_is_taken_back(made: Any) -> None:
     scene = made()
     begun = down(scene)
     incident = scene.incidents["db"].id
@@ -120,7 +120,7 @@ def test_nobody_is_reminded_of_what_seems_to_be_over(made: Any) -> None:
     assert at(scene, begun + 5 * HOUR + 30, db=BAD) == ["reminder-1 log sent"]
 
 
-def test_children_that_are_held_are_not_told_of_but_named(made: Any) -> None:
+def test_children_that_are_held_are_not_reported_but_named(made: Any) -> None:
     scene = made(components={"main": TCP | {"depends_on": ["db"]}, "db": TCP})
     begun = down(scene, db=BAD, main=BAD)
     assert at(scene, begun + 5 * HOUR, db=BAD, main=BAD) == ["reminder-1 log sent"]
@@ -134,7 +134,7 @@ def test_only_who_has_the_first_message_is_reminded(made: Any) -> None:
     assert [one for one in at(scene, begun + 5 * HOUR) if one.startswith("reminder")] == ["reminder-1 log sent"]
 
 
-def test_after_a_restart_nothing_is_told_twice(made: Any) -> None:
+def test_after_a_restart_nothing_is_reported_twice(made: Any) -> None:
     scene = made()
     begun = down(scene)
     assert at(scene, begun + 4 * HOUR) == ["reminder-1 log sent"]
@@ -207,19 +207,19 @@ def failed_alert(scene: Scene) -> Alert:
     )
 
 
-@pytest.mark.parametrize(("acked", "told"), [(False, ["log", "pager"]), (True, ["log"])])
-def test_when_recovery_gives_up_it_is_escalated_at_once(made: Any, acked: bool, told: list[str]) -> None:
+@pytest.mark.parametrize(("acked", "notified"), [(False, ["log", "pager"]), (True, ["log"])])
+def test_when_recovery_gives_up_it_is_escalated_at_once(made: Any, acked: bool, notified: list[str]) -> None:
     scene = made(PAGER)
     begun = down(scene)
     if acked:
         states.acknowledge(scene.db, scene.incidents["db"].id, scene.now, "kim")
     enqueue_alert(scene.db, scene.config, failed_alert(scene), scene.config.components["db"], [], scene.now)
-    assert sorted(scene.deliver()) == [f"recovery_failed {one} sent" for one in told]
+    assert sorted(scene.deliver()) == [f"recovery_failed {one} sent" for one in notified]
     assert at(scene, begun + HOUR) == [], "and not once more"
-    assert sorted(up(scene, begun + 2 * HOUR)) == [f"recovered {one} sent" for one in told]
+    assert sorted(up(scene, begun + 2 * HOUR)) == [f"recovered {one} sent" for one in notified]
 
 
-def test_what_recovery_said_in_a_silence_is_told_after_it(made: Any) -> None:
+def test_what_recovery_said_in_a_silence_is_reported_after_it(made: Any) -> None:
     scene = made()
     begun = down(scene)
     quiet = Silence("s", "db", "silence", begun, begun + HOUR, "night", "kim")
@@ -258,7 +258,7 @@ def test_the_end_of_slowness_goes_to_who_heard_of_it(made: Any) -> None:
 SLOW = Reading("degraded", 9.0, "slow: 9.00 s (limit 1 s)")
 
 
-def test_slowness_that_outlasts_its_silence_is_told_then_and_so_is_its_end(made: Any) -> None:
+def test_slowness_that_outlasts_its_silence_is_reported_then_and_so_is_its_end(made: Any) -> None:
     scene = made()
     silences.add(scene.db, Silence("s", "db", "silence", START - 1, START + HOUR, "night", "kim"))
     for _ in range(4):
@@ -268,7 +268,7 @@ def test_slowness_that_outlasts_its_silence_is_told_then_and_so_is_its_end(made:
     assert up(scene, START + 2 * HOUR) == ["degraded_ended log sent"]
 
 
-def test_slowness_that_ends_in_its_silence_is_told_to_nobody(made: Any) -> None:
+def test_slowness_that_ends_in_its_silence_is_reported_to_nobody(made: Any) -> None:
     scene = made()
     silences.add(scene.db, Silence("s", "db", "silence", START - 1, START + HOUR, "night", "kim"))
     for _ in range(3):
@@ -297,7 +297,7 @@ def test_in_quiet_hours_what_is_slight_waits_until_they_end(made: Any) -> None:
     assert at(scene, START + 8 * HOUR, db=GOOD) == ["tcp_down log sent", "recovered log sent"]
 
 
-def test_in_quiet_hours_what_is_grave_is_told_at_once(made: Any) -> None:
+def test_in_quiet_hours_what_is_grave_is_reported_at_once(made: Any) -> None:
     scene = made(QUIET, **NIGHT)
     scene.now = START + 60
     begun = down(scene)
@@ -315,7 +315,7 @@ def test_a_reminder_waits_for_the_morning_and_the_next_one_for_it(made: Any) -> 
     assert at(scene, START + 24.5 * HOUR) == ["reminder-1 log sent"]
 
 
-def test_what_was_told_only_in_the_morning_is_not_told_again_at_once(made: Any) -> None:
+def test_what_was_reported_only_in_the_morning_is_not_reported_again_at_once(made: Any) -> None:
     scene = made({"log": {"quiet_hours": "12:00-20:00"}}, MEDIUM, **NIGHT)
     scene.now = START + 60
     down(scene)

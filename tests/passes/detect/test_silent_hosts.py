@@ -24,20 +24,20 @@ def hosts(store: Database, store_url: str, tmp_path: Path) -> Hosts:
     return three
 
 
-def test_a_silent_host_is_told_of_once_and_its_return_too(hosts: Hosts) -> None:
+def test_a_silent_host_is_reported_once_and_its_return_too(hosts: Hosts) -> None:
     assert hosts.round(9, a="healthy", c="healthy") == [], "five minutes are not over"
     assert hosts.round(3, a="healthy", c="healthy") == ["b observer_silent"]
     assert hosts.round(50, a="healthy", c="healthy") == []
-    assert hosts.told() == ["observer_silent"]
+    assert hosts.notified() == ["observer_silent"]
     found = hosts.alert("observer_silent")
     assert (found["component"], found["severity"]) == ("b", "high")
     assert found["reason"].startswith("no pass for 5 min") and found["details"]["observer"] in ("a", "c")
     assert hosts.round(2, b="healthy") == ["b missed_runs"], "it says so itself, to whoever heard of it"
-    assert hosts.told() == ["observer_silent", "observer_back"]
+    assert hosts.notified() == ["observer_silent", "observer_back"]
     last = found["details"]["started"]  # the end of its last pass; else the message would say that it was away for ages
     assert hosts.alert("observer_back")["details"]["started"] == pytest.approx(last, abs=0.001)
     assert hosts.round(5, a="healthy", b="healthy", c="healthy") == []
-    assert hosts.told() == ["observer_silent", "observer_back"]
+    assert hosts.notified() == ["observer_silent", "observer_back"]
 
 
 def test_one_that_kept_watching_without_the_store_is_back_too(hosts: Hosts) -> None:
@@ -46,9 +46,9 @@ def test_one_that_kept_watching_without_the_store_is_back_too(hosts: Hosts) -> N
     hosts.round(20, a="healthy", c="healthy")
     for n in range(20):
         hosts.keep("b", "healthy", at=begun + n * STEP)
-    assert hosts.look("b", "healthy") == []
+    assert hosts.check("b", "healthy") == []
     assert hosts.round(1, a="healthy", c="healthy") == ["b observer_back"]
-    assert hosts.told() == ["observer_silent", "observer_back"]
+    assert hosts.notified() == ["observer_silent", "observer_back"]
 
 
 def test_whoever_was_away_itself_accuses_nobody(hosts: Hosts) -> None:
@@ -65,10 +65,10 @@ def test_a_wrong_clock_is_no_silence(hosts: Hosts, skew: float) -> None:
     for _ in range(30):
         hosts.round(1, a="healthy", c="healthy")
         hosts.keep("b", "healthy", at=hosts.now + skew)
-    assert "observer_silent" not in hosts.told()
+    assert "observer_silent" not in hosts.notified()
 
 
-def test_what_only_it_looked_at_is_named(store: Database, store_url: str, tmp_path: Path) -> None:
+def test_what_only_it_checked_is_named(store: Database, store_url: str, tmp_path: Path) -> None:
     one, two = Hosts(store, store_url, tmp_path, "a"), Hosts(store, store_url, tmp_path, "b", interval=600)
     one.scenes["b"] = two.scenes["b"]
     one.round(3, a="healthy", b="healthy")
@@ -91,23 +91,23 @@ def test_what_only_it_may_restart_is_named(
 def test_a_silence_keeps_it_back(hosts: Hosts) -> None:
     silences.add(hosts.db, Silence("s1", "b", "silence", hosts.now, hosts.now + 14 * STEP, "moving", "me"))
     decided = hosts.round(14, a="healthy", c="healthy")
-    assert decided == ["b observer_silent"] and hosts.told() == []
+    assert decided == ["b observer_silent"] and hosts.notified() == []
     assert "muted: silence s1" in hosts.alert("observer_silent")["reason"]
     hosts.round(2, b="healthy", a="healthy", c="healthy")
-    assert hosts.told() == ["missed_runs"], "nobody had heard, so it is a gap like any other"
+    assert hosts.notified() == ["missed_runs"], "nobody had heard, so it is a gap like any other"
 
 
-def test_what_a_silence_kept_back_is_told_when_it_is_over(hosts: Hosts) -> None:
+def test_what_a_silence_kept_back_is_reported_when_it_is_over(hosts: Hosts) -> None:
     silences.add(hosts.db, Silence("s1", "b", "silence", hosts.now, hosts.now + 600, "reboot", "me"))
-    assert hosts.round(20, a="healthy", c="healthy") == ["b observer_silent"] and hosts.told() == []
+    assert hosts.round(20, a="healthy", c="healthy") == ["b observer_silent"] and hosts.notified() == []
     assert hosts.round(50, a="healthy", c="healthy") == ["b told"]
-    assert hosts.told() == ["observer_silent"]
+    assert hosts.notified() == ["observer_silent"]
     assert hosts.round(2, b="healthy") == ["b missed_runs"]
-    assert hosts.told() == ["observer_silent", "observer_back"]
+    assert hosts.notified() == ["observer_silent", "observer_back"]
 
 
 @pytest.mark.parametrize("every", [60.0, 301.0, 600.0, 3_600.0])
-def test_hosts_that_look_seldom_notice_it_too(store: Database, store_url: str, tmp_path: Path, every: float) -> None:
+def test_hosts_that_check_seldom_notice_it_too(store: Database, store_url: str, tmp_path: Path, every: float) -> None:
     two = Hosts(store, store_url, tmp_path, "ab", interval=every)
 
     def turns(times: int, *names: str) -> list[str]:
@@ -128,19 +128,19 @@ def test_hosts_that_look_seldom_notice_it_too(store: Database, store_url: str, t
     assert turns(8, "a") == ["b observer_silent"]
 
 
-def test_a_look_or_two_by_hand_make_no_host_that_is_missed(hosts: Hosts) -> None:
+def test_a_check_or_two_by_hand_make_no_host_that_is_missed(hosts: Hosts) -> None:
     """On a laptop, say, or while it is set up; from the third regular pass on it is."""
     hosts.db.run("DELETE FROM heartbeat_settings WHERE name = 'watched/b'")
-    hosts.look("b", "healthy")
+    hosts.check("b", "healthy")
     assert hosts.round(40, a="healthy", c="healthy") == []
-    assert hosts.look("b", "healthy") == [], "nor does it miss what nobody expected"
+    assert hosts.check("b", "healthy") == [], "nor does it miss what nobody expected"
     assert hosts.round(40, a="healthy", c="healthy") == []
     hosts.round(3, a="healthy", b="healthy", c="healthy")
     assert hosts.round(14, a="healthy", c="healthy") == ["b observer_silent"]
 
 
 @pytest.mark.parametrize("later", [{"interval": 3_600}, {"interval": 60, "observer": "z"}])
-def test_one_that_has_hardly_anything_to_look_at_is_there(
+def test_one_that_has_hardly_anything_to_check_is_there(
     store: Database, store_url: str, tmp_path: Path, later: dict[str, Any]
 ) -> None:
     """Its configuration changes; cron goes on running it every minute."""
@@ -152,7 +152,7 @@ def test_one_that_has_hardly_anything_to_look_at_is_there(
     )
     decided = []
     for minute in range(70):
-        decided += one.look("a", "healthy")
+        decided += one.check("a", "healthy")
         scene = before if minute < 6 else after
         scene.now = one.now + 1
         scene.check()
@@ -162,11 +162,11 @@ def test_one_that_has_hardly_anything_to_look_at_is_there(
     assert gaps.between(store, 0.0, 9e9) == []
 
 
-def test_what_others_look_at_seldom_and_what_was_removed_long_ago_is_not_named(
+def test_what_others_check_seldom_and_what_was_removed_long_ago_is_not_named(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
     one = Hosts(store, store_url, tmp_path, "ab", interval=600)
-    one.look("b", "healthy")
+    one.check("b", "healthy")
     store.run("UPDATE heartbeat_looks SET component = 'removed'")
     one.now += 86_400
     one.round(3, a="healthy", b="healthy")
@@ -181,7 +181,7 @@ def test_what_others_look_at_seldom_and_what_was_removed_long_ago_is_not_named(
 def test_who_is_silent_stands_where_this_host_has_seen_it_and_not_with_clocks(hosts: Hosts) -> None:
     for _ in range(4):
         hosts.round(1, a="healthy", c="healthy")
-        hosts.look("b", "healthy", at=hosts.now - 400)
+        hosts.check("b", "healthy", at=hosts.now - 400)
     watches = gaps.watches(hosts.db)
     assert peer_liveness.silent(hosts.db, "a", watches, hosts.now) == {}
     assert set(peer_liveness.silent(hosts.db, "elsewhere", watches, hosts.now)) == {"b"}, (

@@ -40,7 +40,7 @@ def scene(store: Database, store_url: str, tmp_path: Path) -> Make:
     return make
 
 
-def told(scene: Scene) -> list[tuple[str, str, str, list[str]]]:
+def notified(scene: Scene) -> list[tuple[str, str, str, list[str]]]:
     """Every alert, oldest first: type, severity, title, who hears of it."""
     made = sorted(alerts.between(scene.db, 0, 9e9), key=lambda one: (one.at, one.id))
     sent = alerts.deliveries(scene.db, [one.id for one in made])
@@ -58,15 +58,15 @@ def flags(scene: Scene) -> dict[str, bool]:
     return {id_: state.unobserved for id_, state in states.states(scene.db).items()}
 
 
-def test_a_login_that_is_taken_away_is_told_and_so_is_its_return(scene: Make) -> None:
+def test_a_login_that_is_taken_away_is_reported_and_so_is_its_return(scene: Make) -> None:
     one = scene({"db": DB})
     one.saw(db=GOOD)
     closed = Reading(
         "unknown", None, '127.0.0.1:1 does not let heartbeat in: role "heartbeat" is not permitted to log in'
     )
-    assert one.saw(db=closed) == one.saw(db=closed) == [] and told(one) == []
+    assert one.saw(db=closed) == one.saw(db=closed) == [] and notified(one) == []
     assert one.saw(db=closed)[0] == "db unobserved"
-    assert told(one) == [("database_unobserved", "high", "db cannot be checked", ["log"])]
+    assert notified(one) == [("database_unobserved", "high", "db cannot be checked", ["log"])]
     alert = newest(one)
     assert alert.details["cause"] == closed.error and alert.details["started"] == START + 30
     assert alert.reason == "3 checks in a row could not be made (threshold 3)"
@@ -75,14 +75,14 @@ def test_a_login_that_is_taken_away_is_told_and_so_is_its_return(scene: Make) ->
     state = states.states(one.db)["db"]
     assert (state.state, state.unobserved, one.incidents) == ("healthy", True, {})
     assert one.saw(db=GOOD)[0] == "db observed_again"
-    assert told(one)[1:] == [("observed_again", "low", "db can be checked again", ["log"])]
+    assert notified(one)[1:] == [("observed_again", "low", "db can be checked again", ["log"])]
     assert newest(one).incident == alert.incident and not flags(one)["db"]
 
 
-def test_what_was_never_checked_is_told_too(scene: Make) -> None:
+def test_what_was_never_checked_is_reported_too(scene: Make) -> None:
     one = scene({"a": BOXES["a"]})
     assert next(line for _ in range(3) for line in one.saw(a=UNSEEN)) == "a unobserved"
-    assert told(one) == [("docker_unobserved", "high", "a cannot be checked", ["log"])]
+    assert notified(one) == [("docker_unobserved", "high", "a cannot be checked", ["log"])]
     assert not states.states(one.db)["a"].judged
 
 
@@ -99,7 +99,7 @@ def test_it_is_never_graver_than_a_fault(scene: Make, component: Any, severity: 
     one = scene({"x": component})
     for _ in range(3):
         one.saw(x=UNSEEN)
-    assert told(one)[0][1] == severity
+    assert notified(one)[0][1] == severity
 
 
 def test_the_threshold_is_configured(scene: Make) -> None:
@@ -115,13 +115,13 @@ def test_one_cause_is_one_message_that_names_them_all(scene: Make) -> None:
     one.saw(a=GOOD, b=GOOD, c=GOOD)
     for _ in range(3):
         one.saw(a=UNSEEN, b=UNSEEN, c=UNSEEN)
-    assert told(one) == [("docker_unobserved", "high", "a, b, c cannot be checked", ["log"])]
+    assert notified(one) == [("docker_unobserved", "high", "a, b, c cannot be checked", ["log"])]
     assert newest(one).details["components"] == ["a", "b", "c"]
     one.saw(a=GOOD, b=UNSEEN, c=UNSEEN)
     one.saw(a=GOOD, b=GOOD, c=UNSEEN)
-    assert len(told(one)) == 1, "two of three say nothing of the third"
+    assert len(notified(one)) == 1, "two of three say nothing of the third"
     one.saw(a=GOOD, b=GOOD, c=BAD)
-    assert told(one)[1:] == [("observed_again", "low", "a, b, c can be checked again", ["log"])]
+    assert notified(one)[1:] == [("observed_again", "low", "a, b, c can be checked again", ["log"])]
 
 
 def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> None:
@@ -133,7 +133,7 @@ def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> 
             "c": "Docker answered 500: disk full",
         }
         one.saw(**{id_: Reading("unknown", None, text) for id_, text in reasons.items()})
-    assert [title for _, _, title, _ in told(one)] == ["a, b cannot be checked", "c cannot be checked"]
+    assert [title for _, _, title, _ in notified(one)] == ["a, b cannot be checked", "c cannot be checked"]
 
 
 def test_five_hundred_are_one_message_that_a_chat_takes(scene: Make) -> None:
@@ -141,7 +141,7 @@ def test_five_hundred_are_one_message_that_a_chat_takes(scene: Make) -> None:
     for _ in range(3):
         one.saw(**dict.fromkeys(one.config.components, UNSEEN))
     expected = "box-000, box-001, box-002, box-003, box-004, box-005 and 494 more cannot be checked"
-    assert [title for _, _, title, _ in told(one)] == [expected]
+    assert [title for _, _, title, _ in notified(one)] == [expected]
     assert one.deliver() == ["docker_unobserved log sent"]
     (sent,) = one.messages
     assert "box-059 and 440 more" in sent["text"] and len(sent["title"] + sent["text"]) < 4_000
@@ -151,7 +151,7 @@ def test_a_name_that_is_a_common_word_parts_nobody(scene: Make) -> None:
     one = scene()
     for _ in range(3):
         one.saw(a=Reading("unknown", None, "not a socket"), b=Reading("unknown", None, "not a socket"))
-    assert [title for _, _, title, _ in told(one)] == ["a, b cannot be checked"]
+    assert [title for _, _, title, _ in notified(one)] == ["a, b cannot be checked"]
 
 
 def test_one_that_is_checked_less_often_joins_without_a_second_alarm(scene: Make) -> None:
@@ -159,14 +159,14 @@ def test_one_that_is_checked_less_often_joins_without_a_second_alarm(scene: Make
     for _ in range(2):
         one.saw(a=UNSEEN, b=UNSEEN)
     one.saw(a=UNSEEN, b=UNSEEN, c=UNSEEN)  # its first failing check: 60 s after theirs
-    assert len(told(one)) == 1
+    assert len(notified(one)) == 1
     one.saw(c=UNSEEN)
     assert one.saw(c=UNSEEN)[0] == "c unobserved"
-    assert len(told(one)) == 1 and flags(one) == dict.fromkeys("abc", True)
+    assert len(notified(one)) == 1 and flags(one) == dict.fromkeys("abc", True)
     one.saw(a=GOOD, b=GOOD)
-    assert len(told(one)) == 1
+    assert len(notified(one)) == 1
     one.saw(c=GOOD)
-    assert [type_ for type_, *_ in told(one)] == ["docker_unobserved", "observed_again"]
+    assert [type_ for type_, *_ in notified(one)] == ["docker_unobserved", "observed_again"]
 
 
 def test_the_same_reason_hours_later_is_a_new_case(scene: Make) -> None:
@@ -176,9 +176,9 @@ def test_the_same_reason_hours_later_is_a_new_case(scene: Make) -> None:
     one.now += 7_200
     for _ in range(3):
         one.saw(a=UNSEEN, b=UNSEEN)
-    assert [title for _, _, title, _ in told(one)] == ["a cannot be checked", "b cannot be checked"]
+    assert [title for _, _, title, _ in notified(one)] == ["a cannot be checked", "b cannot be checked"]
     one.saw(b=GOOD)
-    assert told(one)[-1][2] == "b can be checked again"
+    assert notified(one)[-1][2] == "b can be checked again"
 
 
 def test_every_channel_hears_once_of_what_it_takes(scene: Make) -> None:
@@ -193,13 +193,13 @@ def test_every_channel_hears_once_of_what_it_takes(scene: Make) -> None:
         one.saw(a=UNSEEN, b=UNSEEN)
     one.saw(a=UNSEEN, b=UNSEEN, c=UNSEEN)
     expected = [("a, b cannot be checked", ["all"]), ("b cannot be checked", ["of_b"])]
-    assert [(title, who) for _, _, title, who in told(one)] == expected
+    assert [(title, who) for _, _, title, who in notified(one)] == expected
     one.saw(c=UNSEEN)
     one.saw(c=UNSEEN)
     expected.append(("c cannot be checked", ["of_c"]))
-    assert [(title, who) for _, _, title, who in told(one)] == expected, "who knows of the cause is not told again"
+    assert [(title, who) for _, _, title, who in notified(one)] == expected, "who knows of the cause is not told again"
     one.saw(a=GOOD, b=GOOD, c=GOOD)
-    ends = {title: who for type_, _, title, who in told(one) if type_ == "observed_again"}
+    ends = {title: who for type_, _, title, who in notified(one) if type_ == "observed_again"}
     assert ends == {
         "a, b can be checked again": ["all"],
         "b can be checked again": ["of_b"],
@@ -207,17 +207,17 @@ def test_every_channel_hears_once_of_what_it_takes(scene: Make) -> None:
     }
 
 
-def test_a_channel_that_is_told_late_is_told_now_where_there_is_no_other(scene: Make) -> None:
+def test_a_channel_that_is_notified_late_is_notified_now_where_there_is_no_other(scene: Make) -> None:
     """Nothing escalates what nobody can acknowledge."""
     one = scene(channels={"late": {"escalate_after": 600}})
     for _ in range(3):
         one.saw(a=UNSEEN)
-    assert told(one)[0][3] == ["late"]
+    assert notified(one)[0][3] == ["late"]
     both = {"first": {}, "late": {"escalate_after": 600}}
     two = scene({"b": BOXES["b"]}, channels=both)
     for _ in range(40):
         two.saw(b=UNSEEN)
-    assert told(two)[-1][3] == ["first"]
+    assert notified(two)[-1][3] == ["first"]
 
 
 def test_an_end_goes_out_in_quiet_hours_if_its_beginning_did(scene: Make) -> None:
@@ -231,7 +231,7 @@ def test_an_end_goes_out_in_quiet_hours_if_its_beginning_did(scene: Make) -> Non
     two.now = one.now
     for _ in range(3):
         two.saw(x=UNSEEN)
-    assert "service_unobserved" in [type_ for type_, *_ in told(two)]
+    assert "service_unobserved" in [type_ for type_, *_ in notified(two)]
     assert two.deliver() == [], "what is medium waits for the morning"
 
 
@@ -239,7 +239,7 @@ def test_nothing_reminds(scene: Make) -> None:
     one = scene(heartbeat={"remind_after": 60})
     for _ in range(20):
         one.saw(a=UNSEEN)
-    assert [type_ for type_, *_ in told(one)] == ["docker_unobserved"]
+    assert [type_ for type_, *_ in notified(one)] == ["docker_unobserved"]
 
 
 def test_a_silence_keeps_it_back_until_it_is_over(scene: Make) -> None:
@@ -247,21 +247,21 @@ def test_a_silence_keeps_it_back_until_it_is_over(scene: Make) -> None:
     silences.add(one.db, Silence("s1", "docker", "silence", START, START + 200, "known", "me"))
     for _ in range(5):
         one.saw(a=UNSEEN, b=UNSEEN)
-    assert told(one) == [] and flags(one)["a"], "views say it all the same"
+    assert notified(one) == [] and flags(one)["a"], "views say it all the same"
     one.now = START + 210
     one.saw(a=UNSEEN, b=UNSEEN)
-    assert told(one) == [("docker_unobserved", "high", "a, b cannot be checked", ["log"])]
+    assert notified(one) == [("docker_unobserved", "high", "a, b cannot be checked", ["log"])]
     silences.add(one.db, Silence("s2", "docker", "silence", one.now, one.now + 500, "known", "me"))
     one.saw(a=GOOD, b=GOOD)
-    assert told(one)[-1][:1] + told(one)[-1][3:] == ("observed_again", ["log"]), "who was told hears the end"
+    assert notified(one)[-1][:1] + notified(one)[-1][3:] == ("observed_again", ["log"]), "who was told hears the end"
 
 
-def test_what_came_and_went_in_a_silence_is_never_told(scene: Make) -> None:
+def test_what_came_and_went_in_a_silence_is_never_reported(scene: Make) -> None:
     one = scene()
     silences.add(one.db, Silence("s1", "docker", "silence", START, START + 9_000, "known", "me"))
     for _ in range(5):
         one.saw(a=UNSEEN)
-    assert one.saw(a=GOOD) == ["a observed_again"] and told(one) == []
+    assert one.saw(a=GOOD) == ["a observed_again"] and notified(one) == []
 
 
 def test_maintenance_does_not_count(scene: Make) -> None:
@@ -287,7 +287,7 @@ def test_what_waits_for_its_first_beat_is_not_expected(scene: Make) -> None:
     assert one.saw(job=Reading("unknown", None, "heartbeat's own fault"))[0] == "job unobserved"
 
 
-def test_a_host_that_is_cut_off_is_told_of_and_not_each_of_its_components(scene: Make) -> None:
+def test_a_host_that_is_cut_off_is_reported_and_not_each_of_its_components(scene: Make) -> None:
     """What is remote is explained by it; what is local and cannot be checked is not."""
     remote = {"kind": "tcp", "host": "192.0.2.1", "port": 9}
     one = scene({"far": remote, "near": BOXES["a"]})
@@ -298,7 +298,7 @@ def test_a_host_that_is_cut_off_is_told_of_and_not_each_of_its_components(scene:
         save(one.db, one.config, Checked(done, readings))
         one.detect()
         one.now += 30
-    assert [type_ for type_, *_ in told(one)] == ["observer_blind", "docker_unobserved"]
+    assert [type_ for type_, *_ in notified(one)] == ["observer_blind", "docker_unobserved"]
     assert flags(one) == {"far": False, "near": True}
 
 
@@ -306,11 +306,11 @@ def test_what_depends_on_a_fault_waits_for_its_end(scene: Make) -> None:
     one = scene({"daemon": {"kind": "docker", "daemon": True}, "a": BOXES["a"] | {"depends_on": ["daemon"]}})
     for _ in range(5):
         one.saw(daemon=BAD, a=UNSEEN)
-    assert [type_ for type_, *_ in told(one)] == ["docker_down"]
+    assert [type_ for type_, *_ in notified(one)] == ["docker_down"]
     one.saw(daemon=GOOD, a=UNSEEN)
     one.saw(daemon=GOOD, a=UNSEEN)
-    assert [type_ for type_, *_ in told(one)] == ["docker_down", "docker_unobserved", "recovered"] or [
-        type_ for type_, *_ in told(one)
+    assert [type_ for type_, *_ in notified(one)] == ["docker_down", "docker_unobserved", "recovered"] or [
+        type_ for type_, *_ in notified(one)
     ] == ["docker_down", "recovered", "docker_unobserved"]
 
 
@@ -321,7 +321,7 @@ def test_unknown_never_heals_and_never_ends_a_fault(scene: Make) -> None:
     for _ in range(10):
         one.saw(a=UNSEEN)
     assert "a" in one.incidents and flags(one)["a"]
-    assert [type_ for type_, *_ in told(one)][:2] == ["docker_down", "docker_unobserved"]
+    assert [type_ for type_, *_ in notified(one)][:2] == ["docker_down", "docker_unobserved"]
     one.saw(a=GOOD)
     assert "ended" in " ".join(one.saw(a=GOOD))
 
@@ -332,19 +332,19 @@ def test_a_dry_run_says_it_and_keeps_nothing(scene: Make) -> None:
         one.saw(a=UNSEEN)
     one.keep(a=UNSEEN)
     assert one.detect(dry_run=True)[0] == "a unobserved"
-    assert told(one) == [] and not flags(one)["a"]
+    assert notified(one) == [] and not flags(one)["a"]
     assert one.detect()[0] == "a unobserved"
 
 
-def test_many_passes_at_once_are_told_as_one_by_one(scene: Make) -> None:
+def test_many_passes_at_once_are_reported_as_one_by_one(scene: Make) -> None:
     one = scene()
     for reading in (UNSEEN, UNSEEN, UNSEEN, GOOD, UNSEEN, UNSEEN, UNSEEN):
         one.keep(a=reading, b=reading)
         one.now += 30
     one.detect()
-    types = [type_ for type_, *_ in told(one)]
+    types = [type_ for type_, *_ in notified(one)]
     assert sorted(types) == ["docker_unobserved", "docker_unobserved", "observed_again"]
-    assert {title for _, _, title, _ in told(one)} == {"a, b cannot be checked", "a, b can be checked again"}
+    assert {title for _, _, title, _ in notified(one)} == {"a, b cannot be checked", "a, b can be checked again"}
 
 
 @pytest.mark.parametrize("locale", ["en", "zh-HK"])
@@ -384,15 +384,15 @@ def test_an_outage_of_the_store_loses_neither_the_count_nor_the_end(scene: Make,
         assert one.saw(a=UNSEEN, b=UNSEEN)[0] == "a unobserved"
         one.db = whole
         _bring_back(away, one)
-    assert told(one) == [("docker_unobserved", "high", "a, b cannot be checked", ["log"])]
+    assert notified(one) == [("docker_unobserved", "high", "a, b cannot be checked", ["log"])]
     assert one.deliver() == ["docker_unobserved log sent"]
     with closing(_spool(one, tmp_path)) as away:
         one.db = away
         one.saw(a=GOOD, b=GOOD)
-        assert told(one)[-1] == ("observed_again", "low", "a, b can be checked again", ["log"])
+        assert notified(one)[-1] == ("observed_again", "low", "a, b can be checked again", ["log"])
         one.db = whole
         _bring_back(away, one)
-    assert [type_ for type_, *_ in told(one)] == ["docker_unobserved", "observed_again"]
+    assert [type_ for type_, *_ in notified(one)] == ["docker_unobserved", "observed_again"]
     assert flags(one) == {"a": False, "b": False}
 
 
@@ -414,14 +414,14 @@ def test_a_component_that_any_host_sees_is_observed(store: Database, store_url: 
     three = Hosts(store, store_url, tmp_path, "abc")
     three.round(a="healthy", b="healthy", c="healthy")
     three.round(9, a="unknown", b="healthy", c="unknown")
-    assert not three.state.unobserved and three.told() == []
+    assert not three.state.unobserved and three.notified() == []
     three.round(9, a="unknown", b="error", c="unknown")
-    assert not three.state.unobserved and "agent_unobserved" not in three.told()
+    assert not three.state.unobserved and "agent_unobserved" not in three.notified()
     three.round(3, a="unknown", b="unknown", c="unknown")
-    assert three.state.unobserved and three.told()[-1] == "agent_unobserved"
+    assert three.state.unobserved and three.notified()[-1] == "agent_unobserved"
     three.round(1, a="unknown", b="unknown", c="healthy")
     three.round(1, a="unknown", b="unknown", c="healthy")
-    assert not three.state.unobserved and three.told()[-1] == "observed_again"
+    assert not three.state.unobserved and three.notified()[-1] == "observed_again"
 
 
 def test_the_tables_of_an_earlier_version_get_the_columns(store: Database, store_url: str) -> None:

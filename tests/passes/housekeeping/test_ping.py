@@ -25,7 +25,7 @@ def watched(folder: Path, url: str, more: str = "", **keys: str) -> Outage:
     return Outage(folder, more=more, also=f'[heartbeat]\nping_url = "{url}/s3cr3t-1d"\n' + keys.get("also", ""))
 
 
-def told(server: Server) -> list[tuple[str, str]]:
+def notified(server: Server) -> list[tuple[str, str]]:
     """Path without the run's id, and body, of each ping; the id of a pair is one and the same."""
     ids = [re.search(rf"[?&]rid=({UUID})$", one.path) for one in server.seen]
     assert all(ids)
@@ -38,10 +38,10 @@ def test_a_run_says_when_it_begins_and_how_it_ended(tmp_path: Path) -> None:
     with healthy_server() as server:
         thing = watched(tmp_path, server.url)
         assert thing.run() == (0, "", "")
-        assert told(server) == [("/start", ""), ("", "checked 1, 0 in fault, 0 notifications sent")]
+        assert notified(server) == [("/start", ""), ("", "checked 1, 0 in fault, 0 notifications sent")]
         thing.breaks()
         thing.run(2)
-        assert told(server)[-2:] == [("/start", ""), ("", "checked 1, 1 in fault, 0 notifications sent, 1 printed")]
+        assert notified(server)[-2:] == [("/start", ""), ("", "checked 1, 1 in fault, 0 notifications sent, 1 printed")]
         assert {one.method for one in server.seen} == {"POST"}
 
 
@@ -49,7 +49,7 @@ def test_a_lost_reference_is_exit_2(tmp_path: Path) -> None:
     more = '[components.db]\nkind = "database"\ndsn = "file:secret"\n'
     with healthy_server() as server:
         assert watched(tmp_path, server.url, more=more).run().code == 2
-        (_, (path, body)) = told(server)
+        (_, (path, body)) = notified(server)
     assert path == "/2"
     assert body.startswith("checked 2, 0 in fault") and "components.db.dsn: cannot read secret" in body
 
@@ -63,7 +63,7 @@ def test_a_run_that_could_not_do_its_work_is_exit_3(tmp_path: Path) -> None:
         ended = subprocess.run(
             argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
-        (_, (path, body)) = told(server)
+        (_, (path, body)) = notified(server)
     assert (ended.returncode, path) == (3, "/3")
     assert body and body in ended.stderr
 
@@ -73,7 +73,7 @@ def test_a_run_that_cannot_even_begin_is_exit_3(tmp_path: Path) -> None:
     (tmp_path / ".local/state/heartbeat").write_text("no folder")
     with healthy_server() as server:
         assert watched(tmp_path, server.url).run().code == 3
-        assert [path for path, _ in told(server)] == ["/3"]
+        assert [path for path, _ in notified(server)] == ["/3"]
 
 
 def test_a_run_that_is_killed_says_only_its_start(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_says_only_its_start(tmp_path: Path) -> None:
             while not server.seen and time.monotonic() < until:
                 time.sleep(0.02)
             child.send_signal(signal.SIGKILL)
-        assert told(server) == [("/start", "")]
+        assert notified(server) == [("/start", "")]
 
 
 @pytest.mark.parametrize("version", ["this", "earlier"])

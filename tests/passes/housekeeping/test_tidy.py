@@ -144,7 +144,7 @@ def test_metrics_shows_what_was_pruned(tmp_path: Path) -> None:
     thing.run()
     with sqlite3.connect(tmp_path / ".local/state/heartbeat/heartbeat.db") as db:
         db.execute("INSERT INTO heartbeat_forgotten VALUES ('alerts', 'tcp_down', 'high', 7)")
-    assert 'heartbeat_alerts_total{type="tcp_down",severity="high"} 7' in heartbeat(tmp_path, "metrics").out
+    assert 'heartbeat_alerts_total{severity="high",type="tcp_down"} 7' in heartbeat(tmp_path, "metrics").out
     db.close()
 
 

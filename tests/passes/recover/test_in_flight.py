@@ -157,7 +157,7 @@ def agent() -> Iterator[Server]:
         yield server
 
 
-def test_it_is_told_once(agent: Server) -> None:
+def test_it_is_reported_once(agent: Server) -> None:
     told = drain(Step("http", http.Settings(agent.url + "/drain?key=1")))
     assert told == ("done", "hook at 127.0.0.1 answered 202", "finishing 2")
     assert [(seen.method, seen.path) for seen in agent.seen] == [("POST", "/drain?key=1")]

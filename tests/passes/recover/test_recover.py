@@ -146,7 +146,7 @@ def test_not_proven_means_waiting_and_then_the_next(ward: Make) -> None:
     assert one.recover()[0][0] == "ran" and one.steps == ["one", "two"]
 
 
-def test_when_all_was_tried_a_person_is_told_once(ward: Make) -> None:
+def test_when_all_was_tried_a_person_is_notified_once(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", code=1), {"action": "script", "name": "no_such.sh", "folder": str(one.folder)}])
     scene = one.fault()
@@ -165,7 +165,7 @@ def test_when_all_was_tried_a_person_is_told_once(ward: Make) -> None:
     assert [tried[:2] for tried in told.details["attempts"]] == [["command", "failed"], ["script", "refused"]]
 
 
-def test_when_the_last_step_does_not_help_in_its_time_it_is_told_then(ward: Make) -> None:
+def test_when_the_last_step_does_not_help_in_its_time_it_is_reported_then(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one")])
     scene = one.fault()
@@ -181,7 +181,7 @@ def test_when_the_last_step_does_not_help_in_its_time_it_is_told_then(ward: Make
 
 
 def test_what_answers_again_is_left_alone(ward: Make) -> None:
-    """`heartbeat recover` by hand, minutes after the last look."""
+    """`heartbeat recover` by hand, minutes after the last check."""
     one = ward()
     scene = one.fault()
     one.server.answer = Answer()
@@ -190,7 +190,7 @@ def test_what_answers_again_is_left_alone(ward: Make) -> None:
     assert one.steps == [] and scene.attempts == []
 
 
-def test_what_cannot_be_looked_at_just_now_is_left_alone(
+def test_what_cannot_be_checked_just_now_is_left_alone(
     store: Database, store_url: str, tmp_path: Path, server: Server
 ) -> None:
     check = tmp_path / "check"
@@ -215,7 +215,7 @@ def test_what_cannot_be_looked_at_just_now_is_left_alone(
 
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proof looks again soon."""
+    """A verification checks again soon."""
     monkeypatch.setattr(step_executor, "_SPACING", 0.1)
 
 
@@ -409,7 +409,7 @@ def test_the_parent_is_healed_and_its_child_left_alone(
 # --- killed, and together with others --------------------------------------------------------------------------------
 
 
-def test_what_a_killed_run_began_is_let_end_and_then_looked_into(ward: Make) -> None:
+def test_what_a_killed_run_began_is_let_end_and_then_resolved(ward: Make) -> None:
     """A command cannot be asked whether it took place: it has its time, is taken once more, and then the next."""
     one = ward()
     scene = one.fault()
@@ -454,7 +454,7 @@ def test_killed_after_the_restart_there_is_no_second_one(ward: Make, store_url: 
     assert one.recover()[0][0] == "wait" and one.steps == ["one"]
 
 
-def test_what_was_ordered_without_a_fault_and_killed_is_looked_into_too(ward: Make) -> None:
+def test_what_was_ordered_without_a_fault_and_killed_is_resolved_too(ward: Make) -> None:
     one = ward()
     one.server.answer = Answer()
     scene = one.scene
@@ -481,7 +481,7 @@ def test_a_step_that_was_cut_off_and_is_configured_no_more_stops_nothing(ward: M
 
 
 @pytest.mark.parametrize(("step", "finished"), [(6.0, 6.0), (-600.0, 0.0)])
-def test_a_cut_off_step_ends_when_it_is_looked_into_and_never_before_it_began(
+def test_a_cut_off_step_ends_when_it_is_resolved_and_never_before_it_began(
     ward: Make, step: float, finished: float
 ) -> None:
     """Also when the clock was put back since: a step of minus ten minutes would spoil every sum."""

@@ -31,26 +31,26 @@ def fall_again(one: Ward) -> None:
     one.scene.pass_(3)
 
 
-def told(scene: Scene, kind: str) -> int:
+def notified(scene: Scene, kind: str) -> int:
     return sum(one.type == kind for one in alerts.between(scene.db, 0, 9e9))
 
 
-def test_a_thing_that_falls_again_and_again_spends_its_budget_and_one_person_is_told(ward: Make) -> None:
+def test_a_thing_that_falls_again_and_again_spends_its_budget_and_one_person_is_notified(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", cures=True)], recovery={"budget": 3, "backoff": 0}, main={"hold_flapping": False})
     scene = one.fault()
     for _ in range(3):
         assert [step.verified for step in scene.recover()] == [True]
         fall_again(one)
-    assert len(one.steps) == 3 and told(scene, "recovery_failed") == 0
+    assert len(one.steps) == 3 and notified(scene, "recovery_failed") == 0
     for _ in range(3):
         (step,) = scene.recover()
         assert (step.decision, step.name, step.failed) == ("held", "budget", True)
         scene.now += 600
-    assert len(one.steps) == 3 and told(scene, "recovery_failed") == 1
+    assert len(one.steps) == 3 and notified(scene, "recovery_failed") == 1
     assert "its budget is spent: 3 steps within 1 h" in alerts.between(scene.db, 0, 9e9)[0].reason
     fall_again(one)  # another incident while the breaker is open: nothing is done, and nothing told again
-    assert scene.recover()[0].name == "budget" and told(scene, "recovery_failed") == 1
+    assert scene.recover()[0].name == "budget" and notified(scene, "recovery_failed") == 1
     scene.now += 14_400
     scene.pass_(1)
     assert [step.outcome for step in scene.recover()] == ["done"]
@@ -89,14 +89,14 @@ def test_the_host_has_a_budget_over_all_components(
     outlooks = [str(alert.details["recovery"])[:5] for alert in alerts.between(store, 0, 9e9) if "down" in alert.type]
     assert sorted(outlooks) == ["held:"] * 2 + ["next:"] * 4
     scene.recover()
-    assert len(one.steps) == 4 and told(scene, "recovery_braked") == 1
+    assert len(one.steps) == 4 and notified(scene, "recovery_braked") == 1
     scene.now += 3601
     scene.pass_(1)
     scene.recover()
     assert len(one.steps) == 6
 
 
-def test_rungs_of_several_components_run_side_by_side(
+def test_steps_of_several_components_run_side_by_side(
     store: Database, store_url: str, tmp_path: Path, server: Server
 ) -> None:
     """Each waits until all have begun: one after another, none would ever end."""
@@ -118,16 +118,16 @@ cd "$1"; test -e "done-$0" || exit 2
 await() { n=0; until test -e "$1"; do n=$((n+1)); test $n -gt 60 && exit 2; sleep 0.05; done; }
 case "$0" in
   first) await done-b; await done-c; sleep 0.5;;
-  b) : > looks-b; await looks-c;;
-  c) : > looks-c; await looks-b;;
+  b) : > checks-b; await checks-c;;
+  c) : > checks-c; await checks-b;;
 esac
 """
 
 
-def test_those_that_were_not_helped_are_looked_at_together(
+def test_those_that_were_not_helped_are_checked_together(
     store: Database, store_url: str, tmp_path: Path, ward: Make
 ) -> None:
-    """While the first is looked at once more, the steps of two others fail; their looks wait for one another."""
+    """While the first is checked once more, the steps of two others fail; their checks wait for one another."""
     one = ward()
     components = {}
     for name, takes in (("first", 0), ("b", 0.2), ("c", 0.4)):
@@ -144,8 +144,10 @@ def test_those_that_were_not_helped_are_looked_at_together(
     assert left_alone == ["first", "b", "c"] and one.steps == []
 
 
-def test_one_good_look_is_no_proof_when_two_end_a_fault(store: Database, store_url: str, tmp_path: Path) -> None:
-    """A crash loop is up for a moment after each restart: here every other look finds it well."""
+def test_one_good_check_is_no_verification_when_two_end_a_fault(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """A crash loop is up for a moment after each restart: here every other check finds it well."""
     check, looks, flag = tmp_path / "check", tmp_path / "looks", tmp_path / "restarted"
     check.write_text(
         f"#!/bin/sh\necho x >> {looks}\n[ -e {flag} ] && [ $(( $(wc -l < {looks}) % 2 )) -eq 0 ] && exit 0\nexit 2\n"
@@ -200,7 +202,7 @@ def test_what_was_stopped_on_purpose_is_left_alone_when_the_engine_has_forgotten
     assert scene.recover()[0].outcome == "done"
 
 
-def test_a_fault_left_alone_and_then_not_healed_is_told_again(ward: Make) -> None:
+def test_a_fault_left_alone_and_then_not_healed_is_reported_again(ward: Make) -> None:
     """A person was told that it is left alone, and did something; what was tried then, in vain, is news."""
     one = ward()
     scene = one.fault()
@@ -215,7 +217,7 @@ def test_a_fault_left_alone_and_then_not_healed_is_told_again(ward: Make) -> Non
     assert scene.incidents["main"].needs_person
     for _ in range(2):
         assert failing.recover()[-1].decision == "exhausted"
-    assert (told(scene, "recovery_held"), told(scene, "recovery_failed")) == (1, 1)
+    assert (notified(scene, "recovery_held"), notified(scene, "recovery_failed")) == (1, 1)
     assert scene.incidents["main"].recovery == "failed"
 
 
@@ -237,7 +239,7 @@ def test_after_its_parent_is_back_a_child_has_time_to_follow(ward: Make, tmp_pat
     assert scene.recover()[0].decision == "ran"
 
 
-def test_what_was_healed_is_looked_at_soon_and_not_restarted_meanwhile(ward: Make) -> None:
+def test_what_was_healed_is_checked_soon_and_not_restarted_meanwhile(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", cures=True)], main={"interval": 3600}, recovery={"backoff": 0})
     scene = one.fault()
@@ -269,7 +271,7 @@ def test_a_slow_starter_is_given_longer_the_next_time(ward: Make) -> None:
 # --- not permitted, cut off ------------------------------------------------------------------------------------------
 
 
-def test_a_missing_right_is_told_as_that(ward: Make, tmp_path: Path) -> None:
+def test_a_missing_right_is_reported_as_that(ward: Make, tmp_path: Path) -> None:
     program = tmp_path / "no-right"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o644)
@@ -277,7 +279,7 @@ def test_a_missing_right_is_told_as_that(ward: Make, tmp_path: Path) -> None:
     scene = one.fault()
     steps = scene.recover()
     assert [(step.outcome, step.name) for step in steps] == [("denied", "first"), (None, "denied")]
-    assert told(scene, "recovery_denied") == 1 and told(scene, "recovery_failed") == 0
+    assert notified(scene, "recovery_denied") == 1 and notified(scene, "recovery_failed") == 0
     alert = alerts.between(scene.db, 0, 9e9)[0]
     assert alert.reason.startswith("heartbeat is not permitted to do it: cannot run no-right: permission denied")
 
@@ -322,7 +324,7 @@ def decisions(one: Ward, *after: float) -> list[str]:
 
 
 @pytest.mark.parametrize("skew", [-86_400.0, -300.0, 0.0, 300.0, 86_400.0])
-def test_the_step_of_a_host_that_is_gone_is_timed_by_our_own_looking(ward: Make, skew: float) -> None:
+def test_the_step_of_a_host_that_is_gone_is_timed_by_our_own_checks(ward: Make, skew: float) -> None:
     """Its time (5 s) and its grace (60 s) are waited for, a minute longer each, whatever its clock said; then we go
     on."""
     one = ward(recovery={"backoff": 0})
@@ -383,17 +385,17 @@ INSISTS = (
 )
 
 
-def test_what_fails_at_its_checks_and_answers_before_the_step_is_told_after_three_times(ward: Make) -> None:
+def test_what_fails_at_its_checks_and_answers_before_the_step_is_reported_after_three_times(ward: Make) -> None:
     """It was never healed, and nobody heard why. No restart: it answers."""
     one = ward()
     scene = one.fault()
     assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
     assert one.recover() == [("held", "held: it answers again")], "there was no check in between"
-    assert told(scene, "recovery_held") == 0
+    assert notified(scene, "recovery_held") == 0
     assert fails_and_answers(one) == [INSISTS]
-    assert told(scene, "recovery_held") == 1 and scene.incidents["main"].recovery == "held"
+    assert notified(scene, "recovery_held") == 1 and scene.incidents["main"].recovery == "held"
     assert fails_and_answers(one) == [INSISTS.replace("3 checks", "4 checks")]
-    assert (told(scene, "recovery_held"), scene.holds, one.steps) == (1, ["answers"], [])
+    assert (notified(scene, "recovery_held"), scene.holds, one.steps) == (1, ["answers"], [])
     alert = next(found for found in alerts.between(scene.db, 0, 9e9) if found.type == "recovery_held")
     assert alert.reason == INSISTS
 
@@ -418,7 +420,7 @@ def test_each_incident_is_counted_by_itself(ward: Make) -> None:
     one.server.answer = BAD
     one.fault()
     assert [fails_and_answers(one) for _ in range(2)] == [["held: it answers again"]] * 2
-    assert told(one.scene, "recovery_held") == 0
+    assert notified(one.scene, "recovery_held") == 0
 
 
 def test_a_dry_run_is_not_counted(ward: Make) -> None:
@@ -478,13 +480,13 @@ def test_idle_means_at_once(ward: Make, jobs: Server) -> None:
     assert one.scene.recover()[0].outcome == "done"
 
 
-def test_or_it_is_given_up_and_a_person_told(ward: Make, jobs: Server) -> None:
+def test_or_it_is_given_up_and_a_person_notified(ward: Make, jobs: Server) -> None:
     one = guarded(ward(), jobs, busy_then="give_up")
     one.scene.now += 101
     for _ in range(2):
         (step,) = one.scene.recover()
         assert (step.name, step.failed) == ("given_up", True)
-    assert one.steps == [] and told(one.scene, "recovery_held") == 1
+    assert one.steps == [] and notified(one.scene, "recovery_held") == 1
 
 
 def test_a_drain_call_goes_before_the_step(ward: Make, jobs: Server) -> None:

@@ -45,8 +45,8 @@ def summary(scene: Scene, first: date = DAY, last: date | None = None) -> Summar
 
 
 def live_a_day(scene: Scene) -> None:
-    """22 November in Hong Kong, from 16:00 UTC the day before. By hand: main 10 looks, 4 of them failing, one that
-    could not be made; db 4 looks, one degraded. One look of the day before and one of the day after stay out."""
+    """22 November in Hong Kong, from 16:00 UTC the day before. By hand: main 10 checks, 4 of them failing, one that
+    could not be made; db 4 checks, one degraded. One check of the day before and one of the day after stay out."""
     look = [
         (utc(2026, 11, 21, 15, 59, 59), {"main": BAD}),
         (utc(2026, 11, 21, 16), {"main": GOOD, "db": GOOD}),
@@ -89,12 +89,12 @@ def test_a_day_in_hong_kong_by_hand(store: Database, store_url: str, tmp_path: P
     (incident,) = made.incidents
     assert (incident.started, incident.ended) == (utc(2026, 11, 21, 17), utc(2026, 11, 21, 17, 5))
     (attempt,) = made.attempts
-    assert attempt.verified == utc(2026, 11, 21, 17, 4)  # the first good look after it
+    assert attempt.verified == utc(2026, 11, 21, 17, 4)  # the first good check after it
     assert [one.type for one in made.alerts] == ["recovered", "tcp_down"]
     assert {(sent.channel, sent.state) for sent in made.deliveries} == {("log", "sent")}
 
 
-def test_the_same_looks_are_two_days_in_utc_and_one_span_of_both(
+def test_the_same_checks_are_two_days_in_utc_and_one_span_of_both(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
     scene = scene_in(store, store_url, tmp_path, "UTC")
@@ -125,7 +125,7 @@ def test_a_day_has_the_hours_its_zone_gives_it(zone: str, day: date, hours: int,
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25)])
-def test_a_look_an_hour_on_the_day_the_clocks_change(
+def test_a_check_an_hour_on_the_day_the_clocks_change(
     store: Database, store_url: str, tmp_path: Path, day: date, hours: int
 ) -> None:
     scene = scene_in(store, store_url, tmp_path, "America/New_York")
@@ -172,7 +172,7 @@ def test_every_form_says_the_same(store: Database, store_url: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_day_without_a_look_says_so(store: Database, store_url: str, tmp_path: Path, form: str) -> None:
+def test_a_day_without_a_check_says_so(store: Database, store_url: str, tmp_path: Path, form: str) -> None:
     scene = scene_in(store, store_url, tmp_path, "Asia/Hong_Kong")
     text = rendered(summary(scene), form, "en")
     if form == "json":
@@ -217,7 +217,7 @@ def test_passes_that_end_a_minute_before_midnight_end_there_in_every_split(
     assert [made.gap_seconds for made in (one, two, both)] == [59, 25_200, 25_259]
 
 
-def test_what_a_person_looks_at_while_cron_is_dead_is_a_heartbeat_and_no_time(
+def test_what_a_person_checks_while_cron_is_dead_is_a_heartbeat_and_no_time(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
     scene = scene_in(store, store_url, tmp_path, "UTC")

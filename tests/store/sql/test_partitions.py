@@ -89,8 +89,9 @@ def test_whole_days_are_dropped_and_the_day_of_the_limit_stays(pg: Database) -> 
 
 
 def test_a_table_that_somebody_put_in_its_place_is_used_as_it_is(pg: Database) -> None:
-    """A hypertable looks like any table to SQL, and takes no partitions. The statements are those of docs/growth.md."""
-    text = (Path(__file__).parents[3] / "docs" / "growth.md").read_text()
+    """A hypertable looks like any table to SQL, and takes no partitions. The statements are those of
+    docs/recipes/large-stores.md."""
+    text = (Path(__file__).parents[3] / "docs/recipes/large-stores.md").read_text()
     block = text.split("```sql\n")[1].split("```")[0]
     look(pg, MIDNIGHT)
     lines = block.splitlines()

@@ -1,1 +1,1 @@
-"""What an alert is, who hears of it, when, and how a message is written."""
+"""What an alert is, which channels it goes to and when, and how a message is written."""

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.slowness import SLOW
-from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.component import Component, Severity, severity_rank
 from heartbeat_cli.domain.detection.fault_detection import Event
 
 ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
-_RANK: Mapping[Severity, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
 _GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
 _EMPTY: Mapping[str, Any] = {}
 
@@ -40,7 +39,7 @@ class Sent(NamedTuple):
 
 
 def alert_type(component: Component, event: Event) -> str | None:
-    """The name of the alert an event is worth, or None when nobody needs to hear of it."""
+    """The type of the alert for an event; None when there is none."""
     if event.name in ("opened", "released"):
         return f"{component.kind}_down"
     if event.name == "ended" and event.held_by is None:
@@ -62,9 +61,9 @@ def alert_severity(component: Component, kind: str) -> Severity:
 def unobserved_severity(component: Component) -> Severity:
     """How grave it is that a component cannot be checked: never graver than that it is down."""
     own: Severity = "high" if component.kind in _GRAVE_UNOBSERVED else "medium"
-    return min(own, component.severity, key=_RANK.__getitem__)
+    return min(own, component.severity, key=severity_rank)
 
 
 def worst_severity(found: Iterable[Severity]) -> Severity:
     """The gravest of several; low of none."""
-    return max(found, key=_RANK.__getitem__, default="low")
+    return max(found, key=severity_rank, default="low")

@@ -11,16 +11,16 @@ _PRINTERS = ("console",)  # kinds that print, which nobody may read
 class ChannelCommon(NamedTuple):
     """Keys that every kind of channel takes.
 
-    digest: when several alerts are due at once, send them as one message
-    rate: most messages a minute; what is over it waits, and goes out as one; default: no limit
+    digest: send several alerts that are due at once as one message
+    rate: messages a minute at most; the rest waits and is sent as one; default: no limit
     fallback: id of the channel that takes over what this one does not take; default: none
-    fallback_after: seconds for which this one may fail before the fallback takes over
-    min_severity: slightest severity that it is sent: low, medium, high or severe
-    components: ids, kinds or globs of the components it hears of; default: all
-    quiet_hours: local times of day between which slighter things wait, as in "22:00-07:00"; default: none
-    quiet_severity: severities up to this one wait in quiet_hours, to arrive as one message at their end
-    escalate_after: seconds after which this channel is told of a fault that still lasts and that nobody has
-        acknowledged, or sooner when recovery gave up; of its end only then, too; default: told at once
+    fallback_after: seconds of failing after which the fallback takes over
+    min_severity: lowest severity that is sent: low, medium, high or severe
+    components: ids, kinds or globs of the components it is notified of; default: all
+    quiet_hours: local times of day between which minor alerts wait, as in "22:00-07:00"; default: none
+    quiet_severity: severities up to this one wait in quiet_hours and come as one message at their end
+    escalate_after: seconds after which this channel is notified of a fault that nobody has acknowledged, or sooner
+        if recovery gave up; default: at once
     """
 
     digest: bool = True

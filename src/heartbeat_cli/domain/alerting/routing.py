@@ -1,19 +1,18 @@
-"""Which channels take an alert, at once or when nobody has seen to it, and when they may be disturbed. Pure."""
+"""Which channels take an alert, at once or when nobody has acknowledged it, and when they may be disturbed. Pure."""
 
 from collections.abc import Mapping
 from datetime import tzinfo
 
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import quiet_hours, quiet_until
-from heartbeat_cli.domain.component import Component, Severity, goes_by
+from heartbeat_cli.domain.component import Component, Severity, goes_by, severity_rank
 
-_RANK: Mapping[Severity, int] = {"low": 0, "medium": 1, "high": 2, "severe": 3}
 _DAY = 86_400.0
 
 
 def takes(channel: ChannelCommon, severity: Severity, component: Component | None) -> bool:
     """Whether a channel wants what is this grave and about this component (None: about the host that checks)."""
-    if _RANK[severity] < _RANK[channel.min_severity]:
+    if severity_rank(severity) < severity_rank(channel.min_severity):
         return False
     if component is None or channel.components is None:
         return True
@@ -21,7 +20,7 @@ def takes(channel: ChannelCommon, severity: Severity, component: Component | Non
 
 
 def audience(channels: Mapping[str, ChannelCommon], severity: Severity, component: Component | None) -> list[str]:
-    """The channels that hear of something: those a component names, or all, as far as they take it."""
+    """The channels that an alert goes to: those that the component names, or all, as far as they take it."""
     named = component.common.channels if component else None
     chosen = channels if named is None else [id_ for id_ in named if id_ in channels]
     return [id_ for id_ in chosen if takes(channels[id_], severity, component)]
@@ -35,7 +34,7 @@ def split(channels: Mapping[str, ChannelCommon], ids: list[str]) -> tuple[list[s
 
 def may_wait(channel: ChannelCommon, severity: Severity) -> bool:
     """Whether something is slight enough for this channel's quiet hours."""
-    return channel.quiet_hours is not None and _RANK[severity] <= _RANK[channel.quiet_severity]
+    return channel.quiet_hours is not None and severity_rank(severity) <= severity_rank(channel.quiet_severity)
 
 
 def waits_until(channel: ChannelCommon, severity: Severity, now: float, zone: tzinfo) -> float | None:

@@ -1,4 +1,11 @@
-"""What was not watched, or not kept where it belongs: gaps between passes, and times on the local spool."""
+"""Coverage: in which spans of time this host made passes, and in which it did not.
+
+- `Watch` is how far a host's regular passes have come. `missed` compares it with the next pass and returns the `Gap`
+  between them, if that pass came too late; `watched` is the watch after that pass.
+- `Degraded` is a span in which a local spool stood in for the store.
+- `reach` is how long a single check counts for its component. Hours are counted from the epoch on.
+- `union`, `common` and `covered_percent` add spans up.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +15,7 @@ from heartbeat_cli.domain.plain import duration
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be checked
 MISSED = 2.5  # ticks without a pass that are a gap
-_SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that somebody should hear of
+_SILENT, _LEAST = 3, 300.0  # ticks, and seconds at least, without a pass that people are notified of
 _REGULAR = 2  # ticks that passes must have come for before anybody expects the next one
 HOUR = 3_600
 REACH = round(MISSED * TICK)  # seconds that a check counts for at most, of a component that wants one every minute
@@ -35,10 +42,15 @@ class Degraded(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """How far an observer's regular passes have come: the last one's start and end; `ahead`, the farthest they had
-    come before the clock was set back; the last gap between two of them, if any; how many seconds after a pass the
-    next one was expected; since when they have come without a gap, 0 once that was long enough to count on them; and
-    `owed`, the end of a gap that people have not been notified of (0: none)."""
+    """How far a host's regular passes have come (times in epoch seconds).
+
+    started, ended: of the last pass
+    ahead: how far they had come before the clock was set back; 0 when it was not
+    gap: the last gap between two of them, if any
+    every: seconds after a pass in which the next one was expected
+    since: the start of the first pass since the last gap; 0 once they have come for long enough to be expected
+    owed: the end of a gap that people have not been notified of; 0 when there is none
+    """
 
     started: float
     ended: float
@@ -61,7 +73,7 @@ class Watch(NamedTuple):
 
 
 def silent_after(every: float) -> float:
-    """Seconds without a pass that people should hear of, when one is expected `every` so many."""
+    """Seconds without a pass that people are notified of, when one is expected `every` so many."""
     return max(_SILENT * every, _LEAST)
 
 
@@ -88,11 +100,13 @@ def is_late(since: float, now: float, tick: float) -> bool:
 
 
 def missed(watch: Watch | None, observer: str, now: float, tick: float) -> Gap | None:
-    """The gap that a pass starting `now` ends. A clock set back is none; nor is the time that it runs through again."""
+    """The gap that a pass starting `now` ends. When the clock was set back there is none, and none in the time that
+    it then runs through again: passes were made in that time."""
     if watch is None or not is_late(watch.started, now, tick):
         return None
-    began = max(watch.ended, watch.ahead if watch.ahead < now else 0.0)
-    if began >= now or (began == watch.ahead and not is_late(began, now, tick)):
+    caught_up = watch.ended <= watch.ahead < now  # with the moment from which the clock was set back
+    began = watch.ahead if caught_up else watch.ended
+    if began >= now or (caught_up and not is_late(began, now, tick)):
         return None
     return Gap(observer, began, now, f"no pass for {duration(now - began)}, expected every {duration(tick)}")
 
@@ -105,22 +119,24 @@ def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | No
 
 
 def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:
-    """The watch after one more regular pass. Where the clock was set back and had jumped ahead before, over what seemed
-    a gap, that time is not over: passes had come as far as the beginning of the gap, and no further."""
+    """The watch after one more regular pass; `gap` is the one that it has ended."""
     if watch is None:
         return Watch(started, ended, every=every, since=started)
-    ahead, before, owed = watch.ahead, watch.gap, watch.owed
     if started < watch.started:
-        if before is not None and before[1] > started:
-            ahead, before = max(ahead, before[0]), cut(before, started, every)
-            owed = started if owed and before else 0.0
-        else:
-            ahead = max(ahead, watch.ended)
-    if gap is not None:
-        before, owed = (gap.started, gap.ended), gap.ended
+        watch = _set_back(watch, started, every)
+    last, owed = (watch.gap, watch.owed) if gap is None else ((gap.started, gap.ended), gap.ended)
     since = started if watch.since and gap else min(watch.since, started)
     since = 0.0 if started - since >= _REGULAR * every else since
-    return Watch(started, ended, ahead if ahead > started else 0.0, before, every, since, owed)
+    return Watch(started, ended, watch.ahead if watch.ahead > started else 0.0, last, every, since, owed)
+
+
+def _set_back(watch: Watch, started: float, every: float) -> Watch:
+    """The watch once the clock was set back to `started`. A last gap that reaches beyond that moment is not over: the
+    clock had jumped ahead, and passes had come as far as the beginning of the gap, and no further."""
+    if watch.gap is None or watch.gap[1] <= started:
+        return watch._replace(ahead=max(watch.ahead, watch.ended))
+    gap = cut(watch.gap, started, every)
+    return watch._replace(ahead=max(watch.ahead, watch.gap[0]), gap=gap, owed=started if watch.owed and gap else 0.0)
 
 
 def cut(gap: tuple[float, float], now: float, tick: float) -> tuple[float, float] | None:
@@ -140,7 +156,7 @@ def union(spans: Iterable[tuple[float, float | None]], start: float, end: float)
 
 
 def common(of: Sequence[Sequence[Gap]]) -> list[Gap]:
-    """The times that lie in a gap of every observer: only then nobody watched. Each bears the name and reason of the
+    """The times that lie in a gap of every observer: only then no host watched. Each bears the name and reason of the
     gap that began last; its ends are ends that were given, so that sums stay exact."""
     found = list(of[0]) if of else []
     for gaps in of[1:]:

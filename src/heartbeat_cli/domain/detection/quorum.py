@@ -116,7 +116,7 @@ def standing(quorum: int | None, votes: Sequence[Vote], far: float) -> Round | N
 
 
 class Council:
-    """The hosts that check one component, heard one check after the other, as they were kept."""
+    """The hosts that check one component, for replay: their stored checks are counted one after the other."""
 
     def __init__(self, quorum: int | None, far: float) -> None:
         self._quorum, self._far = quorum, far

@@ -33,8 +33,8 @@ def replay(history: Iterable[Heartbeat], components: Mapping[str, Component]) ->
     states: dict[str, State] = {}
     found: dict[str, Imagined] = {}
     ended: list[Imagined] = []
-    for _, together in groupby(known, key=lambda one: one[1].at):
-        for id_, seen in sorted(together, key=lambda one: rank[one[0]]):
+    for _, same_moment in groupby(known, key=lambda one: one[1].at):
+        for id_, seen in sorted(same_moment, key=lambda one: rank[one[0]]):
             states[id_], events = advance(components[id_], seen, states, components)
             for event in events:
                 _apply(id_, event, found, ended)

@@ -6,7 +6,7 @@ Grammar: `TEXT | 'label'=value[UOM];[warn];[crit];[min];[max] …`, further line
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.result import Metric
@@ -98,11 +98,31 @@ def to_metrics(figures: Iterable[Perf]) -> tuple[Metric, ...]:
     return tuple(_metric(figure) for figure in figures)
 
 
+def without(metrics: tuple[Metric, ...], hide: Callable[[str], str]) -> tuple[Metric, ...]:
+    """The same figures, named with what `hide` leaves of their names: a plugin may print what it was given."""
+    heard = '"'.join(word for metric in metrics for word in (metric.name, *metric.metadata.values()))
+    if not heard or hide(heard) == heard:  # one walk through all of it: nearly always
+        return metrics
+    return tuple(_without(metric, hide) for metric in metrics)
+
+
+def _without(metric: Metric, hide: Callable[[str], str]) -> Metric:
+    metadata = {key: hide(text) for key, text in metric.metadata.items()}
+    label = hide(metric.metadata.get("label", metric.name))
+    if label == metric.metadata.get("label", metric.name):
+        return metric._replace(metadata=metadata)
+    return metric._replace(name=_name(label), metadata={**metadata, "label": label})
+
+
+def _name(label: str) -> str:
+    """One for a figure that is called so."""
+    name = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60] or "value"
+    return f"n{name}" if "0" <= name[0] <= "9" else name
+
+
 def _metric(figure: Perf) -> Metric:
     value, unit, kind = _base(figure)
-    name = re.sub(r"[^a-z0-9]+", "_", figure.label.lower()).strip("_")[:60] or "value"
-    if "0" <= name[0] <= "9":
-        name = f"n{name}"
+    name = _name(figure.label)
     plain = name == figure.label
     if unit in ("seconds", "bytes", "percent") and not name.endswith(unit):
         name = f"{name}_{unit}"

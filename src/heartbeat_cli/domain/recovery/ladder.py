@@ -225,11 +225,11 @@ def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Att
 
 
 def _in_progress(last: Attempt, limits: Limits, past: Past, now: float) -> Decision | None:
-    """The last step is still at work, or what it started may still come up.
+    """The last step still runs, or what it started may still come up.
 
     What another host took is timed from when this one first saw it: their clocks may be far apart, in either direction.
-    One of our own is timed by our clock. No waiting when that was put back behind it, lest it wait for hours: what is
-    ahead of `now` still was dated by a wrong clock."""
+    One of our own is timed by our clock. When that was set back behind it there is no waiting, which could take hours:
+    what is ahead of `now` still was dated by a wrong clock."""
     if last.observer != past.here:
         elapsed, slack = past.seen.get(last.id, 0.0), _SLACK
     elif now < last.started:

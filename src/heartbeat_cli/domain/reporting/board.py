@@ -149,7 +149,7 @@ class Board(NamedTuple):
     observers: Sequence[Standing] = ()
 
 
-def together(round_: Round, last_error: str | None) -> str | None:
+def quorum_summary(round_: Round, last_error: str | None) -> str | None:
     """What is seen of a component that several hosts check, in one line."""
     if round_.lonely:
         return f"fails, not confirmed: {round_.words}"

@@ -1,22 +1,36 @@
-"""Into the outbox: an alert and who hears of it. Used by detection and recovery, inside their transactions."""
+"""Into the outbox: an alert and the channels it goes to. Used by detection and recovery, inside their transactions.
+
+Alerts about a host, or about the watch itself, are made by `host_alert`, enqueued by `enqueue_host_alert` and ended by
+`enqueue_end`.
+"""
 
 from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.routing import audience, may_wait, split, waits_until
-from heartbeat_cli.domain.component import Component, Severity
+from heartbeat_cli.domain.component import Component, Severity, goes_to
 from heartbeat_cli.store.outbox import alerts, notification_history
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 from heartbeat_cli.store.state.silences import Silence
+from heartbeat_cli.views import wording
+
+
+class Enqueued(NamedTuple):
+    """Whether an alert is new, its reason in one line, and whether a silence withholds it."""
+
+    new: bool
+    reason: str
+    muted: bool = False
 
 
 def enqueue_alert(
     db: Database, config: Config, alert: Alert, component: Component, in_force: Iterable[Silence], now: float
 ) -> bool:
-    """Record an alert for everyone who should hear of it; False when it is there already.
+    """Record an alert for the channels that it goes to; False when it is there already.
 
     An end goes to those, and only those, who were notified of anything before, silence or not: who was woken must know
     that it is over. Everything else a silence withholds, and the alert's reason says so.
@@ -30,14 +44,57 @@ def enqueue_alert(
     return enqueue_to(db, config, alert, channels, now)
 
 
-def enqueue_host_alert(db: Database, config: Config, alert: Alert, now: float) -> bool:
-    """Record an alert about the host that checks. It concerns everything, so a channel for some components only
-    takes it, too, if it is grave enough; one with `escalate_after` does not, unless there is no other."""
-    return enqueue_to(db, config, alert, host_channels(config, alert.severity), now)
+def host_alert(
+    config: Config,
+    kind: str,
+    severity: Severity,
+    about: str,
+    at: float,
+    reason: str,
+    details: Mapping[str, Any],
+    *,
+    host: str | None = None,
+    title: str | None = None,
+    ends: bool = True,
+) -> Alert:
+    """An alert about a host (this one by default) or the watch itself, and not about a component. `about` names what
+    happened; where that `ends`, it is the incident that its alerts share. `title`: the title's key, if not `kind`."""
+    host = host or config.observer
+    return Alert(
+        id=f"{about}/{kind}",
+        type=kind,
+        severity=severity,
+        title=wording.observer_title(title or kind, host, config.heartbeat.locale),
+        component=host,
+        at=at,
+        incident=about if ends else None,
+        reason=reason,
+        details=details,
+    )
+
+
+def enqueue_host_alert(
+    db: Database, config: Config, alert: Alert, now: float, in_force: Iterable[Silence] = ()
+) -> Enqueued:
+    """Record an alert about a host. It concerns everything, so a channel for some components only takes it, too, if it
+    is grave enough; one with `escalate_after` does not, unless there is no other. A silence of everything, or of the
+    host's name, withholds it."""
+    for silence in in_force:
+        if goes_to(silence.target, alert.component):
+            new = enqueue_to(db, config, muted(alert, silence), (), now)
+            return Enqueued(new, f"{alert.reason}; muted: {silence.kind} {silence.id}", muted=True)
+    return Enqueued(enqueue_to(db, config, alert, host_channels(config, alert.severity), now), alert.reason)
+
+
+def enqueue_end(db: Database, config: Config, alert: Alert, now: float, weight: Severity) -> bool:
+    """Record that the incident of an alert about a host is over, for those who were notified of it; False when nobody
+    was. `weight`: how grave it was while it lasted."""
+    notified = alerts.notified_channels(db, alert.incident) if alert.incident else []
+    return bool(notified) and enqueue_to(db, config, alert, notified, now, weight)
 
 
 def host_channels(config: Config, severity: Severity) -> list[str]:
-    """The channels that hear of such an alert."""
+    """The channels that such an alert goes to."""
     takers = audience(common_settings(config), severity, None)
     at_once, _ = split(common_settings(config), takers)
     return at_once or takers
@@ -94,7 +151,7 @@ def common_settings(config: Config) -> Mapping[str, ChannelCommon]:
 
 
 def muted(alert: Alert, silence: Silence) -> Alert:
-    """The alert with the reason why nobody hears of it."""
+    """The alert with the reason why it is not sent."""
     return alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
 
 

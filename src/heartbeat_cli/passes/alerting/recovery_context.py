@@ -145,7 +145,7 @@ class RecoveryContext:
         )
 
     def _parent_back(self, component: Component) -> tuple[str, float] | None:
-        """The parent that was well again last, and the seconds that are left to follow it."""
+        """The parent that recovered last, and the seconds that are left to follow it."""
         grace = self.limits(component).grace
         back = [(self._back[id_], id_) for id_ in ancestors(component.id, self.config.components) if id_ in self._back]
         if not back:
@@ -167,7 +167,7 @@ class RecoveryContext:
         return None
 
     def _orphaned(self, component: Component) -> str:
-        """That nobody restarts it, where those who may are not there; a person has to."""
+        """Why nobody restarts it, where the hosts that may do so are silent: a person has to."""
         gone = self._gone.get(component.id)
         if gone is None:
             return ""

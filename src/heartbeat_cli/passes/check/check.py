@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
@@ -70,7 +70,7 @@ def take(
     last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
     with prewarm.ready(prepare, last_chance):
         found = run(asked)
-    readings = {id_: _discreet(one, config.secrets) for id_, one in found.items()}
+    readings = {id_: _discreet(config.components[id_].kind, one, config.secrets) for id_, one in found.items()}
     isolated = isolation.self_isolation(config, readings)
     if isolated is not None:
         readings = as_unknown(readings, isolation.remote(config), isolated)
@@ -109,12 +109,27 @@ def run(asked: list[engine.Asked]) -> dict[str, Reading]:
     return engine.run_checks(asked, time.monotonic() + longest + _SLACK)
 
 
-def _discreet(reading: Reading, secrets: Iterable[str]) -> Reading:
+def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
     """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
     status, took, error, metrics, evidence, memory, attempts = reading
     error = None if error is None else redact(error, secrets)
-    evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+    if evidence:
+        evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+        memory = _remembered(memory, secrets)  # may hold the same again
+    if metrics and secrets and getattr(plugins.load("monitors", kind), "NAMES_FIGURES", False):
+        from heartbeat_cli.domain.kinds import perfdata
+
+        metrics = perfdata.without(metrics, lambda text: redact(text, secrets))
     return Reading(status, took, error, metrics, evidence, memory, attempts)
+
+
+def _remembered(value: Any, secrets: Iterable[str]) -> Any:
+    """The same, with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, Mapping):
+        return {key: _remembered(one, secrets) for key, one in value.items()}
+    return [_remembered(one, secrets) for one in value] if isinstance(value, list) else value
 
 
 def prepare(db: Database, config: Config, component: Component, now: float) -> engine.Asked:

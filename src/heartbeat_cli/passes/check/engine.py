@@ -25,6 +25,7 @@ from heartbeat_cli.errors import Unobservable
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from heartbeat_cli.domain.checking.exchange import Fault, Response
     from heartbeat_cli.http.multi import Exchange
 
 _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
@@ -65,7 +66,7 @@ def run_checks(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
             jobs.append(_Job((one,), module, _call))
     jobs += [_Job(tuple(group), plugins.load("monitors", kind), _batch) for kind, group in batches.items()]
     threads = _Threads(jobs, deadline)
-    readings.update(_exchange_all(exchanges, deadline) if exchanges else {})
+    readings.update(_Exchanges(exchanges, deadline).readings() if exchanges else {})
     readings.update(threads.collect())
     return {one.component.id: _judged(one, readings[one.component.id]) for one in asked}
 
@@ -126,6 +127,9 @@ def _retried(reading: Reading, attempt: int) -> Reading:
 
 
 class _Progress(NamedTuple):
+    """One check on its way: which attempt is being made, when its time is over (monotonic; known once the first attempt
+    has begun), and the reading of the attempt before."""
+
     asked: Asked
     module: "ModuleType"
     attempt: int = 1
@@ -133,39 +137,56 @@ class _Progress(NamedTuple):
     before: Reading | None = None
 
 
-def _exchange_all(asked: list[Asked], deadline: float) -> dict[str, Reading]:
-    from heartbeat_cli.http import multi
+class _Exchanges:
+    """The exchange-shaped checks of a pass, on one libcurl multi handle. Those without an answer are tried again."""
 
-    readings: dict[str, Reading] = {}
-    progress: dict[str, _Progress] = {}
-    first: list[Exchange] = []
-    for one in asked:
-        id_, module = one.component.id, plugins.load("monitors", one.component.kind)
-        progress[id_] = _Progress(one, module)
-        try:
-            first.append(multi.Exchange(id_, module.request(one.component.settings, one.context), one.context.timeout))
-        except Exception as error:
-            readings[id_] = _not_checked(one.context, error)
+    def __init__(self, asked: list[Asked], deadline: float) -> None:
+        self._asked, self._deadline = asked, deadline
+        self._progress: dict[str, _Progress] = {}
+        self._readings: dict[str, Reading] = {}
+        self._unmade: tuple[Fault, ...] = ()  # the faults of an exchange that had no time, or not all of it
 
-    def done(exchange: "Exchange", response: Any) -> "Exchange | None":
-        state = progress[exchange.key]
+    def readings(self) -> dict[str, Reading]:
+        """Make them all; a reading for each."""
+        from heartbeat_cli.http import multi
+
+        self._unmade = multi.NOT_ASKED, multi.CUT_SHORT
+        multi.drive(self._first(), deadline=self._deadline, done=self._next)
+        return self._readings
+
+    def _first(self) -> "list[Exchange]":
+        """The first exchange of each check."""
+        from heartbeat_cli.http.multi import Exchange
+
+        found = []
+        for one in self._asked:
+            id_, module = one.component.id, plugins.load("monitors", one.component.kind)
+            self._progress[id_] = _Progress(one, module)
+            try:
+                request = module.request(one.component.settings, one.context)
+                found.append(Exchange(id_, request, one.context.timeout))
+            except Exception as error:
+                self._readings[id_] = _not_checked(one.context, error)
+        return found
+
+    def _next(self, exchange: "Exchange", response: "Response") -> "Exchange | None":
+        """Read the answer to an exchange. Returns the same exchange to be made again, or None once the reading
+        stands."""
+        state = self._progress[exchange.key]
         context, settings = state.asked.context, state.asked.component.settings
         reading = _guarded(context, state.module.read, settings, response, context)
-        if state.before is not None and response.fault in (multi.NOT_ASKED, multi.CUT_SHORT):
-            readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the first answer stands
+        if state.before is not None and response.fault in self._unmade:
+            self._readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the answer before stands
             return None
         if reading.status == _NO_ANSWER and state.before is None:  # its time began when its turn came
             begun = time.monotonic() - response.elapsed
-            state = state._replace(ends=min(begun + context.timeout, deadline))
+            state = state._replace(ends=min(begun + context.timeout, self._deadline))
         again = _try_again(state, reading)
         if again is None:
-            readings[exchange.key] = _retried(reading, state.attempt)
+            self._readings[exchange.key] = _retried(reading, state.attempt)
             return None
-        progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=reading)
+        self._progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=reading)
         return exchange._replace(not_before=again, timeout=state.ends - again)
-
-    multi.drive(first, deadline=deadline, done=done)
-    return readings
 
 
 def _try_again(state: _Progress, reading: Reading) -> float | None:
@@ -214,7 +235,8 @@ def _batch(job: _Job) -> list[Reading]:
 
 
 class _Threads:
-    """Daemon threads that work jobs off; what is not back in time is given up."""
+    """Daemon threads that work jobs off; what is not back in time is given up. Not by `system.in_threads`: there are
+    fewer threads than jobs, and one job has the results of many components."""
 
     def __init__(self, jobs: list[_Job], deadline: float) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, host_alert
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import number, understood
-from heartbeat_cli.views import wording
 
 _TIMEOUT = 2.0  # seconds for all reference addresses together
 
@@ -48,17 +46,8 @@ def notify(db: Database, config: Config, at: float, cut_off: str | None, now: fl
     preferences.put(db, name, repr(at) if cut_off else "")
     about = incident_id(observer, began)
     reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
-    alert = Alert(
-        id=f"{about}/{kind}",
-        type=kind,
-        severity="high" if cut_off else "low",
-        title=wording.observer_title(kind, observer, config.heartbeat.locale),
-        component=observer,
-        at=at,
-        incident=about,
-        reason=reason,
-        details={"started": began, "cause": reason, "kind": "observer"},
-    )
+    details = {"started": began, "cause": reason, "kind": "observer"}
+    alert = host_alert(config, kind, "high" if cut_off else "low", about, at, reason, details)
     if cut_off:
         enqueue_host_alert(db, config, alert, now)
     else:
@@ -105,7 +94,7 @@ def _answers(address: str, timeout: float) -> bool:
     try:
         dial(host.strip("[]"), int(port), timeout).close()
     except DialError as error:
-        return "refused" in str(error)
+        return error.refused
     except Unobservable:
         return False
     return True

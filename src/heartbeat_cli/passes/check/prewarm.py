@@ -1,5 +1,5 @@
 """Makes ready what a pass needs to report and heal a fault while it waits for an answer that does not come: then it has
-nothing else to do, and the person who is to hear of it waits, too. The caller says what that is.
+nothing else to do, and the person who is to be notified waits, too. The caller says what that is.
 """
 
 import threading

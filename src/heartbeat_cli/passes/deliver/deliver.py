@@ -2,13 +2,14 @@
 
 Each channel is sent to in a thread of its own, one message after the other; everything that touches the store stays in
 the thread that called. A channel that hangs holds up neither the others nor the pass: what it does not answer in time
-is put off, and what it has to say later is not heard any more. Several processes of a host may deliver at once: a
+is put off, and what it answers later is ignored. Several processes of a host may deliver at once: a
 channel is left to the one that is sending to it.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -52,25 +53,30 @@ class _Sending(NamedTuple):
     doubtful: bool
 
 
-Write = Callable[[Callable[[Database], None]], None]
+Sends = Sequence[tuple[Batch, Outcome]]
+Record = Callable[[Sends], None]  # writes how sends went
 Clock = Callable[[], float]
 
 
-def deliver(db: Database, config: Config, clock: Clock = time.time, write: Write | None = None) -> list[Delivered]:
+def deliver(db: Database, config: Config, clock: Clock = time.time, record: Record | None = None) -> list[Delivered]:
     """Send what is due, and wait until it is sent or its time is up."""
     delivering = Delivering(config, clock)
-    delivering.work(db, write)
-    delivering.finish(write or (lambda work: work(db)))
+    delivering.work(db, record)
+    delivering.finish()
     return delivering.results
+
+
+def _not_begun(_: Sends) -> None:
+    """Nothing can have been sent before the first round."""
 
 
 class Delivering:
     """The delivering of one pass, in as many rounds of work as it likes; `finish` ends it.
 
     One channel's trouble is its own: the rest goes out, and a channel that does not work just now costs one try a
-    round, however much waits for it. How a send went is written through `keep`: should the store go away in between,
-    another one can stand in, lest what is out already goes out again. What is due is read for many messages at once,
-    so that what a message costs does not grow with what waits."""
+    round, however much waits for it. How sends went is handed to `record` (default: written to the store): should the
+    store go away in between, a spool can stand in, so that what was sent is not sent again. What is due is read for
+    many messages at once, so that what a message costs does not grow with what waits."""
 
     def __init__(self, config: Config, clock: Clock = time.time) -> None:
         self._config, self._clock = config, clock
@@ -84,6 +90,7 @@ class Delivering:
         self._troubles: dict[str, float] = {}  # channels that take nothing, and since when
         self._results: list[tuple[int, Delivered]] = []
         self._number = 0
+        self._record: Record = _not_begun
         self.wordings = send.Wordings(config)
         self.redirected: list[Redirected] = []
         self.unfinished = True  # whether another round may have something to do
@@ -93,9 +100,9 @@ class Delivering:
         """How the notifications went so far, in the order in which they were taken up."""
         return [result for _, result in sorted(self._results, key=lambda one: one[0])]
 
-    def work(self, db: Database, write: Write | None = None, patience: float = WHOLE) -> None:
+    def work(self, db: Database, record: Record | None = None, patience: float = WHOLE) -> None:
         """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile."""
-        write = write or (lambda work: work(db))
+        self._record = record or partial(outcomes.save_all, db)
         begun = time.monotonic()
         until, end = begun + min(patience, BEGINNING), begun + patience
         if not self._running and not alerts.is_waiting(db):
@@ -104,9 +111,9 @@ class Delivering:
         self._stopped.clear()
         self._read_outbox(db)
         refreshed = begun
-        while self._begin_due(db, write, until):
+        while self._begin_due(db, until):
             if ended := self._next(min(end, refreshed + _REFRESH) if refreshed + _REFRESH < until else end):
-                self._end(write, ended)
+                self._end(ended)
             now = time.monotonic()
             if now >= end:
                 return
@@ -114,18 +121,19 @@ class Delivering:
                 self._queue.refresh(db)
                 refreshed = now
 
-    def finish(self, write: Write, patience: float = 0.0) -> None:
+    def finish(self, record: Record | None = None, patience: float = 0.0) -> None:
         """Wait for what is still under way for `patience` seconds, without the store, and put off the rest: nobody
-        waits for it any more."""
+        waits for it any more. `record` as in the last round by default."""
+        self._record = record or self._record
         end = time.monotonic() + patience
         while self._running and (ended := self._next(end)):
-            self._end(write, ended)
+            self._end(ended)
         late = []
         for sending in self._running.values():
             took = time.monotonic() - sending.begun
             error = DeliveryError(f"no answer within {took:.0f} s", retryable=True, unsure=True)
             late.append((sending.batch, Attempt(took, error)))
-        self._end(write, late)
+        self._end(late)
 
     def _next(self, until: float) -> list[tuple[Batch, Attempt]]:
         """The sends that have ended, at least one; empty when none has until then."""
@@ -147,7 +155,7 @@ class Delivering:
         if any(one.common.fallback for one in config.channels.values()):
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
 
-    def _begin_due(self, db: Database, write: Write, until: float) -> bool:
+    def _begin_due(self, db: Database, until: float) -> bool:
         """Begin a send on every free channel that has something due; returns whether any send is under way."""
         self.unfinished = True
         while time.monotonic() < until:
@@ -160,10 +168,10 @@ class Delivering:
                 break
             for channel in chosen:
                 if time.monotonic() < until:
-                    self._begin(db, write, self._config.channels[channel])
+                    self._begin(db, self._config.channels[channel])
         return bool(self._running)
 
-    def _begin(self, db: Database, write: Write, channel: Channel) -> None:
+    def _begin(self, db: Database, channel: Channel) -> None:
         now = self._clock()
         if channel.id not in self._passing_on and self._must_wait(db, channel, now):
             self._stopped.add(channel.id)
@@ -176,9 +184,9 @@ class Delivering:
             return
         self._number += 1
         if channel.id in self._passing_on:
-            self._settle(write, [(batch, Attempt(0.0, self._passing_on[channel.id]), self._number)])
+            self._settle([(batch, Attempt(0.0, self._passing_on[channel.id]), self._number)])
         else:
-            self._post(db, write, channel, batch, doubtful)
+            self._post(db, channel, batch, doubtful)
 
     def _must_wait(self, db: Database, channel: Channel, now: float) -> bool:
         """Whether a channel is to be left alone just now. One that is for longer than its fallback may wait is passed
@@ -195,7 +203,7 @@ class Delivering:
         span, _ = delivery.window(rate)
         return not delivery.has_room(rate, sends.attempts_since(db, channel.id, now - span), now)
 
-    def _post(self, db: Database, write: Write, channel: Channel, batch: Batch, doubtful: bool) -> None:
+    def _post(self, db: Database, channel: Channel, batch: Batch, doubtful: bool) -> None:
         """Word a message and have a thread send it."""
         sending = _Sending(self._number, batch, time.monotonic(), doubtful)
         ended = self._ended
@@ -211,7 +219,7 @@ class Delivering:
                 outbox.dissolve(db, batch)
                 self._queue.forget(channel.id)
             else:
-                self._settle(write, [(batch, Attempt(0.0, send.own_fault(error)), self._number)])
+                self._settle([(batch, Attempt(0.0, send.own_fault(error)), self._number)])
             return
         self._running[channel.id] = sending
 
@@ -220,7 +228,7 @@ class Delivering:
 
         threading.Thread(target=work, name=f"send to {channel.id}", daemon=True).start()
 
-    def _end(self, write: Write, ended: Iterable[tuple[Batch, Attempt]]) -> None:
+    def _end(self, ended: Iterable[tuple[Batch, Attempt]]) -> None:
         """Write how sends went, those together that have ended together."""
         found = []
         for batch, attempt in ended:
@@ -228,17 +236,17 @@ class Delivering:
             if sending is not None and sending.batch is batch:
                 del self._running[batch.channel]
                 found.append((batch, attempt, sending.number))
-        for (batch, attempt, _), decision in zip(found, self._settle(write, found), strict=True):
+        for (batch, attempt, _), decision in zip(found, self._settle(found), strict=True):
             if attempt.error is not None and decision.rest:
                 self._passing_on[batch.channel] = attempt.error
             elif attempt.error is not None and attempt.error.retryable:
                 self._stopped.add(batch.channel)
 
-    def _settle(self, write: Write, tries: list[tuple[Batch, Attempt, int]]) -> list[delivery.Decision]:
+    def _settle(self, tries: list[tuple[Batch, Attempt, int]]) -> list[delivery.Decision]:
         now, config = self._clock(), self._config
         made = [(batch, self._outcome(batch, attempt, now)) for batch, attempt, _ in tries]
         if made:
-            write(lambda db: outcomes.save_all(db, made))
+            self._record(made)
         for (batch, outcome), (_, attempt, number) in zip(made, tries, strict=True):
             said = outcome.error
             if outcome.decision.state == "handed_over":

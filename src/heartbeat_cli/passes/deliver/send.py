@@ -65,13 +65,13 @@ class Wordings:
     def _worded(self, batch: Batch, said: str) -> Message:
         from heartbeat_cli.views import messages
 
-        config, told = self._config, [one.alert for one in batch.notifications]
+        config, alerts = self._config, [one.alert for one in batch.notifications]
         locale, own = config.heartbeat.locale, config.heartbeat.templates
-        if len(told) == 1:
-            return messages.message(told[0], locale, config.timezone, config.secrets, said, own)
-        told = delivery.root_first(told, topological(config.components))
-        message = messages.digest(told, locale, config.timezone, config.secrets, id=batch.id, remark=said, own=own)
-        return message._replace(threads=tuple(dict.fromkeys(one.incident for one in told if one.incident)))
+        if len(alerts) == 1:
+            return messages.message(alerts[0], locale, config.timezone, config.secrets, said, own)
+        alerts = delivery.root_first(alerts, topological(config.components))
+        message = messages.digest(alerts, locale, config.timezone, config.secrets, id=batch.id, remark=said, own=own)
+        return message._replace(threads=tuple(dict.fromkeys(one.incident for one in alerts if one.incident)))
 
 
 def unusable(channel: Channel) -> Attempt:

@@ -145,7 +145,7 @@ class DetectionRun:
         return [(component, said.seen) for component, said in judged if said.seen is not None]
 
     def _judge_peers(self, evaluator: "QuorumEvaluator") -> None:
-        """Doubts that nobody else can settle, and hosts that have gone silent."""
+        """Faults that too few hosts can confirm, and hosts that have gone silent."""
         self.verdicts += [
             Verdict(*one) for one in evaluator.enqueue_alerts(self.states, lambda: self._silences, self.now)
         ]

@@ -5,16 +5,13 @@ alert, which is about the host and not about its components.
 from collections.abc import Callable, Iterable
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
-from heartbeat_cli.domain.component import goes_to
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, muted
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
-from heartbeat_cli.views import wording
 
 
 def missed(
@@ -38,19 +35,8 @@ def missed(
     reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
     if silent_hosts.back(db, config, watch.gap, now):
         return reason  # another host has notified of it; the same channels get the end
-    alert = Alert(
-        id=f"{incident_id(config.observer, begun)}/missed_runs",
-        type="missed_runs",
-        severity="medium",
-        title=wording.observer_title("missed_runs", config.observer, config.heartbeat.locale),
-        component=config.observer,
-        at=ended,
-        incident=None,
-        reason=reason,
-        details={"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"},
-    )
-    for silence in in_force():
-        if goes_to(silence.target, config.observer):
-            enqueue_to(db, config, muted(alert, silence), (), now)
-            return f"{reason}; muted: {silence.kind} {silence.id}"
-    return reason if enqueue_host_alert(db, config, alert, now) else None
+    about = incident_id(config.observer, begun)
+    details = {"started": begun, "ended": ended, "minutes": round((ended - begun) / 60), "kind": "observer"}
+    alert = host_alert(config, "missed_runs", "medium", about, ended, reason, details, ends=False)
+    made = enqueue_host_alert(db, config, alert, now, in_force())
+    return made.reason if made.new or made.muted else None

@@ -1,7 +1,7 @@
 """Components that several hosts check: what they say together is what detection goes by, a round at a time.
 
 Used by detection, in its transaction and under its lock, so no two hosts count the same votes at once. While the store
-is away nobody hears of the others: then they count as having no opinion, and so they do afterwards until each has had
+is away no host knows what the others see: they count as having no opinion, and so they do afterwards until each has had
 the time to bring what it saw.
 A check that the round contradicts speaks for its component no longer, so availability follows the quorum, too.
 Where too few check it to make a fault, and some see one, people are notified once: it is neither restarted nor counted.
@@ -37,7 +37,7 @@ class Judged(NamedTuple):
 
 
 class UnconfirmedChange(NamedTuple):
-    """A doubt that people are to hear of, or that is over."""
+    """Something unconfirmed that people are to be notified of, or that is over."""
 
     component: Component
     doubt: UnconfirmedFault
@@ -46,67 +46,77 @@ class UnconfirmedChange(NamedTuple):
 
 
 class QuorumEvaluator:
-    """The votes as they stand; `rounds` are those counted last, by component."""
+    """Counts the votes about what several hosts check, for the waiting passes of this host.
+
+    Call `judged` for each check in the order they were made, then `enqueue_alerts` and `save`. `rounds` has the round
+    counted last, by component."""
 
     def __init__(self, db: Database, config: Config, waiting: Sequence[UndetectedPass], now: float) -> None:
-        self._db, self._config, self._me = db, config, config.observer
-        self._apart = peers.is_spool(db)
-        self._known = peers.read(db, self._me)
-        self._by, self._unconfirmed = dict(self._known.hosts), dict(self._known.unconfirmed)
-        self._away = waiting[-1].started if self._apart else self._known.checked_apart
-        if self._away > now:  # the clock was set back since: it would be deaf until that time has come again
+        self._db, self._config, self._me, self._now = db, config, config.observer, now
+        self._in_spool = peers.is_spool(db)  # a spool stands in for the store, and no other host writes to it
+        self._known = peers.read(db, self._me)  # as it was saved last
+        self._hosts, self._unconfirmed = dict(self._known.hosts), dict(self._known.unconfirmed)
+        self._away = (
+            waiting[-1].started if self._in_spool else self._known.checked_apart
+        )  # the last check without the store
+        if self._away > now:  # the clock was set back since: until that time comes again the others would not count
             self._away = 0.0
-        found = peers.Votes() if self._apart else peers.votes(db, self._me, now - LONGEST)
-        self._now, self._votes = now, found.others
+        found = peers.Votes() if self._in_spool else peers.votes(db, self._me, now - LONGEST)
+        self._votes = found.others
         # Of several passes that waited, the first one's last check before it is not known any more.
         self._before = {id_: at for id_, at in found.before.items() if at < waiting[0].started}
-        self._ended: dict[str, float] = {}
+        self._ended: dict[str, float] = {}  # the checks of this host that ended a round, by component
         self.rounds: dict[str, Round] = {}
         self._changes: dict[str, UnconfirmedChange] = {}
 
     def judged(self, component: Component, seen: Observation) -> Judged:
-        """Count this check with the others'."""
-        isolated = self._apart or seen.at <= self._away
+        """Count this check with the others' votes."""
+        without_store = self._in_spool or seen.at <= self._away  # nobody else knew of it when it was made
+        can_be_overruled = not without_store and seen.status != "unknown"
         others, before = self._others(component, seen.at), self._before.get(component.id, 0.0)
         self._before[component.id] = seen.at
         if others is None:
-            return Judged(None, overruled=not isolated and seen.status != "unknown")
-        quorum = peers.quorum_of(component)
-        own = Vote(self._me, seen.at, seen.status, seen.error)
+            return Judged(None, can_be_overruled)
+        quorum, own = peers.quorum_of(component), Vote(self._me, seen.at, seen.status, seen.error)
         round_ = count(quorum, [own, *others])
-        own_turn = isolated or leads(before, others)
-        if self._apart or not isolated:  # else it was weighed then
+        own_turn = without_store or leads(before, others)
+        if self._in_spool or not without_store:  # else that was done when the check was made
             self._track_unconfirmed(component, seen, round_, own_turn)
-        if not others and (quorum or 1) == 1:
+        if not others and (quorum or 1) == 1:  # this host is alone: its check is the round
             self.rounds.pop(component.id, None)
             return Judged(seen)
-        if own_turn and not isolated:
-            self._ended[component.id] = seen.at
         self.rounds[component.id] = round_
-        overruled = not isolated and seen.status != "unknown" and not agrees(seen.status, round_.sense)
+        if own_turn and not without_store:
+            self._ended[component.id] = seen.at
+        overruled = can_be_overruled and not agrees(seen.status, round_.sense)
         return Judged(observation(own, round_) if own_turn else None, overruled)
 
     def _others(self, component: Component, at: float) -> list[Vote] | None:
         """The others' votes around that moment; None when they are past it."""
-        known, far = self._by.get(component.id, ()), peers.reaches(component)
-        if self._apart:
-            return [Vote(name, at, "unknown") for name in known]
+        if self._in_spool:
+            return [Vote(name, at, "unknown") for name in self._hosts.get(component.id, ())]
+        far = peers.reaches(component)
         # A check of a time that has not come for us is of a clock that is wrong: it must not keep all others waiting.
         votes = around((one for one in self._votes.get(component.id, ()) if one.at < self._now + far), at, far)
         if votes is None:
             return None
         if at < self._away + far:
-            notified = [one for one in votes if at > self._away and one.at > self._away]
-            there = {one.observer: one._replace(status="unknown") for one in votes} | {v.observer: v for v in notified}
-            votes = [there.get(name) or Vote(name, at, "unknown") for name in sorted({*known, *there})]
+            votes = self._since_the_store_is_back(component, votes, at)
         if votes:
-            self._by[component.id] = sorted(one.observer for one in votes)
+            self._hosts[component.id] = sorted(one.observer for one in votes)
         else:
-            self._by.pop(component.id, None)
+            self._hosts.pop(component.id, None)
         return votes
 
+    def _since_the_store_is_back(self, component: Component, votes: list[Vote], at: float) -> list[Vote]:
+        """The votes, with those as `unknown` that are from before or of hosts without a check since then: each has
+        the time to bring what it saw without the store."""
+        there = {one.observer: one if min(at, one.at) > self._away else one._replace(status="unknown") for one in votes}
+        names = sorted({*self._hosts.get(component.id, ()), *there})
+        return [there.get(name) or Vote(name, at, "unknown") for name in names]
+
     def _track_unconfirmed(self, component: Component, seen: Observation, round_: Round, own_turn: bool) -> None:
-        """Begin, go on with, or end a doubt."""
+        """Begin, count on, or end what is unconfirmed about a component."""
         doubt = self._unconfirmed.get(component.id)
         if round_.lonely and own_turn:
             doubt, enough = doubt or UnconfirmedFault(seen.at, 0), component.common.fail_threshold
@@ -120,17 +130,18 @@ class QuorumEvaluator:
                 self._changes[component.id] = UnconfirmedChange(component, doubt, round_, over=True)
 
     def save(self) -> None:
-        """Remember what the next pass, of this host or another, has to know."""
-        shared = PeerState(self._by, self._unconfirmed, self._away)
-        if shared != self._known:
-            peers.save(self._db, self._me, shared, apart=self._apart)
+        """Save what the next pass, of this host or another, has to know."""
+        shared = PeerState(self._hosts, self._unconfirmed, self._away)
+        # What this host found without the store (`found_apart`) is now everybody's: that is saved even if nothing changed.
+        if self._known.found_apart or shared != self._known:
+            peers.save(self._db, self._me, shared, apart=self._in_spool)
         if self._ended:
             peers.end_rounds(self._db, self._me, self._ended)
 
     @property
     def connected(self) -> bool:
-        """Whether the others can be heard of just now."""
-        return not self._apart
+        """Whether the store with the other hosts' checks answers."""
+        return not self._in_spool
 
     def enqueue_alerts(
         self, states: Mapping[str, State], in_force: Callable[[], Iterable[Silence]], now: float

@@ -52,8 +52,8 @@ def remind(
 def _remind(
     db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
-    """Again to those who have heard of it; a channel that has not even taken the first message is spared a second.
-    Where all who have heard are gone from the configuration, those hear that take their place."""
+    """Again to those who were notified; a channel that has not even taken the first message gets no second one. Where
+    all of them are gone from the configuration, it goes to those that take their place."""
     channels = sorted(known.reached & config.channels.keys())
     if not channels and known.reached and not known.channels & config.channels.keys():
         takers = audience(common_settings(config), one.component.severity, one.component)
@@ -73,7 +73,7 @@ def _remind(
 def _escalate(
     db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
-    """To those who are called in when nobody has seen to it; one alert for all with the same patience."""
+    """To those who are notified when nobody has acknowledged it; one alert for all with the same patience."""
     _, later = split(common_settings(config), audience(common_settings(config), one.component.severity, one.component))
     due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.raised >= after}
     for after in sorted(set(due.values())):

@@ -5,17 +5,15 @@ nothing would ever end their fault. It is closed, and whoever was notified of it
 from collections.abc import Mapping
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.passes.alerting.enqueue import enqueue_to
+from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
-from heartbeat_cli.views import wording
 
 _PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
 _REMOVED = "it is no longer in the configuration"
@@ -24,7 +22,7 @@ _NOBODYS = "no host looks at it any more"
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:
     """Close the incidents of what nobody has checked for an hour or more, and forget where it stood; why, by
-    component. What another host checks is that one's affair."""
+    component. What another host checks is left to it."""
     closed, watches = {}, gaps.watches(db)
     for id_, incident in list(incidents.items()):
         reason = _over(db, config, watches, id_, now)
@@ -32,17 +30,8 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
             continue
         states.save_incident(db, incident._replace(ended=max(now, incident.started)))
         states.delete_state(db, id_)
-        alert = Alert(
-            id=f"{incident.id}/unwatched",
-            type="unwatched",
-            severity="low",
-            title=wording.observer_title("unwatched", id_, config.heartbeat.locale),
-            component=id_,
-            at=now,
-            incident=incident.id,
-            reason=reason,
-            details={"cause": incident.cause, "started": incident.started, "observer": config.observer},
-        )
+        details = {"cause": incident.cause, "started": incident.started, "observer": config.observer}
+        alert = host_alert(config, "unwatched", "low", incident.id, now, reason, details, host=id_)
         enqueue_to(db, config, alert, alerts.notified_channels(db, incident.id), now)
         closed[id_] = reason
     return closed

@@ -9,13 +9,18 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import LONGEST, REACH, Watch, silent_after
 from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.detection.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import add_channels, enqueue_host_alert, enqueue_to, host_channels, muted
+from heartbeat_cli.passes.alerting.enqueue import (
+    add_channels,
+    enqueue_end,
+    enqueue_host_alert,
+    host_alert,
+    host_channels,
+)
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peer_liveness, peers
@@ -65,15 +70,14 @@ def _enqueue(
     db: Database, config: Config, host: str, watch: Watch, liveness: LastSeen, in_force: Iterable[Silence], now: float
 ) -> str | None:
     lasted = f"no pass for {duration(now - liveness.since)}, expected every {duration(watch.every)}"
-    alert = _alert(config, "observer_silent", host, str(liveness.incident), now, lasted)
-    text = _left_undone(db, config, host, now)
-    details = {"started": watch.ended, "cause": lasted, "kind": "observer", "observer": config.observer}
-    alert = alert._replace(details=details | ({"text": text} if text else {}))
-    for silence in in_force:
-        if goes_to(silence.target, host):
-            new = enqueue_to(db, config, muted(alert, silence), (), now)
-            return f"{lasted}; muted: {silence.kind} {silence.id}" if new else None
-    return lasted if enqueue_host_alert(db, config, alert, now) else None
+    details: dict[str, object] = {"started": watch.ended, "cause": lasted, "kind": "observer"}
+    details["observer"] = config.observer
+    if text := _left_undone(db, config, host, now):
+        details["text"] = text
+    about = str(liveness.incident)
+    alert = host_alert(config, "observer_silent", "high", about, now, lasted, details, host=host)
+    made = enqueue_host_alert(db, config, alert, now, in_force)
+    return made.reason if made.new else None
 
 
 def _enqueue_withheld(
@@ -89,27 +93,9 @@ def _enqueue_withheld(
 
 
 def _enqueue_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
-    notified = alerts.notified_channels(db, about)
-    if not notified:
-        return False
-    alert = _alert(config, "observer_back", host, about, now, "it makes passes again")
-    began = int(about.rpartition("@")[2]) / 1000
-    return enqueue_to(
-        db, config, alert._replace(details={"kind": "observer", "started": began}), notified, now, weight="high"
-    )
-
-
-def _alert(config: Config, kind: str, host: str, about: str, now: float, reason: str) -> Alert:
-    return Alert(
-        id=f"{about}/{kind}",
-        type=kind,
-        severity="high" if kind == "observer_silent" else "low",
-        title=wording.observer_title(kind, host, config.heartbeat.locale),
-        component=host,
-        at=now,
-        incident=about,
-        reason=reason,
-    )
+    details = {"kind": "observer", "started": int(about.rpartition("@")[2]) / 1000}
+    alert = host_alert(config, "observer_back", "low", about, now, "it makes passes again", details, host=host)
+    return enqueue_end(db, config, alert, now, weight="high")
 
 
 def _left_undone(db: Database, config: Config, host: str, now: float) -> str:

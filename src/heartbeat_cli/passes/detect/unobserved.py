@@ -75,7 +75,7 @@ def _waits_for_its_first_beat(component: Component, state: State | None) -> bool
 
 
 def begin(scene: Scene, observations: Observations, in_force: Callable[[], Iterable[Silence]]) -> Decided:
-    """Notify people of what is unobserved and of which nobody was notified yet; gives what was decided."""
+    """Notify people of what is unobserved and of which nobody was notified yet; yields what was decided."""
     groups: dict[str, list[tuple[Component, Observation]]] = {}
     names: dict[str, re.Pattern[str]] = {}
     for component, seen in observations:

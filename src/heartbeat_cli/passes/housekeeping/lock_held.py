@@ -9,17 +9,13 @@ from pathlib import Path
 
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
-from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
+from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.system.files import read_own, write_own
 from heartbeat_cli.system.lock import HELD, Busy
-from heartbeat_cli.views import wording
 
 _COMMAND = 160  # characters of the holder's command line
 # Seconds that a pass is given for what has no limit in the configuration: the questions before a step, a drain, what it
@@ -64,9 +60,9 @@ def notify(db: Database, config: Config, busy: Busy, now: float) -> None:
     incident = f"{config.observer}@lock-{busy.holder}"
     cause = reason(config, busy)
     details = {"started": now - busy.held, "cause": cause, "kind": "observer", "observer": config.observer}
-    alert = _alert("lock_held", "high", config, incident, now, cause)._replace(details=details)
+    alert = host_alert(config, "lock_held", "high", incident, now, cause, details)
     with db.transaction():
-        new = enqueue_host_alert(db, config, alert, now)
+        new = enqueue_host_alert(db, config, alert, now).new
     if new:
         with suppress(OSError):
             write_own(
@@ -81,26 +77,12 @@ def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
         incident = read_own(path, 1_000).decode()[:300].strip()
     except (OSError, ValueError):
         return
-    if notified := alerts.notified_channels(db, incident):
-        alert = _alert("lock_free", "low", config, incident, now, "heartbeat runs again")
-        details = {"kind": "observer", "observer": config.observer}
-        with db.transaction():
-            enqueue_to(db, config, alert._replace(details=details), notified, now, weight="high")
+    details = {"kind": "observer", "observer": config.observer}
+    with db.transaction():
+        alert = host_alert(config, "lock_free", "low", incident, now, "heartbeat runs again", details)
+        enqueue_end(db, config, alert, now, weight="high")
     with suppress(OSError):
         path.unlink()
-
-
-def _alert(kind: str, severity: Severity, config: Config, incident: str, now: float, said: str) -> Alert:
-    return Alert(
-        id=f"{incident}/{kind}",
-        type=kind,
-        severity=severity,
-        title=wording.observer_title(kind, config.observer, config.heartbeat.locale),
-        component=config.observer,
-        at=now,
-        incident=incident,
-        reason=said,
-    )
 
 
 def _command(pid: int) -> str:

@@ -5,12 +5,10 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to
-from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import states
-from heartbeat_cli.views import wording
 
 _PASSES = 3  # passes without the store that are no blip any more
 
@@ -26,21 +24,9 @@ def notify(db: Database, config: Config, since: Degraded, now: float) -> None:
 def notify_end(db: Database, config: Config, covered: Degraded, now: float) -> None:
     """Notify those who were notified of it that it is over. `db` is the store."""
     reason = f"the store answers again after {duration(now - covered.started)}; what was seen meanwhile is in it"
-    if notified := alerts.notified_channels(db, covered.id):
-        enqueue_to(
-            db, config, _alert("store_restored", "low", config, covered, now, reason), notified, now, weight="high"
-        )
+    enqueue_end(db, config, _alert("store_restored", "low", config, covered, now, reason), now, weight="high")
 
 
 def _alert(kind: str, severity: Severity, config: Config, about: Degraded, now: float, reason: str) -> Alert:
-    return Alert(
-        id=f"{about.id}/{kind}",
-        type=kind,
-        severity=severity,
-        title=wording.observer_title(kind, config.observer, config.heartbeat.locale),
-        component=config.observer,
-        at=now,
-        incident=about.id,
-        reason=reason,
-        details={"started": about.started, "cause": about.reason, "kind": "observer"},
-    )
+    details = {"started": about.started, "cause": about.reason, "kind": "observer"}
+    return host_alert(config, kind, severity, about.id, now, reason, details)

@@ -1,12 +1,11 @@
 """Notifies once that the store has lost records, for the host that noticed it first."""
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert
+from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby.restored import StoreWentBack
-from heartbeat_cli.views import wording
 
 _SAME = 3_600.0  # seconds within which what several hosts notice is one and the same
 
@@ -23,15 +22,7 @@ def notify(db: Database, config: Config, what: StoreWentBack, now: float) -> Non
         reason = "the store has lost records: it knows no pass of this host"
     else:
         reason = f"the store has lost records: the last {duration(what.mirror_until - what.store_until)} are missing"
-    alert = Alert(
-        id=f"{config.observer}@{round(now * 1000)}/{kind}",
-        type=kind,
-        severity="medium",
-        title=wording.observer_title(kind, config.observer, config.heartbeat.locale),
-        component=config.observer,
-        at=now,
-        incident=None,
-        reason=f"{reason}; open faults and the messages sent were restored from this host's copy",
-        details={"started": what.mirror_until, "cause": reason, "kind": "observer"},
-    )
+    details = {"started": what.mirror_until, "cause": reason, "kind": "observer"}
+    reason = f"{reason}; open faults and the messages sent were restored from this host's copy"
+    alert = host_alert(config, kind, "medium", incident_id(config.observer, now), now, reason, details, ends=False)
     enqueue_host_alert(db, config, alert, now)

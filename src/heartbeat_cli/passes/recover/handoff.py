@@ -7,7 +7,7 @@ from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
 from heartbeat_cli.domain.recovery.ladder import Decision, taken
 from heartbeat_cli.passes.alerting import remedies
-from heartbeat_cli.passes.alerting.enqueue import enqueue_alert
+from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, host_alert
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -86,14 +86,5 @@ def _braked(config: Config, context: RecoveryContext, decision: Decision) -> Ale
     """The host's budget is about no single component: one alert a window."""
     window = config.recovery.budget_window
     about = incident_id(config.observer, context.now // window * window)
-    return Alert(
-        id=f"{about}/recovery_braked",
-        type="recovery_braked",
-        severity="high",
-        title=wording.observer_title("recovery_braked", config.observer, config.heartbeat.locale),
-        component=config.observer,
-        at=context.now,
-        incident=None,
-        reason=decision.reason,
-        details={"cause": decision.reason, "kind": "observer", "observer": config.observer},
-    )
+    details = {"cause": decision.reason, "kind": "observer", "observer": config.observer}
+    return host_alert(config, "recovery_braked", "high", about, context.now, decision.reason, details, ends=False)

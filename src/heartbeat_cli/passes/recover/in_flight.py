@@ -21,7 +21,7 @@ _WORDS = 200  # characters of what a program says
 
 
 def busy(guard: Guard, *, timeout: float) -> str | None:
-    """One line with what is in flight (`3 running, says localhost`); None when nothing is, or when nobody can say.
+    """One line with what is in flight (`3 running, says localhost`); None when nothing is, or when it is unknown.
 
     Never raises; ends within `timeout` seconds, and then nothing of it is left behind."""
     if guard.busy is None:

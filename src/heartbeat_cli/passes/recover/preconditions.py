@@ -2,10 +2,8 @@
 work is in flight that a restart would lose. Used by `recover`; nothing here changes anything.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -22,7 +20,7 @@ from heartbeat_cli.store.state import answered
 
 _ASK = 5.0  # seconds for one question
 _SLACK = 2.0  # seconds an answer may be late before it counts as none
-_OFTEN = 3  # failing checks after which it answered, until a person hears of it
+_OFTEN = 3  # failing checks after which it answered, until a person is notified
 _INSISTS = (
     "held: it failed at {times} checks and answered when it was checked again before the step; it is not restarted"
     " while it answers; by hand: heartbeat recover --component {id} --force"
@@ -46,7 +44,7 @@ def blocking(db: Database, config: Config, due: Sequence[Due], now: float) -> di
 
 def insisting(context: RecoveryContext, due: Sequence[Due], found: Mapping[str, Objection]) -> dict[str, Objection]:
     """Of those that `found` to answer again, the ones that have done so after several failing checks. They are not
-    restarted: a restart of what answers is never right by itself. But a person has to hear of it."""
+    restarted: a restart of what answers is never right by itself. But a person has to be notified."""
     again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
     if not again:
         return {}
@@ -127,18 +125,10 @@ def _busy(guard: Guard | None) -> str | None:
 
 def _asked_at_once(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The answers that came in time; who does not answer, or errs, has said nothing."""
-    answers: dict[str, Any] = {}
-    threads = [
-        threading.Thread(target=_answer, args=(answers, id_, ask), daemon=True) for id_, ask in questions.items()
-    ]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + _ASK + _SLACK
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return dict(answers)
+    if not questions:
+        return {}
+    from heartbeat_cli.system import in_threads  # most passes in fault ask nothing, and pay for imports
 
-
-def _answer(answers: dict[str, Any], id_: str, ask: Callable[[], Any]) -> None:
-    with suppress(Exception):  # a fault of our own in a mere question: the check of the component has been made
-        answers[id_] = ask()
+    answers = in_threads.results(questions, time.monotonic() + _ASK + _SLACK)
+    # Whatever goes wrong in a mere question holds nothing up: the check of the component has been made.
+    return {id_: one for id_, one in answers.items() if not isinstance(one, Exception)}

@@ -67,101 +67,77 @@ def recover(
     approval = Approval(wanted is not None, forced and wanted is not None)
     run = RecoveryRun(db, config, clock, approval, dry_run, save or (lambda attempt: recoveries.save(db, attempt)))
     order = topological(config.components)  # parents first, to be acted on and to be read about
-    results = run.work(own_ids(config, order) if wanted is None else [id_ for id_ in order if id_ in wanted])
-    return sorted(results, key=lambda one: order.index(one.component))
+    run.work(own_ids(config, order) if wanted is None else [id_ for id_ in order if id_ in wanted])
+    return sorted(run.results, key=lambda one: order.index(one.component))
 
 
 class RecoveryRun:
+    """One recovery pass: what waits for its step, the steps in progress, and `results`, what came of each component."""
+
     def __init__(
         self, db: Database, config: Config, clock: Callable[[], float], approval: Approval, dry: bool, save: SaveAttempt
     ) -> None:
         self.db, self.config, self.clock, self.approval, self.dry, self.save = db, config, clock, approval, dry, save
         # While steps run nothing is checked: slow components must not keep the others from being checked.
         self.until = time.monotonic() + config.recovery.timeout
+        self.results: list[StepResult] = []
+        self._waiting: deque[Due] = deque()
+        self._executor = StepExecutor(db, config, clock)
+        self._taken: dict[str, tuple[Due, Attempt]] = {}  # the step begun last, by component
 
-    def work(self, ids: Sequence[str]) -> list[StepResult]:
+    def work(self, ids: Sequence[str]) -> None:
         """Decide for all of them, take the steps that are due side by side, and decide anew for those that were not
         helped, until everything was helped, needs time, or has no step left."""
-        results, due = self._choose(ids)
+        self._choose(ids)
         self.approval = self.approval._replace(forced=False)
-        waiting, executor = deque(due), StepExecutor(self.db, self.config, self.clock)
-        taken: dict[str, tuple[Due, Attempt]] = {}
-        results += self._start(waiting, executor, taken)
-        for events in executor:
-            unhelped = []
-            for event in events:
-                one, attempt = taken[event.component]
-                attempt = self._after(attempt, event)
-                self.save(attempt)
-                taken[event.component] = one, attempt
-                if attempt.outcome in (*_UNHELPED, "lost") or isinstance(event, Verified):
-                    results.append(_result(one, attempt))
-                if attempt.outcome in _UNHELPED and one.incident is not None:
-                    unhelped.append(event.component)
-            if unhelped:  # together: each checks once more, and one that hangs takes its whole time for it
-                settled, more = self._choose(unhelped, len(waiting))
-                results += settled
-                waiting += more
-            results += self._start(waiting, executor, taken)
+        self._start()
+        for events in self._executor:
+            unhelped = [event.component for event in events if self._ended_without_help(event)]
+            if unhelped:  # together: each is checked once more, and one that hangs takes its whole time for it
+                self._choose(unhelped)
+            self._start()
         spent = "this pass has spent its time; the next one goes on"
-        return results + [_about(one, "wait", spent, "time") for one in waiting]
+        self.results += [_about(one, "wait", spent, "time") for one in self._waiting]
 
     @property
     def _late(self) -> bool:
         return time.monotonic() > self.until
 
-    def _start(
-        self, waiting: "deque[Due]", executor: StepExecutor, taken: dict[str, tuple[Due, Attempt]]
-    ) -> list[StepResult]:
-        """Start what waits, as far as slots and time allow; each is recorded before it starts."""
-        refused = []
-        while waiting and executor.taking < _AT_ONCE and not self._late:
-            one = waiting.popleft()
-            attempt = self._attempt(one)
-            if self._record(one, attempt):
-                if self._late:  # this process stood still meanwhile: what it decided upon is old
-                    self.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
-                    refused.append(_about(one, "wait", STOOD_STILL, "time"))
-                    continue
-                self.save(attempt)
-                taken[one.component.id] = one, attempt
-                executor.start(one)
-            else:
-                busy = "held: another heartbeat is taking a step just now"
-                refused.append(_about(one, "held", busy, "elsewhere"))
-        return refused
-
     # --- decide ---------------------------------------------------------------------------------------------------
 
-    def _choose(self, ids: Iterable[str], planned: int = 0) -> tuple[list[StepResult], list[Due]]:
-        """What is settled without a step, and what is due for one; `planned` steps are due and have not begun."""
+    def _choose(self, ids: Iterable[str]) -> None:
+        """Decide about each: what needs no step is a result, what is due waits for its step."""
         context = RecoveryContext(self.db, self.config, self.clock())
-        context.planned = planned
+        context.planned = len(self._waiting)
         if context.foreign and not self.dry:
             steps_seen.save(self.db, self.config.observer, context.foreign, context.now)
         self._resolve_interrupted_orders(context)
-        settled: list[StepResult] = []
-        due: list[Due] = []
-        for id_ in ids:
-            component = self.config.components[id_]
-            if id_ in context.incidents or self.approval.forced:
-                found = self._decide(context, component)
-                if isinstance(found, StepResult):
-                    settled.append(found)
-                else:
-                    due.append(found)
-            elif self.dry:
-                steps = steps_in_words(component) or "none"
-                settled.append(StepResult(id_, "nothing", f"it is not in fault (its steps: {steps})", "well"))
-        against = {} if self.approval.forced else preconditions.blocking(self.db, self.config, due, self.clock())
-        if not self.dry:
-            against |= preconditions.insisting(context, due, against)
+        due = [one for id_ in ids if (one := self._due(context, self.config.components[id_])) is not None]
+        blocked = self._blocked(context, due)
         for one in due:
-            if one.component.id in against:
-                settled.append(self._not_now(context, one, *against[one.component.id]))
+            if one.component.id in blocked:
+                self.results.append(self._not_now(context, one, *blocked[one.component.id]))
             elif self.dry:
-                settled.append(_about(one, "would run", one.reason, one.decision.name))
-        return settled, [] if self.dry else [one for one in due if one.component.id not in against]
+                self.results.append(_about(one, "would run", one.reason, one.decision.name))
+            else:
+                self._waiting.append(one)
+
+    def _due(self, context: RecoveryContext, component: Component) -> Due | None:
+        """The step that is due for a component, if one is; else why not is a result."""
+        if component.id in context.incidents or self.approval.forced:
+            found = self._decide(context, component)
+            if isinstance(found, Due):
+                return found
+            self.results.append(found)
+        elif self.dry:
+            steps = steps_in_words(component) or "none"
+            self.results.append(StepResult(component.id, "nothing", f"it is not in fault (its steps: {steps})", "well"))
+        return None
+
+    def _blocked(self, context: RecoveryContext, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
+        """Why a step that is due must not be taken after all, by component; an order is not asked about."""
+        found = {} if self.approval.forced else preconditions.blocking(self.db, self.config, due, self.clock())
+        return found if self.dry else found | preconditions.insisting(context, due, found)
 
     def _decide(self, context: RecoveryContext, component: Component) -> StepResult | Due:
         incident, decision = context.incidents.get(component.id), context.decide(component, self.approval)
@@ -243,6 +219,32 @@ class RecoveryRun:
         )
 
     # --- act ------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Start what waits, as far as slots and time allow; each step is recorded before it starts."""
+        while self._waiting and self._executor.taking < _AT_ONCE and not self._late:
+            one = self._waiting.popleft()
+            attempt = self._attempt(one)
+            if not self._record(one, attempt):
+                busy = "held: another heartbeat is taking a step just now"
+                self.results.append(_about(one, "held", busy, "elsewhere"))
+            elif self._late:  # this process stood still meanwhile: what it decided upon is old
+                self.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
+                self.results.append(_about(one, "wait", STOOD_STILL, "time"))
+            else:
+                self.save(attempt)
+                self._taken[one.component.id] = one, attempt
+                self._executor.start(one)
+
+    def _ended_without_help(self, event: Ended | Verified) -> bool:
+        """Record how a step went; whether the next one is to be decided upon."""
+        one, attempt = self._taken[event.component]
+        attempt = self._after(attempt, event)
+        self.save(attempt)
+        self._taken[event.component] = one, attempt
+        if attempt.outcome in (*_UNHELPED, "lost") or isinstance(event, Verified):
+            self.results.append(_result(one, attempt))
+        return attempt.outcome in _UNHELPED and one.incident is not None
 
     def _attempt(self, one: Due) -> Attempt:
         begun = self.clock()

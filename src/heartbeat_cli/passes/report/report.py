@@ -58,7 +58,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
     missed, seen = _missed(db, config, span, until, now)
     _roll_up(db, span, until)
     tallies = summary.tallies(db, span.start, span.end, known=until, seen=seen)
-    told = [alert for alert in alerts.between(db, span.start, span.end) if alert.type not in ("report", "test")]
+    raised = [alert for alert in alerts.between(db, span.start, span.end) if alert.type not in ("report", "test")]
     incidents = states.incidents_between(db, span.start, span.end)
     attempts = recoveries.between(db, span.start, span.end)
     degraded = spool.degraded_between(db, span.start, span.end)
@@ -69,8 +69,8 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         tallies,
         incidents,
         attempts,
-        told,
-        alerts.deliveries(db, [alert.id for alert in told]),
+        raised,
+        alerts.deliveries(db, [alert.id for alert in raised]),
         missed,
         degraded,
         _coverage(db, span, missed, now),
@@ -190,8 +190,8 @@ def _comparison(db: Database, name: str, start: float, end: float) -> Comparison
 def _shifts(db: Database, names: dict[int, str], until: float) -> tuple[Shift, ...]:
     found = []
     for key, hours in rollups.hourly(db, until - _SHIFT, until).items():
-        told = [Hour(one.at, one.median_us, one.answered) for one in hours if one.median_us is not None]
-        if (one := trends.shift(names.get(key, ""), told)) is not None:
+        known = [Hour(one.at, one.median_us, one.answered) for one in hours if one.median_us is not None]
+        if (one := trends.shift(names.get(key, ""), known)) is not None:
             found.append(one)
     return tuple(sorted(found, key=lambda one: (-abs(one.change), one.component)))
 

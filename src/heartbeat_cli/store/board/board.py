@@ -26,7 +26,7 @@ from heartbeat_cli.domain.reporting.board import (
     Slots,
     day_slots,
     midnights,
-    together,
+    quorum_summary,
 )
 from heartbeat_cli.store.board import board_days
 from heartbeat_cli.store.outbox import alerts
@@ -123,7 +123,7 @@ def glances_and_rounds(db: Database, components: Collection[Component]) -> tuple
         return found, {}
     rounds = peers.rounds(db, components)
     for id_, said in rounds.items():
-        found[id_] = found[id_]._replace(status=said.status, error=together(said, found[id_].error))
+        found[id_] = found[id_]._replace(status=said.status, error=quorum_summary(said, found[id_].error))
     return found, rounds
 
 

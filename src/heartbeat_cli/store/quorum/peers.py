@@ -28,13 +28,18 @@ class UnconfirmedFault(NamedTuple):
 
 
 class PeerState(NamedTuple):
-    """What a host remembers between passes: which `hosts` check each component that it shares with others, the
-    `unconfirmed` faults, and when it last checked while the store was away (`checked_apart`, epoch seconds; 0:
-    never)."""
+    """What a host remembers between passes.
+
+    hosts: which hosts check each component that it shares with others
+    unconfirmed: the unconfirmed faults
+    checked_apart: when it last checked while the store was away (epoch seconds; 0: never)
+    found_apart: whether it found some of the faults without the store, which the other hosts do not know of yet
+    """
 
     hosts: Mapping[str, list[str]] = {}
     unconfirmed: Mapping[str, UnconfirmedFault] = {}
     checked_apart: float = 0.0
+    found_apart: bool = False
 
 
 def is_spool(db: Database) -> bool:
@@ -116,7 +121,7 @@ def read(db: Database, observer: str) -> PeerState:
     unconfirmed = understood(found.get(_UNCONFIRMED_SETTING), _parse_unconfirmed) or {}
     for id_, one in own.items():
         unconfirmed[id_] = _merge(unconfirmed.get(id_), one)
-    return PeerState(hosts, unconfirmed, checked_apart)
+    return PeerState(hosts, unconfirmed, checked_apart, bool(own))
 
 
 def all_unconfirmed(db: Database) -> dict[str, UnconfirmedFault]:
