@@ -132,7 +132,7 @@ class QuorumEvaluator:
     def save(self) -> None:
         """Save what the next pass, of this host or another, has to know."""
         shared = PeerState(self._hosts, self._unconfirmed, self._away)
-        # What this host found without the store (`found_apart`) is now everybody's: that is saved even if nothing changed.
+        # What this host found without the store is now known to all: that is saved even if nothing else changed.
         if self._known.found_apart or shared != self._known:
             peers.save(self._db, self._me, shared, apart=self._in_spool)
         if self._ended:
