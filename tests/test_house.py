@@ -205,7 +205,7 @@ def test_a_default_ladder_is_fit_to_be_filled_as_it_stands(kind: str) -> None:
     module = plugins.load("monitors", kind)
     for step in getattr(module, "LADDER", ()):
         action = plugins.load("actions", step["action"])
-        assert set(step) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "lacking")
+        assert set(step) - {"action"} <= set(action.Settings._fields) and not hasattr(action, "unavailable")
         for text in step.values():
             names = re.findall(r"\{(\w+)\}", text)
             assert len(names) <= 1 and set(names) <= {"id", *module.Settings._fields}

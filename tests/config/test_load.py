@@ -557,11 +557,11 @@ def test_a_component_whose_secret_is_away_is_broken_and_the_others_are_not(monke
     monkeypatch.delenv("HB_TEST_DSN", raising=False)
     loaded = load(LACKING)
     assert {id_: one.broken for id_, one in loaded.components.items()} == {"main": None, "job": None, "db": NOT_SET}
-    assert loaded.lacking == (NOT_SET,)
+    assert loaded.unresolved == (NOT_SET,)
     assert loaded.components["db"].plan.ladder == ()
     monkeypatch.setenv("HB_TEST_DSN", "postgresql://u:hunter2@h/db")
     loaded = load(LACKING)
-    assert (loaded.components["db"].broken, loaded.lacking) == (None, ())
+    assert (loaded.components["db"].broken, loaded.unresolved) == (None, ())
     assert loaded.components["db"].settings.dsn == "postgresql://u:hunter2@h/db"
     assert "hunter2" in loaded.secrets
 
@@ -571,7 +571,7 @@ def test_a_channel_and_a_rung_whose_secret_is_away(tmp_path: Path) -> None:
     loaded = load(text + "[channels.log]\nkind = 'file'\npath = 'file:where'\n", tmp_path)
     where = "hb.toml: channels.log.path: cannot read where: No such file or directory"
     hook = "hb.toml: components.main.recovery.ladder[1].url: cannot read hook: No such file or directory"
-    assert loaded.lacking == (where, hook)
+    assert loaded.unresolved == (where, hook)
     assert loaded.channels["log"].broken == where
     assert loaded.components["main"].broken is None
     assert [step.action for step in loaded.components["main"].plan.ladder] == ["docker"]
@@ -651,7 +651,7 @@ def test_a_guard_whose_secret_is_away_asks_nothing(tmp_path: Path) -> None:
     text = guarded("busy = { url = 'http://h', headers = { Authorization = 'file:token' } }")
     loaded = load(text, tmp_path)
     where = f"hb.toml: {OWN}.busy.headers.Authorization: cannot read token: No such file or directory"
-    assert loaded.lacking == (where,)
+    assert loaded.unresolved == (where,)
     assert (loaded.components["main"].broken, loaded.components["main"].plan.guard) == (None, None)
     (tmp_path / "token").write_text("Bearer hunter2\n")
     loaded = load(text, tmp_path)

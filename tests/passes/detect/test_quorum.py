@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heartbeat_cli.commands.replay import _judged
+from heartbeat_cli.commands.replay import _observations
 from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.checking.result import Reading
@@ -237,7 +237,7 @@ def test_what_is_replayed_is_judged_as_it_was(hosts: Make) -> None:
     three.round(6, b="healthy", c="healthy")
     components = three.scenes["a"].config.components
     rows = list(summary.history(three.db, 0.0, 9e9))
-    again = replay(_judged(rows, components), components)  # type: ignore[arg-type]
+    again = replay(_observations(rows, components), components)  # type: ignore[arg-type]
     were = states.incidents_between(three.db, 0.0, 9e9)
     assert len(were) == 2
     assert [(one.started, one.declared, one.ended) for one in again] == [
@@ -362,7 +362,7 @@ def test_without_the_store_one_of_several_neither_judges_nor_heals(hosts: Make, 
             decided += two.check("a", "error", db=db)
             two.now += STEP
         assert decided == ["web unconfirmed"] and states.open_incidents(db) == {}
-        assert peers.while_apart(db, "a") == {"web"}
+        assert peers.shared_while_apart(db, "a") == {"web"}
     finally:
         db.close()
 
@@ -451,7 +451,7 @@ def brought(hosts: Hosts, name: str, kept: Database) -> list[str]:
     """What is decided when a host hands its spool in, as `Keeper.catch_up` does."""
     scene, decided = hosts.scenes[name], []
     scene.now, scene.db = hosts.now, hosts.db
-    covered = spool.since(kept)
+    covered = spool.current_outage(kept)
     assert covered is not None
     for _ in spool.replay(kept, hosts.db, name, hosts.now):
         decided += scene.detect()
@@ -481,10 +481,10 @@ def test_an_unconfirmed_fault_found_without_the_store_is_everybodys_once_it_is_b
     two = hosts("ab")
     two.round(3, a="healthy", b="healthy")
     spools = outage(two, tmp_path, 5, a="error")
-    assert "web" not in peers.known(two.db, "b").doubts
+    assert "web" not in peers.read(two.db, "b").unconfirmed
     brought(two, "a", spools["a"])
     two.check("a", "error")
-    assert "web" in peers.known(two.db, "b").doubts
+    assert "web" in peers.read(two.db, "b").unconfirmed
 
 
 @pytest.mark.parametrize("rounds", [4, 40])

@@ -37,7 +37,7 @@ def enqueue_alert(
     that it is over. Everything else a silence withholds, and the alert's reason says so.
     """
     if alert.type == "recovered" and alert.incident:
-        return enqueue_to(db, config, alert, alerts.told(db, alert.incident), now)
+        return enqueue_to(db, config, alert, alerts.notified_channels(db, alert.incident), now)
     for silence in in_force:
         if silence.covers(component, now):
             return enqueue_to(db, config, muted(alert, silence), (), now)
@@ -90,7 +90,7 @@ def enqueue_host_alert(
 def enqueue_end(db: Database, config: Config, alert: Alert, now: float, weight: Severity) -> bool:
     """Record that the incident of an alert about a host is over, for those who were notified of it; False when nobody
     was. `weight`: how grave it was while it lasted."""
-    notified = alerts.told(db, alert.incident) if alert.incident else []
+    notified = alerts.notified_channels(db, alert.incident) if alert.incident else []
     return bool(notified) and enqueue_to(db, config, alert, notified, now, weight)
 
 
@@ -127,7 +127,7 @@ def add_channels(
     """Send an alert that is recorded on these channels, too; it waits for the end of quiet hours. `remark` is what its
     message says besides."""
     names = list(channels)
-    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
+    alerts.enqueue(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
 
 
 def channels_for(
@@ -136,7 +136,7 @@ def channels_for(
     """The channels that an alert of this kind goes to now. That recovery has given up goes at once to channels with
     `escalate_after`, too: nothing else will heal it."""
     if kind == "degraded_ended":
-        began = notification_history.of_slowness(db, component.id, at)
+        began = notification_history.slowness_channels(db, component.id, at)
         if began is not None:
             return began
     takers = audience(common_settings(config), severity, component)

@@ -18,7 +18,7 @@ from heartbeat_cli.domain.recovery.brakes import Brakes, of_component
 from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label, taken
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states, steps_seen
@@ -49,12 +49,12 @@ class RecoveryContext:
         return states.states(self.db)
 
     @cached_property
-    def _last_checks(self) -> dict[str, LastLook]:
-        return passes.last_looks(self.db, self.config.observer)
+    def _last_checks(self) -> dict[str, LastCheck]:
+        return passes.last_checks(self.db, self.config.observer)
 
     @cached_property
     def in_force(self) -> list[silences.Silence]:
-        return silences.quiet(self.db, self.config, self.now)
+        return silences.in_force(self.db, self.config, self.now)
 
     @cached_property
     def _starts(self) -> dict[str, list[float]]:
@@ -121,12 +121,12 @@ class RecoveryContext:
         """The steps of other hosts that this one has to time by itself: about what it watches, too."""
         own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
         ids = {self.incidents[id_].id for id_ in own}
-        return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
+        return steps_seen.of_other_hosts(self.attempts.values(), ids, self.config.observer)
 
     @cached_property
     def _seen(self) -> Mapping[str, float]:
         """Read only where another host took a step."""
-        return steps_seen.seen(self.db, self.config.observer) if self.foreign else {}
+        return steps_seen.read(self.db, self.config.observer) if self.foreign else {}
 
     def _circumstances(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
@@ -192,11 +192,11 @@ class RecoveryContext:
         """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
         here = self.config.observer
         apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
-        return healers.gone(self.db, apart, self.config.observer, self.now)
+        return healers.missing(self.db, apart, self.config.observer, self.now)
 
     @cached_property
     def _shared(self) -> Collection[str]:
-        return peers.while_apart(self.db, self.config.observer)
+        return peers.shared_while_apart(self.db, self.config.observer)
 
     def maintenance(self, component: Component) -> str | None:
         """Why it is worked on, if it is."""

@@ -16,7 +16,7 @@ from heartbeat_cli.store.state.silences import Silence
 def notify(db: Database, config: Config, suspect: Suspect, in_force: Iterable[Silence], now: float) -> str:
     """Notify of it, and note that; returns the reason. A silence of everything, or of this host's name, withholds
     the alert."""
-    gaps.keep_suspect(db, config.observer, suspect._replace(notified=True))
+    gaps.save_suspect(db, config.observer, suspect._replace(notified=True))
     reason = Text("{reason}; until it is right nothing is pruned or closed", reason=Text(suspect.reason))
     details = {"kind": "observer", "cause": suspect.reason}
     alert = host_alert(config, "clock_suspect", "medium", _about(config, suspect), now, reason, details)

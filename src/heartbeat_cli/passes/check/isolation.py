@@ -52,7 +52,7 @@ def notify(db: Database, config: Config, at: float, cut_off: str | None, now: fl
     if cut_off:
         enqueue_host_alert(db, config, alert, now)
     else:
-        enqueue_to(db, config, alert, alerts.told(db, about), now, weight="high")
+        enqueue_to(db, config, alert, alerts.notified_channels(db, about), now, weight="high")
     return kind, reason
 
 

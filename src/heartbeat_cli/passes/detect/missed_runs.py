@@ -23,7 +23,7 @@ def missed(
     everything, or of this host's name, keeps it back."""
     if watch is None or watch.gap is None or not watch.owed or watch.started <= watch.owed:
         return None
-    gaps.keep_watch(db, config.observer, watch._replace(owed=0.0))
+    gaps.save_watch(db, config.observer, watch._replace(owed=0.0))
     if not watch.regular:
         return None
     begun, ended = watch.gap

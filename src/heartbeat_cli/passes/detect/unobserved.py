@@ -27,7 +27,7 @@ from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
@@ -51,9 +51,9 @@ class Scene(NamedTuple):
     now: float
 
 
-def excused(scene: Scene, one: Waiting, observations: Observations) -> list[tuple[Component, Observation]]:
+def excused(scene: Scene, one: UndetectedPass, observations: Observations) -> list[tuple[Component, Observation]]:
     """The same checks; an `unknown` that was to be expected says so."""
-    remote = frozenset(isolation.remote(scene.config)) if one.blind else frozenset()
+    remote = frozenset(isolation.remote(scene.config)) if one.isolated else frozenset()
     planned: list[Silence] | None = None
     found = []
     for component, seen in observations:
@@ -62,7 +62,7 @@ def excused(scene: Scene, one: Waiting, observations: Observations) -> list[tupl
             expected = component.id in remote or _waits_for_its_first_beat(component, state)
             if not expected and not (state is not None and state.unobserved):
                 if planned is None:
-                    planned = [s for s in silences.quiet(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
+                    planned = [s for s in silences.in_force(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
                 expected = any(silence.covers(component, seen.at) for silence in planned)
             if expected:
                 seen = seen._replace(excuse="not expected")
@@ -137,7 +137,7 @@ def _same(scene: Scene, about: str, component: Component) -> bool:
 
 def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
     """Record the alerts of components with one cause: one for all channels that take the same of them."""
-    before = set(alerts.told(scene.db, about)) if late else set()
+    before = set(alerts.notified_channels(scene.db, about)) if late else set()
     takers: dict[str, list[tuple[Component, Observation]]] = {}
     for component, seen in members:
         scene.states[component.id] = scene.states[component.id]._replace(unobserved_alert=about)
@@ -210,7 +210,7 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
     over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
     over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in scene.config.components}
     for about in sorted(one for one in over if one):
-        notified, given = set(alerts.told(scene.db, about)), alerts.of_incident(scene.db, about)
+        notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
         sent = alerts.deliveries(scene.db, [one.id for one in given])
         for begun in given:
             if begun.type in ENDS:

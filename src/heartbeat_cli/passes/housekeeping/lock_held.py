@@ -78,7 +78,9 @@ def notify(db: Database, config: Config, busy: Busy, now: float) -> None:
         new = enqueue_host_alert(db, config, alert, now).new
     if new:
         with suppress(OSError):
-            write_own(places.own(config) / HELD, incident)  # not beside the lock: an earlier version's lies elsewhere
+            write_own(
+                places.config_folder(config) / HELD, incident
+            )  # not beside the lock: an earlier version's lies elsewhere
 
 
 def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:

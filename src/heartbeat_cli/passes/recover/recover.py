@@ -1,8 +1,7 @@
 """For each open incident: take the next step of its ladder, recorded before it starts and verified after it.
 
-A decision is made for everything in fault, the steps that are due run side by side, and what they did not heal is
-decided again while the others still run. Right before a step the component is checked once more; one that answers is
-left alone. Then its action is asked for objections, and it for work in flight. A person's `--force` skips all that.
+The steps that are due run side by side, and what they did not heal is decided again meanwhile. Right before a step the
+component is checked once more, its action is asked for objections, and it for work in flight; `--force` skips that.
 """
 
 import time
@@ -111,7 +110,7 @@ class RecoveryRun:
         context = RecoveryContext(self.db, self.config, self.clock())
         context.planned = len(self._waiting)
         if context.foreign and not self.dry:
-            steps_seen.note(self.db, self.config.observer, context.foreign, context.now)
+            steps_seen.save(self.db, self.config.observer, context.foreign, context.now)
         self._resolve_interrupted_orders(context)
         due = [one for id_ in ids if (one := self._due(context, self.config.components[id_])) is not None]
         blocked = self._blocked(context, due)
@@ -277,7 +276,7 @@ class RecoveryRun:
     def _record(self, one: Due, attempt: Attempt) -> bool:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
-            recoveries.take_turns(self.db)
+            recoveries.lock(self.db)
             if recoveries.newest(self.db, one.component.id, one.since) != one.newest:
                 return False
             recoveries.save(self.db, attempt)
