@@ -20,7 +20,7 @@ class Heartbeat(NamedTuple):
 
     store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
     timezone: time zone of days and of shown times; default: this host's
-    locale: language of messages and reports
+    locale: language of messages and reports: en, zh-HK, or another there is a catalog of
     strategy: default interval and timeout until `heartbeat strategy set` overrides it: aggressive (15 s, timeout 3
         s), normal (30 s, 5 s) or conservative (60 s, 10 s)
     observer: name of this host in the store; default: its host name
