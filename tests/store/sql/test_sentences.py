@@ -102,7 +102,12 @@ def test_a_line_is_kept_once_and_a_long_one_not_at_all(store: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["", "[", "3", "[]", '["{a.__class__}", {"a": 1}]', '["{a}", {}]', '["a", {"a": [[]]}]']
+    "source",
+    [
+        *("", "[", "3", "[]", '["{a.__class__}", {"a": 1}]', '["{a}", {}]', '["a", {"a": [[]]}]'),
+        '["{a:>9999999}", {"a": ["is being stopped", {}]}]',
+        '["is being stopped", {"a": 1}, "{a:>9999999}"]',
+    ],
 )
 def test_a_source_of_somebody_elses_breaks_nothing(store: Database, source: str) -> None:
     store.run("INSERT INTO heartbeat_texts (line, source, day) VALUES (?, ?, 1)", ("a line", source))

@@ -7,6 +7,7 @@ at the end of the transaction. A line that is not there (an earlier version wrot
 """
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -21,6 +22,8 @@ _STEP = 500  # lines asked for at a time
 _ROUNDS = 4  # of asking for the stored lines that stored sentences are made of
 _DEEPEST = 24  # sentences within sentences: a list of lines is one
 _DAY = 86_400
+# What may stand in a stored template: whoever shares the store could ask for a width of a gigabyte, or an attribute.
+_PLACES = re.compile(r"\{\{|\}\}|\{[a-z_]\w*(?::,?(?:\.\d)?[a-z%]?)?\}")
 
 
 class Store(Protocol):
@@ -110,10 +113,15 @@ def _stored_before(source: Any) -> Iterator[str]:
 
 def _text(line: str, source: Any, found: Mapping[str, str], depth: int) -> Text | None:
     match source:
-        case [str(template), dict(values), *many] if depth and all(isinstance(one, str) for one in many):
+        case [str(template), dict(values), *many] if depth and all(map(_is_fit, [template, *many])):
             made = {name: _value(one, found, depth - 1) for name, one in values.items()}
             return Text.known(line, template, made, many[0] if many else "")
     return None
+
+
+def _is_fit(template: Any) -> bool:
+    """Whether it is a template whose places ask for nothing but a value, with a few digits."""
+    return isinstance(template, str) and not {"{", "}"} & set(_PLACES.sub("", template))
 
 
 def _value(value: Any, found: Mapping[str, str], depth: int) -> str | int | float:
