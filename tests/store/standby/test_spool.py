@@ -9,11 +9,14 @@ from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts, sends
-from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql import preferences, sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.state import beats, silences, states
@@ -131,6 +134,20 @@ def test_where_the_store_has_gone_on_without_it_nothing_is_judged_again(store: D
     assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(3,)]
     assert passes.undetected(store, "here") == []
     assert preferences.get(store, "watched/here") == "[9.0, 9.0, 0.0, null]"
+    kept.close()
+
+
+def test_a_sentence_said_without_the_store_comes_along(store: Database, tmp_path: Path) -> None:
+    """And one that the store knows is known to the spool: both are shown in the reader's language."""
+    with store.transaction():
+        states.save_incident(store, Incident("i", "a", "tcp", "high", Text("is being stopped"), NOW, NOW))
+    kept = begun(store, tmp_path / "spool.db")
+    assert translated(sentences.known(kept, "is being stopped", "zh-HK"), "zh-HK") == "正被停止"
+    error = Text("connection refused by {place}", place="db:5432")
+    passes.save(kept, Pass("p1", "here", NOW + 1, NOW + 2), {"a": Reading("error", error=error)}, COMPONENTS)
+    replayed(kept, store)
+    ((line,),) = store.rows("SELECT error FROM heartbeat_logs")
+    assert translated(sentences.known(store, line, "zh-HK"), "zh-HK") == "db:5432 拒絕連線"
     kept.close()
 
 
