@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench reference docs clean
+.PHONY: run test lint catalogs bench reference docs clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,9 @@ lint: .venv/dev
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_house.py
+
+catalogs: .venv/dev  ## bring the .po files up to the code and compile them
+	$(BIN)/python scripts/catalogs
 
 bench: .venv/dev
 	$(BIN)/python -m bench

@@ -55,7 +55,7 @@ class World:
     @property
     def kept(self) -> Path:
         """Where mirror and spool of the store are kept; above it is the folder of the configuration."""
-        return places.of_store(configuration.read(self.config))
+        return places.store_folder(configuration.read(self.config))
 
     def __enter__(self) -> "World":
         try:

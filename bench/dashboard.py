@@ -60,7 +60,7 @@ def main() -> int:
             argv = heartbeat(file, "run")
             runs[name] = lambda argv=argv: cost(argv)  # type: ignore[misc]
             subprocess.run(argv, check=True)
-        db = schema.opened(parts.dsn, 120.0)
+        db = schema.open_store(parts.dsn, 120.0)
         _fill(db, int(time.time()) - 60)
         db.close()
         costs = alternate(runs, _ROUNDS)

@@ -41,7 +41,7 @@ from heartbeat_cli.config import load as config
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.sql import schema
 read = config.read(Path(sys.argv[1]))
-db = schema.opened(read.store, 10.0)
+db = schema.open_store(read.store, 10.0)
 day = date.fromisoformat(sys.argv[2])
 made = report.report(db, read, report.period(day, day, "UTC"), float(sys.argv[3]))
 assert made.whole.heartbeats == int(sys.argv[4]), made.whole.heartbeats
@@ -142,7 +142,7 @@ def _opened(folder: Path, server: Server, store: str) -> Iterator[Database]:
             url = f"sqlite:///{folder}/{time.monotonic_ns()}.db"
         else:
             url = stack.enter_context(fresh_database(server.dsn()))
-        yield stack.enter_context(closing(schema.opened(url, 300.0)))
+        yield stack.enter_context(closing(schema.open_store(url, 300.0)))
 
 
 def _years(folder: Path, server: Server, port: int, stack: ExitStack) -> int:
@@ -151,7 +151,7 @@ def _years(folder: Path, server: Server, port: int, stack: ExitStack) -> int:
     for name, days in (("empty", 1), *((f"{days} days", days) for days in _DAYS), ("10 million", 0)):
         dsn = stack.enter_context(fresh_database(server.dsn()))
         configs[name] = _history.config(folder / name.replace(" ", ""), dsn, port)
-        with closing(schema.opened(dsn, 600.0)) as db:
+        with closing(schema.open_store(dsn, 600.0)) as db:
             if days:
                 for day in range(days):
                     ensure_day(db, now - day * _DAY)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ import click
 import pytest
 
 from heartbeat_cli.config import load, places
+from heartbeat_cli.verbs import SECTIONS
 from tests.parts.postgres_impostor import impostor
 from tests.parts.verb import Ended
 from tests.parts.verb import from_nothing as heartbeat
@@ -123,6 +125,23 @@ def test_no_verb_shows_the_help(home: Path, verb: tuple[str, ...]) -> None:
     assert "--help)" not in ended.err
 
 
+def test_the_help_lists_every_verb_once_in_sections_with_its_whole_summary(home: Path) -> None:
+    shown = shell(home, "heartbeat --help", COLUMNS="80").out
+    headings = [f"{heading}:" for heading, _ in SECTIONS]
+    assert [line for line in shown.splitlines() if line in headings] == headings
+    listed = re.findall(r"^  (\w+) +(\S.*)$", shown.partition(headings[0])[2], re.M)
+    assert [verb for verb, _ in listed] == [verb for _, verbs in SECTIONS for verb in verbs]
+    assert sorted(verb for verb, _ in listed) == VERBS
+    for verb, said in listed:
+        assert said.endswith(".") and not said.endswith("..."), f"{verb}: cut off: {said}"
+
+
+@pytest.mark.parametrize("verb", ["config", "strategy"])
+def test_the_help_of_a_group_cuts_no_summary_off(home: Path, verb: str) -> None:
+    shown = shell(home, f"heartbeat {verb} --help", COLUMNS="80").out
+    assert "..." not in shown.partition("Commands:")[2] and "Commands:" in shown
+
+
 def test_the_version(home: Path) -> None:
     from heartbeat_cli import __version__
 
@@ -139,7 +158,7 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
     assert (ended.code, ended.out) == (2, "")
     lines = ended.err.splitlines()
     assert len(lines) == 2
-    assert lines[0] == 'heartbeat: heartbeat.toml: heartbeat.locale: expected one of en, zh-HK, got "xx"'
+    assert lines[0] == 'heartbeat: heartbeat.toml: heartbeat.locale: expected one of en, zh-CN, zh-HK, got "xx"'
     assert lines[1].startswith("heartbeat: heartbeat.toml: components.good.intervall: unknown key")
 
 
@@ -148,7 +167,7 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
 
 def own_folder(home: Path, state: Path) -> Path:
     """The folder of the configuration in a state folder."""
-    return state / places.own(load.read(home / "heartbeat.toml")).name
+    return state / places.config_folder(load.read(home / "heartbeat.toml")).name
 
 
 def with_store(home: Path, store: str, timeout: float = 0.5) -> None:
@@ -288,9 +307,9 @@ def test_a_reader_that_has_gone(home: Path) -> None:
     """`heartbeat kinds | head -1` is no failure of heartbeat to speak of, and never one of a component."""
     ended = shell(home, "heartbeat kinds | head -1; echo ${PIPESTATUS[0]}")
     assert ended.err == ""
-    assert ended.out.startswith("agent (component)\n")
+    assert ended.out.startswith("What can be watched (kind")
     assert ended.out.splitlines()[1] in ("0", "3")
-    ended = shell(home, "heartbeat kinds | { exec 0<&-; sleep 1; }; echo ${PIPESTATUS[0]}")
+    ended = shell(home, "heartbeat kinds --format json | { exec 0<&-; sleep 1; }; echo ${PIPESTATUS[0]}")
     assert ended == (0, "3\n", "")
 
 

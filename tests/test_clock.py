@@ -78,7 +78,7 @@ def sane(scene: Scene) -> None:
         assert attempt.verified is None or attempt.started <= attempt.verified
     assert all(gap.started < gap.ended <= now + HOUR * 48 for gap in gaps.between(db, 0.0, 9e9))
     for id_, state in states.states(db).items():
-        row = rows.status_row(scene.config.components[id_], state, passes.last_looks(db).get(id_), now)
+        row = rows.status_row(scene.config.components[id_], state, passes.last_checks(db).get(id_), now)
         assert row["age"] is None or row["age"] >= 0
     day = report.today(now, scene.config.timezone)
     shown = report.report(db, scene.config, report.period(day, day, scene.config.timezone), now)

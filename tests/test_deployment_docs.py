@@ -122,7 +122,7 @@ def test_the_manifests_configuration_loads(tmp_path: Path) -> None:
     for name, secret in (("store", "postgresql://h@db/h"), ("telegram", "1:a")):
         (tmp_path / name).write_text(secret)
     made = load.load(tomllib.loads(text.replace("/etc/heartbeat/secrets", str(tmp_path))), _KUBERNETES)
-    assert made.lacking == ()
+    assert made.unresolved == ()
     assert made.heartbeat.store == "postgresql://h@db/h"
 
 

@@ -1,4 +1,4 @@
-"""The program: runs a verb; errors become a line and an exit code."""
+"""The program: runs a verb, and turns errors into one line and an exit code."""
 
 import errno
 import gc
@@ -21,7 +21,7 @@ _GARBAGE = 100_000  # objects between two searches for garbage: a pass is over b
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """The program: run a verb, end with its exit code."""
+    """Run a verb and end the process with its exit code."""
     gc.set_threshold(_GARBAGE)
     for number in range(3):
         # A closed stream's number would be taken by the next file that is opened: the lock, a socket.
@@ -37,13 +37,13 @@ def main(args: list[str] | None = None) -> NoReturn:
             if stream is not None:
                 stream.flush()
         except OSError:
-            _into_nowhere(number)
-    # All is said and closed. What Python does at its end (freeing every object, one by one) takes a sixth of a pass.
+            _discard(number)
+    # Everything is written and closed. Python's own exit, which frees every object, would take a sixth of a pass.
     os._exit(code)
 
 
 def _stoppable(args: list[str] | None) -> int:
-    """`run`, while Ctrl-C is an exception, which closes what is open; before and after, it ends the process."""
+    """`run`, during which Ctrl-C is an exception that closes what is open; before and after, it ends the process."""
     before = signal.getsignal(signal.SIGINT)
     try:
         if before is not signal.SIG_IGN:
@@ -58,28 +58,28 @@ def _stoppable(args: list[str] | None) -> int:
 
 
 def run(args: list[str] | None = None) -> int:
-    """Run a verb and return the exit code; whatever goes wrong is one line on standard error."""
+    """Run a verb and return its exit code; any error is one line on standard error."""
     from heartbeat_cli.commands._base import App
 
     app = App()
     try:
         return _invoke(sys.argv[1:] if args is None else args, app)
     except KeyboardInterrupt:
-        return _said(str(Stopped()), Stopped.exit_code)
+        return _print_error(str(Stopped()), Stopped.exit_code)
     except HeartbeatError as error:
-        return _said(str(error), error.exit_code, app.secrets)
+        return _print_error(str(error), error.exit_code, app.secrets)
     except (SystemExit, BrokenPipeError):
-        # Whoever read our output has gone; SystemExit is click's word for it. Nothing to say, and nobody to say it to.
-        _into_nowhere(1)
+        # The reader of our output has gone, which click turns into SystemExit. There is nobody to print to.
+        _discard(1)
         return _INTERNAL
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
-            _into_nowhere(1)
-            return _said(f"output cannot be written: {error.strerror}", _INTERNAL)
+            _discard(1)
+            return _print_error(f"output cannot be written: {error.strerror}", _INTERNAL)
         if os.environ.get("HEARTBEAT_DEBUG"):
-            return _traced(error, app.secrets)
+            return _print_traceback(error, app.secrets)
         text = f"internal error: {type(error).__name__}: {error} (HEARTBEAT_DEBUG=1 shows where)"
-        return _said(text, _INTERNAL, app.secrets)
+        return _print_error(text, _INTERNAL, app.secrets)
 
 
 def _invoke(args: list[str], app: "App") -> int:
@@ -95,45 +95,45 @@ def _invoke(args: list[str], app: "App") -> int:
 
 
 def _plain_run(args: list[str]) -> bool | None:
-    """Whether these words, written as cron has them, `[--config FILE] run [-v]`, ask for a verbose run; None for all
-    others. That one needs no click, whose import and work would be an eighth of it."""
+    """Whether these arguments, written as cron has them (`[--config FILE] run [-v]`), ask for a verbose run; None for
+    all others. This form needs no click, whose import and work would be an eighth of the run."""
     words = args[2:] if len(args) > 2 and args[0] == "--config" and not args[1].startswith("-") else args
     if words == ["run"]:
         return False
     return True if words in (["run", "-v"], ["run", "--verbose"]) else None
 
 
-def _said(text: str, code: int, secrets: Iterable[str] = ()) -> int:
+def _print_error(text: str, code: int, secrets: Iterable[str] = ()) -> int:
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
 
     lines = redact(text, secrets).splitlines() or [""]
-    _written(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
+    _write_error(f"heartbeat: {one_line(line, _LINE)}\n" for line in lines)
     return code
 
 
-def _traced(error: Exception, secrets: Iterable[str]) -> int:
-    """Show where it happened; what others said may stand in it, and secrets."""
+def _print_traceback(error: Exception, secrets: Iterable[str]) -> int:
+    """Print where an error happened, escaped and without secrets, because foreign text may be in it."""
     import traceback
 
     from heartbeat_cli.domain.plain import printable
     from heartbeat_cli.redact import redact
 
-    _written([printable(redact("".join(traceback.format_exception(error)), secrets))])
+    _write_error([printable(redact("".join(traceback.format_exception(error)), secrets))])
     return _INTERNAL
 
 
-def _written(lines: Iterable[str]) -> None:
+def _write_error(lines: Iterable[str]) -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.writelines(lines)
             sys.stderr.flush()
     except OSError:
-        _into_nowhere(2)  # the exit code has to say it all
+        _discard(2)  # the exit code has to say it all
 
 
-def _into_nowhere(number: int) -> None:
+def _discard(number: int) -> None:
     """Let what is still buffered for this stream go nowhere: Python would try to write it once more at the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)

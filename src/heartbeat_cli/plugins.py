@@ -13,22 +13,22 @@ PACKAGES = ("monitors", "actions", "channels")
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
 def kinds(package: str) -> tuple[str, ...]:
-    """The kinds of a room (`monitors`, `actions`, `channels`), by file name, sorted."""
+    """The kinds of a package (`monitors`, `actions`, `channels`), by file name, sorted."""
     files = os.listdir(os.path.join(os.path.dirname(__file__), package))
     return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
 @cache
 def load(package: str, kind: str) -> ModuleType:
-    """The module of `kind`. Raises UsageError, naming the known ones, for any other word."""
+    """The module of a kind. Raises UsageError, which names the known kinds, for any other word."""
     if kind not in kinds(package):
         raise UsageError(f"unknown kind {kind!r} of {package}; known: {', '.join(kinds(package))}")
     return importlib.import_module(f"heartbeat_cli.{package}.{kind}")
 
 
 def uses_network(kind: str, settings: Any) -> bool:
-    """Whether a component of this kind and these settings is reached over a network, by what the kind says of them
-    (its optional `host_of`)."""
+    """Whether a component of this kind with these settings is reached over a network, by the kind's optional
+    `host_of`."""
     from heartbeat_cli.domain.checking.isolation import is_remote
 
     host_of = getattr(load("monitors", kind), "host_of", None)

@@ -66,7 +66,10 @@ def worth_hiding(secrets: Iterable[str]) -> frozenset[str]:
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` with known secrets, in whatever encoding, and whatever looks like one, blotted out.
 
-    A text may have been shortened before: the end of it that is the beginning of a secret goes, too."""
+    A text may have been shortened before: the end of it that is the beginning of a secret goes, too. A `Text` stays one
+    where its values alone hold what is blotted out."""
+    if type(text) is not str and hasattr(text, "mapped"):  # this stands below domain/text.py
+        return str(text.mapped(lambda part: redact(part, secrets)))
     if secrets and text:
         text = _without(text, secrets if isinstance(secrets, frozenset) else frozenset(secrets))
     for pattern in _worth_trying(text):

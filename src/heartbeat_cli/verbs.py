@@ -1,4 +1,4 @@
-"""The command line as click knows it: verbs are found by file name and imported when used."""
+"""The command line with click: a verb is found by its file name and imported when it is used."""
 
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +13,28 @@ from heartbeat_cli.errors import Stopped, UsageError
 if TYPE_CHECKING:
     from heartbeat_cli.commands._base import App
 
+_SUMMARY = 65  # characters that a summary may have, to stand on one line of 80
+
+# How `heartbeat --help` lists the verbs: each section in the order in which a user comes to need them.
+SECTIONS = (
+    ("Every day", ("status", "alerts", "ack", "silence", "maintenance", "check", "recover", "report", "observers")),
+    ("Set-up", ("init", "kinds", "config", "doctor", "crontab", "strategy", "completion")),
+    ("Started by cron, a timer or a job", ("run", "beat", "detect", "notify", "prune")),
+    ("Exports and analysis", ("dashboard", "metrics", "replay")),
+)
+
 
 class Verbs(Group):
     """A verb is a module of `commands/` with a `command` in it."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with their summaries, which are the first sentence of each help, in sections."""
+        widest = max(len(name) for _, names in SECTIONS for name in names)
+        for heading, names in SECTIONS:
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name.ljust(widest), one.get_short_help_str(_SUMMARY)) for name, one in commands if one is not None]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         folder = Path(__file__).parent / "commands"
@@ -33,16 +52,17 @@ class Verbs(Group):
 @click.version_option(__version__, prog_name="heartbeat")
 @click.pass_context
 def root(ctx: click.Context, config: str | None) -> None:
-    """Watch agents, PostgreSQL, Docker, systemd services and this host; heal, tell, report.
+    """Watch agents, PostgreSQL, Docker, systemd services and this host; recover, notify and report.
 
-    One-shot: cron starts `heartbeat run`, it makes one pass and is gone. Exit codes: 0 fine, 1 something watched is
-    not, 2 wrong usage or configuration, 3 heartbeat itself could not do its work.
+    There is no daemon: cron starts `heartbeat run`, which makes one pass and ends. Exit codes: 0 all is well, 1 not all
+    of what is watched is, 2 wrong usage or configuration, 3 heartbeat itself could not do its work.
     """
     ctx.obj.path = config
 
 
 def invoke(args: list[str] | None, app: "App") -> int:
-    """Run a verb and return its exit code. Raises what the verb raises; click's own errors come as ours."""
+    """Run a verb and return its exit code. Raises what the verb raises; click's own errors become UsageError or
+    Stopped."""
     try:
         result = root.main(args, prog_name="heartbeat", standalone_mode=False, obj=app)
         return result if isinstance(result, int) else 0

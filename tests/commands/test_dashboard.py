@@ -123,7 +123,7 @@ def test_a_page_that_cannot_be_written_is_told_once_and_never_fails_the_pass(fol
     line = f"heartbeat: dashboard: {folder}/later/page.html: cannot be written: No such file or directory\n"
     assert heartbeat(folder, "run") == (0, "", line)
     assert heartbeat(folder, "run") == (0, "", ""), "cron mails every line"
-    told = places.own(load.read(folder / "heartbeat.toml")) / "dashboard.trouble"
+    told = places.config_folder(load.read(folder / "heartbeat.toml")) / "dashboard.trouble"
     os.utime(told, (time.time() - 90_000, time.time() - 90_000))
     assert heartbeat(folder, "run") == (0, "", line), "once a day"
     (folder / "later").mkdir()

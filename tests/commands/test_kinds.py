@@ -31,6 +31,30 @@ def test_each_says_its_keys(tmp_path: Path, kind: str) -> None:
             assert f"  {key['key']}: {key['expects']}, " in text
 
 
+# What a user need not know: how a kind is built.
+IMPLEMENTATION = ("shape", "sdk", "rung", "engine", "module", "settings", "ladder.", "call.", "api", "_", "batch")
+
+
+def test_without_a_kind_it_says_in_a_line_each_what_can_be_watched(tmp_path: Path) -> None:
+    ended = heartbeat(tmp_path, "kinds")
+    assert (ended.code, ended.err) == (0, "")
+    said = ended.out.split("\n\n")
+    assert [part.splitlines()[0].split(" (")[0] for part in said[:3]] == [
+        "What can be watched",
+        "What recovers it",
+        "What notifies people",
+    ]
+    for part, package in zip(said, plugins.PACKAGES, strict=False):
+        lines = part.splitlines()[1:]
+        assert [line.split()[0] for line in lines] == list(plugins.kinds(package))
+        for line in lines:
+            kind, text = line.split(maxsplit=1)
+            assert len(line) <= 110 and len(text) > 12, line
+            assert not [word for word in IMPLEMENTATION if word in text.lower().replace("restart_main", "")], line
+            assert not text.startswith(kind), line
+    assert "`heartbeat kinds KIND`" in said[3]
+
+
 def test_a_page(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "kinds", "push")
     assert (ended.code, ended.err) == (0, "")

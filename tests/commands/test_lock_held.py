@@ -58,7 +58,7 @@ def watched(tmp_path: Path, store_url: str) -> Path:
 
 
 def lock_folder(home: Path) -> Path:
-    return places.own(configuration.read(home / "heartbeat.toml"))
+    return places.config_folder(configuration.read(home / "heartbeat.toml"))
 
 
 @contextmanager

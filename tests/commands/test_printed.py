@@ -21,7 +21,7 @@ def test_what_was_only_printed_is_called_so_everywhere(tmp_path: Path) -> None:
     assert "console: printed" in heartbeat(tmp_path, "alerts").out
     (tried,) = json.loads(heartbeat(tmp_path, "alerts", row["alert_id"], "--format", "json").out)["tries"]
     assert tried["outcome"] == "printed"
-    series = 'heartbeat_notifications_total{channel="console",state="printed"} 1'
+    series = 'heartbeat_notifications_total{channel="console",state="printed"} 1.0'
     assert series in heartbeat(tmp_path, "metrics").out.splitlines()
 
 

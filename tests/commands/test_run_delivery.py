@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.commands._base import App
-from heartbeat_cli.commands._deliver import Post, deliver
+from heartbeat_cli.commands._deliver import PassDelivery, deliver
 from heartbeat_cli.config import places
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.store.outbox import alerts
@@ -83,7 +83,7 @@ def test_while_a_channel_hangs_the_next_pass_is_made_and_leaves_it_to_the_first(
     first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     while not (hook.seen and told(tmp_path)):
         time.sleep(0.01)
-    with only_one(places.own(App(str(tmp_path / "heartbeat.toml")).config), 8.0):
+    with only_one(places.config_folder(App(str(tmp_path / "heartbeat.toml")).config), 8.0):
         os.kill(first.pid, signal.SIGSTOP)
     try:
         (tmp_path / "two").unlink()
@@ -108,7 +108,7 @@ def alert(at: float) -> Alert:
 
 
 def add(app: App, keeper: Keeper) -> None:
-    keeper.do(lambda db: alerts.add(db, alert(app.now()), ["hook"], app.now()), app.now())
+    keeper.run(lambda db: alerts.add(db, alert(app.now()), ["hook"], app.now()), app.now())
     keeper.refresh_mirror(app.now())
 
 
@@ -131,9 +131,9 @@ def test_what_was_sent_while_the_store_went_away_is_not_sent_again(
     thread.start()
     with app.keeper() as keeper:
         add(app, keeper)
-        assert [one.error for one in Post(app, keeper).end()] == [None]
+        assert [one.error for one in PassDelivery(app, keeper).end()] == [None]
     thread.join()
-    (path,) = spool.existing(places.of_store(app.config))
+    (path,) = spool.existing(places.store_folder(app.config))
     kept = opened(f"sqlite:///{path}")
     assert kept.rows("SELECT state FROM heartbeat_outbox") == [("sent",)]
     kept.close()
@@ -149,14 +149,14 @@ def test_from_a_spool_nothing_is_sent_while_another_process_delivers(tmp_path: P
     """What that one has sent stands in the store, which is away: it would be sent twice."""
     nowhere = f"postgresql://heartbeat@127.0.0.1:{free_port()}/heartbeat"
     app = App(str(config(tmp_path, nowhere, hook.url)))
-    other = Shared(places.own(app.config), DELIVERY)
+    other = Shared(places.config_folder(app.config), DELIVERY)
     with app.keeper() as keeper:
         assert keeper.degraded is not None
         add(app, keeper)
         assert other.take(alone=False)
-        assert Post(app, keeper).end() == [] == hook.seen
+        assert PassDelivery(app, keeper).end() == [] == hook.seen
         other.release()
-        assert [one.error for one in Post(app, keeper).end()] == [None]
+        assert [one.error for one in PassDelivery(app, keeper).end()] == [None]
         assert keeper.unlock() is False, "a spool is worked on under the lock only"
     assert len(hook.seen) == 1
 
@@ -171,10 +171,10 @@ def test_a_spool_that_another_pass_began_meanwhile_hears_of_what_was_sent(tmp_pa
         first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
         while not hook.seen:
             time.sleep(0.01)
-        with only_one(places.own(app.config), 8.0):
+        with only_one(places.config_folder(app.config), 8.0):
             server.execute("ALTER ROLE watcher NOLOGIN")
         assert heartbeat(tmp_path, "run").code == 0
-        assert spool.existing(places.of_store(app.config))
+        assert spool.existing(places.store_folder(app.config))
         first.communicate()
         assert first.returncode == 0
         hook.answer = Answer(204, b"")
@@ -198,7 +198,7 @@ def test_what_was_sent_before_the_lock_was_given_back_is_in_the_mirror(tmp_path:
         first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
         while len(hook.seen) < 2:
             time.sleep(0.01)
-        with only_one(places.own(app.config), 8.0):
+        with only_one(places.config_folder(app.config), 8.0):
             os.kill(first.pid, signal.SIGKILL)
         first.communicate()
         server.stop()
@@ -221,7 +221,7 @@ def test_a_host_with_another_clock_leaves_what_is_being_sent_alone(
     first = Forked(["run"], tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     while not hook.seen:
         time.sleep(0.01)
-    with only_one(places.own(App(str(path)).config), 8.0):
+    with only_one(places.config_folder(App(str(path)).config), 8.0):
         other = tmp_path / "other"
         other.mkdir()
     (tmp_path / "one").touch()

@@ -112,8 +112,8 @@ def test_a_user_without_a_name(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         lacking("only root can become a nobody of its own")
     code = (
-        "import getpass, os, pwd\nfrom heartbeat_cli.commands._app import person\n"
-        "os.setuid(4_000_000_000)\nprint(person())"
+        "import getpass, os, pwd\nfrom heartbeat_cli.commands._app import current_user\n"
+        "os.setuid(4_000_000_000)\nprint(current_user())"
     )
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     argv = [sys.executable, "-c", code]

@@ -65,12 +65,12 @@ def ladder(rungs: str, also: str = "") -> str:
         ("[components]\nmain = 1\n", ["components.main: expected a section, as in [components.main]"]),
         # keys and types
         ("[heartbeat]\nlocal = 'en'\n", ["heartbeat.local: unknown key; did you mean locale?"]),
-        ("[heartbeat]\nlocale = 'de'\n", ['heartbeat.locale: expected one of en, zh-HK, got "de"']),
+        ("[heartbeat]\nlocale = 'de'\n", ['heartbeat.locale: expected one of en, zh-CN, zh-HK, got "de"']),
         (
             "[heartbeat]\nlocale = 'zh-TW'\n",
-            ['heartbeat.locale: expected one of en, zh-HK, got "zh-TW"; did you mean zh-HK?'],
+            ['heartbeat.locale: expected one of en, zh-CN, zh-HK, got "zh-TW"; did you mean zh-HK?'],
         ),
-        ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected one of en, zh-HK, got 1"]),
+        ("[heartbeat]\nlocale = 1\n", ["heartbeat.locale: expected a string, got 1"]),
         (
             "[heartbeat]\nstrategy = 'agressive'\n",
             ['heartbeat.strategy: unknown strategy "agressive"; did you mean aggressive?'],
@@ -354,7 +354,8 @@ def ladder(rungs: str, also: str = "") -> str:
             "depends_on = ['zz']\nrecovery = 'maybe'\n[components.b]\nkind = 'nix'\nretries = 99\n"
             "[channels.'c d']\nkind = 'console'\n",
             [
-                'heartbeat.locale: expected one of en, zh-HK, got "xx"',
+                'heartbeat.timezone: no such time zone: "Nowhere" (as in Asia/Hong_Kong, UTC)',
+                'heartbeat.locale: expected one of en, zh-CN, zh-HK, got "xx"',
                 f"channels.c d: {ID_RULE}",
                 "components.a.interval: expected 0.01 to 31,536,000, got -1",
                 "components.a.url: is required: a string",
@@ -556,11 +557,11 @@ def test_a_component_whose_secret_is_away_is_broken_and_the_others_are_not(monke
     monkeypatch.delenv("HB_TEST_DSN", raising=False)
     loaded = load(LACKING)
     assert {id_: one.broken for id_, one in loaded.components.items()} == {"main": None, "job": None, "db": NOT_SET}
-    assert loaded.lacking == (NOT_SET,)
+    assert loaded.unresolved == (NOT_SET,)
     assert loaded.components["db"].plan.ladder == ()
     monkeypatch.setenv("HB_TEST_DSN", "postgresql://u:hunter2@h/db")
     loaded = load(LACKING)
-    assert (loaded.components["db"].broken, loaded.lacking) == (None, ())
+    assert (loaded.components["db"].broken, loaded.unresolved) == (None, ())
     assert loaded.components["db"].settings.dsn == "postgresql://u:hunter2@h/db"
     assert "hunter2" in loaded.secrets
 
@@ -570,7 +571,7 @@ def test_a_channel_and_a_rung_whose_secret_is_away(tmp_path: Path) -> None:
     loaded = load(text + "[channels.log]\nkind = 'file'\npath = 'file:where'\n", tmp_path)
     where = "hb.toml: channels.log.path: cannot read where: No such file or directory"
     hook = "hb.toml: components.main.recovery.ladder[1].url: cannot read hook: No such file or directory"
-    assert loaded.lacking == (where, hook)
+    assert loaded.unresolved == (where, hook)
     assert loaded.channels["log"].broken == where
     assert loaded.components["main"].broken is None
     assert [step.action for step in loaded.components["main"].plan.ladder] == ["docker"]
@@ -650,7 +651,7 @@ def test_a_guard_whose_secret_is_away_asks_nothing(tmp_path: Path) -> None:
     text = guarded("busy = { url = 'http://h', headers = { Authorization = 'file:token' } }")
     loaded = load(text, tmp_path)
     where = f"hb.toml: {OWN}.busy.headers.Authorization: cannot read token: No such file or directory"
-    assert loaded.lacking == (where,)
+    assert loaded.unresolved == (where,)
     assert (loaded.components["main"].broken, loaded.components["main"].plan.guard) == (None, None)
     (tmp_path / "token").write_text("Bearer hunter2\n")
     loaded = load(text, tmp_path)

@@ -88,4 +88,4 @@ def test_what_is_shown_can_be_read_again_and_is_the_same() -> None:
 
 def test_a_channel_whose_reference_leads_nowhere_stops_no_window() -> None:
     found = load('[channels.c]\nkind = "file"\npath = "env:NO_SUCH_ONE"\n[maintenance.w]\nuntil = 2026-01-02\n')
-    assert len(found.lacking) == 1 and "w" in found.maintenance
+    assert len(found.unresolved) == 1 and "w" in found.maintenance

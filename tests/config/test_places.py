@@ -15,18 +15,18 @@ def loaded(folder: Path, text: str = "", name: str = "heartbeat.toml") -> load.C
 
 def test_one_folder_for_a_configuration_file_however_it_is_named(tmp_path: Path) -> None:
     one = loaded(tmp_path)
-    own = places.own(one)
+    own = places.config_folder(one)
     assert own.parent == tmp_path / "state" and own.name.startswith("heartbeat-")
     (tmp_path / "linked").symlink_to(tmp_path)
     before = os.getcwd()
     os.chdir(tmp_path)
     try:
         for name in ("heartbeat.toml", "./heartbeat.toml", "linked/heartbeat.toml"):
-            assert places.own(load.read(Path(name))) == own
+            assert places.config_folder(load.read(Path(name))) == own
     finally:
         os.chdir(before)
-    assert len({places.own(loaded(tmp_path / name)).name for name in "ab"}) == 2, "of two files of one name"
-    odd = places.own(loaded(tmp_path, name="../" + "x/" * 3 + "wörld of " + "y" * 99 + ".toml")).name
+    assert len({places.config_folder(loaded(tmp_path / name)).name for name in "ab"}) == 2, "of two files of one name"
+    odd = places.config_folder(loaded(tmp_path, name="../" + "x/" * 3 + "wörld of " + "y" * 99 + ".toml")).name
     assert odd.startswith("w_rld_of_yyyyyyyyyyyyyyy-") and len(odd) == 33
 
 
@@ -38,17 +38,17 @@ def test_a_link_whose_target_changes_is_one_configuration(tmp_path: Path) -> Non
         link = tmp_path / "heartbeat.toml"
         link.unlink(missing_ok=True)
         link.symlink_to(target.source)
-        found.add(places.own(load.read(link)).name)
+        found.add(places.config_folder(load.read(link)).name)
     assert len(found) == 1
 
 
 def test_the_built_in_configuration_has_its_own(tmp_path: Path) -> None:
     tables = {"heartbeat": {"state_dir": str(tmp_path)}}
-    assert places.own(load.load(tables, places.BUILT_IN)) == tmp_path / "built-in"
+    assert places.config_folder(load.load(tables, places.BUILT_IN)) == tmp_path / "built-in"
 
 
 def test_one_folder_for_a_store_and_its_password_does_not_count(tmp_path: Path) -> None:
     urls = ("postgresql://u:one@h/d", "postgresql://u:two@h/d", "postgresql://u@h/other", f"sqlite:///{tmp_path}/x.db")
-    found = [places.of_store(loaded(tmp_path, f'store = "{url}"')) for url in urls]
+    found = [places.store_folder(loaded(tmp_path, f'store = "{url}"')) for url in urls]
     assert found[0] == found[1] and len(set(found)) == 3
     assert [one.name.partition("-")[0] for one in found[1:]] == ["postgresql", "postgresql", "sqlite"]

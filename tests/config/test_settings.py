@@ -68,7 +68,7 @@ def built(table: dict[str, Any], folder: Path | None = None) -> tuple[Any, Probl
 )
 def test_what_fits(table: dict[str, Any], key: str, value: object) -> None:
     found, problems = built(table)
-    assert (problems.lines, problems.lacking) == ([], [])
+    assert (problems.lines, problems.unresolved) == ([], [])
     assert (getattr(found, key), type(getattr(found, key))) == (value, type(value))
 
 
@@ -121,7 +121,7 @@ def test_references_are_resolved_wherever_a_string_stands(tmp_path: Path, monkey
         {"text": "env:HB_VALUE", "many": ["a", "file:file"], "table": {"k": "env:HB_VALUE"}, "maybe": "file:file"},
         tmp_path,
     )
-    assert problems.lines == problems.lacking == []
+    assert problems.lines == problems.unresolved == []
     assert (found.text, found.many, found.table) == ("from the world", ("a", "from a file"), {"k": "from the world"})
     assert found.maybe == "from a file"
     assert problems.secrets == {"from the world", "from a file"}
@@ -172,7 +172,7 @@ def test_a_reference_that_leads_nowhere(
     (tmp_path / "big").write_text("x" * 65_537)
     os.mkfifo(tmp_path / "fifo")
     found, problems = built({"text": reference}, tmp_path)
-    assert (problems.lines, problems.lacking) == ([], [f"f: s.text: {why}"])
+    assert (problems.lines, problems.unresolved) == ([], [f"f: s.text: {why}"])
     assert found.text == reference
 
 
@@ -226,7 +226,7 @@ def test_what_a_kind_says_shows_none_either(monkeypatch: pytest.MonkeyPatch, sec
         Settings=Everything,
         problems=lambda made: [("text", f"no good: {made.text}"), ("", f"cut: {made.text!r:.50} and {made.text[:30]}")],
     )
-    made, broken = settings.of_kind(module, {"text": "env:HB_SECRET"}, "s", problems)
+    made, broken = settings.build_kind(module, {"text": "env:HB_SECRET"}, "s", problems)
     assert (made.text, broken) == (secret, None)
     assert problems.lines[0].startswith("f: s.text: no good: •••")
     assert problems.lines[1].startswith(("f: s: cut: '•••", "f: s: what env:HB_SECRET gives cannot be used here"))
@@ -237,7 +237,7 @@ def test_a_kind_does_not_judge_what_leads_nowhere(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("HB_NONE", raising=False)
     problems = Problems("f")
     module = SimpleNamespace(Settings=Everything, problems=lambda made: [("text", "no good")])
-    made, broken = settings.of_kind(module, {"text": "env:HB_NONE"}, "s", problems)
+    made, broken = settings.build_kind(module, {"text": "env:HB_NONE"}, "s", problems)
     assert broken == "f: s.text: environment variable HB_NONE is not set (cron starts with almost none)"
     assert (problems.lines, made.text) == ([], "env:HB_NONE")
 
@@ -266,4 +266,4 @@ def test_a_class_describes_itself() -> None:
     ],
 )
 def test_the_nearest_name(word: str, known: list[str], said: str) -> None:
-    assert settings.nearest(word, known) == said
+    assert settings.suggestion(word, known) == said

@@ -118,7 +118,7 @@ def test_a_healthy_channel_has_it_while_another_hangs(both: Any, servers: Server
             delivering.work(scene.db, patience=0.05)
         assert [(one.channel, one.error) for one in delivering.results] == [("mail", None)]
         assert len(servers.box.mails) == number and servers.api.messages == []
-        delivering.finish(lambda work: work(scene.db))
+        delivering.finish()
         servers.let_go()
     servers.api.mood = lambda call: None
     scene.now += 3600

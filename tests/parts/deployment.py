@@ -136,7 +136,7 @@ def _deliver(db: Database, at: float) -> None:
                 decision, error = Decision("waiting", at + 3_500.0), "localhost:25: connection refused"
             else:
                 decision, error = Decision("sent"), None
-            outcomes.settle(db, parcel, Outcome(at, "here", decision, error, None, 0.1))
+            outcomes.save(db, parcel, Outcome(at, "here", decision, error, None, 0.1))
 
 
 def _heal(db: Database, at: float) -> None:

@@ -41,7 +41,7 @@ def live(db: Database, life: Life, first: int, last: int) -> None:
                 readings = {id_: _reading(chance, life, n) for n, id_ in enumerate(ids)}
                 id_ = f"agents-01@{round(at * 1000)}-{chance.randint(1_000, 4_000_000)}"
                 passes.save(db, passes.Pass(id_, "agents-01", at, at + 0.2), readings, kinds)
-            passes.mark_detected(db, [one.key for one in passes.waiting(db, "agents-01")])
+            passes.mark_detected(db, [one.key for one in passes.undetected(db, "agents-01")])
         rollups.refresh(db, hour_of(START + start * life.step), float("inf"))
 
 

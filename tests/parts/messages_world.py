@@ -196,7 +196,7 @@ class World:
         for _ in range(30):
             self._pass()
         for _ in range(200):
-            if not outbox.undelivered(self.scene.db):
+            if not outbox.count_waiting(self.scene.db):
                 break
             self.scene.now += 900
             self.number += 1
@@ -237,7 +237,7 @@ class World:
         self.scene.keep(**readings)
         self.scene.detect()
         self.model.step(self.scene.now, errors, silences.active(self.scene.db, self.scene.now))
-        if kills and self.chance.random() < (0.2 if outbox.undelivered(self.scene.db) else 0.05):
+        if kills and self.chance.random() < (0.2 if outbox.count_waiting(self.scene.db) else 0.05):
             self._deliver_and_die()
         else:
             self._deliver()

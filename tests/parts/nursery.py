@@ -17,7 +17,7 @@ import requests, jinja2, smtplib, email.message, zoneinfo, html, sqlite3, psycop
 from heartbeat_cli.config import load as config
 from heartbeat_cli.system import tcp as dial
 from heartbeat_cli import plugins
-from heartbeat_cli.channels import _letter, _line, _post
+from heartbeat_cli.channels import _letter, _post, _smtp
 from heartbeat_cli.domain.alerting import telegram_text
 from heartbeat_cli.passes.deliver import deliver
 from heartbeat_cli.store.sql import database

@@ -5,7 +5,7 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox import outbox, outcomes
-from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outbox import Batch
 from heartbeat_cli.store.outbox.outcomes import Outcome
 from heartbeat_cli.store.sql.database import Database
 
@@ -19,7 +19,7 @@ def taken(db: Database, now: float, channel: str, digest: bool = True, owner: st
     return [] if parcel is None else [one.id for one in parcel.notifications]
 
 
-def claim(db: Database, now: float, channel: str, digest: bool = True) -> Parcel:
+def claim(db: Database, now: float, channel: str, digest: bool = True) -> Batch:
     parcel = outbox.claim(db, "me", now, LEASE, channel, digest)
     assert parcel is not None
     return parcel
@@ -27,7 +27,7 @@ def claim(db: Database, now: float, channel: str, digest: bool = True) -> Parcel
 
 def settle(
     db: Database,
-    parcel: Parcel,
+    parcel: Batch,
     error: str | None,
     now: float,
     *,
@@ -44,4 +44,4 @@ def settle(
     decision = delivery.decide(attempt, common, parcel.notifications[0].attempts, now, now)
     fallbacks = (common.fallback,) if common.fallback else ()
     remark = f"{parcel.channel} does not take it"
-    outcomes.settle(db, parcel, Outcome(now, "here", decision, error, None, attempt.took, fallbacks, remark))
+    outcomes.save(db, parcel, Outcome(now, "here", decision, error, None, attempt.took, fallbacks, remark))

@@ -12,7 +12,7 @@ from tests.parts.verb import Ended, heartbeat
 
 def kept_in(path: Path) -> Path:
     """Where the mirror and the spool of a configuration's store are kept."""
-    return places.of_store(load.read(path))
+    return places.store_folder(load.read(path))
 
 
 class Watch:

@@ -15,7 +15,7 @@ def test_half_written_files_go_once_a_day(store: Database, store_url: str, tmp_p
     own = {"file": f"{tmp_path}/public/index.html", "badges": f"{tmp_path}/badges"}
     tcp = {"kind": "tcp", "host": "127.0.0.1", "port": 1}
     scene = Scene(store, store_url, tmp_path, {"db": tcp}, dashboard=own)
-    folders += [places.own(scene.config), places.of_store(scene.config)]
+    folders += [places.config_folder(scene.config), places.store_folder(scene.config)]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -90,7 +90,7 @@ def configured(home: Path, uid: int, store: str, state: Path | None = None) -> c
 
 def memory_of(config: configuration.Config, uid: int) -> Path:
     """As much of the name of the folder for a spool in memory as anybody can guess; it was all of it once."""
-    of = os.path.realpath(places.of_store(config))
+    of = os.path.realpath(places.store_folder(config))
     return Path("/dev/shm", f"heartbeat-{uid}-{crc32(os.fsencode(of)):08x}")
 
 
@@ -172,7 +172,7 @@ def test_without_a_disk_a_spool_has_a_name_that_nobody_can_take(
 
 def spoilt(how: str, home: Path, uid: int, config: configuration.Config) -> str:
     """Spoil the state folder; what must be said of it."""
-    as_user(uid, "mkdir", "-p", "-m", "700", str(config.state_dir), str(places.of_store(config)))
+    as_user(uid, "mkdir", "-p", "-m", "700", str(config.state_dir), str(places.store_folder(config)))
     state = config.state_dir.resolve()
     if how == "another's":
         as_user(0, "chown", "-R", f"{NOBODY}:{NOBODY}", str(state))
@@ -193,7 +193,7 @@ def spoilt(how: str, home: Path, uid: int, config: configuration.Config) -> str:
         state.symlink_to(home / "elsewhere")
         os.lchown(state, NOBODY, NOBODY)
         return f"{state} is a link that belongs to nobody; remove it: rm {state}"
-    part = places.own(config) if how == "a configuration's folder" else places.of_store(config)
+    part = places.config_folder(config) if how == "a configuration's folder" else places.store_folder(config)
     part.chmod(0o777)
     return f"{part} can be written by everybody; run chmod go-w {part}"
 

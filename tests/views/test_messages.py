@@ -12,11 +12,14 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import fit
 from heartbeat_cli.views import facts, messages, voice
-from heartbeat_cli.views.wording import LOCALES, recommendations
-from heartbeat_cli.views.words_en import TITLES
+from heartbeat_cli.views.wording import recommendations
+from heartbeat_cli.views.words import TITLES
 
 ZONE, START = "Asia/Hong_Kong", 1_795_000_000.0  # 19:06:40 there
 SECRET = "hunter2-hunter2"
+
+
+LOCALES = ("en", "zh-HK")
 
 
 def alert(type_: str = "agent_down", severity: Any = "high", after: float = 95.0, **details: Any) -> Alert:

@@ -14,9 +14,10 @@ from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import LIMIT, fit, units
 from heartbeat_cli.redact import BLOT
 from heartbeat_cli.views import messages
-from heartbeat_cli.views.wording import LOCALES
 from tests.parts.bot_api import _markup_fault
 from tests.views.test_messages import SECRET, START, TYPES, ZONE, alert, made
+
+LOCALES = ("en", "zh-HK")
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -2,7 +2,6 @@
 
 import json
 import re
-import string
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -20,7 +19,7 @@ from heartbeat_cli.domain.reporting.availability import stories
 from heartbeat_cli.domain.reporting.summary import Period, Summary, Tally, total
 from heartbeat_cli.domain.reporting.trends import Forecast, Shift
 from heartbeat_cli.passes.report import report as figures
-from heartbeat_cli.views import messages, report, report_text, report_words_en, report_words_zh_hk
+from heartbeat_cli.views import messages, report, report_text
 from heartbeat_cli.views.columns import columns
 from heartbeat_cli.views.report_voice import percent
 from tests.parts import axe, chromium, deployment, json_schema
@@ -177,16 +176,6 @@ def test_each_period_has_its_id_and_title(unit: Any, first: date, last: date, id
     span: Period = figures.period(first, last, "UTC", unit=unit)
     made = Summary(span, "UTC", {}, [], [], [], [], [], [], [], until=span.end)
     assert span.id == id_ and report.rendered(made, "text", "en").startswith(f"{title} · UTC · {id_}\n")
-
-
-def test_both_languages_say_the_same_things() -> None:
-    english, chinese = report_words_en.WORDS, report_words_zh_hk.WORDS
-    assert english.keys() == chinese.keys()
-
-    def places(text: str) -> set[str | None]:
-        return {name for _, name, _, _ in string.Formatter().parse(text)} - {None}
-
-    assert [key for key in english if places(english[key]) != places(chinese[key])] == []
 
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "-"), (100.0, "100 %"), (99.9999, "99.99 %"), (0.0, "0.00 %")])

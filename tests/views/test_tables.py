@@ -7,7 +7,8 @@ import pytest
 from heartbeat_cli.domain.component import Common, Component, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.views import rows, tables
 from heartbeat_cli.views.columns import columns
 
@@ -56,9 +57,10 @@ def test_a_status() -> None:
 
 
 def test_the_other_language() -> None:
-    text = tables.status_table([stood(state="fault", status="error", error="Connection refused")], "zh-HK", "UTC")
+    error = system_words("Connection refused")
+    text = tables.status_table([stood(state="fault", status="error", error=error)], "zh-HK", "UTC")
     assert "fault" not in text and "Component" not in text
-    assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error="Connection refused")], "zh-HK")
+    assert "連線被拒" in text and "連線被拒" in tables.check_table([checked(error=error)], "zh-HK")
 
 
 def test_columns_stand_below_each_other_in_any_script() -> None:
@@ -138,8 +140,8 @@ def test_colours_by_word() -> None:
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
-def last(at: float, status: str = "healthy", error: str | None = None) -> LastLook:
-    return LastLook(at, status, 0.01, error)
+def last(at: float, status: str = "healthy", error: str | None = None) -> LastCheck:
+    return LastCheck(at, status, 0.01, error)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def last(at: float, status: str = "healthy", error: str | None = None) -> LastLo
         (State(0.0, history="S"), last(2000.0), True, False),
     ],
 )
-def test_what_counts_as_well(state: State | None, look: LastLook | None, well: bool, late: bool) -> None:
+def test_what_counts_as_well(state: State | None, look: LastCheck | None, well: bool, late: bool) -> None:
     row = rows.status_row(Component("a", "agent", None), state, look, 1000.0)
     assert (rows.well(row), row["late"]) == (well, late)
 

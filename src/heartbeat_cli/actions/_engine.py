@@ -13,6 +13,7 @@ from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container_past import NOTED, Event, events
 from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text
 
 _LEAST_SECONDS = 0.2
 _LOG_SECONDS = 2.0  # the log is answered at once, unless the Engine's clock is behind ours: then it would wait
@@ -73,7 +74,9 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
         sdk = _connect(docker_host.find(host, os.environ), timeout, deadline)
         yield Client(sdk, container, deadline)
     except docker.errors.NotFound as error:
-        outcome = Outcome("refused", f"there is no container named {container}", bounded(str(error)))
+        outcome = Outcome(
+            "refused", Text("there is no container named {container}", container=container), bounded(str(error))
+        )
         raise Trouble(outcome) from None
     except (RecursionError, KeyError, TypeError, AttributeError):  # the SDK takes most answers apart itself, unchecked
         raise Trouble(_outcome(container, ValueError("Docker's answer cannot be understood"))) from None
@@ -105,7 +108,15 @@ def _outcome(container: str, error: Exception) -> Outcome:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if "permission denied" in text.lower() or status in (401, 403):
         remedy = docker_host.REMEDY
-        return Outcome("denied", f"the right to use Docker is missing: {remedy} ({text})", bounded(str(error)))
+        return Outcome(
+            "denied",
+            Text("the right to use Docker is missing: {remedy} ({text})", remedy=remedy, text=text),
+            bounded(str(error)),
+        )
     if "timed out" in text.lower():
-        return Outcome("failed", f"Docker did not answer in time: {text}", bounded(str(error)))
-    return Outcome("failed", f"{container} could not be brought back: {text}", bounded(str(error)))
+        return Outcome("failed", Text("Docker did not answer in time: {text}", text=text), bounded(str(error)))
+    return Outcome(
+        "failed",
+        Text("{container} could not be brought back: {text}", container=container, text=text),
+        bounded(str(error)),
+    )

@@ -8,6 +8,7 @@ from docker.utils import config as _files
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.kinds import docker_host
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.guarded import Guard as _Guard
 from heartbeat_cli.http.guarded import TooMuch
 
@@ -34,9 +35,9 @@ class Guard(_Guard):
         content = self.body(response, most_bytes + 1)
         if len(content) > most_bytes:
             response.close()
-            raise TooMuch(f"it sent more than {most_bytes:,} bytes")
+            raise TooMuch(Text("it sent more than {n:,} bytes", n=most_bytes))
         if foreign_json.values(content) > most_values:
-            raise TooMuch(f"it sent more than {most_values:,} values")
+            raise TooMuch(Text("it sent more than {n:,} values", n=most_values))
         response._content = content
         response.encoding = "utf-8"  # else it would be guessed, which takes long
         return response

@@ -21,6 +21,7 @@ from heartbeat_cli.domain.kinds.container import ended_at, exit_words
 from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.text import Text, joined
 
 _PROOF_SECONDS = 2.0  # kept back for the check of what came of it
 _LEAST_SECONDS = 0.2
@@ -73,9 +74,14 @@ def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
             inspected = client.inspect()
             state = inspected["State"]
             if state.get("Status") == "removing":
-                return f"{settings.container} is being removed"
+                return Text("{container} is being removed", container=settings.container)
             if settings.stopped_on_purpose == "leave" and _was_stopped(client, inspected, before):
-                return f"{settings.container} was stopped on purpose at {state.get('FinishedAt')}, {exit_words(state)}"
+                return Text(
+                    "{container} was stopped on purpose at {at}, {how}",
+                    container=settings.container,
+                    at=str(state.get("FinishedAt")),
+                    how=exit_words(state),
+                )
     except _engine.Trouble:
         return None  # the step itself will meet the same trouble and name it
     return None
@@ -137,7 +143,11 @@ def rights(settings: Settings, *, timeout: float) -> Right:
 
 def _unusable(container: str, state: Mapping[str, Any]) -> str | None:
     status = state.get("Status")
-    return f"{container} is {status}: it cannot be started again" if status in ("dead", "removing") else None
+    return (
+        Text("{container} is {status}: it cannot be started again", container=container, status=status)
+        if status in ("dead", "removing")
+        else None
+    )
 
 
 def _act(settings: Settings, client: _engine.Client) -> Outcome:
@@ -151,7 +161,7 @@ def _act(settings: Settings, client: _engine.Client) -> Outcome:
     outcome = _proof(settings.container, step, before, client.inspect()["State"], timed_out)
     if outcome.result != "done" or not others:
         return outcome
-    return outcome._replace(detail=f"{outcome.detail}; {_restart_others(settings, client, others)}")
+    return outcome._replace(detail=joined([outcome.detail, _restart_others(settings, client, others)]))
 
 
 def _sharers(client: _engine.Client, inspected: Mapping[str, Any]) -> list[str]:
@@ -217,34 +227,52 @@ def _restart_others(settings: Settings, client: _engine.Client, names: list[str]
     for number, name in enumerate(names):
         budget = client.deadline - time.monotonic()
         if budget <= _LEAST_SECONDS:
-            trouble.append(f"{name}: no time left")
+            trouble.append(Text("{name}: no time left", name=name))
             continue
         try:
             stop = min(_stop_timeout(settings, client.inspect(name)), int(budget / (2 + len(names) - number)))
             _restart(client, name, stop, budget)
             restarted.append(name)
         except requests.Timeout:
-            trouble.append(f"{name}: Docker is still at it")
+            trouble.append(Text("{name}: Docker is still at it", name=name))
         except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
-            trouble.append(f"{name}: {one_line(str(getattr(error, 'explanation', None) or error), 120)}")
-    parts = [f"with it {', '.join(restarted)}, sharing its network"] if restarted else []
-    return "; ".join([*parts, *(f"not restarted, though it shares its network: {one}" for one in trouble)])
+            why = one_line(str(getattr(error, "explanation", None) or error), 120)
+            trouble.append(Text("{name}: {why}", name=name, why=why))
+    parts = [Text("with it {restarted}, sharing its network", restarted=", ".join(restarted))] if restarted else []
+    return joined([*parts, *(Text("not restarted, though it shares its network: {why}", why=one) for one in trouble)])
 
 
 def _proof(container: str, step: Step, before: Mapping[str, Any], after: Mapping[str, Any], timed_out: bool) -> Outcome:
-    status, started = after.get("Status"), after.get("StartedAt")
+    status, started = str(after.get("Status")), str(after.get("StartedAt"))
     if step == "unpause" and status == "running":
-        return Outcome("done", f"{container} goes on (unpaused)")
-    if step != "unpause" and started != before.get("StartedAt"):
+        return Outcome("done", Text("{container} goes on (unpaused)", container=container))
+    if step != "unpause" and started != str(before.get("StartedAt")):
         if status in ("running", "restarting"):
-            return Outcome("done", f"{_past(step)} {container}: started at {started}")
-        return Outcome("failed", f"{_past(step)} {container}, but it ended at once: {exit_words(after)}")
+            if step == "restart":
+                return Outcome("done", Text("restarted {unit}: started at {at}", unit=container, at=started))
+            return Outcome("done", Text("started {unit}: started at {at}", unit=container, at=started))
+        how = exit_words(after)
+        if step == "restart":
+            return Outcome("failed", Text("restarted {unit}, but it ended at once: {how}", unit=container, how=how))
+        return Outcome("failed", Text("started {unit}, but it ended at once: {how}", unit=container, how=how))
     if timed_out:
-        return Outcome("working", f"Docker is still at the {step} of {container}; it is {status}")
+        return Outcome(
+            "working",
+            Text(
+                "Docker is still at the {step} of {container}; it is {status}",
+                step=step,
+                container=container,
+                status=status,
+            ),
+        )
     if step == "unpause":
-        return Outcome("failed", f"{container} is {status} after unpause")
-    return Outcome("failed", f"{container} was not started anew; it is {status} since {started}")
-
-
-def _past(step: Step) -> str:
-    return "restarted" if step == "restart" else "started"
+        return Outcome("failed", Text("{container} is {status} after unpause", container=container, status=status))
+    return Outcome(
+        "failed",
+        Text(
+            "{container} was not started anew; it is {status} since {started}",
+            container=container,
+            status=status,
+            started=started,
+        ),
+    )

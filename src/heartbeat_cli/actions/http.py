@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.http import call as http_call
 
 _OUTPUT = 4_000
@@ -52,12 +53,12 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 def run(settings: Settings, *, timeout: float) -> Outcome:
     if http_call.host(settings.url) is None:
-        return Outcome("refused", "url is not an http or https address")
+        return Outcome("refused", Text("url is not an http or https address"))
     try:
         answer = http_call.make(call(settings)._replace(keep=_OUTPUT), timeout)
     except http_call.NoAnswer as error:
-        return Outcome("failed", f"hook at {error}")
-    return _judge(f"hook at {http_call.host(settings.url)}", answer)
+        return Outcome("failed", Text("hook at {error}", error=str(error)))
+    return _judge(http_call.host(settings.url) or "", answer)
 
 
 def call(settings: Settings) -> http_call.Call:
@@ -67,10 +68,14 @@ def call(settings: Settings) -> http_call.Call:
     return made._replace(proxy=settings.proxy)
 
 
-def _judge(name: str, answer: http_call.Answer) -> Outcome:
+def _judge(host: str, answer: http_call.Answer) -> Outcome:
     status, output = answer.status, plain.bounded(answer.body, _OUTPUT)
     if 200 <= status < 300:
-        return Outcome("done", f"{name} answered {status}", output)
-    more = " (redirects are not followed)" if 300 <= status < 400 else ""
-    more = "; give this step what it wants to be let in, as headers" if status in _DENIED else more
-    return Outcome("denied" if status in _DENIED else "failed", f"{name} answered {status}{more}", output)
+        return Outcome("done", Text("hook at {host} answered {status}", host=host, status=status), output)
+    said = Text("hook at {host} answered {status}", host=host, status=status)
+    if status in _DENIED:
+        mend = Text("give this step what it wants to be let in, as headers")
+        return Outcome("denied", joined([said, mend]), output)
+    if 300 <= status < 400:
+        said = Text("hook at {host} answered {status} (redirects are not followed)", host=host, status=status)
+    return Outcome("failed", said, output)

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.postgres import libpq
 
 _SHARE = 0.95
@@ -86,30 +87,48 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
             return _terminate(session, settings, deadline)
     except libpq.Trouble as trouble:
         if trouble.code == libpq.INSUFFICIENT_PRIVILEGE:
-            return Outcome("denied", f"{trouble.text}; {_REMEDY[settings.do]}")
+            return Outcome("denied", joined([trouble.text, _REMEDY[settings.do]]))
         return Outcome("failed", trouble.text)
 
 
 def _reload(session: libpq.Session, deadline: float) -> Outcome:
     signalled = session.bounded_rows("SELECT pg_reload_conf()", deadline=deadline)[0][0]
     if signalled:
-        return Outcome("done", f"{session.where} reloads its configuration")
-    return Outcome("failed", f"{session.where} could not signal its postmaster to reload")
+        return Outcome("done", Text("{where} reloads its configuration", where=session.where))
+    return Outcome("failed", Text("{where} could not signal its postmaster to reload", where=session.where))
 
 
 def _terminate(session: libpq.Session, settings: Settings, deadline: float) -> Outcome:
     statement = _IDLE if settings.do == "terminate_idle" else _BLOCKERS
     rows = session.bounded_rows(statement, (settings.older_than,), deadline=deadline)
     age = duration(settings.older_than)
-    which = f"idle in a transaction for over {age}" if settings.do == "terminate_idle" else f"blocking for over {age}"
+    which = (
+        Text("idle in a transaction for over {age}", age=age)
+        if settings.do == "terminate_idle"
+        else Text("blocking for over {age}", age=age)
+    )
     if not rows:
-        return Outcome("refused", f"no session this role may see is {which}: nothing to end")
+        return Outcome("refused", Text("no session this role may see is {which}: nothing to end", which=which))
     ended = [who for who, _, signalled in rows if signalled]
     forbidden = [who for who, allowed, _ in rows if not allowed]
     output = "\n".join([f"ended: {who}" for who in ended] + [f"not allowed to end: {who}" for who in forbidden])
     if ended:
-        rest = f", {len(rows) - len(ended)} left" if len(ended) < len(rows) else ""
-        return Outcome("done", f"ended {len(ended)} of {len(rows)} sessions {which}{rest}", output)
+        n, total, left = len(ended), len(rows), len(rows) - len(ended)
+        said = Text("ended {n} of {total} sessions {which}", n=n, total=total, which=which)
+        if left:
+            said = Text("ended {n} of {total} sessions {which}, {left} left", n=n, total=total, which=which, left=left)
+        return Outcome("done", said, output)
     if forbidden:
-        return Outcome("denied", f"may not end the {len(forbidden)} sessions {which}: {_ENDING}", output)
-    return Outcome("failed", f"the {len(rows)} sessions {which} could not be signalled", output)
+        return Outcome(
+            "denied",
+            Text(
+                "may not end the {forbidden} sessions {which}: {ending}",
+                forbidden=len(forbidden),
+                which=which,
+                ending=_ENDING,
+            ),
+            output,
+        )
+    return Outcome(
+        "failed", Text("the {rows} sessions {which} could not be signalled", rows=len(rows), which=which), output
+    )

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import trusted
 from heartbeat_cli.system.trusted import Untrusted
 
@@ -70,17 +71,19 @@ def rights(settings: Settings, *, timeout: float) -> Right:
 def _trouble(settings: Settings) -> _Trouble | None:
     """None when the script may be run."""
     if not _NAME.fullmatch(settings.name):
-        return _Trouble(Outcome("refused", "the script's name is not a bare file name"))
+        return _Trouble(Outcome("refused", Text("the script's name is not a bare file name")))
     if not settings.folder:
-        return _Trouble(Outcome("refused", f"no folder for {settings.name}: set scripts in [recovery]"))
+        return _Trouble(Outcome("refused", Text("no folder for {name}: set scripts in [recovery]", name=settings.name)))
     folder, path = _place(settings)
     try:
         reason = refusal(folder, path)
     except FileNotFoundError as error:
-        return _Trouble(Outcome("refused", f"no such script: {error.filename}"), missing=True)
+        return _Trouble(Outcome("refused", Text("no such script: {file}", file=str(error.filename))), missing=True)
     except (OSError, ValueError) as error:
         words = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
-        text = f"cannot look at {path}: {words}; this user must be able to reach and read it"
+        text = Text(
+            "cannot look at {path}: {words}; this user must be able to reach and read it", path=path, words=words
+        )
         return _Trouble(Outcome("denied", text))
     return _Trouble(Outcome("refused", reason)) if reason is not None else None
 
@@ -95,13 +98,13 @@ def refusal(folder: str, path: str) -> str | None:
     """Why `path` must not be run, None when it may. Who may write a folder on the way could exchange the file."""
     script = os.lstat(path)
     if not stat.S_ISDIR(os.stat(folder).st_mode):
-        return f"{folder} is not a folder"
+        return Text("{folder} is not a folder", folder=folder)
     if not stat.S_ISREG(script.st_mode):
-        return f"{path} is not a regular file (links are not followed)"
+        return Text("{path} is not a regular file (links are not followed)", path=path)
     try:
         trusted.check(path)
     except Untrusted as error:
         return error.strerror
     if not os.access(path, os.X_OK):
-        return f"{path} is not executable; run chmod +x on it"
+        return Text("{path} is not executable; run chmod +x on it", path=path)
     return None

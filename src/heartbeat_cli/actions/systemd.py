@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from heartbeat_cli.actions import _systemd_rights
 from heartbeat_cli.domain.kinds import systemd
-from heartbeat_cli.domain.plain import bounded, duration, one_line
+from heartbeat_cli.domain.plain import bounded, duration, one_line, system_words
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import process
 
 _PROPERTIES = (
@@ -71,7 +72,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
 def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
     found = _seen(settings, timeout)
     reason = _why_wait(found) if found else ""
-    return f"{settings.unit} is left alone: {reason}" if reason else None
+    return Text("{unit} is left alone: {reason}", unit=settings.unit, reason=reason) if reason else None
 
 
 def happened(settings: Settings, since: float, *, timeout: float) -> bool | None:
@@ -124,7 +125,7 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
     look = min(_LONGEST_LOOK, timeout * _LOOK_SHARE)
     before = _show(settings, look)
     if reason := _why_not(before):
-        return Outcome("refused", f"{settings.unit} is not restarted: {reason}")
+        return Outcome("refused", Text("{unit} is not restarted: {reason}", unit=settings.unit, reason=reason))
     _call(settings, look, _privileged(settings, "reset-failed"))  # a unit that has not failed is no error here
     started = time.monotonic()
     finished = _call(settings, max(0.1, deadline - started - look), _privileged(settings, "restart"))
@@ -139,34 +140,54 @@ def _proof(
     settings: Settings, before: systemd.Properties, after: systemd.Properties, timed_out: bool, took: float
 ) -> Outcome:
     invocation, output = after.get("InvocationID", ""), systemd.summary(after)
-    state = f"{after.get('ActiveState')} ({after.get('SubState')})"
+    state = f"{after.get('ActiveState')} ({after.get('SubState')})"  # systemd's own words
     if timed_out and systemd.job_waiting(after):
-        words = f"systemd is still restarting {settings.unit} after {duration(took)}; it is {state}"
+        words = Text(
+            "systemd is still restarting {unit} after {took}; it is {state}",
+            unit=settings.unit,
+            took=duration(took),
+            state=state,
+        )
         return Outcome("working", words, output)
     if not invocation or invocation == before.get("InvocationID"):
-        waited = f" within {duration(took)}" if timed_out else ""
-        return Outcome("failed", f"{settings.unit} was not started anew{waited}; it is {state}", output)
+        said = Text("{unit} was not started anew; it is {state}", unit=settings.unit, state=state)
+        if timed_out:
+            said = Text(
+                "{unit} was not started anew within {span}; it is {state}",
+                unit=settings.unit,
+                span=duration(took),
+                state=state,
+            )
+        return Outcome("failed", said, output)
     if after.get("ActiveState") == "failed":
-        return Outcome("failed", f"{settings.unit} was started and failed: {after.get('Result')}", output)
-    return Outcome("done", f"restarted {settings.unit}: {state}, invocation {invocation[:12]}", output)
+        return Outcome(
+            "failed",
+            Text("{unit} was started and failed: {result}", unit=settings.unit, result=str(after.get("Result"))),
+            output,
+        )
+    return Outcome(
+        "done",
+        Text("restarted {unit}: {state}, invocation {id}", unit=settings.unit, state=state, id=invocation[:12]),
+        output,
+    )
 
 
 def _why_not(properties: systemd.Properties) -> str:
     load = properties.get("LoadState", "")
     if load == "not-found":
-        return "there is no such unit"
+        return Text("there is no such unit")
     if load not in ("loaded", "masked", ""):
-        return f"its unit file cannot be used ({one_line(load, 40)})"
+        return Text("its unit file cannot be used ({load})", load=one_line(load, 40))
     return _why_wait(properties)
 
 
 def _why_wait(properties: systemd.Properties) -> str:
     """Why it must be left alone, by whatever step; a unit that is not there only rules out this one."""
     if properties.get("LoadState") == "masked":
-        return "it is masked (somebody wants it off)"
+        return Text("it is masked (somebody wants it off)")
     if properties.get("ActiveState") == "deactivating":
-        return "it is being stopped"
-    return "it is still starting" if systemd.starting(properties) else ""
+        return Text("it is being stopped")
+    return Text("it is still starting") if systemd.starting(properties) else ""
 
 
 def _show(settings: Settings, seconds: float) -> systemd.Properties:
@@ -174,7 +195,7 @@ def _show(settings: Settings, seconds: float) -> systemd.Properties:
     finished = _call(settings, seconds, systemd.command(settings.systemctl, settings.user, *words))
     found = systemd.block_of(settings.unit, systemd.blocks(finished.stdout)) if finished.code == 0 else None
     if found is None:
-        why = systemd.complaint(finished.code, finished.stderr) if finished.code != 0 else "no answer about it"
+        why = systemd.complaint(finished.code, finished.stderr) if finished.code != 0 else Text("no answer about it")
         raise _Failed(_bad(settings, systemd.denied(finished.stderr), why))
     return found
 
@@ -188,14 +209,22 @@ def _call(settings: Settings, seconds: float, argv: list[str]) -> process.Finish
         env = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
         return process.run(argv, timeout=seconds, env=env)
     except PermissionError as error:
-        raise _Failed(_bad(settings, True, f"cannot run {one_line(argv[0], 80)}: {error.strerror}")) from None
+        why = Text("cannot run {command}: {why}", command=one_line(argv[0], 80), why=system_words(str(error.strerror)))
+        raise _Failed(_bad(settings, True, why)) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise _Failed(_bad(settings, False, f"cannot run {one_line(argv[0], 80)}: {reason}")) from None
+        why = Text("cannot run {command}: {why}", command=one_line(argv[0], 80), why=system_words(reason))
+        raise _Failed(_bad(settings, False, why)) from None
 
 
 def _bad(settings: Settings, denied: bool, why: str) -> Outcome:
     if not denied:
-        return Outcome("failed", f"{settings.unit} could not be restarted: {why}", bounded(why))
+        return Outcome(
+            "failed", Text("{unit} could not be restarted: {why}", unit=settings.unit, why=why), bounded(why)
+        )
     remedy = systemd.remedy(settings.unit, settings.sudo)
-    return Outcome("denied", f"the right to restart {settings.unit} is missing: {remedy} ({why})", bounded(why))
+    return Outcome(
+        "denied",
+        Text("the right to restart {unit} is missing: {remedy} ({why})", unit=settings.unit, remedy=remedy, why=why),
+        bounded(why),
+    )

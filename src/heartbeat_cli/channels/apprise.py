@@ -47,7 +47,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return [("apprise_url", "expected an address as Apprise writes it, such as ntfys://ntfy.sh/my-topic")]
 
 
-def lacking() -> str:
+def unavailable() -> str:
     """What is not there that this kind needs; empty when all is."""
     from importlib.util import find_spec
 

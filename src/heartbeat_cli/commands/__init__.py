@@ -1,1 +1,1 @@
-"""One file a verb: click only. Parse, call the passes, print."""
+"""One file for each verb, with click only: parse, call the passes, print."""

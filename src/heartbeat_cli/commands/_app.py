@@ -1,4 +1,4 @@
-"""What verbs share on the command line: the App they are handed, their common options, and how they print."""
+"""What verbs share on the command line: the App, common options, and printing."""
 
 import os
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._base import App as App
-from heartbeat_cli.commands._base import person as person
-from heartbeat_cli.commands._base import say as say
+from heartbeat_cli.commands._base import current_user as current_user
+from heartbeat_cli.commands._base import print_remark as print_remark
 from heartbeat_cli.domain.plain import json_text, printable
 
 FORMATS = ("table", "json")
@@ -17,7 +17,7 @@ pass_app: Callable[[Any], Any] = click.make_pass_decorator(App)
 
 
 def format_option(*choices: str) -> Callable[[Any], Any]:
-    """The `--format` option with the formats a verb has, the first being the default."""
+    """The `--format` option with the formats of a verb; the first is the default."""
     return click.option(
         "--format",
         "form",
@@ -32,16 +32,17 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document to standard output."""
     click.echo(json_text(value, indent=2))
 
 
 def show(text: str) -> None:
-    """Text on standard output; names and reasons in it come from others, and must not steer a terminal."""
+    """Print text to standard output, with characters escaped that could control a terminal: names and reasons come from
+    others."""
     click.echo(printable(text))
 
 
 def show_table(text: str) -> None:
-    """A table on standard output, in colour for a terminal only, and not where $NO_COLOR says so."""
+    """Print a table to standard output, in colour for a terminal only, and not where $NO_COLOR is set."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     click.echo(text, color=False if plain else None)

@@ -1,4 +1,13 @@
-"""What every verb starts from: the configuration and the store, opened when first asked for.
+"""What every verb starts from: the configuration, and the store opened for what the verb is about to do.
+
+`App` has one way to open the store for each intent:
+
+    store_to_read           show the current state
+    history_to_read         show what was recorded over days
+    store_to_write          write as a pass does: one such process at a time on a host
+    store_to_write_at_once  write a row that no pass writes, without waiting for a pass to end
+    configured_store        the store that the configuration names, and no substitute
+    keeper                  run a pass that goes on without the store
 
 Nothing here needs click: `run`, which cron starts every few seconds, does without it (see `cli.py`).
 """
@@ -9,26 +18,36 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.errors import UsageError
 
-_READING = 5.0  # times the store's timeout: what all statements of a verb that only reads may take together
-_TURN = 90.0  # seconds that what a person or a job has to say waits for a busy pass: refused, it would be lost
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heartbeat_cli.config.types import Config
+    from heartbeat_cli.domain.checking.coverage import Degraded
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
+    from heartbeat_cli.store.standby.restored import StoreWentBack
+
+_READ_TIMEOUTS = 5.0  # times the store's timeout: what all statements of a verb that only reads may take together
+_LOCK_WAIT = 90.0  # seconds that a person's or a job's command waits for a busy pass: if it gave up, it would be lost
 
 
 class App:
     """The configuration named on the command line (or found), and the store it names. `path` is set by the root
-    command; whoever made the App can ask it afterwards what must not be shown."""
+    command. `secrets` can still be asked for after the verb has failed."""
 
     def __init__(self, path: str | None = None) -> None:
         self.path = path
 
     @cached_property
-    def config(self) -> Any:
+    def config(self) -> "Config":
+        """The configuration, or the built-in one where there is no file. Raises ConfigError or UsageError."""
         from heartbeat_cli.config import load
 
-        path = load.find(self.path, say)
+        path = load.find(self.path, print_remark)
         if path is not None:
             return load.read(path)
         from heartbeat_cli.config import places
@@ -38,58 +57,67 @@ class App:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What must never be shown; nothing while no configuration has been read."""
+        """The values that must never be shown; empty while no configuration has been read."""
         return self.config.secrets if "config" in self.__dict__ else frozenset()
 
     @property
-    def _folder(self) -> Any:
-        """Where this configuration keeps the mirror and the spool of its store. Raises HeartbeatError when another user
-        could change what is there."""
+    def _store_folder(self) -> "Path":
+        """The folder of the store's mirror and spool. Raises HeartbeatError when another user could change what is in
+        it."""
         from heartbeat_cli.config import places
 
-        places.require_ours(self.config)
-        return places.of_store(self.config)
+        places.require_trusted(self.config)
+        return places.store_folder(self.config)
 
     @contextmanager
-    def store(self, *, history: bool = False) -> Iterator[Any]:
-        """The open store, brought to this version's tables, for a reader. What was seen without it, and is not in it
-        yet, is the newest there is: a reader gets that instead, unless he wants `history` and the store answers. A
-        store that is slow to answer each of many questions does not keep him waiting for all of them."""
-        db = self._history() if history else self._newest()
-        db.patience = _READING * self.config.heartbeat.store_timeout
-        try:
+    def store_to_read(self) -> Iterator["Database"]:
+        """The newest data: the spool while one is in use, else the store."""
+        with self._limited(self._newest()) as db:
             yield db
-        finally:
-            db.close()
 
     @contextmanager
-    def configured_store(self) -> Iterator[Any]:
-        """The store that the configuration names and nothing in its place. Raises HeartbeatError when another user
-        could change what this host keeps beside it."""
+    def history_to_read(self) -> Iterator["Database"]:
+        """The store, because a spool has no history; the spool only when the store does not answer."""
+        with self._limited(self._history()) as db:
+            yield db
+
+    @contextmanager
+    def configured_store(self) -> Iterator["Database"]:
+        """The store that the configuration names. Raises StoreError when it does not answer, HeartbeatError when
+        another user could change what this host keeps beside it."""
         from heartbeat_cli.config import places
 
-        places.require_ours(self.config)
+        places.require_trusted(self.config)
         db = self._open(self.config.store)
         try:
             yield db
         finally:
             db.close()
 
-    def _open(self, url: str) -> Any:
+    @contextmanager
+    def _limited(self, db: "Database") -> Iterator["Database"]:
+        """Limit the time of all statements together, so that a reader does not wait for each of many slow answers."""
+        db.time_left = _READ_TIMEOUTS * self.config.heartbeat.store_timeout
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def _open(self, url: str) -> "Database":
         from heartbeat_cli.store.sql import schema
 
-        db = schema.opened(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
-        db.for_components(len(self.config.components))
+        db = schema.open_store(url, self.config.heartbeat.store_timeout, observer=self.config.observer)
+        db.expect_components(len(self.config.components))
         return db
 
-    def _newest(self) -> Any:
+    def _newest(self) -> "Database":
         spool = self._open_spool()
         if spool is None:
             return self._open(self.config.store)
-        say(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
+        print_remark(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
         return spool
 
-    def _history(self) -> Any:
+    def _history(self) -> "Database":
         from heartbeat_cli.errors import StoreError
 
         spool = self._open_spool()
@@ -98,51 +126,53 @@ class App:
         except StoreError as error:
             if spool is None:
                 raise
-            say(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
+            print_remark(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
             return spool
-        db.for_history()
+        db.expect_history()
         if spool is not None:
-            say(f"heartbeat: what is kept in {spool.where} is not in the store yet: the next pass brings it there")
+            waits = "is not in the store yet: the next pass brings it there"
+            print_remark(f"heartbeat: what is kept in {spool.where} {waits}")
             spool.close()
         return db
 
-    def _open_spool(self) -> Any:
-        """The spool that is in use, or None: also when it cannot be read, because then the store is the newest."""
+    def _open_spool(self) -> "Database | None":
+        """The spool that is in use; None when there is none or it cannot be read, because then the store has the
+        newest data."""
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store.standby import spool
 
-        for path in reversed(spool.existing(self._folder)):
+        for path in reversed(spool.existing(self._store_folder)):
             with suppress(StoreError):
                 db = self._open(f"sqlite:///{path}")
-                if spool.since(db) is not None:
+                if spool.current_outage(db) is not None:
                     return db
                 db.close()
         return None
 
     @contextmanager
-    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """The keeper of the store, for a pass that writes: only one such pass at a time on a host. `begin` is called
-        when it is this one's turn."""
+    def keeper(self, wait: float = 10.0, begin: Callable[[], None] = lambda: None) -> Iterator["Keeper"]:
+        """The keeper of the store, under the lock of the pass, which is waited for `wait` seconds. `begin` is called
+        when the lock is held. Raises Busy when another process holds it for longer."""
         from heartbeat_cli.config import places
         from heartbeat_cli.store.standby.keeper import Keeper
         from heartbeat_cli.system import lock
 
-        places.require_ours(self.config)
+        places.require_trusted(self.config)
         with (
-            lock.only_one(places.own(self.config), wait) as release,
+            lock.only_one(places.config_folder(self.config), wait) as release,
             lock.beside_earlier(self.config.state_dir, wait),
         ):
             begin()
             with Keeper(self.config, self.now(), release) as keeper:
-                keeper.catch_up(self._judge, self.now(), self._rewound)
+                keeper.replay_spools(self._detect_replayed, self.now(), self._notify_went_back)
                 try:
                     yield keeper
                 finally:
-                    for line in keeper.news:
-                        say(f"heartbeat: {line}")
+                    for line in keeper.remarks:
+                        print_remark(f"heartbeat: {line}")
 
-    def _judge(self, db: Any, covered: Any) -> None:
-        """What the passes of an outage mean, once they are in the store; `covered` when all of it is."""
+    def _detect_replayed(self, db: "Database", covered: "Degraded | None") -> None:
+        """Run detection on the passes of an outage, once they are in the store; `covered` is set after the last."""
         from heartbeat_cli.passes.detect import detect
         from heartbeat_cli.passes.housekeeping import outage
 
@@ -150,69 +180,70 @@ class App:
         if covered is not None:
             outage.notify_end(db, self.config, covered, self.now())
 
-    def _rewound(self, db: Any, what: Any) -> None:
-        """The store knew less than this host, and has just been brought up to that."""
+    def _notify_went_back(self, db: "Database", what: "StoreWentBack") -> None:
+        """Raise the alert that the store had lost records that this host's mirror has."""
         from heartbeat_cli.passes.housekeeping import rewound
 
         rewound.notify(db, self.config, what, self.now())
 
     @contextmanager
-    def working_store(self, wait: float = 10.0) -> Iterator[Any]:
-        """The store, or the spool in its place, for a verb that writes."""
+    def store_to_write(self, wait: float = 10.0) -> Iterator["Database"]:
+        """The store, or the spool in its place, under the lock of the pass."""
         with self.keeper(wait) as keeper:
             yield keeper.db
             keeper.refresh_mirror(self.now())
 
     @contextmanager
-    def steering_store(self) -> Iterator[Any]:
-        """The store, for a verb that writes a row or two no pass writes: it need not wait for a pass to end. Only while
-        the store is away, or what was kept without it is yet to be replayed, it has to take its turn."""
+    def store_to_write_at_once(self) -> Iterator["Database"]:
+        """The store without the lock of the pass, for a row or two that no pass writes. While the store is away, or a
+        spool is yet to be replayed, the lock is waited for and the spool is written to."""
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store.standby import spool
 
         db = None
-        if not spool.existing(self._folder):
+        if not spool.existing(self._store_folder):
             with suppress(StoreError):
                 db = self._open(self.config.store)
         if db is None:
-            with self.working_store(_TURN) as db:
+            with self.store_to_write(_LOCK_WAIT) as db:
                 yield db
             return
         try:
             yield db
-            self.remember(db)
+            self.update_mirror(db)
         finally:
             db.close()
 
-    def remember(self, db: Any) -> None:
-        """Should the store go away before the next pass, that pass must know of what has just been said."""
+    def update_mirror(self, db: "Database") -> None:
+        """Copy what was just written into the mirror, so that the next pass knows it even if the store is away then.
+        A mirror that cannot be written is left as it is."""
         from heartbeat_cli.config import places
         from heartbeat_cli.errors import StoreError
         from heartbeat_cli.store.standby import mirror, restored
         from heartbeat_cli.system import lock
 
-        path = self._folder / mirror.NAME
-        turn = lock.Shared(places.own(self.config), lock.MIRROR)
-        turn.take(alone=True, wait=1.0)
+        path = self._store_folder / mirror.NAME
+        mirror_lock = lock.Shared(places.config_folder(self.config), lock.MIRROR)
+        mirror_lock.take(alone=True, wait=1.0)
         with suppress(OSError, StoreError):
             head = mirror.head(path)
             if head is None or (head.store == db.identity and not restored.is_behind(db, head)):
                 mirror.refresh(path, db, self.config.observer, self.now(), head)
-        turn.release()
+        mirror_lock.release()
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
-        from heartbeat_cli.config.settings import nearest
+        from heartbeat_cli.config.settings import suggestion
         from heartbeat_cli.domain.component import matching
 
         chosen, missed = matching(names, self.config.components)
         if missed:
-            lines = [f"no component {name!r}{nearest(name, self.config.components)}" for name in missed]
+            lines = [f"no component {name!r}{suggestion(name, self.config.components)}" for name in missed]
             raise UsageError("\n".join(lines))
         return chosen
 
     def watched(self) -> list[str]:
-        """The ids of the components that this host looks at by itself."""
+        """The ids of the components that this host checks by itself."""
         from heartbeat_cli.domain.component import watched_by
 
         return [one.id for one in self.config.components.values() if watched_by(one, self.config.observer)]
@@ -223,9 +254,9 @@ class App:
         return round(time.time(), 6)
 
 
-def say(text: str) -> None:
-    """A remark for a person: standard error, so that standard output stays what was asked for. Nobody to hear it is
-    no reason to stop a pass."""
+def print_remark(text: str) -> None:
+    """Print a line for a person on standard error, which leaves standard output to the verb's result. A closed or full
+    standard error is ignored."""
     from heartbeat_cli.domain.plain import printable
 
     with suppress(OSError):
@@ -234,9 +265,9 @@ def say(text: str) -> None:
             sys.stderr.flush()
 
 
-def person() -> str:
-    """Who runs this: the user's name in the password database, or the number of one who is not in it (in a container).
-    $LOGNAME is no proof, and may hold anything."""
+def current_user() -> str:
+    """The name of the user who runs this, from the password database, or `uid N` where it has no entry (in a
+    container). $LOGNAME is not used, because it may hold anything."""
     import pwd
 
     try:

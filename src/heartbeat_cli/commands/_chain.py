@@ -1,4 +1,4 @@
-"""The whole pass of `heartbeat run`: check, detect, recover, notify, dashboard; written out once.
+"""The whole pass of `heartbeat run`: check, detect, recover, notify, dashboard.
 
 Cron starts it every few seconds, so it is reached without click (see `cli.py`), which would cost a tenth of it.
 """
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
@@ -19,109 +19,111 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
     from heartbeat_cli.system.lock import Busy
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def whole_pass(app: App, verbose: bool) -> int:
-    """One pass; its exit code. What is wrong with components is told by alerts. Raises HeartbeatError."""
+    """Make one pass and return its exit code. Faults of components are notified by alerts. Raises HeartbeatError."""
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.system import lock
 
-    tell = say if verbose else lambda text: None
+    log = print_remark if verbose else lambda text: None
     begun = time.monotonic()
-    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.own(app.config))
+    ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))
     done = ""
     try:
         with app.keeper(wait=0.0, begin=ping.begin) as keeper:
-            if keeper.degraded is None and os.path.exists(places.own(app.config) / lock.HELD):
+            if keeper.degraded is None and os.path.exists(places.config_folder(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
-            done = _chain(app, keeper, tell)
-        tell(f"done in {time.monotonic() - begun:.2f} s")
-        if app.config.lacking:
-            raise ConfigError(list(app.config.lacking))
+            done = _chain(app, keeper, log)
+        log(f"done in {time.monotonic() - begun:.2f} s")
+        if app.config.unresolved:
+            raise ConfigError(list(app.config.unresolved))
     except lock.Busy as busy:
-        return _busy(app, busy, ping, tell)
+        return _busy(app, busy, ping, log)
     except Exception as error:
-        _end(app, ping, tell, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
+        _end(app, ping, log, getattr(error, "exit_code", HeartbeatError.exit_code), f"{done}\n{error}")
         raise
-    _end(app, ping, tell, 0, done)
+    _end(app, ping, log, 0, done)
     return 0
 
 
-def _busy(app: App, busy: "Busy", ping: "Ping", tell: Tell) -> int:
-    """Another one is at work: that is none of this one's business, unless it has been so for too long."""
+def _busy(app: App, busy: "Busy", ping: "Ping", log: Log) -> int:
+    """Another run is at work. That is an error only when it has been so for too long."""
     from heartbeat_cli.commands import _lock_held
 
     try:
         _lock_held.refuse_to_wait(app, busy)
     except HeartbeatError as error:
-        _end(app, ping, tell, error.exit_code, str(error))
+        _end(app, ping, log, error.exit_code, str(error))
         raise error from None
-    tell(str(busy))
+    log(str(busy))
     return 0
 
 
 def _lock_is_free(app: App, keeper: "Keeper") -> None:
-    """People were notified that the lock was held: notify them that it is free."""
+    """Notify people that the lock is free, after they were notified that it was held."""
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.housekeeping import lock_held
 
-    keeper.do(lambda db: lock_held.notify_end(db, app.config, places.own(app.config), app.now()), app.now())
+    keeper.run(lambda db: lock_held.notify_end(db, app.config, places.config_folder(app.config), app.now()), app.now())
 
 
-def _end(app: App, ping: "Ping", tell: Tell, code: int, said: str) -> None:
-    """The ping of a run that has ended, its lock given back: whoever is slow to take it holds nobody up."""
+def _end(app: App, ping: "Ping", log: Log, code: int, said: str) -> None:
+    """Send the ping of a run that has ended, after the lock was released: a slow receiver holds nobody up."""
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
 
     trouble = ping.end(code, bounded(redact(said.strip(), app.secrets)))
     if trouble is not None:
-        tell(f"ping: {trouble}")
+        log(f"ping: {trouble}")
 
 
-def _chain(app: App, keeper: "Keeper", tell: Tell) -> str:
-    """The pass; what it came to, in a few words."""
-    from heartbeat_cli.commands._deliver import Post, line, summed_up
+def _chain(app: App, keeper: "Keeper", log: Log) -> str:
+    """Make the pass, and return what it came to, in a few words."""
+    from heartbeat_cli.commands._deliver import PassDelivery, line, summed_up
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
-    from heartbeat_cli.passes.housekeeping import outage, tidy
+    from heartbeat_cli.passes.housekeeping import tidy
 
     config, now = app.config, app.now
-    seen = keeper.do(lambda db: check.take(db, config, now(), prepare=to_prepare(config)), now())
-    tell(f"checked {len(seen.readings)} of {len(config.components)} components")
+    seen = keeper.run(lambda db: check.take(db, config, now(), prepare=imports_for_faults(config)), now())
+    log(f"checked {len(seen.readings)} of {len(config.components)} components")
 
     def kept_and_judged(db: "Database") -> list["Verdict"]:
-        with db.transaction():  # a pass that the store has taken is judged, or the spool would go on without it
+        with db.transaction():  # a pass in the store must be detected there, or the spool would go on without it
             check.save(db, config, seen)
             found = detect.detect(db, config, now())
             if keeper.degraded is not None:
+                from heartbeat_cli.passes.housekeeping import outage
+
                 outage.notify(db, config, keeper.degraded, now())
             keeper.prepare_mirror(db, now())
         return found
 
-    for one in keeper.do(kept_and_judged, now()):
-        tell(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+    for one in keeper.run(kept_and_judged, now()):
+        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
     keeper.refresh_mirror(now())
-    post = Post(app, keeper)
+    post = PassDelivery(app, keeper)
     post.go()
-    faults = keeper.do(detect.in_fault, now())
-    if faults and _recover(app, keeper, tell):
+    faults = keeper.run(detect.in_fault, now())
+    if faults and _recover(app, keeper, log):
         keeper.refresh_mirror(now())
         post.go()
-    keeper.do(lambda db: _draw(app, db), now())
+    keeper.run(lambda db: _draw(app, db), now())
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-        _say_of_proxies(keeper, config, now())
+        _remark_on_proxies(keeper, config, now())
     sent = post.end()  # from here on without the lock
-    for told in sent:
-        tell(line(told))
+    for notification in sent:
+        log(line(notification))
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
 
 
-def to_prepare(config: Any) -> tuple[Callable[[], object], ...]:
-    """What takes long to import, for the faults that the checks are about to find."""
+def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
+    """Functions that import what takes long, for faults that the checks are about to find."""
 
     def recovery() -> None:
         from heartbeat_cli.passes.recover import recover  # noqa: F401
@@ -134,37 +136,37 @@ def to_prepare(config: Any) -> tuple[Callable[[], object], ...]:
     return recovery, messages
 
 
-def _say_of_proxies(keeper: "Keeper", config: Any, now: float) -> None:
-    """While the environment names a proxy: that it is not followed."""
+def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
+    """Say that a proxy in the environment is not followed, while there is one."""
     from heartbeat_cli.http import proxies
 
     if proxies.ignored(config.heartbeat.proxy, os.environ):
         from heartbeat_cli.passes.housekeeping import proxy_remark
 
         if remark := proxy_remark.due(keeper.db, config, now):
-            say(f"heartbeat: {remark}")
+            print_remark(f"heartbeat: {remark}")
 
 
 def _draw(app: App, db: "Database") -> None:
-    """The page and the badges, where they are wanted."""
+    """Write the page and the badges, where they are configured."""
     if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
         from heartbeat_cli.commands import _page
 
         _page.refresh(app, db, app.now())
 
 
-def _recover(app: App, keeper: "Keeper", tell: Tell) -> bool:
-    """Recovery; an attempt is kept through the keeper, because the store may be what a rung restarts. Whether anything
-    was written: while something stays down, most passes only find that there is nothing to do."""
+def _recover(app: App, keeper: "Keeper", log: Log) -> bool:
+    """Run recovery. An attempt is recorded through the keeper, because the store may be what a step restarts. Returns
+    whether anything was written: while something stays in fault, most passes have nothing to do."""
     from heartbeat_cli.commands._recover import line
     from heartbeat_cli.passes.recover import recover
     from heartbeat_cli.store.state import recoveries
 
-    def keep(attempt: "Attempt") -> None:
-        keeper.note(lambda db: recoveries.save(db, attempt), app.now())
+    def save(attempt: "Attempt") -> None:
+        keeper.record(lambda db: recoveries.save(db, attempt), app.now())
 
-    before = keeper.db, keeper.db.written
-    steps = keeper.do(lambda db: recover.recover(db, app.config, save=keep), app.now())
+    before = keeper.db, keeper.db.rows_written
+    steps = keeper.run(lambda db: recover.recover(db, app.config, save=save), app.now())
     for step in steps:
-        tell(line(step))
-    return before != (keeper.db, keeper.db.written)
+        log(line(step))
+    return before != (keeper.db, keeper.db.rows_written)

@@ -1,11 +1,11 @@
-"""Delivering as every verb does it: begun under the lock of the pass, the rest after it has been given back, so that a
-channel that hangs holds up no other pass; and how it went is known even if the store goes away meanwhile."""
+"""Delivery as every verb does it: begun under the lock of the pass, and finished after the lock was released, so that a
+channel that hangs holds up no other pass. How it went is saved even if the store goes away meanwhile."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.domain.plain import counted
 from heartbeat_cli.errors import StoreError
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.store.standby.keeper import Keeper
 
-_AT_ONCE = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
+_SHORT_WAIT = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
 _FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
 _LOCK = 30.0  # seconds that the lock is waited for to write what was sent while the store went away
 
 
-class Post:
-    """The delivering of one pass: `go` between its other work, `end` when all else is done."""
+class PassDelivery:
+    """The delivery of one pass: `go` between its other work, `end` when all else is done."""
 
     def __init__(self, app: App, keeper: "Keeper") -> None:
         from heartbeat_cli.config import places
@@ -28,12 +28,13 @@ class Post:
 
         self._app, self._keeper = app, keeper
         self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
-        self._turn = lock.Shared(places.own(app.config), lock.DELIVERY)
+        self._turn = lock.Shared(places.config_folder(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
         self._looked = False
 
-    def go(self, patience: float = _AT_ONCE) -> None:
-        """Send what is due; what a slow channel has not taken soon goes on beside the rest of the pass."""
+    def go(self, patience: float = _SHORT_WAIT) -> None:
+        """Send what is due. What a slow channel has not taken within `patience` seconds goes on beside the rest of the
+        pass."""
 
         def work(db: "Database") -> None:
             self._look(db)
@@ -41,7 +42,7 @@ class Post:
             if self._delivering is not None and self._turn.take(alone=self._keeper.degraded is not None):
                 self._delivering.work(db, self._record, patience)
 
-        self._keeper.do(work, self._app.now())
+        self._keeper.run(work, self._app.now())
 
     def _look(self, db: "Database") -> None:
         """Make ready to deliver, if something waits."""
@@ -54,9 +55,10 @@ class Post:
             self._delivering = Delivering(self._app.config, self._app.now)
 
     def end(self) -> list["Delivered"]:
-        """Deliver the rest, after giving the lock of the pass back, for as long as a pass may; how all of it went."""
+        """Release the lock of the pass and deliver the rest, for as long as a pass may take. Returns how all of it
+        went."""
         if not self._looked:
-            self._keeper.do(self._look, self._app.now())
+            self._keeper.run(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
         if delivering is not None and self.results:
             self._keeper.refresh_mirror(self._app.now())  # the next pass may have nothing else to go by
@@ -65,7 +67,7 @@ class Post:
             if delivering is not None:
                 self._rest(delivering, outside)
             if self.results and not self._keeper.refresh_mirror(self._app.now()):
-                self._keeper.do(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
+                self._keeper.run(lambda db: db.rows("SELECT 1"), self._app.now())  # is it the store, or only the disk?
             if outside:
                 self._tell_a_spool()
         except StoreError as error:
@@ -83,12 +85,12 @@ class Post:
         from heartbeat_cli.store.standby import spool
         from heartbeat_cli.system.lock import Busy
 
-        if not self._keeper.noted or not spool.existing(places.of_store(self._app.config)):
+        if not self._keeper.recorded or not spool.existing(places.store_folder(self._app.config)):
             return
         with suppress(Busy), self._app.keeper(_LOCK) as keeper:
             if keeper.degraded is not None:
-                for outcome in self._keeper.noted:
-                    keeper.note(outcome, self._app.now())
+                for outcome in self._keeper.recorded:
+                    keeper.record(outcome, self._app.now())
 
     def _rest(self, delivering: "Delivering", outside: bool) -> None:
         from heartbeat_cli.passes.deliver.deliver import WHOLE
@@ -102,24 +104,24 @@ class Post:
         for one in self._delivering.redirected if self._delivering is not None else ():
             to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
             many = counted(one.many, "message")
-            say(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
+            print_remark(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
         for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note and not one.printed):
-            say(note)
+            print_remark(note)
 
     @property
     def results(self) -> list["Delivered"]:
         return self._delivering.results if self._delivering is not None else []
 
     def _record(self, sends: "Sends") -> None:
-        """Write how sends went. It has happened outside: a spool that comes in later must know."""
+        """Write how sends went. They have happened outside: a spool that is begun later must know."""
         try:
-            self._keeper.note(_settling(sends), self._app.now())
+            self._keeper.record(_saving(sends), self._app.now())
         except StoreError:
             self._set_aside(sends)
             raise
 
     def _set_aside(self, sends: "Sends") -> None:
-        self._unkept.append(_settling(sends))
+        self._unkept.append(_saving(sends))
 
     def _store_away(self, delivering: "Delivering", error: StoreError) -> None:
         """The store failed after the lock had been given back: what has been sent, and is being sent, is written under
@@ -131,8 +133,8 @@ class Post:
         delivering.finish(self._set_aside, TIMEOUT)
         try:
             with self._app.keeper(_LOCK) as keeper:
-                for outcome in [*self._keeper.noted, *self._unkept]:
-                    keeper.note(outcome, self._app.now())
+                for outcome in [*self._keeper.recorded, *self._unkept]:
+                    keeper.record(outcome, self._app.now())
                 self._turn.release()
                 self._keeper = keeper
                 self._rest(delivering, outside=False)
@@ -141,15 +143,15 @@ class Post:
             raise error from None
 
 
-def _settling(sends: "Sends") -> Callable[["Database"], None]:
+def _saving(sends: "Sends") -> Callable[["Database"], None]:
     from heartbeat_cli.store.outbox import outcomes
 
-    return lambda db: outcomes.settle_all(db, sends)
+    return lambda db: outcomes.save_all(db, sends)
 
 
 def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:
-    """Send what is due and wait for it; the copy for the next pass then knows of it."""
-    return Post(app, keeper).end()
+    """Send what is due, wait for it, and refresh the mirror."""
+    return PassDelivery(app, keeper).end()
 
 
 def line(one: "Delivered") -> str:

@@ -1,4 +1,4 @@
-"""What `run` does when another one has the lock: it leaves, unless that one has had it for too long."""
+"""What `run` does when another one has the lock: it ends, unless that one has had it for too long."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,26 +15,26 @@ class LockHeld(HeartbeatError):
 
 
 def refuse_to_wait(app: "App", busy: "Busy") -> None:
-    """Raises LockHeld, after people have been told, when whoever holds the lock has had it for too long."""
+    """Raises LockHeld, after people were notified, when the holder of the lock has had it for too long."""
     from heartbeat_cli.passes.housekeeping import lock_held
 
     if not lock_held.too_long(app.config, busy):
         return
     with suppress(StoreError):  # the store may be what its holder hangs on
-        _tell(app, busy)
+        _notify(app, busy)
     what = f"heartbeat makes no pass until it has ended; {lock_held.remedy(busy)}"
     raise LockHeld(f"{lock_held.reason(app.config, busy)}; {what}")
 
 
-def _tell(app: "App", busy: "Busy") -> None:
+def _notify(app: "App", busy: "Busy") -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.passes.deliver.deliver import deliver
     from heartbeat_cli.passes.housekeeping import lock_held
     from heartbeat_cli.store.standby import spool
 
-    if spool.existing(places.of_store(app.config)):
+    if spool.existing(places.store_folder(app.config)):
         return  # the news of what was sent is in the spool, which only the holder of the lock may bring to the store
     with app.configured_store() as db:
         lock_held.notify(db, app.config, busy, app.now())
         deliver(db, app.config, app.now)
-        app.remember(db)
+        app.update_mirror(db)

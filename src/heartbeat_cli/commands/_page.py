@@ -1,4 +1,4 @@
-"""The page and the badges, written: for `heartbeat dashboard`, and kept up to date by `run`, which knows no click."""
+"""Writes the page and the badges: for `heartbeat dashboard`, and for `run`, which does without click."""
 
 import os
 from collections.abc import Collection
@@ -7,60 +7,62 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.commands._base import App, say
+from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.reporting.board import Board
+    from heartbeat_cli.store.sql.database import Database
 
 _OWN, _PUBLIC = 0o600, 0o644
-_SIGNED = 2_000  # bytes of a file in which the sign of a badge stands, if it is one
-_MOST = 20_000  # files of the badges' folder that are looked through: it may be another user's, who has filled it
+_SIGNED = 2_000  # bytes of a file in which the mark of a badge stands, if it is one
+_MAX_FILES = 20_000  # of the badges' folder: it may be another user's, who has filled it
 
 
-def refresh(app: App, db: Any, now: float) -> None:
-    """Write the configured page and badges when something has changed or their interval is over; what cannot be written
-    is told on standard error, once a day, and never fails the pass."""
+def refresh(app: App, db: "Database", now: float) -> None:
+    """Write the configured page and badges when something has changed or their interval is over. What cannot be written
+    is said on standard error once a day, and never fails the pass."""
     own = app.config.dashboard
     if own.file is None and own.badges is None:
         return
     from heartbeat_cli.config import places
     from heartbeat_cli.system import once
 
-    told = places.own(app.config) / "dashboard.trouble"
+    reported = places.config_folder(app.config) / "dashboard.trouble"
     try:
         if _due(own, db, now):
-            board = gathered(app, db, now)
+            board = read_board(app, db, now)
             if own.badges is not None:
                 write_badges(app, own.badges, board, now)
             if own.file is not None:
-                write(app, own.file, text(app, board, now), now)
+                write(app, own.file, render_page(app, board, now), now)
             with suppress(OSError):
-                once.is_over(told)
+                once.is_over(reported)
     except HeartbeatError as error:
-        if once.is_news(told, str(error), now):
-            say(f"heartbeat: dashboard: {error}")
+        if once.is_news(reported, str(error), now):
+            print_remark(f"heartbeat: dashboard: {error}")
 
 
-def gathered(app: App, db: Any, now: float) -> "Board":
-    """What the page and the badges are made of, as it is at `now`."""
+def read_board(app: App, db: "Database", now: float) -> "Board":
+    """What the page and the badges show, as it is at `now` (epoch seconds)."""
     from zoneinfo import ZoneInfo
 
     from heartbeat_cli.store.board import board
+    from heartbeat_cli.store.sql import sentences
 
     config = app.config
-    return board.read(db, config, ZoneInfo(config.timezone), now)
+    return sentences.known(db, board.read(db, config, ZoneInfo(config.timezone), now), config.heartbeat.locale)
 
 
-def text(app: App, board: "Board", now: float) -> str:
+def render_page(app: App, board: "Board", now: float) -> str:
     """The page."""
     from heartbeat_cli.views import dashboard
 
     return dashboard.page(board, app.config, now)
 
 
-def _due(own: Any, db: Any, now: float) -> bool:
+def _due(own: Any, db: "Database", now: float) -> bool:
     from heartbeat_cli.store.board import board
 
     # The page is written last: while it is young, so are the badges.
@@ -69,12 +71,12 @@ def _due(own: Any, db: Any, now: float) -> bool:
         written = os.stat(target).st_mtime
     except OSError:
         return True
-    # A page from the future was written before the clock was set back: nobody knows how old it is.
+    # A page from the future was written before the clock was set back: its age is not known.
     return not written <= now < written + own.interval or board.changed(db, written)
 
 
 def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
-    """Write every badge; those of components that are gone go, too. Returns how many there are."""
+    """Write every badge, and remove those of components that are gone. Returns how many there are."""
     from heartbeat_cli.views import badges
 
     made = badges.pictures(board, app.config, now)
@@ -90,13 +92,13 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
 
 
 def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
-    """Remove what else bears our sign in the folder at `path`: what a component that is gone once was must not be shown
-    for ever. All by the folder's descriptor: whoever owns a folder above could put another one in its place."""
+    """Remove other files that have the mark of a badge from the folder at `path`: badges of components that are gone.
+    The folder is used by its descriptor, because the owner of a folder above could put another one in its place."""
     with suppress(OSError), trusted.target(path / "_all.svg") as (at, _, _):
         handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
         try:
             with os.scandir(handle) as entries:
-                names = [one.name for one in islice(entries, _MOST) if one.name.endswith(".svg")]
+                names = [one.name for one in islice(entries, _MAX_FILES) if one.name.endswith(".svg")]
             for name in names:
                 with suppress(OSError):
                     if name not in made and sign.encode() in trusted.read_ours(name, _SIGNED, handle):
@@ -106,7 +108,7 @@ def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
 
 
 def write(app: App, target: str, content: str, now: float) -> None:
-    """Write a file whole, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
+    """Write a whole file, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
     from heartbeat_cli.system.files import write_whole
 
     path = Path(target).expanduser()

@@ -3,12 +3,16 @@
 import math
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, person, say, show
+from heartbeat_cli.commands._app import App, current_user, print_remark, show
 from heartbeat_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.store.sql.database import Database
+
 
 _YEAR = 525_600.0  # minutes
 _REASON = 200  # characters
@@ -21,8 +25,8 @@ def minutes_option() -> Callable[[Any], Any]:
     return click.option("--for", "minutes", type=most, metavar="MINUTES", default=60.0, show_default=True, help=text)
 
 
-def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Begin (`target`), end (`ends`) or list (neither) the quiet times of a kind."""
+def run_command(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
+    """Begin (`target`), end (`ends`) or list (neither) the silences of a kind."""
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
@@ -31,13 +35,13 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
     if math.isnan(minutes):
         raise UsageError("--for: nan is no number of minutes")
     now = app.now()
-    with app.steering_store() as db:
+    with app.store_to_write_at_once() as db:
         if ends is not None:
             _end(app, db, kind, ends, now)
             return
         if target is not None:
-            _require(app, db, target)
-            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), person())
+            _require_known_target(app, db, target)
+            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), current_user())
             silences.add(db, made)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
     if kind == "maintenance":
@@ -47,12 +51,13 @@ def steer(app: App, kind: str, target: str | None, minutes: float, reason: str, 
         begins = f"from {local_time(one.starts, app.config.timezone)} " if one.starts > now else ""
         show(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({_clean(one.created_by)})")
     if not shown:
-        say(f"no {kind} in force")
+        print_remark(f"no {kind} in force")
 
 
-def _require(app: App, db: Any, target: str) -> None:
-    """It must mean something: a component, or a host of the store, of whose silence people are told, too."""
-    from heartbeat_cli.config.settings import nearest
+def _require_known_target(app: App, db: "Database", target: str) -> None:
+    """Raise UsageError unless the target is a component, or a host of the store, whose silence people are notified of,
+    too."""
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.component import goes_to, matching
     from heartbeat_cli.store.history import gaps
 
@@ -60,11 +65,11 @@ def _require(app: App, db: Any, target: str) -> None:
         return
     observers = gaps.watches(db)
     if not any(goes_to(target, one) for one in observers):
-        known = nearest(target, dict.fromkeys([*app.config.components, *observers]))
+        known = suggestion(target, dict.fromkeys([*app.config.components, *observers]))
         raise UsageError(f"no component or observer {target!r}{known}")
 
 
-def _end(app: App, db: Any, kind: str, id_: str, now: float) -> None:
+def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
     from heartbeat_cli.store.state import silences
 
     if kind == "maintenance" and id_ in app.config.maintenance:

@@ -1,4 +1,4 @@
-"""How a recovery step is told to a person, for `heartbeat recover` and for `run`, which knows no click."""
+"""A recovery step as a line, for `heartbeat recover` and for `run`, which does without click."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""What `status --watch` does with a terminal: the same picture drawn again and again, until `q` or Ctrl-C.
+"""`status --watch` on a terminal: draws the same picture again and again, until `q` or Ctrl-C.
 
-The alternate screen is used and left again, so that what stood there before is there afterwards. Where there is no
-terminal, what changed is printed once, as a log would have it.
+It uses the alternate screen, so that what was on the terminal before is there afterwards. Where there is no terminal,
+what changed is printed once, as a log would have it.
 """
 
 import os
@@ -20,8 +20,8 @@ _HOME, _REST, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class Picture(NamedTuple):
-    """What is to be seen now: its lines, whether all is well, and what says whether anything changed (times and
-    durations do all the while, and are no news)."""
+    """What is to be shown: its lines, the exit code, and what tells whether anything changed (times and durations
+    always do, and do not count)."""
 
     lines: list[str]
     code: int
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
 
 
 def watch(picture: Callable[[int | None], Picture], every: float, hint: str) -> int:
-    """Show `picture(columns)` every so many seconds until a person ends it; returns the last one's code."""
+    """Show `picture(columns)` every `every` seconds until a person ends it. Returns the last picture's code."""
     code = 0
     with suppress(KeyboardInterrupt):
         if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":

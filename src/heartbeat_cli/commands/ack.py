@@ -1,8 +1,8 @@
-"""`heartbeat ack`: somebody is on it."""
+"""`heartbeat ack`: acknowledge open incidents."""
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, person, say, show
+from heartbeat_cli.commands._app import App, current_user, pass_app, print_remark, show
 from heartbeat_cli.commands._complete import component_ids
 from heartbeat_cli.errors import UsageError
 
@@ -12,7 +12,10 @@ from heartbeat_cli.errors import UsageError
 @click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
 @pass_app
 def command(app: App, names: tuple[str, ...], undo: bool) -> None:
-    """Acknowledge the open incidents of some components: somebody is on it. Without arguments, list open incidents."""
+    """Acknowledge open incidents, or list them.
+
+    An acknowledged incident is not reminded of and not escalated. Without arguments, the open incidents are listed.
+    """
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import states
@@ -21,9 +24,9 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     if undo and not names:
         raise UsageError("--undo wants the components whose acknowledgement is to be taken back")
     wanted = app.components(names) if names else []
-    with app.steering_store() as db, db.transaction():
+    with app.store_to_write_at_once() as db, db.transaction():
         incidents = states.open_incidents(db)
-        at, by = (None, None) if undo else (app.now(), person())
+        at, by = (None, None) if undo else (app.now(), current_user())
         for id_ in wanted:
             if id_ in incidents and states.acknowledge(db, incidents[id_].id, at, by):
                 incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
@@ -33,4 +36,4 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
         since = local_time(one.started, app.config.timezone)
         show(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
     if not shown:
-        say("no open incident")
+        print_remark("no open incident")

@@ -1,18 +1,28 @@
-"""`heartbeat alerts`: what there was to tell, and how telling it went."""
+"""`heartbeat alerts`: the alerts, and how their delivery went."""
 
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from heartbeat_cli.commands._app import FORMATS, App, format_option, pass_app, print_json, say, show, show_table
+from heartbeat_cli.commands._app import (
+    FORMATS,
+    App,
+    format_option,
+    pass_app,
+    print_json,
+    print_remark,
+    show,
+    show_table,
+)
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.store.outbox.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import AlertFilter
+    from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.views.voice import Voice
 
 _GRAVE = get_args(Severity)
@@ -23,10 +33,10 @@ _LAST = 253_402_300_799.0  # the end of the year 9999, beyond which no store kno
 @click.argument("alert", metavar="[ID]", required=False)
 @component_option("Only about these; repeatable.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only of this type or glob; repeatable.")
-@click.option("--severity", type=click.Choice(_GRAVE), help="Only at least this grave.")
+@click.option("--severity", type=click.Choice(_GRAVE), help="Only at least this severe.")
 @click.option("--since", metavar="WHEN", help="Not before: 24h, 7d (ago), a day or a time.")
 @click.option("--until", metavar="WHEN", help="Not after; a day is included.")
-@click.option("--undelivered", is_flag=True, help="Only what some channel has not taken.")
+@click.option("--undelivered", is_flag=True, help="Only what has not been delivered to some channel.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Most to show.")
 @format_option(*FORMATS)
 @pass_app
@@ -42,7 +52,9 @@ def command(
     limit: int,
     form: str,
 ) -> int:
-    """List alerts, newest first, and how telling them went; with an ID, or the beginning of one, all about that alert.
+    """List alerts, and how their delivery went.
+
+    The newest come first. With an ID, or the beginning of one, everything about that alert is shown.
 
     \b
     Example:
@@ -50,13 +62,13 @@ def command(
       heartbeat alerts --undelivered
       heartbeat alerts main@17953
     """
-    from heartbeat_cli.store.outbox.alert_list import Wanted
+    from heartbeat_cli.store.outbox.alert_list import AlertFilter
 
     if alert is not None:
         if names or types or severity or since or until or undelivered:
             raise UsageError(f"{alert!r} is one alert: filters go without it")
         return _one(app, alert, form)
-    wanted = Wanted(
+    wanted = AlertFilter(
         types=types,
         severities=_GRAVE[_GRAVE.index(severity) :] if severity else (),
         since=_moment(app, since, "--since"),
@@ -66,38 +78,42 @@ def command(
     return _list(app, wanted, names, limit, form)
 
 
-def _list(app: App, wanted: "Wanted", names: tuple[str, ...], limit: int, form: str) -> int:
+def _list(app: App, wanted: "AlertFilter", names: tuple[str, ...], limit: int, form: str) -> int:
     from heartbeat_cli.store.outbox import alert_list
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.views import alert_list as view
 
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         if names:
             wanted = wanted._replace(components=_components(app, db, names))
         found = alert_list.select(db, wanted, limit)
         notified = alert_list.notifications(db, [one.id for one in found])
+        found, notified = sentences.known(db, (found, notified), app.config.heartbeat.locale)
     if form == "json":
         print_json([view.row(one, notified[one.id], _voice(app)) for one in found])
     elif found:
         show_table(view.alerts_table(found, notified, _voice(app)))
         if len(found) == limit:
-            say(f"the newest {limit}; --limit shows more")
+            print_remark(f"the newest {limit}; --limit shows more")
     else:
-        say("no such alerts")
+        print_remark("no such alerts")
     return 0
 
 
 def _one(app: App, beginning: str, form: str) -> int:
     from heartbeat_cli.store.outbox import alert_list, sends
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.views import alert_list as view
     from heartbeat_cli.views import messages
 
     config = app.config
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         found = alert_list.find(db, beginning)
         if len(found) != 1:
             raise UsageError(_not_one(beginning, [one.id for one in found]))
         (alert,) = found
         notified, tries = alert_list.notifications(db, [alert.id])[alert.id], sends.sends_of(db, [alert.id])
+        alert, notified, tries = sentences.known(db, (alert, notified, tries), config.heartbeat.locale)
     own = config.heartbeat.templates
     message = messages.message(alert, config.heartbeat.locale, config.timezone, config.secrets, own=own)
     if form == "json":
@@ -120,7 +136,7 @@ def _voice(app: App) -> "Voice":
     return Voice(app.config.heartbeat.locale, app.config.timezone, tuple(app.secrets), app.now())
 
 
-def _components(app: App, db: Any, names: tuple[str, ...]) -> list[str]:
+def _components(app: App, db: "Database", names: tuple[str, ...]) -> list[str]:
     """What these names mean: components of the configuration, or whatever else there have been alerts about."""
     from fnmatch import fnmatchcase
 

@@ -1,4 +1,4 @@
-"""`heartbeat beat`: a component reports its own life."""
+"""`heartbeat beat`: a component reports a sign of life."""
 
 import click
 
@@ -14,19 +14,21 @@ _RID = 200
 @click.option("--start", is_flag=True, help="The job begins.")
 @click.option("--fail", is_flag=True, help="The job failed.")
 @click.option("--exit-code", type=click.IntRange(0, 255), help="The job ended with this code; 0 is success.")
-@click.option("-m", "--message", default="", help="A line to keep with it.")
+@click.option("-m", "--message", default="", help="A line to store with it.")
 @click.option("--rid", help="Pairs a start with its end when runs overlap.")
 @pass_app
 def command(
     app: App, component: str, start: bool, fail: bool, exit_code: int | None, message: str, rid: str | None
 ) -> None:
-    """Report that the component ID (of kind push) is alive, or how its run went.
+    """Report a sign of life of a component of kind push.
+
+    ID is the component. A job can also report its start, and how it ended.
 
     \b
     Example, in a crontab:
       0 3 * * * backup.sh; heartbeat beat backup --exit-code $?
     """
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import beats
@@ -35,9 +37,9 @@ def command(
         raise UsageError("--start, --fail and --exit-code exclude each other")
     pushed = [one.id for one in app.config.components.values() if one.kind == "push"]
     if component not in pushed:
-        raise UsageError(f"no component {component!r} of kind push{nearest(component, pushed)}")
+        raise UsageError(f"no component {component!r} of kind push{suggestion(component, pushed)}")
     event = "start" if start else "fail" if fail or exit_code else "success"
-    kept = bounded(redact(message, app.secrets), _MESSAGE) or None  # a byte that is no text must not cost the beat
-    with app.steering_store() as db:
-        at = app.now() + (db.ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
+    kept = bounded(redact(message, app.secrets), _MESSAGE) or None  # a byte that is no text must not lose the beat
+    with app.store_to_write_at_once() as db:
+        at = app.now() + (db.clock_ahead or 0.0)  # arrival decides: by the clock of the store, not by the sender's
         beats.add(db, beats.Beat(component, at, event, exit_code, kept, rid and bounded(rid, _RID)))

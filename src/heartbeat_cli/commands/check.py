@@ -1,24 +1,32 @@
-"""`heartbeat check`: one look at what is due."""
+"""`heartbeat check`: one check of what is due."""
 
 from typing import Any
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import (
+    App,
+    dry_run_option,
+    format_option,
+    pass_app,
+    print_json,
+    print_remark,
+    show_table,
+)
 from heartbeat_cli.commands._complete import component_option
 
 
 @click.command("check")
-@component_option("Look at these, due or not; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Look at every component this host watches, due or not.")
+@component_option("Check these, due or not; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Check every component this host watches, due or not.")
 @format_option("table", "json", "nagios")
 @dry_run_option
 @pass_app
 def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_run: bool) -> int:
-    """Look once at every component that is due, and store what was seen.
+    """Check the components that are due, and store the results.
 
-    A component is due when its interval has passed since its last look. Exit code 0 when all that was looked at
-    answers well, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
+    A component is due when its interval has passed since its last check. Exit code 0 when all that were checked are
+    healthy, 1 when not; with --format nagios 0, 1, 2 or 3 as plugins do.
 
     \b
     Example:
@@ -31,12 +39,14 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     from heartbeat_cli.views import rows
 
     wanted = app.watched() if everything else app.components(names) if names else None
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
         known = states.states(db)
     for id_ in seen.readings:
         if not watched_by(app.config.components[id_], app.config.observer):
-            say(f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host")
+            print_remark(
+                f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host"
+            )
     made = [
         rows.check_row(app.config.components[id_], reading, seen.started, known.get(id_))
         for id_, reading in seen.readings.items()
@@ -46,8 +56,8 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
 
 def show(app: App, made: list[dict[str, Any]], form: str) -> int:
     """Print check rows and return the exit code that goes with them."""
-    for line in app.config.lacking:
-        say(line)
+    for line in app.config.unresolved:
+        print_remark(line)
     from heartbeat_cli.views.rows import well
 
     if form == "nagios":
@@ -64,5 +74,5 @@ def show(app: App, made: list[dict[str, Any]], form: str) -> int:
         text = tables.check_table(made, app.config.heartbeat.locale)
         show_table(tables.colored(text, app.config.heartbeat.locale))
     else:
-        say("Nothing is due." if app.config.components else "No components are configured.")
+        print_remark("Nothing is due." if app.config.components else "No components are configured.")
     return 0 if all(well(row) for row in made) else 1

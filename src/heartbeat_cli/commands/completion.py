@@ -1,4 +1,4 @@
-"""`heartbeat completion`: what a shell needs to complete heartbeat's words."""
+"""`heartbeat completion`: the completion script for a shell."""
 
 import click
 
@@ -9,7 +9,9 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for a shell; verbs, options and component ids complete then.
+    """Print the completion script for a shell.
+
+    Commands, options and component ids complete then.
 
     \b
     Example:

@@ -2,7 +2,7 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, print_json, say
+from heartbeat_cli.commands._app import App, pass_app, print_json, print_remark
 from heartbeat_cli.commands._group import Group
 from heartbeat_cli.errors import ConfigError
 
@@ -11,36 +11,38 @@ from heartbeat_cli.errors import ConfigError
 def command() -> None:
     """Validate and show the configuration.
 
-    It is looked for in --config, $HEARTBEAT_CONFIG, ./heartbeat.toml, $XDG_CONFIG_HOME/heartbeat/heartbeat.toml and
-    /etc/heartbeat/heartbeat.toml; when none is there, a built-in one watches this host.
+    The first of these files is used: --config, $HEARTBEAT_CONFIG, ./heartbeat.toml,
+    $XDG_CONFIG_HOME/heartbeat/heartbeat.toml, /etc/heartbeat/heartbeat.toml. Without one, a built-in configuration
+    watches this host.
     """
 
 
 @command.command("check")
 @pass_app
 def check(app: App) -> None:
-    """Say whether the configuration is right; every error at once, one line each, exit code 2.
+    """Validate the configuration.
 
-    An `env:` or `file:` reference that leads nowhere is an error here. Other verbs go on without the component or
-    channel it stands in. A PostgreSQL on another host that need not prove who it is gets a warning on standard error.
+    All errors are listed, one line each, with exit code 2. An `env:` or `file:` reference that cannot be resolved is an
+    error here; other verbs go on without the component or channel that it is used in. A PostgreSQL on another host that
+    need not prove who it is gets a warning on standard error.
     """
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.passes.doctor import connections
 
     config = app.config
-    if config.lacking:
-        raise ConfigError(list(config.lacking))
+    if config.unresolved:
+        raise ConfigError(list(config.unresolved))
     for one in connections.weak(config):
-        say(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
+        print_remark(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
-    for line in _stranded(app):
-        say(line)
+    for line in _stranded_messages(app):
+        print_remark(line)
 
 
-def _stranded(app: App) -> list[str]:
-    """What waits in the store for channels that are not in the configuration. A store that does not answer, or is not
-    there yet, has nothing to say here."""
+def _stranded_messages(app: App) -> list[str]:
+    """Lines about messages that wait for channels which are not in the configuration. None when the store does not
+    answer, or is not there yet."""
     from contextlib import closing, suppress
     from pathlib import Path
 
@@ -56,7 +58,7 @@ def _stranded(app: App) -> list[str]:
         return [
             f"{counted(many, 'message')} for channel {channel}, which is not in the configuration: not sent;"
             " unless another host has it, the next run sends through the channels there are"
-            for channel, state, many in channels.unknown(db, app.config.channels, app.now())
+            for channel, state, many in channels.unconfigured(db, app.config.channels, app.now())
             if state == "waiting"
         ]
     return []
@@ -66,7 +68,10 @@ def _stranded(app: App) -> list[str]:
 @click.option("--format", "form", type=click.Choice(("toml", "json")), default="toml", help="How to print.")
 @pass_app
 def show(app: App, form: str) -> None:
-    """Show the effective settings, defaults included, secrets blotted out."""
+    """Show the effective settings, without secrets.
+
+    Defaults are included.
+    """
     from heartbeat_cli.views import settings_text
 
     if form == "json":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 
@@ -16,14 +16,14 @@ from heartbeat_cli.errors import HeartbeatError, UsageError
     type=click.FloatRange(0, 59),
     default=0.0,
     metavar="SECONDS",
-    help="Start up to so many seconds late, each host by its own share, to spare what several hosts look at.",
+    help="Start up to so many seconds late, each host by its own share, to spare what several hosts check.",
 )
 @pass_app
 def command(app: App, install: bool, remove: bool, jitter: float) -> None:
-    """Print the crontab lines for the strategy in force, sub-minute ones included.
+    """Print or install the crontab lines that start heartbeat.
 
     cron starts `heartbeat run` as often as the strategy, or the shortest interval of a component, asks for. The lines
-    stand between `# heartbeat begin` and `# heartbeat end`; whatever else your crontab holds stays as it is.
+    stand between `# heartbeat begin` and `# heartbeat end`; the rest of your crontab stays as it is.
 
     \b
     Example:
@@ -38,7 +38,9 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
         return
     lines = _lines(app, jitter)
     for name in cron.wanted_variables(app.config.tables):
-        say(f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead")
+        print_remark(
+            f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead"
+        )
     if install:
         _change(cron.read(), lines)
     else:
@@ -66,17 +68,17 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
 
     config = app.config
     try:
-        with app.store() as db:
+        with app.store_to_read() as db:
             pace = check.strategy(db, config)
     except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]
         if not quiet:
-            say(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
+            print_remark(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
     mine = [one for one in config.components.values() if watched_by(one, config.observer)]
     wanted = [one.interval(pace) for one in mine]
     every = crontab.tick(pace.interval, wanted)
     if not quiet and (shortest := min(wanted, default=every)) < every:
-        say(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
+        print_remark(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
     return every
 
 
@@ -97,10 +99,10 @@ def _change(old: bytes, lines: str | None) -> None:
     except ValueError as error:
         raise HeartbeatError(f"your crontab holds {error}; mend it with `crontab -e` first") from error
     if new == old:
-        say("crontab: nothing to change")
+        print_remark("crontab: nothing to change")
         return
     cron.write(new)
     if lines is None:
-        say("crontab: heartbeat's lines are taken out")
+        print_remark("crontab: heartbeat's lines are taken out")
     else:
-        say(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")
+        print_remark(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")

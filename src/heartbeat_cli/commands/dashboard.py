@@ -3,7 +3,7 @@
 import click
 
 from heartbeat_cli.commands import _page
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.errors import UsageError
 
 
@@ -12,10 +12,10 @@ from heartbeat_cli.errors import UsageError
 @click.option("--badges", metavar="DIR", help="Write badges (SVG) into this folder.  [default: [dashboard] badges]")
 @pass_app
 def command(app: App, output: str | None, badges: str | None) -> int:
-    """Write the state of everything as one self-contained HTML page, and as badges.
+    """Write the state of everything as an HTML page and as badges.
 
-    The page needs no server and asks nobody for anything: open it as a file, or let any web server hand it out. It
-    reloads itself, and says loudly when it is no longer being written. `heartbeat run` keeps it up to date when
+    The page is one self-contained file: open it in a browser, or let any web server serve it. It reloads itself, and
+    shows a warning when it is no longer updated. `heartbeat run` keeps it up to date when
     `[dashboard] file` is set, and the badges when `badges` is. Only you can read what is written, unless
     `[dashboard] public = true` lets a web server. Your own `dashboard.html.j2`, `dashboard.css` or `dashboard.js` in
     the folder `[heartbeat] templates` names takes the place of the one that came with heartbeat.
@@ -29,13 +29,13 @@ def command(app: App, output: str | None, badges: str | None) -> int:
     if target is None and folder is None:
         raise UsageError("nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]")
     now = app.now()
-    with app.store() as db:
-        board = _page.gathered(app, db, now)
+    with app.store_to_read() as db:
+        board = _page.read_board(app, db, now)
     if target == "-":
-        click.echo(_page.text(app, board, now), nl=False)
+        click.echo(_page.render_page(app, board, now), nl=False)
     elif target is not None:
-        _page.write(app, target, _page.text(app, board, now), now)
-        say(f"{target}: written")
+        _page.write(app, target, _page.render_page(app, board, now), now)
+        print_remark(f"{target}: written")
     if folder is not None:
-        say(f"{folder}: {_page.write_badges(app, folder, board, now)} badges written")
+        print_remark(f"{folder}: {_page.write_badges(app, folder, board, now)} badges written")
     return 0

@@ -1,4 +1,4 @@
-"""`heartbeat detect`: what the heartbeats not yet seen mean."""
+"""`heartbeat detect`: evaluate the heartbeats that detection has not consumed."""
 
 import click
 
@@ -10,17 +10,17 @@ from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass
 @dry_run_option
 @pass_app
 def command(app: App, form: str, dry_run: bool) -> int:
-    """Consume the heartbeats not yet seen: move counters and states, open and close incidents, raise alerts.
+    """Evaluate new heartbeats: states, incidents, alerts.
 
-    A component is healthy, suspect (failing, below its fail_threshold), in fault, or recovering (good again, below its
-    recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
+    A component is healthy, suspect (failing, below its fail_threshold), in fault, or recovering (healthy again, below
+    its recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
     """
     from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.passes.detect import detect
 
     with app.keeper() as keeper:
         now = app.now()
-        verdicts = keeper.do(lambda db: detect.detect(db, app.config, now, dry_run=dry_run), now)
+        verdicts = keeper.run(lambda db: detect.detect(db, app.config, now, dry_run=dry_run), now)
         if not dry_run:
             deliver(app, keeper)
     if form == "json":

@@ -1,4 +1,4 @@
-"""`heartbeat doctor`: is everything there that heartbeat needs?"""
+"""`heartbeat doctor`: examine everything that heartbeat depends on."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -22,13 +22,13 @@ _COLORS = {"ok": "green", "warn": "yellow", "bad": "red"}
 @format_option("table", "json")
 @pass_app
 def command(app: App, form: str) -> int:
-    """Look at everything heartbeat depends on, and say what to do about what is not right.
+    """Examine everything heartbeat depends on, and say what to do.
 
-    Configuration, whose its files are, store, state folder and lock, whether the hosts that components name are known,
-    each component of this host once, channels (nothing is sent), the rights to use
-    Docker and systemctl and to take each recovery step, what starts heartbeat (crontab, cron daemon, systemd timer),
-    when the last pass came, whether cron can mail what is printed, and the time zone. Nothing is stored or restarted.
-    Exit code 2 when something must be mended.
+    Configuration, the owners of its files, store, state folder and lock, whether the hosts that components name are
+    known, each component of this host once, channels (nothing is sent), the rights to use Docker and systemctl and to
+    take each recovery step, what starts heartbeat (crontab, cron daemon, systemd timer), when the last pass was made,
+    whether cron can mail what is printed, and the time zone. Nothing is stored or restarted.
+    Exit code 2 when something must be corrected.
     """
     found = []
     for finding in map(_clean, _findings(app)):

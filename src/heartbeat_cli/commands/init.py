@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from heartbeat_cli.commands._app import say
+from heartbeat_cli.commands._app import print_remark
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class _Draft(NamedTuple):
 )
 @click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
 def command(discover: bool, target: str, force: bool) -> None:
-    """Write a commented configuration, readable only to you (mode 0600).
+    """Write a configuration to start from.
 
-    With --discover it holds what really runs here: Docker containers, PostgreSQL, systemd services, HTTP health
-    addresses and this host; its recovery is set to `ask`, so that nothing is restarted without your word. Without, it
-    is the commented example of every key and kind.
+    With --discover it holds what runs on this host: Docker containers, PostgreSQL, systemd services, HTTP health
+    addresses and the host itself; its recovery is set to `ask`, so that nothing is restarted without your consent.
+    Without, it is a commented example of every key and kind. The file is readable only to you (mode 0600).
 
     \b
     Example:
@@ -46,25 +46,25 @@ def command(discover: bool, target: str, force: bool) -> None:
     """
     path = Path(target).expanduser()
     if target != "-" and os.path.lexists(path) and not force:
-        raise UsageError(_there(target))
+        raise UsageError(_exists_text(target))
     draft = _discovered() if discover else _Draft(_example(), ())
     loaded = _must_load(draft.text)
     for remark in draft.remarks:
-        say(remark)
-    unheard = _unheard([one.kind for one in loaded.channels.values()])
+        print_remark(remark)
+    unheard = _why_unnotified([one.kind for one in loaded.channels.values()])
     if target == "-":
         click.echo(draft.text, nl=False)
         _warn(unheard)
         return
     _write(path, draft.text, force)
     name = "" if target == "heartbeat.toml" else f" --config {target}"
-    say(f"written: {target}. Read it through, then:")
+    print_remark(f"written: {target}. Read it through, then:")
     for verb, why in _NEXT.items():
-        say(f"  heartbeat{name} {verb:<18} {why}")
+        print_remark(f"  heartbeat{name} {verb:<18} {why}")
     _warn(unheard)
 
 
-def _there(target: str) -> str:
+def _exists_text(target: str) -> str:
     return f"{target}: is already there; --force overwrites it, -o FILE writes elsewhere"
 
 
@@ -77,7 +77,7 @@ def _discovered() -> _Draft:
     found = discovery.discover()
     remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
     remarks += [f"not looked at: {note}" for note in found.notes]
-    return _Draft(discovered.text(found.things, sections.host_timezone(), _unheard(["console"])), tuple(remarks))
+    return _Draft(discovered.text(found.things, sections.host_timezone(), _why_unnotified(["console"])), tuple(remarks))
 
 
 def _example() -> str:
@@ -94,10 +94,10 @@ def _warn(unheard: str) -> None:
     from heartbeat_cli.domain.kinds.schedulers import ADD_CHANNEL, ADD_MTA
 
     if unheard:
-        say(f"BAD: {unheard}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
+        print_remark(f"BAD: {unheard}: no alert reaches a person. Before you rely on it, {ADD_CHANNEL}, or {ADD_MTA}.")
 
 
-def _unheard(kinds: list[str]) -> str:
+def _why_unnotified(kinds: list[str]) -> str:
     """Why no alert would reach a person by channels of these kinds, "" when one may: what is printed under cron is
     mailed, where something can mail it."""
     from heartbeat_cli.domain.kinds.schedulers import unheard
@@ -111,7 +111,7 @@ def _unheard(kinds: list[str]) -> str:
 
 
 def _must_load(text: str) -> "Config":
-    """The configuration that the text is: a file that heartbeat itself refuses must never be written."""
+    """The configuration of a text: a file that heartbeat itself refuses must never be written."""
     import tomllib
 
     from heartbeat_cli.config import load
@@ -120,7 +120,7 @@ def _must_load(text: str) -> "Config":
 
 
 def _write(path: Path, text: str, force: bool) -> None:
-    """Whole or not at all, and without --force never over a file that came up meanwhile."""
+    """Write the whole file or nothing, and without --force never over a file that appeared meanwhile."""
     from heartbeat_cli.system import trusted
     from heartbeat_cli.system.files import write_whole
 
@@ -136,5 +136,5 @@ def _write(path: Path, text: str, force: bool) -> None:
         if reserved:
             path.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise UsageError(_there(str(path))) from error
+            raise UsageError(_exists_text(str(path))) from error
         raise HeartbeatError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error

@@ -1,4 +1,4 @@
-"""`heartbeat kinds`: what each kind of component, action and channel takes."""
+"""`heartbeat kinds`: the kinds of components, recovery steps and channels, and the keys of each."""
 
 import click
 
@@ -9,16 +9,18 @@ from heartbeat_cli.commands._app import format_option, print_json
 @click.argument("names", nargs=-1, metavar="[KIND]...")
 @format_option("table", "json")
 def command(names: tuple[str, ...], form: str) -> None:
-    """Show every key that each kind takes: its type, default and meaning. Made from the program itself, never stale.
+    """Show what can be watched, and the keys of each kind.
 
-    A KIND is that of a component, recovery step or channel, or `common`, or the name of a section as `heartbeat`.
+    Without KIND, list the kinds of components, recovery steps and channels. With KIND, show every key that it takes:
+    type, default and meaning. KIND may also be `common` (keys of every component, of every channel), `ladder` (keys
+    of a component's recovery) or a section, as `heartbeat`.
 
     \b
     Example:
       heartbeat kinds agent common
     """
     from heartbeat_cli.config import manual
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.errors import UsageError
 
     pages = manual.pages()
@@ -26,9 +28,9 @@ def command(names: tuple[str, ...], form: str) -> None:
     wanted = [name.strip("[]") for name in names]
     for name in wanted:
         if name not in known:
-            raise UsageError(f"unknown kind {name!r}{nearest(name, dict.fromkeys(known), len(known))}")
+            raise UsageError(f"unknown kind {name!r}{suggestion(name, dict.fromkeys(known), len(known))}")
     chosen = [page for page, kind in zip(pages, known, strict=True) if not wanted or kind in wanted]
     if form == "json":
         print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])
     else:
-        click.echo("\n\n".join(manual.text(page) for page in chosen))
+        click.echo("\n\n".join(manual.text(page) for page in chosen) if names else manual.overview(pages))

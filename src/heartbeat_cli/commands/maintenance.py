@@ -14,9 +14,9 @@ from heartbeat_cli.commands._complete import component_ids
 @click.option("--end", "ends", metavar="ID", help="End this maintenance now.")
 @pass_app
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Neither messages nor recovery for some components for a while; without arguments, list what is planned.
+    """Suspend messages and recovery for a while.
 
-    Looking and recording go on. What comes again, or is known beforehand, stands in the configuration as
-    [maintenance.ID]; it is listed here, too, with its next time.
+    Checks go on, and are recorded. Without arguments, list what is in force and what is planned. What repeats, or is
+    known beforehand, is written into the configuration as [maintenance.ID]; it is listed with its next time.
     """
-    _quiet.steer(app, "maintenance", target, minutes, reason, ends)
+    _quiet.run_command(app, "maintenance", target, minutes, reason, ends)

@@ -12,9 +12,10 @@ _MODE = 0o644  # read by node_exporter, which is another user
 @click.option("-o", "--output", metavar="FILE", help="Write to a file, at once and whole, instead of printing.")
 @pass_app
 def command(app: App, output: str | None) -> int:
-    """Print states, response times, counters and the last metrics in Prometheus' text format.
+    """Print the figures in Prometheus' text format.
 
-    Nothing is looked at anew. With -o the file is replaced in one step, as node_exporter's textfile collector wants.
+    States, response times, counters and the last metrics, as stored: nothing is checked. With -o the file is replaced
+    in one step, as node_exporter's textfile collector wants.
 
     \b
     Example:
@@ -23,7 +24,7 @@ def command(app: App, output: str | None) -> int:
     from heartbeat_cli.store.board import figures
     from heartbeat_cli.views import prometheus
 
-    with app.store() as db:
+    with app.store_to_read() as db:
         made = figures.read(db, app.config.observer, app.now(), app.config.components.values())
         text = prometheus.text(made, app.config)
     if output in (None, "-"):

@@ -1,10 +1,10 @@
-"""`heartbeat notify`: deliver what waits."""
+"""`heartbeat notify`: deliver what is waiting in the outbox."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say, show
+from heartbeat_cli.commands._app import App, pass_app, print_remark, show
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.option("--test", "channel", metavar="CHANNEL", help="Send a test message through this channel, now.")
 @pass_app
 def command(app: App, channel: str | None) -> int:
-    """Deliver what is waiting in the outbox. Exit code 1 when something is still undelivered."""
+    """Deliver what is waiting in the outbox.
+
+    Exit code 1 when something is still undelivered.
+    """
     from heartbeat_cli.commands._deliver import deliver, line
     from heartbeat_cli.store.outbox import outbox
 
@@ -25,14 +28,14 @@ def command(app: App, channel: str | None) -> int:
     with app.keeper() as keeper:
         for one in deliver(app, keeper):
             show(line(one))
-        left = keeper.do(outbox.undelivered, app.now())
+        left = keeper.run(outbox.count_waiting, app.now())
     if left:
-        say(f"{left} still undelivered; the next run tries again")
+        print_remark(f"{left} still undelivered; the next run tries again")
     return 1 if left else 0
 
 
 def _test(app: App, channel: str) -> int:
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.domain.alerting.delivery import Printed, State
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.passes.deliver import send
@@ -41,7 +44,7 @@ def _test(app: App, channel: str) -> int:
 
     config = app.config
     if channel not in config.channels:
-        raise UsageError(f"no channel {channel!r}{nearest(channel, config.channels)}")
+        raise UsageError(f"no channel {channel!r}{suggestion(channel, config.channels)}")
     alert = _alert(app, channel)
     message = messages.message(
         alert, config.heartbeat.locale, config.timezone, config.secrets, own=config.heartbeat.templates
@@ -52,12 +55,12 @@ def _test(app: App, channel: str) -> int:
     )
     state: State = "failed" if error else "printed" if isinstance(tried.note, Printed) else "sent"
     show(f"{channel}: {error or (f'{state} ({note})' if note else state)}")
-    _keep(app, alert, channel, state, error, note, tried.took)
+    _save(app, alert, channel, state, error, note, tried.took)
     return 1 if error else 0
 
 
 def _alert(app: App, channel: str) -> "Alert":
-    """What a test tells."""
+    """The alert of a test message."""
     from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.views.wording import word
 
@@ -67,16 +70,16 @@ def _alert(app: App, channel: str) -> "Alert":
     return Alert(f"test/{channel}/{round(now * 1000)}", "test", "low", title, "heartbeat", now, None, "", details)
 
 
-def _keep(
+def _save(
     app: App, alert: "Alert", channel: str, state: "State", error: str | None, note: str | None, took: float
 ) -> None:
-    """Record it as every send is; that the store is away is no reason not to know whether the channel works."""
+    """Record the message like every other send. When the store does not answer, the test has worked all the same."""
     from heartbeat_cli.domain.alerting.delivery import Decision
     from heartbeat_cli.store.outbox import outcomes, trials
 
     outcome = outcomes.Outcome(app.now(), app.config.observer, Decision(state), error, note, took)
     try:
-        with app.steering_store() as db:
-            trials.keep(db, alert, channel, outcome)
+        with app.store_to_write_at_once() as db:
+            trials.save(db, alert, channel, outcome)
     except HeartbeatError as trouble:
-        say(f"heartbeat: the test is not recorded: {trouble}")
+        print_remark(f"heartbeat: the test is not recorded: {trouble}")

@@ -1,10 +1,10 @@
-"""`heartbeat observers`: the hosts that keep their passes in this store."""
+"""`heartbeat observers`: the hosts that write to this store."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
 from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -12,26 +12,27 @@ if TYPE_CHECKING:
 
 
 @click.command("observers")
-@click.option("--forget", "gone", metavar="NAME", help="This host is none any more; nobody waits for it.")
+@click.option("--forget", "gone", metavar="NAME", help="Forget this host: nobody waits for its passes any more.")
 @format_option("table", "json")
 @pass_app
 def command(app: App, gone: str | None, form: str) -> int:
-    """List the hosts that keep their passes in this store: when each made its last one, and what it looks at.
+    """List the hosts that write to this store.
 
-    A host that has made none for three times its own distance, and five minutes at least, is silent; the others tell
-    of it once, and once when it is back. Exit code 1 when one is silent.
+    For each: when it made its last pass, and how many components it checks. A host that has made none for three times
+    its interval, and five minutes at least, is silent; the others notify people once, and once when it is back. Exit
+    code 1 when one is silent.
     """
     from heartbeat_cli.store.quorum import observers
 
     if gone is not None:
         return _forget(app, gone)
-    with app.store() as db:
+    with app.store_to_read() as db:
         now = app.now()
         found = [_row(one) for one in observers.standings(db, app.config.components, app.config.observer, now)]
     if form == "json":
         print_json(found)
     elif not found:
-        say("no host has made a pass yet")
+        print_remark("no host has made a pass yet")
     else:
         _show(app, found, now)
     return 1 if any(row["state"] == "silent" for row in found) else 0
@@ -66,7 +67,7 @@ def _show(app: App, found: list[dict[str, Any]], now: float) -> None:
 
 
 def _forget(app: App, host: str) -> int:
-    from heartbeat_cli.config.settings import nearest
+    from heartbeat_cli.config.settings import suggestion
     from heartbeat_cli.store.history import gaps
     from heartbeat_cli.store.quorum import peers
 
@@ -76,10 +77,10 @@ def _forget(app: App, host: str) -> int:
         with app.configured_store() as db:
             with db.transaction():
                 if not gaps.forget_watch(db, host):
-                    raise UsageError(f"no observer {host!r}{nearest(host, gaps.watches(db))}")
-                peers.forget(db, host)
-            app.remember(db)
+                    raise UsageError(f"no observer {host!r}{suggestion(host, gaps.watches(db))}")
+                peers.delete(db, host)
+            app.update_mirror(db)
     except StoreError as error:
         raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error
-    say(f"{host}: forgotten; should it make a pass again, it is known again")
+    print_remark(f"{host}: forgotten; should it make a pass again, it is known again")
     return 0

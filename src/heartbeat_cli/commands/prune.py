@@ -9,11 +9,14 @@ from heartbeat_cli.errors import HeartbeatError
 @click.command("prune")
 @pass_app
 def command(app: App) -> None:
-    """Forget what is older than [retention] says: single heartbeats, metrics, incidents."""
+    """Delete what is older than [retention] says.
+
+    These are single heartbeats, metrics, hourly figures, and incidents with their alerts and attempts.
+    """
     from heartbeat_cli.passes.check import clock
     from heartbeat_cli.store.history import retention
 
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         now = app.now()
         if reason := clock.suspicion(db, app.config.observer, now):
             raise HeartbeatError(
@@ -24,6 +27,6 @@ def command(app: App) -> None:
             raise HeartbeatError(
                 f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
             )
-        db.patience = None  # no pass waits for it
+        db.time_left = None  # no pass waits for it
         for table, gone in (retention.prune(db, app.config.retention, now) or {}).items():
             click.echo(f"{table}: {gone} dropped")

@@ -1,4 +1,4 @@
-"""`heartbeat recover`: the due recovery steps, proven by the same check."""
+"""`heartbeat recover`: the recovery steps that are due, verified by the same check."""
 
 import click
 
@@ -9,15 +9,18 @@ from heartbeat_cli.errors import UsageError
 
 @click.command("recover")
 @component_option("Only these; repeatable.")
-@click.option("--force", is_flag=True, help="A person's word: run the next step now (wants --component).")
+@click.option(
+    "--force", is_flag=True, help="Run the next step now, whatever backoff and budget say (wants --component)."
+)
 @format_option("table", "json")
 @dry_run_option
 @pass_app
 def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: bool) -> int:
-    """Run the recovery steps that are due for open incidents, and prove them by the same check.
+    """Run the recovery steps that are due, and verify them.
 
-    Each component has a ladder of steps; a step that does not heal it is followed by the next one. Naming a component
-    whose recovery is `ask` is the word it waits for. Exit code 1 when a recovery failed.
+    Each component has a ladder of steps; when a step does not help, the next one follows. A step is verified by the
+    check that failed. Naming a component whose recovery is `ask` is the consent that it waits for. Exit
+    code 1 when a recovery failed.
 
     \b
     Example:
@@ -30,7 +33,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
     if force and not names:
         raise UsageError("--force wants --component: say what to recover")
     wanted = app.components(names) if names else None
-    with app.working_store() as db:
+    with app.store_to_write() as db:
         steps = recover.recover(db, app.config, wanted=wanted, forced=force, dry_run=dry_run)
     if form == "json":
         print_json([step._asdict() for step in steps])

@@ -1,4 +1,4 @@
-"""`heartbeat replay`: what would have been with other thresholds."""
+"""`heartbeat replay`: the incidents that other thresholds would have made."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -33,10 +33,11 @@ _KEYS = ("fail_threshold", "fail_window", "recovery_threshold", "quorum")
 @format_option("table", "json")
 @pass_app
 def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...], form: str) -> None:
-    """Run history through detection with changed settings and print the incidents that would have been.
+    """Show which incidents other thresholds would have made.
 
-    Nothing is stored, told or restarted. Settings that can be changed: fail_threshold, fail_window, recovery_threshold,
-    quorum. Timestamps in a file are seconds since the epoch, or ISO 8601 with a zone.
+    The history runs through detection with changed settings. Nothing is stored, sent or restarted. Settings that can be
+    changed: fail_threshold, fail_window, recovery_threshold, quorum. Timestamps in a file are seconds since the epoch,
+    or ISO 8601 with a zone.
 
     \b
     Example:
@@ -49,34 +50,35 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
     components = _changed(app, changes)
     if path:
         with _from_file(path) as (history, ids):
-            _show(app, replay(history, _with_strangers(components, ids)), [], form)
+            _show(app, replay(history, _with_unconfigured(components, ids)), [], form)
         return
     span, history, were = _from_store(app, day or "yesterday", components)
-    imagined = [one for one in replay(history, components) if _touches(one, span)]
+    imagined = [one for one in replay(history, components) if _overlaps(one, span)]
     _show(app, imagined, were, form)
 
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
     from heartbeat_cli.config.sections import COMMON_LIMITS
-    from heartbeat_cli.config.settings import nearest, shown
+    from heartbeat_cli.config.settings import format_value, suggestion
 
     components = dict(app.config.components)
     for change in changes:
         name, _, value = change.partition("=")
         target, _, key = name.rpartition(".")
         if key not in _KEYS:
-            raise UsageError(f"--set {change}: unknown setting {key!r}{nearest(key, _KEYS)}")
+            raise UsageError(f"--set {change}: unknown setting {key!r}{suggestion(key, _KEYS)}")
         try:
             number = int(value)
         except ValueError:
-            raise UsageError(f"--set {change}: expected a whole number, got {shown(value)}") from None
+            raise UsageError(f"--set {change}: expected a whole number, got {format_value(value)}") from None
         low, high = COMMON_LIMITS[key]
         if not low <= number <= high:
             raise UsageError(f"--set {change}: expected {low:,} to {high:,}, got {number:,}")
+        changed: dict[str, Any] = {key: number}
         for id_ in app.components([target]) if target else components:
             one = components[id_]
-            components[id_] = one._replace(common=one.common._replace(**{key: number}))
+            components[id_] = one._replace(common=one.common._replace(**changed))
     for id_, one in components.items():
         window = one.common.fail_window
         if window is not None and window < one.common.fail_threshold:
@@ -86,9 +88,10 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
 
 
 def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, Iterable[Any], list[Any]]:
-    """The day, the heartbeats that decide about it in the order they were looked at, and the incidents that touch it.
+    """The day, the heartbeats that decide about it in the order of the checks, and the incidents that overlap it.
 
-    What touches the day may have begun before and ended after it."""
+    An incident that overlaps the day may have begun before and ended after it.
+    """
     from heartbeat_cli.commands.report import one_day
     from heartbeat_cli.passes.report.report import period
     from heartbeat_cli.store.history import summary
@@ -96,16 +99,16 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
 
     local = one_day(app, day, "--date")
     span = period(local, local, app.config.timezone)
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         were = states.incidents_between(db, span.start, span.end)
         begun = min([span.start, *(one.started for one in were)]) - _BEFORE
         over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])
         rows = summary.history(db, begun, over)
-    return span, _judged(rows, components), were
+    return span, _observations(rows, components), were
 
 
-def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
-    """The heartbeats as detection takes them: of what several hosts look at, what they say together."""
+def _observations(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
+    """The heartbeats as detection takes them: of components that several hosts check, the result of their votes."""
     from heartbeat_cli.domain.detection.quorum import Council, Vote
     from heartbeat_cli.store.quorum import peers
 
@@ -115,14 +118,14 @@ def _judged(rows: Iterable[Any], components: dict[str, Any]) -> Iterator[Any]:
             yield id_, seen
 
 
-def _touches(one: Any, span: Any) -> bool:
+def _overlaps(one: Any, span: Any) -> bool:
     return bool(one.started < span.end and (one.ended is None or one.ended > span.start))
 
 
 @contextmanager
 def _from_file(path: str) -> Iterator[tuple[Iterable[Any], set[str]]]:
-    """The heartbeats of a file in the order of time, and whose they are. It is read once to see that every line is
-    right, and once for the replay; only a file that is not in order has to fit into memory."""
+    """The heartbeats of a file in the order of time, and their components. The file is read once to check every line,
+    and once for the replay; only a file that is not in order has to fit into memory."""
     import shutil
     import tempfile
 
@@ -145,7 +148,7 @@ def _read(lines: Any) -> Iterator[Any]:
 
 
 def _examined(lines: Any, path: str) -> tuple[set[str], bool]:
-    """Whose heartbeats the lines hold, and whether they are in the order of time."""
+    """The components of the heartbeats, and whether they are in the order of time."""
     problems: list[str] = []
     ids, before, in_order = set(), 0.0, True
     lines.seek(0)
@@ -215,8 +218,8 @@ def _reason(error: Exception) -> str:
     return one_line(str(error))
 
 
-def _with_strangers(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
-    """Components of a given history need not be configured: those get the default thresholds."""
+def _with_unconfigured(components: dict[str, Any], ids: set[str]) -> dict[str, Any]:
+    """The configured components, and with default thresholds those of the history that are not configured."""
     from heartbeat_cli.domain.component import Component
 
     strangers = ids - components.keys()

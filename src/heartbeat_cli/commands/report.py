@@ -4,15 +4,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, say
+from heartbeat_cli.commands._app import App, pass_app, print_remark
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.reporting.summary import Period, Summary
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
+
+
 _FORMS = ("text", "json", "html", "markdown", "csv")
-_PATIENCE = 1.0  # seconds without a word
+_PATIENCE = 1.0  # seconds until a person is told to wait
 _LAST = "last"
 _WEEK, _MONTH = "YYYY-Wnn, ", "YYYY-MM, "  # besides a day
 
@@ -54,8 +61,9 @@ def command(
     send: bool,
     again: bool,
 ) -> int:
-    """Summarise a day (or week, month, any days): what needs a person, what broke and what healed it, service level,
-    response times, alerts and their delivery.
+    """Summarise a day, a week, a month or any days.
+
+    What needs a person, what failed and what recovered it, service level, response times, alerts and their delivery.
 
     Days are cut in the configured time zone. Repeating --send for the same period sends nothing twice.
 
@@ -70,9 +78,9 @@ def command(
     if again and not send:
         raise UsageError("--again goes with --send")
     days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
-    period = report.period(*_begun(app, days), app.config.timezone, unit=unit)
+    period = report.period(*_require_begun(app, days), app.config.timezone, unit=unit)
     with _progress(period):
-        summary = _sent(app, period, again) if send else _made(app, period)
+        summary = _send_summary(app, period, again) if send else _read_summary(app, period)
         text = _rendered(app, summary, form)
     if output is not None:
         _write(output, f"{text}\n")
@@ -81,31 +89,31 @@ def command(
     return 0
 
 
-def _made(app: App, period: Any) -> Any:
+def _read_summary(app: App, period: "Period") -> "Summary":
     from heartbeat_cli.passes.report import report
 
-    with app.store(history=True) as db:
+    with app.history_to_read() as db:
         return report.report(db, app.config, period, app.now())
 
 
-def _sent(app: App, period: Any, again: bool) -> Any:
-    """The summary that went out."""
+def _send_summary(app: App, period: "Period", again: bool) -> "Summary":
+    """Send the summary, and return it."""
     from heartbeat_cli.passes.report import report
 
     with app.keeper() as keeper:
-        summary = keeper.do(lambda db: report.report(db, app.config, period, app.now()), app.now())
+        summary = keeper.run(lambda db: report.report(db, app.config, period, app.now()), app.now())
         _send(app, keeper, summary, again)
     return summary
 
 
-def rendered(summary: Any, form: str, locale: str) -> str:
-    """The summary in one of the forms, as somebody without a configuration sees it."""
+def rendered(summary: "Summary", form: str, locale: str) -> str:
+    """The summary in one of the forms, without a configuration."""
     from heartbeat_cli.views import report as view
 
     return view.rendered(summary, form, locale)
 
 
-def _rendered(app: App, summary: Any, form: str) -> str:
+def _rendered(app: App, summary: "Summary", form: str) -> str:
     from heartbeat_cli.views import report as view
 
     heartbeat = app.config.heartbeat
@@ -119,18 +127,18 @@ def _write(output: str, text: str) -> None:
         write_whole(output, text, 0o600)
     except OSError as error:
         raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
-    say(f"{output}: written")
+    print_remark(f"{output}: written")
 
 
 @contextmanager
-def _progress(period: Any) -> Iterator[None]:
-    """A word to a person who has waited for a second already; nothing for cron, a pipe or a file."""
+def _progress(period: "Period") -> Iterator[None]:
+    """Print a line for a person who has waited for a second; nothing for cron, a pipe or a file."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     import threading
 
-    timer = threading.Timer(_PATIENCE, say, [f"heartbeat: adding up {period.first} to {period.last} …"])
+    timer = threading.Timer(_PATIENCE, print_remark, [f"heartbeat: adding up {period.first} to {period.last} …"])
     timer.daemon = True
     timer.start()
     try:
@@ -187,15 +195,15 @@ def _today(app: App) -> date:
     return today(app.now(), app.config.timezone)
 
 
-def _begun(app: App, days: Days) -> Days:
-    """A period that lies wholly in the future has nothing to report, and what is open now is not its affair."""
+def _require_begun(app: App, days: Days) -> Days:
+    """Raise UsageError for a period that lies wholly in the future."""
     if days[0] > _today(app):
         raise UsageError(f"{days[0]} is still to come")
     return days
 
 
 def one_day(app: App, text: str, option: str, also: str = "") -> date:
-    """The day a person named, or the first one of what `also` names the form of. Raises UsageError for what is no
+    """The day that a person named, or the first one of what `also` names the form of. Raises UsageError for what is no
     day."""
     here = _today(app)
     words = {"today": here, "yesterday": here - timedelta(days=1)}
@@ -208,9 +216,9 @@ def one_day(app: App, text: str, option: str, also: str = "") -> date:
     return found
 
 
-def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
-    """Into the outbox under the period's own id, so that it goes out once however often this is called. One of days
-    that are not over goes out once, too, and does not stand for the whole."""
+def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
+    """Put the report into the outbox under the period's own id, so that it goes out once however often this is called.
+    A report of days that are not over goes out once, too, under another id."""
     from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.store.outbox import alerts
@@ -220,24 +228,24 @@ def _send(app: App, keeper: Any, summary: Any, again: bool) -> None:
     names = config.report.channels if config.report.channels is not None else config.channels
     made = view.letter(summary, config.heartbeat.locale, tuple(config.secrets), config.heartbeat.templates)
     id_ = summary.period.id if summary.period.end <= now else f"{summary.period.id}_so_far"
-    alert = Alert(id_, "report", "low", made.title, "report", now, None, "asked for", made._asdict())
+    alert = Alert(id_, "report", "low", made.title, "report", now, None, Text("asked for"), made._asdict())
 
-    def keep(db: Any) -> str | None:
+    def save(db: "Database") -> str | None:
         with db.transaction():
             for name in (id_, f"{id_}_again_{round(now)}") if again else (id_,):
                 if alerts.add(db, alert._replace(id=name), names, now):
                     return name
         return None
 
-    added = keeper.do(keep, now)
+    added = keeper.run(save, now)
     for one in deliver(app, keeper):
         if one.alert == added:
-            say(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
+            print_remark(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
     if added:
         if not names:
-            say(f"{id_}: no channel to send it through")
+            print_remark(f"{id_}: no channel to send it through")
         return
-    left = [one for one in keeper.do(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
-    say(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
-    for kept in left:
-        say(f"{kept.channel}: waiting: {kept.last_error or 'not tried yet'}")
+    left = [one for one in keeper.run(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
+    print_remark(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
+    for notification in left:
+        print_remark(f"{notification.channel}: waiting: {notification.last_error or 'not tried yet'}")

@@ -14,9 +14,9 @@ from heartbeat_cli.commands._complete import component_ids
 @click.option("--end", "ends", metavar="SILENCE", help="End this silence now.")
 @pass_app
 def command(app: App, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
-    """Send no messages about some components for a while; without arguments, list what is silenced.
+    """Suspend messages for a while; recovery goes on.
 
-    Looking, healing and recording go on. Alerts raised meanwhile are kept, with the silence as their reason. The name
-    of a host of the store (`heartbeat observers`) keeps back that it makes no more passes.
+    Checks go on, too. Alerts raised meanwhile are recorded, with the silence as their reason. With the name of a host
+    (`heartbeat observers`), nobody is notified that it makes no more passes. Without arguments, list the silences.
     """
-    _quiet.steer(app, "silence", target, minutes, reason, ends)
+    _quiet.run_command(app, "silence", target, minutes, reason, ends)

@@ -1,15 +1,19 @@
-"""`heartbeat status`: where every component stands."""
+"""`heartbeat status`: the state of every component."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, say, show_table
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from heartbeat_cli.store.sql.database import Database
+
+
 # What makes a row of `--watch` another one.
-_NEWS = (
+_CHANGE_KEYS = (
     *("state", "unobserved", "status", "late", "incident"),
     *("held_by", "acked", "quiet", "needs_person", "waits_for_you"),
 )
@@ -24,16 +28,16 @@ _NEWS = (
     metavar="SECONDS",
     default=2.0,
     show_default=True,
-    help="How often --watch looks at what is stored.",
+    help="How often --watch reads the store.",
 )
 @format_option("table", "json", "nagios")
 @pass_app
 def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: str) -> int:
-    """Show every component's state as stored, without looking anew.
+    """Show every component's state, as stored.
 
-    States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (never judged); and
-    unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or unobserved, or have
-    not been looked at for long; with --format nagios 0, 1, 2 or 3 as plugins do.
+    Nothing is checked. States: healthy, suspect (failing, below the threshold), fault, recovering, unknown (not yet
+    known); and unobserved in its place while checks cannot be made. Exit code 1 when some are not healthy, or
+    unobserved, or have not been checked for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
         raise UsageError(f"--watch shows tables; take --format {form} without it")
@@ -48,14 +52,14 @@ def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: s
     remarks: list[str] = []
     made = status_rows(app, wanted, remarks)
     if form == "table" and remarks and remarks[0] == _word(app, "no_reader"):
-        say(remarks.pop(0))  # first of all
+        print_remark(remarks.pop(0))  # first of all
     if form == "nagios":
         text, code = nagios.status_line(made)
         click.echo(text)
         return code
     _show(app, made, form)
     for remark in remarks if form == "table" else ():
-        say(remark)
+        print_remark(remark)
     return 0 if all(rows.well(row) for row in made) else 1
 
 
@@ -87,7 +91,7 @@ def _picture(app: App, wanted: list[str], width: int | None) -> Any:
     lines = [*heading, "", *shown.splitlines()]
     news = (
         [remark.split(":")[0] for remark in remarks],
-        [[row["component"], *(row[key] for key in _NEWS)] for row in made],
+        [[row["component"], *(row[key] for key in _CHANGE_KEYS)] for row in made],
     )
     return Picture(lines, 1 if bad else 0, news)
 
@@ -106,34 +110,46 @@ def _word(app: App, key: str, **values: object) -> str:
 
 
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
-    """The status rows of some components, from the store; and what else a person should know, as `remarks`."""
+    """The status rows of some components, from the store; lines about what else a person should know are added to
+    `remarks`."""
     from heartbeat_cli.store.board import board
     from heartbeat_cli.store.history import passes
     from heartbeat_cli.store.quorum import healers, peers
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
     components = {id_: app.config.components[id_] for id_ in wanted}
-    with app.store() as db:
+    with app.store_to_read() as db:
         now = app.now()
-        known, last, incidents = states.states(db), passes.last_looks(db), states.open_incidents(db)
+        known, last, incidents = states.states(db), passes.last_checks(db), states.open_incidents(db)
         together = peers.rounds(db, components.values())
-        tried, quiet = board.attempts(db) if incidents else {}, board.quiet(db, app.config, now)
-        orphans = healers.gone(db, components.values(), app.config.observer, now) if incidents else {}
-        remarks += _nobody_reads(app) + _nobody_looks(app, db, now) + _store_away(app, db, now)
-        remarks += _kept_quiet(app, db, now) + _channels_in_trouble(app, db, now) + _channels_gone(app, db, now)
+        tried, silenced = (
+            board.attempts_of_open_incidents(db) if incidents else {},
+            board.silences_by_component(db, app.config, now),
+        )
+        orphans = healers.missing(db, components.values(), app.config.observer, now) if incidents else {}
+        remarks += _no_reader_remarks(app) + _missing_pass_remarks(app, db, now) + _outage_remarks(app, db, now)
+        last, incidents, together, tried = sentences.known(
+            db, (last, incidents, together, tried), app.config.heartbeat.locale
+        )
+        remarks += (
+            _silence_remarks(app, db, now)
+            + _channel_trouble_remarks(app, db, now)
+            + _removed_channel_remarks(app, db, now)
+        )
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)
         steps = tried.get(incident.id, ()) if incident else ()
-        more = quiet.get(id_), together.get(id_), id_ in orphans
+        more = silenced.get(id_), together.get(id_), id_ in orphans
         row = rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more)
-        found.append({**row, "reaches_person": _reaches(app, one)})
+        found.append({**row, "reaches_person": _reaches_person(app, one)})
     return found
 
 
-def _reaches(app: App, component: Any = None) -> bool:
-    """Whether any of the channels (of those that hear of a component) reaches a person, and does not only print."""
+def _reaches_person(app: App, component: Any = None) -> bool:
+    """Whether any of the channels (of those for a component) reaches a person, and does not only print."""
     from heartbeat_cli.domain.alerting.channel import reach_people
     from heartbeat_cli.domain.alerting.routing import audience
 
@@ -144,11 +160,11 @@ def _reaches(app: App, component: Any = None) -> bool:
     return reach_people((one.kind, one.broken) for one in channels.values())
 
 
-def _nobody_reads(app: App) -> list[str]:
-    return [] if _reaches(app) else [_word(app, "no_reader")]
+def _no_reader_remarks(app: App) -> list[str]:
+    return [] if _reaches_person(app) else [_word(app, "no_reader")]
 
 
-def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
+def _missing_pass_remarks(app: App, db: "Database", now: float) -> list[str]:
     from heartbeat_cli.domain.checking.coverage import is_late
     from heartbeat_cli.domain.plain import duration
     from heartbeat_cli.passes.check import check, clock
@@ -172,8 +188,8 @@ def _nobody_looks(app: App, db: Any, now: float) -> list[str]:
     return lines
 
 
-def _kept_quiet(app: App, db: Any, now: float) -> list[str]:
-    """What is silenced or in maintenance just now: who wonders why nobody was told reads it here."""
+def _silence_remarks(app: App, db: "Database", now: float) -> list[str]:
+    """Lines about silences and maintenance in force: they explain why nobody was notified."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
@@ -181,12 +197,12 @@ def _kept_quiet(app: App, db: Any, now: float) -> list[str]:
     return [
         f"heartbeat: {one.kind} {one.id} of {one.target} until {local_time(one.ends, app.config.timezone)}:"
         f" {one_line(one.reason, 160)}"
-        for one in silences.quiet(db, app.config, now)
+        for one in silences.in_force(db, app.config, now)
     ]
 
 
-def _store_away(app: App, db: Any, now: float) -> list[str]:
-    """When, in the last 24 hours, a local spool stood in for the store, and why."""
+def _outage_remarks(app: App, db: "Database", now: float) -> list[str]:
+    """Lines about when, in the last 24 hours, a local spool was used in place of the store, and why."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.standby import spool
     from heartbeat_cli.views.wording import local_time
@@ -199,8 +215,8 @@ def _store_away(app: App, db: Any, now: float) -> list[str]:
     return lines
 
 
-def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
-    """The channels that take nothing: since when, why, and how much waits for them."""
+def _channel_trouble_remarks(app: App, db: "Database", now: float) -> list[str]:
+    """Lines about channels that do not take messages: since when, why, and how many wait."""
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.store.outbox import sends
     from heartbeat_cli.views.wording import local_time
@@ -213,8 +229,9 @@ def _channels_in_trouble(app: App, db: Any, now: float) -> list[str]:
     ]
 
 
-def _channels_gone(app: App, db: Any, now: float) -> list[str]:
-    """The channels that are not in the configuration (any more) and have, or lately had, messages waiting for them."""
+def _removed_channel_remarks(app: App, db: "Database", now: float) -> list[str]:
+    """Lines about channels that are not in the configuration (any more) and have messages that wait, or waited
+    lately."""
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.store.outbox import channels
 
@@ -224,7 +241,7 @@ def _channels_gone(app: App, db: Any, now: float) -> list[str]:
     }
     return [
         f"heartbeat: {counted(many, 'message')} for channel {channel}, which is not in the configuration: {said[state]}"
-        for channel, state, many in channels.unknown(db, app.config.channels, now - 86_400.0)
+        for channel, state, many in channels.unconfigured(db, app.config.channels, now - 86_400.0)
     ]
 
 
@@ -233,7 +250,7 @@ def _show(app: App, made: list[dict[str, object]], form: str) -> None:
         print_json(made)
         return
     if not made:
-        say("No components are configured.")
+        print_remark("No components are configured.")
         return
     import shutil
     import sys

@@ -1,4 +1,4 @@
-"""`heartbeat strategy`: how eagerly to look."""
+"""`heartbeat strategy`: how often components are checked."""
 
 import click
 
@@ -9,10 +9,10 @@ from heartbeat_cli.errors import UsageError
 @click.group("strategy", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Show or set how eagerly components are looked at: aggressive, normal or conservative.
+    """Show or set how often components are checked.
 
-    A component's own interval and timeout win over the strategy. What is set here is remembered in the store and
-    wins over the configuration file.
+    The strategies are aggressive, normal and conservative. A component's own interval and timeout take precedence over
+    the strategy. What is set here is kept in the store, and takes precedence over the configuration file.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(show)
@@ -26,7 +26,7 @@ def show(app: App, form: str = "table") -> None:
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.passes.check import check
 
-    with app.store() as db:
+    with app.store_to_read() as db:
         current = check.strategy(db, app.config)
     if form == "json":
         known = {one.name: {"interval": one.interval, "timeout": one.timeout} for one in STRATEGIES.values()}
@@ -41,13 +41,16 @@ def show(app: App, form: str = "table") -> None:
 @click.argument("name")
 @pass_app
 def set_(app: App, name: str) -> None:
-    """Switch to the strategy NAME and remember it. `heartbeat crontab --install` makes cron follow."""
+    """Switch to the strategy NAME.
+
+    `heartbeat crontab --install` then starts passes as often as it asks for.
+    """
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.store.sql import preferences
 
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
-    with app.steering_store() as db:
+    with app.store_to_write_at_once() as db:
         preferences.put(db, "strategy", name)
     one = STRATEGIES[name]
     click.echo(

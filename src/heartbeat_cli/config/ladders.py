@@ -1,4 +1,4 @@
-"""Recovery as data: a component's `recovery` key, or its kind's default ladder, into typed rungs, guard and limits.
+"""Reads recovery: a component's `recovery` key, or its kind's default ladder, into typed steps, guard and limits.
 
 Placeholders are filled when the configuration is read, from the validated component id and the component's own
 settings, never from anything a component says. A value that is one placeholder alone keeps its type.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.sections import check_values
-from heartbeat_cli.config.settings import Problems, build, check, nearest, of_kind, shown
+from heartbeat_cli.config.settings import Problems, build, build_kind, check_kind, format_value, suggestion
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -58,36 +58,36 @@ class Scope(NamedTuple):
 def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> Plan:
     """The plan that a `recovery` value asks for: a mode, or a table with any of `KEYS`."""
     if isinstance(value, str):
-        return Plan(_mode(value, scope.where, problems), _default_rungs(default, scope, problems))
+        return Plan(_mode(value, scope.where, problems), _default_steps(default, scope, problems))
     if not isinstance(value, Mapping):
         wanted = f"one of {', '.join(_MODES)}, or a table with a ladder"
-        problems.add(scope.where, f"expected {wanted}, got {shown(value)}")
+        problems.add(scope.where, f"expected {wanted}, got {format_value(value)}")
         return Plan()
     for key in value:
         if key not in KEYS:
-            problems.add(f"{scope.where}.{key}", f"unknown key{nearest(key, KEYS)}")
+            problems.add(f"{scope.where}.{key}", f"unknown key{suggestion(key, KEYS)}")
     mode = _mode(value.get("mode", "on"), f"{scope.where}.mode", problems)
     own = value.get("ladder")
-    rungs = _default_rungs(default, scope, problems) if own is None else _own_rungs(own, scope, problems)
+    steps = _default_steps(default, scope, problems) if own is None else _own_steps(own, scope, problems)
     plain = {key: value[key] for key in Keys._fields if key in value}
     keys: Keys = build(Keys, plain, scope.where, problems) or Keys()
     check_values(keys, scope.where, _LIMITS, problems)
     guard = _guard(value, keys, scope, problems)
-    return Plan(mode, rungs, guard, keys.startup_grace, keys.budget, keys.backoff)
+    return Plan(mode, steps, guard, keys.startup_grace, keys.budget, keys.backoff)
 
 
 def _mode(value: Any, where: str, problems: Problems) -> Mode:
     for mode in _MODES:
         if value == mode:
             return mode
-    problems.add(where, f"expected one of {', '.join(_MODES)}, got {shown(value)}")
+    problems.add(where, f"expected one of {', '.join(_MODES)}, got {format_value(value)}")
     return "off"
 
 
-def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
-    """The kind's rungs that apply here: one whose placeholder is unset is left out, and so is a script without a
-    folder. Their types are right, as are those of the settings that fill them; what was filled in is judged."""
-    rungs = []
+def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
+    """The default steps of a kind, without those whose placeholder is unset, and without scripts when there is no
+    folder. Their types are right, as are those of the settings that fill them; the values are checked."""
+    steps = []
     for table in default:
         action = table["action"]
         if action == "script" and scope.scripts is None:
@@ -99,51 +99,53 @@ def _default_rungs(default: Sequence[Mapping[str, str]], scope: Scope, problems:
             filled["folder"] = scope.scripts
         module = plugins.load("actions", action)
         settings = module.Settings(**filled)
-        check(module, settings, scope.where, problems)
-        rungs.append(Step(action, settings))
-    return tuple(rungs)
+        check_kind(module, settings, scope.where, problems)
+        steps.append(Step(action, settings))
+    return tuple(steps)
 
 
 @cache  # the same few for a thousand components
 def _parts(text: str) -> tuple[str, str, str]:
-    """A text of a default ladder around its one placeholder, and the name of that; of one without any it is all."""
+    """The text before the one placeholder of a text, its name, and the text after it."""
     match = _PLACEHOLDER.search(text)
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 
-def _own_rungs(own: Any, scope: Scope, problems: Problems) -> tuple[Step, ...]:
+def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Step, ...]:
     if not isinstance(own, list):
-        problems.add(f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {shown(own)}")
+        problems.add(
+            f"{scope.where}.ladder", f"expected a list of tables, each with an action, got {format_value(own)}"
+        )
         return ()
-    rungs = [_own_rung(rung, f"{scope.where}.ladder[{n}]", scope, problems) for n, rung in enumerate(own)]
-    return tuple(rung for rung in rungs if rung is not None)
+    steps = [_own_step(step, f"{scope.where}.ladder[{n}]", scope, problems) for n, step in enumerate(own)]
+    return tuple(step for step in steps if step is not None)
 
 
-def _own_rung(table: Any, where: str, scope: Scope, problems: Problems) -> Step | None:
-    """A rung a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
+def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step | None:
+    """A step a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
         return None
-    return _rung(_fill_id(table, scope.component), where, scope, problems)
+    return _step(_fill_id(table, scope.component), where, scope, problems)
 
 
-def _rung(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
-    """A rung of a ladder, its action known and its folder filled in."""
+def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
+    """A step of a ladder, its action checked and its folder filled in."""
     action = table["action"]
     if action not in plugins.kinds("actions"):
-        known = nearest(action, plugins.kinds("actions"))
-        problems.add(f"{where}.action", f"unknown action {shown(action)}{known}")
+        known = suggestion(action, plugins.kinds("actions"))
+        problems.add(f"{where}.action", f"unknown action {format_value(action)}{known}")
         return None
     if action == "script" and "folder" not in table:
         if scope.scripts is None:
             problems.add(f"{where}.folder", "is required: the folder of the script, here or as scripts of [recovery]")
             return None
         table = {**table, "folder": scope.scripts}
-    return _typed(action, {key: value for key, value in table.items() if key != "action"}, where, problems)
+    return _build_step(action, {key: value for key, value in table.items() if key != "action"}, where, problems)
 
 
 def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problems) -> Guard | None:
-    """The guard of the work in flight, None when nothing is asked and nothing told."""
+    """The guard of work in flight; None when neither `busy` nor `drain` is set."""
     for key in ("busy_wait", "busy_then"):
         if key in value and "busy" not in value:
             problems.add(f"{scope.where}.{key}", "means nothing without busy")
@@ -153,8 +155,8 @@ def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problem
 
 
 def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problems: Problems) -> Step | None:
-    """What `busy` or `drain` calls: a table with `url` is an `http` rung, one with `command` a `command` rung. What
-    stands there is not shown in an error, since a URL may be a secret."""
+    """What `busy` or `drain` calls: a table with `url` is an `http` step, one with `command` a `command` step. Its
+    values are not shown in an error, since a URL may be a secret."""
     if key not in value:
         return None
     table, where = value[key], f"{scope.where}.{key}"
@@ -167,16 +169,16 @@ def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problem
         known = {field: None for kind in _CALLS.values() for field in plugins.load("actions", kind).Settings._fields}
         for name in table:
             if name not in known:
-                problems.add(f"{where}.{name}", f"unknown key{nearest(name, known)}")
+                problems.add(f"{where}.{name}", f"unknown key{suggestion(name, known)}")
         return None
     filled = _fill_id(table, scope.component)
     action = _CALLS[named[0]]
-    return _typed(action, {"method": method, **filled} if action == "http" else filled, where, problems)
+    return _build_step(action, {"method": method, **filled} if action == "http" else filled, where, problems)
 
 
-def _typed(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Step | None:
-    """A rung with its settings; None when they are wrong or hold a reference that leads nowhere just now."""
-    settings, broken = of_kind(plugins.load("actions", action), table, where, problems)
+def _build_step(action: str, table: Mapping[str, Any], where: str, problems: Problems) -> Step | None:
+    """A step with its settings; None when they are wrong or have an unresolved reference."""
+    settings, broken = build_kind(plugins.load("actions", action), table, where, problems)
     return None if settings is None or broken else Step(action, settings)
 
 

@@ -1,6 +1,6 @@
-"""The configuration: found, read, checked as a whole, frozen. Nothing here does I/O beyond reading files.
+"""Finds the configuration, reads it, checks it as a whole. Nothing here does I/O beyond reading files.
 
-A mistake in the file stops everything, with every mistake listed. An `env:` or `file:` reference that leads nowhere
+A mistake in the file stops everything, and all mistakes are listed. An `env:` or `file:` reference that is unresolved
 in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away.
 """
 
@@ -22,7 +22,7 @@ from heartbeat_cli.config.sections import (
     check_section,
     check_values,
 )
-from heartbeat_cli.config.settings import Problems, build, nearest, of_kind, shown
+from heartbeat_cli.config.settings import Problems, build, build_kind, format_value, suggestion
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
@@ -31,7 +31,7 @@ from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.system import trusted
 
-_MOST = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
+_MAX_BYTES = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -40,7 +40,7 @@ _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
 
 
 def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -> Path | None:
-    """The configuration file to use, or None; `say` hears of one that is passed over. Raises UsageError for a named
+    """The configuration file to use, or None; `say` is called for one that is skipped. Raises UsageError for a named
     file that is not there."""
     named = explicit or os.environ.get("HEARTBEAT_CONFIG")
     if named:
@@ -65,9 +65,9 @@ def read(path: Path) -> Config:
     import tomllib
 
     try:
-        data = trusted.read(path, _MOST)
-        if len(data) > _MOST:
-            raise ConfigError([f"{path}: is larger than {_MOST // 1_000_000} MB: that is no configuration"])
+        data = trusted.read(path, _MAX_BYTES)
+        if len(data) > _MAX_BYTES:
+            raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
         tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
         if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
             advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
@@ -88,19 +88,21 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
     known = [*SECTIONS, "components", "channels", "maintenance"]
     for name in tables:
         if name not in known:
-            problems.add(str(name), f"unknown section{nearest(name, known)}")
+            problems.add(str(name), f"unknown section{suggestion(name, known)}")
     sections = {name: _section(name, tables, problems) for name in SECTIONS}
-    named = _sub(tables, "channels", problems) or _NO_CHANNELS
+    named = _subtable(tables, "channels", problems) or _NO_CHANNELS
     channels = _channels(named, problems)
     if sections["report"] is not None:
         _check_channels(sections["report"].channels, "report.channels", named, problems)
-    components = _components(_sub(tables, "components", problems), sections["recovery"] or Recovery(), named, problems)
+    components = _components(
+        _subtable(tables, "components", problems), sections["recovery"] or Recovery(), named, problems
+    )
     for one in channels.values():
         maintenance.check_channel(one.common, f"channels.{one.id}", components, problems)
-    windows = _named(_sub(tables, "maintenance", problems), "maintenance", problems)
+    windows = _id_tables(_subtable(tables, "maintenance", problems), "maintenance", problems)
     planned = maintenance.planned(windows, components, problems)
     if problems.lines:
-        raise ConfigError(problems.lines + problems.lacking)
+        raise ConfigError(problems.lines + problems.unresolved)
     if proxy := sections["heartbeat"].proxy:
         channels, components = proxies.channels(channels, proxy), proxies.components(components, proxy)
     return Config(
@@ -110,27 +112,27 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
         maintenance=planned,
         secrets=worth_hiding(problems.secrets),
         tables=tables,
-        lacking=tuple(problems.lacking),
+        unresolved=tuple(problems.unresolved),
         **sections,
     )
 
 
 def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
-    """One section, its paths made absolute; whatever is wrong in it concerns everything."""
-    section = build(SECTIONS[name], _sub(tables, name, problems), name, problems)
-    if problems.lacking:
-        problems.lines += problems.lacking
-        problems.lacking.clear()
+    """One section, its paths made absolute. Unresolved references in it stop everything."""
+    section = build(SECTIONS[name], _subtable(tables, name, problems), name, problems)
+    if problems.unresolved:
+        problems.lines += problems.unresolved
+        problems.unresolved.clear()
         return None
     if section is None:
         return None
     check_section(name, section, problems)
-    return _anchored(section, problems.folder)
+    return _absolute_paths(section, problems.folder)
 
 
-def _anchored(section: Any, folder: Path) -> Any:
-    """Paths start from the configuration's folder, wherever the process was started: cron and a shell must not end up
-    with a store each."""
+def _absolute_paths(section: Any, folder: Path) -> Any:
+    """Make paths relative to the configuration's folder, wherever the process was started, so that cron and a shell use
+    the same store."""
 
     def absolute(path: str) -> str:
         return str(folder / os.path.expanduser(path))
@@ -141,7 +143,7 @@ def _anchored(section: Any, folder: Path) -> Any:
     return section._replace(**paths)
 
 
-def _sub(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[str, Any]:
+def _subtable(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[str, Any]:
     table = tables.get(name, {})
     if isinstance(table, Mapping):
         return table
@@ -149,19 +151,21 @@ def _sub(tables: Mapping[str, Any], name: str, problems: Problems) -> Mapping[st
     return {}
 
 
-def _kind(room: str, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
+def _kind_module(room: str, table: Mapping[str, Any], where: str, problems: Problems) -> Any:
     """The module of a table's `kind`, or None with the problem noted."""
     kind = table.get("kind")
     if kind is None:
         problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
         return None
     if not isinstance(kind, str) or kind not in plugins.kinds(room):
-        problems.add(f"{where}.kind", f"unknown kind {shown(kind)}{nearest(kind, plugins.kinds(room))}")
+        problems.add(f"{where}.kind", f"unknown kind {format_value(kind)}{suggestion(kind, plugins.kinds(room))}")
         return None
     return plugins.load(room, kind)
 
 
-def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def _id_tables(
+    tables: Mapping[str, Any], section: str, problems: Problems
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """The tables of `[components]` or `[channels]`: id, place in the file, content."""
     for id_, table in tables.items():
         where = f"{section}.{id_}"
@@ -175,15 +179,15 @@ def _named(tables: Mapping[str, Any], section: str, problems: Problems) -> Itera
 
 def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channel]:
     found = {}
-    for id_, where, table in _named(tables, "channels", problems):
+    for id_, where, table in _id_tables(tables, "channels", problems):
         shared = {key: value for key, value in table.items() if key in ChannelCommon.__annotations__}
         common = build(ChannelCommon, shared, where, problems) or ChannelCommon()
         check_values(common, where, CHANNEL_LIMITS, problems)
         if common.fallback is not None:
             _check_channels([common.fallback], f"{where}.fallback", tables, problems)
-        if (module := _kind("channels", table, where, problems)) is not None:
+        if (module := _kind_module("channels", table, where, problems)) is not None:
             own = {key: value for key, value in table.items() if key != "kind" and key not in shared}
-            settings, broken = of_kind(module, own, where, problems, ChannelCommon.__annotations__)
+            settings, broken = build_kind(module, own, where, problems, ChannelCommon.__annotations__)
             found[id_] = Channel(id_, table["kind"], settings, broken, common)
     if circle := fallback_circle({id_: one.common.fallback for id_, one in found.items()}):
         problems.add("channels", f"fallback goes round in a circle: {' → '.join(circle)}")
@@ -195,11 +199,11 @@ def _components(
 ) -> dict[str, Component]:
     found: dict[str, Component] = {}
     seen: dict[str, Common] = {}
-    for id_, where, table in _named(tables, "components", problems):
+    for id_, where, table in _id_tables(tables, "components", problems):
         found[id_] = _component(id_, where, table, recovery, seen, problems)
         for parent in found[id_].common.depends_on:
             if parent not in tables:
-                problems.add(f"{where}.depends_on", f"no component {shown(parent)}{nearest(parent, tables)}")
+                problems.add(f"{where}.depends_on", f"no component {format_value(parent)}{suggestion(parent, tables)}")
         _check_channels(found[id_].common.channels, f"{where}.channels", channels, problems)
     try:
         topological(found)
@@ -216,14 +220,14 @@ def _component(
     seen: dict[str, Common],
     problems: Problems,
 ) -> Component:
-    """A component as far as it can be made out: what is wrong with it is noted, and its other parts judged all the
+    """A component as far as it can be built: what is wrong with it is noted, and its other parts are checked all the
     same."""
     common = _common(where, table, seen, problems)
-    module = _kind("monitors", table, where, problems)
+    module = _kind_module("monitors", table, where, problems)
     if module is None:
         return Component(id_, "", None, common)
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
-    settings, broken = of_kind(module, own, where, problems, _COMMON_KEYS)
+    settings, broken = build_kind(module, own, where, problems, _COMMON_KEYS)
     usable = settings is not None and not broken
     scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
     default = getattr(module, "LADDER", ()) if usable else ()
@@ -233,10 +237,10 @@ def _component(
 
 
 def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], problems: Problems) -> Common:
-    """What a component's table says in them, as far as it can be made out. Most of a thousand components say the same:
-    what has been `seen` with nothing to complain of is not judged anew."""
+    """The common keys of a component's table. Most of a thousand components have the same, so those that were `seen`
+    without a problem are not checked again."""
     shared = {key: value for key, value in table.items() if key in Common.__annotations__}
-    said, before = repr(shared), (len(problems.lines), len(problems.lacking))
+    said, before = repr(shared), (len(problems.lines), len(problems.unresolved))
     if said in seen:
         return seen[said]
     found: Common = build(Common, shared, where, problems) or Common()
@@ -245,7 +249,7 @@ def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], probl
     if found.fail_window is not None and found.fail_threshold > found.fail_window:
         text = f"expected at most fail_window ({found.fail_window}), or there is never a fault; got"
         problems.add(f"{where}.fail_threshold", f"{text} {found.fail_threshold}")
-    if before == (len(problems.lines), len(problems.lacking)):
+    if before == (len(problems.lines), len(problems.unresolved)):
         seen[said] = found
     return found
 
@@ -253,4 +257,4 @@ def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], probl
 def _check_channels(named: Sequence[str] | None, where: str, channels: Collection[str], problems: Problems) -> None:
     for channel in named or ():
         if channel not in channels:
-            problems.add(where, f"no channel {shown(channel)}{nearest(channel, channels)}")
+            problems.add(where, f"no channel {format_value(channel)}{suggestion(channel, channels)}")

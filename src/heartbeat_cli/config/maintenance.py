@@ -1,6 +1,7 @@
-"""What the configuration says of times: `[maintenance.<id>]` sections and the quiet hours of channels, read and judged.
+"""Reads and checks what the configuration says about times: `[maintenance.<id>]` sections and the quiet hours of
+channels.
 
-`domain/windows.py` works with what comes out of here.
+`domain/alerting/windows.py` computes with the result.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,7 @@ from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.config.sections import zone_exists
-from heartbeat_cli.config.settings import Problems, build, nearest, shown
+from heartbeat_cli.config.settings import Problems, build, format_value, suggestion
 from heartbeat_cli.domain.alerting import schedule, windows
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
@@ -42,14 +43,14 @@ class Maintenance(NamedTuple):
 def planned(
     sections: Iterable[tuple[str, str, Mapping[str, Any]]], components: Mapping[str, Component], problems: Problems
 ) -> dict[str, Window]:
-    """The windows of these sections (id, place in the file, content); what is wrong with them is noted."""
+    """The windows of these sections (id, place in the file, content); problems with them are noted."""
     found = {}
     for id_, where, table in sections:
-        before = len(problems.lacking)
+        before = len(problems.unresolved)
         keys = build(Maintenance, table, where, problems)
         # A window that is not known is a restart in the middle of somebody's work: that stops everything.
-        problems.lines += problems.lacking[before:]
-        del problems.lacking[before:]
+        problems.lines += problems.unresolved[before:]
+        del problems.unresolved[before:]
         if keys is not None and (window := _window(id_, keys, where, problems)) is not None:
             check_names(window.components, f"{where}.components", components, problems)
             found[id_] = window
@@ -57,23 +58,25 @@ def planned(
 
 
 def check_channel(common: ChannelCommon, where: str, components: Mapping[str, Component], problems: Problems) -> None:
-    """What types and limits cannot say of a channel's common keys."""
+    """Check what types and limits cannot of a channel's common keys."""
     check_names(common.components or (), f"{where}.components", components, problems)
     if common.quiet_hours is not None:
-        _understood(windows.quiet_hours, common.quiet_hours, f"{where}.quiet_hours", problems)
+        _parsed(windows.quiet_hours, common.quiet_hours, f"{where}.quiet_hours", problems)
 
 
 def check_names(names: Iterable[str], where: str, components: Mapping[str, Component], problems: Problems) -> None:
-    """Each is to mean a component that there is."""
+    """Note each name that matches no component."""
     for name in matching(names, components)[1]:
         if name != "*":
-            problems.add(where, f"no component {shown(name)}{nearest(name, components)}")
+            problems.add(where, f"no component {format_value(name)}{suggestion(name, components)}")
 
 
 def _window(id_: str, keys: Maintenance, where: str, problems: Problems) -> Window | None:
     before = len(problems.lines)
     if keys.timezone is not None and not zone_exists(keys.timezone):
-        problems.add(f"{where}.timezone", f"no such time zone: {shown(keys.timezone)} (as in Asia/Hong_Kong, UTC)")
+        problems.add(
+            f"{where}.timezone", f"no such time zone: {format_value(keys.timezone)} (as in Asia/Hong_Kong, UTC)"
+        )
     if not (keys.reason.strip() and keys.reason.isprintable()):
         problems.add(f"{where}.reason", "expected some text on one line")
     window = Window(id_, keys.components, keys.reason, keys.timezone, keys.recovery == "on")
@@ -84,13 +87,13 @@ def _window(id_: str, keys: Maintenance, where: str, problems: Problems) -> Wind
 def _repeating(window: Window, keys: Maintenance, where: str, problems: Problems) -> Window:
     if keys.from_ is not None or keys.until is not None:
         problems.add(f"{where}.cron", "goes without from and until: a window is repeating, or it is dated")
-    times = _understood(schedule.parse, keys.cron, f"{where}.cron", problems)
+    times = _parsed(schedule.parse, keys.cron, f"{where}.cron", problems)
     if times is not None and not times.possible:
         problems.add(f"{where}.cron", "there is no such day")
     if keys.duration is None:
         problems.add(f"{where}.duration", 'is required with cron, as in "2h"')
         return window
-    seconds = _understood(windows.as_seconds, keys.duration, f"{where}.duration", problems)
+    seconds = _parsed(windows.as_seconds, keys.duration, f"{where}.duration", problems)
     if seconds is not None and not 60 <= seconds <= windows.LONGEST:
         problems.add(f"{where}.duration", f"expected a minute to 31 days, got {seconds:,.10g} s")
     return window._replace(schedule=times, seconds=seconds or 0.0)
@@ -102,7 +105,7 @@ def _dated(window: Window, keys: Maintenance, where: str, problems: Problems) ->
     if keys.duration is not None:
         problems.add(f"{where}.duration", "goes with cron only; a dated window has until")
     first, last = (
-        None if value is None else _understood(windows.as_datetime, value, f"{where}.{key}", problems)
+        None if value is None else _parsed(windows.as_datetime, value, f"{where}.{key}", problems)
         for key, value in (("from", keys.from_), ("until", keys.until))
     )
     if first and last and bool(first.tzinfo) == bool(last.tzinfo) and last <= first:
@@ -110,10 +113,10 @@ def _dated(window: Window, keys: Maintenance, where: str, problems: Problems) ->
     return window._replace(first=first, last=last)
 
 
-def _understood(read: Any, value: Any, where: str, problems: Problems) -> Any:
-    """What `read` makes of a value; what it says against it is noted."""
+def _parsed(read: Any, value: Any, where: str, problems: Problems) -> Any:
+    """What `read` makes of a value; a ValueError of it is noted."""
     try:
         return read(value)
     except ValueError as error:
-        problems.add(where, f"{shown(value)}: {error}" if isinstance(value, str) else str(error))
+        problems.add(where, f"{format_value(value)}: {error}" if isinstance(value, str) else str(error))
         return None

@@ -1,6 +1,10 @@
-"""The manual of every kind, made from its module: docstring, settings class, default ladder."""
+"""The manual of every kind, made from its module: docstring, settings class, default ladder.
+
+The first sentence of a module's docstring says to a user what the kind is for; `overview` lists these sentences.
+"""
 
 import inspect
+import re
 import textwrap
 from typing import NamedTuple
 
@@ -34,8 +38,8 @@ _PACKAGES = {"monitors": "component", "actions": "recovery step", "channels": "c
 
 
 class Page(NamedTuple):
-    """What one kind takes: `room` says what it is a kind of, `about` is its module's docstring, `ladder` the recovery
-    steps a component of it has by default."""
+    """The keys of one kind. `room` says what it is a kind of, `about` is its module's docstring, `ladder` the recovery
+    steps that a component of it has by default. The fields are the keys of the JSON form."""
 
     kind: str
     room: str
@@ -47,10 +51,10 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """A page for each kind, for what every component takes, and for each section of the file."""
     found = []
-    for room, what in _PACKAGES.items():
-        for kind in plugins.kinds(room):
-            module = plugins.load(room, kind)
-            ladder = [dict(rung) for rung in getattr(module, "LADDER", ())]
+    for package, what in _PACKAGES.items():
+        for kind in plugins.kinds(package):
+            module = plugins.load(package, kind)
+            ladder = [dict(step) for step in getattr(module, "LADDER", ())]
             found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
     found.append(Page("common", "component", _COMMON, describe(Common), []))
     about = "Keys that every channel takes, besides `kind` and its kind's own."
@@ -59,6 +63,34 @@ def pages() -> list[Page]:
     for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
         found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found
+
+
+_OVERVIEW = (
+    ("component", 'What can be watched (kind = "…" in [components.ID])'),
+    ("recovery step", 'What recovers it (action = "…" in its ladder)'),
+    ("channel", 'What notifies people (kind = "…" in [channels.ID])'),
+)
+_ALSO = """\
+`heartbeat kinds KIND` shows the keys of a kind, `heartbeat kinds common` those that every component and every channel
+takes, `heartbeat kinds ladder` those of a component's recovery. The sections of the file are shown by their names:
+{sections}."""
+_OF_ALL = ("common", "ladder")
+
+
+def summary(page: Page) -> str:
+    """What a kind is for: the first sentence of its module's docstring."""
+    return " ".join(re.split(r"(?<=\.)\s", page.about)[0].split())
+
+
+def overview(found: list[Page]) -> str:
+    """What can be watched, what recovers it, and what notifies people: a line for each kind."""
+    lines = []
+    widest = max(len(page.kind) for page in found if page.room in _PACKAGES.values())
+    for room, heading in _OVERVIEW:
+        kinds = [page for page in found if page.room == room and page.kind not in _OF_ALL]
+        lines += [f"{heading}:", *(f"  {page.kind:<{widest}}  {summary(page)}" for page in kinds), ""]
+    sections = ", ".join(page.kind.strip("[]") for page in found if page.room == "section")
+    return "\n".join([*lines, _ALSO.format(sections=sections)])
 
 
 def text(page: Page) -> str:
@@ -72,9 +104,9 @@ def text(page: Page) -> str:
         lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
     if page.ladder:
         lines += ["", "  recovery steps by default, those whose keys are set:"]
-        lines += [f"      {number}. {_rung(rung)}" for number, rung in enumerate(page.ladder, 1)]
+        lines += [f"      {number}. {_step_line(step)}" for number, step in enumerate(page.ladder, 1)]
     return "\n".join(lines)
 
 
-def _rung(rung: dict[str, str]) -> str:
-    return ", ".join(f'{key} = "{value}"' for key, value in rung.items())
+def _step_line(step: dict[str, str]) -> str:
+    return ", ".join(f'{key} = "{value}"' for key, value in step.items())

@@ -26,44 +26,44 @@ BUILT_IN = "built-in configuration"  # the source of a configuration that no fil
 _SQLITE = "sqlite:///"
 
 
-def own(config: Config) -> Path:
-    """The folder of a configuration. It follows from the path of its file; links to the file itself are not followed,
+def config_folder(config: Config) -> Path:
+    """The folder of a configuration. It depends on the path of its file; links to the file itself are not followed,
     because a ConfigMap and its like are links whose target changes with every update."""
-    return _own(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
+    return _config_folder(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
 
 
 @cache
-def _own(state_dir: Path, source: str) -> Path:
-    return state_dir / ("built-in" if source == BUILT_IN else _name(_file(source)))
+def _config_folder(state_dir: Path, source: str) -> Path:
+    return state_dir / ("built-in" if source == BUILT_IN else _folder_name(_file(source)))
 
 
-def file_of(config: Config) -> str:
+def config_path(config: Config) -> str:
     """The absolute path of the configuration file."""
     return _file(config.source)
 
 
 def _file(source: str) -> str:
     folder, name = os.path.split(os.path.abspath(source))
-    return os.path.join(_real(folder), name)
+    return os.path.join(_realpath(folder), name)
 
 
-def require_ours(config: Config) -> None:
+def require_trusted(config: Config) -> None:
     """Raises HeartbeatError when another user owns or may write the state folder, a folder on the way to it, or one of
     those that this configuration has in it."""
     try:
-        trusted.check(of_store(config))
+        trusted.check(store_folder(config))
     except trusted.Untrusted as error:
         raise HeartbeatError(f"state folder {config.state_dir}: {error.strerror}") from None
     except OSError:  # it is not there yet, or cannot be used: who writes there says so
         return
 
 
-def of_store(config: Config) -> Path:
+def store_folder(config: Config) -> Path:
     """The folder of a configuration for the store that it names."""
-    return own(config) / _store_name(config.store)
+    return config_folder(config) / _store_name(config.store)
 
 
-def address(url: str) -> str:
+def store_address(url: str) -> str:
     """The address of a store as messages show it: the path of a SQLite file, else the URL without its secrets."""
     if url.startswith(_SQLITE):
         return str(Path(url.removeprefix(_SQLITE)).expanduser())
@@ -71,11 +71,11 @@ def address(url: str) -> str:
 
 
 # A pass asks several times.
-_real = cache(os.path.realpath)
+_realpath = cache(os.path.realpath)
 
 
 @cache
-def _name(path: str) -> str:
+def _folder_name(path: str) -> str:
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)[:24]
     return f"{stem}-{crc32(os.fsencode(path)):08x}"
 
@@ -83,4 +83,4 @@ def _name(path: str) -> str:
 @cache
 def _store_name(url: str) -> str:
     dialect = "sqlite" if url.startswith(_SQLITE) else "postgresql"
-    return f"{dialect}-{crc32(os.fsencode(address(url))):08x}"
+    return f"{dialect}-{crc32(os.fsencode(store_address(url))):08x}"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.config.settings import Problems, nearest, shown
+from heartbeat_cli.config.settings import Problems, format_value, suggestion
 from heartbeat_cli.domain.plain import port
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
@@ -20,7 +20,7 @@ class Heartbeat(NamedTuple):
 
     store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
     timezone: time zone of days and of shown times; default: this host's
-    locale: language of messages and reports
+    locale: language of messages and reports: en, zh-HK, or another there is a catalog of
     strategy: default interval and timeout until `heartbeat strategy set` overrides it: aggressive (15 s, timeout 3
         s), normal (30 s, 5 s) or conservative (60 s, 10 s)
     observer: name of this host in the store; default: its host name
@@ -44,7 +44,7 @@ class Heartbeat(NamedTuple):
 
     store: str | None = None
     timezone: str | None = None
-    locale: Literal["en", "zh-HK"] = "en"
+    locale: str = "en"
     strategy: str = "normal"
     observer: str | None = None
     state_dir: str | None = None
@@ -203,20 +203,34 @@ def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, floa
 
 def _check_heartbeat(section: Heartbeat, problems: Problems) -> None:
     if section.timezone is not None and not zone_exists(section.timezone):
-        problems.add("heartbeat.timezone", f"no such time zone: {shown(section.timezone)} (as in Asia/Hong_Kong, UTC)")
+        problems.add(
+            "heartbeat.timezone", f"no such time zone: {format_value(section.timezone)} (as in Asia/Hong_Kong, UTC)"
+        )
     if section.strategy not in STRATEGIES:
-        known = nearest(section.strategy, STRATEGIES)
-        problems.add("heartbeat.strategy", f"unknown strategy {shown(section.strategy)}{known}")
+        known = suggestion(section.strategy, STRATEGIES)
+        problems.add("heartbeat.strategy", f"unknown strategy {format_value(section.strategy)}{known}")
+    if section.locale != "en":
+        _check_locale(section.locale, problems)
     for address in section.reference or ():
         host, _, number = address.rpartition(":")
         if not host or port(number) is None:
-            problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {shown(address)}")
+            problems.add("heartbeat.reference", f"expected host:port, as in 9.9.9.9:53; got {format_value(address)}")
     if section.ping_url is not None and not re.fullmatch(_PING_URL, section.ping_url):
         problems.add("heartbeat.ping_url", "expected http://host/path or https://host/path")
     if section.proxy is not None and (trouble := proxies.problem(section.proxy)):
         problems.add("heartbeat.proxy", trouble)
-    if section.store is not None and (trouble := _store_trouble(section.store)):
+    if section.store is not None and (trouble := _store_problem(section.store)):
         problems.add("heartbeat.store", trouble)
+
+
+def _check_locale(locale: str, problems: Problems) -> None:
+    """Whether there is a catalog of that language: English needs none, and does not ask."""
+    from heartbeat_cli.i18n import catalogs
+
+    if not catalogs.available(locale):
+        known = catalogs.locales()
+        found = f"expected one of {', '.join(known)}, got {format_value(locale)}{suggestion(locale, known, few=0)}"
+        problems.add("heartbeat.locale", found)
 
 
 def zone_exists(name: str) -> bool:
@@ -244,7 +258,7 @@ def host_timezone() -> str:
     return next((name for name in named if name and zone_exists(name)), "UTC")
 
 
-def _store_trouble(store: str) -> str | None:
+def _store_problem(store: str) -> str | None:
     if store.startswith(SQLITE):
         return None if store.removeprefix(SQLITE).strip("/") else f"{SQLITE} wants the path of a file"
     if not store.startswith(("postgresql://", "postgres://")):

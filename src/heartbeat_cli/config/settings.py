@@ -1,7 +1,7 @@
-"""Read one TOML table into one typed, frozen settings class, and describe such a class to a person.
+"""Reads one TOML table into one typed, frozen settings class, and describes such a class to a person.
 
-A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's
-`key: text` lines are the help. Every problem is collected, none raised, so that a user sees all at once.
+A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's `key: text`
+lines are the help. Problems are collected, not raised, so that a user sees all at once.
 """
 
 import re
@@ -11,58 +11,58 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from heartbeat_cli.config.references import Nowhere, follow
+from heartbeat_cli.config.references import UnresolvedReference, follow
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, tokens, worth_hiding
 
-_PIECE = 6  # characters in a row that a line and a secret must not have in common
-_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
-_LINE = 1_000
-_MOST = 1e15  # beyond it neither arithmetic nor the stores are exact
+_SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
+_MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
+_MAX_LINE = 1_000
+_MAX_NUMBER = 1e15  # beyond it neither arithmetic nor the stores are exact
 _HELP_LINE = r"^\s*(\w+): (.*)$"
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
 
 class Problems:
-    """Collects `file: key: what is wrong` lines, and the secrets met on the way (to be redacted everywhere).
+    """Collects `file: key: what is wrong` lines, and the secrets that were read (to be redacted everywhere).
 
-    `lines` are mistakes in the file. `lacking` are `env:` and `file:` references that lead nowhere just now: the
-    file may be right and the world not, so a caller can go on without what needed them.
+    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present: the
+    file may be right all the same, so a caller can go on without what needs them.
     """
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
         self.source = source
         self.folder = folder or Path.cwd()
         self.lines: list[str] = []
-        self.lacking: list[str] = []
+        self.unresolved: list[str] = []
         self.secrets: set[str] = set()
         self._given: dict[str, str] = {}  # what references gave, and the references
 
     def add(self, key: str, text: str) -> None:
         self.lines.append(self._line(key, text))
 
-    def lack(self, key: str, text: str) -> None:
-        self.lacking.append(self._line(key, text))
+    def add_unresolved(self, key: str, text: str) -> None:
+        self.unresolved.append(self._line(key, text))
 
-    def give(self, reference: str, value: str) -> None:
+    def add_secret(self, reference: str, value: str) -> None:
         """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
         self.secrets.add(value)
         self._given[value] = reference
 
     def _line(self, key: str, text: str) -> str:
-        """One line, whatever stands in the file; a value that `env:` or `file:` gave does not show in it."""
+        """One line, whatever the file contains, without values that `env:` or `file:` gave."""
         hidden = redact(text, worth_hiding(self.secrets))
         for value, reference in self._given.items():
-            if _share(hidden, value):
+            if _reveals_part(hidden, value):
                 hidden = f"what {reference} gives cannot be used here"
         line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
-        return one_line(line, _LINE)
+        return one_line(line, _MAX_LINE)
 
 
-def _share(text: str, value: str) -> bool:
-    """Whether a text still tells something of a value: a piece of it, in whatever case."""
+def _reveals_part(text: str, value: str) -> bool:
+    """Whether a text contains a part of a value, in upper or lower case."""
     small, value = text.casefold(), value.casefold()
-    return any(small[at : at + _PIECE] in value for at in range(len(small) - _PIECE + 1))
+    return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
 
 
 class Field(NamedTuple):
@@ -75,14 +75,14 @@ class Field(NamedTuple):
 
 
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
-    """`cls` filled from `table`, or None when something in it is wrong (then `problems` says what). `also` are keys
-    that may stand beside them, for who mistypes one."""
+    """`cls` filled from `table`, or None when something in it is wrong, which is added to `problems`. `also` are more
+    keys that may be in the table, to be suggested for a mistyped one."""
     before = len(problems.lines)
     fields, required = _fields(cls), _required(cls)
     values = {}
     for key in table:
         if key not in fields:
-            problems.add(f"{where}.{key}", f"unknown key{_known(key, fields, also)}")
+            problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
     for key in [key for key in fields if key in table or key in required]:  # in the order of the class
         kind = cls.__annotations__[fields[key]]
         if key in table:
@@ -92,10 +92,10 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
     return cls(**values) if len(problems.lines) == before else None
 
 
-def _known(key: str, own: Iterable[str], also: Iterable[str]) -> str:
-    if close := nearest(key, [*own, *sorted(also)], few=0):
+def _suggest_key(key: str, own: Iterable[str], also: Iterable[str]) -> str:
+    if close := suggestion(key, [*own, *sorted(also)], few=0):
         return close
-    listed = nearest(key, own)
+    listed = suggestion(key, own)
     return f"{listed}, and those of `heartbeat kinds common`" if also and listed else listed
 
 
@@ -120,26 +120,25 @@ def key_of(field: str) -> str:
     return field.rstrip("_")
 
 
-def of_kind(
+def build_kind(
     module: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()
 ) -> tuple[Any, str | None]:
-    """The settings of a plugin's kind, judged by the plugin too (None when something is wrong), and why they cannot
-    be used just now, when a reference in them leads nowhere or the plugin's optional `lacking()` names what is not
-    there."""
-    before = len(problems.lacking)
+    """The settings of a kind, checked by its module too (None when something is wrong), and why they cannot be used at
+    present: a reference in them is unresolved, or the module's optional `unavailable()` names what is missing."""
+    before = len(problems.unresolved)
     settings = build(module.Settings, table, where, problems, also)
-    if len(problems.lacking) == before:
-        check(module, settings, where, problems)
-        if text := getattr(module, "lacking", str)():
-            problems.lack(where, text)
-    return settings, problems.lacking[before] if len(problems.lacking) > before else None
+    if len(problems.unresolved) == before:
+        check_kind(module, settings, where, problems)
+        if text := getattr(module, "unavailable", str)():
+            problems.add_unresolved(where, text)
+    return settings, problems.unresolved[before] if len(problems.unresolved) > before else None
 
 
-def check(module: Any, settings: Any, where: str, problems: Problems) -> None:
-    """Let the plugin judge what types cannot: its optional `problems(settings)`."""
-    judge: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
-    if settings is not None and judge is not None:
-        for key, text in judge(settings):
+def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:
+    """Have a kind check what types cannot: its optional `problems(settings)`."""
+    find_problems: Callable[[Any], Iterable[tuple[str, str]]] | None = getattr(module, "problems", None)
+    if settings is not None and find_problems is not None:
+        for key, text in find_problems(settings):
             problems.add(f"{where}.{key}" if key else where, text)
 
 
@@ -153,7 +152,7 @@ def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = 
 
 
 def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
-    """`written` is how the value stands in the file: what is wrong is said with the reference, never what it gave."""
+    """`written` is the value as the file has it: errors show the reference, never what it gave."""
     origin, args = _shape(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
@@ -162,7 +161,8 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
         if value in args:
             return value
         problems.add(
-            where, f"expected one of {', '.join(map(str, args))}, got {shown(written)}{nearest(value, args, few=0)}"
+            where,
+            f"expected one of {', '.join(map(str, args))}, got {format_value(written)}{suggestion(value, args, few=0)}",
         )
         return None
     if origin is tuple and isinstance(value, list | tuple):
@@ -174,15 +174,15 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
 
 def resolve(text: str, where: str, problems: Problems, name: bool = False) -> str | None:
     """`env:NAME` and `file:PATH` replaced by what they point at, which is a secret from then on, unless it is a `name`;
-    None when they lead nowhere, which is noted as lacking."""
+    None when they give nothing, which is noted as unresolved."""
     try:
         found = follow(text, problems.folder)
-    except Nowhere as nowhere:
-        problems.lack(where, str(nowhere))
+    except UnresolvedReference as nowhere:
+        problems.add_unresolved(where, str(nowhere))
         return None
     value = text if found is None else found
-    if found is not None and not (name and len(found) <= _NAME and "\n" not in found):
-        problems.give(text, found)
+    if found is not None and not (name and len(found) <= _MAX_NAME and "\n" not in found):
+        problems.add_secret(text, found)
     elif found is None and is_secret(where.rpartition(".")[2]):
         problems.secrets.add(value)
     if value in problems.secrets and "://" in value:
@@ -192,7 +192,7 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
 
 
 def _fitting(value: Any, kinds: list[Any]) -> Any:
-    """The member of a union that this value is meant for; the first one words the error."""
+    """The member of a union that this value is meant for; the first one is used for the error."""
     for kind in kinds:
         base = get_origin(kind) or kind
         if isinstance(base, type) and isinstance(value, list if base is tuple else base):
@@ -202,8 +202,8 @@ def _fitting(value: Any, kinds: list[Any]) -> Any:
 
 def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and kind in (int, float) and not -_MOST < value < _MOST:
-        problems.add(where, f"expected an ordinary number, got {shown(written)}")
+    if number and kind in (int, float) and not -_MAX_NUMBER < value < _MAX_NUMBER:
+        problems.add(where, f"expected an ordinary number, got {format_value(written)}")
     elif number and kind is float:
         return float(value)
     elif isinstance(value, str) and kind is str and "\0" in value:
@@ -211,17 +211,17 @@ def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems)
     elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     else:
-        problems.add(where, f"expected {expects(kind)}, got {shown(written)}")
+        problems.add(where, f"expected {expects(kind)}, got {format_value(written)}")
     return None
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of the file, for an error line."""
     return one_line(repr(value) if isinstance(value, float) else _toml(value), 60)
 
 
-def nearest(word: object, known: Iterable[object], few: int = 20) -> str:
-    """`; did you mean …?` when something known is close, else the known ones when they are few."""
+def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
+    """`; did you mean …?` when a known word is close, else the known ones when they are few."""
     import difflib
 
     names = [str(name) for name in known]

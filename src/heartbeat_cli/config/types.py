@@ -28,7 +28,7 @@ class Channel(NamedTuple):
 
 class Config(NamedTuple):
     """Everything a pass needs to know. `source` names the file (or says that there is none);
-    `secrets` are the values that must never be shown, `lacking` says which references lead nowhere just now."""
+    `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now."""
 
     source: str
     heartbeat: Heartbeat
@@ -41,7 +41,7 @@ class Config(NamedTuple):
     maintenance: Mapping[str, Window]
     secrets: frozenset[str]
     tables: Mapping[str, Any]
-    lacking: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
 
     @property
     def state_dir(self) -> Path:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from heartbeat_cli.domain.text import Text
+
 EVIDENCE = 2_000
 # What JSON lets stand as it is, although it steers a terminal or turns the order of what a person reads.
 UNSEEN = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -9,6 +11,8 @@ UNSEEN = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufef
 
 def one_line(text: str, limit: int = 300) -> str:
     """Foreign text as one printable line: anything that would break the line becomes a space."""
+    if isinstance(text, Text):
+        return text if text.isprintable() and len(text) <= limit else text.mapped(lambda part: one_line(part, limit))
     kept = text[: limit * 4]
     if not kept.isprintable():
         kept = "".join(char if char.isprintable() else " " for char in kept)
@@ -25,6 +29,34 @@ def bounded(text: str, limit: int = EVIDENCE) -> str:
 def printable(text: str) -> str:
     """Text of several lines without the characters that would steer a terminal."""
     return text if text.isprintable() else "".join(char for char in text if char.isprintable() or char in "\n\t")
+
+
+# What systems say, as far as catalogs have it.
+_SYSTEM_WORDS: dict[str, Text] = {
+    one: one
+    for one in (
+        Text("connection refused"),
+        Text("connection reset by peer"),
+        Text("connection timed out"),
+        Text("name or service not known"),
+        Text("network is unreachable"),
+        Text("no route to host"),
+        Text("no such file or directory"),
+        Text("permission denied"),
+        Text("temporary failure in name resolution"),
+    )
+}
+
+
+def system_words(text: str) -> str:
+    """What the system said of an error: a Text where catalogs have it, in whatever case."""
+    known = _SYSTEM_WORDS.get(text.lower())
+    return text if known is None else Text.known(text, known.template, {})
+
+
+def own_fault(error: BaseException) -> str:
+    """What is said of a bug of ours, on one line."""
+    return one_line(Text("heartbeat's own fault: {what}", what=f"{type(error).__name__}: {error}"))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -58,20 +90,16 @@ def port(text: str) -> int | None:
 def duration(seconds: float) -> str:
     """`45 s`, `7 min`, `2 h 5 min`, `3 d 4 h`: the two biggest units."""
     if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s".replace(".0 s", " s")
+        return Text("{n} s", n=f"{max(0.0, seconds):.1f}".removesuffix(".0"))
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return Text("{n:.0f} s", n=seconds)
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 60 * 24:
-        return _two(minutes // 60, "h", minutes % 60, "min")
-    hours = minutes // 60
-    return _two(hours // 24, "d", hours % 24, "h")
-
-
-def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
-    return f"{big} {big_unit} {small} {small_unit}" if small else f"{big} {big_unit}"
+        return Text("{n} min", n=minutes)
+    hours, days = minutes // 60, minutes // 60 // 24
+    if hours < 24:
+        return Text("{h} h {m} min", h=hours, m=minutes % 60) if minutes % 60 else Text("{n} h", n=hours)
+    return Text("{d} d {h} h", d=days, h=hours % 24) if hours % 24 else Text("{n} d", n=days)
 
 
 def size(count: float) -> str:

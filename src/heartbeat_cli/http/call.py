@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http import proxies
 from heartbeat_cli.system import in_threads
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     Auth = requests.auth.AuthBase | tuple[str, str]
 
 _BESIDES = 524_288  # bytes that may come besides what is kept: heads, TLS, what is on its way when enough is there
-_LATE, _BROKEN = "no complete answer in time", "the connection broke off"
-_TOO_LONG = "its answer is too long"
+_LATE, _BROKEN = Text("no complete answer in time"), Text("the connection broke off")
+_TOO_LONG = Text("its answer is too long")
 _ANSWER_LOST = (_LATE, _BROKEN, _TOO_LONG)  # after these it may have been taken all the same
 _NOTHING: Mapping[str, str] = {}
 
@@ -79,7 +81,9 @@ def make(call: Call, timeout: float) -> Answer:
 
 
 def _late(call: Call, timeout: float) -> NoAnswer:
-    return NoAnswer(f"{host(call.url)}: no complete answer within {round(timeout, 1):g} s", unsure=True)
+    return NoAnswer(
+        Text("{host}: no complete answer within {n:g} s", host=str(host(call.url)), n=round(timeout, 1)), unsure=True
+    )
 
 
 def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
@@ -116,7 +120,9 @@ def _exchange(call: Call, timeout: float, deadline: float) -> Answer:
         raise _late(call, timeout) from error
     except (requests.RequestException, OSError, ValueError) as error:
         words = _words(error)
-        raise NoAnswer(f"{host(call.url)}: {words}", unsure=words in _ANSWER_LOST) from error
+        raise NoAnswer(
+            Text("{name}: {why}", name=str(host(call.url)), why=words), unsure=words in _ANSWER_LOST
+        ) from error
 
 
 def _auth(url: str) -> "Auth":
@@ -138,24 +144,24 @@ def _words(error: Exception) -> str:
     from heartbeat_cli.http.guarded import TooMuch
 
     if type(error) is OSError:  # requests itself says so of a file that is not there
-        return "the CA file cannot be read"
+        return Text("the CA file cannot be read")
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (TooMuch, _TOO_LONG),
-        (requests.exceptions.SSLError, "its certificate or TLS is not accepted"),
-        (requests.exceptions.ProxyError, "the proxy does not let it through"),
-        (requests.exceptions.ChunkedEncodingError, "the connection broke off"),
+        (requests.exceptions.SSLError, Text("its certificate or TLS is not accepted")),
+        (requests.exceptions.ProxyError, Text("the proxy does not let it through")),
+        (requests.exceptions.ChunkedEncodingError, _BROKEN),
         (requests.ConnectionError, _connection_words(str(error))),
     )
-    unknown = f"the request cannot be made: {type(error).__name__}"
+    unknown = Text("the request cannot be made: {why}", why=type(error).__name__)
     return next((words for kind, words in kinds if isinstance(error, kind)), unknown)
 
 
 def _connection_words(text: str) -> str:
     known = (
-        ("Connection refused", "connection refused"),
-        ("resolve", "host not found"),
-        ("unreachable", "network unreachable"),
-        ("timed out", "no complete answer in time"),
-        ("establish a new connection", "no connection"),
+        ("Connection refused", system_words("connection refused")),
+        ("resolve", Text("host not found")),
+        ("unreachable", system_words("network is unreachable")),
+        ("timed out", _LATE),
+        ("establish a new connection", Text("no connection")),
     )
-    return next((words for sign, words in known if sign in text), "the connection broke off")
+    return next((words for sign, words in known if sign in text), _BROKEN)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, FaultKind
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.text import Text
 
 
 class TransferState(NamedTuple):
@@ -41,86 +42,103 @@ def fault_of(state: TransferState) -> Fault:
         return explain(state)
     if state.code in _TLS_CODES:
         return Fault("tls", _tls(state.said, state.place))
-    return Fault("other", f"the exchange failed: {plain(state.said)} (libcurl error {state.code})")
+    return Fault(
+        "other", Text("the exchange failed: {said} (libcurl error {code})", said=plain(state.said), code=state.code)
+    )
 
 
 def _timeout(state: TransferState) -> Fault:
-    within = f"within {state.limit:.1f} s"
+    within = Text("within {limit:.1f} s", limit=state.limit)
     if not state.unix_socket and not state.resolved:
-        return Fault("dns", f"cannot resolve host {_host(state.place)}: no answer from name service {within}")
+        return Fault(
+            "dns",
+            Text(
+                "cannot resolve host {host}: no answer from name service {within}",
+                host=_host(state.place),
+                within=within,
+            ),
+        )
     if not state.connected:
-        return Fault("timeout", f"no connection to {state.place} {within}")
+        return Fault("timeout", Text("no connection to {place} {within}", place=state.place, within=within))
     if state.scheme == "https" and not state.tls_done:
-        return Fault("timeout", f"connected to {state.place}, but TLS was not agreed on {within}")
+        return Fault(
+            "timeout",
+            Text("connected to {place}, but TLS was not agreed on {within}", place=state.place, within=within),
+        )
     if not state.received:
-        return Fault("timeout", f"no answer {within} (connected, sent the request, not one line came back)")
-    return Fault("timeout", f"stopped answering: {state.received} bytes in {state.limit:.1f} s")
+        return Fault(
+            "timeout", Text("no answer {within} (connected, sent the request, not one line came back)", within=within)
+        )
+    return Fault("timeout", Text("stopped answering: {n} bytes in {limit:.1f} s", n=state.received, limit=state.limit))
 
 
 def _connect(state: TransferState) -> Fault:
     place, number = state.place, state.os_error
     if state.unix_socket and number == errno.ENOENT:
-        return Fault("connect", f"no socket at {place}")
+        return Fault("connect", Text("no socket at {place}", place=place))
     if state.unix_socket and number in (errno.EACCES, errno.EPERM):
-        return Fault("forbidden", f"no permission to open {place}")
+        return Fault("forbidden", Text("no permission to open {place}", place=place))
     if state.unix_socket and number == errno.ECONNREFUSED:
-        return Fault("connect", f"nobody listens on {place}")
+        return Fault("connect", Text("nobody listens on {place}", place=place))
     if number == errno.ECONNREFUSED:
-        return Fault("connect", f"connection refused by {place}")
-    reason = os.strerror(number) if number else plain(state.said)
-    return Fault("connect", f"cannot connect to {place}: {reason}")
+        return Fault("connect", Text("connection refused by {place}", place=place))
+    reason = system_words(os.strerror(number)) if number else plain(state.said)
+    return Fault("connect", Text("cannot connect to {place}: {reason}", place=place, reason=reason))
 
 
 def _unsupported(state: TransferState) -> Fault:
     if state.connected:
-        return Fault("protocol", f"{state.place} answers, but not in HTTP")
-    return Fault("other", f"not an http or https address: {plain(state.said)}")
+        return Fault("protocol", Text("{place} answers, but not in HTTP", place=state.place))
+    return Fault("other", Text("not an http or https address: {said}", said=plain(state.said)))
 
 
 def _resolve(state: TransferState) -> Fault:
     if state.unix_socket:
-        return Fault("other", f"cannot use the socket: {plain(state.said)}")
-    return Fault("dns", f"cannot resolve host {_host(state.place)}")
+        return Fault("other", Text("cannot use the socket: {said}", said=plain(state.said)))
+    return Fault("dns", Text("cannot resolve host {host}", host=_host(state.place)))
 
 
 def _received(state: TransferState) -> Fault:
     """Receive errors cover a reset as well as headers that libcurl itself refuses to go on with."""
     said = state.said.lower()
     if "too large" in said:
-        return Fault("too_large", f"the headers are too large: {plain(state.said)}")
+        return Fault("too_large", Text("the headers are too large: {said}", said=plain(state.said)))
     if "chunk" in said or "hexadecimal" in said:
-        return Fault("protocol", f"{state.place} sends broken chunks: {plain(state.said)}")
+        return Fault("protocol", Text("{place} sends broken chunks: {said}", place=state.place, said=plain(state.said)))
     return _broken(state)
 
 
 def _broken(state: TransferState) -> Fault:
     if state.received:
-        return Fault("reset", f"{state.place} broke off in mid-answer, after {state.received} bytes")
-    return Fault("reset", f"{state.place} closed the connection without an answer")
+        return Fault(
+            "reset",
+            Text("{place} broke off in mid-answer, after {received} bytes", place=state.place, received=state.received),
+        )
+    return Fault("reset", Text("{place} closed the connection without an answer", place=state.place))
 
 
 def _handshake(state: TransferState) -> Fault:
     said = state.said.lower()
     if "wrong version number" in said or "packet length too long" in said or "record layer failure" in said:
-        return Fault("tls", f"{state.place} does not speak TLS (is it http instead of https?)")
+        return Fault("tls", Text("{place} does not speak TLS (is it http instead of https?)", place=state.place))
     if any(word in said for word in _CLOSED_WORDS):
-        return Fault("reset", f"{state.place} closed the connection during the TLS handshake")
+        return Fault("reset", Text("{place} closed the connection during the TLS handshake", place=state.place))
     return Fault("tls", _tls(state.said, state.place))
 
 
 # The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
 _CLOSED_WORDS = ("broken pipe", "reset by peer", "unexpected eof", "ssl_error_syscall", "error:00000000:")
-_UNTRUSTED = "TLS certificate comes from an authority that is not trusted"
+_UNTRUSTED = Text("TLS certificate comes from an authority that is not trusted")
 _CERTIFICATE_WORDS = (
-    ("certificate has expired", "TLS certificate has expired"),
-    ("not yet valid", "TLS certificate is not valid yet"),
+    ("certificate has expired", Text("TLS certificate has expired")),
+    ("not yet valid", Text("TLS certificate is not valid yet")),
     ("self-signed certificate in certificate chain", _UNTRUSTED),
-    ("self-signed", "TLS certificate is self-signed and not trusted"),
-    ("self signed", "TLS certificate is self-signed and not trusted"),
+    ("self-signed", Text("TLS certificate is self-signed and not trusted")),
+    ("self signed", Text("TLS certificate is self-signed and not trusted")),
     ("unable to get local issuer", _UNTRUSTED),
     ("unable to verify the first", _UNTRUSTED),
-    ("revoked", "TLS certificate has been revoked"),
-    ("certificate required", "the server wants a client certificate"),
+    ("revoked", Text("TLS certificate has been revoked")),
+    ("certificate required", Text("the server wants a client certificate")),
 )
 _NAME_WORDS = ("subject name", "hostname mismatch", "ip address mismatch", "does not match")
 
@@ -131,37 +149,37 @@ def _tls(said: str, place: str) -> str:
         if word in low:
             return text
     if any(word in low for word in _NAME_WORDS):
-        return f"TLS certificate is not for {_host(place)}"
-    return f"TLS failed: {plain(said)}"
+        return Text("TLS certificate is not for {host}", host=_host(place))
+    return Text("TLS failed: {said}", said=plain(said))
 
 
 def _host(place: str) -> str:
     return place.rpartition(":")[0] or place
 
 
-def _always(kind: FaultKind, text: str) -> Callable[[TransferState], Fault]:
-    return lambda state: Fault(kind, text.format(place=state.place, said=plain(state.said)))
+def _always(kind: FaultKind, text: Text) -> Callable[[TransferState], Fault]:
+    return lambda state: Fault(kind, text.with_values(place=state.place, said=plain(state.said)))
 
 
 # libcurl's numbers are part of its frozen ABI; pycurl has names for some of them only.
 _TLS_CODES = frozenset({53, 54, 59, 60, 64, 66, 80, 83, 90, 91, 98})
 _BY_CODE: dict[int, Callable[[TransferState], Fault]] = {
     1: _unsupported,
-    3: _always("other", "not a usable URL: {said}"),
+    3: _always("other", Text("not a usable URL: {said}")),
     6: _resolve,
     7: _connect,
-    8: _always("protocol", "{place} answers, but not in HTTP: {said}"),
-    16: _always("protocol", "{place} broke the HTTP/2 protocol: {said}"),
+    8: _always("protocol", Text("{place} answers, but not in HTTP: {said}")),
+    16: _always("protocol", Text("{place} broke the HTTP/2 protocol: {said}")),
     18: _broken,
     28: _timeout,
     35: _handshake,
-    43: _always("other", "libcurl refused the request: {said}"),
+    43: _always("other", Text("libcurl refused the request: {said}")),
     52: _broken,
     55: _broken,
     56: _received,
-    58: _always("other", "cannot use the client certificate: {said}"),
-    61: _always("protocol", "the answer's compression is broken or unknown: {said}"),
-    77: _always("other", "cannot use the CA file: {said}"),
-    92: _always("protocol", "{place} broke the HTTP/2 protocol: {said}"),
-    100: _always("too_large", "the headers are too large"),
+    58: _always("other", Text("cannot use the client certificate: {said}")),
+    61: _always("protocol", Text("the answer's compression is broken or unknown: {said}")),
+    77: _always("other", Text("cannot use the CA file: {said}")),
+    92: _always("protocol", Text("{place} broke the HTTP/2 protocol: {said}")),
+    100: _always("too_large", Text("the headers are too large")),
 }

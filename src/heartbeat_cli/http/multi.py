@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.options import own_file_fault
 from heartbeat_cli.http.sockets import Sockets
@@ -28,8 +29,8 @@ _LONGEST_SLEEP = 1.0
 _PROMISED = 0.9  # share of its time without which an exchange says nothing about its target
 
 # `other`, not `timeout`: the target was not asked, or not long enough, so it must not count as failing.
-NOT_ASKED = Fault("other", "not asked: the pass had no time left")
-CUT_SHORT = Fault("other", "asked late, and the pass had no time left to wait for the answer")
+NOT_ASKED = Fault("other", Text("not asked: the pass had no time left"))
+CUT_SHORT = Fault("other", Text("asked late, and the pass had no time left to wait for the answer"))
 
 
 class Exchange(NamedTuple):
@@ -191,7 +192,7 @@ class _Wire:
         except (ValueError, pycurl.error) as error:
             self._idle.append(curl)
             reason = "a character that cannot be sent" if isinstance(error, UnicodeError) else error
-            fault = Fault("other", f"cannot ask: {reason}")
+            fault = Fault("other", Text("cannot ask: {reason}", reason=str(reason)))
             self._report(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
         self._running[curl] = _Running(exchange, transfer, ends, cut_short)

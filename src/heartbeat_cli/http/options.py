@@ -8,6 +8,8 @@ from typing import Any
 
 from heartbeat_cli import __version__
 from heartbeat_cli.domain.checking.exchange import Fault, Request
+from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import plain
 from heartbeat_cli.system import trusted
@@ -66,7 +68,15 @@ def own_file_fault(request: Request) -> Fault | None:
             trusted.check_readable(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            return Fault("forbidden", f"cannot read the {what} {plain(path)}: {reason}")
+            return Fault(
+                "forbidden",
+                Text(
+                    "cannot read the {what} {path}: {reason}",
+                    what=what,
+                    path=plain(path),
+                    reason=system_words(str(reason)),
+                ),
+            )
     return None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import TransferState, fault_of, plain
 from heartbeat_cli.http.options import configure
@@ -92,7 +93,7 @@ class Transfer:
             return self._follow(location)
         if self.refused:
             limit = self.hop.request.max_headers
-            return self._response(Fault("too_large", f"the headers are larger than {limit} bytes"))
+            return self._response(Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit)))
         if code == 0 or (stopped_by_us and self.truncated):
             return self._response(None)
         fault = fault_of(self._state(code, said))
@@ -109,11 +110,17 @@ class Transfer:
     def _follow(self, location: str) -> "Response | Hop":
         request, number = self.hop.request, self.hop.number + 1
         if number > request.redirects:
-            text = f"redirected more than {request.redirects} times, last to {plain(location)}"
+            text = Text(
+                "redirected more than {redirects} times, last to {location}",
+                redirects=request.redirects,
+                location=plain(location),
+            )
             return self._response(Fault("redirects", text))
         onward = self._redirected(location)
         if isinstance(onward, str):
-            return self._response(Fault("redirects", f"redirected to {plain(location)}, {onward}"))
+            return self._response(
+                Fault("redirects", Text("redirected to {location}, {why}", location=plain(location), why=onward))
+            )
         return Hop(onward, number, self.hop.spent + self.curl.getinfo(pycurl.TOTAL_TIME))
 
     def _redirected(self, location: str) -> Request | str:
@@ -128,16 +135,16 @@ class Transfer:
         except ValueError:
             new = old = ("", None, None)
         if new[0] not in ("http", "https") or not new[1]:
-            return "which is not followed"
+            return Text("which is not followed")
         if request.same_host and new[1] != old[1]:
-            return 'which is another host (redirects_to = "same-host")'
+            return Text('which is another host (redirects_to = "same-host")')
         request = request._replace(url=target)
         if self.status == 303 or (self.status in (301, 302) and request.method == "POST"):
             request = request._replace(method="HEAD" if request.method == "HEAD" else "GET", body=None)
         if new == old:
             return request
         if request.body is not None:
-            return "where a request with a body does not go"
+            return Text("where a request with a body does not go")
         kept = tuple(pair for pair in request.headers if pair[0].lower() in _HARMLESS)
         return request._replace(headers=kept, cert_file=None, key_file=None)
 
@@ -200,7 +207,11 @@ def _status(line: bytes) -> int:
 
 def redirected(fault: Fault) -> Fault:
     """An address that cannot be asked is our own trouble, unless the target sent us there."""
-    return Fault("redirects", f"redirected to a bad address: {fault.text}") if fault.kind == "other" else fault
+    return (
+        Fault("redirects", Text("redirected to a bad address: {why}", why=fault.text))
+        if fault.kind == "other"
+        else fault
+    )
 
 
 def no_answer(request: Request, fault: Fault) -> Response:

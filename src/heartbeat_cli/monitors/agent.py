@@ -21,6 +21,7 @@ from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
@@ -188,7 +189,7 @@ def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
         from http import HTTPStatus  # a healthy pass has no use for it
 
         name = next((one.phrase for one in HTTPStatus if one == response.status), "")
-        line = f"HTTP {response.status} {name}" if name else f"HTTP {response.status}"
+        line = f"HTTP {response.status} {name}".rstrip()
         why = health_body.explanation(health_body.parse(text))
         return _Verdict("unhealthy", f"{line}: {why}" if why else line)
     if settings.expect == "auto":
@@ -196,9 +197,9 @@ def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if settings.expect == "json":
         return _judge_json(settings, response, text)
     if settings.expect == "contains" and (settings.contains or "") not in text:
-        return _Verdict("unhealthy", f"the answer does not contain {_quoted(settings.contains)}")
+        return _Verdict("unhealthy", Text("the answer does not contain {quoted}", quoted=_quoted(settings.contains)))
     if settings.expect == "regex" and not _matches(settings.pattern or "", text):
-        return _Verdict("unhealthy", f"the answer does not match {_quoted(settings.pattern)}")
+        return _Verdict("unhealthy", Text("the answer does not match {quoted}", quoted=_quoted(settings.pattern)))
     return _Verdict("healthy")
 
 
@@ -206,26 +207,27 @@ def _judge_auto(text: str) -> _Verdict:
     verdict = health_body.understand(health_body.parse(text))
     if verdict.opinion in (None, "healthy"):
         return _Verdict("healthy")
-    said = f"it says: {one_line(verdict.said)}"
-    return _Verdict(verdict.opinion, f"{said} ({verdict.why})" if verdict.why else said)
+    line = Text("it says: {said}", said=one_line(verdict.said))
+    return _Verdict(verdict.opinion, Text("{line} ({how})", line=line, how=verdict.why) if verdict.why else line)
 
 
 def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
     document = health_body.parse(text)
     if document is health_body.MISSING:
-        cut = f" (cut at max_body, {settings.max_body} bytes)" if response.truncated else ""
-        return _Verdict("unhealthy", f"the answer is not JSON{cut}")
+        cut = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
+        return _Verdict("unhealthy", cut if response.truncated else Text("the answer is not JSON"))
     path = settings.json_path or ""
     value: Any = health_body.at_path(document, path)
     if value is health_body.MISSING:
-        return _Verdict("unhealthy", f"the answer has nothing at {path}")
+        return _Verdict("unhealthy", Text("the answer has nothing at {path}", path=path))
     shown = _quoted(health_body.as_text(value))
     if settings.equals is not None:
         if health_body.as_text(value) == settings.equals:
             return _Verdict("healthy")
-        return _Verdict("unhealthy", f"{path} is {shown}, expected {_quoted(settings.equals)}")
+        line = Text("{path} is {value}, expected {wanted}", path=path, value=shown, wanted=_quoted(settings.equals))
+        return _Verdict("unhealthy", line)
     opinion = health_body.judge_word(value) or "unhealthy"
-    return _Verdict(opinion, None if opinion == "healthy" else f"{path} is {shown}")
+    return _Verdict(opinion, None if opinion == "healthy" else Text("{path} is {value}", path=path, value=shown))
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -234,16 +236,16 @@ def _matches(pattern: str, text: str) -> bool:
     try:
         return found(pattern, text)
     except TooSlow:
-        raise Unobservable("the pattern takes too long on this answer; use a simpler one, or contains") from None
+        raise Unobservable(Text("the pattern takes too long on this answer; use a simpler one, or contains")) from None
 
 
 def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, context: CheckContext) -> _Verdict:
     days = _days_left(response, context)
     if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
         return verdict
-    when = f"ends in {days:.1f} days" if days >= 0 else f"ended {-days:.1f} days ago"
-    line = f"TLS certificate {when}"
-    return _Verdict("degraded", f"{verdict.why}; {line}" if verdict.why else line)
+    ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
+    line = ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
+    return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line)
 
 
 def _days_left(response: Response, context: CheckContext) -> float | None:
@@ -289,7 +291,7 @@ def _evidence(response: Response) -> dict[str, str]:
     head = f"HTTP {response.status}" if response.status else "no HTTP answer"
     evidence = {"http": f"{head} from {one_line(response.url)} ({phases})"}
     if response.body:
-        evidence["body"] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
+        evidence[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
     return evidence
 
 

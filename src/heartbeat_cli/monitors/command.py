@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, Status
 from heartbeat_cli.domain.kinds import perfdata
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
 
@@ -60,7 +61,11 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     except (OSError, ValueError) as error:
         # The whole path: a part of what `env:` or `file:` gave would not be known as a secret.
         raise Unobservable(
-            f"cannot run {plain.one_line(settings.command[0], 200)}: {_reason(error, settings)}"
+            Text(
+                "cannot run {command}: {why}",
+                command=plain.one_line(settings.command[0], 200),
+                why=_reason(error, settings),
+            )
         ) from None
     return judge(settings, context, finished, time.monotonic() - started)
 
@@ -70,11 +75,13 @@ def judge(settings: Settings, context: CheckContext, finished: process.Finished,
     output = perfdata.parse_output(finished.stdout)
     evidence = {
         label: plain.bounded(text)
-        for label, text in (("output", output.details), ("stderr", finished.stderr.strip()))
+        for label, text in ((Text("output"), output.details), ("stderr", finished.stderr.strip()))
         if text
     }
     if finished.timed_out:
-        line = f"{_program(settings)} did not finish within {context.timeout:g} s"
+        line = Text(
+            "{program} did not finish within {timeout:g} s", program=_program(settings), timeout=context.timeout
+        )
         return Reading("error", error=line, evidence=evidence)
     status = _status(settings, finished)
     return Reading(
@@ -90,13 +97,17 @@ def _status(settings: Settings, finished: process.Finished) -> Status:
     code = finished.code or 0
     line = _line(perfdata.parse_output(finished.stdout), finished)
     if code in _CANNOT_RUN:
-        raise Unobservable(f"cannot run {_program(settings)}: {line}")
+        raise Unobservable(Text("cannot run {command}: {why}", command=_program(settings), why=line))
     if code < 0:
-        raise Unobservable(f"{_program(settings)} was ended by signal {-code}")
+        raise Unobservable(Text("{program} was ended by signal {value}", program=_program(settings), value=-code))
     if code == 0 or settings.exit_codes == "plain":
         return "healthy" if code == 0 else "unhealthy"
     if code not in _STATUS:
-        raise Unobservable(line if code == 3 else f"{_program(settings)} ended with exit code {code}: {line}")
+        raise Unobservable(
+            line
+            if code == 3
+            else Text("{program} ended with exit code {code}: {line}", program=_program(settings), code=code, line=line)
+        )
     return _STATUS[code]
 
 
@@ -104,7 +115,7 @@ def _line(output: perfdata.Output, finished: process.Finished) -> str:
     """The plugin's own words: its first line, else the last of its stderr, else that it said nothing."""
     errors = finished.stderr.strip().splitlines()
     said = plain.one_line(output.summary) or plain.one_line(errors[-1] if errors else "")
-    return said or f"exit code {finished.code} without a word"
+    return said or Text("exit code {code} without a word", code=str(finished.code))
 
 
 def _program(settings: Settings) -> str:
@@ -114,6 +125,7 @@ def _program(settings: Settings) -> str:
 
 def _reason(error: OSError | ValueError, settings: Settings) -> str:
     if isinstance(error, ValueError):
-        return "the command or its environment holds a NUL character"
+        return Text("the command or its environment holds a NUL character")
     other = error.filename not in (None, settings.command[0])  # the folder it should run in
-    return f"{error.strerror or error} ({error.filename})" if other else f"{error.strerror or error}"
+    why = plain.system_words(str(error.strerror or error))
+    return Text("{line} ({how})", line=why, how=str(error.filename)) if other else why

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.postgres import libpq
 
@@ -177,7 +178,7 @@ def _with_details(
     try:
         rows = session.bounded_rows(_FIGURES, (limits.blocked_warn_seconds,), deadline=deadline)
     except libpq.Trouble as trouble:
-        return good._replace(evidence={"figures missing": _excuse(trouble)})
+        return good._replace(evidence={Text("figures missing"): _excuse(trouble)})
     figures = Figures(*rows[0])
     status, error = postgres_health.judge(figures, limits)
     evidence = postgres_health.evidence(figures)
@@ -202,7 +203,7 @@ def _size(
             within = min(deadline, time.monotonic() + _SIZE_TIMEOUT)
             size = session.bounded_rows("SELECT pg_database_size(current_database())", deadline=within)[0][0]
         except libpq.Trouble as trouble:
-            evidence["size missing"] = _excuse(trouble)
+            evidence[Text("size missing")] = _excuse(trouble)
     known = (Metric("size_bytes", float(size)),) if isinstance(size, int | float) else ()
     return known, {"size_at": at, "size": size}
 

@@ -29,6 +29,7 @@ from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
 from heartbeat_cli.domain.kinds.docker_host import AUTO, find
 from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
 _MAX_BODY = 1_048_576  # labels, environment and five health outputs of 4 kB each stand in an inspect
@@ -71,7 +72,7 @@ def request(settings: Settings, context: CheckContext) -> Request:
     try:
         engine = find(settings.host, os.environ)
     except ValueError as error:
-        raise Unobservable(f"cannot reach Docker at {error}") from None
+        raise Unobservable(Text("cannot reach Docker at {where}", where=str(error))) from None
     path = "/info" if settings.daemon else f"/containers/{quote(settings.container or '', safe='')}/json"
     return engine.request(path, _MAX_BODY)
 
@@ -87,13 +88,19 @@ def _read_container(settings: Settings, response: Response, context: CheckContex
     answer = _json(response)
     if response.status == 404 and "no such container" in _message(answer).lower():
         # There is none of that name: an outage for its users, or a typo that must be reported.
-        error = f"no container named {settings.container}"
+        error = Text("no container named {container}", container=settings.container or "")
         return Reading("unhealthy", response.elapsed, error, memory=context.memory)
     if response.status != 200:
-        raise Unobservable(f"Docker answered {response.status}: {_message(answer) or 'no reason given'}")
+        raise Unobservable(
+            Text(
+                "Docker answered {status}: {said}",
+                status=response.status,
+                said=_message(answer) or Text("no reason given"),
+            )
+        )
     state = answer.get("State")
     if not isinstance(state, Mapping):
-        raise Unobservable("Docker's answer says nothing about the state of the container")
+        raise Unobservable(Text("Docker's answer says nothing about the state of the container"))
     return _judge(settings, answer, state, response.elapsed, context)
 
 
@@ -104,15 +111,19 @@ def _judge(
     verdict = judge(state, exited_ok=settings.exited_ok, ailing=context.memory.get("ailing") is True)
     since = _restarts_since(answer.get("Id"), restarts, context.memory)
     if 0 < settings.restart_limit <= since and verdict.status != "unhealthy":
-        times = "1 restart" if since == 1 else f"{since} restarts"
-        verdict = Verdict("unhealthy", f"crash loop: {times} since the last look", verdict.ailing)
-    log = health_log(state)
+        line = Text.counted(
+            since, "crash loop: {n} restart since the last look", "crash loop: {n} restarts since the last look"
+        )
+        verdict = Verdict("unhealthy", line, verdict.ailing)
+    evidence: dict[str, str] = {Text("container"): _summary(state, restarts)}
+    if log := health_log(state):
+        evidence[Text("health log")] = log
     return Reading(
         verdict.status,
         elapsed,
         verdict.error,
         _metrics(state, restarts, context.now),
-        {"container": _summary(state, restarts)} | ({"health log": log} if log else {}),
+        evidence,
         {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
     )
 
@@ -151,13 +162,19 @@ def _read_daemon(response: Response, context: CheckContext) -> Reading:
             raise Unobservable(_fault_words(response.fault))
         return Reading("error", None, _fault_words(response.fault))
     if 401 <= response.status <= 403:
-        raise Unobservable(f"Docker answered {response.status}: {_message(_json(response))}")
+        raise Unobservable(
+            Text("Docker answered {status}: {said}", status=response.status, said=_message(_json(response)))
+        )
     if response.status != 200:
         text = one_line(response.body.decode("utf-8", "replace"), 200)
-        return Reading("unhealthy", response.elapsed, f"the Docker daemon answered {response.status}: {text}")
+        return Reading(
+            "unhealthy",
+            response.elapsed,
+            Text("the Docker daemon answered {status}: {text}", status=response.status, text=text),
+        )
     answer = _json(response)
     if "ServerVersion" not in answer and "Containers" not in answer:
-        raise Unobservable("what answers there is not a Docker daemon")
+        raise Unobservable(Text("what answers there is not a Docker daemon"))
     counts = tuple(
         Metric(re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower(), _whole(answer[name]))
         for name in _COUNTS
@@ -169,24 +186,30 @@ def _read_daemon(response: Response, context: CheckContext) -> Reading:
 
 def _fault_words(fault: Fault) -> str:
     if fault.kind == "forbidden":
-        return f"not allowed to talk to Docker: {one_line(fault.text)} (is the user in the group docker?)"
+        return Text(
+            "not allowed to talk to Docker: {text} (is the user in the group docker?)", text=one_line(fault.text)
+        )
     if fault.kind == "timeout":
-        return f"Docker did not answer in time: {one_line(fault.text)}"
-    return f"Docker cannot be reached: {one_line(fault.text)}"
+        return Text("Docker did not answer in time: {text}", text=one_line(fault.text))
+    return Text("Docker cannot be reached: {text}", text=one_line(fault.text))
 
 
 def _json(response: Response) -> Mapping[str, Any]:
     if response.truncated:
-        raise Unobservable(f"Docker's answer is longer than {_MAX_BODY} bytes")
+        raise Unobservable(Text("Docker's answer is longer than {max_body} bytes", max_body=_MAX_BODY))
     if foreign_json.values(response.body) > docker_host.MOST_VALUES:
-        raise Unobservable(f"Docker's answer holds more than {docker_host.MOST_VALUES} values")
+        raise Unobservable(Text("Docker's answer holds more than {most} values", most=docker_host.MOST_VALUES))
     try:
         answer = foreign_json.parse(response.body)
     except foreign_json.NotJson:
         text = one_line(response.body[:200].decode("utf-8", "replace"), 80)
-        raise Unobservable(f"Docker answered {response.status} with something that is not JSON: {text}") from None
+        raise Unobservable(
+            Text("Docker answered {status} with something that is not JSON: {text}", status=response.status, text=text)
+        ) from None
     if not isinstance(answer, Mapping):
-        raise Unobservable(f"Docker answered {response.status} with something that is not an object")
+        raise Unobservable(
+            Text("Docker answered {status} with something that is not an object", status=response.status)
+        )
     return answer
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import mounts, procfs, rates
 
@@ -101,7 +102,9 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     try:
         snapshot, table = _counters()
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise Unobservable(f"cannot read this host's counters: {plain.one_line(str(error))}") from None
+        raise Unobservable(
+            Text("cannot read this host's counters: {error}", error=plain.one_line(str(error)))
+        ) from None
     past = rates.recall(context.memory)
     since = rates.between(past, snapshot) if past else None
     disks, findings = _disks(settings, table, started + context.timeout * _DISKS_SHARE)
@@ -110,7 +113,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     return Reading(
         _status(findings),
         elapsed,
-        "; ".join(finding.text for finding in findings) or None,
+        joined([finding.text for finding in findings]) or None,
         (*_metrics(snapshot, since), *disks),
         _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2)),
         context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
@@ -128,18 +131,20 @@ def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -
     s = settings
     found: list[Finding | None] = []
     if since is not None and since.cpu_percent is not None:
-        text = f"CPU {since.cpu_percent:.0f} % busy"
+        text = Text("CPU {share:.0f} % busy", share=since.cpu_percent)
         found.append(_over(since.cpu_percent, s.cpu_warn, s.cpu_critical, text, " %", about="cpu"))
     each = now.load[1] / now.cpus
-    text = f"load {now.load[1]:.1f} on {now.cpus} CPUs, {each:.1f} each"
+    text = Text("load {load:.1f} on {n} CPUs, {each:.1f} each", load=now.load[1], n=now.cpus, each=each)
     found.append(_over(each, s.load_warn, s.load_critical, text, "", about="cpu"))
     used = _memory_percent(now)
-    rest = f", {plain.size(now.memory_available)} available"
-    found.append(_over(used, s.memory_warn, s.memory_critical, f"memory {used:.0f} % used", " %", rest, "memory"))
+    rest = Text(", {size} available", size=plain.size(now.memory_available))
+    text = Text("memory {share:.0f} % used", share=used)
+    found.append(_over(used, s.memory_warn, s.memory_critical, text, " %", rest, "memory"))
     if (swap := _swap_percent(now)) is not None:
-        found.append(_over(swap, s.swap_warn, s.swap_critical, f"swap {swap:.0f} % used", " %", "", "memory"))
+        text = Text("swap {share:.0f} % used", share=swap)
+        found.append(_over(swap, s.swap_warn, s.swap_critical, text, " %", "", "memory"))
     if since is not None and since.oom_kills > 0 and s.oom_warn:
-        text = f"the kernel killed {since.oom_kills:.0f} process(es) for want of memory"
+        text = Text("the kernel killed {oom_kills:.0f} process(es) for want of memory", oom_kills=since.oom_kills)
         found.append(Finding(False, text, "memory"))
     return [finding for finding in found if finding is not None]
 
@@ -155,7 +160,9 @@ def _over(
 ) -> Finding | None:
     for limit, is_critical in ((critical, True), (warn, False)):
         if limit and value >= limit:
-            return Finding(is_critical, f"{text} (limit {limit:g}{unit}){rest}", about)
+            return Finding(
+                is_critical, Text("{line} (limit {limit}){rest}", line=text, limit=f"{limit:g}{unit}", rest=rest), about
+            )
     return None
 
 
@@ -201,11 +208,15 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
     for mount in chosen:
         shown = plain.one_line(mount.point, 100)
         if mount.point not in answers:
-            findings.append(Finding(True, f"disk {shown} does not answer"))
+            findings.append(Finding(True, Text("disk {shown} does not answer", shown=shown)))
         elif isinstance(answer := answers[mount.point], OSError):
-            reason = (answer.strerror or str(answer)).lower()
+            reason = plain.system_words((answer.strerror or str(answer)).lower())
             # What only root may enter can still be fine; the configuration had better leave it out.
-            findings.append(Finding(not isinstance(answer, PermissionError), f"disk {shown}: {reason}"))
+            findings.append(
+                Finding(
+                    not isinstance(answer, PermissionError), Text("disk {shown}: {reason}", shown=shown, reason=reason)
+                )
+            )
         elif isinstance(answer, mounts.Usage):
             metrics += _disk_metrics(shown, answer)
             findings += _judge_disk(settings, shown, answer)
@@ -220,7 +231,7 @@ def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.
         return [m for m in found if not any(fnmatchcase(m.point, glob) for glob in ignored)], []
     mounted = {mount.point: mount for mount in table}
     wanted = [point.rstrip("/") or "/" for point in settings.mounts]
-    missing = [Finding(True, f"{point} is not mounted") for point in wanted if point not in mounted]
+    missing = [Finding(True, Text("{point} is not mounted", point=point)) for point in wanted if point not in mounted]
     return [mounted[point] for point in dict.fromkeys(wanted) if point in mounted], missing
 
 
@@ -244,10 +255,11 @@ def _disk_metrics(point: str, usage: mounts.Usage) -> list[Metric]:
 
 def _judge_disk(settings: Settings, point: str, usage: mounts.Usage) -> list[Finding]:
     s, used, inodes = settings, usage.used_percent, usage.inodes_used_percent
-    rest = f", {plain.size(usage.free)} free"
-    found = [_over(used, s.disk_warn, s.disk_critical, f"disk {point} {used:.0f} % full", " %", rest)]
+    rest = Text(", {size} free", size=plain.size(usage.free))
+    text = Text("disk {point} {share:.0f} % full", point=point, share=used)
+    found = [_over(used, s.disk_warn, s.disk_critical, text, " %", rest)]
     if inodes is not None:
-        text = f"disk {point} {inodes:.0f} % of inodes used"
+        text = Text("disk {point} {inodes:.0f} % of inodes used", point=point, inodes=inodes)
         found.append(_over(inodes, s.inodes_warn, s.inodes_critical, text, " %"))
     return [finding for finding in found if finding is not None]
 
@@ -259,4 +271,5 @@ def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
         return {}
     from heartbeat_cli.system.portable import biggest
 
-    return {f"biggest processes by {by}": biggest(by, seconds / len(wanted)) for by in wanted}
+    labels = {"cpu": Text("biggest processes by cpu"), "memory": Text("biggest processes by memory")}
+    return {labels[by]: biggest(by, seconds / len(wanted)) for by in wanted}

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 
 WANTS_BEATS = True
@@ -83,8 +84,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     reading = Reading("healthy", run.seconds, metrics=tuple(metrics), memory=memory)
     trouble = _overdue(settings, run, context)
     if run.finish is not None and _failed(run.finish):
-        line = f"{_failure(run.finish)}, {duration(context.now - run.finish.at)} ago"
-        return reading._replace(status="unhealthy", error=f"{line}; {trouble}" if trouble else line)
+        line = Text("{line}, {span} ago", line=_failure(run.finish), span=duration(context.now - run.finish.at))
+        return reading._replace(status="unhealthy", error=joined([line, trouble]) if trouble else line)
     return reading._replace(status="error", error=trouble) if trouble else reading
 
 
@@ -113,10 +114,14 @@ def _overdue(settings: Settings, run: Run, context: CheckContext) -> str | None:
         limit = settings.max_runtime or settings.period + settings.grace
         age = context.now - run.running.at
         slept = _slept(context, run.running.at, run.running.at + limit)
-        return f"running for {duration(age)}, may take {duration(limit)}" if age - slept > limit else None
+        if age - slept <= limit:
+            return None
+        return Text("running for {span}, may take {limit}", span=duration(age), limit=duration(limit))
     if run.finish is None or context.now <= _latest(settings, run.finish.at, context):
         return None
-    return f"last beat {duration(context.now - run.finish.at)} ago, {_expected(settings)}"
+    return Text(
+        "last beat {span} ago, {expected}", span=duration(context.now - run.finish.at), expected=_expected(settings)
+    )
 
 
 def _latest(settings: Settings, since: float, context: CheckContext) -> float:
@@ -147,14 +152,19 @@ def _silent(settings: Settings, context: CheckContext) -> Reading:
     """Never a beat so far: unknown at first, then as late as any other."""
     registered = _number(context.memory.get("registered"))
     if registered is None or context.now <= _latest(settings, registered, context):
-        raise Unobservable(f"no beat yet, {_expected(settings)}")
+        raise Unobservable(Text("no beat yet, {expected}", expected=_expected(settings)))
     waited = duration(context.now - registered)
-    return Reading("error", error=f"no beat since it was set up {waited} ago, {_expected(settings)}")
+    return Reading(
+        "error",
+        error=Text("no beat since it was set up {waited} ago, {expected}", waited=waited, expected=_expected(settings)),
+    )
 
 
 def _expected(settings: Settings) -> str:
-    grace = f" (+{duration(settings.grace)} grace)" if settings.grace else ""
-    return f"expected every {duration(settings.period)}{grace}"
+    period, grace = duration(settings.period), duration(settings.grace)
+    if settings.grace:
+        return Text("expected every {period} (+{grace} grace)", period=period, grace=grace)
+    return Text("expected every {period}", period=period)
 
 
 def _failed(beat: Beat) -> bool:
@@ -162,9 +172,11 @@ def _failed(beat: Beat) -> bool:
 
 
 def _failure(beat: Beat) -> str:
-    code = f" with exit code {beat.exit_code}" if beat.exit_code not in (None, 0) else ""
+    line = Text("last run failed")
+    if beat.exit_code is not None and beat.exit_code != 0:
+        line = Text("last run failed with exit code {code}", code=beat.exit_code)
     message = one_line(beat.message)
-    return f"last run failed{code}" + (f": {message}" if message else "")
+    return Text("{line}: {said}", line=line, said=message) if message else line
 
 
 def _beats(context: CheckContext) -> tuple[list[Beat], dict[str, float]]:

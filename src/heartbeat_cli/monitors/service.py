@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors._journal import tail
 from heartbeat_cli.system import process
 
@@ -101,7 +102,7 @@ def _with_journal(settings: Settings, context: CheckContext, reading: Reading, u
         text = tail(settings.unit, settings.systemctl, settings.user, min(left, _JOURNAL_SECONDS))
     else:
         return reading
-    evidence = {**reading.evidence, "journal": text} if text else reading.evidence
+    evidence = {**reading.evidence, Text("journal"): text} if text else reading.evidence
     return reading._replace(evidence=evidence, memory={**reading.memory, "journal": [state, text]})
 
 
@@ -129,10 +130,12 @@ def _ask(group: list[tuple[Settings, CheckContext]]) -> _Answer:
         )
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return _Answer((), f"cannot run {one_line(first.systemctl[0], 80)}: {reason}", 0.0)
+        return _Answer(
+            (), Text("cannot run {command}: {why}", command=one_line(first.systemctl[0], 80), why=reason), 0.0
+        )
     elapsed = time.monotonic() - started
     if finished.code == 0:
-        return _Answer(systemd.blocks(finished.stdout), "systemctl said nothing about it", elapsed)
+        return _Answer(systemd.blocks(finished.stdout), Text("systemctl said nothing about it"), elapsed)
     # Only whole blocks count: the last one may have been cut where systemctl gave up.
     whole = finished.stdout.rpartition("\n\n")[0]
     return _Answer(systemd.blocks(whole), systemd.complaint(finished.code, finished.stderr), elapsed)
@@ -141,7 +144,7 @@ def _ask(group: list[tuple[Settings, CheckContext]]) -> _Answer:
 def _reading(settings: Settings, context: CheckContext, answer: _Answer) -> Reading:
     properties = systemd.block_of(settings.unit, answer.blocks)
     if properties is None:
-        return unknown(f"cannot ask systemd: {answer.complaint}", context.memory)
+        return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), context.memory)
     restarts = systemd.number(properties, "NRestarts")
     verdict = _judge(settings, properties, _restarts_since(restarts, context.memory))
     metrics = []
@@ -172,18 +175,20 @@ def _judge(settings: Settings, properties: systemd.Properties, restarts: int) ->
     if load not in ("loaded", ""):
         return _not_loaded(settings, load, properties)
     if 0 < settings.restart_limit <= restarts:
-        times = "1 restart" if restarts == 1 else f"{restarts} restarts"
-        return _Verdict("unhealthy", f"crash loop: {times} since the last look{_ending(properties)}")
+        line = Text.counted(
+            restarts, "crash loop: {n} restart since the last look", "crash loop: {n} restarts since the last look"
+        )
+        return _Verdict("unhealthy", _with_end(line, properties))
     return _by_state(settings, properties)
 
 
 def _not_loaded(settings: Settings, load: str, properties: systemd.Properties) -> _Verdict:
     words = {
-        "not-found": f"no such unit: {systemd.full_name(settings.unit)}",
-        "masked": "masked: it cannot be started until it is unmasked",
-    }.get(load, f"its unit file cannot be used ({one_line(load, 40)}); see systemctl status")
+        "not-found": Text("no such unit: {full_name}", full_name=systemd.full_name(settings.unit)),
+        "masked": Text("masked: it cannot be started until it is unmasked"),
+    }.get(load, Text("its unit file cannot be used ({load}); see systemctl status", load=one_line(load, 40)))
     if properties.get("ActiveState") in ("active", "reloading", "refreshing"):
-        return _Verdict("degraded", f"running, but would not start again: {words}")
+        return _Verdict("degraded", Text("running, but would not start again: {words}", words=words))
     return _Verdict("unhealthy", words)
 
 
@@ -197,45 +202,53 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
         return _activating(settings, properties, oneshot)
     if active == "deactivating":
         # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
-        return _Verdict("healthy") if oneshot else _Verdict("unhealthy", "is being stopped")
+        return _Verdict("healthy") if oneshot else _Verdict("unhealthy", Text("is being stopped"))
     if active == "failed":
-        return _Verdict("unhealthy", f"failed: {properties.get('Result') or 'no result'}{_ending(properties)}")
+        return _Verdict("unhealthy", _with_end(Text("failed: {result}", result=_result(properties)), properties))
     if active == "inactive":
         return _inactive(settings, properties)
     if active == "maintenance":
-        return _Verdict("unhealthy", "held for maintenance by systemd")
-    return _Verdict("unknown", f"systemd reports a state that heartbeat does not know: {one_line(active, 60)}")
+        return _Verdict("unhealthy", Text("held for maintenance by systemd"))
+    return _Verdict(
+        "unknown", Text("systemd reports a state that heartbeat does not know: {active}", active=one_line(active, 60))
+    )
 
 
 def _active(properties: systemd.Properties, oneshot: bool) -> _Verdict:
     if properties.get("SubState") == "exited" and not oneshot:
-        return _Verdict("degraded", "active, but none of its processes is left (RemainAfterExit)")
+        return _Verdict("degraded", Text("active, but none of its processes is left (RemainAfterExit)"))
     return _Verdict("healthy")
 
 
 def _activating(settings: Settings, properties: systemd.Properties, oneshot: bool) -> _Verdict:
     if systemd.waiting_to_restart(properties):
-        result = properties.get("Result") or "no result"
+        result = _result(properties)
         if settings.restart_limit == 0 and result == "success":
             return _Verdict("healthy")
-        return _Verdict("unhealthy", f"crash loop: waiting to be restarted, {result}{_ending(properties)}")
+        line = Text("crash loop: waiting to be restarted, {result}", result=result)
+        return _Verdict("unhealthy", _with_end(line, properties))
     if oneshot:
         return _Verdict("healthy")
-    return _Verdict("degraded", f"still starting ({properties.get('SubState')})")
+    return _Verdict("degraded", Text("still starting ({state})", state=str(properties.get("SubState"))))
 
 
 def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if settings.inactive_ok and properties.get("Result", "success") in ("success", ""):
         return _Verdict("healthy")
-    remedy = ""
+    lines = [_with_end(Text("inactive: not running"), properties)]
     if trigger := one_line(properties.get("TriggeredBy", ""), 80):
-        remedy = f"; {trigger} starts it: set inactive_ok = true if it may rest in between"
-    return _Verdict("unhealthy", f"inactive: not running{_ending(properties)}{remedy}")
+        lines.append(Text("{trigger} starts it: set inactive_ok = true if it may rest in between", trigger=trigger))
+    return _Verdict("unhealthy", joined(lines))
 
 
-def _ending(properties: systemd.Properties) -> str:
-    """How the main process ended, where it did and it tells something."""
+def _result(properties: systemd.Properties) -> str:
+    return properties.get("Result") or Text("no result")
+
+
+def _with_end(line: str, properties: systemd.Properties) -> str:
+    """The line with how the main process ended, where it did and it tells something."""
     status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")
     if status in ("", "0") or code in ("", "0"):
-        return ""
-    return f" (exit {status})" if code == _EXITED else f" (killed by signal {status})"
+        return line
+    how = Text("exit {code}", code=status) if code == _EXITED else Text("killed by signal {signal}", signal=status)
+    return Text("{line} ({how})", line=line, how=how)

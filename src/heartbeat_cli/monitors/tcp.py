@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import trusted
 from heartbeat_cli.system.tcp import DialError, dial
@@ -118,7 +119,11 @@ def _talk(
         _converse(settings, context, secured, deadline)
     if seconds is None or seconds > settings.certificate_warn_days * _DAY:
         return None
-    return f"certificate ends in {plain.duration(seconds)} (limit {settings.certificate_warn_days:g} d)"
+    return Text(
+        "certificate ends in {seconds} (limit {certificate_warn_days:g} d)",
+        seconds=plain.duration(seconds),
+        certificate_warn_days=settings.certificate_warn_days,
+    )
 
 
 def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
@@ -129,7 +134,13 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
             trusted.check_readable(settings.ca_file)
         tls = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
-        raise Unobservable(f"cannot use ca_file {settings.ca_file}: {plain.one_line(str(error))}") from None
+        raise Unobservable(
+            Text(
+                "cannot use ca_file {ca_file}: {error}",
+                ca_file=settings.ca_file or "",
+                error=plain.one_line(str(error)),
+            )
+        ) from None
     if not settings.verify_tls:
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
@@ -138,7 +149,7 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
             link, server_hostname=settings.server_name or settings.host, do_handshake_on_connect=False
         )
     except (OSError, ValueError) as error:
-        raise _Ended("error", f"connected, but no TLS: {plain.one_line(str(error))}") from None
+        raise _Ended("error", Text("connected, but no TLS: {error}", error=plain.one_line(str(error)))) from None
 
 
 def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float) -> float | None:
@@ -149,12 +160,18 @@ def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float)
     try:
         secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        raise _Ended("unhealthy", f"certificate not accepted: {error.verify_message}") from None
+        raise _Ended(
+            "unhealthy", Text("certificate not accepted: {verify_message}", verify_message=error.verify_message)
+        ) from None
     except TimeoutError:
-        raise _Ended("error", f"connected, but no TLS handshake within {context.timeout:g} s") from None
+        raise _Ended(
+            "error", Text("connected, but no TLS handshake within {timeout:g} s", timeout=context.timeout)
+        ) from None
     except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or "the connection was closed"
-        raise _Ended("error", f"connected, but no TLS: {str(reason).lower().replace('_', ' ')}") from None
+        reason = getattr(error, "reason", None) or error.strerror or Text("the connection was closed")
+        raise _Ended(
+            "error", Text("connected, but no TLS: {replace}", replace=str(reason).lower().replace("_", " "))
+        ) from None
     ends = (secured.getpeercert() or {}).get("notAfter")
     return ssl.cert_time_to_seconds(ends) - context.now if isinstance(ends, str) else None
 
@@ -169,16 +186,20 @@ def _converse(settings: Settings, context: CheckContext, link: socket.socket, de
             return
         heard = _listen(settings.banner.encode(), link, deadline)
     except TimeoutError:
-        raise _Ended("error", f"connected, but it took no data within {context.timeout:g} s") from None
+        raise _Ended(
+            "error", Text("connected, but it took no data within {timeout:g} s", timeout=context.timeout)
+        ) from None
     except OSError as error:
-        raise _Ended("error", f"connected, then: {(error.strerror or str(error)).lower()}") from None
+        raise _Ended(
+            "error", Text("connected, then: {why}", why=plain.system_words((error.strerror or str(error)).lower()))
+        ) from None
     if settings.banner.encode() in heard:
         return
     wanted = plain.one_line(repr(settings.banner), 60)
     if heard:
         said = plain.one_line(repr(heard.decode("utf-8", "replace")), 100)
-        raise _Ended("unhealthy", f"answered {said}, expected {wanted}")
-    raise _Ended("error", f"connected, but said nothing, expected {wanted}")
+        raise _Ended("unhealthy", Text("answered {said}, expected {wanted}", said=said, wanted=wanted))
+    raise _Ended("error", Text("connected, but said nothing, expected {wanted}", wanted=wanted))
 
 
 def _listen(banner: bytes, link: socket.socket, deadline: float) -> bytes:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import trusted
 from heartbeat_cli.system.relay import Relay
 
@@ -45,9 +46,9 @@ def unusable_file(params: Mapping[str, str]) -> str | None:
         try:
             found = os.stat(path)
             if stat.S_ISFIFO(found.st_mode) and not trusted.is_handed(path):
-                return f"{path} is a pipe, and not a file"
+                return Text("{path} is a pipe, and not a file", path=path)
             if not named and not (trusted.is_ours(found) and trusted.is_ours(os.stat(home))):
-                return f"{path} is in the home of another user; set HOME to your own, as `sudo -H` does"
+                return Text("{path} is in the home of another user; set HOME to your own, as `sudo -H` does", path=path)
         except (OSError, ValueError):  # none there: libpq says so where it needs one
             continue
     return None
@@ -97,7 +98,7 @@ class BoundedConnection:
                 self._join(most)
             state = self.connection.poll()
             if self._asides.count > _MOST_ASIDES:
-                raise self._over(f"{_MOST_ASIDES:,} notices and notifications")
+                raise self._over(Text("{n:,} notices and notifications", n=_MOST_ASIDES))
             if not state:
                 self._connected = True
                 return True
@@ -110,7 +111,7 @@ class BoundedConnection:
         if self._relay is not None:
             self._besides += max(0, self._relay.came - _HONEST)
         if self._besides > _MOST_BESIDES:
-            raise self._over(f"{_MOST_BESIDES:,} bytes besides rows")
+            raise self._over(Text("{n:,} bytes besides rows", n=_MOST_BESIDES))
 
     def _over(self, what: str) -> Overrun:
         self.overrun = what
@@ -129,8 +130,10 @@ class BoundedConnection:
                 return True
             busy = self._relay.step(left, fd, events)
             if self._relay.overrun:
-                ever = "for one query" if self._connected else "before it let anybody in"
-                raise self._over(f"{self._relay.most:,} bytes {ever}")
+                most = self._relay.most
+                if self._connected:
+                    raise self._over(Text("{n:,} bytes for one query", n=most))
+                raise self._over(Text("{n:,} bytes before it let anybody in", n=most))
             if busy:
                 return True
         return False

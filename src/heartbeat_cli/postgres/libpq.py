@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_cli.domain.plain import duration, one_line, port
+from heartbeat_cli.domain.plain import duration, one_line, port, system_words
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun, Stranger, unusable_file
 from heartbeat_cli.redact import redact, worth_hiding
 from heartbeat_cli.system import lean_import
@@ -32,7 +33,7 @@ INSUFFICIENT_PRIVILEGE = "42501"
 _MOST = 1_048_576  # bytes of an answer, unless the session is told otherwise
 _MOST_CONNECTING = 262_144  # bytes until a session is there: certificates, parameters, a refusal
 # It does not show what stands there: of a misread address that may be half of a password.
-PORTS = "a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433"
+PORTS = Text("a port is a number up to 65,535, one for all hosts or one for each, as in a:5432,b:5433")
 
 # While a connection is made libpq gives text only, never an SQLSTATE, and servers word it in their language.
 # Kept uncompiled: only a failure needs them, and every tick would pay.
@@ -114,11 +115,11 @@ class Session:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError as error:
-            raise Trouble("answered", f"{self.where} sent text that is not {error.encoding}") from None
+            raise Trouble("answered", Text("{where} sent no {c} text", where=self.where, c=error.encoding)) from None
         except driver().Error as error:
             raise self._trouble(error) from None
         except (ValueError, ArithmeticError, RecursionError) as error:
-            text = f"{self.where} sent a value that cannot be read ({type(error).__name__})"
+            text = Text("{where} sent a value that cannot be read ({why})", where=self.where, why=type(error).__name__)
             raise Trouble("answered", text) from None
 
     def execute(
@@ -130,7 +131,7 @@ class Session:
             cursor = self._connection.cursor()
             cursor.execute(sql, values)
             if not self._line.wait(deadline, self.most):
-                text = f"{self.where} took longer than {duration(deadline - begun)} for a query"
+                text = Text("{where} took longer than {t} for a query", where=self.where, t=duration(deadline - begun))
                 raise Trouble("timeout", text)
             if cursor.description is None or cursor.rowcount < 1:
                 self._line.count_as_rowless()
@@ -155,12 +156,12 @@ class Session:
     def _trouble(self, error: Any) -> Trouble:
         if self._line.overrun:  # just now, or before
             self.close()
-            return Trouble("answered", f"{self.where} sent more than {self._line.overrun}")
+            return Trouble("answered", Text("{where} sent more than {what}", where=self.where, what=self._line.overrun))
         if error.pgcode is None:
             said = _last_words(redact(str(error), self._secrets))[0]
-            return Trouble("connect", f"the connection to {self.where} broke: {said}")
+            return Trouble("connect", Text("the connection to {where} broke: {said}", where=self.where, said=said))
         said = one_line(redact(error.diag.message_primary or str(error), self._secrets))
-        return Trouble("answered", f"{self.where} answers: {said}", error.pgcode)
+        return Trouble("answered", Text("{where} answers: {said}", where=self.where, said=said), error.pgcode)
 
 
 def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
@@ -184,7 +185,7 @@ def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
         if found := [trouble for trouble in troubles if trouble.kind == kind]:
             break
     texts = dict.fromkeys(trouble.text for trouble in troubles)
-    raise Trouble((found or troubles)[0].kind, "; ".join(texts))
+    raise Trouble((found or troubles)[0].kind, joined(texts))
 
 
 def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session:
@@ -193,18 +194,18 @@ def _connect_one(target: dict[str, str], where: str, deadline: float) -> Session
     begun = time.monotonic()
     line = None
     if unusable := unusable_file(target):
-        raise Trouble("login", f"{where} is not asked: {unusable}")
+        raise Trouble("login", Text("{where} is not asked: {why}", where=where, why=unusable))
     try:
         named = target.get("requirepeer") or os.environ.get("PGREQUIREPEER")  # then libpq itself sees to it
         line = BoundedConnection(psycopg2.connect(**target, async_=True), None if named else _check)
         secrets |= _passwords(target, line.connection.info.password)  # libpq's, from ~/.pgpass or a service, too
         if line.wait(deadline, _MOST_CONNECTING):
             return Session(line, where, secrets)
-        trouble = Trouble("timeout", f"{where} did not answer within {duration(deadline - begun)}")
-    except Stranger as stranger:
-        trouble = Trouble("login", f"{stranger}; if it is meant, add requirepeer=USER to the dsn")
+        trouble = Trouble("timeout", Text("{at} did not answer within {t}", at=where, t=duration(deadline - begun)))
     except Overrun as overrun:
-        trouble = Trouble("answered", f"{where} sent more than {overrun}")
+        trouble = Trouble("answered", Text("{where} sent more than {what}", where=where, what=str(overrun)))
+    except Stranger as stranger:
+        trouble = Trouble("login", joined([str(stranger), Text("if it is meant, add requirepeer=USER to the dsn")]))
     except psycopg2.Error as error:
         trouble = _refusal(redact(str(error), secrets), where)
     if line is not None:
@@ -223,10 +224,10 @@ def _refusal(message: str, where: str) -> Trouble:
     """A failed connect as a trouble. libpq reports every address and TLS try; the last answer counts."""
     text, answered = _last_words(message)
     if re.search(_LOGIN_THERE if answered else _LOGIN_HERE, re.sub(_QUOTED, "", text), re.I):
-        return Trouble("login", f"{where} does not let heartbeat in: {text}")
+        return Trouble("login", Text("{where} does not let heartbeat in: {text}", where=where, text=text))
     if answered:
-        return Trouble("answered", f"{where} takes no connection: {text}")
-    return Trouble("connect", f"no connection to {where}: {text}")
+        return Trouble("answered", Text("{where} takes no connection: {text}", where=where, text=text))
+    return Trouble("connect", Text("no connection to {where}: {text}", where=where, text=system_words(text)))
 
 
 def _last_words(message: str) -> tuple[str, bool]:
@@ -243,11 +244,11 @@ def _parsed(dsn: str) -> dict[str, str]:
     try:
         params: dict[str, str] = psycopg2.extensions.parse_dsn(dsn)
     except psycopg2.Error:
-        raise Trouble("login", "the dsn is not a PostgreSQL connection string") from None
+        raise Trouble("login", Text("the dsn is not a PostgreSQL connection string")) from None
     if "@" in params.get("host", "")[1:] or ("://" in dsn and "@" in params.get("dbname", "")):
-        raise Trouble("login", "the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F")
+        raise Trouble("login", Text("the dsn cannot be read: in a password, write @ as %40, / as %2F and ? as %3F"))
     if not ports_fit(params):
-        raise Trouble("login", f"the dsn cannot be read: {PORTS}")
+        raise Trouble("login", Text("the dsn cannot be read: {ports}", ports=PORTS))
     params.setdefault("fallback_application_name", "heartbeat")
     params.setdefault("client_encoding", "UTF8")
     return params
@@ -257,10 +258,9 @@ def parameters(dsn: str) -> Mapping[str, str]:
     """The DSN by keyword; nothing where it cannot be read."""
     psycopg2 = driver()
     try:
-        found: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+        return dict(psycopg2.extensions.parse_dsn(dsn))
     except psycopg2.Error:
         return {}
-    return found
 
 
 def ports_fit(params: Mapping[str, str]) -> bool:
@@ -290,9 +290,9 @@ def _targets(params: dict[str, str]) -> list[dict[str, str]]:
 def _where(target: Mapping[str, str], several: bool) -> str:
     host = target.get("host") or target.get("hostaddr") or os.environ.get("PGHOST") or ""
     number = target.get("port") or os.environ.get("PGPORT") or "5432"
-    if not host or host.startswith(("/", "@")):
-        return f"{host}/.s.PGSQL.{number}" if host and several else "the local PostgreSQL socket"
-    return f"{host}:{number}"
+    if host and not host.startswith(("/", "@")):
+        return f"{host}:{number}"
+    return f"{host}/.s.PGSQL.{number}" if host and several else Text("the local PostgreSQL socket")
 
 
 def _passwords(target: Mapping[str, str], *words: str | None) -> frozenset[str]:

@@ -10,6 +10,7 @@ import stat
 import sys
 from pathlib import Path
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres.guarded import Stranger as Stranger
 
 _TRUSTED = ("root", "postgres")
@@ -27,7 +28,11 @@ def of_socket(path: str) -> str | None:
         return None  # there is none: connecting says so
     if stat.S_ISLNK(found.st_mode) or found.st_uid not in _trusted():
         raise Stranger(
-            f"{path} belongs to {_name(found.st_uid) or f'uid {found.st_uid}'}, where everybody may make one"
+            Text(
+                "{path} belongs to {who}, where everybody may make one",
+                path=path,
+                who=_name(found.st_uid) or f"uid {found.st_uid}",
+            )
         )
     return _name(found.st_uid)
 
@@ -41,7 +46,8 @@ def of_connection(link: _socket.socket) -> None:
         return
     uid = int.from_bytes(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
     if uid not in _trusted():
-        raise Stranger(f"the server at that socket runs as {_name(uid) or f'uid {uid}'}, and everybody may make one")
+        who = _name(uid) or f"uid {uid}"
+        raise Stranger(Text("the server at that socket runs as {who}, and everybody may make one", who=who))
 
 
 def on_port(port: int) -> bool:

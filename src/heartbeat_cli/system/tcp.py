@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any
 
+from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import Unobservable
 
 _STAGGER_SECONDS = 0.25  # RFC 8305: how long one address has to itself
@@ -34,9 +36,14 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
     if link is not None:
         return link
     if not failed or time.monotonic() >= deadline:
-        raise DialError(f"no connection to {host}:{port} within {timeout:g} s")
-    reasons = ", ".join(map(_words, dict.fromkeys(failed)))
-    raise DialError(f"no connection to {host}:{port}: {reasons}", refused=errno.ECONNREFUSED in failed)
+        raise DialError(
+            Text("no connection to {host}:{port} within {timeout:g} s", host=host, port=port, timeout=timeout)
+        )
+    reasons = listed(map(_words, dict.fromkeys(failed)))
+    raise DialError(
+        Text("no connection to {host}:{port}: {why}", host=host, port=port, why=reasons),
+        refused=errno.ECONNREFUSED in failed,
+    )
 
 
 def _lookup(host: str, port: int, timeout: float) -> list[Address]:
@@ -50,17 +57,23 @@ def _lookup(host: str, port: int, timeout: float) -> list[Address]:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.extend((answer[0], answer[4]) for answer in answers)
         except OSError as error:
-            trouble.append(str(error.strerror or error).lower())
+            trouble.append(system_words(str(error.strerror or error).lower()))
         except UnicodeError:
-            trouble.append("not a host name")
+            trouble.append(Text("not a host name"))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout)
     if trouble:
-        raise DialError(f"cannot find host {host}: {trouble[0]}")
+        raise DialError(Text("cannot find host {host}: {trouble}", host=host, trouble=trouble[0]))
     if thread.is_alive() or not found:
-        raise DialError(f"cannot find host {host}: no answer from the name service within {timeout:g} s")
+        raise DialError(
+            Text(
+                "cannot find host {host}: no answer from the name service within {timeout:g} s",
+                host=host,
+                timeout=timeout,
+            )
+        )
     return found
 
 
@@ -109,7 +122,7 @@ def _start(address: Address, selector: selectors.BaseSelector, failed: list[int]
     if link is not None:
         link.close()
     if code in _OWN_TROUBLE:
-        raise Unobservable(f"cannot open a connection from this host: {_words(code)}")
+        raise Unobservable(Text("cannot open a connection from this host: {words}", words=_words(code)))
     failed.append(code)
 
 
@@ -125,4 +138,4 @@ def _settle(key: selectors.SelectorKey, selector: selectors.BaseSelector, failed
 
 
 def _words(code: int) -> str:
-    return os.strerror(code).lower()
+    return system_words(os.strerror(code).lower())

@@ -16,7 +16,7 @@ _TEXT = 20_000  # characters of a message
 
 
 def row(alert: Alert, notified: Iterable[Any], voice: Voice) -> Row:
-    """One alert as `alerts --format json` gives it; `notified` are rows of store.alert_list.Notified."""
+    """One alert as `alerts --format json` gives it; `notified` are rows of store.alert_list.NotificationState."""
     return {
         "alert_id": alert.id,
         "alert_type": alert.type,

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from heartbeat_cli.domain.detection.hosts import Standing
+from heartbeat_cli.i18n.catalogs import counted, plural
 from heartbeat_cli.views.voice import Voice
+
+COMPONENTS = plural("{count} component", "{count} components")
 
 
 def observers(found: Iterable[Standing], voice: Voice) -> list[dict[str, Any]]:
@@ -20,5 +23,5 @@ def _observer(one: Standing, voice: Voice) -> dict[str, Any]:
         "level": "bad" if one.silent else "ok",
         "state": voice.word("silent_since", since=last.shown) if one.silent else voice.word("watching"),
         "last": last,
-        "components": voice.word("looks_at_1" if count == 1 else "looks_at_n", count=count),
+        "components": counted(count, COMPONENTS, voice.locale),
     }

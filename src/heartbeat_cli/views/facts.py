@@ -249,7 +249,7 @@ def _last(alert: Alert, voice: Voice) -> str:
 def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
     found = alert.details.get("evidence")
     pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
-    shown = [(voice.said(str(label), 60), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
+    shown = [(voice.label(str(label)), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
     return [(label, text) for label, text in shown if text]
 
 

@@ -2,9 +2,9 @@
 
 The first template found words an alert (the user's folder is searched before heartbeat's own, each time):
 
-    alert.agent_down.en.j2     this type
-    alert.down.en.j2           its family: down, slow, degraded, unobserved, over (whatever ends something)
-    alert.en.j2                everything else
+    alert.agent_down.en.j2, alert.agent_down.j2     this type, in this language or in all of them
+    alert.down.en.j2, alert.down.j2                 its family: down, slow, degraded, unobserved, over (what ends one)
+    alert.en.j2, alert.j2                           everything else
 
 One template gives both forms: it writes the little HTML that Telegram and mail share, the plain text is the same
 without the tags. The first bold text is the title, which is a mail's subject. The user's side:
@@ -90,12 +90,19 @@ def digest(
 
 def prepare(locale: str, own: str | None) -> None:
     """Have what a message of a fault is made of ready."""
-    templates.prepare([f"alert.down.{locale}.j2", f"alert.{locale}.j2"], own)
+    templates.prepare(_files(["down"], locale), own)
+
+
+def _files(names: Iterable[str], locale: str) -> list[str]:
+    """The templates that may word an alert: the more exact ones first, of each that of the language first."""
+    heads = [*(f"alert.{name}" for name in names if name), "alert"]
+    return [f"{head}{language}.j2" for head in heads for language in (f".{locale}", "")]
 
 
 def _filled(names: Iterable[str], values: Mapping[str, Any], voice: Voice, own: str | None) -> tuple[str, str, str]:
     """Title, plain text and HTML. The user's own template may be broken: then heartbeat's says what there is to say."""
-    files = [*(f"alert.{name}.{voice.locale}.j2" for name in names if name), f"alert.{voice.locale}.j2"]
+    files = _files(names, voice.locale)
+    values = {**values, "_": voice.phrase, "locale": voice.locale}
     if own is None:
         return _parted(templates.first(files, values), values)
     try:

@@ -3,19 +3,21 @@
 What others said goes through `clean` or `said`: redacted, one printable line, bounded. Escaping is each form's own.
 """
 
-import importlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.reporting.summary import Summary
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.i18n import catalogs
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views import reasons, wording
+from heartbeat_cli.views import wording
+from heartbeat_cli.views.report_words import COUNTED, WORDS
 
 _FOREIGN = 20_000  # characters of a foreign text that are looked at at all
-_REASON = 400  # of a line that is to be translated: a cut one would not be known
 _DAY = 86_400.0
 
 
@@ -26,17 +28,17 @@ class Speech(NamedTuple):
     locale: str
     secrets: tuple[str, ...] = ()
 
-    def word(self, key: str, **values: object) -> str:
-        """A word of the report's own catalogue, or of the common one."""
-        module = f"heartbeat_cli.views.report_words_{self.locale.lower().replace('-', '_')}"
-        words: dict[str, str] = importlib.import_module(module).WORDS
-        if key not in words:
-            return wording.word(key, self.locale, **values)
-        return words[key].format(**values) if values else words[key]
+    def word(self, key: str, **values: Any) -> str:
+        """A word of the report's own, or of those that pages and messages have."""
+        return (
+            catalogs.word(WORDS[key], self.locale, **values)
+            if key in WORDS
+            else wording.word(key, self.locale, **values)
+        )
 
     def counted(self, key: str, count: int) -> str:
         """`1 incident`, `2 incidents`."""
-        return self.word(f"{key}_1" if count == 1 else f"{key}_n", count=f"{count:,}")
+        return catalogs.counted(count, COUNTED[key], self.locale)
 
     def clean(self, text: str | None, limit: int = 200) -> str:
         """What somebody else said, fit to be shown."""
@@ -44,7 +46,7 @@ class Speech(NamedTuple):
 
     def said(self, text: str | None, limit: int = 200) -> str:
         """A line of heartbeat's own (a cause, a reason) in the reader's language; what others said in it stays."""
-        return one_line(reasons.translated(self.clean(text, _REASON), self.locale), limit)
+        return self.clean(translated(text, self.locale), limit) if text else ""
 
     def name(self, id_: str) -> str:
         """What people call a component."""
@@ -74,16 +76,16 @@ class Speech(NamedTuple):
 
     def span(self, seconds: float) -> str:
         """A length of time: `2 h 5 min`."""
-        parts = duration(seconds).split()
-        return " ".join(wording.word(f"unit_{part}", self.locale).removeprefix("unit_") for part in parts)
+        return translated(duration(seconds), self.locale)
 
     def exact(self, seconds: float) -> str:
         """The same to the second below an hour: budgets are small."""
         if not 60 <= seconds < 3600:
             return self.span(seconds)
         minutes, rest = divmod(round(seconds), 60)
-        units = [wording.word(f"unit_{unit}", self.locale) for unit in ("min", "s")]
-        return f"{minutes} {units[0]} {rest} {units[1]}" if rest else f"{minutes} {units[0]}"
+        if not rest:
+            return self.span(60 * minutes)
+        return translated(Text("{m} min {s} s", m=minutes, s=rest), self.locale)
 
     def took(self, seconds: float | None) -> str:
         """A response time: whole milliseconds up to ten seconds."""

@@ -43,7 +43,7 @@ def _window(window: Window) -> _Tree:
 
 def toml_text(config: Config) -> str:
     """Every effective setting as TOML that can be read again; what leads nowhere just now stands above it."""
-    broken = [f"# cannot be used: {line}" for line in config.lacking]
+    broken = [f"# cannot be used: {line}" for line in config.unresolved]
     return "\n".join([f"# effective settings of {config.source}", *broken, toml(tree(config))])
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.views.columns import columns
-from heartbeat_cli.views.reasons import translated
 from heartbeat_cli.views.rows import took
 from heartbeat_cli.views.wording import local_time, word
 

@@ -10,6 +10,7 @@ escaped (`autoescape` is always on); a name it uses and is not given is an error
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
 _PLACES = (Path(__file__).parents[1] / "templates", Path(__file__).parents[3] / "templates")
+_OF_A_LANGUAGE = re.compile(r"(?<=^alert)\.[a-z]{2,3}(-\w+)*(?=\.j2$)")
 _prepared: dict[str | None, Any] = {}  # by the user's folder: what has been compiled in this process
 
 
@@ -73,8 +75,10 @@ def _loaded(name: str, own: str | None) -> tuple[str, str, Callable[[], bool]] |
     """A template's text, file and freshness, as jinja2 asks for it; None where there is none."""
     from jinja2.loaders import split_template_path
 
-    for path in _paths("/".join(split_template_path(name)), own):
-        return _text(path), str(path), lambda: True
+    name = "/".join(split_template_path(name))
+    for each in (name, _OF_A_LANGUAGE.sub("", name)):  # what is made for all languages stands for one of a language
+        for path in _paths(each, own):
+            return _text(path), str(path), lambda: True
     return None
 
 

@@ -1,13 +1,23 @@
 """How a page speaks: words, times and spans in one locale, zone and moment; foreign text redacted and made one line."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.plain import bounded, duration, one_line
+from heartbeat_cli.i18n import catalogs
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
-from heartbeat_cli.views import reasons
 from heartbeat_cli.views.rows import iso
 from heartbeat_cli.views.wording import local_time, word
+
+
+class _Html(str):
+    """What a template shows as it is."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
 
 
 class Moment(NamedTuple):
@@ -28,7 +38,7 @@ class Voice(NamedTuple):
     secrets: tuple[str, ...]
     now: float
 
-    def word(self, key: str, **values: object) -> str:
+    def word(self, key: str, **values: Any) -> str:
         return word(key, self.locale, **values)
 
     def named(self, prefix: str, name: str) -> str:
@@ -43,7 +53,18 @@ class Voice(NamedTuple):
 
     def said(self, text: str, limit: int = 400) -> str:
         """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
-        return reasons.translated(self.clean(text, limit), self.locale)
+        return self.clean(translated(text, self.locale), limit)
+
+    def phrase(self, message: str, context: str = "", **values: Any) -> Any:
+        """A message of a template, which may hold HTML; what is put into it is escaped."""
+        from html import escape
+
+        text = catalogs.word(catalogs.N_(message, context), self.locale)
+        return _Html(text.format(**{name: escape(str(value)) for name, value in values.items()}))
+
+    def label(self, text: str) -> str:
+        """How a piece of evidence is called; a label of somebody else's stays."""
+        return self.clean(catalogs.word(text, self.locale), 60)
 
     def block(self, text: str, limit: int) -> str:
         """What somebody else said in several lines, its end cut. Cleaned before it is redacted, lest a secret hide
@@ -52,7 +73,7 @@ class Voice(NamedTuple):
 
     def span(self, seconds: float) -> str:
         """A length of time: `2 h 5 min`."""
-        return " ".join(self.named("unit", part) for part in duration(seconds).split())
+        return translated(duration(seconds), self.locale)
 
     def took(self, seconds: float | None) -> str:
         """A response time: milliseconds up to a second."""

@@ -1,43 +1,47 @@
-"""Words by locale: titles, descriptions, recommendations, and times as people read them."""
+"""Words by their keys: titles, descriptions, recommendations, and times as people read them, in a language.
 
-import importlib
+Every pass imports this, and hardly one has something to say: the words and the catalogs are imported then."""
+
 import re
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from heartbeat_cli.domain.component import Component
 
 _PLACE = re.compile(r"\{(\w+)\}")
-LOCALES = ("en", "zh-HK")
-
-
-def catalogue(locale: str) -> ModuleType:
-    """The module with every word of a locale."""
-    return importlib.import_module(f"heartbeat_cli.views.words_{locale.lower().replace('-', '_')}")
 
 
 def word(key: str, locale: str, **values: Any) -> str:
-    """One word or phrase; a key the catalogue does not have is shown as it is."""
-    text: str = catalogue(locale).WORDS.get(key, key)
-    return text.format(**values) if values else text
+    """One word or phrase; a key there is none for is shown as it is."""
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.words import WORDS
+
+    return catalogs.word(WORDS[key], locale, **values) if key in WORDS else key
 
 
 def title(alert: str, component: Component, locale: str) -> str:
     """The title of an alert type (`agent_down`, `recovered`) about a component."""
-    titles: dict[str, str] = catalogue(locale).TITLES
-    pattern = titles.get(alert) or titles.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
-    return pattern.replace("{name}", component.name)
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.words import TITLES
+
+    pattern = TITLES.get(alert) or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
+    return catalogs.word(pattern, locale).replace("{name}", component.name)
 
 
 def observer_title(alert: str, observer: str, locale: str) -> str:
     """The title of an alert about the host that looks."""
-    return str(catalogue(locale).TITLES[alert]).replace("{name}", observer)
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.words import TITLES
+
+    return catalogs.word(TITLES[alert], locale).replace("{name}", observer)
 
 
 def description(kind: str, locale: str) -> str:
     """What it means that a component of this kind is down."""
-    return str(catalogue(locale).DESCRIPTIONS.get(kind, ""))
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.advice import DESCRIPTIONS
+
+    return catalogs.word(DESCRIPTIONS[kind], locale) if kind in DESCRIPTIONS else ""
 
 
 def recommendations(
@@ -46,12 +50,15 @@ def recommendations(
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
     command that restarts it, where that is known, `observer` the host that has seen it; what is `local` has no network
     on the way to it."""
-    lines = catalogue(locale).RECOMMENDATIONS.get(topic, ())
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.advice import RECOMMENDATIONS
+
+    lines = RECOMMENDATIONS.get(topic, ())
     values = {"id": component, "target": target, "restart": restart or f"systemctl restart openclaw-{component}"}
     values["observer"] = observer or word("this_host", locale)
     # One pass: a name that looks like a placeholder stays a name.
     return [
-        _PLACE.sub(lambda place: values.get(place[1], place[0]), line)
+        _PLACE.sub(lambda place: values.get(place[1], place[0]), catalogs.word(line, locale))
         for line in lines
         if not (local and "{observer}" in line)
     ]

@@ -174,14 +174,14 @@ def test_marks_that_an_earlier_wrong_clock_left_in_the_future_are_taken_back(sce
     before = gaps.watch(db, "here")
     assert before is not None
     hour = int(ahead // HOUR)
-    gaps.note(db, gaps.Gap("here", scene.now - 60, ahead, "no pass for 3650 d"))
-    gaps.keep_watch(db, "here", before._replace(started=ahead, ended=ahead + 1, gap=(scene.now - 60, ahead)))
+    gaps.save(db, gaps.Gap("here", scene.now - 60, ahead, "no pass for 3650 d"))
+    gaps.save_watch(db, "here", before._replace(started=ahead, ended=ahead + 1, gap=(scene.now - 60, ahead)))
     preferences.put(db, "forgotten/hours", str(hour))
     preferences.put(db, "tidied/here", json.dumps([hour, ahead + DAY]))
     db.run(f"UPDATE heartbeat_hours SET hour = {hour} WHERE hour = (SELECT min(hour) FROM heartbeat_hours)")
     for _ in range(62):
         run(scene)
-    assert rollups.forgotten(db) <= int(START // HOUR)
+    assert rollups.first_kept_hour(db) <= int(START // HOUR)
     assert gaps.between(db, 0.0, 9e9) == []
     watch = gaps.watch(db, "here")
     assert watch is not None and watch.started == scene.now - 60 and watch.ahead == 0.0
@@ -206,16 +206,16 @@ def test_the_store_can_be_pruned_and_shown_after_a_wrong_pass(scene: Scene) -> N
 @pytest.mark.parametrize("off", [HOUR + 7, -HOUR + 7, 10 * YEAR])
 def test_a_store_that_tells_another_time_is_believed_rather_than_the_host(scene: Scene, off: float) -> None:
     """Only PostgreSQL has a clock of its own; here it is what the connection would have measured."""
-    scene.db.ahead = 0.0
+    scene.db.clock_ahead = 0.0
     before = kept(scene.db)
-    scene.db.ahead = -off
+    scene.db.clock_ahead = -off
     assert [run(scene, at=scene.now + off) for _ in range(3)] == [["here clock_suspect"], [], []]
     assert clock.suspicion(scene.db, "here", scene.now + off) is not None
     marks = preferences.get(scene.db, "forgotten/hours"), preferences.get(scene.db, "tidied/here")
     for _ in range(90):  # however long it lasts
         assert run(scene, at=scene.now + off) == []
     assert marks == (preferences.get(scene.db, "forgotten/hours"), preferences.get(scene.db, "tidied/here"))
-    scene.db.ahead = 0.0
+    scene.db.clock_ahead = 0.0
     assert [run(scene) for _ in range(3)] == [[], [], []]
     assert gaps.between(scene.db, -9e9, 9e9) == [], "every run came"
     assert kept(scene.db)["log"] == before["log"] + 2 * 96
@@ -225,7 +225,7 @@ def test_a_store_that_tells_another_time_is_believed_rather_than_the_host(scene:
 def test_a_host_that_is_off_for_good_still_notices_that_it_did_not_run(scene: Scene) -> None:
     """Six minutes ahead of the store for days: its passes and gaps are known as ever."""
     scene.now += 360
-    scene.db.ahead = -360.0
+    scene.db.clock_ahead = -360.0
     assert [run(scene) for _ in range(3)] == [["here clock_suspect"], [], []]
     scene.now += HOUR
     assert [run(scene) for _ in range(3)] == [[], ["here missed_runs"], []]
@@ -234,11 +234,11 @@ def test_a_host_that_is_off_for_good_still_notices_that_it_did_not_run(scene: Sc
 
 
 def test_a_store_whose_clock_jumps_does_not_take_the_watch_along(scene: Scene) -> None:
-    scene.db.ahead = 10 * YEAR
+    scene.db.clock_ahead = 10 * YEAR
     assert [run(scene) for _ in range(3)] == [["here clock_suspect"], [], []]
     watch = gaps.watch(scene.db, "here")
     assert watch is not None and watch.started == scene.now - 60
-    scene.db.ahead = 0.0
+    scene.db.clock_ahead = 0.0
     assert [run(scene) for _ in range(2)] == [[], []]
     assert gaps.between(scene.db, -9e9, 9e9) == []
 
@@ -248,7 +248,7 @@ def test_of_several_hosts_one_may_have_been_off_for_months(scene: Scene) -> None
     watch = gaps.watch(scene.db, "here")
     assert watch is not None
     scene.now += 100 * DAY
-    gaps.keep_watch(scene.db, "other", watch._replace(started=scene.now - 30, ended=scene.now - 29))
+    gaps.save_watch(scene.db, "other", watch._replace(started=scene.now - 30, ended=scene.now - 29))
     assert run(scene) == []
     assert clock.suspicion(scene.db, "here", scene.now) is None
 
@@ -262,12 +262,12 @@ def test_no_host_prunes_what_another_wrote_under_a_clock_that_is_years_behind(
     for scene in (bad, good):
         run(scene)
     preferences.put(store, "tidied/good", json.dumps([None, START - DAY]))  # it is time to prune
-    store.ahead = 10 * YEAR
+    store.clock_ahead = 10 * YEAR
     run(bad, at=bad.now - 10 * YEAR)
     assert clock.held_by_another(store, "good", good.now) == (
         "the clock of bad is suspect: its clock is 3650 d behind the store's"
     )
-    store.ahead = 0.0
+    store.clock_ahead = 0.0
     run(good)
     assert kept(store)["log"] == 8
     assert clock.held_by_another(store, "good", good.now + 8 * DAY) is None, "who is away for good holds up nobody"
@@ -279,4 +279,4 @@ def test_no_host_prunes_what_another_wrote_under_a_clock_that_is_years_behind(
 
 def test_the_clock_of_the_server_is_read_on_the_way(store: Database) -> None:
     """Whole seconds: where both are on one host there is no difference, however slow the answer."""
-    assert store.ahead == (None if store.dialect == "sqlite" else 0.0)
+    assert store.clock_ahead == (None if store.dialect == "sqlite" else 0.0)

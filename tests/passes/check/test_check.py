@@ -191,7 +191,7 @@ def test_ids_of_passes_tell_observer_moment_and_process() -> None:
 def test_the_last_check_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
-    assert passes.last_looks(store, "here")["a"].at == scene.now
+    assert passes.last_checks(store, "here")["a"].at == scene.now
     last = board.last_pass(store, "here")
     assert last is not None and last.started == scene.now <= last.finished
 
@@ -200,11 +200,11 @@ _HUNG = """
 import sys
 from pathlib import Path
 from heartbeat_cli.commands._base import App
-from heartbeat_cli.commands._chain import to_prepare
+from heartbeat_cli.commands._chain import imports_for_faults
 from heartbeat_cli.passes.check import check
 app = App(sys.argv[1])
 with app.keeper() as keeper:
-    seen = check.take(keeper.db, app.config, app.now(), prepare=to_prepare(app.config))
+    seen = check.take(keeper.db, app.config, app.now(), prepare=imports_for_faults(app.config))
     check.save(keeper.db, app.config, seen)
 print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.keys()))
 """

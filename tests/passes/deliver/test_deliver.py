@@ -99,7 +99,7 @@ def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> N
     assert sum("later" in line for line in said) == 20
     assert {one.alerts for one in sends.sends_of(two.db, ["a0/x"])} == {20}, "one message, one try"
     assert sum(line == "x log sent" for line in said) == 20
-    assert outbox.undelivered(two.db) == 20
+    assert outbox.count_waiting(two.db) == 20
 
 
 def test_one_that_never_goes_out_does_not_starve_those_behind_it(
@@ -155,7 +155,7 @@ def test_two_at_once_send_nothing_twice(store: Database, store_url: str, tmp_pat
         alerts.add(store, Alert(f"a{number}", "tcp_down", "high", "t", "db", START, None, "r"), ["log"], START)
     said = [int(out) for out in elsewhere(store_url, _DELIVER, json.dumps(scene.tables), START)]
     left = 0  # on a slow machine the time of each may have been over before: others send the rest
-    while outbox.undelivered(store):
+    while outbox.count_waiting(store):
         scene.now += 3600
         left += len(scene.deliver())
     assert sum(said) + left == 60
@@ -195,8 +195,8 @@ def test_a_store_that_goes_away_in_between_does_not_make_it_go_out_again(
     def record(sends: Any) -> None:
         store.run("ALTER TABLE heartbeat_outbox RENAME TO out_of_reach")
         with pytest.raises(StoreError):
-            outcomes.settle_all(store, sends)
-        outcomes.settle_all(other, sends)
+            outcomes.save_all(store, sends)
+        outcomes.save_all(other, sends)
 
     with pytest.raises(StoreError):
         deliver.deliver(store, scene.config, scene.clock, record)

@@ -156,7 +156,7 @@ def test_no_more_than_the_rate_and_the_rest_together(
         notify(scene, name)
         scene.deliver()
         scene.now += 5
-    assert len(api.messages) == 2 and outbox.undelivered(store) == 2
+    assert len(api.messages) == 2 and outbox.count_waiting(store) == 2
     scene.now = START + 61
     assert scene.deliver() == ["three tg sent", "four tg sent"]
     assert len(api.messages) == 3

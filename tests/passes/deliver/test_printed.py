@@ -31,7 +31,7 @@ def test_it_is_not_sent_again_and_is_no_trouble(
     fall(made)
     made.deliver()
     assert made.outbox == ["tcp_down to screen: printed"]
-    assert made.deliver() == [] and outbox.undelivered(store) == 0 and sends.channel_troubles(store, made.now) == []
+    assert made.deliver() == [] and outbox.count_waiting(store) == 0 and sends.channel_troubles(store, made.now) == []
     assert [one.outcome for one in sends.sends_of(store, [f"{made.incidents['db'].id}/tcp_down"])] == ["printed"]
     assert capsys.readouterr().err.count("The base is down") == 1
 

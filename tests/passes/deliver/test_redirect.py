@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.store.outbox import channels, outbox
-from heartbeat_cli.store.outbox.channels import Has
+from heartbeat_cli.store.outbox.channels import ConfiguredChannels
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.scene import Scene
 
@@ -55,8 +55,8 @@ def test_a_renamed_channel_has_what_waited_for_the_old_name_at_once_and_in_order
     assert after.deliver() == ["tcp_down log sent", "recovered log sent"]
     assert [message["type"] for message in after.messages] == ["tcp_down", "recovered"]
     assert "away is no longer configured" in after.messages[0]["text"]
-    assert outbox.undelivered(after.db) == 0
-    assert channels.unknown(after.db, ["log"], 0.0) == [("away", "handed_over", 2)]
+    assert outbox.count_waiting(after.db) == 0
+    assert channels.unconfigured(after.db, ["log"], 0.0) == [("away", "handed_over", 2)]
 
 
 def test_who_has_it_already_is_not_notified_twice(scenes: Any) -> None:
@@ -78,12 +78,12 @@ def test_who_has_heard_of_the_end_is_not_notified_of_the_beginning(scenes: Any) 
     incident = before.outbox and before.db.rows("SELECT id FROM heartbeat_incidents")[0][0]
     from heartbeat_cli.store.outbox import alerts
 
-    alerts.post(before.db, f"{incident}/recovered", ["log"], before.now)
+    alerts.enqueue(before.db, f"{incident}/recovered", ["log"], before.now)
     before.deliver()
     after = scenes(before.now, log={})
     after.deliver()
     assert [message["type"] for message in after.messages] == ["recovered"]
-    assert outbox.undelivered(after.db) == 0
+    assert outbox.count_waiting(after.db) == 0
 
 
 def test_it_goes_where_the_routing_sends_it_and_anywhere_rather_than_nowhere(scenes: Any) -> None:
@@ -104,11 +104,11 @@ def test_a_channel_that_another_host_of_the_store_has_is_left_to_that_one(scenes
 
     before = scenes(away={})
     fall(before)
-    gaps.keep_watch(before.db, "there", Watch(before.now, before.now, 60.0))
-    channels.announce(before.db, Has("there", "hb.toml", frozenset({"away"})))
+    gaps.save_watch(before.db, "there", Watch(before.now, before.now, 60.0))
+    channels.save_configured(before.db, ConfiguredChannels("there", "hb.toml", frozenset({"away"})))
     after = scenes(before.now, log={})
-    assert after.deliver() == [] and outbox.undelivered(after.db) == 1
-    channels.announce(before.db, Has("there", "hb.toml", frozenset({"log"})))
+    assert after.deliver() == [] and outbox.count_waiting(after.db) == 1
+    channels.save_configured(before.db, ConfiguredChannels("there", "hb.toml", frozenset({"log"})))
     assert after.deliver() == ["tcp_down log sent"]
 
 

@@ -51,7 +51,7 @@ def test_a_message_is_worded_once_for_all_channels(
     scene = storm(store, store_url, tmp_path, 6, [f"c{number}" for number in range(5)], digest)
     delivering = delivered(scene)
     assert delivering.wordings.made == (1 if digest else 6)
-    assert len(delivering.results) == 30 and outbox.undelivered(store) == 0
+    assert len(delivering.results) == 30 and outbox.count_waiting(store) == 0
     logs = [(tmp_path / f"c{number}.log").read_text().splitlines() for number in range(5)]
     assert {len(lines) for lines in logs} == {1 if digest else 6}
 

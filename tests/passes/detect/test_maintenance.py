@@ -81,7 +81,7 @@ def test_it_concerns_what_it_names(made: Any) -> None:
 def test_checks_go_on(made: Any) -> None:
     scene = made({})
     notify(scene, START + 60, BAD, BAD, BAD)
-    assert passes.last_looks(scene.db)["db"].status == "error" and "db" in scene.incidents
+    assert passes.last_checks(scene.db)["db"].status == "error" and "db" in scene.incidents
     shown = board.read(scene.db, scene.config, UTC, scene.now).quiet["db"]
     assert (shown.kind, shown.ends, shown.reason) == ("maintenance", START + HOUR, "backup")
 
@@ -103,8 +103,8 @@ def test_nothing_is_restarted_in_it_unless_it_says_so(
 def test_what_is_in_force_and_what_is_planned(made: Any) -> None:
     scene = made({"components": ["db", "web"]})
     inside, outside = START + 60, START + 2 * HOUR
-    assert [one.target for one in silences.quiet(scene.db, scene.config, inside)] == ["db", "web"]
-    assert silences.quiet(scene.db, scene.config, outside) == []
+    assert [one.target for one in silences.in_force(scene.db, scene.config, inside)] == ["db", "web"]
+    assert silences.in_force(scene.db, scene.config, outside) == []
     (planned,) = silences.planned(scene.config, outside)
     assert (planned.starts, planned.ends, planned.target) == (START + 24 * HOUR, START + 25 * HOUR, "db, web")
 
@@ -112,5 +112,5 @@ def test_what_is_in_force_and_what_is_planned(made: Any) -> None:
 def test_a_silence_still_to_come_is_not_in_force(made: Any) -> None:
     scene = made({})
     silences.add(scene.db, silences.Silence("s", "db", "silence", START - 600, START - 300, "why", "kim"))
-    assert silences.quiet(scene.db, scene.config, START - 700) == []
+    assert silences.in_force(scene.db, scene.config, START - 700) == []
     assert len(silences.active(scene.db, START - 700)) == 1

@@ -9,20 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heartbeat_cli.commands.replay import _judged
+from heartbeat_cli.commands.replay import _observations
 from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.detection.replay import replay
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.history import spans, summary
 from heartbeat_cli.store.quorum import peers
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.state import recoveries, silences, states
 from heartbeat_cli.store.state.silences import Silence
-from heartbeat_cli.views.reasons import translated
 from tests.parts.hosts import STEP, Hosts
 from tests.parts.scene import Scene
 from tests.parts.stores import opened
@@ -236,7 +237,7 @@ def test_what_is_replayed_is_judged_as_it_was(hosts: Make) -> None:
     three.round(6, b="healthy", c="healthy")
     components = three.scenes["a"].config.components
     rows = list(summary.history(three.db, 0.0, 9e9))
-    again = replay(_judged(rows, components), components)  # type: ignore[arg-type]
+    again = replay(_observations(rows, components), components)  # type: ignore[arg-type]
     were = states.incidents_between(three.db, 0.0, 9e9)
     assert len(were) == 2
     assert [(one.started, one.declared, one.ended) for one in again] == [
@@ -361,7 +362,7 @@ def test_without_the_store_one_of_several_neither_judges_nor_heals(hosts: Make, 
             decided += two.check("a", "error", db=db)
             two.now += STEP
         assert decided == ["web unconfirmed"] and states.open_incidents(db) == {}
-        assert peers.while_apart(db, "a") == {"web"}
+        assert peers.shared_while_apart(db, "a") == {"web"}
     finally:
         db.close()
 
@@ -417,7 +418,7 @@ def test_a_healer_that_never_was_there_is_missed_too(hosts: Make) -> None:
     one.round(4, a="error")
     said = str(one.alert("agent_down")["details"]["recovery"])
     assert "its healer web9 has made no pass; by hand" in said
-    assert "負責的 web9 從未執行" in translated(said, "zh-HK")
+    assert "負責的 web9 從未執行" in translated(sentences.known(one.scenes["a"].db, said, "zh-HK"), "zh-HK")
     off = hosts("b", recovery={"mode": "off", "ladder": [{"action": "command", "command": ["true"]}]}, healer="web9")
     off.round(4, b="error")
     assert [step.failed for step in off.scenes["b"].recover()] == [False], "nobody is to restart it"
@@ -450,7 +451,7 @@ def brought(hosts: Hosts, name: str, kept: Database) -> list[str]:
     """What is decided when a host hands its spool in, as `Keeper.catch_up` does."""
     scene, decided = hosts.scenes[name], []
     scene.now, scene.db = hosts.now, hosts.db
-    covered = spool.since(kept)
+    covered = spool.current_outage(kept)
     assert covered is not None
     for _ in spool.replay(kept, hosts.db, name, hosts.now):
         decided += scene.detect()
@@ -480,10 +481,10 @@ def test_an_unconfirmed_fault_found_without_the_store_is_everybodys_once_it_is_b
     two = hosts("ab")
     two.round(3, a="healthy", b="healthy")
     spools = outage(two, tmp_path, 5, a="error")
-    assert "web" not in peers.known(two.db, "b").doubts
+    assert "web" not in peers.read(two.db, "b").unconfirmed
     brought(two, "a", spools["a"])
     two.check("a", "error")
-    assert "web" in peers.known(two.db, "b").doubts
+    assert "web" in peers.read(two.db, "b").unconfirmed
 
 
 @pytest.mark.parametrize("rounds", [4, 40])

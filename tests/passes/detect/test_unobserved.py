@@ -12,6 +12,7 @@ from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.passes.check.check import Checked, save
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.state import silences, states
@@ -51,7 +52,7 @@ def notified(scene: Scene) -> list[tuple[str, str, str, list[str]]]:
 
 
 def newest(scene: Scene) -> Alert:
-    return alerts.between(scene.db, 0, 9e9)[0]
+    return sentences.known(scene.db, alerts.between(scene.db, 0, 9e9)[0], "zh-HK")
 
 
 def flags(scene: Scene) -> dict[str, bool]:

@@ -154,7 +154,7 @@ def test_a_store_of_before_is_rolled_up_from_its_log(store_url: str) -> None:
         db.run("CREATE TABLE heartbeat_schema (version INTEGER NOT NULL)")
         db.run("INSERT INTO heartbeat_schema VALUES (1)")
         for statement in schema.MIGRATIONS[0][db.dialect]:
-            db.run(dialects.worded(statement, db.dialect))
+            db.run(dialects.render(statement, db.dialect))
     if db.dialect == "postgres":
         db.run("CREATE TABLE one_day PARTITION OF heartbeat_log FOR VALUES FROM ('2026-11-22') TO ('2026-11-23')")
     db.run("INSERT INTO heartbeat_components (key, id, kind, registered) VALUES (1, 'a', 'tcp', to_timestamp(0))")

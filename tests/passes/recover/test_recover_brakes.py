@@ -213,7 +213,7 @@ def test_a_fault_left_alone_and_then_not_healed_is_reported_again(ward: Make) ->
         f"{incident.id}/recovery_held", "recovery_held", "high", "t", "main", scene.now, incident.id, "masked", {}
     )
     alerts.add(scene.db, came_to, scene.config.channels, scene.now)
-    states.note_recovery(scene.db, incident.id, "held")
+    states.save_recovery(scene.db, incident.id, "held")
     assert scene.incidents["main"].needs_person
     for _ in range(2):
         assert failing.recover()[-1].decision == "exhausted"
@@ -356,7 +356,7 @@ def test_a_dry_run_does_not_begin_to_time_a_step_of_another_host(ward: Make) -> 
     one.scene.recover(dry_run=True)
     one.scene.now += 45
     one.scene.recover()
-    assert steps_seen.seen(one.scene.db, "here") == {"there/1": 0.0}
+    assert steps_seen.read(one.scene.db, "here") == {"there/1": 0.0}
 
 
 def test_how_the_step_of_another_host_went_counts_when_it_says_so(ward: Make) -> None:

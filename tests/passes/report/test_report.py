@@ -207,7 +207,7 @@ def test_passes_that_end_a_minute_before_midnight_end_there_in_every_split(
     scene = scene_in(store, store_url, tmp_path, "UTC")
     scene.now = last = utc(2026, 11, 22, 23, 59)
     scene.saw(main=GOOD)
-    gaps.keep_watch(store, "here", Watch(last, last + 1))
+    gaps.save_watch(store, "here", Watch(last, last + 1))
     now = utc(2026, 11, 23, 7)
     one, two, both = (
         report.report(store, scene.config, report.period(a, b, "UTC"), now)
@@ -223,7 +223,7 @@ def test_what_a_person_checks_while_cron_is_dead_is_a_heartbeat_and_no_time(
     scene = scene_in(store, store_url, tmp_path, "UTC")
     scene.now = last = utc(2026, 11, 22, 9)
     scene.saw(main=GOOD)
-    gaps.keep_watch(store, "here", Watch(last, last + 1))
+    gaps.save_watch(store, "here", Watch(last, last + 1))
     scene.now = utc(2026, 11, 22, 12)
     scene.saw(main=BAD, db=GOOD)
     made = report.report(store, scene.config, report.period(DAY, DAY, "UTC"), utc(2026, 11, 22, 13))

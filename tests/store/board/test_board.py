@@ -176,7 +176,7 @@ def test_days_hold_the_hours_that_begin_in_them(filled: tuple[Database, Config])
 def test_days_that_are_over_are_read_once_an_hour(filled: tuple[Database, Config]) -> None:
     db, config = filled
     deployment.past(db, config, NOW - 86_400)
-    keep = places.own(config) / "dashboard.days"
+    keep = places.config_folder(config) / "dashboard.days"
     keep.parent.mkdir(parents=True)
 
     def at(now: float) -> dict[str, list[Known]]:

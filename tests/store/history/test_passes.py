@@ -87,7 +87,7 @@ def test_a_pass_saved_twice_is_kept_once(store: Database) -> None:
         passes.save(store, pass_at(NOON, "the-same"), SEEN, COMPONENTS)
     assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(3,)]
     assert store.rows("SELECT count(*) FROM system_metrics") == [(3,)]
-    assert len(passes.waiting(store, "here")) == 1
+    assert len(passes.undetected(store, "here")) == 1
 
 
 def test_a_pass_that_fails_in_the_middle_leaves_nothing(store: Database) -> None:
@@ -103,7 +103,7 @@ def test_detection_gets_whole_passes_once_and_in_order(store: Database) -> None:
         passes.save(store, pass_at(NOON + 30 * number), SEEN, COMPONENTS)
     passes.save(store, pass_at(NOON, observer="elsewhere"), SEEN, COMPONENTS)
     with store.transaction():
-        waiting = passes.waiting(store, "here")
+        waiting = passes.undetected(store, "here")
         passes.mark_detected(store, [one.key for one in waiting[:2]])
     assert [one.started for one in waiting] == [NOON, NOON + 30, NOON + 60]
     seen = dict(waiting[1].heartbeats)
@@ -112,8 +112,8 @@ def test_detection_gets_whole_passes_once_and_in_order(store: Database) -> None:
         "db": (NOON + 30, "error", "no connection"),
         "host": (NOON + 30, "degraded", "disk 91 % full"),
     }
-    assert [one.started for one in passes.waiting(store, "here")] == [NOON + 60]
-    assert len(passes.waiting(store, "elsewhere")) == 1
+    assert [one.started for one in passes.undetected(store, "here")] == [NOON + 60]
+    assert len(passes.undetected(store, "elsewhere")) == 1
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.000001, 0.1, 0.3333333, 0.5000005, 0.999999, 0.9999996])
@@ -122,7 +122,7 @@ def test_a_moment_survives_whatever_its_fraction(store: Database, offset: float)
     for base in (NOON, 1_000_000_000.0, 4_000_000_000.0):
         at = base + offset
         passes.save(store, pass_at(at), {"main": Reading("healthy", 0.1)}, COMPONENTS)
-        (waiting,) = passes.waiting(store, "here")
+        (waiting,) = passes.undetected(store, "here")
         assert len(waiting.heartbeats) == 1
         assert waiting.started == pytest.approx(at, abs=1e-6)
         passes.mark_detected(store, [waiting.key])
@@ -131,14 +131,14 @@ def test_a_moment_survives_whatever_its_fraction(store: Database, offset: float)
 def test_the_last_look_is_remembered_by_observer(store: Database) -> None:
     passes.save(store, pass_at(NOON), SEEN, COMPONENTS)
     passes.save(store, pass_at(NOON + 5, observer="elsewhere"), {"db": Reading("healthy", 0.2)}, COMPONENTS)
-    mine = passes.last_looks(store, "here")
+    mine = passes.last_checks(store, "here")
     assert mine["db"][:4] == (NOON, "error", None, "no connection")
     assert mine["db"].evidence == {"log": "refused"}
     left = {"main": (NOON, {}), "db": (NOON, {"n": 1}), "host": (NOON, {"a": [1]})}
-    assert passes.remembered(store, "here") == left
-    assert passes.last_looks(store)["db"].status == "healthy"
+    assert passes.check_memories(store, "here") == left
+    assert passes.last_checks(store)["db"].status == "healthy"
     passes.save(store, pass_at(NOON - 3600, "put-back"), {"db": unknown("no idea", {"n": 1})}, COMPONENTS)
-    assert passes.last_looks(store, "here")["db"].at == NOON - 3600  # the clock was put back: what is newest counts
+    assert passes.last_checks(store, "here")["db"].at == NOON - 3600  # the clock was put back: what is newest counts
 
 
 def test_the_newest_pass_of_an_observer(store: Database) -> None:
@@ -185,10 +185,10 @@ def test_whatever_a_component_says_is_kept_and_breaks_nothing(store: Database, t
     assert store.rows("SELECT error FROM heartbeat_logs") == [(clean,)]
     (row,) = store.rows("SELECT metadata FROM system_metrics")
     assert (json.loads(row[0]) if isinstance(row[0], str) else row[0]) == {clean: clean}
-    last = passes.last_looks(store, "here")["main"]
+    last = passes.last_checks(store, "here")["main"]
     assert (last.error, last.evidence) == (clean, {"said": clean})
-    assert passes.remembered(store, "here")["main"].memory == {"memory": clean, "deep": [clean]}
-    ((_, seen),) = passes.waiting(store, "here")[0].heartbeats
+    assert passes.check_memories(store, "here")["main"].memory == {"memory": clean, "deep": [clean]}
+    ((_, seen),) = passes.undetected(store, "here")[0].heartbeats
     assert seen.error == clean
 
 
@@ -197,7 +197,7 @@ def test_figures_that_are_no_numbers_and_memories_that_are_no_json_break_nothing
     strange: Any = {"when": datetime(2026, 1, 1, tzinfo=UTC), "set": (1, 2), 3: float("-inf")}
     passes.save(store, pass_at(NOON), {"main": Reading("healthy", 0.1, metrics=metrics, memory=strange)}, COMPONENTS)
     assert store.rows("SELECT metric_value FROM system_metrics WHERE metric_name = 'good'") == [(1.5,)]
-    assert passes.remembered(store, "here")["main"].memory == {
+    assert passes.check_memories(store, "here")["main"].memory == {
         "when": "2026-01-01 00:00:00+00:00",
         "set": [1, 2],
         "3": None,
@@ -213,7 +213,7 @@ def test_many_components_are_few_statements(store: Database) -> None:
     passes.save(store, pass_at(NOON + 30), readings, many)
     assert store.statements - before <= 10
     assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(6000,)]
-    assert len(passes.waiting(store, "here")[1].heartbeats) == 3000
+    assert len(passes.undetected(store, "here")[1].heartbeats) == 3000
 
 
 _SAVE = """
@@ -240,7 +240,7 @@ _DETECT = """
 from heartbeat_cli.store.history import passes
 schema.migrate(db)
 with db.transaction():
-    found = passes.waiting(db, "here")
+    found = passes.undetected(db, "here")
     import time; time.sleep(0.5)
     passes.mark_detected(db, [one.key for one in found])
 print(len(found))
@@ -264,7 +264,7 @@ def test_a_turn_is_waited_for_longer_than_a_statement_and_not_for_ever(
 
     def judge() -> None:
         with closing(connect(store_url, 5.0)) as there, there.transaction():
-            passes.waiting(there, "there")
+            passes.undetected(there, "there")
             taken.set()
             time.sleep(held)
 
@@ -273,10 +273,10 @@ def test_a_turn_is_waited_for_longer_than_a_statement_and_not_for_ever(
     try:
         assert taken.wait(5.0)
         with closing(connect(store_url, 0.5)) as here, nullcontext() if gets_it else pytest.raises(StoreError):
-            here.patience = 1.0
+            here.time_left = 1.0
             with here.transaction():
-                assert passes.waiting(here, "here") == []
+                assert passes.undetected(here, "here") == []
                 assert here.rows("SHOW statement_timeout") == here.rows("SHOW lock_timeout") == [("450ms",)]
-            assert here.patience > 0.5, "that was no fault of the store"
+            assert here.time_left > 0.5, "that was no fault of the store"
     finally:
         other.join()

@@ -34,7 +34,7 @@ GOOD, BAD, BLIND = Reading("healthy", 0.1), Reading("error"), Reading("unknown")
 def look(db: Database, at: float, observer: str = "here", **readings: Reading) -> None:
     done = Pass(f"{observer}@{at}", observer, at, at + 1)
     passes.save(db, done, readings, COMPONENTS)
-    passes.mark_detected(db, [one.key for one in passes.waiting(db, observer)])
+    passes.mark_detected(db, [one.key for one in passes.undetected(db, observer)])
 
 
 def refreshed(db: Database, until: float = START + 100 * HOUR) -> None:
@@ -104,7 +104,7 @@ def test_a_gap_belongs_to_nobody(store: Database) -> None:
     look(store, START + 4000, web=GOOD, slow=GOOD)
     refreshed(store)
     assert seconds(store, START, START + 4000) == (150, 0)
-    gaps.note(store, Gap("here", START + 3591, START + 4000, "no pass"))
+    gaps.save(store, Gap("here", START + 3591, START + 4000, "no pass"))
     for _ in range(2):
         assert seconds(store, START, START + 4000) == (1, 0)
         assert seconds(store, START, START + 4000, "slow") == (1, 0)
@@ -205,7 +205,7 @@ def lived(db: Database, story: list[tuple[int, str, str, str, int | None]], gap:
         reading = Reading(status, None if took is None else took / 1e6)  # type: ignore[arg-type]
         look(db, START + after / 10, observer, **{component: reading})
     if gap:
-        gaps.note(db, Gap("here", START + min(gap), START + max(gap), ""))
+        gaps.save(db, Gap("here", START + min(gap), START + max(gap), ""))
 
 
 def by_id(db: Database, found: Mapping[int, Tally]) -> dict[str, Tally]:
@@ -257,7 +257,7 @@ def test_figures_outlive_their_looks(store: Database) -> None:
     cut = START + 5 * HOUR + 1800  # an hour of which nothing else is known belongs to where it begins
     parts = [rollups.tallies(store, START, cut), rollups.tallies(store, cut, end)]
     assert {key: one.plus(parts[1][key]) for key, one in parts[0].items()} == before
-    assert gaps.edges(store) == (START, START + 299 * 600.5)
+    assert gaps.first_and_last_pass(store) == (START, START + 299 * 600.5)
 
 
 def test_a_look_of_a_forgotten_hour_does_not_take_its_figures_place(store: Database) -> None:
@@ -315,7 +315,7 @@ for n in range(15):
     done, web = passes.Pass(f"{me}@{at}", me, at, at), Component("web", "tcp", None)
     passes.save(db, done, {"web": Reading("healthy")}, {"web": web})
     with db.transaction():
-        passes.mark_detected(db, [one.key for one in passes.waiting(db, me)])
+        passes.mark_detected(db, [one.key for one in passes.undetected(db, me)])
     assert rollups.refresh(db, math.floor(start / 3600) + n % 4, math.inf)
 """
 

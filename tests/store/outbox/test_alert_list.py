@@ -5,7 +5,7 @@ import pytest
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.store.outbox import alert_list, alerts
-from heartbeat_cli.store.outbox.alert_list import Wanted
+from heartbeat_cli.store.outbox.alert_list import AlertFilter
 from heartbeat_cli.store.sql.database import Database
 
 NOW = 1_795_348_800.0
@@ -30,20 +30,20 @@ def full(store: Database) -> Database:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Wanted(), ["m%in", "db", "main", "main"]),
-        (Wanted(components=["main"]), ["main", "main"]),
-        (Wanted(components=[]), []),
-        (Wanted(types=["*_down"]), ["m%in", "db", "main"]),
-        (Wanted(types=["agent?slow", "database_down"]), ["db", "main"]),
-        (Wanted(types=["agent%"]), []),
-        (Wanted(severities=["high", "severe"]), ["db", "main"]),
-        (Wanted(since=NOW + 2), ["m%in", "db"]),
-        (Wanted(since=NOW + 1, until=NOW + 2), ["main"]),
-        (Wanted(undelivered=True), ["main"]),
-        (Wanted(components=["main", "db"], types=["*_down"], severities=["severe"], since=NOW), ["db"]),
+        (AlertFilter(), ["m%in", "db", "main", "main"]),
+        (AlertFilter(components=["main"]), ["main", "main"]),
+        (AlertFilter(components=[]), []),
+        (AlertFilter(types=["*_down"]), ["m%in", "db", "main"]),
+        (AlertFilter(types=["agent?slow", "database_down"]), ["db", "main"]),
+        (AlertFilter(types=["agent%"]), []),
+        (AlertFilter(severities=["high", "severe"]), ["db", "main"]),
+        (AlertFilter(since=NOW + 2), ["m%in", "db"]),
+        (AlertFilter(since=NOW + 1, until=NOW + 2), ["main"]),
+        (AlertFilter(undelivered=True), ["main"]),
+        (AlertFilter(components=["main", "db"], types=["*_down"], severities=["severe"], since=NOW), ["db"]),
     ],
 )
-def test_filters(full: Database, wanted: Wanted, found: list[str]) -> None:
+def test_filters(full: Database, wanted: AlertFilter, found: list[str]) -> None:
     assert [one.component for one in alert_list.select(full, wanted, 99)] == found
     assert [one.component for one in alert_list.select(full, wanted, 1)] == found[:1]
 
@@ -62,7 +62,7 @@ def test_by_id_and_by_its_beginning(full: Database) -> None:
 
 
 def test_how_they_stand_takes_one_question(full: Database) -> None:
-    found = alert_list.select(full, Wanted(), 99)
+    found = alert_list.select(full, AlertFilter(), 99)
     before = full.statements
     notified = alert_list.notifications(full, [one.id for one in found])
     assert full.statements == before + 1

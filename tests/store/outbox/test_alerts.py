@@ -40,10 +40,10 @@ def test_everyone_who_was_told_anything_of_an_incident(store: Database) -> None:
     alerts.add(store, alert("failed", incident="main@1"), ["mail", "tg"], NOW)
     alerts.add(store, alert("other", incident="db@1"), ["sms"], NOW)
     alerts.add(store, alert("muted", incident="gw@1"), [], NOW)
-    assert alerts.told(store, "main@1") == ["mail", "tg"]
-    assert alerts.told(store, "gw@1") == []
+    assert alerts.notified_channels(store, "main@1") == ["mail", "tg"]
+    assert alerts.notified_channels(store, "gw@1") == []
     alerts.add(store, alert("late", incident="main@1"), ["sms"], NOW, {"sms": NOW + 9_000})
-    assert alerts.told(store, "main@1") == ["mail", "sms", "tg"]
+    assert alerts.notified_channels(store, "main@1") == ["mail", "sms", "tg"]
 
 
 def test_who_refused_it_or_gave_it_away_has_not_heard_of_it(store: Database) -> None:
@@ -51,7 +51,7 @@ def test_who_refused_it_or_gave_it_away_has_not_heard_of_it(store: Database) -> 
     settle(store, claim(store, NOW, "hook"), "no", NOW, retryable=False)
     settle(store, claim(store, NOW, "tg"), "no", NOW, common=ChannelCommon(fallback="log", fallback_after=0))
     settle(store, claim(store, NOW, "mail"), None, NOW)
-    assert alerts.told(store, "main@1") == ["log", "mail"]
+    assert alerts.notified_channels(store, "main@1") == ["log", "mail"]
 
 
 def test_what_is_told_later(store: Database) -> None:

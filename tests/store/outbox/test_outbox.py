@@ -9,7 +9,7 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.checking.coverage import Watch
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts, channels, outbox, sends
-from heartbeat_cli.store.outbox.channels import Has
+from heartbeat_cli.store.outbox.channels import ConfiguredChannels
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.outbox import LEASE, claim, settle, taken
 from tests.parts.stores import elsewhere
@@ -42,10 +42,10 @@ def test_what_failed_waits_for_its_next_try(store: Database) -> None:
     assert taken(store, NOW + 29, "tg") == []
     parcel = claim(store, NOW + 30, "tg")
     (one,) = parcel.notifications
-    assert (parcel.batch, one.id, one.attempts, one.failing_since) == ("a", "a/tg", 1, NOW)
+    assert (parcel.id, one.id, one.attempts, one.failing_since) == ("a", "a/tg", 1, NOW)
     settle(store, parcel, "chat not found", NOW + 30, retryable=False)
     assert taken(store, NOW + 9999, "tg") == []
-    assert outbox.undelivered(store) == 0
+    assert outbox.count_waiting(store) == 0
     (sent,) = alerts.deliveries(store, ["a"])
     assert (sent.state, sent.attempts, sent.last_error) == ("failed", 2, "chat not found")
 
@@ -73,9 +73,9 @@ def test_a_set_that_may_have_arrived_stays_that_set(store: Database) -> None:
     alerts.add(store, alert("c"), ["tg"], NOW + 1)
     assert taken(store, NOW + 1, "tg") == ["c/tg"]
     again = claim(store, NOW + 15, "tg")
-    assert again.batch == first.batch and len(again.notifications) == 2
+    assert again.id == first.id and len(again.notifications) == 2
     settle(store, again, "busy", NOW + 15)  # which says nothing of the first try
-    assert claim(store, NOW + 45, "tg").batch == first.batch
+    assert claim(store, NOW + 45, "tg").id == first.id
 
 
 def test_a_set_that_was_refused_takes_in_what_came_since(store: Database) -> None:
@@ -85,7 +85,7 @@ def test_a_set_that_was_refused_takes_in_what_came_since(store: Database) -> Non
     settle(store, first, "busy", NOW)
     alerts.add(store, alert("c"), ["tg"], NOW + 15)
     again = claim(store, NOW + 15, "tg")
-    assert again.batch != first.batch and len(again.notifications) == 3
+    assert again.id != first.id and len(again.notifications) == 3
 
 
 def test_a_set_whose_sender_died_stays_that_set(store: Database) -> None:
@@ -94,14 +94,14 @@ def test_a_set_whose_sender_died_stays_that_set(store: Database) -> None:
     first = claim(store, NOW, "tg")
     alerts.add(store, alert("c"), ["tg"], NOW)
     outbox.release(store, "me")
-    assert claim(store, NOW, "tg").batch == first.batch
+    assert claim(store, NOW, "tg").id == first.id
 
 
 def test_channels_with_something_due(store: Database) -> None:
     alerts.add(store, alert("a"), ["gone", "tg"], NOW)
     assert list(outbox.ready(store, NOW, LEASE, CHANNELS)) == ["tg"]
     assert list(outbox.ready(store, NOW, LEASE, [])) == []
-    assert outbox.undelivered(store) == 2
+    assert outbox.count_waiting(store) == 2
 
 
 def test_the_end_of_an_incident_waits_for_its_beginning(store: Database) -> None:
@@ -165,8 +165,8 @@ def test_every_try_is_kept_once(store: Database) -> None:
     assert [(one.at, one.outcome, one.error, one.alerts, one.took) for one in tries] == [
         (NOW, "retry", "busy", 2, 0.25), (NOW + 15, "sent", None, 2, 0.25)
     ]  # fmt: skip
-    assert {one.batch for one in sends.sends_of(store, ["a", "b"])} == {parcel.batch}
-    assert sends.tries_since(store, "tg", NOW) == [NOW + 15]
+    assert {one.batch for one in sends.sends_of(store, ["a", "b"])} == {parcel.id}
+    assert sends.attempts_since(store, "tg", NOW) == [NOW + 15]
 
 
 def test_the_trouble_of_a_channel_lasts_until_it_takes_something(store: Database) -> None:
@@ -203,26 +203,26 @@ def test_a_channel_that_another_host_has_is_not_gone(store: Database) -> None:
     """Nor is one that a host may have which has not said what it has, until a day has passed."""
     alerts.add(store, alert("a"), ["of-b", "old"], NOW)
     for host, at in (("here", NOW), ("b", NOW), ("switched-off", NOW - 86_400)):
-        gaps.keep_watch(store, host, Watch(at, at, 60.0))
-    own = Has("here", "hb.toml", frozenset({"tg"}))
-    there = Has("b", "hb.toml", frozenset({"of-b"}))
-    known = [own, Has("switched-off", "hb.toml", frozenset({"old"}))]
+        gaps.save_watch(store, host, Watch(at, at, 60.0))
+    own = ConfiguredChannels("here", "hb.toml", frozenset({"tg"}))
+    there = ConfiguredChannels("b", "hb.toml", frozenset({"of-b"}))
+    known = [own, ConfiguredChannels("switched-off", "hb.toml", frozenset({"old"}))]
     wanted = store, ["tg", "of-b", "old"], own
-    assert channels.gone(*wanted, [*known, there], NOW) == ["old"]
-    assert channels.gone(*wanted, [*known, there], NOW + 3_600) == ["of-b", "old"], "b makes no passes any more"
-    assert channels.gone(*wanted, known, NOW) == []
-    gaps.keep_watch(store, "b", Watch(NOW + 90_000, NOW + 90_000, 60.0))
-    assert channels.gone(*wanted, known, NOW + 90_000) == ["of-b", "old"]
+    assert channels.removed(*wanted, [*known, there], NOW) == ["old"]
+    assert channels.removed(*wanted, [*known, there], NOW + 3_600) == ["of-b", "old"], "b makes no passes any more"
+    assert channels.removed(*wanted, known, NOW) == []
+    gaps.save_watch(store, "b", Watch(NOW + 90_000, NOW + 90_000, 60.0))
+    assert channels.removed(*wanted, known, NOW + 90_000) == ["of-b", "old"]
 
 
 def test_a_channel_of_another_configuration_of_this_host_is_not_gone(store: Database, tmp_path: Path) -> None:
     """Until its file is: a configuration that was moved has its channels under the new name."""
     (tmp_path / "other.toml").touch()
-    own = Has("here", "hb.toml", frozenset({"tg"}))
-    for one in (own, Has("here", str(tmp_path / "other.toml"), frozenset({"mail"}))):
-        channels.announce(store, one)
+    own = ConfiguredChannels("here", "hb.toml", frozenset({"tg"}))
+    for one in (own, ConfiguredChannels("here", str(tmp_path / "other.toml"), frozenset({"mail"}))):
+        channels.save_configured(store, one)
     alerts.add(store, alert("a"), ["mail"], NOW)
-    _, known = channels.remembered(store, NOW)
-    assert channels.gone(store, ["mail"], own, known, NOW) == []
+    _, known = channels.read(store, NOW)
+    assert channels.removed(store, ["mail"], own, known, NOW) == []
     (tmp_path / "other.toml").unlink()
-    assert channels.gone(store, ["mail"], own, known, NOW) == ["mail"]
+    assert channels.removed(store, ["mail"], own, known, NOW) == ["mail"]

@@ -30,7 +30,7 @@ def test_opening_costs_one_statement(store: Database, store_url: str) -> None:
     db = database.connect(store_url, TIMEOUT)
     before = db.statements
     schema.migrate(db, "here")
-    assert (db.statements - before, db.watched, db.identity) == (1, "[1.0, 2.0]", store.identity)
+    assert (db.statements - before, db.watch_json, db.identity) == (1, "[1.0, 2.0]", store.identity)
     db.close()
 
 
@@ -41,7 +41,7 @@ def test_it_does_not_travel(store: Database, tmp_path: object) -> None:
 
 def test_a_store_succeeds_another_while_it_is_empty_and_as_long_as_a_host_said_so(store: Database) -> None:
     assert identity.succeeds(store, "old")
-    identity.note_succession(store, "old")
+    identity.save_succession(store, "old")
     store.run(
         "INSERT INTO heartbeat_pass_rows (started, number, took_us, observer, looks, last_hour)"
         " VALUES (to_timestamp(?), 1, 1, 1, 1, 1)",

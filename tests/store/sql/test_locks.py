@@ -33,14 +33,14 @@ def test_every_lock_that_is_taken_stands_in_that_module() -> None:
     for path in Path(locks.__file__).parents[1].rglob("*.py"):
         text = path.read_text()
         assert path.name == "locks.py" or not re.search(r"7_?230_?\d{3}\b", text), path
-        for number in re.findall(r"pg_advisory\w*\(\?\)\", \((.*?),\)|in_turn\(\s*([^,]*),", text):
+        for number in re.findall(r"pg_advisory\w*\(\?\)\", \((.*?),\)|rows_with_lock\(\s*([^,]*),", text):
             assert "".join(number).startswith(("locks.", "self")), f"{path}: {number}"
 
 
 TURNS: dict[str, Callable[[Database], object]] = {
-    "detection": lambda db: passes.waiting(db, "here"),
-    "recovery": recoveries.take_turns,
-    "rollup": rollups.take_turns,
+    "detection": lambda db: passes.undetected(db, "here"),
+    "recovery": recoveries.lock,
+    "rollup": rollups.lock,
     "partitions": lambda db: partitions.ensure_day(db, 86_400.0),
 }
 

@@ -33,7 +33,7 @@ def of_before(db: Database) -> list[tuple[str, str, float, float]]:
         db.run("INSERT INTO heartbeat_schema VALUES (?)", (_VERSION,))
         for migration in schema.MIGRATIONS[:_VERSION]:
             for statement in migration[db.dialect]:
-                db.run(dialects.worded(statement, db.dialect))
+                db.run(dialects.render(statement, db.dialect))
     with db.transaction():
         ensure_day(db, START)
     db.run("INSERT INTO heartbeat_components (key, id, kind, registered) VALUES (1, 'c0', 'tcp', to_timestamp(0))")
@@ -69,7 +69,7 @@ def test_passes_of_before_keep_what_they_are(store_url: str) -> None:
     assert db.rows("SELECT pass, observer FROM heartbeat_logs ORDER BY timestamp, observer") == [
         (id_, observer) for id_, observer, *_ in written
     ]
-    (waiting,) = passes.waiting(db, "agents-01")
+    (waiting,) = passes.undetected(db, "agents-01")
     assert (waiting.key, waiting.started, len(waiting.heartbeats)) == (10, START + 3_700.25, 1)
     assert db.rows("SELECT count(*) FROM heartbeat_pending WHERE stale IS NOT NULL") == [(4,)]
     live(db, Life(1, 60), 120, 121)
@@ -126,6 +126,6 @@ def test_a_spool_of_before_is_replayed_once(store_url: str, tmp_path: Path) -> N
         for _ in spool.replay(kept, db, "agents-01", START + 9_000):
             pass
     assert db.rows("SELECT count(*) FROM heartbeat_logs") == [(5,)]
-    assert [one.started for one in passes.waiting(db, "agents-01")] == [START + 3_700.25, START + 3_700.5]
+    assert [one.started for one in passes.undetected(db, "agents-01")] == [START + 3_700.25, START + 3_700.5]
     kept.close()
     db.close()

@@ -1,11 +1,14 @@
 """Migrations: applied once, however many come at once, and never over a newer store."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store.sql import database, preferences, schema
+from heartbeat_cli.i18n.catalogs import translated
+from heartbeat_cli.store.sql import database, preferences, schema, sentences
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.stores import elsewhere, opened
 
@@ -73,3 +76,17 @@ def test_a_failed_migration_leaves_nothing_behind(store_url: str) -> None:
     db.run("DROP VIEW heartbeat_alerts")
     schema.migrate(db)
     db.close()
+
+
+def test_a_store_from_before_sentences_keeps_its_lines_and_learns_new_ones(store: Database, store_url: str) -> None:
+    """Version 8 has a table for what sentences were made of; a line that an earlier version stored stays as it is."""
+    store.run("DROP TABLE heartbeat_texts")
+    preferences.put(store, "line", "is being stopped")
+    store.run("UPDATE heartbeat_schema SET version = 7")
+    with closing(database.connect(store_url, 10.0)) as again:
+        schema.migrate(again)
+        line = preferences.get(again, "line") or ""
+        assert translated(sentences.known(again, line, "zh-HK"), "zh-HK") == "is being stopped"
+        with again.transaction():
+            preferences.put(again, "line", Text("is being stopped"))
+        assert translated(sentences.known(again, line, "zh-HK"), "zh-HK") == "正被停止"

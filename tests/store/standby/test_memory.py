@@ -85,7 +85,7 @@ def test_retention_drops_what_had_its_time(store: Database) -> None:
         at = NOW - ago * DAY
         passes.save(store, Pass(f"p{ago}", "here", at, at), {"main": reading}, {"main": MAIN})
         if ago:
-            passes.mark_detected(store, [one.key for one in passes.waiting(store, "here")])
+            passes.mark_detected(store, [one.key for one in passes.undetected(store, "here")])
     gone = retention.prune(store, Retention(), NOW)
     assert store.rows("SELECT count(*) FROM heartbeat_logs") == [(4,)]
     assert store.rows("SELECT count(*) FROM system_metrics") == [(2,)]
@@ -119,7 +119,7 @@ def test_open_incidents_stay_with_all_that_belongs_to_them(store: Database) -> N
     assert left(store, "heartbeat_outbox", "id") == {"open", "new"}
     assert left(store, "heartbeat_sends", "alert_id") == {"open", "new"}
     assert [one.id for one in recoveries.of_incident(store, "open")] == ["open/1"]
-    assert alerts.told(store, "open") == ["tg"]
+    assert alerts.notified_channels(store, "open") == ["tg"]
 
 
 def test_what_still_waits_to_be_sent_stays(store: Database) -> None:

@@ -39,7 +39,7 @@ def test_a_snapshot_comes_back_as_it_was(store: Database, tmp_path: Path) -> Non
     found = mirror.read(tmp_path / "mirror.json")
     assert {name: [tuple(row) for row in rows] for name, rows in copy.items()} == found
     spool = opened(f"sqlite:///{tmp_path}/spool.db")
-    mirror.plant(spool, found)
+    mirror.fill(spool, found)
     assert mirror.snapshot(spool, "here", NOW) == copy
     assert states.states(spool) == states.states(store)
     spool.close()

@@ -28,9 +28,9 @@ def passed(db: Database, at: float, observer: str = "here", judged: bool = True)
     passes.save(
         db, Pass(f"p-{round(at)}", observer, at, at + 1), dict.fromkeys("ab", Reading("error", 0.1)), COMPONENTS
     )
-    gaps.keep_watch(db, observer, Watch(at, at + 1))
+    gaps.save_watch(db, observer, Watch(at, at + 1))
     if judged:
-        passes.mark_detected(db, [one.key for one in passes.waiting(db, observer)])
+        passes.mark_detected(db, [one.key for one in passes.undetected(db, observer)])
 
 
 def broke(db: Database, component: str, at: float, *channels: str) -> str:
@@ -42,12 +42,12 @@ def broke(db: Database, component: str, at: float, *channels: str) -> str:
     return id_
 
 
-def brought(store: Database, later: Database, *, anew: bool = False) -> restored.Rewound:
+def brought(store: Database, later: Database, *, anew: bool = False) -> restored.StoreWentBack:
     """The store, brought up to what a mirror of `later` knows."""
     copy = mirror.decode(mirror.encode(mirror.snapshot(later, "here", NOW + 900)))
     head = mirror.head_of(later, "here", copy)
-    store.watched = preferences.get(store, "watched/here")
-    return restored.bring(store, copy, head, anew=anew)
+    store.watch_json = preferences.get(store, "watched/here")
+    return restored.bring_up_to_mirror(store, copy, head, replaced=anew)
 
 
 def test_what_began_ended_and_was_told_since_the_backup(store: Database, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_passes_that_waited_to_be_judged_were_judged(store: Database, tmp_path: 
     passed(later, NOW)
     passed(later, NOW + 60)
     brought(store, later)
-    assert passes.waiting(store, "here") == []
+    assert passes.undetected(store, "here") == []
     later.close()
 
 
@@ -135,9 +135,9 @@ def test_it_is_behind_only_when_the_pass_is_missing(store: Database) -> None:
     passed(store, NOW)
     copy = mirror.snapshot(store, "here", NOW)
     head = mirror.head_of(store, "here", copy)
-    store.watched = preferences.get(store, "watched/here")
+    store.watch_json = preferences.get(store, "watched/here")
     assert not restored.is_behind(store, head)
-    store.watched = "[1.0, 2.0, 0.0, null]"
+    store.watch_json = "[1.0, 2.0, 0.0, null]"
     assert not restored.is_behind(store, head), "the clock"
     store.run("DELETE FROM heartbeat_pass_rows")
     assert restored.is_behind(store, head)
@@ -148,5 +148,5 @@ def test_another_name_inherits(store: Database) -> None:
     passed(store, NOW, observer="old", judged=False)
     passed(store, NOW + 5, observer="other host", judged=False)
     restored.reassign(store, "old", "new")
-    assert [one.started for one in passes.waiting(store, "new")] == [NOW]
-    assert [one.started for one in passes.waiting(store, "other host")] == [NOW + 5]
+    assert [one.started for one in passes.undetected(store, "new")] == [NOW]
+    assert [one.started for one in passes.undetected(store, "other host")] == [NOW + 5]

@@ -9,11 +9,14 @@ from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts, sends
-from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql import preferences, sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.store.state import beats, silences, states
@@ -36,7 +39,7 @@ def begun(store: Database, path: Path) -> Database:
 
 
 def replayed(kept: Database, store: Database) -> None:
-    covered = spool.since(kept)
+    covered = spool.current_outage(kept)
     assert covered is not None
     for _ in spool.replay(kept, store, "here", NOW + 900):
         pass
@@ -56,7 +59,7 @@ def test_every_pass_arrives_once_however_often_it_is_tried(store: Database, tmp_
         assert found == [("a", 451, 451), ("b", 1, 1), ("new", 450, 450)]
         assert store.rows("SELECT count(*) FROM system_metrics") == [(902,)]
         assert store.rows("SELECT count(*) FROM heartbeat_degraded WHERE ended IS NOT NULL") == [(1,)]
-    waiting = passes.waiting(store, "here")
+    waiting = passes.undetected(store, "here")
     assert [one.started for one in waiting] == [NOW - 60, *(NOW + number for number in range(1, 451))]
     kept.close()
 
@@ -113,7 +116,7 @@ def test_its_passes_are_this_hosts_to_judge_whatever_it_was_called(store: Databa
     keep(kept, "p1", NOW + 1, "a", observer="old name")
     keep(kept, "p2", NOW + 2, "a")
     replayed(kept, store)
-    assert [one.started for one in passes.waiting(store, "here")] == [NOW + 1, NOW + 2]
+    assert [one.started for one in passes.undetected(store, "here")] == [NOW + 1, NOW + 2]
     assert store.rows("SELECT observer FROM heartbeat_passes ORDER BY started") == [("old name",), ("here",)]
     kept.close()
 
@@ -125,12 +128,26 @@ def test_where_the_store_has_gone_on_without_it_nothing_is_judged_again(store: D
     preferences.put(kept, "watched/here", "[1.0, 2.0, 0.0, null]")
     keep(kept, "p1", NOW + 1, "a")
     keep(store, "p2", NOW + 600, "a")
-    passes.mark_detected(store, [one.key for one in passes.waiting(store, "here")])
+    passes.mark_detected(store, [one.key for one in passes.undetected(store, "here")])
     preferences.put(store, "watched/here", "[9.0, 9.0, 0.0, null]")
     replayed(kept, store)
     assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(3,)]
-    assert passes.waiting(store, "here") == []
+    assert passes.undetected(store, "here") == []
     assert preferences.get(store, "watched/here") == "[9.0, 9.0, 0.0, null]"
+    kept.close()
+
+
+def test_a_sentence_said_without_the_store_comes_along(store: Database, tmp_path: Path) -> None:
+    """And one that the store knows is known to the spool: both are shown in the reader's language."""
+    with store.transaction():
+        states.save_incident(store, Incident("i", "a", "tcp", "high", Text("is being stopped"), NOW, NOW))
+    kept = begun(store, tmp_path / "spool.db")
+    assert translated(sentences.known(kept, "is being stopped", "zh-HK"), "zh-HK") == "正被停止"
+    error = Text("connection refused by {place}", place="db:5432")
+    passes.save(kept, Pass("p1", "here", NOW + 1, NOW + 2), {"a": Reading("error", error=error)}, COMPONENTS)
+    replayed(kept, store)
+    ((line,),) = store.rows("SELECT error FROM heartbeat_logs")
+    assert translated(sentences.known(store, line, "zh-HK"), "zh-HK") == "db:5432 拒絕連線"
     kept.close()
 
 
@@ -142,7 +159,7 @@ def test_a_mirror_that_lacks_the_last_pass_does_not_make_it_late(store: Database
     kept = spool.begin(tmp_path / "spool.db", lambda: copy, Degraded(f"here@{NOW}", "here", NOW, "gone"), 5)
     keep(kept, "p2", NOW + 1, "a")
     replayed(kept, store)
-    assert [one.started for one in passes.waiting(store, "here")] == [NOW - 60, NOW - 30, NOW + 1]
+    assert [one.started for one in passes.undetected(store, "here")] == [NOW - 60, NOW - 30, NOW + 1]
     kept.close()
 
 
@@ -153,7 +170,7 @@ def test_another_configuration_of_this_host_does_not_make_it_late(store: Databas
     keep(kept, "p1", NOW + 1, "a")
     keep(store, "p2", NOW + 600, "b")
     replayed(kept, store)
-    assert NOW + 1 in [one.started for one in passes.waiting(store, "here")]
+    assert NOW + 1 in [one.started for one in passes.undetected(store, "here")]
     kept.close()
 
 
@@ -166,7 +183,7 @@ def test_a_replay_that_was_cut_off_goes_on(store: Database, tmp_path: Path) -> N
     next(spool.replay(kept, store, "here", NOW + 900))
     assert store.rows("SELECT count(*) FROM heartbeat_passes") == [(26,)]
     replayed(kept, store)
-    assert [one.started for one in passes.waiting(store, "here")] == [NOW - 60, *(NOW + n for n in range(1, 61))]
+    assert [one.started for one in passes.undetected(store, "here")] == [NOW - 60, *(NOW + n for n in range(1, 61))]
     kept.close()
 
 
@@ -175,7 +192,7 @@ def test_a_clock_that_was_set_back_meanwhile_does_not_make_it_late(store: Databa
     kept = begun(store, tmp_path / "spool.db")
     keep(kept, "p1", NOW - 7_200, "a")
     replayed(kept, store)
-    assert NOW - 7_200 in [one.started for one in passes.waiting(store, "here")]
+    assert NOW - 7_200 in [one.started for one in passes.undetected(store, "here")]
     kept.close()
 
 
@@ -183,14 +200,14 @@ def test_it_bears_the_identity_of_its_store_and_keeps_that_to_itself(store: Data
     path = tmp_path / "spool.db"
     begin = Degraded("d", "here", NOW, "gone")
     kept = spool.begin(path, lambda: mirror.snapshot(store, "here", NOW), begin, 5, store.identity)
-    assert spool.of(kept) == store.identity and kept.identity != store.identity
+    assert spool.store_identity(kept) == store.identity and kept.identity != store.identity
     before = store.rows("SELECT name FROM heartbeat_settings")
     replayed(kept, store)
     assert store.rows("SELECT name FROM heartbeat_settings") == before
     kept.close()
     for at in (2, 10):
         aside = spool.put_aside(path, NOW + at, "0123abcd")
-        assert spool.store_of(aside) == "0123abcd"
+        assert spool.identity_of_aside(aside) == "0123abcd"
         begun(store, path).close()
     found = [path.name for path in spool.aside(tmp_path)]
     assert found == [f"spool-of-0123abcd-{round((NOW + at) * 1000)}.db" for at in (2, 10)], "oldest first"
@@ -225,7 +242,7 @@ def test_a_beat_keeps_the_time_of_its_arrival_by_the_clock_of_the_store(store: D
     """This host's clock is an hour behind: with its own time the beat would be an hour old, and an alert."""
     kept = begun(store, tmp_path / "spool.db")
     beats.add(kept, Beat("a", NOW + 60, "success"))
-    store.ahead = 3_600.0
+    store.clock_ahead = 3_600.0
     for _ in range(2):
         replayed(kept, store)
     assert store.rows("SELECT at FROM heartbeat_beats") == [(NOW + 3_660,)]

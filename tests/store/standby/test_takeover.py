@@ -60,7 +60,7 @@ def test_the_spool_of_an_earlier_version(state: Path, place: int) -> None:
     old = spool.folders(state)[place] / "spool.db"
     spool_of(old)
     takeover.take_over(config)
-    new = spool.folders(places.of_store(config))[place] / "spool.db"
+    new = spool.folders(places.store_folder(config))[place] / "spool.db"
     assert not old.exists() and noted(new) == "yes" and takeover.strangers(config) == []
 
 
@@ -76,7 +76,7 @@ def test_what_it_has_not_yet_written_into_its_file_comes_along(state: Path) -> N
     subprocess.run([sys.executable, "-c", code, str(state / "spool.db")], check=True)
     assert (state / "spool.db-wal").stat().st_size > 0
     takeover.take_over(config)
-    assert noted(places.of_store(config) / "spool.db") == "late"
+    assert noted(places.store_folder(config) / "spool.db") == "late"
 
 
 def test_one_of_another_store_stays_where_it_is(state: Path) -> None:
@@ -88,7 +88,7 @@ def test_one_of_another_store_stays_where_it_is(state: Path) -> None:
 
 def test_one_that_would_take_the_place_of_another_waits(state: Path) -> None:
     config = loaded(state)
-    own = places.of_store(config) / "spool.db"
+    own = places.store_folder(config) / "spool.db"
     own.parent.mkdir(parents=True)
     spool_of(own)
     spool_of(state / "spool.db")
@@ -108,7 +108,7 @@ def test_the_mirror_of_an_earlier_version_is_known_by_what_it_looked_at(
     head, _, text = (state / "mirror.json").read_text().partition("\n")
     (state / "mirror.json").write_text(f"{head.split(' ')[0]}\n{text}")
     takeover.take_over(config)
-    own = places.of_store(config) / "mirror.json"
+    own = places.store_folder(config) / "mirror.json"
     assert own.exists() == taken != (state / "mirror.json").exists()
     assert not taken or mirror.read(own) == copy
 
@@ -116,22 +116,22 @@ def test_the_mirror_of_an_earlier_version_is_known_by_what_it_looked_at(
 def test_a_configuration_file_that_was_moved(state: Path) -> None:
     old = loaded(state)
     takeover.take_over(old)
-    for folder in spool.folders(places.of_store(old)):
+    for folder in spool.folders(places.store_folder(old)):
         folder.mkdir(exist_ok=True, mode=0o700)
         spool_of(folder / "spool.db")
     new = loaded(state, "moved.toml")
     takeover.take_over(loaded(state, "other.toml"))
-    assert noted(places.of_store(old) / "spool.db") == "yes", "it is there: a second configuration takes nothing"
+    assert noted(places.store_folder(old) / "spool.db") == "yes", "it is there: a second configuration takes nothing"
     Path(old.source).unlink()
     takeover.take_over(new)
-    assert [noted(folder / "spool.db") for folder in spool.folders(places.of_store(new))] == ["yes", "yes"]
+    assert [noted(folder / "spool.db") for folder in spool.folders(places.store_folder(new))] == ["yes", "yes"]
 
 
 def test_the_built_in_configuration_takes_nothing_and_says_what_is_there(state: Path) -> None:
     """It may stand in for a file that an editor has away for a moment."""
     old = loaded(state)
     takeover.take_over(old)
-    held = places.of_store(old) / "spool.db"
+    held = places.store_folder(old) / "spool.db"
     spool_of(held)
     Path(old.source).unlink()
     tables = {"heartbeat": {"state_dir": str(state), "store": "postgresql://h/d", "observer": "here"}}
@@ -143,11 +143,11 @@ def test_the_built_in_configuration_takes_nothing_and_says_what_is_there(state: 
 def test_one_whose_run_goes_on_is_waited_for(state: Path) -> None:
     old = loaded(state)
     takeover.take_over(old)
-    spool_of(places.of_store(old) / "spool.db")
+    spool_of(places.store_folder(old) / "spool.db")
     Path(old.source).unlink()
     new = loaded(state, "moved.toml")
-    with lock.only_one(places.own(old)), pytest.raises(lock.Busy):
+    with lock.only_one(places.config_folder(old)), pytest.raises(lock.Busy):
         takeover.take_over(new)
-    assert (places.of_store(old) / "spool.db").exists()
+    assert (places.store_folder(old) / "spool.db").exists()
     takeover.take_over(new)
-    assert noted(places.of_store(new) / "spool.db") == "yes"
+    assert noted(places.store_folder(new) / "spool.db") == "yes"

@@ -35,26 +35,26 @@ def test_what_came_up_in_its_time_is_credited_to_the_last_attempt(store: Databas
     done = FIRST._replace(outcome="done")
     recoveries.save(store, done)
     recoveries.save(store, done._replace(id="i/2", started=AT + 100, verify_until=AT + 160))
-    recoveries.credit(store, "i", AT + 120)
+    recoveries.mark_verified(store, "i", AT + 120)
     assert [one.verified for one in recoveries.of_incident(store, "i")] == [None, AT + 120]
-    recoveries.credit(store, "i", AT + 130)
+    recoveries.mark_verified(store, "i", AT + 130)
     assert [one.verified for one in recoveries.of_incident(store, "i")] == [None, AT + 120]
 
 
 def test_credit_for_what_needed_more_than_its_time_so_that_it_gets_more(store: Database) -> None:
     recoveries.save(store, FIRST._replace(outcome="done"))
     recoveries.save(store, FIRST._replace(id="i/held", outcome="held"))
-    recoveries.credit(store, "i", AT + 119)
+    recoveries.mark_verified(store, "i", AT + 119)
     assert recoveries.start_times(store, ["main", "other"]) == {"main": [119.0]}
     assert recoveries.start_times(store, []) == {}
 
 
 def test_no_credit_for_what_came_up_late_or_was_never_done(store: Database) -> None:
     recoveries.save(store, FIRST._replace(outcome="done"))
-    recoveries.credit(store, "i", AT + 121)
-    recoveries.credit(store, "i", AT - 1)
+    recoveries.mark_verified(store, "i", AT + 121)
+    recoveries.mark_verified(store, "i", AT - 1)
     recoveries.save(store, FIRST._replace(id="j/1", incident="j", outcome="failed"))
-    recoveries.credit(store, "j", AT + 1)
+    recoveries.mark_verified(store, "j", AT + 1)
     assert [one.verified for one in recoveries.between(store, 0, AT + 99)] == [None, None]
 
 
@@ -62,11 +62,11 @@ def test_a_step_whose_process_was_killed_does_not_run_for_ever(store: Database) 
     """What it was about is well again: nobody looks into it any more."""
     recoveries.save(store, FIRST._replace(id="j/1", incident="j"))
     recoveries.save(store, FIRST)
-    recoveries.credit(store, "i", AT + 20)
+    recoveries.mark_verified(store, "i", AT + 20)
     (one,) = recoveries.of_incident(store, "i")
     assert (one.outcome, one.finished, one.verified) == ("cut off", AT + 20, AT + 20)
     recoveries.save(store, FIRST._replace(id="k/1", incident="k"))
-    recoveries.credit(store, "k", AT - 5)
+    recoveries.mark_verified(store, "k", AT - 5)
     assert [(one.outcome, one.finished, one.verified) for one in recoveries.of_incident(store, "k")] == [
         ("cut off", AT, None)
     ]

@@ -44,11 +44,11 @@ def test_what_healing_came_to_touches_nothing_else(store: Database) -> None:
     """Between reading an incident and writing this, a person may acknowledge it and detection may end it."""
     states.save_incident(store, OPEN)
     states.save_incident(store, OPEN._replace(acked=AT, acked_by="kim"))
-    assert states.note_recovery(store, OPEN.id, "failed")
+    assert states.save_recovery(store, OPEN.id, "failed")
     assert states.open_incidents(store)["main"] == OPEN._replace(acked=AT, acked_by="kim", recovery="failed")
-    assert not states.note_recovery(store, OPEN.id, "failed")
+    assert not states.save_recovery(store, OPEN.id, "failed")
     states.save_incident(store, OPEN._replace(ended=AT + 300))
-    assert not states.note_recovery(store, OPEN.id, "failed")
+    assert not states.save_recovery(store, OPEN.id, "failed")
     assert states.open_incidents(store) == {}
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import HOUR, MISSED, Gap, Watch, missed, watched
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 
 NEAR = 300.0  # seconds that two clocks may differ, and that a day may be longer: cron's jitter
 FAR = 86_400.0 + NEAR  # seconds from the last pass that make a clock suspect
@@ -70,15 +71,20 @@ def judge(
     if off and ahead is not None:
         return Judgement(_differs(ahead), far is not None, True, frame)
     if far is not None:
-        side = "after" if far > 0 else "before"
-        return Judgement(f"its clock is {duration(abs(far))} {side} the last pass", True, False, frame)
+        span = duration(abs(far))
+        line = Text("its clock is {span} after the last pass", span=span)
+        if far < 0:
+            line = Text("its clock is {span} before the last pass", span=span)
+        return Judgement(line, True, False, frame)
     if ahead is None and before is not None and before.trail is None:
         return Judgement(before.reason, False, True, frame)  # the store is away: nobody can say that it is right now
     return Judgement(None, frame=frame)
 
 
 def _differs(ahead: float) -> str:
-    return f"its clock is {duration(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the store's"
+    if ahead > 0:
+        return Text("its clock is {span} behind the store's", span=duration(abs(ahead)))
+    return Text("its clock is {span} ahead of the store's", span=duration(abs(ahead)))
 
 
 def _distance(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be checked
 MISSED = 2.5  # ticks without a pass that are a gap
@@ -108,14 +109,19 @@ def missed(watch: Watch | None, observer: str, now: float, tick: float) -> Gap |
     began = watch.ahead if caught_up else watch.ended
     if began >= now or (caught_up and not is_late(began, now, tick)):
         return None
-    return Gap(observer, began, now, f"no pass for {duration(now - began)}, expected every {duration(tick)}")
+    return Gap(
+        observer,
+        began,
+        now,
+        Text("no pass for {span}, expected every {every}", span=duration(now - began), every=duration(tick)),
+    )
 
 
 def unfinished(watch: Watch, observer: str, now: float, tick: float) -> Gap | None:
     """The time without a pass that still goes on."""
     if not is_late(watch.ended, now, tick):
         return None
-    return Gap(observer, watch.ended, now, f"no pass since, expected every {duration(tick)}")
+    return Gap(observer, watch.ended, now, Text("no pass since, expected every {every}", every=duration(tick)))
 
 
 def watched(watch: Watch | None, gap: Gap | None, started: float, ended: float, every: float = TICK) -> Watch:

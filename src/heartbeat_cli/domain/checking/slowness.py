@@ -6,6 +6,7 @@ from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.domain.text import Text
 
 SLOW = "slow: "  # how lateness is worded; an alert is then named after it
 KEPT = 50  # answers that the own past is made of
@@ -35,9 +36,16 @@ def judge(common: Common, reading: Reading, memory: Mapping[str, Any]) -> Readin
     if reading.status != "healthy" or took is None:
         return reading
     if common.slow_after is not None and took > common.slow_after:
-        return reading._replace(status="degraded", error=f"{SLOW}{took:.2f} s (limit {common.slow_after:g} s)")
+        return reading._replace(
+            status="degraded", error=Text("slow: {took:.2f} s (limit {limit:g} s)", took=took, limit=common.slow_after)
+        )
     if own_limit is not None and took > own_limit:
-        text = f"{SLOW}{took:.2f} s ({common.slow_factor:g} times its recent 95th percentile is {own_limit:.2f} s)"
+        text = Text(
+            "slow: {took:.2f} s ({slow_factor:g} times its recent 95th percentile is {own_limit:.2f} s)",
+            took=took,
+            slow_factor=common.slow_factor or 0.0,
+            own_limit=own_limit,
+        )
         return reading._replace(status="degraded", error=text)
     return reading
 

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.flapping import SLOTS, is_flapping, remember
+from heartbeat_cli.domain.text import Text
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
 EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended", "unobserved", "observed_again"]
@@ -130,7 +131,11 @@ def _unseen(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
     state = state._replace(unknown_count=count, unknown_since=since, unobserved=count >= policy.unobserved_after)
     if not state.unobserved:
         return state, ()
-    reason = f"{count} checks in a row could not be made (threshold {policy.unobserved_after})"
+    reason = Text(
+        "{n} checks in a row could not be made (threshold {threshold})",
+        n=count,
+        threshold=policy.unobserved_after,
+    )
     return state, (Event("unobserved", seen.at, since, reason, seen.error or ""),)
 
 
@@ -140,7 +145,7 @@ def _seen_again(state: State, seen: Observation) -> tuple[State, tuple[Event, ..
     if not state.unobserved:
         return over, ()
     since = seen.at if state.unknown_since is None else min(state.unknown_since, seen.at)
-    return over, (Event("observed_again", seen.at, since, "a check could be made again"),)
+    return over, (Event("observed_again", seen.at, since, Text("a check could be made again")),)
 
 
 def _remembered(state: State, failed: bool) -> State:
@@ -240,17 +245,27 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
         return state._replace(degraded_count=count), ()
     state = state._replace(degraded=not state.degraded, degraded_count=0)
     name: EventName = "degraded" if state.degraded else "degraded_ended"
-    reason = f"{count} {'degraded' if state.degraded else 'good'} looks in a row"
+    reason = (
+        Text("{n} degraded looks in a row", n=count) if state.degraded else Text("{n} good looks in a row", n=count)
+    )
     return state, (Event(name, seen.at, seen.at, reason, seen.error or ""),)
 
 
 def _event(name: EventName, policy: Policy, state: State, seen: Observation) -> Event:
     started = seen.at if state.failing_since is None else min(state.failing_since, seen.at)
-    among = "in a row" if policy.fail_window is None else f"among {policy.fail_window}"
-    reasons = {
-        "opened": f"{state.fail_count} failing looks {among} (threshold {policy.fail_threshold})",
-        "held": f"held: {state.held_by}, which it depends on, is in fault",
-        "released": f"still failing {state.grace_looks} looks after {state.held_by} was well again",
-        "ended": f"{state.success_count} good looks in a row (threshold {policy.recovery_threshold})",
-    }
-    return Event(name, seen.at, started, reasons[name], seen.error or "", state.held_by)
+    return Event(name, seen.at, started, _reason(name, policy, state), seen.error or "", state.held_by)
+
+
+def _reason(name: EventName, policy: Policy, state: State) -> str:
+    count, threshold, parent = state.fail_count, policy.fail_threshold, state.held_by or ""
+    if name == "held":
+        return Text("held: {reason}", reason=Text("{id}, which it depends on, is in fault", id=parent))
+    if name == "released":
+        return Text("still failing {n} looks after {id} was well again", n=state.grace_looks, id=parent)
+    if name == "ended":
+        n, threshold = state.success_count, policy.recovery_threshold
+        return Text("{n} good looks in a row (threshold {threshold})", n=n, threshold=threshold)
+    if policy.fail_window is None:
+        return Text("{n} failing looks in a row (threshold {threshold})", n=count, threshold=threshold)
+    among = policy.fail_window
+    return Text("{n} failing looks among {among} (threshold {threshold})", n=count, among=among, threshold=threshold)

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.fault_detection import Observation
+from heartbeat_cli.domain.text import Text
 
 Sense = Literal["up", "down", "open"]
 
@@ -52,8 +53,13 @@ class Round(NamedTuple):
     @property
     def words(self) -> str:
         """One line for a person."""
-        they = "sees" if self.failing == 1 else "see"
-        return f"{self.failing} of {len(self.votes)} hosts {they} it fail (quorum {self.needed})"
+        return Text.counted(
+            self.failing,
+            "{n} of {total} hosts sees it fail (quorum {needed})",
+            "{n} of {total} hosts see it fail (quorum {needed})",
+            total=len(self.votes),
+            needed=self.needed,
+        )
 
 
 def needed(quorum: int | None, hosts: int) -> int:

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.text import Text
 
 _TOLD = 3  # health checks that are evidence
 _COULD_NOT_RUN = -1  # the exit code Docker notes when a health check gave none of its own
 _RESTING = {
-    "paused": "paused: its processes are frozen (docker unpause lets them go on)",
-    "created": "was created but never started",
-    "dead": "dead: Docker could not remove it completely",
-    "removing": "is being removed",
+    "paused": Text("paused: its processes are frozen (docker unpause lets them go on)"),
+    "created": Text("was created but never started"),
+    "dead": Text("dead: Docker could not remove it completely"),
+    "removing": Text("is being removed"),
 }
 
 
@@ -33,14 +34,19 @@ def judge(state: Mapping[str, Any], *, exited_ok: bool, ailing: bool) -> Verdict
         health = state.get("Health")
         return _health(health if isinstance(health, Mapping) else {}, ailing)
     if status == "restarting":
-        return Verdict("unhealthy", f"crash loop: Docker is restarting it, {exit_words(state)}", ailing)
+        return Verdict(
+            "unhealthy", Text("crash loop: Docker is restarting it, {exit_words}", exit_words=exit_words(state)), ailing
+        )
     if status == "exited":
         if exited_ok and state.get("ExitCode") == 0 and not state.get("Error"):
             return Verdict("healthy")
-        return Verdict("unhealthy", f"not running: {exit_words(state)}", ailing)
+        return Verdict("unhealthy", Text("not running: {how}", how=exit_words(state)), ailing)
     if isinstance(status, str) and status in _RESTING:
         return Verdict("unhealthy", _RESTING[status], ailing)
-    return Verdict("unknown", f"Docker reports a state that heartbeat does not know: {one_line(str(status), 60)}")
+    return Verdict(
+        "unknown",
+        Text("Docker reports a state that heartbeat does not know: {status}", status=one_line(str(status), 60)),
+    )
 
 
 def _health(health: Mapping[str, Any], ailing: bool) -> Verdict:
@@ -52,17 +58,22 @@ def _health(health: Mapping[str, Any], ailing: bool) -> Verdict:
     """
     word = health.get("Status")
     if word == "starting" and ailing:
-        return Verdict("unknown", "started again; its health check has not passed yet", True)
+        return Verdict("unknown", Text("started again; its health check has not passed yet"), True)
     if word != "unhealthy":
         return Verdict("healthy")
     last = _last(health)
     output = one_line(str(last.get("Output") or ""), 200)
     if last.get("ExitCode") == _COULD_NOT_RUN and "exceeded timeout" not in output:
-        return Verdict("unknown", f"its health check could not be run: {output}", ailing)
+        return Verdict("unknown", Text("its health check could not be run: {output}", output=output), ailing)
     streak = health.get("FailingStreak")
-    times = f" {streak} times in a row" if isinstance(streak, int) and streak > 1 else ""
-    said = f": {output}" if output else f", exit {last.get('ExitCode')}" if last else ""
-    return Verdict("unhealthy", f"health check failed{times}{said}", True)
+    line = Text("health check failed")
+    if isinstance(streak, int) and streak > 1:
+        line = Text("health check failed {n} times in a row", n=streak)
+    if output:
+        line = Text("{line}: {said}", line=line, said=output)
+    elif last:
+        line = Text("{line}, exit {code}", line=line, code=str(last.get("ExitCode")))
+    return Verdict("unhealthy", line, True)
 
 
 def _last(health: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,22 +97,22 @@ def exit_words(state: Mapping[str, Any]) -> str:
     """How the main process ended, as a person would say it."""
     code, trouble = state.get("ExitCode"), one_line(str(state.get("Error") or ""), 200)
     words = _code_words(code, bool(state.get("OOMKilled")))
-    return f"{words}: {trouble}" if trouble else words
+    return Text("{line}: {said}", line=words, said=trouble) if trouble else words
 
 
 def _code_words(code: object, out_of_memory: bool) -> str:
     if out_of_memory:
-        return f"killed by the kernel for want of memory (exit {code})"
+        return Text("killed by the kernel for want of memory (exit {code})", code=str(code))
     if code == 126:
-        return "its command could not be executed (exit 126)"
+        return Text("its command could not be executed (exit 126)")
     if code == 127:
-        return "its command was not found (exit 127)"
+        return Text("its command was not found (exit 127)")
     if isinstance(code, int) and 128 < code <= 128 + signal.NSIG:
         try:
-            return f"ended by {signal.Signals(code - 128).name} (exit {code})"
+            return Text("ended by {signal} (exit {code})", signal=signal.Signals(code - 128).name, code=code)
         except ValueError:
             pass
-    return f"exit {code}"
+    return Text("exit {code}", code=str(code))
 
 
 def started_at(state: Mapping[str, Any]) -> float | None:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from heartbeat_cli.domain.checking.exchange import Request
+from heartbeat_cli.domain.text import Text
 
 AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
-REMEDY = "add this user to the group docker (usermod -aG docker USER, then log in anew)"
+REMEDY = Text("add this user to the group docker (usermod -aG docker USER, then log in anew)")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 # In an answer about one container; it is some hundreds, and more where its health check talks.
 MOST_VALUES = 20_000

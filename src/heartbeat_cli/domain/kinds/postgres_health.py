@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.result import Metric, Status
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text, joined
 
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
@@ -78,19 +79,19 @@ def judge(figures: Figures, limits: Limits) -> tuple[Status, str | None]:
     if not lines:
         return "healthy", None
     critical = _above(connections_percent(figures), limits.connections_critical_percent)
-    return "unhealthy" if critical else "degraded", "; ".join(lines)
+    return "unhealthy" if critical else "degraded", joined(lines)
 
 
 def evidence(figures: Figures) -> dict[str, str]:
     """Who is behind the figures, and what this role is not allowed to see."""
     found = {
-        "longest transaction": figures.longest_transaction_by,
-        "idle in transaction": figures.idle_in_transaction_by,
-        "who waits for whom": figures.blockers,
+        Text("longest transaction"): figures.longest_transaction_by,
+        Text("idle in transaction"): figures.idle_in_transaction_by,
+        Text("who waits for whom"): figures.blockers,
     }
     if not figures.sees_all:
-        found["limited view"] = (
-            f"role {figures.role} sees only its own sessions: GRANT pg_monitor TO {figures.role} shows all"
+        found[Text("limited view")] = Text(
+            "role {role} sees only its own sessions: GRANT pg_monitor TO {role} shows all", role=figures.role
         )
     return {label: text for label, text in found.items() if text}
 
@@ -98,11 +99,15 @@ def evidence(figures: Figures) -> dict[str, str]:
 def _session_warnings(figures: Figures, limits: Limits) -> list[str | None]:
     return [
         _connections(figures, limits),
-        _too_long(figures.longest_transaction, limits.longest_transaction_warn, "a transaction is open for {}"),
+        _too_long(
+            figures.longest_transaction,
+            limits.longest_transaction_warn,
+            Text("a transaction is open for {span} (limit {limit})"),
+        ),
         _too_long(
             figures.idle_in_transaction_longest,
             limits.idle_in_transaction_warn,
-            "a session is idle in a transaction for {}",
+            Text("a session is idle in a transaction for {span} (limit {limit})"),
         ),
         _blocked(figures, limits),
     ]
@@ -110,7 +115,9 @@ def _session_warnings(figures: Figures, limits: Limits) -> list[str | None]:
 
 def _server_warnings(figures: Figures, limits: Limits) -> list[str | None]:
     return [
-        _too_long(figures.replication_lag, limits.replication_lag_warn, "replication is {} behind"),
+        _too_long(
+            figures.replication_lag, limits.replication_lag_warn, Text("replication is {span} behind (limit {limit})")
+        ),
         _wraparound(figures, limits),
     ]
 
@@ -125,16 +132,18 @@ def _connections(figures: Figures, limits: Limits) -> str | None:
     if not reached:
         return None
     used, most = figures.connections_used, figures.connections_max
-    return f"{used:.0f} of {most:.0f} connections used (limit {reached[0]:g} %)"
+    return Text("{used:.0f} of {most:.0f} connections used (limit {limit:g} %)", used=used, most=most, limit=reached[0])
 
 
 def _blocked(figures: Figures, limits: Limits) -> str | None:
     if limits.blocked_warn <= 0 or figures.blocked_long < limits.blocked_warn:
         return None
-    waiting = "1 session waits" if figures.blocked_long == 1 else f"{figures.blocked_long:.0f} sessions wait"
-    return (
-        f"{waiting} for a lock longer than {duration(limits.blocked_warn_seconds)}, "
-        f"the longest for {duration(_seconds(figures.blocked_longest))}"
+    return Text.counted(
+        round(figures.blocked_long),
+        "1 session waits for a lock longer than {limit}, the longest for {span}",
+        "{n} sessions wait for a lock longer than {limit}, the longest for {span}",
+        limit=duration(limits.blocked_warn_seconds),
+        span=duration(_seconds(figures.blocked_longest)),
     )
 
 
@@ -142,16 +151,18 @@ def _wraparound(figures: Figures, limits: Limits) -> str | None:
     percent = 100 * figures.xid_age / _XID_SPAN
     if not _above(percent, limits.xid_age_warn_percent):
         return None
-    return (
-        f"{percent:.0f} % of the transaction ids are used up before a vacuum has to free some "
-        f"(limit {limits.xid_age_warn_percent:g} %)"
+    return Text(
+        "{percent:.0f} % of the transaction ids are used up before a vacuum has to free some (limit "
+        "{xid_age_warn_percent:g} %)",
+        percent=percent,
+        xid_age_warn_percent=limits.xid_age_warn_percent,
     )
 
 
-def _too_long(seconds: float | None, limit: float, text: str) -> str | None:
+def _too_long(seconds: float | None, limit: float, text: Text) -> str | None:
     if seconds is None or not _above(seconds, limit):
         return None
-    return f"{text.format(duration(seconds))} (limit {duration(limit)})"
+    return text.with_values(span=duration(seconds), limit=duration(limit))
 
 
 def _above(value: float, limit: float) -> bool:

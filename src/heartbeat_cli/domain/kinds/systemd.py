@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.text import Text
 
 Properties = Mapping[str, str]
 
@@ -90,8 +91,8 @@ def denied(stderr: str) -> bool:
 def complaint(code: int | None, stderr: str) -> str:
     """Why systemctl failed, in one line."""
     if code is None:
-        return "systemctl did not answer in time"
-    return one_line(stderr) or f"systemctl ended with exit {code} and said nothing"
+        return Text("systemctl did not answer in time")
+    return one_line(stderr) or Text("systemctl ended with exit {code} and said nothing", code=code)
 
 
 def starting(properties: Properties) -> bool:
@@ -122,8 +123,14 @@ def left_inactive(properties: Properties) -> float | None:
 def remedy(unit: str, sudo: bool) -> str:
     """What to do where the right to restart a unit is missing, in one line."""
     if sudo:
-        return f"let sudoers allow `systemctl restart {full_name(unit)}` with NOPASSWD, without a pattern"
-    return f"allow restart of {full_name(unit)} in a polkit rule, or set sudo = true and a line in sudoers"
+        return Text(
+            "let sudoers allow `systemctl restart {full_name}` with NOPASSWD, without a pattern",
+            full_name=full_name(unit),
+        )
+    return Text(
+        "allow restart of {full_name} in a polkit rule, or set sudo = true and a line in sudoers",
+        full_name=full_name(unit),
+    )
 
 
 def summary(properties: Properties) -> str:

@@ -14,9 +14,35 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 
 CARRIED_OUT = frozenset({"done", "working", "failed", "running", "cut off"})
 _JITTER = 0.25
+
+
+THE_ID = "{id}"  # stands in a reason for the component's id, which is not known here
+_HELD = "held: {reason}"
+
+
+def held(reason: str) -> str:
+    """A reason why a step is not taken now."""
+    return Text("held: {reason}", reason=reason)
+
+
+def unheld(reason: str) -> str:
+    """The reason without the word that it is held."""
+    if isinstance(reason, Text) and reason.template == _HELD:
+        return str(reason.values["reason"])
+    return reason.removeprefix("held: ")
+
+
+def of_component(reason: str, component: str) -> str:
+    """The reason with the id of the component that it is about."""
+
+    def put(text: str) -> str:
+        return text.replace(THE_ID, component)
+
+    return reason.mapped(put) if isinstance(reason, Text) else put(reason)
 
 
 class Brakes(NamedTuple):
@@ -55,7 +81,11 @@ def brake(
     if len(recent) < brakes.host_budget:
         return None
     left = recent[len(recent) - brakes.host_budget] + brakes.window - now
-    reason = f"this host's budget is spent: {_steps(len(recent), brakes)}, the next one in {duration(left)}"
+    reason = Text(
+        "this host's budget is spent: {steps}, the next one in {left}",
+        steps=_steps(len(recent), brakes),
+        left=duration(left),
+    )
     return Braked("host_budget", reason, left)
 
 
@@ -79,7 +109,11 @@ def _breaker(brakes: Brakes, own: Sequence[Taken], now: float) -> Braked | None:
     if last is None:
         return None
     left = brakes.rearm - max(0.0, now - last.started)
-    reason = f"its budget is spent: {_steps(brakes.budget, brakes)}; steps again after {duration(left)} of quiet"
+    reason = Text(
+        "its budget is spent: {steps}; steps again after {left} of quiet",
+        steps=_steps(brakes.budget, brakes),
+        left=duration(left),
+    )
     return Braked("budget", reason, left)
 
 
@@ -92,13 +126,19 @@ def _backoff(brakes: Brakes, component: str, step: int, own: Sequence[Taken], no
     left = last + wait - now
     if left <= 0 or now < last:  # a clock that was put back must not make it wait for as long
         return None
-    often = "once" if times == 1 else f"{times} times"
-    reason = f"step {step + 1} was taken {often} within {duration(brakes.window)}; waits {duration(left)} more"
+    reason = Text.counted(
+        times,
+        "step {step} was taken once within {window}; waits {left} more",
+        "step {step} was taken {n} times within {window}; waits {left} more",
+        step=step + 1,
+        window=duration(brakes.window),
+        left=duration(left),
+    )
     return Braked("backoff", reason, left)
 
 
 def _steps(count: int, brakes: Brakes) -> str:
-    return f"{count} {'step' if count == 1 else 'steps'} within {duration(brakes.window)}"
+    return Text.counted(count, "{n} step within {window}", "{n} steps within {window}", window=duration(brakes.window))
 
 
 def _spread(component: str, at: float) -> float:

@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 from heartbeat_cli.domain.component import Plan, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT, Braked, Brakes, Taken, brake, quiet
+from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT, THE_ID, Braked, Brakes, Taken, brake, held, quiet
+from heartbeat_cli.domain.text import Text, joined
 
 Move = Literal["run", "prove", "wait", "held", "ask", "off", "nothing", "exhausted"]
 
@@ -91,16 +92,18 @@ def decide(
 ) -> Decision:
     """The next step; in mode `ask` it waits for a person's word."""
     if not plan.ladder:
-        return Decision("nothing", "nothing", "no recovery steps are configured for it")
-    if not approval.forced and (held := _held(plan, limits, past, circumstances)):
-        return held
+        return Decision("nothing", "nothing", Text("no recovery steps are configured for it"))
+    if not approval.forced and (waits := _held(plan, limits, past, circumstances)):
+        return waits
     now = _caught_up(past, now)
     decision = _next(plan, limits, past, now, approval)
     if decision.move == "run" and not approval.forced:
         if braked := _braked(limits, past, decision, now):
-            return Decision("held" if braked.name != "backoff" else "wait", braked.name, f"held: {braked.reason}")
+            return Decision("held" if braked.name != "backoff" else "wait", braked.name, held(braked.reason))
         if plan.mode == "ask" and not approval.asked:
-            return Decision("ask", "ask", "waits for your word: heartbeat recover --component {id}", decision.step)
+            return Decision(
+                "ask", "ask", Text("waits for your word: heartbeat recover --component {id}", id=THE_ID), decision.step
+            )
     return decision
 
 
@@ -132,32 +135,41 @@ def _held(plan: Plan, limits: Limits, past: Past, circumstances: Circumstances) 
     if elsewhere := _elsewhere(circumstances):
         return elsewhere
     if plan.mode == "off":
-        return Decision("off", "off", "recovery is off for it")
+        return Decision("off", "off", Text("recovery is off for it"))
     if circumstances.state != "fault":
-        return Decision("wait", "well", "it answers again; waiting for it to stay well")
+        return Decision("wait", "well", Text("it answers again; waiting for it to stay well"))
     if circumstances.blip:
-        return Decision("wait", "blip", "it was well again; waiting for as many failing looks as make a fault")
+        return Decision("wait", "blip", Text("it was well again; waiting for as many failing looks as make a fault"))
     if circumstances.last_status == "unknown":
-        return Decision("held", "unknown", "held: the last look could not be made, so it may be well")
+        return Decision("held", "unknown", held(Text("the last look could not be made, so it may be well")))
     if healed := _just_healed(past.tried, circumstances.last_checked):
-        return Decision("wait", "healed", f"step {healed.step + 1} healed it; the next look is waited for")
+        return Decision(
+            "wait", "healed", Text("step {step} healed it; the next look is waited for", step=healed.step + 1)
+        )
     if circumstances.parent_back is not None:
         parent, left = circumstances.parent_back
-        return Decision("wait", "follows", f"{parent}, which it depends on, is back; it has {left:.0f} s to follow")
+        return Decision(
+            "wait",
+            "follows",
+            Text("{parent}, which it depends on, is back; it has {left:.0f} s to follow", parent=parent, left=left),
+        )
     if circumstances.uptime is not None and circumstances.uptime < limits.grace and not past.tried:
         left = limits.grace - circumstances.uptime
-        return Decision("wait", "boot", f"this host has just started; it has {left:.0f} s left to come up")
+        return Decision(
+            "wait", "boot", Text("this host has just started; it has {left:.0f} s left to come up", left=left)
+        )
     return None
 
 
 def _elsewhere(circumstances: Circumstances) -> Decision | None:
     """Somebody or something else has it in hand."""
     if circumstances.held_by:
-        return Decision("held", "parent", f"held: {circumstances.held_by}, which it depends on, is in fault")
+        reason = Text("{id}, which it depends on, is in fault", id=circumstances.held_by)
+        return Decision("held", "parent", held(reason))
     if circumstances.apart:
-        return Decision("held", "apart", f"held: {circumstances.apart}")
+        return Decision("held", "apart", held(circumstances.apart))
     if circumstances.maintenance is not None:
-        return Decision("held", "maintenance", f"held: maintenance ({circumstances.maintenance})")
+        return Decision("held", "maintenance", held(Text("maintenance ({reason})", reason=circumstances.maintenance)))
     return None
 
 
@@ -186,31 +198,53 @@ def _next(plan: Plan, limits: Limits, past: Past, now: float, approval: Approval
         return Decision("run", "first", _anew(done, now))
     last = tried[-1]
     if last.outcome == "lost":
-        return Decision("run", "lost", f"step {last.step + 1} was cut off before it began", min(last.step, steps - 1))
+        return Decision(
+            "run",
+            "lost",
+            Text("step {step} was cut off before it began", step=last.step + 1),
+            min(last.step, steps - 1),
+        )
     if last.verified is not None and last.step < steps:
-        return Decision("run", "again", f"step {last.step + 1} healed it before, and it fell again", last.step)
+        return Decision(
+            "run", "again", Text("step {step} healed it before, and it fell again", step=last.step + 1), last.step
+        )
     if last.outcome == "cut off" and last.step < steps and sum(one.outcome == "cut off" for one in tried) == 1:
-        return Decision("run", "again", f"step {last.step + 1} was cut off, and did not heal it", last.step)
+        return Decision(
+            "run", "again", Text("step {step} was cut off, and did not heal it", step=last.step + 1), last.step
+        )
     if last.step + 1 < steps:
-        return Decision("run", "next", f"step {last.step + 1} did not heal it ({last.outcome})", last.step + 1)
+        return Decision(
+            "run",
+            "next",
+            Text("step {step} did not heal it ({outcome})", step=last.step + 1, outcome=last.outcome),
+            last.step + 1,
+        )
     if approval.forced:
-        return Decision("run", "forced", "from the first step again, as asked")
+        return Decision("run", "forced", Text("from the first step again, as asked"))
     return _exhausted(tried, steps, limits, now)
 
 
 def _anew(tried: Sequence[Attempt], now: float) -> str:
     if not tried:
-        return "nothing was tried yet"
-    return f"from the first step again: nothing was done for {duration(abs(now - tried[-1].started))}"
+        return Text("nothing was tried yet")
+    return Text("from the first step again: nothing was done for {now}", now=duration(abs(now - tried[-1].started)))
 
 
 def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float) -> Decision:
     left = duration(limits.brakes.rearm - max(0.0, now - tried[-1].started))
-    how = f"the first one again after {left} of quiet; or now by: heartbeat recover --component {{id}} --force"
+    how = Text(
+        "the first one again after {left} of quiet; or now by: heartbeat recover --component {id} --force",
+        left=left,
+        id=THE_ID,
+    )
     if all(one.outcome == "denied" for one in tried):
-        return Decision("exhausted", "denied", f"heartbeat is not permitted to do it: {tried[-1].detail}; {how}")
-    all_ = "the only step was tried" if steps == 1 else f"all {steps} steps were tried"
-    return Decision("exhausted", "exhausted", f"{all_}; {how}")
+        return Decision(
+            "exhausted",
+            "denied",
+            Text("heartbeat is not permitted to do it: {why}; {then}", why=Text(tried[-1].detail), then=how),
+        )
+    all_ = Text("the only step was tried") if steps == 1 else Text("all {steps} steps were tried", steps=steps)
+    return Decision("exhausted", "exhausted", joined([all_, how]))
 
 
 def _round(tried: Sequence[Attempt], limits: Limits, now: float) -> Sequence[Attempt]:
@@ -233,21 +267,29 @@ def _in_progress(last: Attempt, limits: Limits, past: Past, now: float) -> Decis
     if last.observer != past.here:
         elapsed, slack = past.seen.get(last.id, 0.0), _SLACK
     elif now < last.started:
-        return Decision("prove", "cut off", "a step was cut off", last.step) if last.outcome == "running" else None
+        return (
+            Decision("prove", "cut off", Text("a step was cut off"), last.step) if last.outcome == "running" else None
+        )
     else:
         elapsed, slack = now - last.started, 0.0
     if last.outcome == "running":
         left = limits.timeout + slack - elapsed
         if left > 0:
-            reason = f"step {last.step + 1} was cut off and may still be at work: {left:.0f} s left"
+            reason = Text(
+                "step {step} was cut off and may still be at work: {left:.0f} s left", step=last.step + 1, left=left
+            )
             return Decision("wait", "cut off", reason)
-        return Decision("prove", "cut off", f"step {last.step + 1} was cut off", last.step)
+        return Decision("prove", "cut off", Text("step {step} was cut off", step=last.step + 1), last.step)
     if last.outcome not in ("done", "working", "cut off") or last.verified is not None or last.verify_until is None:
         return None
     left = last.verify_until - last.started + slack - elapsed
     if left <= 0:
         return None
-    return Decision("wait", "coming up", f"step {last.step + 1} was taken; it has {left:.0f} s left to come up")
+    return Decision(
+        "wait",
+        "coming up",
+        Text("step {step} was taken; it has {left:.0f} s left to come up", step=last.step + 1, left=left),
+    )
 
 
 def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Braked | None:

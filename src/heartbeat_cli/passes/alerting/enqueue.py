@@ -12,6 +12,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.routing import audience, may_wait, split, waits_until
 from heartbeat_cli.domain.component import Component, Severity, goes_to
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.store.outbox import alerts, notification_history
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
@@ -36,7 +37,7 @@ def enqueue_alert(
     that it is over. Everything else a silence withholds, and the alert's reason says so.
     """
     if alert.type == "recovered" and alert.incident:
-        return enqueue_to(db, config, alert, alerts.told(db, alert.incident), now)
+        return enqueue_to(db, config, alert, alerts.notified_channels(db, alert.incident), now)
     for silence in in_force:
         if silence.covers(component, now):
             return enqueue_to(db, config, muted(alert, silence), (), now)
@@ -89,7 +90,7 @@ def enqueue_host_alert(
 def enqueue_end(db: Database, config: Config, alert: Alert, now: float, weight: Severity) -> bool:
     """Record that the incident of an alert about a host is over, for those who were notified of it; False when nobody
     was. `weight`: how grave it was while it lasted."""
-    notified = alerts.told(db, alert.incident) if alert.incident else []
+    notified = alerts.notified_channels(db, alert.incident) if alert.incident else []
     return bool(notified) and enqueue_to(db, config, alert, notified, now, weight)
 
 
@@ -126,7 +127,7 @@ def add_channels(
     """Send an alert that is recorded on these channels, too; it waits for the end of quiet hours. `remark` is what its
     message says besides."""
     names = list(channels)
-    alerts.post(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
+    alerts.enqueue(db, alert_id, names, now, later=_waits(config, names, severity, now), remark=remark)
 
 
 def channels_for(
@@ -135,7 +136,7 @@ def channels_for(
     """The channels that an alert of this kind goes to now. That recovery has given up goes at once to channels with
     `escalate_after`, too: nothing else will heal it."""
     if kind == "degraded_ended":
-        began = notification_history.of_slowness(db, component.id, at)
+        began = notification_history.slowness_channels(db, component.id, at)
         if began is not None:
             return began
     takers = audience(common_settings(config), severity, component)
@@ -152,7 +153,10 @@ def common_settings(config: Config) -> Mapping[str, ChannelCommon]:
 
 def muted(alert: Alert, silence: Silence) -> Alert:
     """The alert with the reason why it is not sent."""
-    return alert._replace(reason=f"{alert.reason}; muted: {silence.kind} {silence.id} ({silence.reason})")
+    kept_back = Text("muted: silence {id} ({reason})", id=silence.id, reason=silence.reason)
+    if silence.kind == "maintenance":
+        kept_back = Text("muted: maintenance {id} ({reason})", id=silence.id, reason=silence.reason)
+    return alert._replace(reason=joined([alert.reason, kept_back]))
 
 
 def _acknowledged(db: Database, component: Component) -> bool:

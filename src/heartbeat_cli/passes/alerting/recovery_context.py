@@ -14,10 +14,11 @@ from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.recovery.brakes import Brakes
+from heartbeat_cli.domain.recovery.brakes import Brakes, of_component
 from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label, taken
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states, steps_seen
@@ -48,12 +49,12 @@ class RecoveryContext:
         return states.states(self.db)
 
     @cached_property
-    def _last_checks(self) -> dict[str, LastLook]:
-        return passes.last_looks(self.db, self.config.observer)
+    def _last_checks(self) -> dict[str, LastCheck]:
+        return passes.last_checks(self.db, self.config.observer)
 
     @cached_property
     def in_force(self) -> list[silences.Silence]:
-        return silences.quiet(self.db, self.config, self.now)
+        return silences.in_force(self.db, self.config, self.now)
 
     @cached_property
     def _starts(self) -> dict[str, list[float]]:
@@ -120,12 +121,12 @@ class RecoveryContext:
         """The steps of other hosts that this one has to time by itself: about what it watches, too."""
         own = own_ids(self.config, (id_ for id_ in self.incidents if id_ in self.config.components))
         ids = {self.incidents[id_].id for id_ in own}
-        return steps_seen.foreign(self.attempts.values(), ids, self.config.observer)
+        return steps_seen.of_other_hosts(self.attempts.values(), ids, self.config.observer)
 
     @cached_property
     def _seen(self) -> Mapping[str, float]:
         """Read only where another host took a step."""
-        return steps_seen.seen(self.db, self.config.observer) if self.foreign else {}
+        return steps_seen.read(self.db, self.config.observer) if self.foreign else {}
 
     def _circumstances(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
@@ -159,11 +160,11 @@ class RecoveryContext:
         settled in the store: while that is away only the one that alone may do it knows."""
         healer, here = component.common.healer, self.config.observer
         if watched_by(component, here) and not healed_by(component, here):
-            return self._orphaned(component) or f"{healer} restarts it, not this host"
+            return self._orphaned(component) or Text("{healer} restarts it, not this host", healer=healer)
         if healer == here or not plugins.uses_network(component.kind, component.settings):
             return None
         if component.id in self._shared:
-            return "other hosts look at it, too, and while the store is away none knows which of them restarts it"
+            return Text("other hosts look at it, too, and while the store is away none knows which of them restarts it")
         return None
 
     def _orphaned(self, component: Component) -> str:
@@ -171,23 +172,31 @@ class RecoveryContext:
         gone = self._gone.get(component.id)
         if gone is None:
             return ""
-        last = "has made no pass"
+        by_hand = f"heartbeat recover --component {component.id} --force"
         if gone.since is not None:
             pattern = "%H:%M" if 0 <= self.now - gone.since < _TODAY else "%Y-%m-%d %H:%M"
-            last += f" since {wording.local_time(gone.since, self.config.timezone, pattern)}"
-        by_hand = f"heartbeat recover --component {component.id} --force"
-        return f"nobody restarts it: its healer {gone.healer} {last}; by hand: {by_hand}"
+            return Text(
+                "nobody restarts it: its healer {healer} has made no pass since {at}; by hand: {command}",
+                healer=gone.healer,
+                at=wording.local_time(gone.since, self.config.timezone, pattern),
+                command=by_hand,
+            )
+        return Text(
+            "nobody restarts it: its healer {healer} has made no pass; by hand: {command}",
+            healer=gone.healer,
+            command=by_hand,
+        )
 
     @cached_property
     def _gone(self) -> Mapping[str, Gone]:
         """Read only where something is another host's to restart, so that a pass in which all is well pays nothing."""
         here = self.config.observer
         apart = [one for one in self.config.components.values() if watched_by(one, here) and not healed_by(one, here)]
-        return healers.gone(self.db, apart, self.config.observer, self.now)
+        return healers.missing(self.db, apart, self.config.observer, self.now)
 
     @cached_property
     def _shared(self) -> Collection[str]:
-        return peers.while_apart(self.db, self.config.observer)
+        return peers.shared_while_apart(self.db, self.config.observer)
 
     def maintenance(self, component: Component) -> str | None:
         """Why it is worked on, if it is."""
@@ -214,7 +223,12 @@ class Due(NamedTuple):
     @property
     def reason(self) -> str:
         """Which step, and why it."""
-        return f"step {self.decision.step + 1} of {len(self.component.plan.ladder)}: {self.decision.reason}"
+        return Text(
+            "step {n} of {total}: {what}",
+            n=self.decision.step + 1,
+            total=len(self.component.plan.ladder),
+            what=self.decision.reason,
+        )
 
 
 class Outlook(NamedTuple):
@@ -233,8 +247,11 @@ def outlook(context: RecoveryContext, component: Component) -> Outlook:
     steps = component.plan.ladder
     if decision.move == "run":
         context.planned += 1  # the next one says so when the host's budget will not last for it
-        return Outlook(f"next: step {decision.step + 1} of {len(steps)}: {label(steps[decision.step])}", False)
-    return Outlook(decision.reason.replace("{id}", component.id), decision.move == "ask")
+        step = Text(
+            "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
+        )
+        return Outlook(Text("next: {step}", step=step), False)
+    return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
 
 
 def steps_in_words(component: Component) -> str:

@@ -15,7 +15,7 @@ from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps, passes
-from heartbeat_cli.store.history.passes import Pass, Remembered
+from heartbeat_cli.store.history.passes import CheckMemory, Pass
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import beats, states
@@ -62,7 +62,7 @@ def take(
 ) -> Checked:
     """Check, without saving what was seen. What `prepare` holds is called meanwhile if a fault is likely."""
     begun, pace = time.monotonic(), strategy(db, config)
-    last = passes.remembered(db, config.observer)
+    last = passes.check_memories(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
     chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
     tick = _tick(mine, pace)
@@ -134,7 +134,7 @@ def _remembered(value: Any, secrets: Iterable[str]) -> Any:
 
 def prepare(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
     """The check that a pass would make, for recovery to verify a step with."""
-    last = passes.remembered(db, config.observer)
+    last = passes.check_memories(db, config.observer)
     return engine.Asked(component, _context(db, config, component, last, strategy(db, config), now))
 
 
@@ -143,7 +143,7 @@ def prepare_again(db: Database, asked: engine.Asked, seen: Reading, now: float) 
     memory = {**asked.context.memory, **seen.memory}
     if getattr(plugins.load("monitors", asked.component.kind), "WANTS_BEATS", False):
         memory |= beats.recent(db, asked.component.id)
-        now += db.ahead or 0.0
+        now += db.clock_ahead or 0.0
     return asked._replace(context=asked.context._replace(memory=memory, now=now))
 
 
@@ -168,7 +168,7 @@ def _own(config: Config) -> list[Component]:
 
 
 def _due(
-    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, Remembered], pace: Strategy, now: float
+    mine: Iterable[Component], sooner: Container[str], last: Mapping[str, CheckMemory], pace: Strategy, now: float
 ) -> list[Component]:
     """Those whose interval is over; one that is not known to be well is checked sooner."""
     found = []
@@ -180,19 +180,19 @@ def _due(
 
 
 def _context(
-    db: Database, config: Config, component: Component, last: Mapping[str, Remembered], pace: Strategy, now: float
+    db: Database, config: Config, component: Component, last: Mapping[str, CheckMemory], pace: Strategy, now: float
 ) -> CheckContext:
     memory = last[component.id].memory if component.id in last else {}
     if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
-        now += db.ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
+        now += db.clock_ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
     return CheckContext(component.id, component.timeout(pace), now, memory)
 
 
 def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:
     """When this host last did not watch, perhaps until just now: it may have slept, and its jobs with it. By the
     store's clock, as beats are."""
-    before, ahead = gaps.watch(db, config.observer), db.ahead or 0.0
+    before, ahead = gaps.watch(db, config.observer), db.clock_ahead or 0.0
     gap = missed(before, config.observer, now, _tick(_own(config), pace))
     found = (gap.started, gap.ended) if gap is not None else before.gap if before else None
     return found and (found[0] + ahead, found[1] + ahead)

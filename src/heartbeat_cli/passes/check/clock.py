@@ -12,12 +12,13 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.clock_trust import Judgement, Suspect, differing, followed, judge, settled
 from heartbeat_cli.domain.checking.coverage import TICK, Gap, Watch, missed, watched
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import clock, gaps
 from heartbeat_cli.store.sql.database import Database
 
 _WEEK = 7 * 86_400.0
-_SETTLED = "an hour of passes agrees with it, so it is trusted"
-_RIGHT = "it agrees with the last pass and the store again"
+_SETTLED = Text("an hour of passes agrees with it, so it is trusted")
+_RIGHT = Text("it agrees with the last pass and the store again")
 
 
 def suspicion(db: Database, observer: str, now: float) -> str | None:
@@ -26,7 +27,7 @@ def suspicion(db: Database, observer: str, now: float) -> str | None:
     watches, suspects = gaps.clocks(db)
     own = watches.pop(observer, None)
     every = TICK if own is None else own.every
-    return judge(own, watches.values(), suspects.get(observer), now, db.ahead, every).reason
+    return judge(own, watches.values(), suspects.get(observer), now, db.clock_ahead, every).reason
 
 
 def held_by_another(db: Database, observer: str, now: float) -> str | None:
@@ -34,7 +35,7 @@ def held_by_another(db: Database, observer: str, now: float) -> str | None:
     far off would go, before it can be moved to the time that it belongs to. A week is enough to set a clock right."""
     for host, one in gaps.clocks(db)[1].items():
         if host != observer and one.trail is None and one.spans and now - (one.began + one.frame) <= _WEEK:
-            return f"the clock of {host} is suspect: {one.reason}"
+            return Text("the clock of {host} is suspect: {reason}", host=host, reason=Text(one.reason))
     return None
 
 
@@ -43,13 +44,13 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
     observer = config.observer
     others, suspects = gaps.clocks(db)
     own, before = others.pop(observer, None), suspects.get(observer)
-    found = judge(own, others.values(), before, started, db.ahead, tick)
+    found = judge(own, others.values(), before, started, db.clock_ahead, tick)
     if found.far:
         suspect = followed(before, found, observer, started, finished, tick)
         if settled(suspect, found):
             _believe(db, config, own, others, suspect, tick)
         else:
-            gaps.keep_suspect(db, observer, suspect)
+            gaps.save_suspect(db, observer, suspect)
         return
     if before is not None or found.reason is not None:
         own = _near(db, config, own, before, found, (started, finished))
@@ -60,8 +61,8 @@ def go_on(db: Database, config: Config, started: float, finished: float, tick: f
         own = own.moved(frame - found.frame)  # as the store's clock shows, this host's has jumped, and not the time
     gap = missed(own, observer, started, tick)
     if gap is not None:
-        gaps.note(db, gap)
-    gaps.keep_watch(db, observer, watched(own, gap, started, finished, tick))
+        gaps.save(db, gap)
+    gaps.save_watch(db, observer, watched(own, gap, started, finished, tick))
 
 
 def _near(
@@ -75,7 +76,7 @@ def _near(
     elif found.reason is not None:
         suspect = differing(before, found, *at)
         if suspect != before:
-            gaps.keep_suspect(db, config.observer, suspect)
+            gaps.save_suspect(db, config.observer, suspect)
     if own is None or before is None or before.trail is None:
         return own
     seen = sum(last - first for first, last, ahead in before.passes if not ahead)
@@ -100,23 +101,29 @@ def _believe(
     since = suspect.since if own is None else min(own.ended, suspect.since)
     _put_right(db, observer, suspect._replace(trail=None), since, suspect.since)
     if own is not None and trail.started < own.started:
-        gaps.take_back(db, observer, suspect.since, tick)
+        gaps.truncate(db, observer, suspect.since, tick)
         _set_back(db, observer, own, others, trail.started, tick, jumped=True)
     gap = missed(own, observer, suspect.since, tick)
     reasons = [
-        Gap(observer, a, b, f"no pass for {duration(b - a)}, expected every {duration(tick)}") for a, b in suspect.gaps
+        Gap(
+            observer,
+            a,
+            b,
+            Text("no pass for {span}, expected every {every}", span=duration(b - a), every=duration(tick)),
+        )
+        for a, b in suspect.gaps
     ]
     for one in (*([gap] if gap else []), *reasons):
-        gaps.note(db, one)
+        gaps.save(db, one)
     if gap is not None and trail.gap is None:
         trail = trail._replace(gap=(gap.started, gap.ended), owed=gap.ended)
     since = 0.0 if own is not None and own.regular else trail.since
-    gaps.keep_watch(db, observer, trail._replace(ahead=0.0, since=since))
+    gaps.save_watch(db, observer, trail._replace(ahead=0.0, since=since))
     _trust(db, config, suspect, _SETTLED, trail.started)
 
 
 def _trust(db: Database, config: Config, suspect: Suspect, reason: str, now: float) -> None:
-    gaps.keep_suspect(db, config.observer, None)
+    gaps.save_suspect(db, config.observer, None)
     if suspect.notified:
         from heartbeat_cli.passes.alerting import suspect_clock
 
@@ -131,8 +138,8 @@ def _set_back(
 
     ours_is_wrong = any(one.started > now for one in others.values())
     clock.set_back(db, now, observer if ours_is_wrong else None)
-    gaps.take_back(db, observer, now, tick)
+    gaps.truncate(db, observer, now, tick)
     if jumped or (own.gap is not None and own.gap[1] > now):
-        clock_repair.discount(db, observer, now)
+        clock_repair.ignore_checks_after(db, observer, now)
     if not ours_is_wrong:
-        clock_repair.marks(db, now)
+        clock_repair.discard_future(db, now)

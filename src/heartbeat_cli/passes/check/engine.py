@@ -19,7 +19,8 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line, own_fault
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _not_checked(context: CheckContext, error: Exception) -> Reading:
     """Not being able to check is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
     if isinstance(error, Unobservable):
         return unknown(one_line(str(error)), context.memory)
-    return unknown(one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"), context.memory)
+    return unknown(own_fault(error), context.memory)
 
 
 def _pause(attempt: int) -> float:
@@ -268,6 +269,9 @@ class _Threads:
                 break
         for one in self._asked:
             if one.component.id not in readings:
-                text = f"the look did not end within {duration(one.context.timeout)}; heartbeat went on without it"
+                text = Text(
+                    "the look did not end within {span}; heartbeat went on without it",
+                    span=duration(one.context.timeout),
+                )
                 readings[one.component.id] = unknown(text, one.context.memory)
         return readings

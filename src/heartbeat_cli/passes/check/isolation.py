@@ -8,6 +8,7 @@ from heartbeat_cli.domain.checking.isolation import all_silent, is_remote
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, host_alert
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
@@ -31,7 +32,7 @@ def self_isolation(config: Config, readings: Mapping[str, Reading]) -> str | Non
     addresses = config.heartbeat.reference or own_references()
     if not addresses or any(_answers(address, _TIMEOUT / len(addresses)) for address in addresses):
         return None
-    return f"this host is cut off: {', '.join(addresses)} did not answer either"
+    return Text("this host is cut off: {addresses} did not answer either", addresses=", ".join(addresses))
 
 
 def notify(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
@@ -45,13 +46,13 @@ def notify(db: Database, config: Config, at: float, cut_off: str | None, now: fl
     began = at if cut_off else understood(since, number) or at
     preferences.put(db, name, repr(at) if cut_off else "")
     about = incident_id(observer, began)
-    reason = cut_off or f"remote components answer again after {duration(max(0.0, at - began))}"
+    reason = cut_off or Text("remote components answer again after {max}", max=duration(max(0.0, at - began)))
     details = {"started": began, "cause": reason, "kind": "observer"}
     alert = host_alert(config, kind, "high" if cut_off else "low", about, at, reason, details)
     if cut_off:
         enqueue_host_alert(db, config, alert, now)
     else:
-        enqueue_to(db, config, alert, alerts.told(db, about), now, weight="high")
+        enqueue_to(db, config, alert, alerts.notified_channels(db, about), now, weight="high")
     return kind, reason
 
 

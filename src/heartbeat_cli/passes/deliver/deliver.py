@@ -17,14 +17,16 @@ from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.delivery import Attempt, Printed
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import redirect, send
 from heartbeat_cli.passes.deliver.due import THREADS, Due
 from heartbeat_cli.passes.deliver.redirect import Redirected
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts, channels, outbox, outcomes, sends
-from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outbox import Batch
 from heartbeat_cli.store.outbox.outcomes import Outcome
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 
 BEGINNING = 5.0  # seconds of a round in which sends are begun
@@ -48,12 +50,12 @@ class _Sending(NamedTuple):
     failed before."""
 
     number: int
-    batch: Parcel
+    batch: Batch
     begun: float
     doubtful: bool
 
 
-Sends = Sequence[tuple[Parcel, Outcome]]
+Sends = Sequence[tuple[Batch, Outcome]]
 Record = Callable[[Sends], None]  # writes how sends went
 Clock = Callable[[], float]
 
@@ -82,7 +84,7 @@ class Delivering:
         self._config, self._clock = config, clock
         self._queue = Due(config.observer, config.channels)
         self._running: dict[str, _Sending] = {}
-        self._ended: SimpleQueue[tuple[Parcel, Attempt]] = SimpleQueue()
+        self._ended: SimpleQueue[tuple[Batch, Attempt]] = SimpleQueue()
         self._stopped: set[str] = set()  # channels that get nothing more in this round
         self._passing_on: dict[str, DeliveryError] = {}  # channels whose fallback gets all, and why
         self._singly: set[str] = set()  # channels of which a digest could not be worded
@@ -102,7 +104,7 @@ class Delivering:
 
     def work(self, db: Database, record: Record | None = None, patience: float = WHOLE) -> None:
         """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile."""
-        self._record = record or partial(outcomes.settle_all, db)
+        self._record = record or partial(outcomes.save_all, db)
         begun = time.monotonic()
         until, end = begun + min(patience, BEGINNING), begun + patience
         if not self._running and not alerts.is_waiting(db):
@@ -131,13 +133,13 @@ class Delivering:
         late = []
         for sending in self._running.values():
             took = time.monotonic() - sending.begun
-            error = DeliveryError(f"no answer within {took:.0f} s", retryable=True, unsure=True)
+            error = DeliveryError(Text("no answer within {took:.0f} s", took=took), retryable=True, unsure=True)
             late.append((sending.batch, Attempt(took, error)))
         self._end(late)
 
-    def _next(self, until: float) -> list[tuple[Parcel, Attempt]]:
+    def _next(self, until: float) -> list[tuple[Batch, Attempt]]:
         """The sends that have ended, at least one; empty when none has until then."""
-        found: list[tuple[Parcel, Attempt]] = []
+        found: list[tuple[Batch, Attempt]] = []
         try:
             found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
             while len(found) < THREADS:
@@ -150,7 +152,7 @@ class Delivering:
         """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
         now, config = self._clock(), self._config
         waited_for = self._queue.refresh(db, tidy=True)
-        self._pauses, known = channels.remembered(db, now)
+        self._pauses, known = channels.read(db, now)
         self.redirected += redirect.redirect(db, config, waited_for, known, now)
         if any(one.common.fallback for one in config.channels.values()):
             self._troubles = {one.channel: one.since for one in sends.channel_troubles(db, now)}
@@ -178,7 +180,7 @@ class Delivering:
             return
         as_digest = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
         doubtful = self._queue.doubtful(channel.id)
-        batch = self._queue.take(db, now, channel.id, as_digest)
+        batch = sentences.known(db, self._queue.take(db, now, channel.id, as_digest), self._config.heartbeat.locale)
         if batch is None:  # somebody else is at it
             self._stopped.add(channel.id)
             return
@@ -195,15 +197,15 @@ class Delivering:
             since = self._troubles.get(channel.id, now)
             if channel.common.fallback is None or now - since < channel.common.fallback_after:
                 return True
-            self._passing_on[channel.id] = DeliveryError("it asked to be left alone", retryable=True)
+            self._passing_on[channel.id] = DeliveryError(Text("it asked to be left alone"), retryable=True)
             return False
         rate = channel.common.rate
         if rate is None:
             return False
         span, _ = delivery.window(rate)
-        return not delivery.has_room(rate, sends.tries_since(db, channel.id, now - span), now)
+        return not delivery.has_room(rate, sends.attempts_since(db, channel.id, now - span), now)
 
-    def _post(self, db: Database, channel: Channel, batch: Parcel, doubtful: bool) -> None:
+    def _post(self, db: Database, channel: Channel, batch: Batch, doubtful: bool) -> None:
         """Word a message and have a thread send it."""
         sending = _Sending(self._number, batch, time.monotonic(), doubtful)
         ended = self._ended
@@ -216,7 +218,7 @@ class Delivering:
         except Exception as error:
             if len(batch.notifications) > 1:  # one of them spoils it for the others: see which
                 self._singly.add(channel.id)
-                outbox.unpack(db, batch)
+                outbox.dissolve(db, batch)
                 self._queue.forget(channel.id)
             else:
                 self._settle([(batch, Attempt(0.0, send.own_fault(error)), self._number)])
@@ -228,7 +230,7 @@ class Delivering:
 
         threading.Thread(target=work, name=f"send to {channel.id}", daemon=True).start()
 
-    def _end(self, ended: Iterable[tuple[Parcel, Attempt]]) -> None:
+    def _end(self, ended: Iterable[tuple[Batch, Attempt]]) -> None:
         """Write how sends went, those together that have ended together."""
         found = []
         for batch, attempt in ended:
@@ -242,7 +244,7 @@ class Delivering:
             elif attempt.error is not None and attempt.error.retryable:
                 self._stopped.add(batch.channel)
 
-    def _settle(self, tries: list[tuple[Parcel, Attempt, int]]) -> list[delivery.Decision]:
+    def _settle(self, tries: list[tuple[Batch, Attempt, int]]) -> list[delivery.Decision]:
         now, config = self._clock(), self._config
         made = [(batch, self._outcome(batch, attempt, now)) for batch, attempt, _ in tries]
         if made:
@@ -250,7 +252,11 @@ class Delivering:
         for (batch, outcome), (_, attempt, number) in zip(made, tries, strict=True):
             said = outcome.error
             if outcome.decision.state == "handed_over":
-                said = f"{said}; handed over to {config.channels[batch.channel].common.fallback}"
+                said = Text(
+                    "{why}; handed over to {channel}",
+                    why=said or "",
+                    channel=config.channels[batch.channel].common.fallback or "",
+                )
                 self._queue.read_again()
             elif outcome.error is None:
                 self._queue.read_again(batch.channel)  # what waited behind it may go out now
@@ -259,7 +265,7 @@ class Delivering:
             self._results += [(number, one) for one in found]
         return [outcome.decision for _, outcome in made]
 
-    def _outcome(self, batch: Parcel, attempt: Attempt, now: float) -> Outcome:
+    def _outcome(self, batch: Batch, attempt: Attempt, now: float) -> Outcome:
         config, error, channel = self._config, attempt.error, batch.channel
         since = self._troubles.get(channel, now)
         if error is None:

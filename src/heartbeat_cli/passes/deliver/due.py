@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.store.outbox import outbox
-from heartbeat_cli.store.outbox.outbox import Parcel, Ready
+from heartbeat_cli.store.outbox.outbox import Batch, Ready
 from heartbeat_cli.store.sql.database import Database
 
 THREADS = 64  # sends at once
@@ -35,7 +35,7 @@ class Due:
         self._busy.clear()
         if tidy:
             self._rows.clear()
-        waited_for = outbox.waited_for(db)
+        waited_for = outbox.channels_with_waiting(db)
         for channel, owner in waited_for:
             host, _, process = (owner or "").rpartition("/")
             number = whole(process)
@@ -72,7 +72,7 @@ class Due:
         left = min(room - len(sure), _DOUBTFUL - sum(under_way))
         return sure[: max(0, room)] + rest[: max(0, left)]
 
-    def take(self, db: Database, now: float, channel: str, digest: bool) -> Parcel | None:
+    def take(self, db: Database, now: float, channel: str, digest: bool) -> Batch | None:
         """The next message of a channel that has something due, taken; None when somebody else was faster."""
         rows = self._rows[channel]
         chosen = outbox.first_message(rows, digest)
@@ -80,7 +80,7 @@ class Due:
         self._rows[channel] = [one for one in rows if one.id not in ids]
         if len(self._alerts) > _ALERTS:
             self._alerts.clear()
-        return outbox.take(db, self.owner, now, _LEASE, chosen, digest=digest, known=self._alerts)
+        return outbox.claim_rows(db, self.owner, now, _LEASE, chosen, digest=digest, known=self._alerts)
 
     def read_again(self, *channels: str) -> None:
         """More may be due on these channels (none named: on any) than was read."""

@@ -7,7 +7,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.routing import audience, split
 from heartbeat_cli.passes.alerting import enqueue
 from heartbeat_cli.store.outbox import channels
-from heartbeat_cli.store.outbox.channels import Has, Stranded
+from heartbeat_cli.store.outbox.channels import ConfiguredChannels, Stranded
 from heartbeat_cli.store.sql.database import Database
 
 
@@ -21,14 +21,14 @@ class Redirected(NamedTuple):
 
 
 def redirect(
-    db: Database, config: Config, waited_for: Iterable[str], known: Collection[Has], now: float
+    db: Database, config: Config, waited_for: Iterable[str], known: Collection[ConfiguredChannels], now: float
 ) -> list[Redirected]:
     """Move what waits for channels that nobody has any more; `known` is which channels each configuration that uses
     this store has: those of this one are written where they have changed."""
-    own = Has(config.observer, config.source, frozenset(config.channels))
+    own = ConfiguredChannels(config.observer, config.source, frozenset(config.channels))
     if own not in known:
-        channels.announce(db, own)
-    gone = channels.gone(db, waited_for, own, known, now)
+        channels.save_configured(db, own)
+    gone = channels.removed(db, waited_for, own, known, now)
     return [found for channel in gone for found in _moved(db, config, channel, now)]
 
 
@@ -41,10 +41,10 @@ def _moved(db: Database, config: Config, channel: str, now: float) -> list[Redir
         with db.transaction():
             rows = channels.stranded(db, channel, now)
             for one in rows:
-                takers = channels.lacking(db, one.alert_id, _listeners(config, one))
+                takers = channels.not_notified(db, one.alert_id, _listeners(config, one))
                 enqueue.add_channels(db, config, one.alert_id, one.severity, takers, now, remark)
                 to |= dict.fromkeys(takers)
-            channels.leave(db, [one.id for one in rows], now)
+            channels.mark_handed_over(db, [one.id for one in rows], now)
         count += len(rows)
         if not rows:
             return [Redirected(channel, count, tuple(to))] if count else []

@@ -5,13 +5,14 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
-from heartbeat_cli.store.outbox.outbox import Parcel
+from heartbeat_cli.store.outbox.outbox import Batch
 
 TIMEOUT = 10.0  # seconds of one send
 _KEPT = 500  # messages whose words are kept for other channels
@@ -33,7 +34,7 @@ def _only_prints(channel: Channel) -> bool:
     return hasattr(module, "is_read") and not module.is_read()
 
 
-def remark(batch: Parcel, said: str | None, config: Config) -> str:
+def remark(batch: Batch, said: str | None, config: Config) -> str:
     """What the message of a channel that took over says of the one that failed."""
     from heartbeat_cli.views.wording import word
 
@@ -49,7 +50,7 @@ class Wordings:
         self._kept: dict[tuple[str, ...], Message] = {}
         self.made = 0
 
-    def of(self, batch: Parcel) -> Message:
+    def of(self, batch: Batch) -> Message:
         """The message of a batch, the same each time it is made."""
         remarks = dict.fromkeys(one.remark for one in batch.notifications if one.remark)
         said = "; ".join(remarks)
@@ -60,9 +61,9 @@ class Wordings:
             self._kept[key] = self._worded(batch, said)
             self.made += 1
         made = self._kept[key]
-        return made if len(batch.notifications) == 1 else made._replace(id=batch.batch)
+        return made if len(batch.notifications) == 1 else made._replace(id=batch.id)
 
-    def _worded(self, batch: Parcel, said: str) -> Message:
+    def _worded(self, batch: Batch, said: str) -> Message:
         from heartbeat_cli.views import messages
 
         config, alerts = self._config, [one.alert for one in batch.notifications]
@@ -70,7 +71,7 @@ class Wordings:
         if len(alerts) == 1:
             return messages.message(alerts[0], locale, config.timezone, config.secrets, said, own)
         alerts = delivery.root_first(alerts, topological(config.components))
-        message = messages.digest(alerts, locale, config.timezone, config.secrets, id=batch.batch, remark=said, own=own)
+        message = messages.digest(alerts, locale, config.timezone, config.secrets, id=batch.id, remark=said, own=own)
         return message._replace(threads=tuple(dict.fromkeys(one.incident for one in alerts if one.incident)))
 
 
@@ -99,4 +100,4 @@ def send(channel: Channel, message: Message) -> Attempt:
 
 def own_fault(error: Exception) -> DeliveryError:
     """A bug about one message or channel must not stop the others; the message stays in the outbox."""
-    return DeliveryError(f"heartbeat's own fault: {type(error).__name__}: {error}", retryable=True)
+    return DeliveryError(plain.own_fault(error), retryable=True)

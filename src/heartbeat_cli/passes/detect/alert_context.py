@@ -11,7 +11,7 @@ from heartbeat_cli.domain.detection.fault_detection import Event, State
 from heartbeat_cli.domain.detection.quorum import Round, shown, witness
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastLook
+from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries
 
@@ -33,14 +33,14 @@ class AlertContext:
         self._counted: tuple[Mapping[str, Status], int] | None = None  # for which pass, how many were in fault
 
     @cached_property
-    def _last_checks(self) -> dict[str, LastLook]:
-        return passes.last_looks(self.db, self.config.observer)
+    def _last_checks(self) -> dict[str, LastCheck]:
+        return passes.last_checks(self.db, self.config.observer)
 
-    def _last_check(self, component: Component) -> LastLook | None:
+    def _last_check(self, component: Component) -> LastCheck | None:
         """This host's, or of what several check, that of one which sees what they say together."""
         round_ = self.rounds.get(component.id)
         who = witness(round_, self.config.observer) if round_ else self.config.observer
-        checks = self._last_checks if who == self.config.observer else passes.last_looks(self.db, who)
+        checks = self._last_checks if who == self.config.observer else passes.last_checks(self.db, who)
         return checks.get(component.id)
 
     @cached_property

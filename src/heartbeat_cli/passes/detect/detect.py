@@ -11,13 +11,14 @@ from heartbeat_cli.domain.component import Component, topological, watched_by
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.passes.alerting.enqueue import add_channels, channels_for, enqueue_alert
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.passes.detect.alert_context import AlertContext
 from heartbeat_cli.passes.detect.missed_runs import missed
 from heartbeat_cli.passes.detect.reminders import Unacknowledged, remind
 from heartbeat_cli.store.history import gaps, passes
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states
@@ -71,32 +72,32 @@ class DetectionRun:
 
     @cached_property
     def _silences(self) -> list[Silence]:
-        return silences.quiet(self.db, self.config, self.now)
+        return silences.in_force(self.db, self.config, self.now)
 
     def consume(self) -> None:
-        waiting = passes.waiting(self.db, self.config.observer)
+        waiting = passes.undetected(self.db, self.config.observer)
         if not waiting:
             return
         self._quorum = self._evaluator(waiting)
         before = states.states(self.db)
         self.states = self.alert_context.states = dict(before)
         for one in waiting:
-            if changed := isolation.notify(self.db, self.config, one.started, one.blind, self.now):
+            if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now):
                 self.verdicts.append(Verdict(self.config.observer, *changed))
             self._judge(one)
         if any(state.state in ("fault", "recovering") for state in self.states.values()):
             self._close_what_was_removed()
-            self._send_withheld(alerts.untold(self.db))
+            self._send_withheld(alerts.unnotified(self.db))
             self._send_reminders()
         if slow := [id_ for id_, state in self.states.items() if state.degraded]:
-            self._send_withheld(alerts.untold_slowness(self.db, slow, self.now - LONGEST))
+            self._send_withheld(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
         if self._quorum is not None:
             self._judge_peers(self._quorum)
         self._report_this_host()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
 
-    def _judge(self, one: Waiting) -> None:
+    def _judge(self, one: UndetectedPass) -> None:
         """One pass: first the new states, then the alerts; how many are in fault is known only then."""
         self.alert_context.seen = {id_: seen.status for id_, seen in one.heartbeats}
         observations = [(self.config.components[id_], seen) for id_, seen in self._in_order(one.heartbeats)]
@@ -117,25 +118,27 @@ class DetectionRun:
         if any(state.unobserved for state in (*before.values(), *after)):
             self._report_unobserved(one, observations, before)
 
-    def _report_unobserved(self, one: Waiting, observations: Observations, before: Mapping[str, State]) -> None:
+    def _report_unobserved(self, one: UndetectedPass, observations: Observations, before: Mapping[str, State]) -> None:
         """Components that cannot be checked, and those that can be again. What was silenced when the pass was made
         counts: judged again after an outage of the store, it is to come to what it came to then."""
         from heartbeat_cli.passes.detect import unobserved
 
         scene = unobserved.Scene(self.db, self.config, self.states, self.now)
-        in_force = cache(lambda: silences.quiet(self.db, self.config, one.started))
+        in_force = cache(lambda: silences.in_force(self.db, self.config, one.started))
         found = [*unobserved.end(scene, before), *unobserved.begin(scene, observations, in_force)]
         self.verdicts += [Verdict(*one) for one in found]
 
-    def _evaluator(self, waiting: list[Waiting]) -> "QuorumEvaluator | None":
+    def _evaluator(self, waiting: list[UndetectedPass]) -> "QuorumEvaluator | None":
         """What other hosts see; None where there are none, and no quorum asks for any."""
-        if not waiting[0].company and all(one.common.quorum in (None, 1) for one in self.config.components.values()):
+        if not waiting[0].other_hosts and all(
+            one.common.quorum in (None, 1) for one in self.config.components.values()
+        ):
             return None
         from heartbeat_cli.passes.detect import quorum
 
         return quorum.QuorumEvaluator(self.db, self.config, waiting, self.now)
 
-    def _agreed(self, one: Waiting, evaluator: "QuorumEvaluator", observations: Observations) -> Observations:
+    def _agreed(self, one: UndetectedPass, evaluator: "QuorumEvaluator", observations: Observations) -> Observations:
         """What the hosts that check them say together; without what is not this host's to say."""
         judged = [(component, evaluator.judged(component, seen)) for component, seen in observations]
         passes.overrule(self.db, one, [component.id for component, said in judged if said.overruled])
@@ -156,7 +159,7 @@ class DetectionRun:
 
     def _report_this_host(self) -> None:
         """Runs that did not come, and a clock that cannot be trusted."""
-        watch, suspect = gaps.own(self.db, self.config.observer)
+        watch, suspect = gaps.watch_and_suspect(self.db, self.config.observer)
         if suspect is not None and not suspect.notified:
             from heartbeat_cli.passes.alerting import suspect_clock
 
@@ -189,7 +192,7 @@ class DetectionRun:
             channels = channels_for(self.db, self.config, kind, severity, component, self.now)
             if channels:
                 add_channels(self.db, self.config, alert_id, severity, channels, self.now)
-                self.verdicts.append(Verdict(id_, "told", "the silence that kept it back is over"))
+                self.verdicts.append(Verdict(id_, "told", Text("the silence that kept it back is over")))
 
     def _send_reminders(self) -> None:
         """Faults that last and that nobody has acknowledged."""
@@ -223,7 +226,7 @@ class DetectionRun:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:
                 # What came up later than recovery waited for was healed by it all the same.
-                recoveries.credit(self.db, over.id, before.since if before.state == "recovering" else event.at)
+                recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
             yield component, event, self._incident(component, event)
 
     def _enqueue_alert(self, component: Component, event: Event, incident: Incident | None) -> None:
@@ -241,7 +244,7 @@ class DetectionRun:
             component=component.id,
             at=event.at,
             incident=about,
-            reason=f"{event.reason}; {round_.words}"
+            reason=joined([event.reason, round_.words])
             if round_ and event.name in ("opened", "released")
             else event.reason,
             details=self.alert_context.of_event(component, event, incident),

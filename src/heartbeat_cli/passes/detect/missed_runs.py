@@ -8,6 +8,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
@@ -22,7 +23,7 @@ def missed(
     everything, or of this host's name, keeps it back."""
     if watch is None or watch.gap is None or not watch.owed or watch.started <= watch.owed:
         return None
-    gaps.keep_watch(db, config.observer, watch._replace(owed=0.0))
+    gaps.save_watch(db, config.observer, watch._replace(owed=0.0))
     if not watch.regular:
         return None
     begun, ended = watch.gap
@@ -32,7 +33,7 @@ def missed(
     every = expected_every(db, config)
     if ended - begun <= silent_after(every):
         return None
-    reason = f"no pass for {duration(ended - begun)}, expected every {duration(every)}"
+    reason = Text("no pass for {span}, expected every {every}", span=duration(ended - begun), every=duration(every))
     if silent_hosts.back(db, config, watch.gap, now):
         return reason  # another host has notified of it; the same channels get the end
     about = incident_id(config.observer, begun)

@@ -18,11 +18,12 @@ from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.detection.quorum import Round, Vote, agrees, around, count, leads, observation, shown
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, enqueue_to
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
-from heartbeat_cli.store.quorum.peers import Doubt, Shared
+from heartbeat_cli.store.quorum.peers import PeerState, UnconfirmedFault
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
@@ -40,7 +41,7 @@ class UnconfirmedChange(NamedTuple):
     """Something unconfirmed that people are to be notified of, or that is over."""
 
     component: Component
-    doubt: Doubt
+    doubt: UnconfirmedFault
     round: Round
     over: bool
 
@@ -51,12 +52,14 @@ class QuorumEvaluator:
     Call `judged` for each check in the order they were made, then `enqueue_alerts` and `save`. `rounds` has the round
     counted last, by component."""
 
-    def __init__(self, db: Database, config: Config, waiting: Sequence[Waiting], now: float) -> None:
+    def __init__(self, db: Database, config: Config, waiting: Sequence[UndetectedPass], now: float) -> None:
         self._db, self._config, self._me, self._now = db, config, config.observer, now
-        self._in_spool = peers.is_apart(db)  # a spool stands in for the store, and no other host writes to it
-        self._known = peers.known(db, self._me)  # as it was saved last
-        self._hosts, self._unconfirmed = dict(self._known.by), dict(self._known.doubts)
-        self._away = waiting[-1].started if self._in_spool else self._known.away  # the last check without the store
+        self._in_spool = peers.is_spool(db)  # a spool stands in for the store, and no other host writes to it
+        self._known = peers.read(db, self._me)  # as it was saved last
+        self._hosts, self._unconfirmed = dict(self._known.hosts), dict(self._known.unconfirmed)
+        self._away = (
+            waiting[-1].started if self._in_spool else self._known.checked_apart
+        )  # the last check without the store
         if self._away > now:  # the clock was set back since: until that time comes again the others would not count
             self._away = 0.0
         found = peers.Votes() if self._in_spool else peers.votes(db, self._me, now - LONGEST)
@@ -117,22 +120,22 @@ class QuorumEvaluator:
         """Begin, count on, or end what is unconfirmed about a component."""
         doubt = self._unconfirmed.get(component.id)
         if round_.lonely and own_turn:
-            doubt, enough = doubt or Doubt(seen.at, 0), component.common.fail_threshold
+            doubt, enough = doubt or UnconfirmedFault(seen.at, 0), component.common.fail_threshold
             self._unconfirmed[component.id] = doubt = doubt._replace(rounds=min(doubt.rounds + 1, enough))
-            if doubt.rounds >= enough and not doubt.told:
+            if doubt.rounds >= enough and not doubt.notified:
                 self._changes[component.id] = UnconfirmedChange(component, doubt, round_, over=False)
         elif doubt and round_.sense == "up":
             del self._unconfirmed[component.id]
             self._changes.pop(component.id, None)
-            if doubt.told:
+            if doubt.notified:
                 self._changes[component.id] = UnconfirmedChange(component, doubt, round_, over=True)
 
     def save(self) -> None:
         """Save what the next pass, of this host or another, has to know."""
-        shared = Shared(self._hosts, self._unconfirmed, self._away)
-        # What this host found without the store (`brought`) is now everybody's: that is saved even if nothing changed.
-        if self._known.brought or shared != self._known:
-            peers.keep(self._db, self._me, shared, apart=self._in_spool)
+        shared = PeerState(self._hosts, self._unconfirmed, self._away)
+        # What this host found without the store is now known to all: that is saved even if nothing else changed.
+        if self._known.found_apart or shared != self._known:
+            peers.save(self._db, self._me, shared, apart=self._in_spool)
         if self._ended:
             peers.end_rounds(self._db, self._me, self._ended)
 
@@ -160,15 +163,15 @@ class QuorumEvaluator:
                 continue
             else:
                 enqueue_alert(self._db, self._config, alert, one.component, (), now)
-                self._unconfirmed[one.component.id] = one.doubt._replace(told=(one.doubt.since,))
+                self._unconfirmed[one.component.id] = one.doubt._replace(notified=(one.doubt.since,))
             decided.append((one.component.id, alert.type, alert.reason))
         return decided
 
     def _enqueue_end(self, change: UnconfirmedChange, alert: Alert, now: float) -> None:
         notified = {
             channel
-            for since in change.doubt.told
-            for channel in alerts.told(self._db, incident_id(change.component.id, since))
+            for since in change.doubt.notified
+            for channel in alerts.notified_channels(self._db, incident_id(change.component.id, since))
         }
         enqueue_to(self._db, self._config, alert, sorted(notified), now, change.component.severity)
 
@@ -188,6 +191,8 @@ class QuorumEvaluator:
             component=component.id,
             at=now,
             incident=about,
-            reason=f"{round_.good} of {len(round_.votes)} hosts see it well" if over else round_.words,
+            reason=Text("{good} of {votes} hosts see it well", good=round_.good, votes=len(round_.votes))
+            if over
+            else round_.words,
             details=details,
         )

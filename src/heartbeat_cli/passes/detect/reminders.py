@@ -13,9 +13,10 @@ from heartbeat_cli.domain.alerting.routing import audience, reminder_distance, s
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.store.outbox import notification_history
-from heartbeat_cli.store.outbox.notification_history import Heard
+from heartbeat_cli.store.outbox.notification_history import NotificationHistory
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.views import wording
 
@@ -42,7 +43,7 @@ def remind(
     ripe = [one for one in unacknowledged if waits and now - one.incident.declared >= min(waits)]
     if not ripe:
         return
-    known = notification_history.of_open(db, min(one.incident.started for one in ripe), now)
+    known = notification_history.of_open_incidents(db, min(one.incident.started for one in ripe), now)
     for one in ripe:
         if one.incident.id in known:
             yield from _escalate(db, config, one, known[one.incident.id], now)
@@ -50,7 +51,7 @@ def remind(
 
 
 def _remind(
-    db: Database, config: Config, one: Unacknowledged, known: Heard, now: float
+    db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
     """Again to those who were notified; a channel that has not even taken the first message gets no second one. Where
     all of them are gone from the configuration, it goes to those that take their place."""
@@ -59,26 +60,30 @@ def _remind(
         takers = audience(common_settings(config), one.component.severity, one.component)
         channels, _ = split(common_settings(config), takers)
     first = config.heartbeat.remind_after
-    if first <= 0 or known.last is None or not channels:
+    if first <= 0 or known.last_notified is None or not channels:
         return
-    if now - known.last < reminder_distance(first, known.reminders):
+    if now - known.last_notified < reminder_distance(first, known.reminders):
         return
     number = known.reminders + 1
-    reason = f"reminder {number}: still in fault after {duration(now - one.incident.started)}, not acknowledged"
+    reason = Text(
+        "reminder {number}: still in fault after {now}, not acknowledged",
+        number=number,
+        now=duration(now - one.incident.started),
+    )
     alert = _alert(config, one, f"reminder-{number}", "reminder", reason, now)
     enqueue_to(db, config, alert._replace(details={**alert.details, "number": number}), channels, now)
     yield one.component.id, "reminded", reason
 
 
 def _escalate(
-    db: Database, config: Config, one: Unacknowledged, known: Heard, now: float
+    db: Database, config: Config, one: Unacknowledged, known: NotificationHistory, now: float
 ) -> Iterator[tuple[str, str, str]]:
     """To those who are notified when nobody has acknowledged it; one alert for all with the same patience."""
     _, later = split(common_settings(config), audience(common_settings(config), one.component.severity, one.component))
-    due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.down >= after}
+    due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.raised >= after}
     for after in sorted(set(due.values())):
         channels = [id_ for id_, patience in due.items() if patience == after]
-        reason = f"escalated: still in fault {duration(after)} after it was told, not acknowledged"
+        reason = Text("escalated: still in fault {after} after it was told, not acknowledged", after=duration(after))
         alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
         enqueue_to(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
         yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"

@@ -8,6 +8,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.outbox import alerts
@@ -16,8 +17,8 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
 _PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
-_REMOVED = "it is no longer in the configuration"
-_NOBODYS = "no host looks at it any more"
+_REMOVED = Text("it is no longer in the configuration")
+_NOBODYS = Text("no host looks at it any more")
 
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:
@@ -29,10 +30,10 @@ def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: 
         if reason is None:
             continue
         states.save_incident(db, incident._replace(ended=max(now, incident.started)))
-        states.forget(db, id_)
+        states.delete_state(db, id_)
         details = {"cause": incident.cause, "started": incident.started, "observer": config.observer}
         alert = host_alert(config, "unwatched", "low", incident.id, now, reason, details, host=id_)
-        enqueue_to(db, config, alert, alerts.told(db, incident.id), now)
+        enqueue_to(db, config, alert, alerts.notified_channels(db, incident.id), now)
         closed[id_] = reason
     return closed
 
@@ -44,7 +45,7 @@ def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, 
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
-    for observer, at in passes.looked_at(db, id_):
+    for observer, at in passes.checked_by(db, id_):
         theirs = observer != config.observer
         came = watches[observer].started if theirs and observer in watches else now
         if came - at <= (LONGEST if theirs and component is None else patience):

@@ -14,6 +14,7 @@ from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.detection.hosts import healer_gone
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import (
     add_channels,
     enqueue_end,
@@ -24,7 +25,7 @@ from heartbeat_cli.passes.alerting.enqueue import (
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peer_liveness, peers
-from heartbeat_cli.store.quorum.peer_liveness import Sight
+from heartbeat_cli.store.quorum.peer_liveness import LastSeen
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
@@ -34,29 +35,29 @@ def judge(
     db: Database, config: Config, in_force: Callable[[], Iterable[Silence]], now: float
 ) -> list[tuple[str, str, str]]:
     """Check all the others; gives what was decided: host, decision, reason."""
-    at, seen = peer_liveness.seen(db, config.observer)
+    at, seen = peer_liveness.read(db, config.observer)
     watches = gaps.watches(db)
-    looking = peer_liveness.looking(watches.get(config.observer), at, now)
-    found: dict[str, Sight] = {}
-    decided = []
+    looking = peer_liveness.was_watching(watches.get(config.observer), at, now)
+    found: dict[str, LastSeen] = {}
+    decided: list[tuple[str, str, str]] = []
     for host, watch in watches.items():
         if host == config.observer:
             continue
-        old = seen.get(host, Sight(watch.started, now))
+        old = seen.get(host, LastSeen(watch.started, now))
         liveness = old if looking else old._replace(since=now)
         if watch.started != old.started:
-            liveness = Sight(watch.started, now)
-            if old.told and _enqueue_back(db, config, host, old.told, now):
-                decided.append((host, "observer_back", "it makes passes again"))
-        elif liveness.told is not None:
-            if _enqueue_withheld(db, config, host, liveness.told, in_force(), now):
-                decided.append((host, "told", "the silence that kept it back is over"))
+            liveness = LastSeen(watch.started, now)
+            if old.incident and _enqueue_back(db, config, host, old.incident, now):
+                decided.append((host, "observer_back", Text("it makes passes again")))
+        elif liveness.incident is not None:
+            if _enqueue_withheld(db, config, host, liveness.incident, in_force(), now):
+                decided.append((host, "told", Text("the silence that kept it back is over")))
         elif watch.regular and now - liveness.since > silent_after(watch.every):
-            liveness = liveness._replace(told=incident_id(host, watch.ended))
+            liveness = liveness._replace(incident=incident_id(host, watch.ended))
             if reason := _enqueue(db, config, host, watch, liveness, in_force(), now):
                 decided.append((host, "observer_silent", reason))
         found[host] = liveness
-    peer_liveness.keep(db, config.observer, now, found)
+    peer_liveness.save(db, config.observer, now, found)
     return decided
 
 
@@ -67,14 +68,16 @@ def back(db: Database, config: Config, gap: tuple[float, float], now: float) -> 
 
 
 def _enqueue(
-    db: Database, config: Config, host: str, watch: Watch, liveness: Sight, in_force: Iterable[Silence], now: float
+    db: Database, config: Config, host: str, watch: Watch, liveness: LastSeen, in_force: Iterable[Silence], now: float
 ) -> str | None:
-    lasted = f"no pass for {duration(now - liveness.since)}, expected every {duration(watch.every)}"
+    lasted = Text(
+        "no pass for {span}, expected every {every}", span=duration(now - liveness.since), every=duration(watch.every)
+    )
     details: dict[str, object] = {"started": watch.ended, "cause": lasted, "kind": "observer"}
     details["observer"] = config.observer
     if text := _left_undone(db, config, host, now):
         details["text"] = text
-    about = str(liveness.told)
+    about = str(liveness.incident)
     alert = host_alert(config, "observer_silent", "high", about, now, lasted, details, host=host)
     made = enqueue_host_alert(db, config, alert, now, in_force)
     return made.reason if made.new else None
@@ -94,7 +97,7 @@ def _enqueue_withheld(
 
 def _enqueue_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
     details = {"kind": "observer", "started": int(about.rpartition("@")[2]) / 1000}
-    alert = host_alert(config, "observer_back", "low", about, now, "it makes passes again", details, host=host)
+    alert = host_alert(config, "observer_back", "low", about, now, Text("it makes passes again"), details, host=host)
     return enqueue_end(db, config, alert, now, weight="high")
 
 
@@ -115,7 +118,7 @@ def _only_its_own(
     """What nobody checks any more, now that this host does not: what it checked until then, and no other does. Each
     is measured by its own last pass, whatever its clock says."""
     found = []
-    for id_, votes in peers.lookers(db).items():
+    for id_, votes in peers.newest_votes(db).items():
         one = config.components.get(id_)
         # How often it is checked only its hosts know: what is not in our configuration may be wanted seldom.
         mine, others = (peers.reaches(one),) * 2 if one else (LONGEST, REACH)

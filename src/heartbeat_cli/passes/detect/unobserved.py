@@ -24,9 +24,10 @@ from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
-from heartbeat_cli.store.history.passes import Waiting
+from heartbeat_cli.store.history.passes import UndetectedPass
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
@@ -50,9 +51,9 @@ class Scene(NamedTuple):
     now: float
 
 
-def excused(scene: Scene, one: Waiting, observations: Observations) -> list[tuple[Component, Observation]]:
+def excused(scene: Scene, one: UndetectedPass, observations: Observations) -> list[tuple[Component, Observation]]:
     """The same checks; an `unknown` that was to be expected says so."""
-    remote = frozenset(isolation.remote(scene.config)) if one.blind else frozenset()
+    remote = frozenset(isolation.remote(scene.config)) if one.isolated else frozenset()
     planned: list[Silence] | None = None
     found = []
     for component, seen in observations:
@@ -61,7 +62,7 @@ def excused(scene: Scene, one: Waiting, observations: Observations) -> list[tupl
             expected = component.id in remote or _waits_for_its_first_beat(component, state)
             if not expected and not (state is not None and state.unobserved):
                 if planned is None:
-                    planned = [s for s in silences.quiet(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
+                    planned = [s for s in silences.in_force(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
                 expected = any(silence.covers(component, seen.at) for silence in planned)
             if expected:
                 seen = seen._replace(excuse="not expected")
@@ -136,7 +137,7 @@ def _same(scene: Scene, about: str, component: Component) -> bool:
 
 def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
     """Record the alerts of components with one cause: one for all channels that take the same of them."""
-    before = set(alerts.told(scene.db, about)) if late else set()
+    before = set(alerts.notified_channels(scene.db, about)) if late else set()
     takers: dict[str, list[tuple[Component, Observation]]] = {}
     for component, seen in members:
         scene.states[component.id] = scene.states[component.id]._replace(unobserved_alert=about)
@@ -149,7 +150,7 @@ def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observ
     if not sets and not late:
         sets[tuple(one.id for one, _ in members)] = []
     if not sets:
-        yield members[0][0].id, "joined", "the same cause was told before"
+        yield members[0][0].id, "joined", Text("the same cause was told before")
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
         enqueue_to(scene.db, scene.config, alert, channels, scene.now)
@@ -184,7 +185,7 @@ def _alert(scene: Scene, about: str, members: Sequence[tuple[Component, Observat
         component=component.id,
         at=scene.now if seen.at > scene.now else seen.at,
         incident=about,
-        reason=f"{patience} checks in a row could not be made (threshold {patience})",
+        reason=Text("{n} checks in a row could not be made (threshold {threshold})", n=patience, threshold=patience),
         details=details,
     )
 
@@ -209,7 +210,7 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
     over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
     over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in scene.config.components}
     for about in sorted(one for one in over if one):
-        notified, given = set(alerts.told(scene.db, about)), alerts.of_incident(scene.db, about)
+        notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
         sent = alerts.deliveries(scene.db, [one.id for one in given])
         for begun in given:
             if begun.type in ENDS:
@@ -237,6 +238,6 @@ def _end(scene: Scene, begun: Alert) -> Alert:
         severity="low",
         title=title,
         at=scene.now,
-        reason="a check could be made again",
+        reason=Text("a check could be made again"),
         details=kept,
     )

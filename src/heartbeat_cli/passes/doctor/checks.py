@@ -41,7 +41,7 @@ def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
         yield Finding("config", "ok", f"no configuration file, so the built-in one: {count}", advice)
         return
     yield Finding("config", "ok", f"{path}: {count}")
-    for line in config.lacking:
+    for line in config.unresolved:
         yield Finding("config", "bad", line, "until then what it belongs to is neither looked at nor used")
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ def state_folder(config: Config) -> Iterator[Finding]:
     from heartbeat_cli.store.standby import spool, takeover
     from heartbeat_cli.system import lock
 
-    folder = places.own(config)
+    folder = places.config_folder(config)
     whose = list(owners.state(config))
     yield from whose
     if whose:
@@ -112,7 +112,7 @@ def state_folder(config: Config) -> Iterator[Finding]:
     except HeartbeatError as error:
         advice = f"mkdir -p {config.state_dir} and make it belong to this user"
         yield Finding("state", "bad", str(error), advice)
-    for path in spool.aside(places.of_store(config)):
+    for path in spool.aside(places.store_folder(config)):
         advice = "it goes into its store when that is back; when it will not be, remove the file"
         yield Finding("state", "warn", f"{path}: holds what was seen for another store", advice)
     for path in takeover.strangers(config):

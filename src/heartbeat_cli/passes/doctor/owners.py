@@ -18,13 +18,13 @@ _MOST = 500  # files of a folder that are checked
 
 def state(config: Config) -> Iterator[Finding]:
     """The state folder and the files in it, those of a SQLite store included."""
-    folder = places.of_store(config)
+    folder = places.store_folder(config)
     found = list(_judged("state", [folder]))
     yield from found
     if not found:
-        files = [one for place in (config.state_dir, places.own(config), folder) for one in _files(place)]
+        files = [one for place in (config.state_dir, places.config_folder(config), folder) for one in _files(place)]
         if config.store.startswith("sqlite:///"):
-            files += [Path(places.address(config.store) + side) for side in SIDES]
+            files += [Path(places.store_address(config.store) + side) for side in SIDES]
         mine = dict.fromkeys(files)
         yield from _judged("state", mine)
         yield from _closed(mine)

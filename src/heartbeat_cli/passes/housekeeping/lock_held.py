@@ -11,6 +11,7 @@ from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import Database
@@ -43,9 +44,21 @@ def reason(config: Config, busy: Busy) -> str:
     """Who holds it, and for how long, in one line."""
     held, longest = duration(busy.held), duration(longest_pass(config))
     if busy.pid is None:
-        return f"some process has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+        return Text(
+            "some process has held the lock {path} for {span}; a pass takes {limit} at most",
+            path=str(busy.path),
+            span=held,
+            limit=longest,
+        )
     command = one_line(redact(_command(busy.pid), config.secrets), _COMMAND)
-    return f"process {busy.pid} ({command}) has held the lock {busy.path} for {held}; a pass takes {longest} at most"
+    return Text(
+        "process {pid} ({command}) has held the lock {path} for {span}; a pass takes {limit} at most",
+        pid=busy.pid,
+        command=command,
+        path=str(busy.path),
+        span=held,
+        limit=longest,
+    )
 
 
 def remedy(busy: Busy) -> str:
@@ -65,7 +78,9 @@ def notify(db: Database, config: Config, busy: Busy, now: float) -> None:
         new = enqueue_host_alert(db, config, alert, now).new
     if new:
         with suppress(OSError):
-            write_own(places.own(config) / HELD, incident)  # not beside the lock: an earlier version's lies elsewhere
+            write_own(
+                places.config_folder(config) / HELD, incident
+            )  # not beside the lock: an earlier version's lies elsewhere
 
 
 def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
@@ -77,7 +92,7 @@ def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
         return
     details = {"kind": "observer", "observer": config.observer}
     with db.transaction():
-        alert = host_alert(config, "lock_free", "low", incident, now, "heartbeat runs again", details)
+        alert = host_alert(config, "lock_free", "low", incident, now, Text("heartbeat runs again"), details)
         enqueue_end(db, config, alert, now, weight="high")
     with suppress(OSError):
         path.unlink()

@@ -25,7 +25,7 @@ _NAME = "tidied/"  # and the observer, among the settings: the hour rolled up to
 def tidy(db: Database, config: Config, now: float) -> None:
     """Roll up and prune, if it is time to, and the clock that says so is not suspect. `db` is the store itself, never a
     spool."""
-    db.patience = None
+    db.time_left = None
     with suppress(StoreError):
         rolled, prune_at = _last(db, config.observer)
         due = not prune_at - _DAY <= now < prune_at
@@ -53,7 +53,12 @@ def _sweep(config: Config, now: float) -> None:
     from heartbeat_cli.config import places
     from heartbeat_cli.system.files import sweep
 
-    folders = [config.state_dir, config.state_dir / "compiled", places.own(config), places.of_store(config)]
+    folders = [
+        config.state_dir,
+        config.state_dir / "compiled",
+        places.config_folder(config),
+        places.store_folder(config),
+    ]
     if config.dashboard.file is not None:
         folders.append(Path(config.dashboard.file).expanduser().parent)
     if config.dashboard.badges is not None:

@@ -37,7 +37,7 @@ def notify(
     with db.transaction():
         if kind == "recovery_braked":
             alerts.add(db, _braked(config, context, decision), config.channels, context.now)
-        elif states.note_recovery(db, incident.id, came_to):
+        elif states.save_recovery(db, incident.id, came_to):
             enqueue_alert(
                 db,
                 config,

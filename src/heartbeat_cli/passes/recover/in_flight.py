@@ -10,8 +10,9 @@ from heartbeat_cli import plugins
 from heartbeat_cli.actions import http
 from heartbeat_cli.domain.component import Guard
 from heartbeat_cli.domain.kinds.health_body import MISSING, parse
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http import call
 from heartbeat_cli.system import process
 
@@ -36,12 +37,12 @@ def busy(guard: Guard, *, timeout: float) -> str | None:
 def drain(guard: Guard, *, timeout: float) -> Outcome:
     """Ask it, in one call, to finish its work and to take no more. Never raises; `refused` where no call is given."""
     if guard.drain is None:
-        return Outcome("refused", "no drain call is configured")
+        return Outcome("refused", Text("no drain call is configured"))
     module = plugins.load("actions", guard.drain.action)
     try:
         outcome: Outcome = module.run(guard.drain.settings, timeout=timeout)
     except Exception as error:
-        return Outcome("failed", one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"))
+        return Outcome("failed", own_fault(error))
     return outcome._replace(detail=one_line(outcome.detail))
 
 
@@ -52,9 +53,9 @@ def _over_http(settings: http.Settings, timeout: float) -> str | None:
         return None
     host = call.host(settings.url)
     if answer.status in _BUSY:
-        return f"busy: {host} answered {answer.status}"
+        return Text("busy: {host} answered {status}", host=str(host), status=answer.status)
     words = _said(answer.body) if 200 <= answer.status < 300 else None
-    return None if words is None else f"{words}, says {host}"
+    return None if words is None else Text("{words}, says {who}", words=words, who=str(host))
 
 
 def _said(body: str) -> str | None:
@@ -87,4 +88,8 @@ def _by_command(settings: Any, timeout: float) -> str | None:
     if finished.code != 0:
         return None
     lines = finished.stdout.strip().splitlines() or ["busy"]
-    return f"{one_line(lines[0], _WORDS)}, says {one_line(settings.command[0].rpartition('/')[2], 60)}"
+    return Text(
+        "{words}, says {who}",
+        words=one_line(lines[0], _WORDS),
+        who=one_line(settings.command[0].rpartition("/")[2], 60),
+    )

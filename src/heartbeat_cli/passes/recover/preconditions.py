@@ -12,6 +12,8 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
 from heartbeat_cli.domain.component import Component, Guard, Step
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.recovery.brakes import held
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.passes.recover import in_flight
@@ -21,9 +23,9 @@ from heartbeat_cli.store.state import answered
 _ASK = 5.0  # seconds for one question
 _SLACK = 2.0  # seconds an answer may be late before it counts as none
 _OFTEN = 3  # failing checks after which it answered, until a person is notified
-_INSISTS = (
-    "held: it failed at {times} checks and answered when it was checked again before the step; it is not restarted"
-    " while it answers; by hand: heartbeat recover --component {id} --force"
+_INSISTS = Text(
+    "it failed at {times} checks and answered when it was checked again before the step; it is not restarted while it"
+    " answers; by hand: heartbeat recover --component {id} --force"
 )
 
 Objection = tuple[str, str]  # a named reason, and the reason in one line
@@ -52,7 +54,7 @@ def insisting(context: RecoveryContext, due: Sequence[Due], found: Mapping[str, 
     open_ = {one.id for one in context.incidents.values()}
     times = answered.count(context.db, context.config.observer, checked, open_)
     return {
-        one.component.id: ("answers", _INSISTS.format(times=times[one.incident.id], id=one.component.id))
+        one.component.id: ("answers", held(_INSISTS.with_values(times=times[one.incident.id], id=one.component.id)))
         for one in again
         if one.incident is not None and times[one.incident.id] >= _OFTEN
     }
@@ -69,9 +71,12 @@ def _recheck(db: Database, config: Config, due: Sequence[Due], now: float) -> di
     found = {}
     for id_, seen in check.run(asked).items() if asked else ():
         if seen.status in SUCCESSES:
-            found[id_] = ("well", "held: it answers again")
+            found[id_] = ("well", held(Text("it answers again")))
         elif seen.status not in FAILURES:
-            found[id_] = ("unknown", f"held: it could not be looked at just now ({seen.error or ''})")
+            found[id_] = (
+                "unknown",
+                held(Text("it could not be looked at just now ({reason})", reason=seen.error or "")),
+            )
     return found
 
 
@@ -82,9 +87,15 @@ def _in_flight(one: Due, work: str, now: float) -> Objection | None:
         return None
     left = one.incident.declared + guard.wait - now
     if 0 < left <= guard.wait:
-        return "busy", f"held: work is in flight ({work}); waits {duration(left)} more at most"
+        return "busy", held(
+            Text("work is in flight ({work}); waits {left} more at most", work=work, left=duration(left))
+        )
     if guard.then == "give_up":
-        return "given_up", f"held: work is still in flight after {duration(guard.wait)} ({work}); it is left alone"
+        return "given_up", held(
+            Text(
+                "work is still in flight after {span} ({work}); it is left alone", span=duration(guard.wait), work=work
+            )
+        )
     return None
 
 
@@ -100,12 +111,14 @@ def _objection(one: Due, now: float) -> Objection:
     if (hold := getattr(action, "hold", None)) and (
         reason := hold(one.step.settings, timeout=_ASK / 2, before=one.objection)
     ):
-        return "objection", f"held: {reason}"
+        return "objection", held(reason)
     begun = ask(one.step.settings, timeout=_ASK / 2) if (ask := getattr(action, "begun", None)) else None
     left = 0.0 if begun is None else begun + one.grace - now
     if begun is None or not 0 < left <= one.grace:
         return "", ""
-    return "starting", f"held: it was started {duration(now - begun)} ago; it has {left:.0f} s left to come up"
+    return "starting", held(
+        Text("it was started {span} ago; it has {left:.0f} s left to come up", span=duration(now - begun), left=left)
+    )
 
 
 def _at_work(components: Sequence[Component]) -> dict[str, str]:

@@ -1,9 +1,7 @@
 """For each open incident: take the next step of its ladder, recorded before it starts and verified after it.
 
-A decision is made for everything in fault, the steps that are due run side by side, and what they did not heal is
-decided again while the others still run. Nothing is restarted on old results: right before a step the component is
-checked once more, and one that answers again is left alone; then the action is asked for objections, and the component
-for work in flight. Only a person's `--force` skips that.
+The steps that are due run side by side, and what they did not heal is decided again meanwhile. Right before a step the
+component is checked once more, its action is asked for objections, and it for work in flight; `--force` skips that.
 """
 
 import time
@@ -15,8 +13,10 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.recovery.brakes import held, of_component, unheld
 from heartbeat_cli.domain.recovery.ladder import Approval, Decision, target
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, own_ids, steps_in_words
 from heartbeat_cli.passes.recover import handoff, preconditions
 from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, StepExecutor, Verified
@@ -96,7 +96,7 @@ class RecoveryRun:
             if unhelped:  # together: each is checked once more, and one that hangs takes its whole time for it
                 self._choose(unhelped)
             self._start()
-        spent = "this pass has spent its time; the next one goes on"
+        spent = Text("this pass has spent its time; the next one goes on")
         self.results += [_about(one, "wait", spent, "time") for one in self._waiting]
 
     @property
@@ -110,7 +110,7 @@ class RecoveryRun:
         context = RecoveryContext(self.db, self.config, self.clock())
         context.planned = len(self._waiting)
         if context.foreign and not self.dry:
-            steps_seen.note(self.db, self.config.observer, context.foreign, context.now)
+            steps_seen.save(self.db, self.config.observer, context.foreign, context.now)
         self._resolve_interrupted_orders(context)
         due = [one for id_ in ids if (one := self._due(context, self.config.components[id_])) is not None]
         blocked = self._blocked(context, due)
@@ -130,8 +130,8 @@ class RecoveryRun:
                 return found
             self.results.append(found)
         elif self.dry:
-            steps = steps_in_words(component) or "none"
-            self.results.append(StepResult(component.id, "nothing", f"it is not in fault (its steps: {steps})", "well"))
+            well = Text("it is not in fault (its steps: {n})", n=steps_in_words(component) or "none")
+            self.results.append(StepResult(component.id, "nothing", well, "well"))
         return None
 
     def _blocked(self, context: RecoveryContext, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
@@ -149,7 +149,7 @@ class RecoveryRun:
             due = Due(component, incident, decision, context.newest(component), context.horizon, grace, said)
             context.planned += 1
             return due
-        reason = self._clean(decision.reason.replace("{id}", component.id))
+        reason = self._clean(of_component(decision.reason, component.id))
         if incident is not None and not self.dry:
             self._note(context, component, incident, decision, reason)
             if decision.name in handoff.NAMES:
@@ -171,9 +171,9 @@ class RecoveryRun:
         if last.observer == self.config.observer and last.step < len(component.plan.ladder):
             took = preconditions.took_place(component.plan.ladder[last.step], last.started)
         found = {
-            True: ("done", "its run was cut off; the step took place all the same"),
-            False: ("lost", "its run was cut off before the step took place"),
-            None: ("cut off", "its run was cut off; nobody can tell whether the step took place"),
+            True: ("done", Text("its run was cut off; the step took place all the same")),
+            False: ("lost", Text("its run was cut off before the step took place")),
+            None: ("cut off", Text("its run was cut off; nobody can tell whether the step took place")),
         }
         outcome, detail = found[took]
         known = last._replace(outcome=outcome, detail=detail, finished=max(self.clock(), last.started))
@@ -196,7 +196,7 @@ class RecoveryRun:
     ) -> None:
         """Keep why nothing is done, once an incident and reason; an objection in its last words, which are needed."""
         id_ = f"{incident.id}/held-{decision.name}"
-        known, reason = context.attempts.get(id_), reason.removeprefix("held: ")
+        known, reason = context.attempts.get(id_), unheld(reason)
         if decision.name not in _KEPT or (known and (decision.name != "objection" or known.detail == reason)):
             return
         now, ladder = context.now, component.plan.ladder
@@ -226,7 +226,7 @@ class RecoveryRun:
             one = self._waiting.popleft()
             attempt = self._attempt(one)
             if not self._record(one, attempt):
-                busy = "held: another heartbeat is taking a step just now"
+                busy = held(Text("another heartbeat is taking a step just now"))
                 self.results.append(_about(one, "held", busy, "elsewhere"))
             elif self._late:  # this process stood still meanwhile: what it decided upon is old
                 self.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
@@ -276,7 +276,7 @@ class RecoveryRun:
     def _record(self, one: Due, attempt: Attempt) -> bool:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
         with self.db.transaction():
-            recoveries.take_turns(self.db)
+            recoveries.lock(self.db)
             if recoveries.newest(self.db, one.component.id, one.since) != one.newest:
                 return False
             recoveries.save(self.db, attempt)

@@ -16,8 +16,9 @@ from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import SUCCESSES, Reading
 from heartbeat_cli.domain.component import Component, Step
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due
 from heartbeat_cli.passes.check import check, engine
 from heartbeat_cli.passes.recover import in_flight
@@ -27,7 +28,7 @@ _POLL = 0.05  # seconds between two polls for what has finished
 _SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
-STOOD_STILL = "this process stood still before the step began, and left it"
+STOOD_STILL = Text("this process stood still before the step began, and left it")
 
 
 class Ended(NamedTuple):
@@ -98,7 +99,7 @@ class StepExecutor:
                 found[report.component] = report
             elif report.component in self._verifications:
                 self._verifications[report.component].saw(report.reading)
-        late = Outcome("working", "the step did not come back in its time")
+        late = Outcome("working", Text("the step did not come back in its time"))
         for id_, (_, until) in self._taking.items():
             if id_ not in found and time.monotonic() >= until:
                 found[id_] = Ended(id_, late)
@@ -134,7 +135,7 @@ def run_step(step: Step, timeout: float) -> Outcome:
     try:
         outcome: Outcome = plugins.load("actions", step.action).run(step.settings, timeout=timeout)
     except Exception as error:
-        return Outcome("failed", one_line(f"heartbeat's own fault: {type(error).__name__}: {error}"))
+        return Outcome("failed", own_fault(error))
     return outcome
 
 

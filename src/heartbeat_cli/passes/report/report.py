@@ -23,6 +23,7 @@ from heartbeat_cli.passes.check import check
 from heartbeat_cli.store.history import gaps, passes, rollups, summary
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import unconfirmed
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import recoveries, states
@@ -80,15 +81,16 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
         degraded_seconds=union(((one.started, one.ended) for one in degraded), span.start, until),
         hosts=len(gaps.watches(db)),
         reaches_person=reach_people((one.kind, one.broken) for one in config.channels.values()),
-        unconfirmed=tuple(one for one in unconfirmed.standing(db, config.components.values()) if one.since < span.end),
+        unconfirmed=tuple(one for one in unconfirmed.current(db, config.components.values()) if one.since < span.end),
     )
     made = _with_what_stands(db, config, made)
-    return _with_trends(db, _with_availability(db, made, config.report.target))
+    made = _with_trends(db, _with_availability(db, made, config.report.target))
+    return sentences.known(db, made, config.heartbeat.locale)
 
 
 def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:
     """What cannot be checked, and what fails and is not in fault yet, as far as that began before the period ended."""
-    last = passes.last_looks(db)
+    last = passes.last_checks(db)
     found: dict[str, list[Standing]] = {"unobserved": [], "failing": []}
     for id_, state in sorted(states.states(db).items()):
         since = state.unknown_since if state.unobserved else state.failing_since if state.state == "suspect" else None
@@ -224,7 +226,7 @@ def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
     watches = gaps.watches(db)
     if len({*watches, *(one.observer for one in missed)}) < 2:
         return missed
-    known = gaps.observed(db)
+    known = gaps.pass_spans(db)
     begun = min((first for first, _ in known.values()), default=now) + HOUR  # before that only hours are remembered
     of = []
     for host, (first, last) in known.items():
@@ -241,7 +243,7 @@ def _of_all(db: Database, missed: list[Gap], now: float) -> list[Gap]:
 def _coverage(db: Database, span: Period, missed: list[Gap], now: float | None) -> float | None:
     """Share of the period, as far as it has come, that was watched: before the first pass of all nothing was, and
     after the last one nothing is known yet."""
-    edges = gaps.edges(db, now)
+    edges = gaps.first_and_last_pass(db, now)
     if edges is None or edges[0] >= span.end:
         return None
     unwatched = [*missed, Gap("", min(span.start, edges[0]), edges[0], "not yet installed")]

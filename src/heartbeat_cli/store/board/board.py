@@ -1,7 +1,7 @@
-"""Everything the dashboard needs, in some fifteen statements whose cost is that of the last 24 hours, however old the
-store (`board_days` has the bars of many days).
+"""Everything the dashboard shows, in some fifteen statements that read the last 24 hours, however old the store is
+(`board_days` has the bars of many days).
 
-Incidents are the open ones, alerts the newest few. `changed` is the cheap question `run` asks before it renders.
+Incidents are the open ones, alerts the newest few. `changed` is what `run` asks before it renders the page.
 """
 
 import json
@@ -32,6 +32,7 @@ from heartbeat_cli.store.board import board_days
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import healers, observers, peers
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.dialects import render
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import recoveries, silences, states
 
@@ -39,11 +40,26 @@ _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
 _DAYS = "dashboard.days"  # file in the state folder
 _PER_SLOT = 2  # samples of a host that are read for each slot
+_CHECKS_BY_SLOT = """SELECT component, {slot:at} AS slot, status, count(*), count(response_us),
+    COALESCE(sum(response_us), 0)
+FROM heartbeat_log WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) GROUP BY component, 2, status"""
+# The newest sample of each slot of a host.
+_CURVES_SAMPLES = """SELECT at, component, samples FROM heartbeat_samples
+WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) AND component IN ({hosts})
+    AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end)
+        AND component IN ({hosts}) GROUP BY component, {slot:at})
+ORDER BY at"""
+_CHANGED = """SELECT 1 WHERE EXISTS (SELECT 1 FROM heartbeat_state WHERE since > to_timestamp(:since))
+    OR EXISTS (SELECT 1 FROM heartbeat_alert_rows WHERE alert_time > to_timestamp(:since))
+    OR EXISTS (SELECT 1 FROM heartbeat_incidents WHERE ended IS NULL
+        AND (declared > to_timestamp(:since) OR acked > to_timestamp(:since)))
+    OR EXISTS (SELECT 1 FROM heartbeat_incidents i JOIN heartbeat_recoveries r
+        ON r.component = i.component AND r.started > to_timestamp(:since) WHERE i.ended IS NULL)"""
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
 def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
-    """The board of the configured components at `now`, as this host sees it, its days cut as the zone cuts them."""
+    """The board of the configured components at `now` (epoch seconds), as this host sees it, with days in that zone."""
     components = config.components
     slots, begins = day_slots(now), midnights(now, zone)
     names = {key: id_ for id_, key in db.rows("SELECT id, key FROM heartbeat_components")}
@@ -52,44 +68,36 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
     deliveries: dict[str, list[Sent]] = {}
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
-    hours, whole_days = board_days.known(db, names, components, slots, begins, now, places.own(config) / _DAYS)
-    away = spool.since(db)
-    last, rounds = looked(db, config.components.values())
+    hours, whole_days = board_days.known_time(
+        db, names, components, slots, begins, now, places.config_folder(config) / _DAYS
+    )
+    away = spool.current_outage(db)
+    last, rounds = glances_and_rounds(db, config.components.values())
     return Board(
         slots=slots,
         midnights=begins,
         last_pass=last_pass(db, config.observer),
         states=states.states(db),
         glances=last,
-        quiet=quiet(db, config, now),
-        seen=seen(db, names, slots),
+        quiet=silences_by_component(db, config, now),
+        seen=checks_by_slot(db, names, slots),
         hours=hours,
         days=whole_days,
         incidents=list(states.open_incidents(db).values()),
-        attempts=attempts(db),
+        attempts=attempts_of_open_incidents(db),
         alerts=recent,
         deliveries=deliveries,
         curves=curves(db, {key: id_ for key, id_ in names.items() if id_ in hosts}, slots),
         away=away.started if away else None,
         rounds=rounds,
         observers=[] if away else observers.standings(db, config.components, config.observer, now, several=True),
-        orphans=healers.gone(db, config.components.values(), config.observer, now).keys(),
+        orphans=healers.missing(db, config.components.values(), config.observer, now).keys(),
     )
 
 
 def changed(db: Database, since: float) -> bool:
-    """Whether a state, an incident, an attempt to heal or an alert is newer than `since`."""
-    return bool(
-        db.rows(
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM heartbeat_state WHERE since > to_timestamp(?))"
-            " OR EXISTS (SELECT 1 FROM heartbeat_alert_rows WHERE alert_time > to_timestamp(?))"
-            " OR EXISTS (SELECT 1 FROM heartbeat_incidents WHERE ended IS NULL"
-            " AND (declared > to_timestamp(?) OR acked > to_timestamp(?)))"
-            " OR EXISTS (SELECT 1 FROM heartbeat_incidents i JOIN heartbeat_recoveries r"
-            " ON r.component = i.component AND r.started > to_timestamp(?) WHERE i.ended IS NULL)",
-            (since,) * 5,
-        )
-    )
+    """Whether a state, an incident, a recovery attempt or an alert is newer than `since` (epoch seconds)."""
+    return bool(db.rows(_CHANGED, {"since": since}))
 
 
 def last_pass(db: Database, observer: str) -> LastPass | None:
@@ -102,12 +110,13 @@ def last_pass(db: Database, observer: str) -> LastPass | None:
 
 
 def glances(db: Database, components: Collection[Component]) -> dict[str, Glance]:
-    """The last look at each component, by whichever observer; its status is what those that look say together."""
-    return looked(db, components)[0]
+    """The newest check of each component by any observer; where several hosts check it, with the status they agree
+    on."""
+    return glances_and_rounds(db, components)[0]
 
 
-def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
-    """The same, and of what several hosts look at, their votes."""
+def glances_and_rounds(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
+    """The same, and the votes on the components that several hosts check."""
     rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
     found = {row[0]: Glance(*row[1:]) for row in rows}
     if len(rows) == len(found) and not any((one.common.quorum or 1) > 1 for one in components):
@@ -118,29 +127,24 @@ def looked(db: Database, components: Collection[Component]) -> tuple[dict[str, G
     return found, rounds
 
 
-def seen(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
-    """The looks of each slot, counted by the store: the rows that come over do not grow with how often it looks."""
-    rows = db.rows(
-        f"SELECT component, {_slot(db)} AS slot, status, count(*), count(response_us),"
-        " COALESCE(sum(response_us), 0) FROM heartbeat_log"
-        " WHERE at >= to_timestamp(?) AND at < to_timestamp(?) GROUP BY component, 2, status",
-        (slots.start, slots.step, slots.start, slots.end),
-    )
+def checks_by_slot(db: Database, names: Mapping[int, str], slots: Slots) -> dict[str, dict[int, Seen]]:
+    """The checks of each slot, counted by the database: the number of rows does not depend on the interval."""
+    rows = db.rows(render(_CHECKS_BY_SLOT, db.dialect), {"start": slots.start, "end": slots.end, "step": slots.step})
     found: dict[str, dict[int, Seen]] = {}
     for key, slot, status, *counts in rows:
         if key in names:
             of_component = found.setdefault(names[key], {})
-            of_component[slot] = of_component.get(slot, Seen()).plus(_seen(STATUSES[status], *counts))
+            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(STATUSES[status], *counts))
     return found
 
 
-def _seen(status: str, count: int, answered: int, microseconds: int) -> Seen:
+def _count_as(status: str, count: int, answered: int, microseconds: int) -> Seen:
     return Seen(answered=answered, seconds=float(microseconds) / 1e6)._replace(**{_FIELD[status]: count})
 
 
-def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
-    """The silence or maintenance each component is under now."""
-    in_force = silences.quiet(db, config, now)
+def silences_by_component(db: Database, config: Config, now: float) -> dict[str, Quiet]:
+    """The silence or maintenance that each component is under now."""
+    in_force = silences.in_force(db, config, now)
     return {
         id_: Quiet(one.kind, one.ends, one.reason)
         for id_, component in config.components.items()
@@ -149,8 +153,8 @@ def quiet(db: Database, config: Config, now: float) -> dict[str, Quiet]:
     }
 
 
-def attempts(db: Database) -> dict[str, list[Attempt]]:
-    """What recovery did about the open incidents, oldest first, by incident."""
+def attempts_of_open_incidents(db: Database) -> dict[str, list[Attempt]]:
+    """The recovery attempts for the open incidents, oldest first, by incident."""
     columns = ", ".join(f"r.{name}" for name in recoveries.COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
@@ -164,17 +168,12 @@ def attempts(db: Database) -> dict[str, list[Attempt]]:
 
 
 def curves(db: Database, hosts: Mapping[int, str], slots: Slots) -> list[Curve]:
-    """CPU, memory and disks of the hosts over the slots. Of the many samples only a few a slot are read."""
+    """CPU, memory and disks of the hosts over the slots. Only a few samples of each slot are read."""
     if not hosts:
         return []
-    step = slots.step / _PER_SLOT
-    marks = ", ".join("?" for _ in hosts)
-    rows = db.rows(
-        "SELECT at, component, samples FROM heartbeat_samples WHERE at >= to_timestamp(?) AND at < to_timestamp(?)"
-        f" AND component IN ({marks}) AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(?)"
-        f" AND at < to_timestamp(?) AND component IN ({marks}) GROUP BY component, {_slot(db)}) ORDER BY at",
-        (slots.start, slots.end, *hosts, slots.start, slots.end, *hosts, slots.start, step),
-    )
+    keys = {f"host_{number}": key for number, key in enumerate(hosts)}
+    sql = render(_CURVES_SAMPLES, db.dialect, hosts=", ".join(f":{name}" for name in keys))
+    rows = db.rows(sql, {"start": slots.start, "end": slots.end, "step": slots.step / _PER_SLOT, **keys})
     drawn: dict[tuple[str, str, str], list[list[float]]] = {}
     for at, key, samples in rows:
         slot = int((at - slots.start) / slots.step)
@@ -190,12 +189,5 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def decoded(samples: Any) -> list[list[Any]]:
-    """A row's metrics as (name, value, type, metadata): PostgreSQL hands JSON over decoded, SQLite as text."""
+    """A row's metrics as (name, value, type, metadata). PostgreSQL returns JSON decoded, SQLite as text."""
     return json.loads(samples) if isinstance(samples, str) else samples  # type: ignore[no-any-return]
-
-
-def _slot(db: Database) -> str:
-    """The number of the slot a row stands in; takes the start and the length of a slot."""
-    if db.dialect == "postgres":
-        return "CAST(floor((EXTRACT(EPOCH FROM at) - ?) / ?) AS INTEGER)"
-    return "CAST((at - ?) / ? AS INTEGER)"

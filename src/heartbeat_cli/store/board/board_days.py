@@ -1,6 +1,6 @@
-"""How much of each hour and each day a component was up and down, from the hourly rollups: the dashboard's bars.
+"""How much of each hour and each day a component was up and down, from the hourly rollups: the bars of the dashboard.
 
-hours, days = known(db, names, components, slots, midnights, now, folder / "dashboard.days")
+hours, days = known_time(db, names, components, slots, midnights, now, folder / "dashboard.days")
 """
 
 import json
@@ -17,28 +17,28 @@ from heartbeat_cli.store.history import rollups, spans
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.system.files import read_own, write_own
 
-_MOST = 256_000_000  # bytes of the file: more than any deployment's takes
-_LIVE = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
+_MAX_BYTES = 256_000_000  # bytes of the file: more than any deployment's takes
+_MAX_LIVE_HOURS = 50  # hours that are not rolled up yet, and asked of the log all the same; older ones wait for it
 
 Pieces = dict[str, dict[int, tuple[int, int]]]
 
 
-def known(
+def known_time(
     db: Database,
     names: Mapping[int, str],
     components: Mapping[str, Component],
     slots: Slots,
     begins: Sequence[float],
     now: float,
-    keep: Path,
+    cache: Path,
 ) -> tuple[dict[str, list[Known]], dict[str, list[Known]]]:
-    """What is known of each component's hours, and of the days that begin then. What came
-    before the first hour is read once an hour and remembered in the file `keep`: of 500 components it is a million
-    rows, and what comes in late is shown within the hour."""
+    """What is known of each component's hours, and of the days that begin at `begins`. What was before the first hour
+    is read once an hour and cached in the file `cache`: for 500 components it is a million rows. Late data is shown
+    within the hour."""
     hours = [slots.start + 3600.0 * n for n in range(round((slots.end - slots.start) / 3600))]
     edges = sorted({*hours, *begins})
     recent = bisect(edges, slots.start) - 1
-    found = _remembered(db, names, edges[: recent + 1], keep) if recent else {}
+    found = _cached_days(db, names, edges[: recent + 1], cache) if recent else {}
     for id_, pieces in days(db, names, [*edges[recent:], now]).items():
         found.setdefault(id_, {}).update({recent + n: piece for n, piece in pieces.items()})
     return (
@@ -47,23 +47,23 @@ def known(
     )
 
 
-def _remembered(db: Database, names: Mapping[int, str], edges: Sequence[float], keep: Path) -> Pieces:
-    """`days` of these edges, from the file if it is of the same ones, and of the same store."""
+def _cached_days(db: Database, names: Mapping[int, str], edges: Sequence[float], cache: Path) -> Pieces:
+    """`days` of these edges, from the file if it is of the same edges and the same store."""
     about = [db.where, *edges]
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or nothing that we wrote
-        kept = json.loads(read_own(keep, _MOST))
-        if kept["about"] == about:
-            return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in kept["days"].items()}
+        cached = json.loads(read_own(cache, _MAX_BYTES))
+        if cached["about"] == about:
+            return {id_: {n: (up, down) for n, up, down in rows} for id_, rows in cached["days"].items()}
     found = days(db, names, edges)
-    kept = {"about": about, "days": {id_: [[n, *one] for n, one in pieces.items()] for id_, pieces in found.items()}}
+    cached = {"about": about, "days": {id_: [[n, *one] for n, one in pieces.items()] for id_, pieces in found.items()}}
     with suppress(OSError):  # a full disk: then it is read each time
-        write_own(keep, json.dumps(kept, separators=(",", ":")))
+        write_own(cache, json.dumps(cached, separators=(",", ":")))
     return found
 
 
 def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict[str, dict[int, tuple[int, int]]]:
-    """Microseconds known up and down, by component and by the number of the day among those that begin at `edges` (the
-    last edge ends the last day). An hour belongs to the day it begins in; days without a look are left out."""
+    """Microseconds up and down, by component and by the number of the day among those that begin at `edges` (the last
+    edge ends the last day). An hour belongs to the day it begins in; days without a check are left out."""
     way = rollups.plan(db, edges[0], edges[-1])
     found: dict[str, dict[int, tuple[int, int]]] = {}
     rows = []
@@ -73,7 +73,7 @@ def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict
             f"WITH days(number, first, after) AS (VALUES {marks}) SELECT h.component, d.number, sum(h.up_us),"
             " sum(h.down_us) FROM days d JOIN heartbeat_hours h ON h.hour >= d.first AND h.hour < d.after GROUP BY 1, 2"
         )
-    for start, end in way.live[-_LIVE:]:
+    for start, end in way.live[-_MAX_LIVE_HOURS:]:
         number = bisect(edges, start) - 1
         rows += [(key, number, one.up_us, one.down_us) for key, one in spans.tallies(db, start, end).items()]
     for key, number, up, down in rows:
@@ -84,8 +84,8 @@ def days(db: Database, names: Mapping[int, str], edges: Sequence[float]) -> dict
 
 
 def _stretches(edges: Sequence[float], rolled: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The rolled hours of each day: (number, first hour, the one after the last). Said so plainly, an index finds them:
-    a condition on all of them beside the join's own makes SQLite read all for each day."""
+    """The rolled hours of each day: (number, first hour, the one after the last). As a join on these an index is used;
+    a condition on all hours beside the join would make SQLite read all for each day."""
     found = []
     for number, (start, end) in enumerate(pairwise(edges)):
         for first, after in rolled:

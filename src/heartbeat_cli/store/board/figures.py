@@ -1,5 +1,5 @@
-"""What `heartbeat metrics` shows: what stands in small tables, and the last hour of the big ones. Counters go on where
-retention has dropped what they counted."""
+"""The figures of `heartbeat metrics`: what is in small tables, and the last hour of the big ones. Counters include what
+retention has deleted."""
 
 from collections.abc import Collection
 
@@ -15,14 +15,14 @@ _RECOVERIES = "heartbeat_recoveries"
 
 
 def read(db: Database, observer: str, now: float, components: Collection[Component] = ()) -> Figures:
-    """The figures at `now` as this observer sees them; of these components that several look at, what they say
-    together."""
+    """The figures at `now` as this observer sees them; of components that several hosts check, the status they agree
+    on."""
     return Figures(
         last_pass=board.last_pass(db, observer),
         states=states.states(db),
         glances=board.glances(db, components),
         incidents=list(states.open_incidents(db).values()),
-        looks=looks(db, now - _HOUR, now),
+        looks=checks_by_status(db, now - _HOUR, now),
         alerts=_counts(db, "alerts", "alert_type, severity", "heartbeat_alert_rows"),
         notifications=_counts(db, "notifications", "channel, state", "heartbeat_outbox"),
         attempts={
@@ -35,8 +35,8 @@ def read(db: Database, observer: str, now: float, components: Collection[Compone
     )
 
 
-def looks(db: Database, start: float, end: float) -> dict[str, int]:
-    """How many looks of each status there were in a span of time."""
+def checks_by_status(db: Database, start: float, end: float) -> dict[str, int]:
+    """The number of checks of each status in a span of time."""
     rows = db.rows(
         "SELECT status, count(*) FROM heartbeat_log WHERE at >= to_timestamp(?) AND at <= to_timestamp(?)"
         " GROUP BY status",
@@ -46,8 +46,8 @@ def looks(db: Database, start: float, end: float) -> dict[str, int]:
 
 
 def newest_metrics(db: Database) -> dict[str, list[Metric]]:
-    """The metrics that each component's last look brought, by component."""
-    # All rows of a pass bear its start, so the moments of the last looks lead straight to their samples.
+    """The metrics of each component's last check, by component."""
+    # All rows of a pass have its start as their time, so the times of the last checks find their samples.
     moments = [row[0] for row in db.rows("SELECT DISTINCT at FROM heartbeat_looks ORDER BY at DESC LIMIT 1000")]
     if not moments:
         return {}
@@ -61,7 +61,7 @@ def newest_metrics(db: Database) -> dict[str, list[Metric]]:
 
 
 def _counts(db: Database, what: str, columns: str, table: str) -> dict[tuple[str, str], int]:
-    """Rows by two of their columns: those that are there, and those that were."""
+    """Rows by two of their columns, including those that retention has deleted."""
     rows = db.rows(
         f"SELECT {columns}, count(*) FROM {table} GROUP BY 1, 2"
         " UNION ALL SELECT first, second, number FROM heartbeat_forgotten WHERE what = ? ORDER BY 1, 2",

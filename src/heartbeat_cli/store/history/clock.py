@@ -1,49 +1,50 @@
-"""A clock that was set back: what the store holds of a future that has not come yet is brought into the present.
+"""A clock that was set back: times in the store that now lie in the future are brought back to the present.
 
-Heartbeats, ended incidents and what was sent keep the times they were given. What still goes on must not: a silence
-would begin late and a message wait for hours, and an incident would end before it began.
+Heartbeats, ended incidents and sends keep their times. What is still going on must not keep them: a silence would begin
+late, a message would wait for hours, and an incident would end before it began.
 
 Where other hosts' clocks are ahead of this one's, it is this one that is wrong: what they share stays as it is.
 """
 
-from collections.abc import Sequence
-
 from heartbeat_cli.store.sql.database import Database
 
-# How much earlier a time is from now on, so that spans keep their length.
-_SHIFTED = "{0} = {0} - ({1} - to_timestamp(?))"
-_OF_OPEN = "incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
-_ITS_OWN = "component NOT IN (SELECT component FROM heartbeat_looks WHERE observer <> ?)"  # looked at by no other host
+_OPEN_INCIDENTS_ONLY = "incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
+_CHECKED_BY_NO_OTHER = "component NOT IN (SELECT component FROM heartbeat_looks WHERE observer <> :observer)"
 
 
 def set_back(db: Database, now: float, alone: str | None = None) -> None:
-    """Bring what still goes on back to `now`. Call it in the transaction of the pass that noticed. `alone`: only what
-    this host has for itself."""
-    of, mine = ("1 = 1", ()) if alone is None else (_ITS_OWN, (alone,))
+    """Bring what is still going on back to `now` (epoch seconds). Call it in the transaction of the pass that noticed.
+    `alone`: only what this observer shares with no other host."""
+    which = "1 = 1" if alone is None else _CHECKED_BY_NO_OTHER
+    values = {"now": now, "observer": alone}
     for column in ("since", "failing_since"):
-        _cap(db, "heartbeat_state", column, of, now, mine)
+        _limit_times(db, "heartbeat_state", column, which, values)
     for column in ("started", "declared", "acked"):
-        _cap(db, "heartbeat_incidents", column, f"ended IS NULL AND {of}", now, mine)
-    # An end told in this very pass is later.
-    _cap(db, "heartbeat_alert_rows", "alert_time", f"{_OF_OPEN} AND {of}", now - 0.001, mine)
+        _limit_times(db, "heartbeat_incidents", column, f"ended IS NULL AND {which}", values)
+    # The alert of an end in this very pass is later.
+    before = values | {"now": now - 0.001}
+    _limit_times(db, "heartbeat_alert_rows", "alert_time", f"{_OPEN_INCIDENTS_ONLY} AND {which}", before)
     rest = ("finished", "verify_until", "verified")
-    if alone is not None:  # what others deliver, silence and heal goes by their clocks
-        _shift(db, "heartbeat_recoveries", "started", rest, f"{_OF_OPEN} AND observer = ?", now, mine)
+    if alone is not None:  # deliveries, silences and steps of other hosts go by their clocks
+        own = f"{_OPEN_INCIDENTS_ONLY} AND observer = :observer"
+        _shift_times(db, "heartbeat_recoveries", "started", rest, own, values)
         return
     for column in ("created", "next_try"):  # leases go by the store's clock
-        _cap(db, "heartbeat_outbox", column, "state = 'waiting'", now)
-    _shift(db, "heartbeat_silences", "starts", ("ends",), "1 = 1", now)
-    _shift(db, "heartbeat_recoveries", "started", rest, _OF_OPEN, now)
+        _limit_times(db, "heartbeat_outbox", column, "state = 'waiting'", values)
+    _shift_times(db, "heartbeat_silences", "starts", ("ends",), "1 = 1", values)
+    _shift_times(db, "heartbeat_recoveries", "started", rest, _OPEN_INCIDENTS_ONLY, values)
 
 
-def _cap(db: Database, table: str, column: str, of: str, now: float, more: Sequence[str] = ()) -> None:
-    sql = f"UPDATE {table} SET {column} = to_timestamp(?) WHERE {column} > to_timestamp(?) AND {of}"
-    db.run(sql, (now, now, *more))
+def _limit_times(db: Database, table: str, column: str, which: str, values: dict[str, float | str | None]) -> None:
+    """Set the times after `:now` to that."""
+    at = "to_timestamp(:now)"
+    db.run(f"UPDATE {table} SET {column} = {at} WHERE {column} > {at} AND {which}", values)
 
 
-def _shift(
-    db: Database, table: str, begin: str, rest: tuple[str, ...], of: str, now: float, more: Sequence[str] = ()
+def _shift_times(
+    db: Database, table: str, begin: str, rest: tuple[str, ...], which: str, values: dict[str, float | str | None]
 ) -> None:
-    changes = ", ".join(_SHIFTED.format(column, begin) for column in (*rest, begin))
-    sql = f"UPDATE {table} SET {changes} WHERE {begin} > to_timestamp(?) AND {of}"
-    db.run(sql, (*(now,) * (len(rest) + 2), *more))
+    """Of rows that begin after `:now`, let them begin then, and shift the rest of their times by as much."""
+    earlier = f"({begin} - to_timestamp(:now))"
+    changes = ", ".join(f"{column} = {column} - {earlier}" for column in (*rest, begin))
+    db.run(f"UPDATE {table} SET {changes} WHERE {begin} > to_timestamp(:now) AND {which}", values)

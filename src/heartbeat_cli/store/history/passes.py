@@ -1,6 +1,6 @@
-"""Passes and their heartbeats: written whole, read once by detection.
+"""Passes and their heartbeats: written in one transaction, read once by detection.
 
-A pass row and its heartbeats share a transaction; `detect` marks the pass in the transaction that moves the counters.
+Detection marks a pass as consumed in the transaction that changes the counters.
 """
 
 import math
@@ -15,52 +15,52 @@ from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import locks
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
-SHARED = "shared/"  # and an observer: the setting that says which others look at what it looks at (company.py)
-_LONGEST = 2_147_483_647  # microseconds that the column holds
+SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares with other hosts (quorum/peers.py)
+_MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
-class LastLook(NamedTuple):
-    """What the last look of this observer at a component came to; `written` is its evidence as it is stored."""
+class LastCheck(NamedTuple):
+    """The result of an observer's last check of a component; `evidence_json` is its evidence as it is stored."""
 
     at: float
     status: str
     response_time: float | None
     error: str | None
-    written: str = "{}"
+    evidence_json: str = "{}"
 
     @property
     def evidence(self) -> Mapping[str, str]:
-        """Read when it is wanted: of a thousand looks few are told of."""
-        return understood(self.written, dict) or {}
+        """Decoded when it is asked for: of a thousand checks few have an alert."""
+        return understood(self.evidence_json, dict) or {}
 
 
-class Remembered(NamedTuple):
-    """What the next look at a component needs of the last one: when it was, and what it left to remember."""
+class CheckMemory(NamedTuple):
+    """What the next check of a component is given of the last one: when it was made, and its memory."""
 
     at: float
     memory: Mapping[str, Any]
 
 
 class Pass(NamedTuple):
-    """One pass as written: `id` is unique over all observers, and ends with `-` and the number of the process;
-    `started` and `finished` are epoch seconds; `blind` is why the remote components could not be looked at, if so;
-    `pace` the strategy it was made under."""
+    """One pass. `id` is unique over all observers, and ends with `-` and the number of the process; `started` and
+    `finished` are epoch seconds; `isolated` is the reason when remote components could not be checked; `strategy` is
+    the one in force."""
 
     id: str
     observer: str
     started: float
     finished: float
-    blind: str | None = None
-    pace: Strategy = STRATEGIES[DEFAULT]
+    isolated: str | None = None
+    strategy: Strategy = STRATEGIES[DEFAULT]
 
 
 class PassRow(NamedTuple):
-    """One pass as a row; its start, `number` and `observer` (a key) say which one it is."""
+    """One pass as a row, whose columns these are; its start, `number` and `observer` (a key) identify it."""
 
     started: float
     number: int
@@ -71,49 +71,50 @@ class PassRow(NamedTuple):
     blind: str | None
 
 
-class Waiting(NamedTuple):
-    """A pass that detection has not consumed, with its heartbeats in the order they were looked at; `company` says
-    whether other hosts keep their passes here, too."""
+class UndetectedPass(NamedTuple):
+    """A pass that detection has not consumed, with its heartbeats in the order of the checks. `isolated` is the reason
+    when remote components could not be checked, `other_hosts` whether other hosts use this store."""
 
     key: int
     started: float
-    blind: str | None
+    isolated: str | None
     heartbeats: list[tuple[str, Observation]]
-    company: bool = False
+    other_hosts: bool = False
 
 
 def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: Mapping[str, Component]) -> None:
-    """Keep a pass: its row, a heartbeat a component, the metrics, and what the next look wants to remember."""
+    """Save a pass: its row, a heartbeat for each component, the metrics, and what the next checks are given. A pass
+    that is there already is left as it is."""
     with db.transaction():
         ensure_day(db, done.started)
-        keys, observer = _keys(db, done.observer, readings, components, done.started)
-        reaches = {id_: reach(components[id_].interval(done.pace)) for id_ in readings}
+        keys, observer = _component_and_observer_keys(db, done.observer, readings, components, done.started)
+        reaches = {id_: reach(components[id_].interval(done.strategy)) for id_ in readings}
         took, until = microseconds(done.finished - done.started) or 0, last_hour(done.started, reaches.values())
-        row = PassRow(done.started, _number(done.id), took, observer, len(readings), until, done.blind)
+        row = PassRow(done.started, _process_number(done.id), took, observer, len(readings), until, done.isolated)
         new = insert(db, [row], observer)
         if not new:
-            return  # already kept: the answer to the first try was lost, not the pass
+            return  # saved already: the answer to the first try was lost, not the pass
         (key,) = new.values()
         _insert_heartbeats(db, key, done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
-        _remember(db, done, readings)
+        _save_last_checks(db, done, readings)
 
 
-def _number(id_: str) -> int:
-    """The number an id ends with, else one made of it: what tells it apart from a pass that starts at the same time."""
+def _process_number(id_: str) -> int:
+    """The number that an id ends with, else one computed from it: it tells apart passes that start at the same time."""
     number = whole(id_.rpartition("-")[2], 999_999_999)
     if number is not None:
         return number
     from binascii import crc32
 
-    return crc32(id_.encode()) & _LONGEST
+    return crc32(id_.encode()) & _MAX_MICROSECONDS
 
 
 def insert(
-    db: Database, rows: Sequence[PassRow], mine: int, *, judged: bool = False
+    db: Database, rows: Sequence[PassRow], mine: int, *, detected: bool = False
 ) -> dict[tuple[int, int, int], int]:
-    """Keep passes that are not there yet, to be judged by observer `mine` unless they are `judged`, and to be rolled
-    up. Returns the keys of the new ones by start (in microseconds), number and observer."""
+    """Insert the passes that are not there yet, to be rolled up and, unless they are `detected`, to be consumed by the
+    detection of observer `mine`. Returns the keys of the new ones by start (microseconds), number and observer."""
     places = ", ".join(["(to_timestamp(?), ?, ?, ?, ?, ?, ?)"] * len(rows))
     new = db.rows(
         f"INSERT INTO heartbeat_pass_rows ({', '.join(PassRow._fields)}) VALUES {places}"
@@ -123,22 +124,22 @@ def insert(
     db.insert(
         "INSERT INTO heartbeat_pending (pass, observer, detected, stale, last_hour)",
         "(?, ?, ?, ?, ?)",
-        [(key, mine, judged, hour_of(started), last) for key, started, _, _, last in new],
+        [(key, mine, detected, hour_of(started), last) for key, started, _, _, last in new],
     )
     return {(round(started * 1e6), number, observer): key for key, started, number, observer, _ in new}
 
 
 def observer_keys(db: Database, names: Iterable[str]) -> dict[str, int]:
-    """The store's keys of these observers, made where they are new."""
+    """The store's keys of these observers; new ones are made."""
     new = [(name,) for name in sorted(set(names))]
     db.insert("INSERT INTO heartbeat_observers (id)", "(?)", new, "ON CONFLICT (id) DO NOTHING")
     return dict(db.rows("SELECT id, key FROM heartbeat_observers"))
 
 
-def _keys(
+def _component_and_observer_keys(
     db: Database, observer: str, readings: Mapping[str, Reading], components: Mapping[str, Component], now: float
 ) -> tuple[dict[str, int], int]:
-    """The store's keys of the components (whose kind may have changed since they were first seen) and the observer."""
+    """The store's keys of the components (whose kind may have changed) and of the observer."""
     found = db.rows(
         "SELECT id, key, kind FROM heartbeat_components"
         " UNION ALL SELECT id, key, NULL FROM heartbeat_observers WHERE id = ?",
@@ -199,7 +200,7 @@ def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], ke
     db.insert(head, "(to_timestamp(?), ?, ?)", rows)
 
 
-def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
+def _save_last_checks(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
     rows = [
         (
             *(done.observer, id_, done.started, one.status, one.response_time, storable(one.error)),
@@ -218,44 +219,44 @@ def _remember(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None
 
 
 def microseconds(seconds: float | None) -> int | None:
-    """A response time as it is stored; 35 minutes at most, which is what the column holds."""
+    """A response time as it is stored: at most 35 minutes, which is what the column holds."""
     if seconds is None or not math.isfinite(seconds):
         return None
-    return max(0, min(round(seconds * 1_000_000), _LONGEST))
+    return max(0, min(round(seconds * 1_000_000), _MAX_MICROSECONDS))
 
 
-def last_looks(db: Database, observer: str | None = None) -> dict[str, LastLook]:
-    """The last look at each component: by this observer, or the newest by any."""
+def last_checks(db: Database, observer: str | None = None) -> dict[str, LastCheck]:
+    """The last check of each component by this observer, or the newest by any."""
     rows = db.rows(
         "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
         + (" WHERE observer = ?" if observer else " ORDER BY at"),
         (observer,) if observer else (),
     )
-    return {component: LastLook(*look) for component, *look in rows}
+    return {component: LastCheck(*check) for component, *check in rows}
 
 
-def remembered(db: Database, observer: str) -> dict[str, Remembered]:
-    """What this observer's last look at each component left for the next one."""
+def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
+    """What this observer's last check of each component left for the next one."""
     rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
     read = {text: understood(text, dict) or {} for _, _, text in rows if text != "{}"}
-    return {component: Remembered(at, read.get(memory, {})) for component, at, memory in rows}
+    return {component: CheckMemory(at, read.get(memory, {})) for component, at, memory in rows}
 
 
-def waiting(db: Database, observer: str) -> list[Waiting]:
-    """The passes of this observer that detection has not seen, oldest first. Until the transaction ends no other
-    detection begins, on any host: two that read the same counters would overwrite each other's."""
-    # The statement sees what was kept while the turn was waited for.
-    passes = db.in_turn(
+def undetected(db: Database, observer: str) -> list[UndetectedPass]:
+    """The passes of this observer that detection has not consumed, oldest first. No other detection begins, on any
+    host, until the transaction ends: two that read the same counters would overwrite each other's."""
+    # The statement sees what was saved while the lock was waited for.
+    passes = db.rows_with_lock(
         locks.DETECTION,
         "SELECT p.key, p.started, p.blind, (SELECT count(*) FROM heartbeat_observers) > 1"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)"
         " FROM heartbeat_pending w JOIN heartbeat_pass_rows p ON p.key = w.pass"
         " WHERE NOT w.detected AND w.observer = (SELECT key FROM heartbeat_observers WHERE id = ?) ORDER BY p.key",
-        (f"{SHARED}{observer}", observer),
+        (f"{SHARED_SETTING}{observer}", observer),
     )
     return [
-        Waiting(key, started, blind, _heartbeats(db, key, started), bool(company))
-        for key, started, blind, company in passes
+        UndetectedPass(key, started, blind, _heartbeats(db, key, started), bool(other_hosts))
+        for key, started, blind, other_hosts in passes
     ]
 
 
@@ -270,17 +271,17 @@ def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, 
 
 
 def mark_detected(db: Database, keys: Sequence[int]) -> None:
-    """These passes have been consumed."""
+    """Mark these passes as consumed by detection."""
     for key in keys:
         db.run("UPDATE heartbeat_pending SET detected = TRUE WHERE pass = ?", (key,))
 
 
-def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
-    """These looks of a pass say something else than the other hosts together: they speak for no time."""
+def overrule(db: Database, one: UndetectedPass, components: Sequence[str]) -> None:
+    """Let these checks of a pass count for no time, because the other hosts have overruled them."""
     if components:
         db.run(
             "UPDATE heartbeat_log SET reach = 0 WHERE pass = ? AND at = to_timestamp(?)"
-            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({marks(components)}))",
+            f" AND component IN (SELECT key FROM heartbeat_components WHERE id IN ({placeholders(components)}))",
             (one.key, one.started, *components),
         )
         hour = hour_of(one.started)  # it may have been rolled up by another host
@@ -290,8 +291,8 @@ def overrule(db: Database, one: Waiting, components: Sequence[str]) -> None:
         )
 
 
-def looked_at(db: Database, component: str) -> list[tuple[str, float]]:
-    """Who has looked at a component, and when last."""
+def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
+    """The observers that have checked a component, each with the time of its newest check (epoch seconds)."""
     return [
         (row[0], row[1])
         for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))

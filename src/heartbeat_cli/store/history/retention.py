@@ -1,7 +1,7 @@
-"""Forgetting: what is older than the configuration wants to keep. Hours outlive their looks.
+"""Deletes what is older than the configuration says. Hourly rollups are kept longer than the checks they are made of.
 
-Whole days (UTC) of looks and metrics go, after the hours over them have been rolled up. What the counters of `heartbeat
-metrics` count is added up when it goes, so that they never fall.
+Checks and metrics are deleted by whole days (UTC), after their hours have been rolled up. What the counters of
+`heartbeat metrics` count is added up when it is deleted, so that they never fall.
 """
 
 import math
@@ -16,14 +16,14 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.partitions import drop_before
 
 _DAY = 86_400.0
-_STEP = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
-_PAGES = 2_000  # given back to the disk at a time
-# What belongs to an open incident stays with it: who was told, and what was tried.
+_SECONDS_AT_A_TIME = 6 * HOUR  # of a SQLite table that is deleted at a time: others want to write, too
+_PAGES_AT_A_TIME = 2_000  # given back to the disk at a time
+# The notifications and attempts of an open incident stay.
 _OF_NO_OPEN_INCIDENT = (
     "AND (incident IS NULL OR incident NOT IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL))"
 )
-_TOLD = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
-_SPENT = (
+_ALERTS_DONE = f"{_OF_NO_OPEN_INCIDENT} AND alert_id NOT IN (SELECT alert_id FROM heartbeat_outbox)"
+_NOTIFICATIONS_DONE = (
     "AND state <> 'waiting' AND alert_id NOT IN (SELECT a.alert_id FROM heartbeat_alert_rows a"
     " JOIN heartbeat_incidents i ON i.id = a.incident WHERE i.ended IS NULL)"
 )
@@ -32,56 +32,60 @@ _OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
-def prune(db: Database, keep: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
-    """Drop what has had its time; returns rows (or day partitions) dropped by table. Open incidents stay. None when
-    time.monotonic() passed the deadline before all was done: the next call goes on."""
-    looks, metrics = (_midnight(now - days * _DAY) for days in (keep.heartbeats_days, keep.metrics_days))
-    if not rollups.refresh(db, hour_of(max(looks, metrics)), deadline, judged=False):
+def prune(db: Database, limits: Retention, now: float, deadline: float = math.inf) -> dict[str, int] | None:
+    """Delete what is older than `limits` says; open incidents stay. Returns rows (or day partitions) deleted by table,
+    None when time.monotonic() passed the deadline before the end: the next call goes on."""
+    checks, metrics = (_midnight(now - days * _DAY) for days in (limits.heartbeats_days, limits.metrics_days))
+    if not rollups.refresh(db, hour_of(max(checks, metrics)), deadline, detected_only=False):
         return None
     with db.transaction():
-        rollups.forget(db, hour_of(looks))
+        rollups.forget_before(db, hour_of(checks))
     gone = {
-        "heartbeat_log": _drop(db, "heartbeat_log", looks, deadline),
+        "heartbeat_log": _drop(db, "heartbeat_log", checks, deadline),
         "heartbeat_samples": _drop(db, "heartbeat_samples", metrics, deadline),
     }
     with db.transaction():
-        gone |= _small_tables(db, keep, now, looks, min(looks, metrics))
-    done = _give_back(db, deadline) and time.monotonic() < deadline
+        gone |= _small_tables(db, limits, now, checks, min(checks, metrics))
+    done = _vacuum(db, deadline) and time.monotonic() < deadline
     return gone if done else None
 
 
-def _small_tables(db: Database, keep: Retention, now: float, looks: float, single: float) -> dict[str, int]:
-    hours = hour_of(min(now - keep.rollups_days * _DAY, single))  # no hour goes before what it was made of
-    incidents = now - keep.incidents_days * _DAY
+def _small_tables(db: Database, limits: Retention, now: float, checks: float, single: float) -> dict[str, int]:
+    hours = hour_of(min(now - limits.rollups_days * _DAY, single))  # no hour is deleted before the checks it is made of
+    incidents = now - limits.incidents_days * _DAY
+    said = int(min(incidents, checks) // _DAY) - 1
     return {
         "heartbeat_hours": db.run("DELETE FROM heartbeat_hours WHERE hour < ?", (hours,)),
         "heartbeat_hour_gauges": db.run("DELETE FROM heartbeat_hour_gauges WHERE hour < ?", (hours,)),
-        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", looks, _DETECTED),
-        "heartbeat_outbox": _count(db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents),
-        "heartbeat_alert_rows": _count(
+        "heartbeat_passes": _delete(db, "heartbeat_pass_rows", "started", checks, _DETECTED),
+        "heartbeat_outbox": _delete_and_count(
+            db, "notifications", "channel, state", "heartbeat_outbox", "created", incidents
+        ),
+        "heartbeat_alert_rows": _delete_and_count(
             db, "alerts", "alert_type, severity", "heartbeat_alert_rows", "alert_time", incidents
         ),
         "heartbeat_sends": _delete(db, "heartbeat_sends", "at", incidents, _OF_NO_ALERT),
-        "heartbeat_recoveries": _count(
+        "heartbeat_recoveries": _delete_and_count(
             db, "recoveries", f"outcome, {_VERIFIED}", "heartbeat_recoveries", "started", incidents
         ),
         "heartbeat_incidents": _delete(db, "heartbeat_incidents", "ended", incidents),
         "heartbeat_silences": _delete(db, "heartbeat_silences", "ends", incidents),
         "heartbeat_gaps": _delete(db, "heartbeat_gaps", "ended", min(incidents, hours * HOUR)),
+        "heartbeat_texts": db.run("DELETE FROM heartbeat_texts WHERE day < ?", (said,)),
         "heartbeat_degraded": _delete(db, "heartbeat_degraded", "ended", min(incidents, hours * HOUR)),
     }
 
 
-_ALSO = {
-    "heartbeat_outbox": _SPENT,
-    "heartbeat_alert_rows": _TOLD,
+_CONDITIONS = {
+    "heartbeat_outbox": _NOTIFICATIONS_DONE,
+    "heartbeat_alert_rows": _ALERTS_DONE,
     "heartbeat_recoveries": _OF_NO_OPEN_INCIDENT,
 }
 
 
-def _count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
-    """Delete, and add what has gone to what is counted for ever."""
-    sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_ALSO[table]} RETURNING {columns}"
+def _delete_and_count(db: Database, what: str, columns: str, table: str, column: str, before: float) -> int:
+    """Delete rows, and add them to the counts that are kept for ever."""
+    sql = f"DELETE FROM {table} WHERE {column} < to_timestamp(?) {_CONDITIONS[table]} RETURNING {columns}"
     gone = Counter(db.rows(sql, (before,)))
     db.insert(
         "INSERT INTO heartbeat_forgotten (what, first, second, number)",
@@ -97,12 +101,12 @@ def _delete(db: Database, table: str, column: str, before: float, also: str = ""
 
 
 def _drop(db: Database, table: str, before: float, deadline: float) -> int:
-    """Rows in SQLite, a few hours at a time; day partitions in PostgreSQL."""
+    """Delete rows in SQLite, some hours at a time, and day partitions in PostgreSQL."""
     if db.dialect == "sqlite":
-        return _repeated(lambda: _drop_some(db, table, before), deadline)
+        return _repeat(lambda: _drop_some(db, table, before), deadline)
     with db.transaction():
         if math.isfinite(deadline):
-            # A table that somebody reads is not waited for: everybody else would wait behind.
+            # It does not wait for a table that somebody reads: everybody else would wait behind it.
             db.rows("SET LOCAL lock_timeout = 300")
         return drop_before(db, table, before)
 
@@ -112,24 +116,25 @@ def _drop_some(db: Database, table: str, before: float) -> int:
     if oldest is None or oldest >= before:
         return 0
     with db.transaction():
-        return drop_before(db, table, min(before, oldest + _STEP))
+        return drop_before(db, table, min(before, oldest + _SECONDS_AT_A_TIME))
 
 
-def _repeated(step: Callable[[], int], deadline: float) -> int:
+def _repeat(step: Callable[[], int], deadline: float) -> int:
     total = 0
     while time.monotonic() < deadline and (some := step()):
         total += some
     return total
 
 
-def _give_back(db: Database, deadline: float) -> bool:
-    """Empty pages of a SQLite file back to the disk (where its file was made to do so); False when some are left."""
+def _vacuum(db: Database, deadline: float) -> bool:
+    """Give empty pages of a SQLite file back to the disk (where the file was made for that). Returns False when some
+    are left."""
     if db.dialect != "sqlite" or db.rows("PRAGMA auto_vacuum") != [(2,)]:
         return True
     while (free := db.rows("PRAGMA freelist_count")[0][0]) and time.monotonic() < deadline:
-        db.rows(f"PRAGMA incremental_vacuum({_PAGES})")
+        db.rows(f"PRAGMA incremental_vacuum({_PAGES_AT_A_TIME})")
         if db.rows("PRAGMA freelist_count")[0][0] >= free:
-            return True  # somebody else reads what they were part of
+            return True  # a reader still needs them
     return not free
 
 

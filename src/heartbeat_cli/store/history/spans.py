@@ -1,10 +1,10 @@
-"""What a span of the log comes to, worked out by the store: looks counted, response times in buckets, time weighed.
+"""Adds up a span of the log, in the database: checks by status, response times in buckets, time up and down.
 
-A look that found out something (healthy or degraded: up; unhealthy or error: down) speaks for its component until the
-next such look by anybody, the next look of its own observer (which may have found out nothing), the end of its reach
-or of the span, whichever comes first; and not for the time that is a gap of its observer. One that the other hosts
-overrule has no reach, and speaks for nothing. All else is neither up nor down. Times are whole microseconds and sums
-whole numbers, so parts add up to the whole to the digit, on both stores.
+A check with a result (healthy or degraded: up; unhealthy or error: down) counts for its component until the first of:
+the next check with a result by any observer, the next check of its own observer (with a result or not), the end of its
+reach, the end of the span. It does not count for the gaps of its observer. A check that the other hosts have overruled
+has no reach, and counts for no time. All other time is neither up nor down. Times are whole microseconds and sums whole
+numbers, so that the parts of a span add up to the whole exactly, on both databases.
 """
 
 import json
@@ -16,27 +16,8 @@ from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.domain.reporting.quantiles import DOUBLINGS, EXACT, PARTS
 from heartbeat_cli.domain.reporting.summary import Tally
 from heartbeat_cli.store.sql.database import Database, Row
+from heartbeat_cli.store.sql.dialects import render
 
-_WORDS = {
-    "sqlite": {
-        "us": "CAST(round({0} * 1000000) AS INTEGER)",
-        "least": "min",
-        "most": "max",
-        "name": "json_extract(m.value, '$[0]')",
-        "label": "COALESCE(json_extract(m.value, '$[3].mount'), '')",
-        "milli": "CAST(json_extract(m.value, '$[1]') * 1000 + 0.5 AS INTEGER)",
-        "each": "json_each(s.samples) m",
-    },
-    "postgres": {
-        "us": "CAST(round(EXTRACT(EPOCH FROM {0}) * 1000000) AS BIGINT)",
-        "least": "least",
-        "most": "greatest",
-        "name": "m.value ->> 0",
-        "label": "COALESCE(m.value -> 3 ->> 'mount', '')",
-        "milli": "CAST(floor(CAST(m.value ->> 1 AS DOUBLE PRECISION) * 1000 + 0.5) AS BIGINT)",
-        "each": "LATERAL json_array_elements(s.samples) m",
-    },
-}
 # As domain/quantiles.py counts.
 _BUCKET = (
     f"CASE WHEN response_us < {EXACT} THEN response_us"
@@ -44,31 +25,34 @@ _BUCKET = (
     + " END"
 )
 _COUNTS = ", ".join(f"sum(CASE WHEN inside AND status = {n} THEN 1 ELSE 0 END)" for n in range(len(STATUSES)))
-_MISSED = """{most}(0, until - since - COALESCE((
-    SELECT sum({least}(until, {us:g.ended}) - {most}(since, {us:g.started})) FROM heartbeat_gaps g
-    WHERE g.observer = spans.observer AND g.ended > to_timestamp(?) AND g.started < to_timestamp(?)
+_WITHOUT_GAPS = "until - since"
+_LESS_GAPS = """{greatest}(0, until - since - COALESCE((
+    SELECT sum({least}(until, {us:g.ended}) - {greatest}(since, {us:g.started})) FROM heartbeat_gaps g
+    WHERE g.observer = spans.observer AND g.ended > to_timestamp(:start) AND g.started < to_timestamp(:end)
     AND {us:g.started} < until AND {us:g.ended} > since), 0))"""
-_FIGURES = f"""WITH looks AS (
-    SELECT l.component, o.id AS observer, l.pass, {{us:l.at}} AS t, l.status, l.response_us, l.attempts,
-        COALESCE(l.reach, {REACH}) * CAST(1000000 AS BIGINT) AS reach
-    FROM heartbeat_log l LEFT JOIN heartbeat_pass_rows p ON p.key = l.pass AND p.started >= to_timestamp(?)
+# In microseconds: `t` is when the check was made, `own_next` the observer's next check, `next_known` the next check of
+# any observer that had a result, and `since` to `until` the part of the span that the check counts for.
+_TALLIES = """WITH checks AS (
+    SELECT l.component, o.id AS observer, l.pass, {us:l.at} AS t, l.status, l.response_us, l.attempts,
+        COALESCE(l.reach, {reach}) * CAST(1000000 AS BIGINT) AS reach
+    FROM heartbeat_log l LEFT JOIN heartbeat_pass_rows p ON p.key = l.pass AND p.started >= to_timestamp(:first)
     LEFT JOIN heartbeat_observers o ON o.key = p.observer
-    WHERE l.at >= to_timestamp(?) AND l.at < to_timestamp(?)
-), told AS (
-    SELECT looks.*, lag(t) OVER mine AS own_next, lead(t + reach) OVER mine AS reached,
+    WHERE l.at >= to_timestamp(:first) AND l.at < to_timestamp(:end)
+), neighbours AS (
+    SELECT checks.*, lag(t) OVER mine AS own_next, lead(t + reach) OVER mine AS reached,
         lead(status) OVER mine AS before,
         min(CASE WHEN status <> 4 AND reach > 0 THEN t END) OVER (PARTITION BY component ORDER BY t DESC, pass DESC
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS next_known
-    FROM looks WINDOW mine AS (PARTITION BY component, observer ORDER BY t DESC, pass DESC)
+    FROM checks WINDOW mine AS (PARTITION BY component, observer ORDER BY t DESC, pass DESC)
 ), spans AS (
-    SELECT told.*, t >= ? AS inside, {{most}}(t, ?) AS since,
-        {{least}}(t + reach, COALESCE(own_next, ?), COALESCE(next_known, ?), ?) AS until,
-        CASE WHEN t >= ? THEN {_BUCKET} END AS bucket
-    FROM told
+    SELECT neighbours.*, t >= :start_us AS inside, {greatest}(t, :start_us) AS since,
+        {least}(t + reach, COALESCE(own_next, :end_us), COALESCE(next_known, :end_us), :end_us) AS until,
+        CASE WHEN t >= :start_us THEN {bucket} END AS bucket
+    FROM neighbours
 ), weighed AS (
-    SELECT spans.*, CASE WHEN until <= since OR status = 4 THEN 0 ELSE {{lasted}} END AS lasted FROM spans
+    SELECT spans.*, CASE WHEN until <= since OR status = 4 THEN 0 ELSE {lasted} END AS lasted FROM spans
 )
-SELECT component, bucket, {_COUNTS}, sum(CASE WHEN inside THEN attempts ELSE 0 END),
+SELECT component, bucket, {counts}, sum(CASE WHEN inside THEN attempts ELSE 0 END),
     sum(CASE WHEN inside AND status <> 4 AND before <> 4 AND (status <= 1) <> (before <= 1) AND reached >= t
         THEN 1 ELSE 0 END),
     sum(CASE WHEN inside AND response_us IS NOT NULL THEN 1 ELSE 0 END),
@@ -76,11 +60,11 @@ SELECT component, bucket, {_COUNTS}, sum(CASE WHEN inside THEN attempts ELSE 0 E
     max(CASE WHEN inside THEN response_us END), sum(CASE WHEN status <= 1 THEN lasted ELSE 0 END),
     sum(CASE WHEN status IN (2, 3) THEN lasted ELSE 0 END)
 FROM weighed GROUP BY component, bucket"""
-_GAUGES = f"""WITH measured AS (
-    SELECT s.component, s.at, {{name}} AS metric, {{label}} AS label, {{milli}} AS milli
-    FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component, {{each}}
-    WHERE s.at >= to_timestamp(?) AND s.at < to_timestamp(?) AND c.kind IN ({", ".join(f"'{one}'" for one in KINDS)})
-    AND {{name}} IN ({", ".join(f"'{one}'" for one in METRICS)})
+_GAUGES = """WITH measured AS (
+    SELECT s.component, s.at, {metric_name} AS metric, {metric_label} AS label, {metric_milli} AS milli
+    FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component, {json_items}(s.samples) m
+    WHERE s.at >= to_timestamp(:start) AND s.at < to_timestamp(:end) AND c.kind IN ({kinds})
+    AND {metric_name} IN ({metrics})
 ), placed AS (
     SELECT measured.*, row_number() OVER (PARTITION BY component, metric, label ORDER BY at DESC, milli DESC) AS place
     FROM measured WHERE milli IS NOT NULL
@@ -91,22 +75,21 @@ _SIZE = len(STATUSES)
 
 
 def tallies(db: Database, start: float, end: float) -> dict[int, Tally]:
-    """What the log says of the time from `start` to before `end`, by the component's key; ids are left empty."""
+    """Add up the log from `start` to before `end` (epoch seconds), by the component's key; the ids are left empty."""
     if end <= start:
         return {}
-    first, last = round(start * 1e6), round(end * 1e6)
-    begin = _reaching(db, start)
+    span = {"start": start, "end": end}
     gaps = db.rows(
-        "SELECT 1 FROM heartbeat_gaps WHERE ended > to_timestamp(?) AND started < to_timestamp(?) LIMIT 1", (start, end)
+        "SELECT 1 FROM heartbeat_gaps WHERE ended > to_timestamp(:start) AND started < to_timestamp(:end) LIMIT 1", span
     )
-    sql = _worded(db, _FIGURES.replace("{lasted}", _MISSED if gaps else "until - since"))
-    bounds = (start, end) if gaps else ()
-    rows = db.rows(sql, (begin, begin, end, first, first, last, last, last, first, *bounds))
-    return _gathered(rows)
+    lasted = _LESS_GAPS if gaps else _WITHOUT_GAPS
+    sql = render(_TALLIES, db.dialect, reach=str(REACH), bucket=_BUCKET, counts=_COUNTS, lasted=lasted)
+    microseconds = {"start_us": round(start * 1e6), "end_us": round(end * 1e6)}
+    return _merge_buckets(db.rows(sql, {**span, **microseconds, "first": _first_relevant_pass(db, start)}))
 
 
-def _reaching(db: Database, start: float) -> float:
-    """When the first look was that may still speak for the time from `start` on."""
+def _first_relevant_pass(db: Database, start: float) -> float:
+    """The start of the first pass whose checks may count for the time from `start` on (epoch seconds)."""
     ((found,),) = db.rows(
         "SELECT min(started) FROM heartbeat_pass_rows WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
         " AND last_hour >= ?",
@@ -115,8 +98,8 @@ def _reaching(db: Database, start: float) -> float:
     return start if found is None else float(found)
 
 
-def _gathered(rows: Iterable[Row]) -> dict[int, Tally]:
-    """A row a component and bucket, as one tally a component."""
+def _merge_buckets(rows: Iterable[Row]) -> dict[int, Tally]:
+    """Merge rows, one for each component and bucket, into one tally for each component."""
     found: dict[int, Tally] = {}
     for component, bucket, *figures in rows:
         counts, rest = tuple(map(int, figures[:_SIZE])), figures[_SIZE:]
@@ -131,22 +114,17 @@ def _gathered(rows: Iterable[Row]) -> dict[int, Tally]:
 
 
 def gauges(db: Database, start: float, end: float) -> dict[tuple[int, str, str], Gauge]:
-    """The hosts' and databases' own figures of a span of the samples, by component key, metric and label."""
-    rows = db.rows(_worded(db, _GAUGES), (start, end)) if end > start else []
+    """Add up the hosts' and databases' own figures of a span (epoch seconds), by component key, metric and label."""
+    if end <= start:
+        return {}
+    sql = render(_GAUGES, db.dialect, kinds=_quoted(KINDS), metrics=_quoted(METRICS))
+    rows = db.rows(sql, {"start": start, "end": end})
     return {(key, metric, label): Gauge("", metric, label, *map(int, rest)) for key, metric, label, *rest in rows}
 
 
-def as_text(sketch: dict[int, int]) -> str:
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def sketch_json(sketch: dict[int, int]) -> str:
     return json.dumps(sketch, separators=(",", ":"), sort_keys=True)
-
-
-def _worded(db: Database, sql: str) -> str:
-    words = dict(_WORDS[db.dialect])
-    moment = words.pop("us")
-    for word, meaning in words.items():
-        sql = sql.replace("{" + word + "}", meaning)
-    while "{us:" in sql:
-        head, _, rest = sql.partition("{us:")
-        column, _, tail = rest.partition("}")
-        sql = head + moment.format(column) + tail
-    return sql

@@ -1,4 +1,4 @@
-"""Figures of a span of stored heartbeats: the store does the counting, no row is loaded."""
+"""Figures of a span of stored heartbeats, counted by the database."""
 
 from heartbeat_cli.domain.checking.result import STATUSES, Status
 from heartbeat_cli.domain.reporting.summary import Tally
@@ -11,17 +11,17 @@ History = tuple[str, float, Status, float | None, str | None, str]
 def tallies(
     db: Database, start: float, end: float, *, known: float | None = None, seen: float | None = None
 ) -> list[Tally]:
-    """A tally for each component that was looked at from `start` to before `end`, or of which a look before still spoke
-    for a part of it, by id. `known`: how far time has come; with it each knows how long it could have been looked at,
-    which is since it was registered. `seen`: until when passes ran, if that is earlier: a person's looks after
-    it are counted, and speak for no time."""
+    """A tally for each component that has checks that count for the time from `start` to before `end` (epoch seconds),
+    by id. `known` is how far time has come; with it each tally has the time in which it could have been checked, which
+    is since it was registered. `seen` is until when passes ran, if that is earlier: checks by a person after it are
+    counted, and count for no time."""
     until = end if known is None else min(end, known)
     found = rollups.tallies(db, start, until if seen is None else min(until, seen))
     if seen is not None:
         for key, one in rollups.tallies(db, max(start, seen), until).items():
             if one.heartbeats:
-                looks = one._replace(up_us=0, down_us=0)
-                found[key] = found[key].plus(looks) if key in found else looks
+                without_time = one._replace(up_us=0, down_us=0)
+                found[key] = found[key].plus(without_time) if key in found else without_time
     rows = db.rows("SELECT key, id, kind, registered FROM heartbeat_components ORDER BY id")
     named = []
     for key, id_, kind, registered in rows:
@@ -32,12 +32,13 @@ def tallies(
 
 
 def names(db: Database) -> dict[int, str]:
-    """The ids of all components there ever were, by key."""
+    """The ids of all components that have ever been, by key."""
     return dict(db.rows("SELECT key, id FROM heartbeat_components"))
 
 
 def history(db: Database, start: float, end: float) -> list[History]:
-    """Single heartbeats of a span, in the order they were looked at; response times in seconds, last who looked."""
+    """The single heartbeats of a span, in the order of the checks, with response times in seconds, and the observer
+    last."""
     rows = db.rows(
         "SELECT c.id, l.at, l.status, l.response_us, l.error, o.id FROM heartbeat_log l"
         " JOIN heartbeat_components c ON c.key = l.component JOIN heartbeat_pass_rows p ON p.key = l.pass"

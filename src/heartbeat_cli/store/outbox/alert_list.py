@@ -1,18 +1,18 @@
-"""What `heartbeat alerts` asks for: alerts by many a filter, and how their notifications stand."""
+"""Selects alerts for `heartbeat alerts`, and their notifications."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.store.outbox.alerts import COLUMNS, as_alert
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 
-_AMBIGUOUS = 20  # alerts that a beginning of an id is looked up for
+_MAX_MATCHES = 20  # alerts that a beginning of an id is looked up for
 
 
-class Wanted(NamedTuple):
-    """Which alerts: None and empty mean all. `types` may be globs; times are epoch seconds, `until` not included;
-    `undelivered` are those that somebody who was to hear of them has not."""
+class AlertFilter(NamedTuple):
+    """Which alerts are wanted: None and empty mean all. `types` may be globs; times are epoch seconds, `until` not
+    included; `undelivered` are those that a channel has not taken."""
 
     components: Sequence[str] | None = None
     types: Sequence[str] = ()
@@ -22,8 +22,9 @@ class Wanted(NamedTuple):
     undelivered: bool = False
 
 
-class Notified(NamedTuple):
-    """How one alert stands on one channel: `state` is waiting (until `next_try`), sent, failed or handed_over."""
+class NotificationState(NamedTuple):
+    """The notification of one alert on one channel: `state` is waiting (until `next_try`), sent, printed, failed or
+    handed_over."""
 
     alert_id: str
     channel: str
@@ -36,8 +37,8 @@ class Notified(NamedTuple):
     note: str | None
 
 
-def select(db: Database, wanted: Wanted, limit: int) -> list[Alert]:
-    """Alerts, newest first."""
+def select(db: Database, wanted: AlertFilter, limit: int) -> list[Alert]:
+    """The alerts that match, newest first, at most `limit`."""
     conditions, values = _conditions(wanted)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = db.rows(
@@ -48,42 +49,43 @@ def select(db: Database, wanted: Wanted, limit: int) -> list[Alert]:
 
 
 def find(db: Database, beginning: str) -> list[Alert]:
-    """The alert of this id, or those whose ids begin so, newest first."""
+    """The alert with this id, or those whose ids begin with it, newest first."""
     rows = db.rows(
         f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_id LIKE ? ESCAPE '!'"
         " ORDER BY alert_time DESC, alert_id LIMIT ?",
-        (_like(beginning.replace("*", "!*")) + "%", _AMBIGUOUS),
+        (_like(beginning.replace("*", "!*")) + "%", _MAX_MATCHES),
     )
     found = [alert for alert in map(as_alert, rows) if alert.id.startswith(beginning)]
     return [alert for alert in found if alert.id == beginning] or found
 
 
-def notifications(db: Database, alert_ids: Iterable[str]) -> dict[str, list[Notified]]:
-    """How these alerts stand, by alert and in order of channel."""
+def notifications(db: Database, alert_ids: Iterable[str]) -> dict[str, list[NotificationState]]:
+    """The notifications of these alerts, by alert and in order of channel."""
     ids = list(alert_ids)
-    found: dict[str, list[Notified]] = {id_: [] for id_ in ids}
+    found: dict[str, list[NotificationState]] = {id_: [] for id_ in ids}
     if ids:
         rows = db.rows(
             "SELECT alert_id, channel, state, attempts, created, next_try, sent, last_error, note"
-            f" FROM heartbeat_outbox WHERE alert_id IN ({marks(ids)}) ORDER BY channel",
+            f" FROM heartbeat_outbox WHERE alert_id IN ({placeholders(ids)}) ORDER BY channel",
             ids,
         )
         for row in rows:
-            found[row[0]].append(Notified(*row))
+            found[row[0]].append(NotificationState(*row))
     return found
 
 
 def components(db: Database) -> list[str]:
-    """Everything there are alerts about: components, those that have left the configuration too, and hosts."""
+    """Everything that there are alerts about: components, also those that were removed from the configuration, and
+    hosts."""
     return [row[0] for row in db.rows("SELECT DISTINCT component FROM heartbeat_alert_rows ORDER BY component")]
 
 
-def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
+def _conditions(wanted: AlertFilter) -> tuple[list[str], list[Any]]:
     found: list[str] = []
     values: list[Any] = []
     for column, names in (("component", wanted.components), ("severity", wanted.severities or None)):
         if names is not None:
-            found.append(f"{column} IN ({marks(names)})" if names else "1 = 0")
+            found.append(f"{column} IN ({placeholders(names)})" if names else "1 = 0")
             values += names
     if wanted.types:
         found.append(f"({' OR '.join(['alert_type LIKE ? ESCAPE ' + _ESCAPE] * len(wanted.types))})")

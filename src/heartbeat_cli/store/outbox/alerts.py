@@ -1,19 +1,24 @@
-"""Alerts and who is to hear of them: written with what caused them, read back with how that went."""
+"""Alerts and their notifications: saved with what caused them, and read back with how their delivery went."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database, Row
 from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 COLUMNS = "alert_id, alert_type, severity, title, component, alert_time, incident, reason, details"
-_AT_ONCE: Mapping[str, float] = {}
+_NOT_LATER: Mapping[str, float] = {}
 
 
-def add(db: Database, alert: Alert, channels: Iterable[str], now: float, later: Mapping[str, float] = _AT_ONCE) -> bool:
-    """Record an alert and its notifications; False when it is there already (the same thing happened only once)."""
+def add(
+    db: Database, alert: Alert, channels: Iterable[str], now: float, later: Mapping[str, float] = _NOT_LATER
+) -> bool:
+    """Save an alert and its notifications. Returns False when it is there already. `later` are the channels that must
+    wait, and until when (epoch seconds)."""
     alert = alert._replace(title=storable(alert.title), reason=storable(alert.reason))
     row = (*alert[:8], as_json(dict(alert.details)))
+    db.said += within(alert.details)
     added = db.run(
         f"INSERT INTO heartbeat_alert_rows ({COLUMNS}) VALUES (?, ?, ?, ?, ?, to_timestamp(?), ?, ?, ?)"
         " ON CONFLICT (alert_id) DO NOTHING",
@@ -21,20 +26,20 @@ def add(db: Database, alert: Alert, channels: Iterable[str], now: float, later: 
     )
     if not added:
         return False
-    post(db, alert.id, channels, now, later)
+    enqueue(db, alert.id, channels, now, later)
     return True
 
 
-def post(
+def enqueue(
     db: Database,
     alert_id: str,
     channels: Iterable[str],
     now: float,
-    later: Mapping[str, float] = _AT_ONCE,
+    later: Mapping[str, float] = _NOT_LATER,
     remark: str | None = None,
 ) -> None:
-    """Have an alert told on these channels, not before `later` where that names one; `remark` is what its message says
-    besides."""
+    """Put notifications of an alert into the outbox, not to be sent before `later` where that has the channel; `remark`
+    is added to the message."""
     db.insert(
         "INSERT INTO heartbeat_outbox (id, alert_id, channel, state, created, attempts, next_try, remark)",
         "(?, ?, ?, 'waiting', to_timestamp(?), 0, to_timestamp(?), ?)",
@@ -43,9 +48,9 @@ def post(
     )
 
 
-def untold(db: Database) -> list[tuple[str, str, str]]:
-    """The alerts (id, type, component) that a fault is there, or that recovery gave it up, of open incidents, that
-    nobody was to hear of: a silence kept them back."""
+def unnotified(db: Database) -> list[tuple[str, str, str]]:
+    """The alerts (id, type, component) of a fault, or of a recovery that gave up, that have no notifications because a
+    silence kept them back. Only those of open incidents count."""
     rows = db.rows(
         "SELECT a.alert_id, a.alert_type, a.component FROM heartbeat_incidents i"
         " JOIN heartbeat_alert_rows a ON a.incident = i.id"
@@ -56,8 +61,9 @@ def untold(db: Database) -> list[tuple[str, str, str]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def untold_slowness(db: Database, components: Sequence[str], since: float) -> list[tuple[str, str, str]]:
-    """Likewise of the slowness or warning that these components have now, as far as it was raised after `since`."""
+def unnotified_slowness(db: Database, components: Sequence[str], since: float) -> list[tuple[str, str, str]]:
+    """Likewise of the current slowness or warning of these components, when it was raised after `since` (epoch
+    seconds)."""
     rows = db.rows(
         "SELECT a.alert_id, a.alert_type, a.component FROM heartbeat_alert_rows a"
         f" WHERE a.component IN ({', '.join('?' for _ in components)}) AND a.incident IS NULL"
@@ -71,7 +77,7 @@ def untold_slowness(db: Database, components: Sequence[str], since: float) -> li
 
 
 def between(db: Database, start: float, end: float, limit: int = 100_000) -> list[Alert]:
-    """Alerts of a span of time, newest first."""
+    """The alerts of a span of time, newest first."""
     rows = db.rows(
         f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_time >= to_timestamp(?)"
         " AND alert_time < to_timestamp(?) ORDER BY alert_time DESC, alert_id LIMIT ?",
@@ -89,7 +95,8 @@ def of_incident(db: Database, incident: str) -> list[Alert]:
 
 
 def observed_again(db: Database, since: float) -> list[Alert]:
-    """The alerts since a moment that something can be checked again, oldest first; `details` says since when not."""
+    """The alerts since a moment that something can be checked again, oldest first; `details` says since when it could
+    not."""
     rows = db.rows(
         f"SELECT {COLUMNS} FROM heartbeat_alert_rows WHERE alert_time >= to_timestamp(?)"
         " AND alert_type = 'observed_again' ORDER BY alert_time, alert_id",
@@ -99,7 +106,7 @@ def observed_again(db: Database, since: float) -> list[Alert]:
 
 
 def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
-    """How the notifications of these alerts went."""
+    """The notifications of these alerts, with how they went."""
     ids = list(alert_ids)
     if not ids:
         return []
@@ -113,9 +120,9 @@ def deliveries(db: Database, alert_ids: Iterable[str]) -> list[Sent]:
     ]
 
 
-def told(db: Database, incident: str) -> list[str]:
-    """The channels that have heard of an incident, or are to: not those that refused it, or that another stood in
-    for."""
+def notified_channels(db: Database, incident: str) -> list[str]:
+    """The channels that were notified of an incident, or are to be; not those that refused it, or that another channel
+    replaced."""
     rows = db.rows(
         "SELECT DISTINCT o.channel FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
         " WHERE a.incident = ? AND o.state IN ('waiting', 'sent', 'printed') ORDER BY o.channel",
@@ -124,8 +131,8 @@ def told(db: Database, incident: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def told_the_end(db: Database, alert_id: str) -> set[str]:
-    """The channels that have heard, or are to hear, that what an alert is about is over."""
+def channels_notified_of_end(db: Database, alert_id: str) -> set[str]:
+    """The channels that were notified, or are to be, that the incident of this alert is over."""
     rows = db.rows(
         "SELECT o.channel FROM heartbeat_alert_rows a JOIN heartbeat_alert_rows b ON b.incident = a.incident"
         " AND b.alert_time > a.alert_time AND b.alert_type IN ('recovered', 'observed_again') JOIN heartbeat_outbox o"
@@ -140,5 +147,5 @@ def as_alert(row: Row) -> Alert:
 
 
 def is_waiting(db: Database) -> bool:
-    """Whether there is anything to deliver, now or later: most passes have nothing to do with the outbox but ask."""
+    """Whether there is anything to deliver, now or later. Most passes ask nothing else of the outbox."""
     return bool(db.rows("SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting' LIMIT 1"))

@@ -1,64 +1,90 @@
-"""Who has heard what of the open incidents: what reminders and escalation go by."""
+"""What was notified about the open incidents, and to which channels: reminders and escalation go by it."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from heartbeat_cli.store.sql.database import Database
 
-_PROMPT = 600.0  # seconds: what was taken within them counts as told when it was handed over
+_PROMPT_SECONDS = 600.0  # a notification that was sent within them counts as sent when it was put into the outbox
 
 
-class Heard(NamedTuple):
-    """What was told of one open incident. `down` is when its alert was raised, or, where a silence kept that back, when
-    it was told after all; `last` when something was last handed to a channel, or, had it to wait there (for the end of
-    quiet hours), was taken (None: nothing yet); `reminders` how many were made; `channels` is every channel that was to
-    hear of it, `reached` those that have it all, so that nothing waits for them."""
+class NotificationHistory(NamedTuple):
+    """The notifications about one open incident. Times are epoch seconds.
 
-    down: float
-    last: float | None = None
+    raised: when its alert was raised or, where a silence kept that back, put into the outbox
+    last_notified: when the newest notification was put into the outbox or, where it had to wait there (for the end of
+        quiet hours), sent; None: there is none yet
+    reminders: how many reminders were raised
+    channels: all channels that were to be notified
+    reached: those of them that have been sent everything
+    """
+
+    raised: float
+    last_notified: float | None = None
     reminders: int = 0
     channels: frozenset[str] = frozenset()
     reached: frozenset[str] = frozenset()
 
 
-def of_open(db: Database, since: float, now: float) -> dict[str, Heard]:
-    """By incident; `since` is when the oldest open one began. One whose alert has not been raised is left out. Times
-    after `now` are from before a clock was set back, and count as the alert's own."""
+class _Notification(NamedTuple):
+    """An alert of an incident on one channel; without a channel (and what comes after it) where it has none."""
+
+    incident: str
+    alert_id: str
+    kind: str
+    raised: float
+    channel: str | None
+    state: str | None
+    created: float | None
+    sent: float | None
+
+    def enqueued(self, now: float) -> float:
+        """When it was put into the outbox. A time after `now` is from before a clock was set back: then the alert's
+        own time."""
+        return self.raised if self.created is None or self.created > now else self.created
+
+    def notified(self, now: float) -> float:
+        """When it counts as notified."""
+        enqueued = self.enqueued(now)
+        waited = self.sent is not None and enqueued + _PROMPT_SECONDS < self.sent <= now
+        return self.sent if self.sent is not None and waited else enqueued
+
+
+def of_open_incidents(db: Database, since: float, now: float) -> dict[str, NotificationHistory]:
+    """The history of each open incident whose alert has been raised, by incident. `since` is when the oldest one
+    began (epoch seconds)."""
     rows = db.rows(
         "SELECT a.incident, a.alert_id, a.alert_type, a.alert_time, o.channel, o.state, o.created, o.sent"
         " FROM heartbeat_alert_rows a LEFT JOIN heartbeat_outbox o ON o.alert_id = a.alert_id"
         " WHERE a.incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
-        " AND a.alert_time >= to_timestamp(?) ORDER BY a.alert_time, o.created",
-        (since - 1.0,),  # an alert that was brought back with a clock stands a moment before its incident
+        " AND a.alert_time >= to_timestamp(?) ORDER BY a.incident, a.alert_time, o.created",
+        (since - 1.0,),  # an alert whose time was set back with a clock is a moment earlier than its incident
     )
-    found: dict[str, Heard] = {}
-    waiting: set[tuple[str, str]] = set()
-    counted: set[str] = set()
-    first: dict[str, str] = {}
-    for incident, alert, kind, raised, channel, state, created, sent in rows:
-        heard = found.get(incident, Heard(raised))
-        if kind == "reminder" and alert not in counted:
-            counted.add(alert)
-            heard = heard._replace(reminders=heard.reminders + 1)
-        first.setdefault(incident, alert)
-        if channel is not None:
-            handed = raised if created > now else created
-            if alert == first[incident] and heard.last is None:
-                heard = heard._replace(down=handed)
-            taken = sent if sent is not None and handed + _PROMPT < sent <= now else handed
-            heard = heard._replace(channels=heard.channels | {channel}, last=max(heard.last or taken, taken))
-            if state in ("sent", "printed"):
-                heard = heard._replace(reached=heard.reached | {channel})
-            elif state == "waiting":
-                waiting.add((incident, channel))
-        found[incident] = heard
-    return {
-        incident: heard._replace(reached=frozenset(one for one in heard.reached if (incident, one) not in waiting))
-        for incident, heard in found.items()
-    }
+    found = groupby((_Notification(*row) for row in rows), key=lambda one: one.incident)
+    return {incident: _history(list(notifications), now) for incident, notifications in found}
 
 
-def of_slowness(db: Database, component: str, before: float) -> list[str] | None:
-    """The channels that were to hear of a component's last slowness or warning; None when none was ever raised."""
+def _history(alerts: Sequence[_Notification], now: float) -> NotificationHistory:
+    """The history of one incident, from its alerts in order."""
+    first = alerts[0]
+    sent_to = [one for one in alerts if one.channel is not None]
+    began = sent_to[0] if sent_to and sent_to[0].alert_id == first.alert_id else None
+    channels = frozenset(one.channel for one in sent_to if one.channel is not None)
+    waiting = {one.channel for one in sent_to if one.state == "waiting"}
+    taken = {one.channel for one in sent_to if one.state in ("sent", "printed")}
+    return NotificationHistory(
+        raised=first.raised if began is None else began.enqueued(now),
+        last_notified=max((one.notified(now) for one in sent_to), default=None),
+        reminders=len({one.alert_id for one in alerts if one.kind == "reminder"}),
+        channels=channels,
+        reached=frozenset(one for one in channels if one in taken and one not in waiting),
+    )
+
+
+def slowness_channels(db: Database, component: str, before: float) -> list[str] | None:
+    """The channels that were to be notified of a component's last slowness or warning; None when none was raised before
+    that time (epoch seconds)."""
     rows = db.rows(
         "SELECT alert_id FROM heartbeat_alert_rows WHERE component = ? AND incident IS NULL"
         " AND (alert_type LIKE ? OR alert_type LIKE ?) AND alert_time <= to_timestamp(?)"

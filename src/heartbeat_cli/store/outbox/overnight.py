@@ -1,4 +1,4 @@
-"""What began and ended while a channel had its quiet hours: both in one message. Used by the outbox's `claim`."""
+"""Incidents that began and ended during a channel's quiet hours: beginning and end go out in one message."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from heartbeat_cli.store.sql.database import Database
 
 
 def ends(db: Database, channel: str, taken: Sequence[str], now: float, most: int) -> list[tuple[str, str]]:
-    """What else belongs into a message that holds `taken` (ids of notifications that waited for the end of quiet hours,
-    never tried): of each of their incidents that is over, the rest up to its end, at most `most` of them. Gives ids of
-    notifications, each with its alert's; claim them in the same transaction."""
+    """What else belongs into a message with the notifications `taken`, which waited for the end of quiet hours and were
+    never tried: of each of their incidents that is over, the rest up to its end, at most `most` notifications. Returns
+    ids of notifications, each with its alert's; claim them in the same transaction."""
     marks = ", ".join("?" for _ in taken)
     rows = db.rows(
         "SELECT a.incident, o.id, a.alert_id, a.alert_type,"

@@ -1,1 +1,1 @@
-"""What other hosts saw and when they were last heard."""
+"""The other hosts of the store: what they saw, and when they were last seen."""

@@ -1,4 +1,4 @@
-"""Components that some hosts alone may restart, none of which is there."""
+"""Components that only certain hosts may recover, none of which is there."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ from heartbeat_cli.store.quorum import peer_liveness, peers
 from heartbeat_cli.store.sql.database import Database
 
 
-def gone(db: Database, components: Iterable[Component], observer: str, now: float) -> dict[str, Gone]:
-    """Of these components, who should restart it and is not there, as this `observer` sees it. While a spool stands in
-    for the store nobody can tell: then nothing comes of the others."""
+def missing(db: Database, components: Iterable[Component], observer: str, now: float) -> dict[str, Gone]:
+    """Of these components, those whose healer is missing as this `observer` sees it. While a spool replaces the store
+    nothing is known of the others: then it is empty."""
     asked = [one for one in components if has_healer(one)]
-    if not asked or peers.is_apart(db):
+    if not asked or peers.is_spool(db):
         return {}
     watches = gaps.watches(db)
     silent = peer_liveness.silent(db, observer, watches, now)

@@ -1,8 +1,7 @@
-"""How each host of a store has last seen the others: by that it knows which of them are silent, whatever their clocks
-say.
+"""How each host of a store has last seen the others. It decides which of them are silent, whatever their clocks say.
 
-A host is silent when the start of its last pass has stood still for so long by our own clock, and we were looking all
-that time.
+A host is silent when the start of its last pass has not changed for long enough by our own clock, while we were
+checking.
 """
 
 import json
@@ -14,51 +13,51 @@ from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import number, understood
 
-_SIGHTS = "sights/"  # and the observer, among the settings: when it looked at the others last, and what it saw
+_SETTING = "sights/"  # and the observer: the setting with when it last looked at the others, and what it saw
 
 
-class Sight(NamedTuple):
-    """The start of a host's last pass by its clock, since when that has stood still by ours, and the incident that was
-    made of it."""
+class LastSeen(NamedTuple):
+    """The start of a host's last pass by its clock, since when it has not changed by ours (epoch seconds), and the
+    incident that was made of it."""
 
     started: float
     since: float
-    told: str | None = None
+    incident: str | None = None
 
 
-def seen(db: Database, observer: str) -> tuple[float, dict[str, Sight]]:
-    """When this host looked at the others last (epoch seconds; 0: never), and each of them."""
-    return understood(preferences.get(db, _SIGHTS + observer), _read) or (0.0, {})
+def read(db: Database, observer: str) -> tuple[float, dict[str, LastSeen]]:
+    """When this host last looked at the others (epoch seconds; 0: never), and what it saw of each."""
+    return understood(preferences.get(db, _SETTING + observer), _parse) or (0.0, {})
 
 
-def _read(stored: list[Any]) -> tuple[float, dict[str, Sight]]:
+def _parse(stored: list[Any]) -> tuple[float, dict[str, LastSeen]]:
     at, found = stored
     return number(at), {
-        host: Sight(number(started), number(since), None if told is None else str(told))
-        for host, (started, since, told) in found.items()
+        host: LastSeen(number(started), number(since), None if incident is None else str(incident))
+        for host, (started, since, incident) in found.items()
     }
 
 
-def keep(db: Database, observer: str, at: float, found: Mapping[str, Sight]) -> None:
-    preferences.put(db, _SIGHTS + observer, json.dumps([at, found]))
+def save(db: Database, observer: str, at: float, found: Mapping[str, LastSeen]) -> None:
+    preferences.put(db, _SETTING + observer, json.dumps([at, found]))
 
 
-def looking(own: Watch | None, at: float, now: float) -> bool:
-    """Whether this host has been looking at the others from its last look on: as often as it makes passes."""
+def was_watching(own: Watch | None, at: float, now: float) -> bool:
+    """Whether this host has been watching the others since `at`, by making passes as often as it should."""
     return own is not None and 0 <= now - at <= silent_after(own.every)
 
 
 def silent(db: Database, observer: str, watches: Mapping[str, Watch], now: float) -> dict[str, float]:
-    """The hosts that are silent as of now, and since when (epoch seconds): as this one has seen it while it looks
-    itself, else by their clocks."""
-    at, found = seen(db, observer)
-    ours = looking(watches.get(observer), at, now)
+    """The hosts that are silent, and since when (epoch seconds): by this host's own observation while it is watching,
+    else by their clocks."""
+    at, found = read(db, observer)
+    ours = was_watching(watches.get(observer), at, now)
     since = {host: _silent_since(watch, found.get(host) if ours else None, now) for host, watch in watches.items()}
     return {host: begun for host, begun in since.items() if begun is not None}
 
 
-def _silent_since(watch: Watch, sight: Sight | None, now: float) -> float | None:
+def _silent_since(watch: Watch, sight: LastSeen | None, now: float) -> float | None:
     if sight is None:
         return watch.started if now - watch.started > silent_after(watch.every) else None
-    stands = sight.told is not None or now - sight.since > silent_after(watch.every)
+    stands = sight.incident is not None or now - sight.since > silent_after(watch.every)
     return sight.since if stands and watch.started == sight.started else None

@@ -1,4 +1,5 @@
-"""The other hosts of a store: what they see, and what this one knows of them while the store is away."""
+"""The other hosts of a store: their votes on the components that several hosts check, and what this host remembers of
+them while the store is away."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -8,48 +9,53 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking.coverage import REACH, TICK, reach
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
-from heartbeat_cli.store.history.passes import SHARED
+from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import preferences
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import number, understood
 
-_DOUBTS = "doubts"  # among the settings
+_UNCONFIRMED_SETTING = "doubts"  # the setting with the unconfirmed faults of all hosts
 
 
-class Doubt(NamedTuple):
-    """A component that some see failing and that too few look at: since when (epoch seconds), for how many rounds, and
-    when those began of which people have heard: as a rule one, more where hosts told of it without the store."""
+class UnconfirmedFault(NamedTuple):
+    """A component that fails for some hosts, but that too few hosts check to confirm it: since when (epoch seconds),
+    for how many rounds, and the starts of those that people were notified of. There is one as a rule, and more where
+    hosts have notified people without the store."""
 
     since: float
     rounds: int
-    told: tuple[float, ...] = ()
+    notified: tuple[float, ...] = ()
 
 
-class Shared(NamedTuple):
-    """What a host knows of the components that others look at, too: their hosts `by` component, the `doubts` about
-    them, when it last looked while the store was `away` (epoch seconds; 0: never), and whether it has `brought` doubts
-    along that the others have not heard of."""
+class PeerState(NamedTuple):
+    """What a host remembers between passes.
 
-    by: Mapping[str, list[str]] = {}
-    doubts: Mapping[str, Doubt] = {}
-    away: float = 0.0
-    brought: bool = False
+    hosts: which hosts check each component that it shares with others
+    unconfirmed: the unconfirmed faults
+    checked_apart: when it last checked while the store was away (epoch seconds; 0: never)
+    found_apart: whether it found some of the faults without the store, which the other hosts do not know of yet
+    """
+
+    hosts: Mapping[str, list[str]] = {}
+    unconfirmed: Mapping[str, UnconfirmedFault] = {}
+    checked_apart: float = 0.0
+    found_apart: bool = False
 
 
-def is_apart(db: Database) -> bool:
-    """Whether this is a spool that stands in for the store: then nobody else's looks are in it."""
+def is_spool(db: Database) -> bool:
+    """Whether this is a spool that is used in place of the store: it has no checks of other hosts."""
     return db.dialect == "sqlite" and bool(db.rows("SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"))
 
 
 class Votes(NamedTuple):
-    """By component the newest look of every other host, and when this one had looked before its own newest."""
+    """By component, the newest vote of every other host, and when this host had checked before its own newest check."""
 
     others: Mapping[str, list[Vote]] = {}
     before: Mapping[str, float] = {}
 
 
 def votes(db: Database, observer: str, since: float) -> Votes:
-    """The looks since a moment at what this host looks at."""
+    """The votes since a moment (epoch seconds) on the components that this host checks."""
     others: dict[str, list[Vote]] = {}
     before: dict[str, float] = {}
     rows = db.rows(
@@ -65,18 +71,16 @@ def votes(db: Database, observer: str, since: float) -> Votes:
     return Votes(others, before)
 
 
-def end_rounds(db: Database, observer: str, looks: Mapping[str, float]) -> None:
-    """These looks of this host, by component, ended a round."""
-    for at in sorted(set(looks.values())):
-        ids = [id_ for id_, moment in looks.items() if moment == at]
-        db.run(
-            f"UPDATE heartbeat_looks SET ended = to_timestamp(?) WHERE observer = ? AND component IN ({marks(ids)})",
-            (at, observer, *ids),
-        )
+def end_rounds(db: Database, observer: str, checks: Mapping[str, float]) -> None:
+    """Note that these checks of this host (time by component) each ended a round."""
+    for at in sorted(set(checks.values())):
+        ids = [id_ for id_, moment in checks.items() if moment == at]
+        which = f"observer = ? AND component IN ({placeholders(ids)})"
+        db.run(f"UPDATE heartbeat_looks SET ended = to_timestamp(?) WHERE {which}", (at, observer, *ids))
 
 
-def lookers(db: Database) -> dict[str, list[Vote]]:
-    """The newest look of every host at every component."""
+def newest_votes(db: Database) -> dict[str, list[Vote]]:
+    """The newest vote of every host on every component."""
     found: dict[str, list[Vote]] = {}
     rows = db.rows("SELECT component, observer, at, status, error FROM heartbeat_looks ORDER BY component, observer")
     for component, *rest in rows:
@@ -85,8 +89,8 @@ def lookers(db: Database) -> dict[str, list[Vote]]:
 
 
 def rounds(db: Database, components: Iterable[Component]) -> dict[str, Round]:
-    """What the hosts say together now, of each component that several look at."""
-    votes, found = lookers(db), {}
+    """The current result of the votes, for each component that several hosts check."""
+    votes, found = newest_votes(db), {}
     for one in components:
         round_ = standing(quorum_of(one), votes.get(one.id, ()), reaches(one))
         if round_ is not None:
@@ -95,78 +99,86 @@ def rounds(db: Database, components: Iterable[Component]) -> dict[str, Round]:
 
 
 def quorum_of(component: Component) -> int | None:
-    """How many hosts must see it fail, None: more than half. What is not reached over a network is another thing on
-    each host that looks at one of its name: there one is enough."""
+    """How many hosts must see it fail; None: more than half. A component that is not reached over a network is a
+    different one on each host, even under the same name: there one host is enough."""
     if component.common.quorum is not None:
         return component.common.quorum
     return None if plugins.uses_network(component.kind, component.settings) else 1
 
 
 def reaches(component: Component) -> float:
-    """Seconds for which a host's look is its vote: as long as the look speaks for the component."""
+    """Seconds for which a host's check is its vote: as long as the check counts for the component."""
     return reach(component.common.interval or TICK) or REACH
 
 
-def known(db: Database, observer: str) -> Shared:
-    """What was last kept, here or in the store that this spool stands in for. Doubts are everybody's; those that a host
-    had alone without the store come to them when it is back."""
-    names = (SHARED + observer, _DOUBTS)
+def read(db: Database, observer: str) -> PeerState:
+    """What was last saved, here or in the store that this spool replaces. Unconfirmed faults belong to all hosts; those
+    that a host had alone without the store are merged into them when it is back."""
+    names = (SHARED_SETTING + observer, _UNCONFIRMED_SETTING)
     rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names)
     found: dict[str, str] = dict(rows)
-    by, own, away = understood(found.get(SHARED + observer), _shared) or _NOTHING
-    doubts = understood(found.get(_DOUBTS), _doubts) or {}
+    hosts, own, checked_apart = understood(found.get(SHARED_SETTING + observer), _parse_shared) or _NOTHING
+    unconfirmed = understood(found.get(_UNCONFIRMED_SETTING), _parse_unconfirmed) or {}
     for id_, one in own.items():
-        doubts[id_] = _joined(doubts.get(id_), one)
-    return Shared(by, doubts, away, bool(own))
+        unconfirmed[id_] = _merge(unconfirmed.get(id_), one)
+    return PeerState(hosts, unconfirmed, checked_apart, bool(own))
 
 
-def every_doubt(db: Database) -> dict[str, Doubt]:
-    """What some see failing and too few look at, whoever of the hosts remembers it."""
-    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ?", (f"{SHARED}%", _DOUBTS))
-    found: dict[str, Doubt] = {}
+def all_unconfirmed(db: Database) -> dict[str, UnconfirmedFault]:
+    """All unconfirmed faults, whichever host remembers them."""
+    rows = db.rows(
+        "SELECT name, value FROM heartbeat_settings WHERE name LIKE ? OR name = ?",
+        (f"{SHARED_SETTING}%", _UNCONFIRMED_SETTING),
+    )
+    found: dict[str, UnconfirmedFault] = {}
     for name, text in rows:
-        doubts = understood(text, _doubts) if name == _DOUBTS else (understood(text, _shared) or _NOTHING)[1]
-        for id_, one in (doubts or {}).items():
-            found[id_] = _joined(found.get(id_), one)
+        if name == _UNCONFIRMED_SETTING:
+            unconfirmed = understood(text, _parse_unconfirmed) or {}
+        else:
+            unconfirmed = (understood(text, _parse_shared) or _NOTHING)[1]
+        for id_, one in unconfirmed.items():
+            found[id_] = _merge(found.get(id_), one)
     return found
 
 
-_NOTHING: tuple[dict[str, list[str]], dict[str, Doubt], float] = ({}, {}, 0.0)
+_NOTHING: tuple[dict[str, list[str]], dict[str, UnconfirmedFault], float] = ({}, {}, 0.0)
 
 
-def _shared(stored: list[Any]) -> tuple[dict[str, list[str]], dict[str, Doubt], float]:
-    by, own, away = stored
-    return {id_: list(map(str, hosts)) for id_, hosts in by.items()}, _doubts(own), number(away)
+def _parse_shared(stored: list[Any]) -> tuple[dict[str, list[str]], dict[str, UnconfirmedFault], float]:
+    shared, own, checked_apart = stored
+    hosts = {id_: list(map(str, names)) for id_, names in shared.items()}
+    return hosts, _parse_unconfirmed(own), number(checked_apart)
 
 
-def _doubts(stored: dict[str, list[Any]]) -> dict[str, Doubt]:
+def _parse_unconfirmed(stored: dict[str, list[Any]]) -> dict[str, UnconfirmedFault]:
     return {
-        id_: Doubt(number(since), int(rounds), tuple(map(number, told)))
-        for id_, (since, rounds, told) in stored.items()
+        id_: UnconfirmedFault(number(since), int(rounds), tuple(map(number, notified)))
+        for id_, (since, rounds, notified) in stored.items()
     }
 
 
-def _joined(one: Doubt | None, other: Doubt) -> Doubt:
+def _merge(one: UnconfirmedFault | None, other: UnconfirmedFault) -> UnconfirmedFault:
     if one is None:
         return other
-    told = tuple(sorted({*one.told, *other.told}))
-    return Doubt(min(one.since, other.since), max(one.rounds, other.rounds), told)
+    notified = tuple(sorted({*one.notified, *other.notified}))
+    return UnconfirmedFault(min(one.since, other.since), max(one.rounds, other.rounds), notified)
 
 
-def keep(db: Database, observer: str, shared: Shared, *, apart: bool) -> None:
-    """Keep it for the next pass: what is everybody's only in the store itself."""
-    own = shared.doubts if apart else {}
-    preferences.put(db, SHARED + observer, json.dumps((shared.by, own, shared.away)))
+def save(db: Database, observer: str, shared: PeerState, *, apart: bool) -> None:
+    """Save the state for the next pass. In a spool (`apart`) it is saved as this host's own, in the store as that of
+    all."""
+    own = shared.unconfirmed if apart else {}
+    preferences.put(db, SHARED_SETTING + observer, json.dumps((shared.hosts, own, shared.checked_apart)))
     if not apart:
-        preferences.put(db, _DOUBTS, json.dumps(shared.doubts))
+        preferences.put(db, _UNCONFIRMED_SETTING, json.dumps(shared.unconfirmed))
 
 
-def forget(db: Database, observer: str) -> None:
-    """A host's newest looks are nobody's vote any more; its history stays."""
+def delete(db: Database, observer: str) -> None:
+    """Delete a host's votes and state; its history stays."""
     db.run("DELETE FROM heartbeat_looks WHERE observer = ?", (observer,))
-    db.run("DELETE FROM heartbeat_settings WHERE name = ?", (SHARED + observer,))
+    db.run("DELETE FROM heartbeat_settings WHERE name = ?", (SHARED_SETTING + observer,))
 
 
-def while_apart(db: Database, observer: str) -> Collection[str]:
-    """The components that others may look at just now without our hearing of it."""
-    return known(db, observer).by.keys() if is_apart(db) else ()
+def shared_while_apart(db: Database, observer: str) -> Collection[str]:
+    """The components that others may be checking without this host's knowledge, because the store is away."""
+    return read(db, observer).hosts.keys() if is_spool(db) else ()

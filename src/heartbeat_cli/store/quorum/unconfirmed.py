@@ -1,4 +1,4 @@
-"""What fails and too few hosts look at to make a fault of it, as the hosts remember it: for the report."""
+"""Faults that too few hosts check to confirm them, for the report."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
 
-def standing(db: Database, components: Iterable[Component]) -> list[Unconfirmed]:
-    """The doubts that people were told of and that still stand, by component."""
-    since = {id_: one.since for id_, one in peers.every_doubt(db).items() if one.told}
+def current(db: Database, components: Iterable[Component]) -> list[Unconfirmed]:
+    """The unconfirmed faults that people were notified of and that still last, by component."""
+    since = {id_: one.since for id_, one in peers.all_unconfirmed(db).items() if one.notified}
     if not since:
         return []
     rounds = peers.rounds(db, [one for one in components if one.id in since])

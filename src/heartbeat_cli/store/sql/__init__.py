@@ -1,1 +1,1 @@
-"""The database itself: SQLite and PostgreSQL behind one interface, schema, locks, settings rows."""
+"""The database: SQLite and PostgreSQL behind one interface; schema, locks, settings rows."""

@@ -1,34 +1,35 @@
 """One small interface over PostgreSQL and SQLite: the same SQL, the same times, the same errors.
 
-SQL is written once with `?` for values. Times are seconds since the epoch in Python, `timestamptz` in PostgreSQL and
-REAL in SQLite; a statement passes one as `to_timestamp(?)`, which SQLite is taught as the identity.
-Statements never hold a literal `?` or `%`.
+SQL is written once. Its values are `?` with a sequence, or, where there are many, `:name` with a mapping; here both are
+handed over as each driver wants them. `dialects.render` words what the two databases do not have in common. Times are
+seconds since the epoch in Python, `timestamptz` in PostgreSQL and REAL in SQLite; a statement passes one as
+`to_timestamp(?)`, which SQLite is taught as the identity. Statements never hold a literal `?` or `%`.
 """
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.redact import redact
 
 Row = tuple[Any, ...]
+Params = Sequence[Any] | Mapping[str, Any]
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
-_TURN = 3.0  # times the timeout: what a turn at a lock that all hosts share is waited for
-# Times the timeout, and seconds at least: what a transaction may stand idle until the server ends it. Shorter than the
-# turn, so that others get theirs from a host that froze; long enough for one that is only slow to work things out.
-_IDLE, _LEAST_IDLE = 2.0, 1.0
+_LOCK_TIMEOUTS = 3.0  # times the timeout: how long a lock that all hosts share is waited for
 _TOO_SLOW = "try again when it is less busy, ask for fewer days, or raise [heartbeat] store_timeout"
-_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
-_HISTORY = 1_073_741_824
+_BYTES_PER_COMPONENT = 4_096  # bytes; a row with evidence may have 2,000
+_HISTORY_BYTES = 1_073_741_824
 _MAX_VALUES = 30_000  # SQLite takes 32,766 values a statement, PostgreSQL builds its text from them
 
 
-class Failure(StoreError):
-    """A statement failed: `where` says in which store, `damaged` that its file is no sound database (any more)."""
+class DatabaseError(StoreError):
+    """A statement failed. `where` is the store, `damaged` whether its file is not a sound database (any more)."""
 
     def __init__(self, where: str, text: str, damaged: bool = False) -> None:
         super().__init__(f"store {where}: {text}")
@@ -38,22 +39,25 @@ class Failure(StoreError):
 class Database:
     """An open store. Use `transaction()` around everything that belongs together; nothing commits outside of it.
 
-    `patience` is how many seconds all statements together may take (None: no end); set it anew to begin anew. Only
-    PostgreSQL keeps it: what takes long in a file of this machine is at work. `most` is how many bytes a server may
-    answer to one; `for_components` and `for_history` make room for honest ones.
-    `statements` and `written` count what was asked, and the rows that `run` and `insert` wrote. After `schema.opened`
-    `identity` is the store's own, `watched` how far an observer's passes have come in it, and `ahead` by how many whole
-    seconds the clock of the store's server is ahead of this host's (None where there is no such server)."""
+    time_left: seconds that all further statements together may take (None: no limit); only PostgreSQL is held to it,
+        because a local file that takes long is at work
+    max_answer: bytes that a server may answer to one statement; `expect_components` and `expect_history` raise it
+    statements, rows_written: how many statements were run, and how many rows `run` and `insert` wrote
+
+    Set by `schema.open_store`:
+    identity: the store's own id
+    watch_json: how far the regular passes of the observer have come, as `gaps` stores it
+    clock_ahead: whole seconds by which the server's clock is ahead of this host's (None: there is no server)"""
 
     dialect: str
     begin: str
     where: str
     server = ""  # which of the hosts that `where` may name
-    patience: float | None = None
+    time_left: float | None = None
     identity = ""
-    watched: str | None = None
-    ahead: float | None = None
-    most = 8_388_608
+    watch_json: str | None = None
+    clock_ahead: float | None = None
+    max_answer = 8_388_608
     _unreadable: tuple[type[Exception], ...] = (ValueError, ArithmeticError, RecursionError)
 
     def __init__(self, connection: Any, errors: type[Exception]) -> None:
@@ -61,31 +65,33 @@ class Database:
         self._errors = errors
         self._open = False
         self.statements = 0
-        self.written = 0
+        self.rows_written = 0
+        self.said: list[Text] = []
 
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Run one statement and return what it gives."""
+    def rows(self, sql: str, params: Params = ()) -> list[Row]:
+        """Run one statement and return its rows."""
         cursor = self._execute(sql, params)
         try:
             return cursor.fetchall() if cursor.description else []
         except self._errors as error:
             raise self._store_error(error) from error
         except self._unreadable as error:  # no value of the type that the server says
-            raise Failure(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
+            raise DatabaseError(self.where, f"sent a value that cannot be read ({type(error).__name__})") from None
 
-    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
-        """`rows` of `select` and `rest`; in the same round trip the server's clock is read, if it gives a row."""
+    def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
+        """Run `select` and `rest` as one statement and return its rows. If there are any, `clock_ahead` is measured in
+        the same round trip."""
         return self.rows(f"{select} {rest}", params)
 
-    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """`rows`, when nobody else has the lock of that number; it is held until the transaction ends. SQLite's
-        transactions take turns by themselves."""
+    def rows_with_lock(self, lock: int, sql: str, params: Params = ()) -> list[Row]:
+        """Take the lock of that number (see `locks`) until the transaction ends, then run the statement and return its
+        rows. SQLite needs no lock: its write transactions exclude each other."""
         return self.rows(sql, params)
 
-    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it touched."""
+    def run(self, sql: str, params: Params = ()) -> int:
+        """Run one statement and return how many rows it changed."""
         touched = int(self._execute(sql, params).rowcount)
-        self.written += max(0, touched)
+        self.rows_written += max(0, touched)
         return touched
 
     def insert(self, head: str, row: str, rows: Sequence[Row], tail: str = "") -> None:
@@ -93,7 +99,7 @@ class Database:
         an ON CONFLICT clause."""
         if not rows:
             return
-        self.written += len(rows)
+        self.rows_written += len(rows)
         step = max(1, _MAX_VALUES // len(rows[0]))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -101,7 +107,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside is kept together or not at all; nested use joins the outer one."""
+        """Commit everything inside together, or roll it back; a nested transaction joins the outer one."""
         if self._open:
             yield
             return
@@ -109,37 +115,40 @@ class Database:
         self._open = True
         try:
             yield
+            if self.said:  # most transactions say nothing
+                import_module("heartbeat_cli.store.sql.sentences").keep(self)
             self._execute("COMMIT", ())
         except BaseException:
             self._rollback()
             raise
         finally:
-            self._open = False
+            self._open, self.said = False, []
 
     @contextmanager
-    def unhurried(self, seconds: float, most: int | None = None) -> Iterator[None]:
-        """In here a statement may take that long, and its answer no more than `most` bytes. Call it around a
+    def with_timeout(self, seconds: float, max_answer: int | None = None) -> Iterator[None]:
+        """Let each statement inside take that many seconds, and its answer that many bytes. Use it around a
         transaction."""
-        usual = self.patience, self.most
-        self.patience, self.most = None, most or self.most
+        usual = self.time_left, self.max_answer
+        self.time_left, self.max_answer = None, max_answer or self.max_answer
         try:
             yield
         finally:
-            self.patience, self.most = usual
+            self.time_left, self.max_answer = usual
 
-    def for_components(self, count: int) -> None:
-        """Answers may have some rows for each of so many components."""
-        self.most = max(self.most, count * _PER_COMPONENT)
+    def expect_components(self, count: int) -> None:
+        """Allow answers with some rows for each of this many components."""
+        self.max_answer = max(self.max_answer, count * _BYTES_PER_COMPONENT)
 
-    def for_history(self) -> None:
-        """Answers may be the history of weeks, which a person has asked for."""
-        self.most = _HISTORY
+    def expect_history(self) -> None:
+        """Allow answers with the history of weeks, which a person has asked for."""
+        self.max_answer = _HISTORY_BYTES
 
     def close(self) -> None:
         self._connection.close()
 
-    def _execute(self, sql: str, params: Sequence[Any]) -> Any:
+    def _execute(self, sql: str, params: Params) -> Any:
         self.statements += 1
+        self.said += [one for one in (params.values() if isinstance(params, Mapping) else params) if type(one) is Text]
         try:
             return self._cursor(sql, params)
         except self._errors as error:
@@ -147,7 +156,7 @@ class Database:
 
     def _store_error(self, error: Exception) -> StoreError:
         text = " ".join(str(error).split()) or type(error).__name__
-        return Failure(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
+        return DatabaseError(self.where, redact(text), getattr(error, "sqlite_errorname", None) in _DAMAGED)
 
     def _rollback(self) -> None:
         try:
@@ -155,7 +164,7 @@ class Database:
         except StoreError:
             return  # the connection is gone, and the transaction with it
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+    def _cursor(self, sql: str, params: Params) -> Any:
         raise NotImplementedError
 
 
@@ -166,8 +175,8 @@ class SQLite(Database):
     begin = "BEGIN IMMEDIATE"
 
     def __init__(self, path: Path, timeout: float, *, sole: bool = False) -> None:
-        """`sole`: nobody else has it open. Then it can be read on a full disk too, where there is no room for the file
-        that processes share."""
+        """`sole`: open it for this process alone. That works on a full disk too, which has no room for the file that
+        processes share."""
         import sqlite3
 
         from heartbeat_cli.store.sql import sqlite_file
@@ -187,13 +196,13 @@ class SQLite(Database):
             else:
                 sqlite_file.use_wal(connection, time.monotonic() + timeout)
         except OSError as error:
-            raise Failure(str(path), error.strerror or str(error)) from error
+            raise DatabaseError(str(path), error.strerror or str(error)) from error
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
             raise self._store_error(error) from error
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
+    def _cursor(self, sql: str, params: Params) -> Any:
         return self._connection.execute(sql, params)
 
 
@@ -206,7 +215,7 @@ class Postgres(Database):
 
     def __init__(self, dsn: str, timeout: float) -> None:
         from heartbeat_cli.postgres import libpq
-        from heartbeat_cli.store.sql import timestamps
+        from heartbeat_cli.store.sql import postgres_session
 
         self.where = redact(dsn)
         self._timeout = timeout
@@ -215,77 +224,72 @@ class Postgres(Database):
         except libpq.Trouble as trouble:
             raise StoreError(f"store {self.where}: {trouble.text}") from trouble
         self.server = session.where
-        self._idle = _idle(timeout, session.version)
+        self._idle = postgres_session.idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)
-        session.read_as(timestamps.OID, "EPOCH", timestamps.epoch)
+        session.read_as(postgres_session.TIMESTAMPTZ, "EPOCH", postgres_session.epoch_seconds)
         super().__init__(session, libpq.Trouble)
         self._unreadable = (*self._unreadable, libpq.driver().Error)
-        self._sql: dict[str, str] = {}
+        self._driver_sql = postgres_session.driver_sql
+        self._sql: dict[str, str] = {}  # statements as the driver wants them
 
     @contextmanager
-    def unhurried(self, seconds: float, most: int | None = None) -> Iterator[None]:
-        """Locks are waited for no longer than ever."""
+    def with_timeout(self, seconds: float, max_answer: int | None = None) -> Iterator[None]:
+        """The wait for locks stays limited as before."""
         usual = self._timeout, self.begin
         self._timeout, self.begin = seconds, self._begin(seconds, self._timeout)
         try:
-            with super().unhurried(seconds, most):
+            with super().with_timeout(seconds, max_answer):
                 yield
         finally:
             self._timeout, self.begin = usual
 
-    def rows_on_time(self, select: str, rest: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows_with_clock(self, select: str, rest: str, params: Params = ()) -> list[Row]:
         asked = time.time()
         rows = self.rows(f"{select}, clock_timestamp() {rest}", params)
         if rows:
             # It was read between these two moments: only what lies outside of them is a difference.
             there, answered = rows[0][-1], time.time()
             if not isinstance(there, float) or not math.isfinite(there):
-                raise Failure(self.where, "sent a clock that cannot be read")
-            self.ahead = float(int(there - min(max(there, asked), answered)))
+                raise DatabaseError(self.where, "sent a clock that cannot be read")
+            self.clock_ahead = float(int(there - min(max(there, asked), answered)))
         return [row[:-1] for row in rows]
 
-    def in_turn(self, lock: int, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """In one round trip. Whoever has the turn is at work, and no sign of a store that hangs: it is waited for
-        longer than for a statement, and that is not charged to the patience."""
-        usual, longer = _limits(self._timeout, self._timeout), _limits(self._timeout * _TURN, self._timeout * _TURN)
-        with self.unhurried(self._timeout * _TURN):
+    def rows_with_lock(self, lock: int, sql: str, params: Params = ()) -> list[Row]:
+        """In one round trip. The holder of the lock is at work, which is no sign of a store that hangs: the lock is
+        waited for longer than a statement may take, and the wait does not count for `time_left`."""
+        long = self._timeout * _LOCK_TIMEOUTS
+        usual, longer = _timeout_settings(self._timeout, self._timeout), _timeout_settings(long, long)
+        with self.with_timeout(long):
             return self.rows(f"{longer}; SELECT pg_advisory_xact_lock({lock}); {usual}; {sql}", params)
 
     def _begin(self, statement: float, lock: float) -> str:
-        return f"BEGIN; {_limits(statement, lock)}; {self._idle}"
+        return f"BEGIN; {_timeout_settings(statement, lock)}; {self._idle}"
 
-    def _cursor(self, sql: str, params: Sequence[Any]) -> Any:
-        text = self._sql.setdefault(sql, sql.replace("?", "%s"))
+    def _cursor(self, sql: str, params: Params) -> Any:
+        text = self._sql.get(sql)
+        if text is None:
+            text = self._sql[sql] = self._driver_sql(sql, isinstance(params, Mapping))
         begun = time.monotonic()
-        if self.patience is not None and self.patience <= 0:
-            raise Failure(
+        if self.time_left is not None and self.time_left <= 0:
+            raise DatabaseError(
                 self.where, f"too slow: {self.statements - 1} statements used up the time there is; {_TOO_SLOW}"
             )
-        self._connection.most = self.most
+        self._connection.most = self.max_answer
         try:
             return self._connection.execute(text, params or None, deadline=begun + self._timeout)
         finally:
-            if self.patience is not None:
-                self.patience -= time.monotonic() - begun
+            if self.time_left is not None:
+                self.time_left -= time.monotonic() - begun
 
 
-def _idle(timeout: float, version: int) -> str:
-    """What ends a transaction whose client is silent between two statements, or takes no more of an answer."""
-    milliseconds = int(max(_IDLE * timeout, _LEAST_IDLE) * 1000)
-    names = ["idle_in_transaction_session_timeout", *(["tcp_user_timeout"] if version >= _WITH_TCP_TIMEOUT else [])]
-    return "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)
-
-
-def _limits(statement: float, lock: float) -> str:
+def _timeout_settings(statement: float, lock: float) -> str:
+    """The statements that limit how many seconds a statement may take, and may wait for a lock."""
     times = (("statement", statement), ("lock", lock))
     return "; ".join(f"SET LOCAL {name}_timeout = {max(1, int(seconds * 900))}" for name, seconds in times)
 
 
-_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
-
-
-def marks(values: Sequence[object]) -> str:
-    """A question mark for each of the values."""
+def placeholders(values: Sequence[object]) -> str:
+    """A `?` for each of the values."""
     return ", ".join("?" for _ in values)
 
 

@@ -1,5 +1,5 @@
-"""Which store this is: a random id, made once and kept in its settings. Files of the state folder bear it, so that what
-was kept for one store is never taken into another."""
+"""The identity of a store: a random id, made once and kept in its settings. Files of the state folder bear it, so that
+what was recorded for one store is never written into another."""
 
 import os
 
@@ -11,41 +11,40 @@ _NAME = f"{LOCAL}id"
 _LATE = f"{LOCAL}late"  # that it was given its identity when it held passes already
 _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here before
 
-_LONGEST = 64  # characters of an identity at most
+_MAX_LENGTH = 64  # characters of an identity
 
 _VERSION = (
     "SELECT version, (SELECT value FROM heartbeat_settings WHERE name = ?),"
     " (SELECT value FROM heartbeat_settings WHERE name = ?)"
 )
 
-_NOTE = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+_INSERT = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
 def version(db: Database, observer: str) -> int:
-    """The version of the tables, 0 for a store that has none. Every opening asks for it, so the identity, how far the
-    observer has come, and the server's clock are read in the same round trip, into `db.identity`, `db.watched` and
-    `db.ahead`. What no heartbeat has
-    given the store for an identity is none: files bear it in their names."""
-    rows = db.rows_on_time(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
+    """The version of the tables, 0 where there are none. It is read at every opening, and in the same round trip
+    `db.identity`, `db.watch_json` (of this observer) and `db.clock_ahead`."""
+    rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
     if not rows:
         return 0
-    found, given, watched = rows[0]
-    sound = given and len(given) <= _LONGEST and given.isascii() and given.isalnum()
-    db.identity, db.watched = given if sound else "", watched
+    found, given, watch = rows[0]
+    # Files bear the identity in their names: what no heartbeat has given the store is none.
+    sound = given and len(given) <= _MAX_LENGTH and given.isascii() and given.isalnum()
+    db.identity, db.watch_json = given if sound else "", watch
     return int(found)
 
 
-def give(db: Database, observer: str) -> None:
-    """Give the store an identity unless it has one: of several first starts the second one finds that of the first."""
+def create(db: Database, observer: str) -> None:
+    """Give the store an identity unless it has one: of several first starts at once the first one's is used."""
     with db.transaction():
-        if db.run(_NOTE, (_NAME, os.urandom(8).hex())) and db.rows("SELECT 1 FROM heartbeat_pass_rows LIMIT 1"):
-            db.run(_NOTE, (_LATE, "1"))
+        if db.run(_INSERT, (_NAME, os.urandom(8).hex())) and db.rows("SELECT 1 FROM heartbeat_pass_rows LIMIT 1"):
+            db.run(_INSERT, (_LATE, "1"))
     version(db, observer)
 
 
-def take(db: Database, earlier: str) -> bool:
-    """Give a store back the identity that it had: it was restored from a backup that is older than identities, as its
-    being given one late shows. False where that is not so. Call it in a transaction."""
+def restore(db: Database, earlier: str) -> bool:
+    """Give a store its earlier identity back, after it was restored from a backup that is older than identities; that
+    it was given one late shows it. Returns False where that is not so. Call it in a transaction."""
     if not db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_LATE,)):
         return False
     db.run("UPDATE heartbeat_settings SET value = ? WHERE name = ?", (earlier, _NAME))
@@ -54,8 +53,8 @@ def take(db: Database, earlier: str) -> bool:
 
 
 def succeeds(db: Database, earlier: str) -> bool:
-    """Whether this store replaces the one with the identity `earlier`: it is new and holds no pass yet, or a host has
-    noted the succession before."""
+    """Whether this store replaces the one with the identity `earlier`: it is new and has no pass yet, or a host has
+    saved the succession before."""
     rows = db.rows(
         "SELECT NOT EXISTS (SELECT 1 FROM heartbeat_pass_rows)"
         " OR EXISTS (SELECT 1 FROM heartbeat_settings WHERE name = ?)",
@@ -64,6 +63,6 @@ def succeeds(db: Database, earlier: str) -> bool:
     return bool(rows[0][0])
 
 
-def note_succession(db: Database, earlier: str) -> None:
-    """Note for the other hosts of this store that it replaces another one."""
-    db.run(_NOTE, (_SUCCEEDS + earlier, "1"))
+def save_succession(db: Database, earlier: str) -> None:
+    """Tell the other hosts of this store that it replaces another one."""
+    db.run(_INSERT, (_SUCCEEDS + earlier, "1"))

@@ -1,6 +1,6 @@
 """The numbers of PostgreSQL's advisory locks that heartbeat takes, all in one place, so that no two are the same.
 
-Any numbers of our own would do. They are shared by every host and version at a store: a number that is in use stays.
+They are shared by all hosts and versions that use a store: a number that is in use must not change.
 """
 
 SCHEMA = 7_230_114  # two first starts take turns to make the tables

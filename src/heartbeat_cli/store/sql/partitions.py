@@ -1,26 +1,26 @@
-"""Day partitions of what grows with every look, in PostgreSQL: made when a row needs one, dropped by retention.
+"""Day partitions in PostgreSQL of the tables that grow with every check: made when a row needs one, dropped by
+retention.
 
-A partition is made as a table of its own and then attached: that waits for no reader, where `PARTITION OF` would wait
-for everybody's open transaction, and fail every pass after midnight while one stays open.
+A partition is made as a table of its own and then attached, which waits for no reader. `PARTITION OF` would wait for
+everybody's open transaction, and fail every pass after midnight while one stays open.
 
-Where somebody has put another table in the place of a partitioned one (a hypertable, say), it is written to and deleted
-from as any table is.
+Where somebody has replaced a partitioned table by another one (a hypertable, say), it is written to as any table.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from heartbeat_cli.store.sql import locks
-from heartbeat_cli.store.sql.database import Database, marks
+from heartbeat_cli.store.sql.database import Database, placeholders
 
 PARTITIONED = ("heartbeat_log", "heartbeat_samples")
 
 
 def ensure_day(db: Database, at: float) -> None:
-    """Make the partitions of that moment's UTC day where they are missing. Call it first in the transaction, so that
-    it never waits for the lock while it holds another."""
+    """Make the partitions of that moment's UTC day where they are missing. Call it first in the transaction, so that it
+    never waits for the lock while it holds another."""
     if db.dialect == "sqlite" or not _missing(db, at):
         return
-    db.in_turn(locks.PARTITIONS, "SELECT 1")
+    db.rows_with_lock(locks.PARTITIONS, "SELECT 1")
     day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = day + timedelta(days=1)
     for table in _missing(db, at):  # once more: another pass may have made them while this one waited
@@ -34,7 +34,7 @@ def _missing(db: Database, at: float) -> list[str]:
     names = {table: _name(table, at) for table in PARTITIONED}
     wanted = (*names, *names.values())
     rows = db.rows(
-        f"SELECT relname, relkind FROM pg_class WHERE relname IN ({marks(wanted)}) AND relnamespace ="
+        f"SELECT relname, relkind FROM pg_class WHERE relname IN ({placeholders(wanted)}) AND relnamespace ="
         " (SELECT relnamespace FROM pg_class WHERE oid = CAST(? AS regclass))",
         (*wanted, PARTITIONED[0]),
     )
@@ -47,7 +47,8 @@ def _name(table: str, at: float) -> str:
 
 
 def drop_before(db: Database, table: str, at: float) -> int:
-    """Forget rows older than `at`: whole days in PostgreSQL, rows in SQLite. Returns partitions or rows dropped."""
+    """Delete rows older than `at` (epoch seconds): whole days in PostgreSQL, rows in SQLite. Returns partitions or rows
+    deleted."""
     if db.dialect == "sqlite" or not _partitioned(db, table):
         return db.run(f"DELETE FROM {table} WHERE at < to_timestamp(?)", (at,))
     rows = db.rows(

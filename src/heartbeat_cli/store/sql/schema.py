@@ -1,20 +1,17 @@
 """The tables, as numbered migrations that are applied once, however many first starts come together.
 
-Types differ between the stores in few words only (`{time}`, `{key}`, `{json}`, `{shown}`). Rows that grow with every
-look are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
+The statements are templates of `dialects`, for what the two databases word differently. The tables that grow with every
+check are narrow: integer keys, response times in microseconds, statuses as numbers; the public names are views.
 """
 
 from contextlib import suppress
 
-from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
 
-_LONGEST = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
-_MOST = 65_536  # bytes that a server may answer to one: none of them asks for rows
-
-_CASES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
+_MIGRATION_TIMEOUT = 600.0  # seconds that one statement of a migration may take: it may have millions of rows to move
+_MAX_ANSWER = 65_536  # bytes that a server may answer to one: none of them asks for rows
 
 _TABLES = (
     "CREATE TABLE heartbeat_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -64,9 +61,9 @@ _TABLES = (
         reason TEXT NOT NULL, ended {time})""",
     """CREATE TABLE heartbeat_silences (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL,
         starts {time} NOT NULL, ends {time} NOT NULL, reason TEXT NOT NULL, created_by TEXT NOT NULL)""",
-    f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
+    """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {{shown:l.at}} AS timestamp, c.kind AS kind, p.observer AS observer, p.id AS pass, l.attempts AS attempts
+        {shown:l.at} AS timestamp, c.kind AS kind, p.observer AS observer, p.id AS pass, l.attempts AS attempts
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_passes p ON p.key = l.pass""",
     """CREATE VIEW heartbeat_alerts AS SELECT alert_id, alert_type, severity, title, component,
@@ -97,7 +94,7 @@ _REASONS = (
     "CREATE INDEX heartbeat_recoveries_started ON heartbeat_recoveries (started)",
 )
 
-# Messages that tell several alerts, are handed over from channel to channel, and whose every try is kept.
+# Messages that hold several alerts, are handed over from channel to channel, and whose every try is recorded.
 _MESSAGES = (
     "ALTER TABLE heartbeat_outbox ADD COLUMN batch TEXT",
     "ALTER TABLE heartbeat_outbox ADD COLUMN remark TEXT",
@@ -111,8 +108,8 @@ _MESSAGES = (
     "CREATE INDEX heartbeat_sends_alert ON heartbeat_sends (alert_id)",
 )
 
-# Hours in the store are numbers: of the hour since the epoch. `reach` is how many seconds a look speaks for at most
-# (NULL: 150), `stale` the first hour whose rollup does not hold a pass yet, `last_hour` the last one it reaches into.
+# Hours are stored as numbers, counted from the epoch. `reach` is how many seconds a check counts for at most (NULL:
+# 150), `stale` the first hour whose rollup does not include the pass yet, `last_hour` the last hour it counts for.
 _ROLLUPS = (
     "ALTER TABLE heartbeat_log ADD COLUMN reach INTEGER",
     "ALTER TABLE heartbeat_passes ADD COLUMN stale INTEGER",
@@ -132,9 +129,9 @@ _ROLLUPS = (
     "CREATE INDEX heartbeat_incidents_ended ON heartbeat_incidents (ended)",
 )
 
-# What a pass leaves for good is a narrow row that is never touched again. What is still to be done with it (detection
-# has not consumed it, an hour's rollup does not hold it) is a row of `heartbeat_pending`, gone when it is done. A pass
-# is known by its start, its observer, and `number`, the process: the three that its id was and is made of.
+# A pass is a narrow row that is never changed. What is still to be done with it (detection has not consumed it, an
+# hour's rollup does not include it) is a row of `heartbeat_pending`, deleted when it is done. A pass is identified by
+# its start, its observer, and `number`, the process: its id is made of these three.
 _NARROW_PASSES = (
     "DROP VIEW heartbeat_logs",
     "CREATE TABLE heartbeat_observers (key {key}, id TEXT NOT NULL UNIQUE)",
@@ -158,9 +155,9 @@ _NARROW_PASSES = (
         AND NOT w.detected) THEN TRUE END AS detected, p.looks AS looks, p.blind AS blind,
         (SELECT w.stale FROM heartbeat_pending w WHERE w.pass = p.key) AS stale, p.last_hour AS last_hour
         FROM heartbeat_pass_rows p JOIN heartbeat_observers o ON o.key = p.observer""",
-    f"""CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {_CASES} END AS status,
+    """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {{shown:l.at}} AS timestamp, c.kind AS kind, o.id AS observer, {{id}} AS pass, l.attempts AS attempts
+        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass, l.attempts AS attempts
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_pass_rows p ON p.key = l.pass JOIN heartbeat_observers o ON o.key = p.observer""",
 )
@@ -179,7 +176,7 @@ _NARROW_POSTGRES = (
         LATERAL json_array_elements(s.samples) m""",
 )
 
-# Where several hosts look at a component: when each had looked before its newest look, and the last of its looks that
+# For components that several hosts check: when each host had checked before its newest check, and its last check that
 # ended a round.
 _ROUNDS = (
     "ALTER TABLE heartbeat_looks ADD COLUMN before {time}",
@@ -194,6 +191,9 @@ _UNOBSERVED = (
     "ALTER TABLE heartbeat_state ADD COLUMN unobserved_alert TEXT",
 )
 
+# What our sentences were made of: see sentences.py. `day` is the last one, of the epoch, on which a line was said.
+_SENTENCES = ("CREATE TABLE heartbeat_texts (line TEXT PRIMARY KEY, source TEXT NOT NULL, day INTEGER NOT NULL)",)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
@@ -202,11 +202,12 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _NARROW_PASSES, "postgres": _NARROW_PASSES + _NARROW_POSTGRES},
     {"sqlite": _ROUNDS, "postgres": _ROUNDS},
     {"sqlite": _UNOBSERVED, "postgres": _UNOBSERVED},
+    {"sqlite": _SENTENCES, "postgres": _SENTENCES},
 )
 
 
 def migrate(db: Database, observer: str = "") -> None:
-    """Bring the store to this version's tables and give it an identity; `db.identity` and `db.watched` (of this
+    """Bring the store to this version's tables and give it an identity; `db.identity` and `db.watch_json` (of this
     observer) are known then. Raises StoreError when it belongs to a newer heartbeat."""
     try:
         version = identity.version(db, observer)
@@ -216,14 +217,14 @@ def migrate(db: Database, observer: str = "") -> None:
         _apply(db)
     if not db.identity:
         with suppress(StoreError):  # a role or a disk that may only be read: what is there can be shown all the same
-            identity.give(db, observer)
+            identity.create(db, observer)
 
 
-def opened(url: str, timeout: float, patience: float | None = None, observer: str = "") -> Database:
-    """The store at `url`, brought to this version's tables. Raises StoreError when it cannot be had; then nothing
-    stays open."""
+def open_store(url: str, timeout: float, time_left: float | None = None, observer: str = "") -> Database:
+    """Open the store at `url` and bring it to this version's tables. `time_left` is what all its statements may take
+    (seconds). Raises StoreError when that cannot be done."""
     db = connect(url, timeout)
-    db.patience = patience
+    db.time_left = time_left
     try:
         migrate(db, observer)
     except BaseException:
@@ -233,9 +234,9 @@ def opened(url: str, timeout: float, patience: float | None = None, observer: st
 
 
 def _apply(db: Database) -> None:
-    from heartbeat_cli.store.sql.dialects import worded  # of use once in a store's life
+    from heartbeat_cli.store.sql.dialects import render  # used only when tables are made
 
-    with db.unhurried(_LONGEST, _MOST), db.transaction():
+    with db.with_timeout(_MIGRATION_TIMEOUT, _MAX_ANSWER), db.transaction():
         if db.dialect == "postgres":
             db.rows("SELECT pg_advisory_xact_lock(?)", (locks.SCHEMA,))
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_schema (version INTEGER NOT NULL)")
@@ -247,7 +248,7 @@ def _apply(db: Database) -> None:
             )
         for migration in MIGRATIONS[version:]:
             for statement in migration[db.dialect]:
-                db.run(worded(statement, db.dialect))
+                db.run(render(statement, db.dialect))
         db.run("DELETE FROM heartbeat_schema")
         db.run("INSERT INTO heartbeat_schema VALUES (?)", (len(MIGRATIONS),))
 

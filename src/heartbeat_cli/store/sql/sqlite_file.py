@@ -13,8 +13,8 @@ SIDES = ("", "-wal", "-shm", "-journal")  # a database, and what SQLite keeps be
 
 
 def use_wal(connection: Any, until: float) -> None:
-    """Change the journal mode. That wants the file alone for a moment, and SQLite does not wait for it as it does for
-    everything else: of several first starts at once all but one would be told `database is locked`."""
+    """Change the journal mode to WAL. That needs the file alone for a moment, which SQLite does not wait for by itself:
+    of several first starts at once all but one would fail with `database is locked`. `until` is a time.monotonic()."""
     import sqlite3
 
     while True:
@@ -29,10 +29,12 @@ def use_wal(connection: Any, until: float) -> None:
 
 def prepare(path: Path) -> None:
     """Make the folder (0700) and the file (0600) where they are missing, before SQLite makes them readable to all.
-    Raises OSError for what is no regular file (SQLite would read a device, and wait for a FIFO), or not ours alone.
+    Raises OSError for a path that is no regular file (SQLite would read a device, and wait for a FIFO), or not ours
+    alone.
 
-    SQLite takes what has the name of its journal, or of the files that its processes share, for its own: so nobody else
-    may be able to put a file there, not even into a folder with the sticky bit."""
+    SQLite takes whatever has the name of its journal, or of the files that its processes share, for its own. So nobody
+    else may be able to put a file there, not even into a folder with the sticky bit.
+    """
     trusted.make_folder(path.parent)
     trusted.check_alone(path.parent)
     for side in SIDES:

@@ -1,13 +1,14 @@
-"""The tables that travel between stores (mirror, spool, replay): their keys, columns, and which columns are times."""
+"""The tables that are copied between stores (mirror, spool, replay): their keys, columns, and which columns are
+times."""
 
 from typing import NamedTuple
 
 from heartbeat_cli.store.sql.database import Database, Row
 
 
-class Travelling(NamedTuple):
-    """A table whose rows are the same in every store. `keys` tell rows apart. Of two versions of a row the arriving one
-    stays, unless `only` (SQL: `{0}` is the table, `excluded` what arrives) does not hold."""
+class PortableTable(NamedTuple):
+    """A table whose rows are the same in every store. `keys` identify a row. `merge` replaces a row that is there,
+    except where the condition `only` does not hold (SQL: `{0}` is the table, `excluded` the new row)."""
 
     name: str
     keys: tuple[str, ...]
@@ -17,21 +18,21 @@ class Travelling(NamedTuple):
     only: str = ""
 
     def select(self, db: Database, where: str = "", params: Row = ()) -> list[Row]:
-        """Rows of the table, columns in order; SQLite knows no booleans, so they are made ones again."""
+        """Rows of the table, columns in order, with booleans as such, which SQLite stores as numbers."""
         rows = db.rows(f"SELECT {', '.join(self.columns)} FROM {self.name} {where}", params)
         places = [place for place, column in enumerate(self.columns) if column in self.flags]
         if not places:
             return rows
         return [tuple(bool(v) if n in places else v for n, v in enumerate(row)) for row in rows]
 
-    def packed(self, where: str = "") -> str:
-        """A PostgreSQL expression: the rows that `select` gives, as JSON."""
+    def json_rows(self, where: str = "") -> str:
+        """A PostgreSQL expression: the rows that `select` returns, as JSON."""
         parts = [f"extract(epoch FROM {one})::float8" if one in self.times else one for one in self.columns]
         rows = f"SELECT json_build_array({', '.join(parts)}) AS packed FROM {self.name} {where}"
         return f"(SELECT coalesce(json_agg(packed), '[]') FROM ({rows}) rows)"
 
     def merge(self, db: Database, rows: list[Row]) -> None:
-        """Insert rows, or bring those that are there up to date."""
+        """Insert rows, and update those that are there."""
         marks = ", ".join("to_timestamp(?)" if column in self.times else "?" for column in self.columns)
         rest = [column for column in self.columns if column not in self.keys]
         changes = ", ".join(f"{column} = excluded.{column}" for column in rest)
@@ -41,14 +42,14 @@ class Travelling(NamedTuple):
         db.insert(head, f"({marks})", rows, f"ON CONFLICT ({', '.join(self.keys)}) DO {action}")
 
 
-def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> Travelling:
+def _table(name: str, keys: str, columns: str, times: str = "", flags: str = "", only: str = "") -> PortableTable:
     sets = frozenset(times.split()), frozenset(flags.split())
-    return Travelling(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
+    return PortableTable(name, tuple(keys.split()), tuple(columns.split()), *sets, only)
 
 
 SETTINGS = _table("heartbeat_settings", "name", "name value")
 COMPONENTS = _table("heartbeat_components", "id", "id kind registered", "registered")
-LOOKS = _table(
+LAST_CHECKS = _table(
     "heartbeat_looks",
     "observer component",
     "observer component at status response_time error evidence memory",
@@ -81,7 +82,7 @@ OUTBOX = _table(
     "id alert_id channel state created attempts next_try lease_until lease_by sent last_error batch remark note"
     " failing_since",
     "created next_try lease_until sent failing_since",
-    only="{0}.state = 'waiting'",  # what has been told stays told
+    only="{0}.state = 'waiting'",  # a notification that was sent stays sent
 )
 SENDS = _table("heartbeat_sends", "id", "id at observer channel alert_id batch alerts outcome error note took_us", "at")
 RECOVERIES = _table(
@@ -92,7 +93,8 @@ RECOVERIES = _table(
     "started finished verify_until verified",
 )
 BEATS = _table("heartbeat_beats", "component at event", "component at event exit_code message rid", "at")
+TEXTS = _table("heartbeat_texts", "line", "line source day")
 SILENCES = _table("heartbeat_silences", "id", "id target kind starts ends reason created_by", "starts ends")
 
-# In this order nothing arrives before what it refers to.
-ALL = (SETTINGS, COMPONENTS, LOOKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES)
+# In this order no row is inserted before the rows that it refers to.
+ALL = (SETTINGS, COMPONENTS, LAST_CHECKS, STATE, INCIDENTS, ALERTS, OUTBOX, SENDS, RECOVERIES, BEATS, SILENCES, TEXTS)

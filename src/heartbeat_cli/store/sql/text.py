@@ -1,13 +1,15 @@
-"""Foreign text made fit for both stores: what a component, a program or a person says must never break a pass.
+"""Makes foreign text fit for both databases, so that nothing a component, a program or a person says can break a pass.
 
-PostgreSQL takes no NUL character and neither store takes half of a surrogate pair; both stand in what programs print
-and in file names of another encoding. What fits is returned as it is, so the ordinary case costs next to nothing.
+PostgreSQL takes no NUL character and neither takes half of a surrogate pair; both occur in the output of programs and
+in file names of another encoding. Text that fits is returned as it is.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
+
+from heartbeat_cli.domain.text import Text
 
 T = TypeVar("T")
 
@@ -24,12 +26,14 @@ def storable(text: str | None) -> str | None:
     """The text without NUL characters, lone surrogates as `?`."""
     if text is None or (text.isascii() and "\0" not in text):
         return text
+    if isinstance(text, Text):
+        return text.mapped(storable)
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def as_json(value: Any) -> str:
-    """A tree as JSON that both stores take: a number that is none becomes null, a stranger its text."""
-    if value == {}:  # most looks leave nothing to remember
+    """A tree as JSON that both databases take: NaN and infinity become null, an object of unknown type its text."""
+    if value == {}:  # most checks have no memory
         return "{}"
     try:
         text = _encode(value)

@@ -1,1 +1,1 @@
-"""What keeps the watch going while the store is away: mirror, spool, and the way back."""
+"""What a pass uses while the store does not answer: mirror, spool, and the replay."""

@@ -1,12 +1,15 @@
-"""The store of a working pass: the configured one, or, while that does not answer, a local spool in its place.
+"""The store of a pass: the configured one, or, while that does not answer, a local spool in its place.
 
-`Keeper.do(work)` runs a piece of work on whichever is in use. When the store fails in the middle, the work is done
-again on the spool, so each piece must be repeatable: a pass is keyed by its id, an alert by what happened, an attempt
-by when it began. `Keeper.note(work)` is for what cannot be done again because it has happened outside (a message is
-sent, a rung was run): should the store go away later in the same pass, the spool hears of it, too.
+`Keeper.run(work)` runs a piece of work on whichever is in use. When the store fails during it, the work is run again on
+the spool, so each piece must be repeatable: a pass is identified by its id, an alert by what happened, an attempt by
+when it began. `Keeper.record(work)` is for what has happened outside and cannot be repeated (a message was sent, a
+recovery step was run): when the store fails later in the same pass, it is written into the spool, too.
 
-Mirror and spools bear the identity of the store they are of. What is of another store than the one that answers is put
-aside and told, and comes back with its store. Trouble with a spool is no trouble of the store: that is used.
+Mirror and spools bear the identity of their store. Those of another store than the one that answers are put aside,
+which people are told, and are used again when their store is back. Trouble with a spool is no trouble of the store.
+
+The rest is apart: `spool_locator` finds where a spool goes and what it starts with, `spool_replay` brings spools into
+the store, `restored` handles a store that has lost records. An ordinary pass imports none of them.
 """
 
 from collections.abc import Callable
@@ -18,44 +21,44 @@ from typing import TYPE_CHECKING, TypeVar
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Degraded
-from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.errors import StoreError
-from heartbeat_cli.store.sql import identity, schema
+from heartbeat_cli.store.sql import schema
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror, spool
 from heartbeat_cli.system import lock, trusted
 
 if TYPE_CHECKING:
-    from heartbeat_cli.store.standby.restored import Rewound
+    from heartbeat_cli.store.standby.restored import OnWentBack
+    from heartbeat_cli.store.standby.spool_replay import Detect
 
 T = TypeVar("T")
-Judge = Callable[[Database, Degraded | None], object]
-Tell = Callable[[Database, "Rewound"], object]
-_TURN = 1.0  # seconds that the mirror is waited for: longer than it takes to make
-_MENTIONED = 7 * 86_400.0  # seconds for which people are reminded of a spool that was put aside
-_PATIENCE = 3.0  # times the store's timeout: what all its statements of a pass may take together
+_MIRROR_LOCK_WAIT = 1.0  # seconds: longer than it takes to write the mirror
+_REMIND_SECONDS = 7 * 86_400.0  # seconds for which people are reminded of a spool that was put aside
+_TIMEOUTS_PER_PASS = 3.0  # times the store's timeout: what all its statements of a pass may take together
 
 
 class Keeper:
-    """Open it under the lock only: it replays and throws away spools. A context manager that closes what it opened.
-    After `unlock` it works on the store alone: what fails there is for the caller, and no spool is opened any more.
+    """A context manager that opens the store, or a spool, and closes it. Use it under the lock of the pass only: it
+    replays and throws away spools. After `unlock` it works on the store alone: errors go to the caller, and no spool is
+    opened any more.
 
-    `degraded` says since when and why the spool is in use (None: the store is), `news` what a person should hear about
-    it, once.
+    db: the store or the spool in use
+    degraded: since when and why a spool is in use; None while the store is
+    remarks: lines about all this, to be said to a person once
     """
 
     def __init__(self, config: Config, now: float, release: Callable[[], None] = lambda: None) -> None:
         self._config, self._release = config, release
         self._timeout = config.heartbeat.store_timeout
-        self._folder = places.of_store(config)
+        self._folder = places.store_folder(config)
         self._mirror = self._folder / mirror.NAME
-        self._mirror_turn = lock.Shared(places.own(config), lock.MIRROR)
+        self._mirror_lock = lock.Shared(places.config_folder(config), lock.MIRROR)
         self._prepared: mirror.Snapshot | None = None
         self._troubles: list[str] = []
         self._noted: list[Callable[[Database], None]] = []
         self._unlocked = False
         self.degraded: Degraded | None = None
-        self.news: list[str] = []
+        self.remarks: list[str] = []
         strangers = self._take_over()
         with suppress(OSError):  # now, while the disk is not full: it holds the name of the spool in memory
             trusted.make_folder(self._folder)
@@ -72,21 +75,21 @@ class Keeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._mirror_turn.release()
+        self._mirror_lock.release()
         self.db.close()
 
     def unlock(self) -> bool:
-        """Give the lock of the pass back, for work that others need not wait for; False while a spool is in use, which
-        must not be replayed and thrown away meanwhile."""
+        """Release the lock of the pass, for work that others need not wait for. Returns False while a spool is in use,
+        which nobody else may replay and throw away meanwhile."""
         if self.degraded is None and not self._unlocked:
             self._unlocked = True
-            self.db.patience = None  # whoever works on has a deadline of his own
+            self.db.time_left = None  # the work that follows has a deadline of its own
             self._release()
         return self._unlocked
 
-    def do(self, work: Callable[[Database], T], now: float) -> T:
-        """Do a piece of work, on the spool if the store fails in it, and on another spool if that one does. Raises
-        StoreError when nothing is left to try."""
+    def run(self, work: Callable[[Database], T], now: float) -> T:
+        """Run a piece of work and return its result. When the store fails in it, it is run on a spool, and when that
+        fails, on another one. Raises StoreError when nothing is left to try."""
         while True:
             db = self.db
             try:
@@ -98,71 +101,90 @@ class Keeper:
                     self.db = self._open_spool(error, now)
                     db.close()
 
-    def note(self, work: Callable[[Database], None], now: float) -> None:
-        """Keep what has happened outside, in the store in use and in any that takes its place in this pass."""
-        self.do(work, now)
+    def record(self, work: Callable[[Database], None], now: float) -> None:
+        """Write what has happened outside, into the store in use and into any that replaces it in this pass."""
+        self.run(work, now)
         self._noted.append(work)
 
-    def catch_up(self, judge: Judge, now: float, rewound: Tell = lambda db, what: None) -> None:
-        """Bring what was kept without the store into it. `judge` works on the store after each part, and is told the
-        whole time covered after the last; only then is the spool thrown away. Of a store that knows less than the
-        mirror `rewound` is told, in the transaction that brings it up to that."""
+    def replay_spools(self, detect: "Detect", now: float, on_went_back: "OnWentBack" = lambda db, what: None) -> None:
+        """Compare the store with the mirror, then replay what was recorded without it (see `spool_replay.Replay` for
+        `detect`). `on_went_back` is called when the store has lost records that the mirror has, in the transaction that
+        restores them."""
         if self.degraded is not None:
             return
         try:
-            self._recognise(now, rewound)
-            kept = spool.aside(self._folder)
-            for path in [one for one in kept if spool.store_of(one) == self.db.identity] + spool.existing(self._folder):
-                self._catch_up(path, judge, now)
+            self._reconcile(now, on_went_back)
+            aside = [one for one in spool.aside(self._folder) if spool.identity_of_aside(one) == self.db.identity]
+            if paths := aside + spool.existing(self._folder):
+                self._replay(paths, detect, now)
         except StoreError as error:
             broken, self.db = self.db, self._open_spool(error, now)
             broken.close()
             return
-        for path in spool.aside(self._folder, now - _MENTIONED):
+        for path in spool.aside(self._folder, now - _REMIND_SECONDS):
             self._troubles.append(f"{path}: holds what was seen for another store, and is kept until that is back")
-        self._say(now)
+        self._report_troubles(now)
 
-    def _say(self, now: float) -> None:
-        """Say what is wrong with spools, once a day while it stays so."""
-        told = places.own(self._config) / "spool.trouble"
-        if self._troubles or told.exists():
+    def _replay(self, paths: list[Path], detect: "Detect", now: float) -> None:
+        from heartbeat_cli.store.standby import spool_replay
+
+        def extend() -> None:
+            self.db.time_left = self._timeout * _TIMEOUTS_PER_PASS
+
+        replay = spool_replay.Replay(self._config, self.db, detect, extend, lambda: self.refresh_mirror(now))
+        try:
+            for path in paths:
+                replay.replay(path, now)
+        finally:
+            self.remarks += replay.remarks
+            self._troubles += replay.troubles
+
+    def _report_troubles(self, now: float) -> None:
+        """Say what is wrong with spools, once a day while it lasts."""
+        reported = places.config_folder(self._config) / "spool.trouble"
+        if self._troubles or reported.exists():
             from heartbeat_cli.system import once
 
-            self.news += once.news_of(told, self._troubles, now)
+            self.remarks += once.news_of(reported, self._troubles, now)
             self._troubles = []
 
     @property
-    def noted(self) -> list[Callable[[Database], None]]:
-        """What `note` has kept so far."""
+    def recorded(self) -> list[Callable[[Database], None]]:
+        """What `record` has kept so far."""
         return list(self._noted)
 
     def refresh_mirror(self, now: float) -> bool:
-        """Copy what the next pass needs, so that it can go on without the store. A disk that is full is no reason to
-        fail a pass that is already kept, and neither is a store that goes away just now: then it returns False."""
+        """Copy what the next pass needs to go on without the store. Returns False when that fails, because the disk is
+        full or the store has just gone away: the pass itself is stored, and does not fail."""
         copied = self.degraded is not None
         if not copied:
-            self._mirror_turn.take(alone=True, wait=_TURN)
+            self._mirror_lock.take(alone=True, wait=_MIRROR_LOCK_WAIT)
             with suppress(OSError, StoreError):
                 copy, self._prepared = self._prepared, None
                 self._head = mirror.refresh(self._mirror, self.db, self._config.observer, now, self._head, copy)
                 copied = True
-            self._mirror_turn.release()
+            self._mirror_lock.release()
         return copied
 
     def prepare_mirror(self, db: Database, now: float) -> None:
-        """Take the copy for the next `refresh_mirror` inside the transaction that it belongs to: then neither a kill
-        nor the end of the store finds time between the two."""
+        """Take the copy for the next `refresh_mirror` inside the transaction that it belongs to, so that a kill or the
+        end of the store cannot come between the two."""
         if db is self.db and self.degraded is None and db.dialect != "sqlite":
-            self._mirror_turn.take(alone=True, wait=_TURN)  # until it is written: no newer copy comes in between
+            self._mirror_lock.take(
+                alone=True, wait=_MIRROR_LOCK_WAIT
+            )  # until it is written, so that no newer copy is overwritten
             self._prepared = mirror.snapshot(db, self._config.observer, now)
 
     def _open_store(self) -> Database:
-        db = schema.opened(self._config.store, self._timeout, self._timeout * _PATIENCE, self._config.observer)
-        db.for_components(len(self._config.components))
+        db = schema.open_store(
+            self._config.store, self._timeout, self._timeout * _TIMEOUTS_PER_PASS, self._config.observer
+        )
+        db.expect_components(len(self._config.components))
         return db
 
     def _take_over(self) -> list[Path]:
-        """Take what is this configuration's and lies elsewhere; what is nobody's."""
+        """Move files of this configuration that lie elsewhere to its folder. Returns spools that belong to no
+        configuration."""
         state_dir, found = self._config.state_dir, list[Path]()
         if not self._folder.is_dir() or spool.existing(state_dir) or self._config.source == places.BUILT_IN:
             from heartbeat_cli.store.standby import takeover
@@ -171,105 +193,60 @@ class Keeper:
             found = takeover.strangers(self._config)
         return found
 
-    def _recognise(self, now: float, rewound: Tell) -> None:
-        """See whether the store is the one that the mirror was copied from, and knows at least as much."""
+    def _reconcile(self, now: float, on_went_back: "OnWentBack") -> None:
+        """Compare the store with the head of the mirror: is it the same store, and has it as many records?"""
         head, db, observer = self._head, self.db, self._config.observer
         if head is None or not (head.store and db.identity) or head.agrees(db, observer):
             return
-        from heartbeat_cli.store.standby import restored  # an ordinary pass does without it
+        from heartbeat_cli.store.standby import restored
 
-        found = restored.recognise(db, self._mirror, head, observer, rewound)
+        found = restored.reconcile(db, self._mirror, head, observer, on_went_back)
         if found is None:
-            self.news.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
-            self._head = mirror.exchange(self._mirror, head.store, db.identity)
-            self._recognise(now, rewound)
+            self.remarks.append(f"{db.where}: is another store than before; what was kept for that one is left alone")
+            self._head = mirror.swap(self._mirror, head.store, db.identity)
+            self._reconcile(now, on_went_back)
         elif found:
             self._head = None
             self.refresh_mirror(now)
 
-    def _catch_up(self, path: Path, judge: Judge, now: float) -> None:
-        """Bring one spool into the store. What is wrong with the spool is noted, and the file kept; only what is wrong
-        with the store raises StoreError."""
-        from heartbeat_cli.store.standby import spool_files
-
-        kept, of = None, ""
-        try:
-            kept = spool_files.opened(path, self._timeout)
-            of = spool.of(kept) or self.db.identity
-            ours = of == self.db.identity or identity.succeeds(self.db, of)
-            since = spool.since(kept)
-            if ours and of != self.db.identity:
-                identity.note_succession(self.db, of)  # should this be killed, the next run goes on
-            if ours and since is not None:
-                self._replay(kept, spool.covered(kept, since, self._config.observer, now), judge, now)
-            if of != self.db.identity:
-                kept.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # then the file can be moved alone
-        except StoreError as error:
-            if kept is not None:
-                kept.close()
-            if spool_files.unusable(error, path):
-                self._put_aside(path, error, now)
-            elif kept is None or getattr(error, "where", None) == str(path):
-                self._troubles.append(f"{error}; the store is used without it, and the file is kept")
-            else:
-                raise
-            return
-        kept.close()
-        with suppress(OSError):  # then it is done again by the next pass, and twice is once
-            spool.put_aside(path, now, of) if of != self.db.identity else spool.discard(path)
-
-    def _replay(self, kept: Database, covered: Degraded, judge: Judge, now: float) -> None:
-        for _ in spool.replay(kept, self.db, self._config.observer, now):
-            judge(self.db, None)
-            self.db.patience = self._timeout * _PATIENCE  # it gets on
-        spool.finish(kept, self.db, covered)
-        judge(self.db, covered)
-        self.refresh_mirror(now)
-        lasted = duration(now - covered.started)
-        self.news.append(f"store {self.db.where} answers again; what was seen in {lasted} without it is in it now")
-
-    def _put_aside(self, path: Path, error: Exception, now: float) -> None:
-        """One that cannot be read, now or ever, must not keep the watch from going on; it is never deleted."""
-        try:
-            self.news.append(f"{error}; kept as {spool.put_aside(path, now)}")
-        except OSError as failed:
-            self._troubles.append(f"{error}; it cannot be moved out of the way: {failed.strerror}")
-
     def _open_spool(self, error: StoreError, now: float) -> Database:
-        """The spool that is in use, or the next place for one. Where the failing one was a spool itself, the next goes
-        on with what that one holds."""
-        from heartbeat_cli.store.standby import spool_locator  # an ordinary pass does without it
+        """Open the spool that is in use, or a new one in the next place. When the failing store is a spool itself, the
+        next one starts with what that holds. Raises StoreError when there is no place left."""
+        from heartbeat_cli.store.standby import spool_locator
 
         there = spool.existing(self._folder)
         begun = Degraded(f"{self._config.observer}@{round(now * 1000)}", self._config.observer, now, str(error))
         failures = [str(error)]
         for path in spool_locator.places(self._folder, self.db.where if self.degraded is not None else None):
             try:
-                db = self._begin(path, spool_locator.since(self._folder, path, self._timeout) or begun, now)
+                db = self._begin_spool(
+                    path, spool_locator.earlier_outage(self._folder, path, self._timeout) or begun, now
+                )
             except (StoreError, OSError) as failed:
                 failures.append(str(failed))
                 continue
             if path not in there:
-                self.news.append(f"{error}; going on with {path} until the store answers")
+                self.remarks.append(f"{error}; going on with {path} until the store answers")
             return db
         raise StoreError("; ".join(failures))
 
-    def _begin(self, path: Path, begun: Degraded, now: float) -> Database:
+    def _begin_spool(self, path: Path, begun: Degraded, now: float) -> Database:
         from heartbeat_cli.store.standby import spool_files, spool_locator
 
         def seed() -> mirror.Snapshot:
             return spool_locator.seed(self._config, path, now)
 
-        of = self._head.store if self._head else ""
+        store = self._head.store if self._head else ""
         try:
-            db = spool.begin(path, seed, begun, self._timeout, of)
+            db = spool.begin(path, seed, begun, self._timeout, store)
         except StoreError as error:
-            if not path.exists() or not spool_files.unusable(error, path):
+            if not path.exists() or not spool_files.is_unusable(error, path):
                 raise
-            self._put_aside(path, error, now)
-            db = spool.begin(path, seed, begun, self._timeout, of)
+            line, moved = spool_files.put_aside_unreadable(path, error, now)
+            (self.remarks if moved else self._troubles).append(line)
+            db = spool.begin(path, seed, begun, self._timeout, store)
         try:
-            self.degraded = spool.since(db)
+            self.degraded = spool.current_outage(db)
             for work in self._noted:
                 work(db)
         except BaseException:

@@ -1,9 +1,9 @@
-"""A small local copy of what the next pass needs, refreshed by every good pass: the seed of the spool.
+"""The mirror: a small local copy of what the next pass needs, refreshed by every good pass. A spool starts from it.
 
-States, open incidents and their attempts, alerts and notifications that are not done with, last looks, beats, silences
-and settings, as one JSON file. It holds no history, so its size follows the number of components, not their age.
-Its first line, the head, says which store it was copied from and how far that had come: every pass reads that much, to
-notice a store that is another one, or that went back in time.
+It has states, open incidents and their attempts, alerts and notifications that are not done with, last checks, beats,
+silences and settings, as one JSON file. It has no history, so its size depends on the number of components, not on
+their age. Its first line, the head, says which store it was copied from and how far that had come. Every pass reads the
+head, to notice a store that is another one, or that has lost records.
 """
 
 import json
@@ -26,22 +26,22 @@ _LIVE_ALERTS = (
     " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
 )
-_TRIES = 3_600.0  # seconds of tries to deliver that the next passes look back on
+_SENDS_SECONDS = 3_600.0  # seconds of sends that the next passes need
 
 NAME = "mirror.json"
-_PASSED = "passed"  # the file beside it that says when the last pass into a SQLite store began
-_MOST = 256_000_000  # bytes: more than any store's mirror takes
-_HEAD = 4_096  # bytes that the head takes at most
+_PROGRESS_FILE = "passed"  # the file beside it that says when the last pass into a SQLite store began
+_MAX_BYTES = 256_000_000  # bytes: more than any store's mirror takes
+_MAX_HEAD_BYTES = 4_096  # bytes that the head takes at most
 
-_BRAKES_REMEMBER = 2 * 86_400.0  # seconds: the longest window and quiet time that recovery may be given, together
+_ATTEMPTS_SECONDS = 2 * 86_400.0  # seconds: the longest budget window and rearm time of recovery, together
 
 Snapshot = dict[str, list[Any]]
 _Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
 
 
 class Head(NamedTuple):
-    """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far
-    that one's passes had come (as `gaps` stores it), and, of a SQLite store, the `mark` of what it held."""
+    """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far the
+    passes of that observer had come (as `gaps` stores it), and, of a SQLite store, the fingerprint of its content."""
 
     store: str
     observer: str
@@ -49,10 +49,10 @@ class Head(NamedTuple):
     mark: str = ""
 
     def agrees(self, db: Database, observer: str) -> bool:
-        """Whether this is the mirror of that store, which knows at least as much, for this observer."""
+        """Whether this is the mirror of that store, for this observer, and the store has at least as many records."""
         if (self.store, self.observer) != (db.identity, observer):
             return False
-        known, found = gaps.parsed(self.watched), gaps.parsed(db.watched)
+        known, found = gaps.parse_watch(self.watched), gaps.parse_watch(db.watch_json)
         return known is None or (found is not None and known.started <= found.started)
 
 
@@ -60,51 +60,67 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     """The rows that the next passes of this observer need, by table."""
     wanted: _Wanted = {
         tables.SETTINGS.name: ("WHERE name NOT LIKE ?", (f"{LOCAL}%",)),
-        tables.LOOKS.name: ("WHERE observer = ?", (observer,)),
+        tables.LAST_CHECKS.name: ("WHERE observer = ?", (observer,)),
         tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
         tables.RECOVERIES.name: (
             f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
-            (now - _BRAKES_REMEMBER,),
+            (now - _ATTEMPTS_SECONDS,),
         ),
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
     }
-    found, told = (_at_once if db.dialect == "postgres" else _one_by_one)(db, wanted)
-    if found[tables.INCIDENTS.name] or told:
+    found, to_notify = (_select_in_one_query if db.dialect == "postgres" else _select_each)(db, wanted)
+    if found[tables.INCIDENTS.name] or to_notify:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
             found[table.name] = table.select(db, live)
-        found[tables.SENDS.name] = tables.SENDS.select(db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _TRIES,))
+        found[tables.SENDS.name] = tables.SENDS.select(
+            db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _SENDS_SECONDS,)
+        )
+        found[tables.TEXTS.name] = _texts(db, found)
     return found
 
 
-_ALWAYS = tuple(table for table in tables.ALL if table not in (tables.ALERTS, tables.OUTBOX, tables.SENDS))
+def _texts(db: Database, found: Snapshot) -> list[Any]:
+    """What the lines in these rows were made of; those in an alert's details, too."""
+    from heartbeat_cli.store.sql import sentences  # of use while something is wrong
+
+    lines = {one for rows in found.values() for row in rows for one in row if isinstance(one, str)}
+    details = tables.ALERTS.columns.index("details")
+    for row in found[tables.ALERTS.name]:
+        lines.update(sentences.lines(json.loads(row[details])))
+    return sentences.rows(db, lines)
 
 
-_TOLD = (
+_SELDOM = (tables.ALERTS, tables.OUTBOX, tables.SENDS, tables.TEXTS)
+_ALWAYS = tuple(table for table in tables.ALL if table not in _SELDOM)
+
+
+_ANYTHING_TO_NOTIFY = (
     "SELECT 1 FROM heartbeat_outbox WHERE state = 'waiting'"
     " UNION ALL SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL"
     " UNION ALL SELECT 1 FROM heartbeat_state WHERE unobserved_alert IS NOT NULL LIMIT 1"
 )
 
 
-def _one_by_one(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
-    """What is always wanted, and whether there is something to tell."""
+def _select_each(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """The tables that are always copied, and whether there is anything to notify people of."""
     found = {table.name: table.select(db, *wanted.get(table.name, ("", ()))) for table in _ALWAYS}
-    return found, bool(db.rows(_TOLD))
+    return found, bool(db.rows(_ANYTHING_TO_NOTIFY))
 
 
-def _at_once(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
-    """The same from PostgreSQL in one round trip. Not so from SQLite, whose JSON gives times too few digits."""
+def _select_in_one_query(db: Database, wanted: _Wanted) -> tuple[Snapshot, bool]:
+    """The same from PostgreSQL in one round trip. It is not used for SQLite, whose JSON has too few digits for
+    times."""
     chosen = [(table, *wanted.get(table.name, ("", ()))) for table in _ALWAYS]
-    packed = [table.packed(where) for table, where, _ in chosen]
+    packed = [table.json_rows(where) for table, where, _ in chosen]
     params = [value for _, _, values in chosen for value in values]
-    ((*rows, told),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_TOLD})", params)
-    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, told
+    ((*rows, to_notify),) = db.rows(f"SELECT {', '.join(packed)}, EXISTS ({_ANYTHING_TO_NOTIFY})", params)
+    return {table.name: [tuple(row) for row in some] for table, some in zip(_ALWAYS, rows, strict=True)}, to_notify
 
 
-# Every part of it is found by an index, or is small: it is asked at every pass, however old the store is.
-_MARK = (
+# Every part of it uses an index or a small table: it is run at every pass, however old the store is.
+_FINGERPRINT = (
     "SELECT (SELECT group_concat(id || ' ' || coalesce(held_by, '') || coalesce(acked, '')) FROM"
     " (SELECT * FROM heartbeat_incidents WHERE ended IS NULL ORDER BY id)),"
     " (SELECT max(rowid) FROM heartbeat_alert_rows), (SELECT max(key) FROM heartbeat_sends),"
@@ -119,10 +135,11 @@ _MARK = (
 )
 
 
-def mark(db: Database, observer: str) -> tuple[str, str | None]:
-    """What tells whether a SQLite store is to be copied anew, and how far the observer's passes have come. The mark
-    changes when something began, ended, was told or was done; of a quiet pass, and most are, there is no copy."""
-    *seen, watched = db.rows(_MARK, (WATCHED + observer,))[0]
+def fingerprint(db: Database, observer: str) -> tuple[str, str | None]:
+    """Returns what tells whether a SQLite store must be copied again, and how far the observer's passes have come. The
+    fingerprint changes when something began, ended, was notified or was done. Most passes change nothing, and make no
+    copy."""
+    *seen, watched = db.rows(_FINGERPRINT, (WATCHED + observer,))[0]
     return f"{crc32(json.dumps(seen).encode()):08x}", watched
 
 
@@ -132,13 +149,13 @@ def head_of(db: Database, observer: str, copy: Snapshot, mark: str = "") -> Head
     return Head(db.identity, observer, watched, mark)
 
 
-def passed(path: Path, watched: str | None) -> None:
-    """Remember beside the mirror how far the passes have come since it was copied. Raises OSError."""
-    if (known := gaps.parsed(watched)) is not None:
-        beside = path.with_name(_PASSED)
+def save_progress(path: Path, watched: str | None) -> None:
+    """Note in a file beside the mirror how far the passes have come since it was copied. Raises OSError."""
+    if (known := gaps.parse_watch(watched)) is not None:
+        beside = path.with_name(_PROGRESS_FILE)
         try:
             handle = open_own(beside, os.O_WRONLY | os.O_CREAT)
-        except OSError:  # of another user, or no file at all: the next pass makes it anew
+        except OSError:  # of another user, or no regular file: the next pass makes a new one
             os.unlink(beside)
             raise
         try:
@@ -147,13 +164,13 @@ def passed(path: Path, watched: str | None) -> None:
             os.close(handle)
 
 
-def _since_then(path: Path, watched: str | None) -> str | None:
+def _newest_progress(path: Path, watched: str | None) -> str | None:
     """How far the passes have come, by the mirror or by the file beside it."""
-    known = gaps.parsed(watched)
+    known = gaps.parse_watch(watched)
     if known is None:  # or it cannot be understood: it came from the store
         return None
     with suppress(OSError, ValueError):
-        at = float(read_own(path.with_name(_PASSED), _HEAD))
+        at = float(read_own(path.with_name(_PROGRESS_FILE), _MAX_HEAD_BYTES))
         if at > known.started:
             return json.dumps(known._replace(started=at, ended=max(at, known.ended)))
     return watched
@@ -162,13 +179,13 @@ def _since_then(path: Path, watched: str | None) -> str | None:
 def refresh(
     path: Path, db: Database, observer: str, now: float, known: Head | None, copy: Snapshot | None = None
 ) -> Head:
-    """Bring the mirror up to the store; `known` is the head that it has, `copy` a snapshot that was made already.
-    Returns its new head. Raises OSError or StoreError when that cannot be done."""
+    """Bring the mirror up to date. `known` is its current head, `copy` a snapshot that was made already. Returns the
+    new head. Raises OSError or StoreError when that cannot be done."""
     seen = ""
     if db.dialect == "sqlite":
-        seen, watched = mark(db, observer)
+        seen, watched = fingerprint(db, observer)
         if known is not None and (known.store, known.observer, known.mark) == (db.identity, observer, seen):
-            passed(path, watched)
+            save_progress(path, watched)
             return known
     copy = copy or snapshot(db, observer, now)
     head = head_of(db, observer, copy, seen)
@@ -177,44 +194,44 @@ def refresh(
 
 
 def write(path: Path, copy: Snapshot, head: Head) -> None:
-    """Keep a snapshot; raises OSError when the file cannot be written."""
+    """Write a snapshot. Raises OSError when the file cannot be written."""
     text, about = encode(copy), json.dumps(head, ensure_ascii=False)
-    write_own(path, f"{_seal(text)} {crc32(about.encode()):08x} {about}\n{text}")
+    write_own(path, f"{_checksum(text)} {crc32(about.encode()):08x} {about}\n{text}")
 
 
 def head(path: Path) -> Head | None:
-    """Of which store the mirror is, without reading all of it; None where there is none, or an earlier version wrote
-    it, or it is damaged."""
+    """The head of the mirror, without reading the rest; None where there is no mirror, an earlier version wrote it, or
+    it is damaged."""
     with suppress(OSError, ValueError):
-        line = read_own(path, _MOST, _HEAD).partition(b"\n")[0].decode()
+        line = read_own(path, _MAX_BYTES, _MAX_HEAD_BYTES).partition(b"\n")[0].decode()
         _, sum_, about = line.split(" ", 2)
         if sum_ == f"{crc32(about.encode()):08x}":
             found = Head(*json.loads(about))
-            return found._replace(watched=_since_then(path, found.watched))
+            return found._replace(watched=_newest_progress(path, found.watched))
     return None
 
 
-def exchange(path: Path, old: str, new: str) -> Head | None:
-    """Put the mirror of the store `old` aside and take that of the store `new`, if it was put aside before; its head.
-    Raises nothing: a mirror that cannot be moved is overwritten by the next one."""
+def swap(path: Path, old: str, new: str) -> Head | None:
+    """Put the mirror of the store `old` aside, and take that of the store `new` if it was put aside before. Returns its
+    head. A mirror that cannot be moved is overwritten by the next one."""
     with suppress(OSError):
         path.replace(path.with_name(f"mirror-of-{old}.json"))
     with suppress(OSError):
-        path.with_name(_PASSED).unlink(missing_ok=True)
+        path.with_name(_PROGRESS_FILE).unlink(missing_ok=True)
         path.with_name(f"mirror-of-{new}.json").replace(path)
     return head(path)
 
 
 def read(path: Path) -> Snapshot:
-    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables (then the spool
-    starts from nothing, and what the store knows comes in when the spool is judged there)."""
+    """The last snapshot; empty where there is none, it is damaged, or it was made for other tables. Then the spool
+    starts empty, and detection in the store adds what the store knows."""
     try:
-        line, _, text = read_own(path, _MOST).decode().partition("\n")
+        line, _, text = read_own(path, _MAX_BYTES).decode().partition("\n")
     except (OSError, ValueError):
         return {}
     seal, *rest = line.split(" ", 2)  # an earlier version wrote the seal alone
     sound = not rest or (len(rest) == 2 and rest[0] == f"{crc32(rest[1].encode()):08x}")
-    return decode(text) if sound and seal == _seal(text) else {}
+    return decode(text) if sound and seal == _checksum(text) else {}
 
 
 def encode(copy: Snapshot) -> str:
@@ -226,13 +243,13 @@ def decode(text: str) -> Snapshot:
     return found
 
 
-def plant(db: Database, copy: Snapshot) -> None:
+def fill(db: Database, copy: Snapshot) -> None:
     """Fill an empty store from a snapshot."""
     for table in tables.ALL:
         table.merge(db, copy.get(table.name, []))
 
 
-def _seal(text: str) -> str:
-    """What a power cut, an editor, or an upgrade that changes the tables breaks."""
+def _checksum(text: str) -> str:
+    """Changes with the text, and with the tables and columns of this version."""
     shape = "".join(f"{table.name}({','.join(table.columns)})" for table in tables.ALL)
     return f"{crc32(shape.encode()):08x}{crc32(text.encode()):08x}"

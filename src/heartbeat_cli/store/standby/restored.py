@@ -1,8 +1,8 @@
 """Brings a store that has fewer records than this host's mirror up to the mirror: one that was restored from a backup,
-or a new one in the place of another.
+or a new one that replaces another.
 
 So no fault is reported or ended twice, and no recovery step is taken beyond its budget. The heartbeats between the
-backup and the mirror are lost and count as not checked. Everything here runs in one transaction with its alert.
+backup and the mirror are lost, and count as not checked. Everything here runs in one transaction with its alert.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,46 +12,46 @@ from typing import Any, NamedTuple
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import observer_keys
 from heartbeat_cli.store.sql import identity, tables
-from heartbeat_cli.store.sql.database import Database, Row, marks
+from heartbeat_cli.store.sql.database import Database, Row, placeholders
 from heartbeat_cli.store.sql.identity import WATCHED
 from heartbeat_cli.store.standby import mirror
 from heartbeat_cli.store.standby.mirror import Head, Snapshot
 
-_TIDIED = "tidied/"  # settings that are true of one store's rows only
+_HOUSEKEEPING_SETTINGS = "tidied/"  # settings that are true of one store's rows only
 _REMARK = "told before the store went back in time"
 
 
-class Rewound(NamedTuple):
-    """What happened to the store: `anew` when another one stands in its place; what it knew goes until `at` (epoch
-    seconds, None: it knew nothing of this host), what the mirror knew until `known`."""
+class StoreWentBack(NamedTuple):
+    """A store with fewer records than the mirror: `replaced` by a new one, or restored. The store's records end at
+    `store_until` (epoch seconds; None: it has none of this host), those of the mirror at `mirror_until`."""
 
-    anew: bool
-    at: float | None
-    known: float
-
-
-Tell = Callable[[Database, Rewound], object]
+    replaced: bool
+    store_until: float | None
+    mirror_until: float
 
 
-def recognise(db: Database, path: Path, head: Head, observer: str, rewound: Tell) -> bool | None:
+OnWentBack = Callable[[Database, StoreWentBack], object]
+
+
+def reconcile(db: Database, path: Path, head: Head, observer: str, on_went_back: OnWentBack) -> bool | None:
     """Handle a mirror and a store that do not agree. Returns whether the store was brought up to the mirror, None when
-    it is another store. `rewound` raises the alert, in the same transaction."""
+    it is another store. `on_went_back` raises the alert, in the same transaction."""
     if head.store == db.identity and head.observer != observer:
         with db.transaction():
             reassign(db, head.observer, observer)
         return True
-    anew = head.store != db.identity
-    if anew and not identity.succeeds(db, head.store):
+    replaced = head.store != db.identity
+    if replaced and not identity.succeeds(db, head.store):
         with db.transaction():
-            if not (_shares_a_component(db, mirror.read(path)) and identity.take(db, head.store)):
+            if not (_shares_a_component(db, mirror.read(path)) and identity.restore(db, head.store)):
                 return None
-        anew = False
-    copy = mirror.read(path) if anew or is_behind(db, head) else {}
+        replaced = False
+    copy = mirror.read(path) if replaced or is_behind(db, head) else {}
     if copy:
         with db.transaction():
-            rewound(db, bring(db, copy, head, anew=anew))
-            if anew:
-                identity.note_succession(db, head.store)
+            on_went_back(db, bring_up_to_mirror(db, copy, head, replaced=replaced))
+            if replaced:
+                identity.save_succession(db, head.store)
     return bool(copy)
 
 
@@ -62,8 +62,8 @@ def _shares_a_component(db: Database, copy: Snapshot) -> bool:
 
 
 def is_behind(db: Database, head: Head) -> bool:
-    """Whether the store, which is the mirror's own, lacks the last pass that the mirror knows of."""
-    known = gaps.parsed(head.watched)
+    """Whether the store, which is the mirror's own, does not have the last pass that the mirror knows of."""
+    known = gaps.parse_watch(head.watched)
     if known is None or head.agrees(db, head.observer):
         return False
     # A clock that was set back, or `observers --forget`, leaves the pass where it is.
@@ -85,17 +85,17 @@ def reassign(db: Database, before: str, after: str) -> None:
     db.run(sql, (keys[after], keys[before]))
 
 
-def bring(db: Database, copy: Snapshot, head: Head, *, anew: bool) -> Rewound:
-    """Bring a store up to what the mirror knows; of a restored one also end what it holds as open and the mirror knows
-    to be over."""
-    known, found = gaps.parsed(head.watched), gaps.parsed(db.watched)
+def bring_up_to_mirror(db: Database, copy: Snapshot, head: Head, *, replaced: bool) -> StoreWentBack:
+    """Write the records of the mirror into a store. In a restored one, also end what it has as open and the mirror as
+    ended."""
+    known, found = gaps.parse_watch(head.watched), gaps.parse_watch(db.watch_json)
     until = known.started if known else 0.0
-    if not anew:
+    if not replaced:
         _end_incidents(db, copy, until)
         _end_silences(db, copy, until)
-        _mark_told(db, copy, until)
-        _count_as_judged(db, head.observer, until)
-    mine = {row[1] for row in copy.get(tables.LOOKS.name, ())}
+        _mark_sent(db, copy, until)
+        _mark_detected(db, head.observer, until)
+    mine = {row[1] for row in copy.get(tables.LAST_CHECKS.name, ())}
     for table in tables.ALL:
         rows = copy.get(table.name, [])
         if table is tables.SETTINGS:
@@ -103,22 +103,22 @@ def bring(db: Database, copy: Snapshot, head: Head, *, anew: bool) -> Rewound:
         elif table is tables.COMPONENTS:
             there = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
             rows = [row for row in rows if row[0] not in there]
-        elif table is tables.STATE and not anew:  # what only others look at they have moved since, or will bring
+        elif table is tables.STATE and not replaced:  # what only others check they have changed since, or will replay
             rows = [row for row in rows if row[0] in mine]
         table.merge(db, rows)
-    return Rewound(anew, found.started if found else None, until)
+    return StoreWentBack(replaced, found.started if found else None, until)
 
 
 def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:
-    """The settings that the store is to have: the farther watch of each observer, and nothing that is true of the rows
-    of the other store only."""
+    """The settings that are copied: the later watch of each observer, and nothing that is true only of the rows of the
+    other store."""
     there: dict[str, str] = dict(db.rows("SELECT name, value FROM heartbeat_settings"))
     found = []
     for name, value in [*rows, *([(WATCHED + head.observer, head.watched)] if head.watched else [])]:
-        if name.startswith(_TIDIED):
+        if name.startswith(_HOUSEKEEPING_SETTINGS):
             continue
         if name.startswith(WATCHED):
-            theirs, ours = gaps.parsed(there.get(name)), gaps.parsed(value)
+            theirs, ours = gaps.parse_watch(there.get(name)), gaps.parse_watch(value)
             if theirs is not None and ours is not None and theirs.started > ours.started:
                 continue
         there[name] = value
@@ -148,21 +148,21 @@ def _end_silences(db: Database, copy: Snapshot, until: float) -> None:
         db.run("UPDATE heartbeat_silences SET ends = to_timestamp(?) WHERE id = ?", (until, id_))
 
 
-def _mark_told(db: Database, copy: Snapshot, until: float) -> None:
+def _mark_sent(db: Database, copy: Snapshot, until: float) -> None:
     """Mark as sent the notifications that waited in the backup and do not wait in the mirror."""
     waiting = _column(tables.OUTBOX, copy, "id")
     rows = db.rows("SELECT id FROM heartbeat_outbox WHERE state = 'waiting' AND created <= to_timestamp(?)", (until,))
-    told = [id_ for (id_,) in rows if id_ not in waiting]
-    for start in range(0, len(told), 500):
-        part = told[start : start + 500]
+    sent_since = [id_ for (id_,) in rows if id_ not in waiting]
+    for start in range(0, len(sent_since), 500):
+        part = sent_since[start : start + 500]
         db.run(
             "UPDATE heartbeat_outbox SET state = 'sent', sent = to_timestamp(?), lease_until = NULL, note = ?"
-            f" WHERE id IN ({marks(part)})",
+            f" WHERE id IN ({placeholders(part)})",
             (until, _REMARK, *part),
         )
 
 
-def _count_as_judged(db: Database, observer: str, until: float) -> None:
+def _mark_detected(db: Database, observer: str, until: float) -> None:
     """Mark as detected the passes that waited for detection when the backup was made."""
     db.run(
         "UPDATE heartbeat_pending SET detected = TRUE WHERE NOT detected AND pass IN (SELECT key FROM"
@@ -172,6 +172,6 @@ def _count_as_judged(db: Database, observer: str, until: float) -> None:
     )
 
 
-def _column(table: tables.Travelling, copy: Snapshot, name: str) -> set[Any]:
+def _column(table: tables.PortableTable, copy: Snapshot, name: str) -> set[Any]:
     place = table.columns.index(name)
     return {row[place] for row in copy.get(table.name, ())}

@@ -1,10 +1,10 @@
-"""The local store while the configured one is away: the same tables in SQLite, seeded from the mirror, replayed later.
+"""The spool: a local SQLite store that is used while the configured one does not answer, and replayed into it later.
 
-A spool is one file. Its tables, seed, and the row that says since when and why are made in one transaction. Its replay
-can be repeated: passes are keyed by their id, of the other rows only those travel that differ from the seed, and the
-states do not travel at all. The replayed passes wait to be judged in the store as every other pass does, so what the
-counters come to is what they would have come to without the outage, however old the seed was. The spool is thrown away
-after that; killed at any moment before, the next run does it again.
+A spool is one file. Its tables, the copy that it starts with, and the row that says since when and why, are written in
+one transaction. A replay can be repeated: passes are identified by their id, of the other rows only those are copied
+that differ from the start, and states are not copied at all. The replayed passes wait for detection in the store like
+all others, so that the counters become what they would have been without the outage, however old the copy was. Then the
+spool is deleted; when the process is killed before that, the next run does it again.
 """
 
 import os
@@ -17,31 +17,31 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import PassRow, insert, observer_keys
 from heartbeat_cli.store.sql import preferences, schema, tables
-from heartbeat_cli.store.sql.database import Database, Failure, Row, SQLite
+from heartbeat_cli.store.sql.database import Database, DatabaseError, Row, SQLite
 from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
 from heartbeat_cli.store.sql.partitions import ensure_day
 from heartbeat_cli.store.standby import memory, mirror
 from heartbeat_cli.system import trusted
 
-# Passes replayed and judged at a time: bounds the memory a long outage takes, and how long other hosts wait meanwhile,
-# for no two judge at once.
-_CHUNK = 25
+# Passes in one part of a replay: it bounds the memory that a long outage takes, and how long other hosts wait, because
+# only one detection runs at a time.
+_PASSES_AT_A_TIME = 25
 
 _PASSES = (
     f"SELECT p.key, o.id, {', '.join(f'p.{name}' for name in PassRow._fields)} FROM heartbeat_pass_rows p"
     " JOIN heartbeat_observers o ON o.key = p.observer WHERE p.key > ? ORDER BY p.key LIMIT ?"
 )
 _LOG = "at, pass, component, response_us, status, attempts, error, reach"
-# What is worked out anew from the passes, or is part of that, and so must not come from elsewhere.
-_JUDGED = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
-_JUDGED_SETTINGS = "blind/"
-_OF = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
+# Detection computes these from the passes, so they are not copied.
+_DETECTED_TABLES = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
+_DETECTION_SETTINGS = "blind/"
+_STORE_SETTING = f"{LOCAL}spool_of"  # the setting that says for which store, by its identity, a spool was begun
 NAME = "spool.db"
-_ASIDE = "spool-of-"  # how the file of another store's spool begins
+_ASIDE_PREFIX = "spool-of-"  # how the file of another store's spool begins
 
 
 def folders(folder: Path) -> tuple[Path, Path]:
-    """Where a spool may live: the folder for the store, and memory for when the disk itself is the trouble."""
+    """Where a spool may be: the folder for the store, and memory for when the disk itself fails."""
     return folder, memory.folder(folder)
 
 
@@ -53,42 +53,43 @@ def existing(folder: Path) -> list[Path]:
 
 
 def aside(folder: Path, since: float = 0.0) -> list[Path]:
-    """The spools that were put aside because they belong to another store, since a moment; oldest first."""
+    """The spools that were put aside because they are of another store, since a moment (epoch seconds); oldest
+    first."""
     try:
-        names = [name for name in os.listdir(folder) if name.startswith(_ASIDE) and name.endswith(".db")]
+        names = [name for name in os.listdir(folder) if name.startswith(_ASIDE_PREFIX) and name.endswith(".db")]
     except OSError:
         return []
     found = [(name.removesuffix(".db").rpartition("-")[2], name) for name in names]
     return [folder / name for at, name in sorted(found) if (made := whole(at)) is not None and made >= since * 1000]
 
 
-def store_of(aside: Path) -> str:
-    """The identity of the store for which a spool was put aside."""
-    return aside.name.removeprefix(_ASIDE).rpartition("-")[0]
+def identity_of_aside(aside: Path) -> str:
+    """The identity of the store of a spool that was put aside."""
+    return aside.name.removeprefix(_ASIDE_PREFIX).rpartition("-")[0]
 
 
-def of(spool: Database) -> str:
+def store_identity(spool: Database) -> str:
     """The identity of the store for which a spool was begun; '' where that was not known."""
-    return preferences.get(spool, _OF) or ""
+    return preferences.get(spool, _STORE_SETTING) or ""
 
 
 def begin(
     path: Path, seed: Callable[[], mirror.Snapshot], begun: Degraded, timeout: float, store: str = ""
 ) -> Database:
-    """Open the spool at `path`, making and seeding it where it is new, for the store with the identity `store` (''
-    where that is not known). Raises StoreError when that cannot be done."""
+    """Open the spool at `path`, and make and fill it where it is new, for the store with the identity `store` ('' where
+    that is not known). Raises StoreError when that cannot be done."""
     trusted.make_folder(path.parent)
     if path.parent.parent == memory.MEMORY and not memory.is_ours(path.parent):
         raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
     if path.is_symlink():
-        raise Failure(str(path), "is a symbolic link")
+        raise DatabaseError(str(path), "is a symbolic link")
     new = not path.exists()
     db = None
     try:
         db = SQLite(path, timeout)
         schema.migrate(db)
-        if since(db) is None:
-            _sow(db, seed(), begun, store)
+        if current_outage(db) is None:
+            _fill(db, seed(), begun, store)
     except BaseException:
         if db is not None:
             db.close()
@@ -98,27 +99,27 @@ def begin(
     return db
 
 
-def _sow(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
+def _fill(db: Database, copy: mirror.Snapshot, begun: Degraded, store: str) -> None:
     with db.transaction():
         db.run("CREATE TABLE IF NOT EXISTS heartbeat_seed (copy TEXT NOT NULL)")
         db.run("INSERT INTO heartbeat_seed VALUES (?)", (mirror.encode(copy),))
-        mirror.plant(db, copy)
-        preferences.put(db, _OF, store)
+        mirror.fill(db, copy)
+        preferences.put(db, _STORE_SETTING, store)
         save_degraded(db, begun)
 
 
-def since(spool: Database) -> Degraded | None:
-    """Since when and why the spool stands in for the store; None while it has not been made whole."""
+def current_outage(spool: Database) -> Degraded | None:
+    """Since when and why the spool is used; None while it is not complete."""
     rows = spool.rows("SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE ended IS NULL")
     return Degraded(*rows[0]) if rows else None
 
 
-def covered(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
-    """The time that the spool stood in for the store, which ends now. Where the clock was wrong when it began, it began
-    after the last pass that the store is known to have."""
+def covered_time(spool: Database, since: Degraded, observer: str, now: float) -> Degraded:
+    """The time in which the spool was used, which ends now. Where the clock was wrong when it began, it began after the
+    last pass that the store is known to have."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     texts = dict(seed.get(tables.SETTINGS.name, ()))
-    watch = gaps.parsed(texts.get(WATCHED + observer))
+    watch = gaps.parse_watch(texts.get(WATCHED + observer))
     last = watch.ended if watch is not None and watch.ended <= now else None
     started = since.started
     if started > now:
@@ -129,7 +130,7 @@ def covered(spool: Database, since: Degraded, observer: str, now: float) -> Degr
 
 
 def discard(path: Path) -> None:
-    """Throw a replayed spool away. Its name goes first, so that a kill leaves no half of it looking whole."""
+    """Delete a replayed spool. It is renamed first, so that a kill leaves no part of it that looks complete."""
     gone = path.with_name("spool-done.db")
     path.replace(gone)
     for name in (f"{path}-wal", f"{path}-shm", str(gone)):
@@ -137,9 +138,13 @@ def discard(path: Path) -> None:
 
 
 def put_aside(path: Path, now: float, store: str | None = None) -> Path:
-    """Out of the way, but not deleted, with what belongs to it, under a name that says that it cannot be read, or for
-    which store it is; the new name."""
-    name = f"spool-unreadable-{round(now * 1000)}.db" if store is None else f"{_ASIDE}{store}-{round(now * 1000)}.db"
+    """Move a spool out of the way, with its side files, under a name that says that it cannot be read, or of which
+    store it is. Returns the new path."""
+    name = (
+        f"spool-unreadable-{round(now * 1000)}.db"
+        if store is None
+        else f"{_ASIDE_PREFIX}{store}-{round(now * 1000)}.db"
+    )
     new = path.with_name(name)
     path.replace(new)
     for end in ("-wal", "-shm"):
@@ -153,22 +158,22 @@ def passes_kept(spool: Database) -> int:
 
 
 def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator[None]:
-    """Put everything the spool holds into the store, part by part, each in a transaction; after each part the store
-    is to judge what has come. Twice is once. Where the store has gone on without the spool, which could not be read for
-    a while, its passes are kept and not judged: they are old, and what they would say is over."""
+    """Copy everything from the spool into the store, part by part, each in a transaction; after each part the store is
+    to run detection. Replaying twice changes nothing. Where the store has gone on without the spool, which could not be
+    read for a while, its passes are stored without detection: they are old, and what they would say is over."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     late = _is_late(spool, db, observer, seed, now)
     with db.transaction():
         tables.COMPONENTS.merge(db, _new_components(spool, db))
         for table in tables.ALL:
-            if table not in _JUDGED:
+            if table not in _DETECTED_TABLES:
                 rows = _changed(table, spool, seed)
                 rows = [row for row in rows if not (late and str(row[0]).startswith(WATCHED))]
-                table.merge(db, _by_its_clock(rows, db.ahead or 0.0) if table is tables.BEATS else rows)
+                table.merge(db, _by_store_clock(rows, db.clock_ahead or 0.0) if table is tables.BEATS else rows)
         for gap in gaps.between(spool, 0.0, now):
-            gaps.note(db, gap)
+            gaps.save(db, gap)
     last = 0
-    while rows := spool.rows(_PASSES, (last, _CHUNK)):
+    while rows := spool.rows(_PASSES, (last, _PASSES_AT_A_TIME)):
         with db.transaction():
             _replay_passes(spool, db, [(key, name, PassRow(*rest)) for key, name, *rest in rows], observer, late)
         last = rows[-1][0]
@@ -176,7 +181,7 @@ def replay(spool: Database, db: Database, observer: str, now: float) -> Iterator
 
 
 def finish(spool: Database, db: Database, covered: Degraded) -> None:
-    """After the last part has been judged: what people noted on incidents, and the time that the spool covered."""
+    """After detection of the last part: save the acknowledgements of incidents, and the time that the spool covered."""
     seed = mirror.decode(spool.rows("SELECT copy FROM heartbeat_seed")[0][0])
     place = tables.INCIDENTS.columns.index
     with db.transaction():
@@ -197,7 +202,7 @@ def save_degraded(db: Database, one: Degraded) -> None:
 
 
 def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
-    """The degraded times that touch a span, oldest first."""
+    """The degraded times that overlap a span, oldest first."""
     rows = db.rows(
         "SELECT id, observer, started, reason, ended FROM heartbeat_degraded WHERE started < to_timestamp(?)"
         " AND (ended IS NULL OR ended >= to_timestamp(?)) ORDER BY started, id",
@@ -206,21 +211,23 @@ def degraded_between(db: Database, start: float, end: float) -> list[Degraded]:
     return [Degraded(*row) for row in rows]
 
 
-def _changed(table: tables.Travelling, spool: Database, seed: mirror.Snapshot) -> list[Row]:
-    """The rows that the outage made or changed: what others did to the rest in the store meanwhile stays."""
+def _changed(table: tables.PortableTable, spool: Database, seed: mirror.Snapshot) -> list[Row]:
+    """The rows that the outage has made or changed. The rest stays as others have left it in the store."""
     old = set(seed.get(table.name, []))
     rows = [row for row in table.select(spool) if row not in old]
-    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_JUDGED_SETTINGS, LOCAL))]
+    return [row for row in rows if table is not tables.SETTINGS or not row[0].startswith((_DETECTION_SETTINGS, LOCAL))]
 
 
-def _by_its_clock(beats: list[Row], ahead: float) -> list[Row]:
-    """Beats bear the time of their arrival at the spool, by this host's clock: here it is by the store's."""
+def _by_store_clock(beats: list[Row], ahead: float) -> list[Row]:
+    """Beats have the time of their arrival at the spool, by this host's clock; returns them with that by the
+    store's."""
     place = tables.BEATS.columns.index("at")
     return [(*row[:place], row[place] + ahead, *row[place + 1 :]) for row in beats]
 
 
 def _new_components(spool: Database, db: Database) -> list[Row]:
-    """Components the store has not met: the others keep their row, and with it the key that heartbeats refer to."""
+    """The components that the store does not have yet. The others keep their row, and with it the key that heartbeats
+    refer to."""
     known = {row[0] for row in db.rows("SELECT id FROM heartbeat_components")}
     return [row for row in tables.COMPONENTS.select(spool) if row[0] not in known]
 
@@ -228,8 +235,8 @@ def _new_components(spool: Database, db: Database) -> list[Row]:
 def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot, now: float) -> bool:
     """Whether the store holds checks by this observer, of components that the spool checked, that are neither the
     spool's own nor older than it."""
-    place = tables.LOOKS.columns.index
-    before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LOOKS.name, ())}
+    place = tables.LAST_CHECKS.columns.index
+    before = {row[place("component")]: row[place("at")] for row in seed.get(tables.LAST_CHECKS.name, ())}
     ((first, last),) = spool.rows("SELECT min(started), max(started) FROM heartbeat_pass_rows")
     # A run killed between its commit and the copy of the mirror leaves a pass that the seed does not know of.
     begun = first if first is not None and first <= now else 0.0
@@ -242,7 +249,7 @@ def _is_late(spool: Database, db: Database, observer: str, seed: mirror.Snapshot
 def _replay_passes(
     spool: Database, db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
 ) -> None:
-    """Passes with their heartbeats and metrics, oldest first; those that the store had taken itself are left alone."""
+    """Copy passes with their heartbeats and metrics, oldest first, but not those that the store has already."""
     theirs: dict[int, str] = dict(spool.rows("SELECT key, id FROM heartbeat_components"))
     ours: dict[str, int] = dict(db.rows("SELECT id, key FROM heartbeat_components"))
     keys = {key: ours[id_] for key, id_ in theirs.items()}
@@ -265,10 +272,10 @@ def _replay_passes(
 def _insert_passes(
     db: Database, passes: list[tuple[int, str, PassRow]], observer: str, late: bool
 ) -> dict[int, tuple[int, float]]:
-    """The passes that the store does not have yet: their key here, to their key there and their start. All are this
-    observer's to judge, those too that it made under another name."""
+    """Insert the passes that the store does not have yet. Returns, by their key in the spool, their key in the store
+    and their start. Detection of this observer consumes them all, also those that it made under another name."""
     observers = observer_keys(db, [observer, *(name for _, name, _ in passes)])
     rows = [(key, one._replace(observer=observers[name])) for key, name, one in passes]
-    new = insert(db, [one for _, one in rows], observers[observer], judged=late)
+    new = insert(db, [one for _, one in rows], observers[observer], detected=late)
     found = {key: (new.get((round(one.started * 1e6), one.number, one.observer)), one.started) for key, one in rows}
     return {key: (there, started) for key, (there, started) in found.items() if there is not None}

@@ -1,4 +1,4 @@
-"""Spools and stores as files of SQLite: opened for reading also where a full disk allows it to a sole reader only."""
+"""Spools and SQLite stores as files: opened for reading, also on a full disk, which only a sole reader can do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,32 +7,33 @@ from typing import TypeVar
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import database, schema
 from heartbeat_cli.store.sql.database import Database, SQLite
+from heartbeat_cli.store.standby import spool
 
 T = TypeVar("T")
 
 
-def opened(path: Path, timeout: float) -> Database:
-    """A spool for reading; on a full disk it can be had only alone. Raises StoreError."""
+def open_spool(path: Path, timeout: float) -> Database:
+    """Open a spool for reading; on a full disk that works for a sole reader only. Raises StoreError."""
     if path.is_symlink():
-        raise database.Failure(str(path), "is a symbolic link")
+        raise database.DatabaseError(str(path), "is a symbolic link")
     for sole in (False, True):
-        kept = None
+        db = None
         try:
-            kept = SQLite(path, timeout, sole=sole)
-            schema.migrate(kept)
-            return kept
+            db = SQLite(path, timeout, sole=sole)
+            schema.migrate(db)
+            return db
         except StoreError as error:
-            if kept is not None:
-                kept.close()
-            if sole or unusable(error, path):
+            if db is not None:
+                db.close()
+            if sole or is_unusable(error, path):
                 raise
     raise AssertionError("unreachable")
 
 
-def ask(path: Path, timeout: float, question: Callable[[Database], T]) -> T | None:
-    """What a database file has to say, if it can be read."""
+def query(path: Path, timeout: float, question: Callable[[Database], T]) -> T | None:
+    """The answer of a database file to a question; None when it cannot be read."""
     try:
-        db = opened(path, timeout)
+        db = open_spool(path, timeout)
     except StoreError:
         return None
     try:
@@ -43,8 +44,17 @@ def ask(path: Path, timeout: float, question: Callable[[Database], T]) -> T | No
         db.close()
 
 
-def unusable(error: StoreError, path: Path) -> bool:
-    """Whether it is the spool that is no good, and not the store it is read into, or a disk that is full."""
-    if isinstance(error, database.Failure):
+def is_unusable(error: StoreError, path: Path) -> bool:
+    """Whether the spool itself is damaged or of a newer version, and not the store or a full disk the trouble."""
+    if isinstance(error, database.DatabaseError):
         return error.where == str(path) and error.damaged
     return str(error).startswith(f"store {path}: made by a newer")
+
+
+def put_aside_unreadable(path: Path, error: Exception, now: float) -> tuple[str, bool]:
+    """Move a spool that cannot be read out of the way, so that the pass can go on. It is never deleted. Returns a line
+    that says so, and whether the file was moved."""
+    try:
+        return f"{error}; kept as {spool.put_aside(path, now)}", True
+    except OSError as failed:
+        return f"{error}; it cannot be moved out of the way: {failed.strerror}", False

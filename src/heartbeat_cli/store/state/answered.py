@@ -11,12 +11,13 @@ from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import number, understood
 
-_NAME = "answers/"  # and the observer, among the settings: by incident, the last failing check and how many there were
+_NAME = "answers/"  # and the observer: the setting with, by incident, the last failing check and the count
 
 
 def count(db: Database, observer: str, checked: Mapping[str, float], incidents: Collection[str]) -> dict[str, int]:
     """Count that the components of these incidents have just answered; `checked` is when each failed its last regular
-    check (epoch seconds). Returns the count by incident. Only the open `incidents` are kept."""
+    check (epoch seconds). Returns the count by incident. Counts of incidents that are not among the open `incidents`
+    are deleted."""
     with db.transaction():
         known = understood(preferences.get(db, _NAME + observer), _read) or {}
         found = {id_: one for id_, one in known.items() if id_ in incidents}

@@ -1,11 +1,11 @@
-"""Signs of life that components report themselves (`heartbeat beat`)."""
+"""Beats: signs of life that components report themselves (`heartbeat beat`)."""
 
 from typing import Any, NamedTuple
 
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-KEPT = 20  # what a look needs to judge; older ones go when new ones come
+MAX_BEATS = 20  # those that a check needs; older ones are deleted when new ones come
 
 
 class Beat(NamedTuple):
@@ -20,7 +20,7 @@ class Beat(NamedTuple):
 
 
 def add(db: Database, beat: Beat) -> None:
-    """Keep a beat and forget those that no look will ask for again."""
+    """Save a beat, and delete those that no check needs any more."""
     beat = beat._replace(message=storable(beat.message), rid=storable(beat.rid))
     with db.transaction():
         db.run(
@@ -31,15 +31,15 @@ def add(db: Database, beat: Beat) -> None:
         db.run(
             "DELETE FROM heartbeat_beats WHERE component = ? AND key <= (SELECT key FROM heartbeat_beats"
             " WHERE component = ? ORDER BY key DESC LIMIT 1 OFFSET ?)",
-            (beat.component, beat.component, KEPT),
+            (beat.component, beat.component, MAX_BEATS),
         )
 
 
 def recent(db: Database, component: str) -> dict[str, Any]:
-    """What a push monitor wants in its look's memory: the last beats, oldest first, and when it was first seen."""
+    """What a push monitor is given as memory: the last beats, oldest first, and when the component was registered."""
     rows = db.rows(
         "SELECT at, event, exit_code, message, rid FROM heartbeat_beats WHERE component = ? ORDER BY key DESC LIMIT ?",
-        (component, KEPT),
+        (component, MAX_BEATS),
     )
     known = db.rows("SELECT registered FROM heartbeat_components WHERE id = ?", (component,))
     names = ("at", "event", "exit_code", "message", "rid")

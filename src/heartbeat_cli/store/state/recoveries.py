@@ -1,4 +1,4 @@
-"""Recovery attempts: every one recorded before it starts, so that a killed process leaves a trace of what it did."""
+"""Recovery attempts: each is saved before it starts, so that a killed process leaves a record of what it did."""
 
 from collections.abc import Iterable
 
@@ -15,18 +15,18 @@ _TIMES = {"started", "finished", "verify_until", "verified"}
 
 _RECENT = "started >= to_timestamp(?) OR incident IN (SELECT id FROM heartbeat_incidents WHERE ended IS NULL)"
 
-_STARTS = 10  # of a component, remembered as its history
+_MAX_START_TIMES = 10  # of a component, remembered as its history
 
-_WELL_BEFORE = "its run was cut off; the component was well again before that was looked into"
+_RECOVERED_BEFORE = "its run was cut off; the component was well again before that was looked into"
 
 
-def take_turns(db: Database) -> None:
-    """Until the transaction ends nobody else begins an attempt, on any host. SQLite's transactions do that anyway."""
-    db.in_turn(locks.RECOVERY, "SELECT 1")
+def lock(db: Database) -> None:
+    """Keep others, on any host, from beginning an attempt until the transaction ends."""
+    db.rows_with_lock(locks.RECOVERY, "SELECT 1")
 
 
 def save(db: Database, attempt: Attempt) -> None:
-    """Write an attempt, new or changed."""
+    """Save an attempt, new or changed."""
     columns = COLUMNS.split(", ")
     marks = ", ".join("to_timestamp(?)" if column in _TIMES else "?" for column in columns)
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
@@ -39,13 +39,13 @@ def save(db: Database, attempt: Attempt) -> None:
 
 
 def of_incident(db: Database, incident: str) -> list[Attempt]:
-    """The attempts made for an incident, in the order they were made, whatever the clock said."""
+    """The attempts for an incident, in the order they were made, whatever the clock said."""
     rows = db.rows(f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE incident = ? ORDER BY key", (incident,))
     return [Attempt(*row) for row in rows]
 
 
 def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt]:
-    """The attempts made for the incidents that touch a span of time, oldest first."""
+    """The attempts for the incidents that overlap a span of time, oldest first."""
     columns = ", ".join(f"r.{column}" for column in COLUMNS.split(", "))
     rows = db.rows(
         f"SELECT {columns} FROM heartbeat_incidents i JOIN heartbeat_recoveries r ON r.component = i.component"
@@ -57,14 +57,14 @@ def of_incidents_between(db: Database, start: float, end: float) -> list[Attempt
 
 
 def recent(db: Database, since: float) -> list[Attempt]:
-    """The attempts that decide what is done next: those of the open incidents, and all since a moment; in the order
-    they were made."""
+    """The attempts that the next decision depends on: those of the open incidents, and all since a moment (epoch
+    seconds); in the order they were made."""
     rows = db.rows(f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE {_RECENT} ORDER BY key", (since,))
     return [Attempt(*row) for row in rows]
 
 
 def newest(db: Database, component: str, since: float) -> str | None:
-    """The id of the last attempt in which something was done about a component, among those that `recent` gives."""
+    """The id of the last attempt that did something about a component, among those that `recent` returns."""
     rows = db.rows(
         f"SELECT id FROM heartbeat_recoveries WHERE component = ? AND outcome <> 'held' AND ({_RECENT})"
         " ORDER BY key DESC LIMIT 1",
@@ -74,7 +74,7 @@ def newest(db: Database, component: str, since: float) -> str | None:
 
 
 def start_times(db: Database, components: Iterable[str]) -> dict[str, list[float]]:
-    """Seconds that each component took from a step to being well again, newest first, the last few times."""
+    """Seconds that each component took from a step to being healthy again, newest first, the last few times."""
     names = list(components)
     found: dict[str, list[float]] = {}
     if not names:
@@ -82,22 +82,22 @@ def start_times(db: Database, components: Iterable[str]) -> dict[str, list[float
     rows = db.rows(
         "SELECT component, started, verified FROM heartbeat_recoveries WHERE verified IS NOT NULL"
         f" AND component IN ({', '.join('?' for _ in names)}) ORDER BY key DESC LIMIT ?",
-        (*names, _STARTS * len(names)),
+        (*names, _MAX_START_TIMES * len(names)),
     )
     for component, started, verified in rows:
         found.setdefault(component, []).append(verified - started)
-    return {component: times[:_STARTS] for component, times in found.items()}
+    return {component: times[:_MAX_START_TIMES] for component, times in found.items()}
 
 
-def credit(db: Database, incident: str, well_since: float) -> None:
-    """The incident is over: what its last step set going came up, in the time it was given or in as much again (the
-    next time it is given more). A step whose process was killed is looked into no more; should that process live after
-    all (on another host), it will say itself how the step went."""
+def mark_verified(db: Database, incident: str, well_since: float) -> None:
+    """The incident has ended: mark its last step as verified, when the component recovered within the time that the
+    step was given, or as much again (the next time it is given more). A step whose process was killed is marked as cut
+    off; should that process live after all, on another host, it saves the outcome itself."""
     db.run(
         "UPDATE heartbeat_recoveries SET outcome = 'cut off', detail = ?,"
         " finished = CASE WHEN started > to_timestamp(?) THEN started ELSE to_timestamp(?) END"
         " WHERE incident = ? AND outcome = 'running'",
-        (_WELL_BEFORE, well_since, well_since, incident),
+        (_RECOVERED_BEFORE, well_since, well_since, incident),
     )
     rows = db.rows(
         "SELECT id, started, verify_until FROM heartbeat_recoveries WHERE incident = ? AND verified IS NULL"
@@ -112,7 +112,7 @@ def credit(db: Database, incident: str, well_since: float) -> None:
 
 
 def between(db: Database, start: float, end: float) -> list[Attempt]:
-    """The attempts started in a span of time, oldest first."""
+    """The attempts that started in a span of time, oldest first."""
     rows = db.rows(
         f"SELECT {COLUMNS} FROM heartbeat_recoveries WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
         " ORDER BY started, key",

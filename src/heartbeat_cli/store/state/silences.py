@@ -1,4 +1,4 @@
-"""Silences and maintenance, ad hoc and as configured: for whom, from when to when, and why."""
+"""Silences and maintenance, by command and as configured: for which components, from when to when, and why."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from heartbeat_cli.domain.component import Component, goes_by
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
-CONFIGURED = "configuration"  # who made the ones that nobody made by a command
+CONFIGURED = "configuration"  # `created_by` of those that no command made
 
 
 class Silence(NamedTuple):
@@ -36,7 +36,7 @@ def add(db: Database, silence: Silence) -> None:
 
 
 def active(db: Database, now: float) -> list[Silence]:
-    """Silences made by a command that are in force or still to come."""
+    """The silences made by a command that are in force or still to come."""
     rows = db.rows(
         "SELECT id, target, kind, starts, ends, reason, created_by FROM heartbeat_silences"
         " WHERE ends > to_timestamp(?) ORDER BY starts, id",
@@ -45,9 +45,9 @@ def active(db: Database, now: float) -> list[Silence]:
     return [Silence(*row) for row in rows]
 
 
-def quiet(db: Database, config: Config, now: float) -> list[Silence]:
-    """Everything that keeps messages or recovery back just now: silences and maintenance by command, and the windows
-    of the configuration; one for each name that a window has under `components`."""
+def in_force(db: Database, config: Config, now: float) -> list[Silence]:
+    """Every silence and maintenance in force, by command and as configured; one for each name that a window has under
+    `components`."""
     return [one for one in active(db, now) if one.starts <= now] + [
         _as_silence(window, name, span)
         for window, span in _windows(config, now)
@@ -57,8 +57,8 @@ def quiet(db: Database, config: Config, now: float) -> list[Silence]:
 
 
 def planned(config: Config, now: float) -> list[Silence]:
-    """The configured windows, each with the time it is in or, if it is in none, its next one; `target` names all that
-    it concerns. Those that are over for good are left out."""
+    """The configured windows, each with its current or next time; `target` names all components that it concerns. Those
+    that are over for good are left out."""
     return [_as_silence(window, ", ".join(window.components), span) for window, span in _windows(config, now)]
 
 
@@ -78,7 +78,7 @@ def _as_silence(window: Window, target: str, span: Span) -> Silence:
 
 
 def end(db: Database, id_: str, now: float) -> bool:
-    """End a silence now; False when there is none of that id in force."""
+    """End a silence now. Returns False when none of that id is in force."""
     changed = db.run(
         "UPDATE heartbeat_silences SET ends = to_timestamp(?) WHERE id = ? AND ends > to_timestamp(?)",
         (now, id_, now),

@@ -15,7 +15,7 @@ _INCIDENT = "id, component, kind, severity, cause, started, declared, ended, hel
 
 
 def states(db: Database) -> dict[str, State]:
-    """Every component's state; one that was never looked at has none."""
+    """The state of every component; one that was never checked has none."""
     found = {}
     for component, *values in db.rows(f"SELECT component, {_STATE} FROM heartbeat_state"):
         state = State(*values)
@@ -34,13 +34,13 @@ _UNSETTLED = """
 
 
 def unsettled(db: Database) -> dict[str, int]:
-    """The components of which it is not known whether they are well: suspect, recovering, or healed by a step; each
-    with how many looks have failed in a row."""
+    """The components whose state is not settled: suspect, recovering, or verified after a step; each with the number of
+    checks that have failed in a row."""
     return dict(db.rows(_UNSETTLED))
 
 
 def save_states(db: Database, changed: Mapping[str, State]) -> None:
-    """Write the states that changed."""
+    """Save the states that changed."""
     db.insert(
         f"INSERT INTO heartbeat_state (component, {_STATE})",
         "(?, to_timestamp(?), ?, ?, ?, ?, to_timestamp(?), ?, ?, ?, ?, ?, ?, to_timestamp(?), ?, ?)",
@@ -50,8 +50,8 @@ def save_states(db: Database, changed: Mapping[str, State]) -> None:
     )
 
 
-def forget(db: Database, component: str) -> None:
-    """Where a component stands is nobody's business any more."""
+def delete_state(db: Database, component: str) -> None:
+    """Delete the state of a component."""
     db.run("DELETE FROM heartbeat_state WHERE component = ?", (component,))
 
 
@@ -70,7 +70,7 @@ def ended_since(db: Database, at: float) -> dict[str, float]:
 
 
 def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
-    """Incidents that touch a span of time, oldest first."""
+    """The incidents that overlap a span of time, oldest first."""
     rows = db.rows(
         f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
         " AND (ended IS NULL OR ended > to_timestamp(?)) ORDER BY started, id",
@@ -80,7 +80,7 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
 
 
 def began_between(db: Database, start: float, end: float) -> int:
-    """How many incidents began in a span of time, those not counted that a parent's fault held."""
+    """How many incidents began in a span of time, not counting those held by a parent's fault."""
     rows = db.rows(
         "SELECT count(*) FROM heartbeat_incidents WHERE started >= to_timestamp(?) AND started < to_timestamp(?)"
         " AND held_by IS NULL",
@@ -90,7 +90,7 @@ def began_between(db: Database, start: float, end: float) -> int:
 
 
 def save_incident(db: Database, incident: Incident) -> None:
-    """Write an incident, new or changed."""
+    """Save an incident, new or changed."""
     times = {"started", "declared", "ended", "acked"}
     columns = _INCIDENT.split(", ")
     marks = ", ".join("to_timestamp(?)" if column in times else "?" for column in columns)
@@ -102,8 +102,8 @@ def save_incident(db: Database, incident: Incident) -> None:
 
 
 def acknowledge(db: Database, incident: str, at: float | None, by: str | None) -> bool:
-    """Note that somebody is on it (None: no longer), and nothing else: a pass may be changing the rest just now. False
-    when the incident is over."""
+    """Set who has acknowledged an incident (None: nobody any more), and nothing else: a pass may be changing the rest.
+    Returns False when the incident is over."""
     changed = db.run(
         "UPDATE heartbeat_incidents SET acked = to_timestamp(?), acked_by = ? WHERE id = ? AND ended IS NULL",
         (at, by, incident),
@@ -111,9 +111,9 @@ def acknowledge(db: Database, incident: str, at: float | None, by: str | None) -
     return changed > 0
 
 
-def note_recovery(db: Database, incident: str, came_to: str) -> bool:
-    """Note what healing has come to, and nothing else: by now somebody may have acknowledged the incident, or ended
-    it. False when it is over."""
+def save_recovery(db: Database, incident: str, came_to: str) -> bool:
+    """Set what recovery has come to, and nothing else: somebody may have acknowledged or ended the incident meanwhile.
+    Returns False when it is over, or nothing changed."""
     changed = db.run(
         "UPDATE heartbeat_incidents SET recovery = ? WHERE id = ? AND ended IS NULL AND recovery <> ?",
         (came_to, incident, came_to),

@@ -1,0 +1,1 @@
+"""From a sentence of ours to the reader's language: gettext catalogs, one `.po` file a language."""

@@ -1,0 +1,37 @@
+"""A session with PostgreSQL: how it gives times, how it takes values, and how long its client may be silent."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
+
+# Times the timeout, and seconds at least: how long a transaction may stand idle until the server ends it. Shorter than
+# the wait for a lock, so that others get theirs from a host that froze; long enough for one that is only slow.
+_IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
+_WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
+_NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
+
+
+def epoch_seconds(text: Any, _: Any) -> float | None:
+    """`timestamptz` as seconds since the epoch."""
+    return None if text is None else _seconds(text)
+
+
+@lru_cache(256)  # the thousand rows of a pass have one moment
+def _seconds(text: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).timestamp()
+
+
+def driver_sql(sql: str, named: bool) -> str:
+    """The statement with its values written as the driver wants them: `%s` for `?`, `%(name)s` for `:name`."""
+    return _NAMED_VALUE.sub(r"%(\1)s", sql) if named else sql.replace("?", "%s")
+
+
+def idle_settings(timeout: float, version: int) -> str:
+    """The statements that limit how long a transaction's client may be silent, or take no more of an answer."""
+    milliseconds = int(max(_IDLE_TIMEOUTS * timeout, _MIN_IDLE) * 1000)
+    names = ["idle_in_transaction_session_timeout", *(["tcp_user_timeout"] if version >= _WITH_TCP_TIMEOUT else [])]
+    return "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)

@@ -1,0 +1,160 @@
+"""What a fault means and what to do about it, in English."""
+
+from heartbeat_cli.i18n.catalogs import N_
+
+DESCRIPTIONS = {
+    "agent": N_("The agent's health address gave no good answer."),
+    "database": N_("PostgreSQL gave no good answer."),
+    "docker": N_("The container is not running as it should."),
+    "service": N_("The systemd unit is not running as it should."),
+    "host": N_("The machine is running out of a resource."),
+    "tcp": N_("The port gave no good answer."),
+    "command": N_("The check command reports a problem."),
+    "push": N_("It has not reported that it is alive, or its last run failed."),
+    "slow": N_("It answers, but later than it should."),
+    "degraded": N_("It works, with a warning."),
+    "escalated": N_("Others were notified before; it has neither recovered nor been acknowledged."),
+    "reminder": N_("People were notified of this before; nothing has changed since."),
+    "recovery_failed": N_("heartbeat has done all that it may do, and it has not recovered."),
+    "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
+    "recovery_braked": N_("It was restarted as often as the configuration allows; more would only do harm."),
+    "recovery_held": N_("heartbeat has a reason not to restart it; the last line gives it."),
+    "missed_runs": N_("There was a gap between two runs. Nothing was checked during it."),
+    "clock_suspect": N_(
+        "Components are still checked and faults reported. Nothing is pruned, no incident closed by age."
+    ),
+    "observer_blind": N_(
+        "Nothing remote answers, so the trouble is at this host. Remote components are not judged now."
+    ),
+    "observer_silent": N_("Another host that should make checks has stored nothing for a while."),
+    "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
+    "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
+    "unobserved": N_(
+        "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed."
+    ),
+    "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
+    "observed_again": N_("Its present state: heartbeat status."),
+    "lock_free": N_("Nothing was checked while the lock was held."),
+    "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
+}
+
+RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
+    "agent": (
+        N_("Check that the agent's process is running."),
+        N_("Read the agent's log from the time of the first failure on."),
+        N_("Restart the agent: {restart}."),
+        N_("Check the network between {observer} and the agent's address."),
+    ),
+    "database": (
+        N_("Check that the postgres process is running."),
+        N_("Read the PostgreSQL log."),
+        N_("Check the database's container: docker ps -a, docker logs."),
+        N_("Check the free disk space of the data folder: df -h."),
+        N_("Restart the database once the cause is known."),
+    ),
+    "docker": (
+        N_("Look at the container's state: docker inspect {target}."),
+        N_("Read its log: docker logs --tail 100 {target}."),
+        N_("Check memory, CPU and disk of the host."),
+        N_("Restart it: docker restart {target}."),
+    ),
+    "service": (
+        N_("Look at the unit: systemctl status {target}."),
+        N_("Read its journal: journalctl -u {target}."),
+        N_("Restart it: systemctl restart {target}."),
+    ),
+    "host": (
+        N_("Find the biggest users: top, df -h, du -x."),
+        N_("Stop or move what is not needed."),
+        N_("Think about a bigger machine if this comes back."),
+    ),
+    "tcp": (
+        N_("Check that the server listens: ss -ltnp."),
+        N_("Check firewall and network on the way to it."),
+    ),
+    "command": (
+        N_("Run the command by hand and read its whole output."),
+        N_("Mend what it names, or the command itself."),
+    ),
+    "push": (
+        N_("Check that the job still runs, and when it last did."),
+        N_("Read its log; run it by hand."),
+    ),
+    "recovery_denied": (
+        N_("Give heartbeat's user the right that is named above, or restart it by hand."),
+        N_("Try it as that user: heartbeat recover --component {id}."),
+    ),
+    "recovery_braked": (
+        N_("Find out why it does not stay up: read its log from the first failure on."),
+        N_("Once that is mended: heartbeat recover --component {id} --force."),
+    ),
+    "recovery_held": (
+        N_("Read why it is left alone: somebody may have stopped it on purpose, or it fails only at times."),
+        N_("If it should run: heartbeat recover --component {id} --force."),
+    ),
+    "missed_runs": (
+        N_("Check that cron runs: systemctl status cron, heartbeat doctor."),
+        N_("Check whether the machine slept, was off, or had no time: uptime, last reboot."),
+    ),
+    "clock_suspect": (
+        N_("Compare the time of this host with that of the store's host: date, timedatectl, chronyc tracking."),
+        N_("Correct it, and check that it is synchronised: systemctl status chrony systemd-timesyncd."),
+        N_("If it is right and the host was off for days: do nothing; after an hour of passes it is trusted again."),
+    ),
+    "observer_blind": (
+        N_("Check this host's network: ip addr, ip route, resolvectl status."),
+        N_("Look at the components from another place."),
+    ),
+    "observer_silent": (
+        N_("Check that the host is up and reaches the store."),
+        N_("There: systemctl status cron, heartbeat doctor."),
+        N_("If it is gone for good: heartbeat observers --forget {id}."),
+    ),
+    "unconfirmed": (
+        N_("Check it yourself, best from another place."),
+        N_("Bring the other hosts back: heartbeat observers shows which of them watch."),
+        N_("If a host is gone for good, lower `quorum`; by hand: heartbeat recover --component {id} --force."),
+    ),
+    "lock_held": (
+        N_("Look at the process that is named above: is it at work (a prune, a long replay), or does it hang?"),
+        N_("If it hangs, end it: kill, then kill -9. The next run takes up what it had begun."),
+        N_("Find out what it hung on: a file system that does not answer, a stopped process, a debugger."),
+    ),
+    "database_unobserved": (
+        N_("Try the login that heartbeat uses: heartbeat check --component {id}, or psql with its dsn."),
+        N_("Check the role: psql -c '\\du', and LOGIN, password, pg_hba.conf."),
+        N_("Check the database yourself meanwhile: nobody else does."),
+    ),
+    "docker_unobserved": (
+        N_("Check that the Docker daemon runs: systemctl status docker, docker info."),
+        N_("Check that the user of heartbeat may talk to it: id, ls -l /var/run/docker.sock."),
+        N_("Check the containers yourself meanwhile: docker ps -a."),
+    ),
+    "unobserved": (
+        N_("Read the reason above and try it on {observer}: heartbeat check --component {id}."),
+        N_("Check rights, files and programs that the check needs: heartbeat doctor."),
+        N_("Check the component yourself meanwhile: nobody else does."),
+    ),
+    "store_unreachable": (
+        N_("Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor."),
+        N_("Nothing is lost meanwhile: records are kept on this host and stored later."),
+    ),
+    "store_went_back": (
+        N_("If it was restored from a backup, do nothing: reports lack what was seen since the backup."),
+        N_("If not, find out who replaced or emptied it, and restore a backup: heartbeat doctor shows where it is."),
+    ),
+    "database_degraded": (
+        N_("See who waits for whom: select pid, pg_blocking_pids(pid), query from pg_stat_activity."),
+        N_("End a session that blocks others: select pg_terminate_backend(pid)."),
+        N_("Check connections and long transactions of the application."),
+    ),
+    "degraded": (
+        N_("Read what it warns of; it still works."),
+        N_("Mend it before it becomes an outage."),
+    ),
+    "slow": (
+        N_("Check the process's CPU and memory."),
+        N_("Check the size of the model it has loaded."),
+        N_("Check the load of the system."),
+    ),
+}
