@@ -17,6 +17,7 @@ from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql import tables
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
+from heartbeat_cli.store.sql.text import understood
 from heartbeat_cli.system.files import open_own, read_own, write_own
 
 _OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
@@ -88,7 +89,7 @@ def _texts(db: Database, found: Snapshot) -> list[Any]:
     lines = {one for rows in found.values() for row in rows for one in row if isinstance(one, str)}
     details = tables.ALERTS.columns.index("details")
     for row in found[tables.ALERTS.name]:
-        lines.update(sentences.lines(json.loads(row[details])))
+        lines.update(understood(row[details], lambda value: list(sentences.lines(value))) or ())
     return sentences.rows(db, lines)
 
 
