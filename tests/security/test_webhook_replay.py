@@ -65,7 +65,7 @@ def test_the_manuals_check_takes_what_is_sent(hook: Server, genuine: Callable[[b
     assert genuine(seen.body, seen.headers[HEADER], SECRET.encode())
 
 
-@pytest.mark.parametrize("age", [-301, 301, 86_400])
+@pytest.mark.parametrize("age", [-400, 301, 86_400])  # the first, in the future, gets nearer while this runs
 def test_the_manuals_check_refuses_what_is_old(genuine: Callable[[bytes, str, bytes], bool], age: int) -> None:
     body, moment = b"{}", str(int(time.time()) - age)
     header = f"t={moment},sha256={openssl(moment.encode() + b'.' + body)}"
