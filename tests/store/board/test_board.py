@@ -1,5 +1,6 @@
 """The board that the dashboard shows, read from both stores: the same day gives the same board."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -191,3 +192,20 @@ def test_days_that_are_over_are_read_once_an_hour(filled: tuple[Database, Config
     for damage in ("", "[]", "{}", '{"about": 1}', "\0"):
         keep.write_text(damage)
         assert at(NOW + 3600) == later
+
+
+@pytest.mark.parametrize(
+    "samples", [None, 7, "no JSON", "7", "{}", '[7, [1], ["x", "y", "gauge", null]]', "[" * 20_000]
+)
+def test_samples_that_no_heartbeat_writes_are_none(samples: object) -> None:
+    """Whoever shares the store may write them, and a page or `metrics` is drawn all the same."""
+    assert board.decoded(samples) == []
+
+
+def test_of_samples_those_that_can_be_read_are_taken() -> None:
+    cpu = ["host_cpu_percent", 7.5, "gauge", {"mount": "/"}]
+    assert (
+        board.decoded([cpu, ["x", None, "gauge", None]])
+        == board.decoded(json.dumps([cpu, 7]))
+        == [Metric("host_cpu_percent", 7.5, "gauge", {"mount": "/"})]
+    )

@@ -4,7 +4,6 @@
 Incidents are the open ones, alerts the newest few. `changed` is what `run` asks before it renders the page.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Sent
-from heartbeat_cli.domain.checking.result import STATUSES
+from heartbeat_cli.domain.checking.result import STATUSES, Metric
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round
 from heartbeat_cli.domain.incident import Attempt
@@ -33,6 +32,7 @@ from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import healers, observers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.dialects import render
+from heartbeat_cli.store.sql.text import understood
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import recoveries, silences, states
 
@@ -177,10 +177,10 @@ def curves(db: Database, hosts: Mapping[int, str], slots: Slots) -> list[Curve]:
     drawn: dict[tuple[str, str, str], list[list[float]]] = {}
     for at, key, samples in rows:
         slot = int((at - slots.start) / slots.step)
-        for metric, value, _, metadata in decoded(samples):
-            if metric in _CURVES:
-                name = (hosts[key], metric, str((metadata or {}).get("mount", "")))
-                drawn.setdefault(name, [[] for _ in range(slots.number)])[slot].append(float(value))
+        for metric in decoded(samples):
+            if metric.name in _CURVES:
+                name = (hosts[key], metric.name, str(metric.metadata.get("mount", "")))
+                drawn.setdefault(name, [[] for _ in range(slots.number)])[slot].append(float(metric.value))
     return [Curve(*name, [_mean(values) for values in by_slot]) for name, by_slot in drawn.items()]
 
 
@@ -188,6 +188,18 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def decoded(samples: Any) -> list[list[Any]]:
-    """A row's metrics as (name, value, type, metadata). PostgreSQL returns JSON decoded, SQLite as text."""
-    return json.loads(samples) if isinstance(samples, str) else samples  # type: ignore[no-any-return]
+def decoded(samples: Any) -> list[Metric]:
+    """A row's metrics: those that a heartbeat could have written. PostgreSQL returns JSON decoded, SQLite as text."""
+    rows = understood(samples, list) if isinstance(samples, str) else samples
+    found = (_metric(one) for one in rows) if isinstance(rows, list) else ()
+    return [one for one in found if one is not None]
+
+
+_MOST = 1e300  # of a metric: beyond it are infinity, and integers of hundreds of digits
+
+
+def _metric(row: object) -> Metric | None:
+    match row:
+        case [str(name), int() | float() as value, str(type_), dict() | None as metadata] if abs(value) < _MOST:
+            return Metric(name, value, type_, metadata or {})
+    return None

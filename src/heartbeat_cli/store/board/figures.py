@@ -57,7 +57,7 @@ def newest_metrics(db: Database) -> dict[str, list[Metric]]:
         f" WHERE s.at IN ({', '.join(['to_timestamp(?)'] * len(moments))}) ORDER BY s.at",
         moments,
     )
-    return {id_: [Metric(*one) for one in board.decoded(samples)] for id_, samples in rows}
+    return {id_: board.decoded(samples) for id_, samples in rows}
 
 
 def _counts(db: Database, what: str, columns: str, table: str) -> dict[tuple[str, str], int]:
