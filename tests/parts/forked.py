@@ -191,9 +191,9 @@ _OTHERS = (
 def _import_all() -> None:
     import heartbeat_cli
     from heartbeat_cli.http import curl
-    from heartbeat_cli.postgres import libpq
+    from heartbeat_cli.postgres.driver import driver
 
-    libpq.driver()  # before anything imports ssl: as heartbeat has it
+    driver()  # before anything imports ssl: as heartbeat has it
     assert curl
     for one in pkgutil.walk_packages(heartbeat_cli.__path__, "heartbeat_cli."):
         if not one.name.endswith("__main__"):

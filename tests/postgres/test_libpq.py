@@ -301,7 +301,8 @@ def test_the_session_is_recognisable(database: str) -> None:
 _LIGHT = """
 import sys, time
 from heartbeat_cli.postgres import libpq
-libpq.driver()
+from heartbeat_cli.postgres.driver import driver
+driver()
 assert not {"ssl", "_ssl"} & set(sys.modules), "ssl was imported"
 import ssl
 ssl.create_default_context()

@@ -8,9 +8,10 @@ import pytest
 
 LOADS = {
     "pycurl": "from heartbeat_cli.http.curl import pycurl as it",
-    "psycopg2": "from heartbeat_cli.postgres import libpq\nit = libpq.driver()",
+    "psycopg2": "from heartbeat_cli.postgres.driver import driver\nit = driver()",
 }
 PARTS = {"pycurl": "pycurl.async_multi", "psycopg2": "ssl"}
+ALSO = ("decimal", "psycopg2._range")  # of psycopg2
 
 
 def python(code: str, folder: Path) -> str:
@@ -26,6 +27,26 @@ def test_the_part_is_left_out_and_nothing_stays_in_its_place(name: str, tmp_path
     """What imports it later gets the real one."""
     code = f"import sys\n{LOADS[name]}\nprint({PARTS[name]!r} in sys.modules, it.__name__)\nimport ssl; ssl.SSLContext"
     assert python(code, tmp_path) == f"False {name}\n"
+
+
+def test_psycopg2_is_imported_without_decimal_and_ranges_and_gives_real_decimals(tmp_path: Path, database: str) -> None:
+    code = f"""
+import sys
+{LOADS["psycopg2"]}
+assert not set({ALSO!r}) & set(sys.modules)
+import time
+from heartbeat_cli.postgres import libpq
+with libpq.connect({database!r}, deadline=time.monotonic() + 10) as session:
+    [(value, span)] = session.rows("SELECT 1.5::numeric, '[1,2)'::int4range", deadline=time.monotonic() + 10)
+import decimal
+print(type(value) is decimal.Decimal, value, span)
+"""
+    assert python(code, tmp_path) == "True 1.5 [1,2)\n"
+
+
+def test_what_is_imported_already_stays(tmp_path: Path) -> None:
+    code = f"import decimal, sys\n{LOADS['psycopg2']}\nprint(sys.modules['decimal'] is decimal)"
+    assert python(code, tmp_path) == "True\n"
 
 
 @pytest.mark.parametrize("name", ["pycurl", "psycopg2"])

@@ -264,8 +264,9 @@ def _store_problem(store: str) -> str | None:
     if not store.startswith(("postgresql://", "postgres://")):
         return "expected postgresql://… or sqlite:///path"
     from heartbeat_cli.postgres import libpq
+    from heartbeat_cli.postgres.driver import driver
 
-    psycopg2 = libpq.driver()
+    psycopg2 = driver()
     with suppress(psycopg2.Error):  # what it says may hold half of a password
         parts = psycopg2.extensions.parse_dsn(store)
         if "@" not in parts.get("host", "")[1:] + parts.get("dbname", ""):

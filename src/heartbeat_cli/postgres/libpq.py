@@ -11,17 +11,16 @@ Whatever goes wrong becomes one `Trouble`: a kind to decide on and one plain lin
 
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_cli.domain.plain import duration, one_line, port, system_words
 from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.postgres.driver import driver
 from heartbeat_cli.postgres.guarded import BoundedConnection, Overrun, Stranger, unusable_file
 from heartbeat_cli.redact import redact, worth_hiding
-from heartbeat_cli.system import lean_import
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -67,22 +66,6 @@ class Trouble(Exception):
         self.kind = kind
         self.text = text
         self.code = code
-
-
-def driver() -> ModuleType:
-    """psycopg2, imported at two thirds of its cost while this is the only thread.
-
-    Its C part imports `ssl`, uses nothing of it and only means to have Python's locks installed for an
-    OpenSSL older than 1.1. An empty module satisfies it; other threads must not catch sight of that. Where it does not,
-    psycopg2 is imported as it is.
-    """
-    import threading
-
-    if "psycopg2" in sys.modules or "ssl" in sys.modules or threading.active_count() > 1:
-        import psycopg2
-
-        return psycopg2
-    return lean_import.without("psycopg2", ModuleType("ssl"))
 
 
 class Session:

@@ -11,7 +11,7 @@ from pathlib import Path
 from heartbeat_cli.system import trusted
 
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
-_HALF = re.compile(r"\..+\.\d+\.new|__jinja2_.+\.tmp", re.DOTALL)
+_HALF = r"\..+\.\d+\.new|__jinja2_.+\.tmp"
 _DEAD = 3_600.0  # seconds: nobody writes for so long
 
 
@@ -88,9 +88,13 @@ def sweep(folders: Iterable[str | Path], now: float) -> None:
     """Remove what killed writers left half-written in these folders; what cannot be removed is for the next time."""
     for folder in folders:
         with suppress(OSError):
-            for one in [one for one in os.scandir(folder) if _HALF.fullmatch(one.name)]:
+            for one in [one for one in os.scandir(folder) if _is_half_written(one.name)]:
                 if one.is_file(follow_symlinks=False) and one.stat(follow_symlinks=False).st_mtime < now - _DEAD:
                     os.unlink(one.path)
+
+
+def _is_half_written(name: str) -> bool:
+    return name.endswith((".new", ".tmp")) and re.fullmatch(_HALF, name, re.DOTALL) is not None
 
 
 def _create(name: str, folder: int) -> int:

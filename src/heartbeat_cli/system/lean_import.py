@@ -1,16 +1,17 @@
-"""Import a package without a part of it that heartbeat has no use for, or plainly where that does not work."""
+"""Import a package without parts of it that heartbeat has no use for, or plainly where that does not work."""
 
 import sys
 from importlib import import_module
 from types import ModuleType
 
 
-def without(name: str, stub: ModuleType) -> ModuleType:
-    """The package `name`, imported while `stub` stands in for the module of its name. Where that fails in any way (the
-    package needs the part after all, in another version), the package is imported anew as it is; what that raises is
-    the package's own."""
+def without(name: str, *stubs: ModuleType) -> ModuleType:
+    """The package `name`, imported while `stubs` stand in for the modules of their names, as far as those are not
+    imported yet. Where that fails in any way (the package needs a part after all, in another version), the package is
+    imported anew as it is; what that raises is the package's own."""
     before = set(sys.modules)
-    sys.modules[stub.__name__] = stub
+    stand_ins = {stub.__name__: stub for stub in stubs if stub.__name__ not in before}
+    sys.modules.update(stand_ins)
     try:
         return import_module(name)
     except Exception:
@@ -18,6 +19,7 @@ def without(name: str, stub: ModuleType) -> ModuleType:
             if loaded == name or loaded.startswith(f"{name}."):
                 del sys.modules[loaded]
     finally:
-        if sys.modules.get(stub.__name__) is stub:
-            del sys.modules[stub.__name__]
+        for part, stub in stand_ins.items():
+            if sys.modules.get(part) is stub:
+                del sys.modules[part]
     return import_module(name)

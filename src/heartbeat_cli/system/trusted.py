@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What our caller has opened and handed to us (`--config <(…)`).
-_HANDED = re.compile(r"/(?:dev|proc/self)/fd/\d+|/dev/std(?:in|out|err)")
+_HANDED = r"/(?:dev|proc/self)/fd/\d+|/dev/std(?:in|out|err)"
 
 
 class Untrusted(PermissionError):
@@ -53,7 +53,8 @@ def open_file(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int 
 
 def is_handed(path: str | os.PathLike[str]) -> bool:
     """Whether the path is a descriptor that our caller has opened."""
-    return _HANDED.fullmatch(os.fspath(path)) is not None
+    name = os.fspath(path)
+    return name.startswith(("/dev/", "/proc/self/")) and re.fullmatch(_HANDED, name) is not None
 
 
 def check_readable(path: str) -> None:

@@ -9,8 +9,6 @@ from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, host_alert
-from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import number, understood
@@ -42,6 +40,9 @@ def notify(db: Database, config: Config, at: float, cut_off: str | None, now: fl
     since = preferences.get(db, name)
     if bool(since) == bool(cut_off):
         return None
+    from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, host_alert
+    from heartbeat_cli.store.outbox import alerts
+
     kind = "observer_blind" if cut_off else "observer_sees"
     began = at if cut_off else understood(since, number) or at
     preferences.put(db, name, repr(at) if cut_off else "")

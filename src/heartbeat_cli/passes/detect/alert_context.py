@@ -8,14 +8,13 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.component import Component, children, descendants, target_of
 from heartbeat_cli.domain.detection.fault_detection import Event, State
-from heartbeat_cli.domain.detection.quorum import Round, shown, witness
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.state import recoveries
 
 if TYPE_CHECKING:
+    from heartbeat_cli.domain.detection.quorum import Round
     from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 Details = Mapping[str, object]
@@ -38,8 +37,11 @@ class AlertContext:
 
     def _last_check(self, component: Component) -> LastCheck | None:
         """This host's, or of what several check, that of one which sees what they say together."""
-        round_ = self.rounds.get(component.id)
-        who = witness(round_, self.config.observer) if round_ else self.config.observer
+        who = self.config.observer
+        if round_ := self.rounds.get(component.id):
+            from heartbeat_cli.domain.detection.quorum import witness
+
+            who = witness(round_, who)
         checks = self._last_checks if who == self.config.observer else passes.last_checks(self.db, who)
         return checks.get(component.id)
 
@@ -86,6 +88,8 @@ class AlertContext:
         if state is not None and state.flapping:
             details["flapping"] = True
         if round_ := self.rounds.get(component.id):
+            from heartbeat_cli.domain.detection.quorum import shown
+
             details["votes"] = shown(round_.votes)
         return details
 
@@ -122,5 +126,6 @@ class AlertContext:
 
     def _attempts(self, incident: Incident) -> list[list[str]]:
         from heartbeat_cli.passes.alerting import remedies
+        from heartbeat_cli.store.state import recoveries
 
         return remedies.tried(self.db, recoveries.of_incident(self.db, incident.id))

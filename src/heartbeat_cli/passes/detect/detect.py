@@ -1,32 +1,29 @@
-"""Judges the checks not yet judged. Counters, incidents, alerts and outbox change in one transaction."""
+"""Judges the checks not yet judged. Counters, incidents, alerts and outbox change in one transaction.
+
+What only an event needs is imported when there is one: most passes are without.
+"""
 
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.alerting.alert import Alert, alert_severity, alert_type
-from heartbeat_cli.domain.alerting.windows import LONGEST
-from heartbeat_cli.domain.component import Component, topological, watched_by
+from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
-from heartbeat_cli.domain.text import Text, joined
-from heartbeat_cli.passes.alerting.enqueue import add_channels, channels_for, enqueue_alert
+from heartbeat_cli.domain.text import joined
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.passes.detect.alert_context import AlertContext
 from heartbeat_cli.passes.detect.missed_runs import missed
-from heartbeat_cli.passes.detect.reminders import Unacknowledged, remind
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.history.passes import UndetectedPass
-from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.state import recoveries, silences, states
-from heartbeat_cli.store.state.silences import Silence
-from heartbeat_cli.views import wording
+from heartbeat_cli.store.state import states
 
 if TYPE_CHECKING:
     from heartbeat_cli.passes.detect.quorum import QuorumEvaluator
+    from heartbeat_cli.store.state.silences import Silence
 
 Observations = list[tuple[Component, Observation]]
 
@@ -71,7 +68,9 @@ class DetectionRun:
         return states.open_incidents(self.db)
 
     @cached_property
-    def _silences(self) -> list[Silence]:
+    def _silences(self) -> "list[Silence]":
+        from heartbeat_cli.store.state import silences
+
         return silences.in_force(self.db, self.config, self.now)
 
     def consume(self) -> None:
@@ -85,12 +84,8 @@ class DetectionRun:
             if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now):
                 self.verdicts.append(Verdict(self.config.observer, *changed))
             self._judge(one)
-        if any(state.state in ("fault", "recovering") for state in self.states.values()):
-            self._close_what_was_removed()
-            self._send_withheld(alerts.unnotified(self.db))
-            self._send_reminders()
-        if slow := [id_ for id_, state in self.states.items() if state.degraded]:
-            self._send_withheld(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
+        if any(state.degraded or state.state in ("fault", "recovering") for state in self.states.values()):
+            self._follow_up()
         if self._quorum is not None:
             self._judge_peers(self._quorum)
         self._report_this_host()
@@ -122,6 +117,7 @@ class DetectionRun:
         """Components that cannot be checked, and those that can be again. What was silenced when the pass was made
         counts: judged again after an outage of the store, it is to come to what it came to then."""
         from heartbeat_cli.passes.detect import unobserved
+        from heartbeat_cli.store.state import silences
 
         scene = unobserved.Scene(self.db, self.config, self.states, self.now)
         in_force = cache(lambda: silences.in_force(self.db, self.config, one.started))
@@ -168,48 +164,12 @@ class DetectionRun:
         if missing := missed(self.db, self.config, watch, lambda: self._silences, self.now):
             self.verdicts.append(Verdict(self.config.observer, "missed_runs", missing))
 
-    def _close_what_was_removed(self) -> None:
-        known, here = self.config.components, self.config.observer
-        if any(id_ not in known or not watched_by(known[id_], here) for id_ in self._open):
-            from heartbeat_cli.passes.check import clock
-            from heartbeat_cli.passes.detect import removed
+    def _follow_up(self) -> None:
+        from heartbeat_cli.passes.detect.follow_up import FollowUp
 
-            if clock.suspicion(self.db, here, self.now) is not None:
-                return  # by a wrong clock nothing is old
-            for id_, reason in removed.close(self.db, self.config, self._open, self.now).items():
-                del self._open[id_]
-                self.verdicts.append(Verdict(id_, "closed", reason))
-
-    def _send_withheld(self, withheld: list[tuple[str, str, str]]) -> None:
-        """Send the alerts that a silence withheld, where the silence is over and the fault, or slowness, is not."""
-        for alert_id, kind, id_ in withheld:
-            component, state = self.config.components.get(id_), self.states.get(id_)
-            if component is None or state is None or self._is_silenced(component):
-                continue
-            if not (state.degraded if kind.endswith(("_slow", "_degraded")) else state.state == "fault"):
-                continue
-            severity = alert_severity(component, kind)
-            channels = channels_for(self.db, self.config, kind, severity, component, self.now)
-            if channels:
-                add_channels(self.db, self.config, alert_id, severity, channels, self.now)
-                self.verdicts.append(Verdict(id_, "told", Text("the silence that kept it back is over")))
-
-    def _send_reminders(self) -> None:
-        """Faults that last and that nobody has acknowledged."""
-        self.verdicts += [Verdict(*one) for one in remind(self.db, self.config, self._unacknowledged(), self.now)]
-
-    def _unacknowledged(self) -> Iterator[Unacknowledged]:
-        for id_, incident in self._open.items():
-            component, state = self.config.components.get(id_), self.states.get(id_)
-            if component is None or incident.held_by is not None or incident.acked is not None:
-                continue
-            if (
-                state is not None and state.state == "fault" and not self._is_silenced(component)
-            ):  # not: about to be over
-                yield Unacknowledged(component, incident, partial(self.alert_context.of_lasting, component, incident))
-
-    def _is_silenced(self, component: Component) -> bool:
-        return any(silence.covers(component, self.now) for silence in self._silences)
+        details = self.alert_context.of_lasting
+        rest = FollowUp(self.db, self.config, self.states, self._open, lambda: self._silences, details, self.now)
+        self.verdicts += [Verdict(*one) for one in rest.decisions()]
 
     def _in_order(self, heartbeats: list[tuple[str, Observation]]) -> list[tuple[str, Observation]]:
         """Parents before children, so that a child sees its parent's newest state; strangers are left out."""
@@ -225,11 +185,17 @@ class DetectionRun:
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:
+                from heartbeat_cli.store.state import recoveries
+
                 # What came up later than recovery waited for was healed by it all the same.
                 recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
             yield component, event, self._incident(component, event)
 
     def _enqueue_alert(self, component: Component, event: Event, incident: Incident | None) -> None:
+        from heartbeat_cli.domain.alerting.alert import Alert, alert_severity, alert_type
+        from heartbeat_cli.passes.alerting.enqueue import enqueue_alert
+        from heartbeat_cli.views import wording
+
         kind = alert_type(component, event)
         self.verdicts.append(Verdict(component.id, event.name, event.reason))
         if kind is None:

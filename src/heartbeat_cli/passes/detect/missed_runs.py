@@ -3,20 +3,22 @@ alert, which is about the host and not about its components.
 """
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.state.silences import Silence
+
+if TYPE_CHECKING:
+    from heartbeat_cli.store.state.silences import Silence
 
 
 def missed(
-    db: Database, config: Config, watch: Watch | None, in_force: Callable[[], Iterable[Silence]], now: float
+    db: Database, config: Config, watch: Watch | None, in_force: "Callable[[], Iterable[Silence]]", now: float
 ) -> str | None:
     """Notify of the gap that the watch still owes people, if it matters; gives the reason. The pass that found the gap
     does not: its clock may have jumped. The next one does, if the clock still stands after the gap. A silence of
@@ -27,6 +29,7 @@ def missed(
     if not watch.regular:
         return None
     begun, ended = watch.gap
+    from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
     from heartbeat_cli.passes.check.check import expected_every
     from heartbeat_cli.passes.detect import silent_hosts
 

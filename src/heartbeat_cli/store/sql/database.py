@@ -207,14 +207,14 @@ class SQLite(Database):
 
 
 class Postgres(Database):
-    """PostgreSQL, every wait bounded on this side too: a server that is stopped with its sockets open would otherwise
-    hold the pass for ever. Inside a transaction the server gives up by itself a little earlier, and it ends the
-    transaction of a client that froze or was cut off: what it holds would otherwise be lost to all other hosts."""
+    """PostgreSQL, every wait bounded on this side too: a stopped server with open sockets would hold the pass for ever.
+    The server gives up a little earlier, and ends the transaction of a client that froze: it would lock others out."""
 
     dialect = "postgres"
 
     def __init__(self, dsn: str, timeout: float) -> None:
         from heartbeat_cli.postgres import libpq
+        from heartbeat_cli.postgres.driver import driver
         from heartbeat_cli.store.sql import postgres_session
 
         self.where = redact(dsn)
@@ -228,7 +228,7 @@ class Postgres(Database):
         self.begin = self._begin(timeout, timeout)
         session.read_as(postgres_session.TIMESTAMPTZ, "EPOCH", postgres_session.epoch_seconds)
         super().__init__(session, libpq.Trouble)
-        self._unreadable = (*self._unreadable, libpq.driver().Error)
+        self._unreadable = (*self._unreadable, driver().Error)
         self._driver_sql = postgres_session.driver_sql
         self._sql: dict[str, str] = {}  # statements as the driver wants them
 

@@ -6,7 +6,6 @@ room on a full disk. Only a folder that is this user's alone is used.
 """
 
 import os
-import re
 import stat
 from binascii import crc32
 from contextlib import suppress
@@ -16,6 +15,7 @@ from heartbeat_cli.system import trusted
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - open to all, so the owner and mode of our folder in it are checked
 _KEPT = "memory"  # the link in the state folder
+_HEX = frozenset("0123456789abcdef")
 
 
 def folder(of: Path) -> Path:
@@ -33,7 +33,7 @@ def _end(kept: Path) -> str | None:
             os.symlink(os.urandom(8).hex(), kept)
     with suppress(OSError):
         end = os.readlink(kept)
-        if trusted.is_ours(os.lstat(kept)) and re.fullmatch("[0-9a-f]{16}", end):
+        if trusted.is_ours(os.lstat(kept)) and len(end) == 16 and _HEX.issuperset(end):
             return end
     return None
 

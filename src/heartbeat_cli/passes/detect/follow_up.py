@@ -1,0 +1,84 @@
+"""What a fault that lasts, or slowness, still owes people: alerts that a silence withheld, and reminders; and incidents
+of components that were removed are closed.
+
+Used by detection, inside its transaction, while something is in fault or slow.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.alerting.alert import alert_severity
+from heartbeat_cli.domain.alerting.windows import LONGEST
+from heartbeat_cli.domain.component import Component, watched_by
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting.enqueue import add_channels, channels_for
+from heartbeat_cli.passes.detect.reminders import Details, Unacknowledged, remind
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state.silences import Silence
+
+Decision = tuple[str, str, str]  # about which component, what, and why
+
+
+class FollowUp(NamedTuple):
+    """What detection knows once a pass is judged: the states, the open incidents (those of removed components are taken
+    out), the silences in force, and what gathers the details of an alert about a fault that lasts."""
+
+    db: Database
+    config: Config
+    states: Mapping[str, State]
+    open: dict[str, Incident]
+    silences: Callable[[], list[Silence]]
+    details: Callable[[Component, Incident], Details]
+    now: float
+
+    def decisions(self) -> Iterator[Decision]:
+        """Enqueue what is due; yields what was decided."""
+        if any(state.state in ("fault", "recovering") for state in self.states.values()):
+            yield from self._close_what_was_removed()
+            yield from self._send_withheld(alerts.unnotified(self.db))
+            yield from remind(self.db, self.config, self._unacknowledged(), self.now)
+        if slow := [id_ for id_, state in self.states.items() if state.degraded]:
+            yield from self._send_withheld(alerts.unnotified_slowness(self.db, slow, self.now - LONGEST))
+
+    def _close_what_was_removed(self) -> Iterator[Decision]:
+        known, here = self.config.components, self.config.observer
+        if any(id_ not in known or not watched_by(known[id_], here) for id_ in self.open):
+            from heartbeat_cli.passes.check import clock
+            from heartbeat_cli.passes.detect import removed
+
+            if clock.suspicion(self.db, here, self.now) is not None:
+                return  # by a wrong clock nothing is old
+            for id_, reason in removed.close(self.db, self.config, self.open, self.now).items():
+                del self.open[id_]
+                yield id_, "closed", reason
+
+    def _send_withheld(self, withheld: list[tuple[str, str, str]]) -> Iterator[Decision]:
+        """Send the alerts that a silence withheld, where the silence is over and the fault, or slowness, is not."""
+        for alert_id, kind, id_ in withheld:
+            component, state = self.config.components.get(id_), self.states.get(id_)
+            if component is None or state is None or self._is_silenced(component):
+                continue
+            if not (state.degraded if kind.endswith(("_slow", "_degraded")) else state.state == "fault"):
+                continue
+            severity = alert_severity(component, kind)
+            channels = channels_for(self.db, self.config, kind, severity, component, self.now)
+            if channels:
+                add_channels(self.db, self.config, alert_id, severity, channels, self.now)
+                yield id_, "told", Text("the silence that kept it back is over")
+
+    def _unacknowledged(self) -> Iterator[Unacknowledged]:
+        """Faults that last and that nobody has acknowledged; not those about to be over."""
+        for id_, incident in self.open.items():
+            component, state = self.config.components.get(id_), self.states.get(id_)
+            if component is None or incident.held_by is not None or incident.acked is not None:
+                continue
+            if state is not None and state.state == "fault" and not self._is_silenced(component):
+                yield Unacknowledged(component, incident, partial(self.details, component, incident))
+
+    def _is_silenced(self, component: Component) -> bool:
+        return any(silence.covers(component, self.now) for silence in self.silences())
