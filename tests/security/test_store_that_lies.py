@@ -1,10 +1,11 @@
 """A store's server that answers nonsense costs no pass: where need be the spool takes over, and the reason is said."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.store.sql.database import connect
+from heartbeat_cli.store.sql.database import DatabaseError, connect
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
 from tests.parts.postgres import execute
 from tests.parts.stores import store_url  # noqa: F401 - a fixture
@@ -79,3 +80,46 @@ def test_an_identity_that_is_no_name_of_a_file_stops_no_pass(store_url: str, tmp
     db.close()
     for _ in range(2):
         assert heartbeat(tmp_path, "run") == (0, "", "")
+
+
+_VERBS = (
+    ["beat", "job"],
+    ["run"],
+    ["run"],
+    ["status"],
+    ["alerts"],
+    ["report", "--date", "today"],
+    ["dashboard", "-o", "page.html"],
+    ["metrics"],
+)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC"])
+def test_moments_that_no_calendar_has_stop_nothing(database_with_tables: str, tmp_path: Path, moment: str) -> None:
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{database_with_tables}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\n'
+        '[components.job]\nkind = "push"\nperiod = 60\n'
+        '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+    )
+    for words in (["run"], ["beat", "job"], ["silence", "job"], ["run"]):
+        assert heartbeat(tmp_path, *words).code == 0
+    db = connect(database_with_tables, 5)
+    columns = db.rows(
+        "SELECT table_name, column_name FROM information_schema.columns JOIN pg_class ON relname = table_name"
+        " WHERE table_schema = 'public' AND data_type = 'timestamp with time zone'"
+        " AND relkind = 'r' AND NOT relispartition"
+    )
+    assert len(columns) > 10
+    failed = []
+    for table, column in columns:
+        one = f"(SELECT ctid FROM {table} LIMIT 1)"
+        with suppress(DatabaseError):  # of a key there is one already
+            db.run(f"UPDATE {table} SET {column} = '{moment}' WHERE ctid = {one}")
+        for words in _VERBS:
+            done = heartbeat(tmp_path, *words)
+            if done.code not in (0, 1) or "going on with" in done.err:
+                failed.append(f"{table}.{column} {words}: {done.err[-300:]}")
+    db.close()
+    assert not failed, "\n".join(failed)

@@ -10,6 +10,9 @@ TIMESTAMPTZ = 1184  # the type's oid, as in PostgreSQL's pg_type.dat
 # the wait for a lock, so that others get theirs from a host that froze; long enough for one that is only slow.
 _IDLE_TIMEOUTS, _MIN_IDLE = 2.0, 1.0
 _WITH_TCP_TIMEOUT = 120_000  # PostgreSQL 12
+# Seconds since the epoch, the second in the year 9999. What no heartbeat writes (`infinity`, a year of five digits, one
+# before Christ) is read as the nearest of these: what words times for people has no such years.
+_EARLIEST, _LATEST = 0.0, 253_370_764_800.0
 _NAMED_VALUE = re.compile(r"(?<![:\w]):([a-z]\w*)")  # `:name`, and not the type of a cast, as in `::float8`
 
 
@@ -22,7 +25,10 @@ def epoch_seconds(text: Any, _: Any) -> float | None:
 def _seconds(text: str) -> float:
     from datetime import datetime
 
-    return datetime.fromisoformat(text).timestamp()
+    try:
+        return min(max(_EARLIEST, datetime.fromisoformat(text).timestamp()), _LATEST)
+    except (ValueError, OverflowError):
+        return _EARLIEST if text.startswith("-") or text.endswith("BC") else _LATEST
 
 
 def driver_sql(sql: str, named: bool) -> str:
