@@ -40,7 +40,7 @@ class Twin:
     def run(self) -> Run:
         """One more pass, always the same one."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        shutil.copytree(self._kept, self._folder)
+        shutil.copytree(self._kept, self._folder, symlinks=True)
         if self._world.dialect == "postgres":
             self._world.server.execute("DROP DATABASE IF EXISTS twin WITH (FORCE)")
             self._world.server.execute("CREATE DATABASE twin TEMPLATE twin_kept")

@@ -5,7 +5,7 @@ The plain counter has three strikes: no second try within a look, no reference t
 A blip is one lost attempt (a packet, a busy moment), independent of the next attempt half a second later; a burst
 loses half of the attempts for up to 50 seconds. An incident is right when it overlaps a real fault; a fault is found
 when an incident overlaps it. Incidents within a flapping spell (down 3 of every 5 minutes, slow enough for each time to
-be a fault of its own) count for recall only. The delay is from the first failing look a watcher with this interval
+be a fault of its own) count for recall only. The delay is from the first failing check a watcher with this interval
 could have made, to the declaration; the least possible is two more looks.
 """
 

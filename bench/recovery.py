@@ -2,7 +2,7 @@
 
 Slow starters and those that nothing heals are broken first, all at once; they go on beside the others, which are broken
 six at a time. The seconds are from the declaration of the incident to the moment at which the attempt was verified
-(two good looks), both as the store has them. Restarts are counted by Docker's events and by systemd's starts of the
+(two good checks), both as the store has them. Restarts are counted by Docker's events and by systemd's starts of the
 unit. `alerts` are those of the type recovery_failed.
 """
 

@@ -460,7 +460,7 @@ def _emptied(db: Database) -> None:
 def test_a_flapping_component_is_restarted_once_and_not_at_every_turn(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
-    """Turns of two bad looks and one good: until that is known to be flapping three faults come and go, the fourth
+    """Turns of two bad checks and one good: until that is known to be flapping three faults come and go, the fourth
     stays one incident with one climb of the ladder, until it is steady."""
     done = tmp_path / "done"
     step = {"action": "command", "command": ["/bin/sh", "-c", f"echo x >> {done}"]}

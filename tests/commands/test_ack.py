@@ -21,7 +21,7 @@ def test_nothing_to_acknowledge(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "ack", "thing") == (0, "", "no open incident\n")
     thing.breaks()
     thing.run()
-    assert heartbeat(tmp_path, "ack") == (0, "", "no open incident\n"), "one failing look is no incident"
+    assert heartbeat(tmp_path, "ack") == (0, "", "no open incident\n"), "one failing check is no incident"
 
 
 @pytest.mark.parametrize("name", ["thing", "command", "t*"])

@@ -114,7 +114,7 @@ def test_one_whole(home: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     for part in ("thing reports a problem\n", f"ID: {down['alert_id']}\n", "Type: command_down\n", "it is broken"):
         assert part in ended.out
-    assert "2 failing looks in a row (threshold 2)" in ended.out
+    assert "2 failing checks in a row (threshold 2)" in ended.out
     tries = ended.out.partition("Every try")[2].splitlines()[4:]
     assert sum("not taken, tried again" in line and "503 (later [31m)" in line for line in tries) >= 1
     assert sum("delivered" in line for line in tries) == 2

@@ -64,7 +64,7 @@ def test_nothing_to_do(tmp_path: Path) -> None:
     heartbeat(tmp_path, "check")
     assert heartbeat(tmp_path, "check") == (0, "", "Nothing is due.\n")
     assert heartbeat(tmp_path, "check", "--format", "json") == (0, "[]\n", "")
-    line = "HEARTBEAT UNKNOWN - nothing was due; --all or --component looks all the same\n"
+    line = "HEARTBEAT UNKNOWN - nothing was due; --all or --component checks all the same\n"
     assert heartbeat(tmp_path, "check", "--format", "nagios") == (3, line, "")
 
 

@@ -102,7 +102,7 @@ def test_run_writes_the_page_when_it_is_missing_when_something_changed_and_when_
     assert run() == first, "nothing is new and the interval is not over: not written again"
     _look_again(folder)
     second = run()
-    assert second != first, "the second failing look makes a fault"
+    assert second != first, "the second failing check makes a fault"
     assert "1 of 2 components in fault" in page.read_text()
     _look_again(folder)
     assert run() == second, "still failing is no news"

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
 
-OPENED = "thing: opened: 2 failing looks in a row (threshold 2)\n"
+OPENED = "thing: opened: 2 failing checks in a row (threshold 2)\n"
 
 
 def seen(home: Path, times: int) -> Outage:

@@ -18,7 +18,7 @@ def test_it_says_nothing_when_nothing_happens(tmp_path: Path) -> None:
     assert thing.run() == (0, "", "")
     assert thing.run() == (0, "", "")
     thing.breaks()
-    assert thing.run() == (0, "", ""), "one failing look is no news"
+    assert thing.run() == (0, "", ""), "one failing check is no news"
 
 
 def test_a_fault_and_its_end_are_news(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_fault_and_its_end_are_news(tmp_path: Path) -> None:
     thing.heals()
     ended = thing.run()
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("thing is well again\n")
+    assert ended.err.startswith("thing has recovered\n")
 
 
 def test_verbose_tells_each_decision(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_verbose_tells_each_decision(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (0, "")
     lines = ended.err.splitlines()
     assert lines[0] == "checked 1 of 1 components"
-    assert "thing: opened: 2 failing looks in a row (threshold 2)" in lines
+    assert "thing: opened: 2 failing checks in a row (threshold 2)" in lines
     assert any(line.endswith(" to console: printed") for line in lines)
     assert lines[-1].startswith("done in ")
 

@@ -114,7 +114,7 @@ def test_without_a_terminal_the_table_comes_once_per_change(tmp_path: Path) -> N
             thing.run()
             thing.breaks()
             thing.run()
-            assert "suspect (1)" in _block(child), "another good look in between was no news"
+            assert "suspect (1)" in _block(child), "another good check in between was no news"
             child.send_signal(signal.SIGINT)
             assert child.wait(60) == 1
         finally:

@@ -78,7 +78,7 @@ def test_back_an_hour_in_the_middle_of_a_fault_and_asleep_over_the_change_of_clo
     host.ticks(2)
     host.ticks(2, well=False)
     host.now -= timedelta(hours=1)
-    host.ticks(2, well=False)  # the third failing look
+    host.ticks(2, well=False)  # the third failing check
     host.now -= timedelta(days=1)
     host.ticks(3)
     host.now = NOON + timedelta(hours=20)  # asleep until the day after, which has 23 hours

@@ -114,7 +114,7 @@ def test_a_day_of_the_example_deployment(deployment: tuple[Any, dict[str, Server
     rows = run.tick()
     assert {rows[id_]["state"] for id_ in ("gateway", "demo")} == {"recovering"}
     assert "recovered" not in {one["type"] for one in run.messages()}
-    rows = run.tick()  # the second good look
+    rows = run.tick()  # the second good check
     assert {rows[id_]["state"] for id_ in ("gateway", "demo")} == {"healthy"}
 
     # Nothing here can restart the agent: all steps fail, that is said once, and a person brings it back.

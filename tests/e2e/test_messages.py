@@ -155,5 +155,5 @@ def test_the_morning_message_comes_again_as_it_was(both: Any, servers: Servers) 
     scene.now += 60
     scene.deliver()
     first, again = (call["text"] for call in servers.api.messages)
-    assert first == again and "is well again" in first and "Since" in first
+    assert first == again and "has recovered" in first and "Since" in first
     assert not [row for row in scene.outbox if "waiting" in row]

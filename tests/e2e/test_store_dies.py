@@ -68,7 +68,7 @@ def test_the_store_itself_dies_and_is_healed(watching: Deployment, postgres_cont
     assert inspect(postgres_container.name)["State"]["StartedAt"] == started_at
     assert (kept_in(watching.config) / "spool.db").exists()
 
-    watching.tick()  # the third failing look: declared, told, and the container restarted in the same pass
+    watching.tick()  # the third failing check: declared, told, and the container restarted in the same pass
     assert [one["type"] for one in watching.messages()] == ["database_down"]
     assert inspect(postgres_container.name)["State"]["StartedAt"] != started_at
     postgres_container.wait()

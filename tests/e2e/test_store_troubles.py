@@ -311,7 +311,7 @@ def test_a_mirror_that_is_no_good(tmp_path: Path, server: Server, text: str) -> 
     server.stop()
     watch.run()
     server.start()
-    watch.run()  # judged over what the store knew: the third and fourth failing look
+    watch.run()  # judged over what the store knew: the third and fourth failing check
     assert watch.told() == ["alpha command_down"]
     watch.is_whole()
 

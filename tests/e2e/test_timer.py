@@ -59,7 +59,7 @@ def failed(box: SystemdBox) -> int:
 
 
 def fires_on(box: SystemdBox, times: int = 2) -> None:
-    """Passes are made: each is one more failing look at what hangs."""
+    """Passes are made: each is one more failing check at what hangs."""
     wanted = failed(box) + times
     wait_for(lambda: failed(box) >= wanted, f"{times} more passes", 60)
 

@@ -253,7 +253,7 @@ def test_a_real_line_becomes_another_language(source: Callable[[], Iterator[str]
     ("sentence", "chinese"),
     [
         (
-            Text("{n} failing looks in a row (threshold {threshold})", n=3, threshold=3),
+            Text("{n} failing checks in a row (threshold {threshold})", n=3, threshold=3),
             "連續 3 次檢查失敗（門檻 3 次）",
         ),
         (duration(7_500), "2 小時 5 分鐘"),

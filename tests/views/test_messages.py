@@ -24,7 +24,7 @@ LOCALES = ("en", "zh-HK")
 
 def alert(type_: str = "agent_down", severity: Any = "high", after: float = 95.0, **details: Any) -> Alert:
     base = {"cause": "connection refused by localhost:8000", "started": START, "kind": "agent", "observer": "pi"}
-    reason = "3 failing looks in a row (threshold 3)"
+    reason = "3 failing checks in a row (threshold 3)"
     title = TITLES.get(type_, "{name} is down").replace("{name}", "Main Agent")
     return Alert(f"i/{type_}", type_, severity, title, "main", START + after, "i", reason, base | details)
 
@@ -62,7 +62,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "b</pre>",
         "",
         "<i>main · high · seen by pi · 2026-11-18 19:08:15 Asia/Hong_Kong</i>",
-        "<i>Why this message: 3 failing looks in a row (threshold 3)</i>",
+        "<i>Why this message: 3 failing checks in a row (threshold 3)</i>",
     ]
     plain = unescape(re.sub(r"</?\w+>", "", found.html))
     assert found.text == plain.removeprefix("🔴 Main Agent is down").strip()
@@ -71,7 +71,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
 def test_the_end_says_how_long_it_was_and_what_healed_it_and_is_not_grave() -> None:
     tried = [["systemd", "failed", "no such unit"], ["script", "done", "restart_main.sh ended with exit code 0"]]
     over = made(alert("recovered", after=430, attempts=tried))
-    assert over.html.startswith("<b>🟢 Main Agent is well again</b> after 7 min\n\nHealed by: script: restart_main.sh")
+    assert over.html.startswith("<b>🟢 Main Agent has recovered</b> after 7 min\n\nHealed by: script: restart_main.sh")
     assert "It was: connection refused" in over.text and "high" not in over.text and over.label == "resolved"
     assert "What to do" not in over.text and "1. systemd: failed - no such unit" in over.text
     assert "It came back by itself." in made(alert("recovered")).text
@@ -130,14 +130,14 @@ def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
 def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) -> None:
     down = alert("agent_down", held=["chat"], in_fault=3, watched=9)._replace(title="Main Agent is down")
     db = alert("database_down", "severe", 99, kind="database", cause="timed out")._replace(title="DB is down", id="d")
-    over = alert("recovered", after=99)._replace(title="Web is well again", incident="web@1")
+    over = alert("recovered", after=99)._replace(title="Web has recovered", incident="web@1")
     found = messages.digest([over, down, db], locale, ZONE, [], id="d-1", remark="a remark")
     assert (found.id, found.severity, found.thread, found.type) == ("d-1", "severe", None, "digest")
     heads = [line for line in found.text.splitlines() if line[:1] in ("🔴", "🟡", "🟢")]
     assert [re.sub(r"( since|（| after).*", "", line) for line in heads] == [
         "🔴 DB is down",
         "🔴 Main Agent is down",
-        "🟢 Web is well again",
+        "🟢 Web has recovered",
     ]
     assert found.title == {"en": "3 of 9 in fault", "zh-HK": "9 個組件中有 3 個故障"}[locale]
     assert "chat" in found.text and found.text.endswith("a remark")

@@ -15,7 +15,7 @@ def row(component: str, status: str = "healthy", state: str = "healthy", **more:
 @pytest.mark.parametrize(
     ("rows", "line", "code"),
     [
-        ([], "HEARTBEAT UNKNOWN - nothing was due; --all or --component looks all the same", 3),
+        ([], "HEARTBEAT UNKNOWN - nothing was due; --all or --component checks all the same", 3),
         ([row("a")], "HEARTBEAT OK - 1 component looked at, all healthy", 0),
         (
             [row("a", response_time=0.0123456), row("b", response_time=2)],

@@ -16,7 +16,7 @@ _GRAVEST = (CRITICAL, UNKNOWN, WARNING, OK)
 def check_line(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     """The line and exit code of a check: the gravest of what was seen; nothing seen is UNKNOWN."""
     if not rows:
-        return "HEARTBEAT UNKNOWN - nothing was due; --all or --component looks all the same", UNKNOWN
+        return "HEARTBEAT UNKNOWN - nothing was due; --all or --component checks all the same", UNKNOWN
     return _line(rows, [_CODES[row["status"]] for row in rows], "looked at")
 
 
@@ -28,7 +28,7 @@ def status_line(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
 
 
 def _state_code(row: Mapping[str, Any]) -> int:
-    """A good state is only as good as the last look, and as fresh; one failing look alone is not yet critical."""
+    """A good state is only as good as the last look, and as fresh; one failing check alone is not yet critical."""
     code = _STATES.get(row["state"], UNKNOWN)
     if row["unobserved"] and code != CRITICAL:  # a fault stays one until it is seen to end
         return UNKNOWN

@@ -79,7 +79,7 @@ def _own(figures: Figures) -> list[Family]:
     return [
         _gauge("build_info", "The version of heartbeat.", [((("version", __version__),), 1)]),
         *_last_pass(figures.last_pass),
-        _gauge("looks_last_hour", "Looks of the last hour.", _by("status", STATUSES, figures.looks)),
+        _gauge("looks_last_hour", "Checks of the last hour.", _by("status", STATUSES, figures.looks)),
         _gauge("incidents_open", "Open incidents.", _by("severity", SEVERITIES, incidents)),
         _gauge("incidents_needing_person", "Open incidents that recovery could not end.", [((), needing)]),
         _counter("alerts_total", "Alerts raised.", _pairs(figures.alerts, "type", "severity")),
@@ -97,7 +97,7 @@ def _last_pass(last: LastPass | None) -> list[Family]:
     return [
         _gauge("last_pass_timestamp_seconds", "When the last pass started.", [(labels, last.started)]),
         _gauge("last_pass_duration_seconds", "How long it took.", [(labels, round(last.finished - last.started, 6))]),
-        _gauge("last_pass_looks", "How many components it looked at.", [(labels, last.looks)]),
+        _gauge("last_pass_looks", "How many components it checked.", [(labels, last.looks)]),
     ]
 
 
@@ -117,7 +117,7 @@ def _components(figures: Figures, components: Mapping[str, Component]) -> list[F
         _gauge("component_status", "1 for the status of its last look.", _one_hot("status", STATUSES, statuses)),
         _gauge("component_flapping", "1 while it flaps.", [(one, state.flapping) for one, state in known.items()]),
         _gauge("component_unobserved", "1 while it cannot be checked.", [(o, s.unobserved) for o, s in known.items()]),
-        _gauge("component_failed_looks", "Failing looks in a row.", failing),
+        _gauge("component_failed_looks", "Failing checks in a row.", failing),
         _gauge("component_state_timestamp_seconds", "Begin of its state.", [(o, s.since) for o, s in known.items()]),
         _gauge("component_look_timestamp_seconds", "Its last look.", [(one, look.at) for one, look in seen.items()]),
         _gauge("component_response_seconds", "How long its last answer took.", took),

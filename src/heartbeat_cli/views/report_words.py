@@ -126,7 +126,7 @@ WORDS = {
     "others_healthy": N_("All others healthy: {names}"),
     "total": N_("Total"),
     "name": N_("Component"),
-    "col_looks": N_("looks"),
+    "col_looks": N_("checks"),
     "col_healthy": N_("well"),
     "col_degraded": N_("warn"),
     "col_unhealthy": N_("bad"),

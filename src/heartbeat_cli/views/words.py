@@ -4,7 +4,7 @@ from heartbeat_cli.i18n.catalogs import N_
 
 TITLES = {
     "down": N_("{name} is down"),
-    "recovered": N_("{name} is well again"),
+    "recovered": N_("{name} has recovered"),
     "slow": N_("{name} answers too slowly"),
     "degraded": N_("{name} gives a warning"),
     "degraded_ended": N_("{name} is back to normal"),
@@ -31,7 +31,7 @@ TITLES = {
     "lock_held": N_("{name}: heartbeat cannot run, its lock is held"),
     "lock_free": N_("{name}: heartbeat runs again"),
     "unconfirmed": N_("{name} fails, but too few hosts check it to confirm that"),
-    "unconfirmed_ended": N_("{name} is well after all"),
+    "unconfirmed_ended": N_("{name} is healthy after all"),
     "unobserved": N_("{name} cannot be checked"),
     "observed_again": N_("{name} can be checked again"),
 }

@@ -48,7 +48,7 @@ def test_the_third_failing_check_makes_a_fault_and_not_before() -> None:
     assert one.check("e") == ["opened"] and one.state.state == "fault" and one.state.fail_count == 3
     (opened,) = one.events
     assert (opened.started, opened.at) == (1.0, 3.0)
-    assert opened.reason == "3 failing looks in a row (threshold 3)" and opened.cause == "said e"
+    assert opened.reason == "3 failing checks in a row (threshold 3)" and opened.cause == "said e"
     assert one.check("eeee") == [] and one.state.fail_count == 7
 
 
@@ -63,7 +63,7 @@ def test_two_good_checks_end_a_fault_and_the_next_one_is_new() -> None:
     one.check("eee")
     assert one.check("h") == [] and one.state.state == "recovering"
     assert one.check("h") == ["ended"]
-    assert one.events[-1].started == 1.0 and one.events[-1].reason == "2 good looks in a row (threshold 2)"
+    assert one.events[-1].started == 1.0 and one.events[-1].reason == "2 good checks in a row (threshold 2)"
     assert one.state == State(since=5.0, history="FFFSS")
     assert one.check("eee") == ["opened"] and one.events[-1].started == 6.0
 
@@ -185,7 +185,7 @@ def test_failures_among_a_window_make_a_fault_without_being_in_a_row() -> None:
     one = Story(fail_threshold=3, fail_window=5)
     assert one.check("ehe") == [] and one.state.state == "suspect" and one.state.fail_count == 2
     assert one.check("he") == ["opened"]
-    assert one.events[-1].reason == "3 failing looks among 5 (threshold 3)" and one.events[-1].started == 1.0
+    assert one.events[-1].reason == "3 failing checks among 5 (threshold 3)" and one.events[-1].started == 1.0
 
     two = Story(fail_threshold=3, fail_window=5)
     assert two.check("ehehhhhe") == []

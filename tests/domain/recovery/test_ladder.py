@@ -109,7 +109,7 @@ def test_the_reasons_are_named() -> None:
     [
         (Circumstances("fault", "error", held_by="db"), "held", "held: db, which it depends on, is in fault"),
         (Circumstances("fault", "error", maintenance="disk swap"), "held", "held: maintenance (disk swap)"),
-        (Circumstances("fault", "unknown"), "held", "held: the last look could not be made, so it may be well"),
+        (Circumstances("fault", "unknown"), "held", "held: the last check could not be made, so it may be healthy"),
         (Circumstances("recovering", "healthy"), "wait", "it answers again; waiting for it to stay well"),
         (Circumstances("suspect", "error"), "wait", "it answers again; waiting for it to stay well"),
         (
@@ -221,7 +221,7 @@ def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: floa
 def test_what_a_step_has_healed_waits_for_the_next_check_and_not_for_its_backoff() -> None:
     healed = [tried(0, "done", ago=10, verified=NOW - 8)]
     waiting = next_(healed, FAULT._replace(last_checked=NOW - 12))
-    assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; the next look is waited for")
+    assert (waiting.move, waiting.reason) == ("wait", "step 1 healed it; waiting for the next check")
     assert next_(healed, FAULT._replace(last_checked=NOW - 5)).move == "run", "it failed since"
     assert next_([tried(0, "done", ago=70)], FAULT._replace(last_checked=NOW - 72)).move == "run", "it was not healed"
     assert next_(healed, FAULT._replace(last_checked=NOW - 12), FORCED).move == "run"

@@ -38,7 +38,7 @@ def test_the_third_failing_heartbeat_is_a_fault_reported_once(scene: Scene) -> N
     assert (incident.cause, incident.severity, incident.held_by) == ("no route", "severe", None)
     assert scene.saw(db=BAD) == []
     (told,) = alerts.between(scene.db, 0, 9e9)
-    assert told.details["evidence"] == {"phase": "connect"} and told.reason == "3 failing looks in a row (threshold 3)"
+    assert told.details["evidence"] == {"phase": "connect"} and told.reason == "3 failing checks in a row (threshold 3)"
     assert told.title == "db is down" and told.incident == incident.id
 
 
@@ -283,7 +283,7 @@ def test_a_fault_that_outlasts_its_silence_is_reported_then(store: Database, sto
         scene.deliver()
     assert scene.messages == []
     scene.now = START + 601
-    assert scene.saw(db=BAD) == ["db told"]
+    assert scene.saw(db=BAD) == ["db notified"]
     assert scene.deliver() == ["tcp_down log sent"]
     assert scene.saw(db=BAD) == []
     scene.saw(db=GOOD)
@@ -319,7 +319,7 @@ def turn(scene: Scene, now: float, **seen: Reading) -> list[str]:
     ("later", "hours", "reason"),
     [
         ({}, 6, "it is no longer in the configuration"),
-        ({"web": TCP | {"observer": "z"}}, 3, "no host looks at it any more"),
+        ({"web": TCP | {"observer": "z"}}, 3, "no host checks it any more"),
     ],
 )
 def test_what_all_hosts_dropped_or_left_to_one_that_there_is_not_is_closed(

@@ -69,7 +69,7 @@ def test_the_message_says_who_sees_what(hosts: Make) -> None:
     three = hosts("abc")
     three.round(5, a="healthy", b="error", c="unhealthy")
     found = three.alert("agent_down")
-    assert found["reason"] == "3 failing looks in a row (threshold 3); 2 of 3 hosts see it fail (quorum 2)"
+    assert found["reason"] == "3 failing checks in a row (threshold 3); 2 of 3 hosts see it fail (quorum 2)"
     assert found["details"]["votes"] == [
         ["a", "healthy", ""],
         ["b", "error", "b got error"],

@@ -157,7 +157,7 @@ def test_a_fault_that_nobody_sees_to_is_escalated_and_its_end_follows(made: Any)
     assert at(scene, begun + 900) == ["escalated-900 pager sent"]
     assert at(scene, begun + 1800) == []
     newest = alerts.between(scene.db, 0, 9e9)[0]
-    assert newest.reason == "escalated: still in fault 15 min after it was told, not acknowledged"
+    assert newest.reason == "escalated: still in fault 15 min after the first message, not acknowledged"
     assert newest.details["told_after"] == 900 and newest.details["cause"] == "no route"
     assert sorted(up(scene, begun + HOUR)) == ["recovered log sent", "recovered pager sent"]
 
@@ -352,7 +352,7 @@ def test_a_night_that_is_over_makes_one_message_that_asks_for_nothing(made: Any)
     assert at(scene, START + 8 * HOUR, db=GOOD)
     (only,) = scene.messages
     assert (only["title"], only["severity"], len(only["threads"])) == ("None of 1 in fault", "low", 2)
-    assert only["text"].count("db is well again") == 2 and "🔴" not in only["text"] and "What to do" not in only["text"]
+    assert only["text"].count("db has recovered") == 2 and "🔴" not in only["text"] and "What to do" not in only["text"]
 
 
 def test_what_was_tried_already_keeps_its_end_for_a_message_of_its_own(made: Any, tmp_path: Path) -> None:

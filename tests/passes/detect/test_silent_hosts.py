@@ -100,7 +100,7 @@ def test_a_silence_keeps_it_back(hosts: Hosts) -> None:
 def test_what_a_silence_kept_back_is_reported_when_it_is_over(hosts: Hosts) -> None:
     silences.add(hosts.db, Silence("s1", "b", "silence", hosts.now, hosts.now + 600, "reboot", "me"))
     assert hosts.round(20, a="healthy", c="healthy") == ["b observer_silent"] and hosts.notified() == []
-    assert hosts.round(50, a="healthy", c="healthy") == ["b told"]
+    assert hosts.round(50, a="healthy", c="healthy") == ["b notified"]
     assert hosts.notified() == ["observer_silent"]
     assert hosts.round(2, b="healthy") == ["b missed_runs"]
     assert hosts.notified() == ["observer_silent", "observer_back"]

@@ -209,7 +209,7 @@ def test_what_cannot_be_checked_just_now_is_left_alone(
         ("held", "held: it could not be looked at just now (no idea)")
     ]
     scene.pass_(1)
-    assert scene.recover()[0].reason == "held: the last look could not be made, so it may be well"
+    assert scene.recover()[0].reason == "held: the last check could not be made, so it may be healthy"
     assert one.steps == []
 
 

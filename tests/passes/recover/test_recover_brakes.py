@@ -244,7 +244,7 @@ def test_what_was_healed_is_checked_soon_and_not_restarted_meanwhile(ward: Make)
     one = ward([one.step("one", cures=True)], main={"interval": 3600}, recovery={"backoff": 0})
     scene = one.fault()
     scene.recover()
-    assert one.recover() == [("wait", "step 1 healed it; the next look is waited for")]
+    assert one.recover() == [("wait", "step 1 healed it; waiting for the next check")]
     scene.now += 30
     assert set(scene.check().readings) == {"main"} and scene.detect() == []
     scene.now += 30

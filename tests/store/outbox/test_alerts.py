@@ -13,7 +13,7 @@ CHANNELS = ["mail", "tg"]
 
 
 def alert(name: str, at: float = NOW, incident: str | None = None, **details: Any) -> Alert:
-    return Alert(name, "agent_down", "high", "Main is down", "main", at, incident, "3 failing looks", details)
+    return Alert(name, "agent_down", "high", "Main is down", "main", at, incident, "3 failing checks", details)
 
 
 def test_an_alert_is_kept_once_with_all_it_says(store: Database) -> None:

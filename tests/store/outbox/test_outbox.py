@@ -19,7 +19,7 @@ CHANNELS = ["mail", "tg"]
 
 
 def alert(name: str, at: float = NOW, incident: str | None = None, kind: str = "agent_down") -> Alert:
-    return Alert(name, kind, "high", "Main is down", "main", at, incident, "3 failing looks")
+    return Alert(name, kind, "high", "Main is down", "main", at, incident, "3 failing checks")
 
 
 def states(db: Database, *names: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql import preferences, sentences
 from heartbeat_cli.store.sql.database import Database
 
-FALSE = Text("{n} failing looks in a row (threshold {threshold})", n=3, threshold=3)
+FALSE = Text("{n} failing checks in a row (threshold {threshold})", n=3, threshold=3)
 REFUSED = Text("connection refused by {place}", place="db:5432")
 
 

@@ -122,7 +122,7 @@ def test_its_passes_are_this_hosts_to_judge_whatever_it_was_called(store: Databa
 
 
 def test_where_the_store_has_gone_on_without_it_nothing_is_judged_again(store: Database, tmp_path: Path) -> None:
-    """It could not be read for a while: its failing looks are old news, and would open a fault that is over."""
+    """It could not be read for a while: its failing checks are old news, and would open a fault that is over."""
     keep(store, "p0", NOW - 60, "a")
     kept = begun(store, tmp_path / "spool.db")
     preferences.put(kept, "watched/here", "[1.0, 2.0, 0.0, null]")

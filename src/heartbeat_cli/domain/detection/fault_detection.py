@@ -246,7 +246,7 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
     state = state._replace(degraded=not state.degraded, degraded_count=0)
     name: EventName = "degraded" if state.degraded else "degraded_ended"
     reason = (
-        Text("{n} degraded looks in a row", n=count) if state.degraded else Text("{n} good looks in a row", n=count)
+        Text("{n} degraded checks in a row", n=count) if state.degraded else Text("{n} good checks in a row", n=count)
     )
     return state, (Event(name, seen.at, seen.at, reason, seen.error or ""),)
 
@@ -261,11 +261,11 @@ def _reason(name: EventName, policy: Policy, state: State) -> str:
     if name == "held":
         return Text("held: {reason}", reason=Text("{id}, which it depends on, is in fault", id=parent))
     if name == "released":
-        return Text("still failing {n} looks after {id} was well again", n=state.grace_looks, id=parent)
+        return Text("still failing {n} checks after {id} recovered", n=state.grace_looks, id=parent)
     if name == "ended":
         n, threshold = state.success_count, policy.recovery_threshold
-        return Text("{n} good looks in a row (threshold {threshold})", n=n, threshold=threshold)
+        return Text("{n} good checks in a row (threshold {threshold})", n=n, threshold=threshold)
     if policy.fail_window is None:
-        return Text("{n} failing looks in a row (threshold {threshold})", n=count, threshold=threshold)
+        return Text("{n} failing checks in a row (threshold {threshold})", n=count, threshold=threshold)
     among = policy.fail_window
-    return Text("{n} failing looks among {among} (threshold {threshold})", n=count, among=among, threshold=threshold)
+    return Text("{n} failing checks among {among} (threshold {threshold})", n=count, among=among, threshold=threshold)

@@ -139,12 +139,12 @@ def _held(plan: Plan, limits: Limits, past: Past, circumstances: Circumstances) 
     if circumstances.state != "fault":
         return Decision("wait", "well", Text("it answers again; waiting for it to stay well"))
     if circumstances.blip:
-        return Decision("wait", "blip", Text("it was well again; waiting for as many failing looks as make a fault"))
+        return Decision("wait", "blip", Text("it was healthy again; waiting for as many failures as make a fault"))
     if circumstances.last_status == "unknown":
-        return Decision("held", "unknown", held(Text("the last look could not be made, so it may be well")))
+        return Decision("held", "unknown", held(Text("the last check could not be made, so it may be healthy")))
     if healed := _just_healed(past.tried, circumstances.last_checked):
         return Decision(
-            "wait", "healed", Text("step {step} healed it; the next look is waited for", step=healed.step + 1)
+            "wait", "healed", Text("step {step} healed it; waiting for the next check", step=healed.step + 1)
         )
     if circumstances.parent_back is not None:
         parent, left = circumstances.parent_back

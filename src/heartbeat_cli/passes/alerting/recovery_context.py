@@ -164,7 +164,7 @@ class RecoveryContext:
         if healer == here or not plugins.uses_network(component.kind, component.settings):
             return None
         if component.id in self._shared:
-            return Text("other hosts look at it, too, and while the store is away none knows which of them restarts it")
+            return Text("other hosts check it, too, and while the store is away none knows which of them restarts it")
         return None
 
     def _orphaned(self, component: Component) -> str:

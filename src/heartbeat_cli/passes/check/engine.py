@@ -282,7 +282,7 @@ class _Threads:
         for one in self._asked:
             if one.component.id not in readings:
                 text = Text(
-                    "the look did not end within {span}; heartbeat went on without it",
+                    "the check did not end within {span}; heartbeat went on without it",
                     span=duration(one.context.timeout),
                 )
                 readings[one.component.id] = unknown(text, one.context.memory)

@@ -69,7 +69,7 @@ class FollowUp(NamedTuple):
             channels = channels_for(self.db, self.config, kind, severity, component, self.now)
             if channels:
                 add_channels(self.db, self.config, alert_id, severity, channels, self.now)
-                yield id_, "told", Text("the silence that kept it back is over")
+                yield id_, "notified", Text("the silence that kept it back is over")
 
     def _unacknowledged(self) -> Iterator[Unacknowledged]:
         """Faults that last and that nobody has acknowledged; not those about to be over."""

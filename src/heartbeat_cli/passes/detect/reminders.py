@@ -83,7 +83,9 @@ def _escalate(
     due = {id_: after for id_, after in later.items() if id_ not in known.channels and now - known.raised >= after}
     for after in sorted(set(due.values())):
         channels = [id_ for id_, patience in due.items() if patience == after]
-        reason = Text("escalated: still in fault {after} after it was told, not acknowledged", after=duration(after))
+        reason = Text(
+            "escalated: still in fault {after} after the first message, not acknowledged", after=duration(after)
+        )
         alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
         enqueue_to(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
         yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"

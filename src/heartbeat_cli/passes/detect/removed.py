@@ -18,7 +18,7 @@ from heartbeat_cli.store.state import states
 
 _PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
 _REMOVED = Text("it is no longer in the configuration")
-_NOBODYS = Text("no host looks at it any more")
+_NOBODYS = Text("no host checks it any more")
 
 
 def close(db: Database, config: Config, incidents: Mapping[str, Incident], now: float) -> dict[str, str]:

@@ -51,7 +51,7 @@ def judge(
                 decided.append((host, "observer_back", Text("it makes passes again")))
         elif liveness.incident is not None:
             if _enqueue_withheld(db, config, host, liveness.incident, in_force(), now):
-                decided.append((host, "told", Text("the silence that kept it back is over")))
+                decided.append((host, "notified", Text("the silence that kept it back is over")))
         elif watch.regular and now - liveness.since > silent_after(watch.every):
             liveness = liveness._replace(incident=incident_id(host, watch.ended))
             if reason := _enqueue(db, config, host, watch, liveness, in_force(), now):

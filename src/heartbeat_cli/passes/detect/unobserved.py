@@ -150,7 +150,7 @@ def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observ
     if not sets and not late:
         sets[tuple(one.id for one, _ in members)] = []
     if not sets:
-        yield members[0][0].id, "joined", Text("the same cause was told before")
+        yield members[0][0].id, "joined", Text("people know of the same cause already")
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
         enqueue_to(scene.db, scene.config, alert, channels, scene.now)

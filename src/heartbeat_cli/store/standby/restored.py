@@ -18,7 +18,7 @@ from heartbeat_cli.store.standby import mirror
 from heartbeat_cli.store.standby.mirror import Head, Snapshot
 
 _HOUSEKEEPING_SETTINGS = "tidied/"  # settings that are true of one store's rows only
-_REMARK = "told before the store went back in time"
+_REMARK = "notified before the store went back in time"
 
 
 class StoreWentBack(NamedTuple):

@@ -17,7 +17,7 @@ _RECENT = "started >= to_timestamp(?) OR incident IN (SELECT id FROM heartbeat_i
 
 _MAX_START_TIMES = 10  # of a component, remembered as its history
 
-_RECOVERED_BEFORE = "its run was cut off; the component was well again before that was looked into"
+_RECOVERED_BEFORE = "its run was cut off; the component was healthy again before that was examined"
 
 
 def lock(db: Database) -> None:
