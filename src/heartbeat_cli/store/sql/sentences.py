@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from heartbeat_cli.domain.text import Text, plain
+from heartbeat_cli.domain.text import Text, plain, strings
 from heartbeat_cli.store.sql.text import as_json, storable
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def known(db: Store, value: T, locale: str) -> T:
     reader's language is not English."""
     if locale == ENGLISH:
         return value
-    found = sources(db, lines(value))
+    found = sources(db, strings(value))
     texts = {line: text for line, source in found.items() if (text := _text(line, _parsed(source), found, _DEEPEST))}
     return _with(value, texts) if texts else value
 
@@ -143,18 +143,6 @@ def _filled(text: Text) -> str:
         return template.format(**text.values) if text.values else template
     except (LookupError, ValueError, TypeError, AttributeError):
         return template
-
-
-def lines(value: Any) -> Iterator[str]:
-    """Every text in a tree of lists and tables."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from lines(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from lines(item)
 
 
 def _with(value: Any, texts: Mapping[str, Text]) -> Any:
