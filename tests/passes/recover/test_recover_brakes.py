@@ -206,7 +206,8 @@ def test_what_was_stopped_on_purpose_is_left_alone_when_the_engine_has_forgotten
 def test_what_stayed_healthy_for_long_enough_falls_without_backoff(ward: Make) -> None:
     """The backoff belongs to one trouble; the budget counts over all."""
     one = ward()
-    one = ward([one.step("one", cures=True)], recovery={"backoff": 600, "steady_after": 300, "budget": 3})
+    recovery = {"backoff": 600, "steady_after": 300, "budget": 3}
+    one = ward([one.step("one", cures=True)], recovery=recovery, main={"hold_flapping": False})
     scene = one.fault()
     assert scene.recover()[-1].verified
     fall_again(one, quiet=100)
