@@ -125,6 +125,7 @@ def _judge(
         _metrics(state, restarts, context.now),
         evidence,
         {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
+        certain=verdict.status == "unhealthy" and state.get("Status") in ("exited", "dead"),
     )
 
 
