@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Sent
-from heartbeat_cli.domain.checking.result import STATUSES, Metric
+from heartbeat_cli.domain.checking.result import BY_NUMBER, Metric
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round
 from heartbeat_cli.domain.incident import Attempt
@@ -132,9 +132,9 @@ def checks_by_slot(db: Database, names: Mapping[int, str], slots: Slots) -> dict
     rows = db.rows(render(_CHECKS_BY_SLOT, db.dialect), {"start": slots.start, "end": slots.end, "step": slots.step})
     found: dict[str, dict[int, Seen]] = {}
     for key, slot, status, *counts in rows:
-        if key in names:
+        if key in names and status in BY_NUMBER:
             of_component = found.setdefault(names[key], {})
-            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(STATUSES[status], *counts))
+            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(BY_NUMBER[status], *counts))
     return found
 
 
