@@ -1,20 +1,19 @@
-"""Rows that no heartbeat writes, in a store that several hosts share: no pass dies of them, no message is held, no hour
-stays without a rollup, and no reader gets more than a text."""
+"""Rows that no heartbeat writes, in a store that several hosts share: no pass dies of them, no message is held, and no
+hour stays without a rollup."""
 
 import json
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.channels import _letter
 from heartbeat_cli.domain.alerting.alert import Alert
-from heartbeat_cli.domain.alerting.still_page import is_still
 from heartbeat_cli.domain.checking.coverage import hour_of
 from heartbeat_cli.store.history import rollups, spans
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import connect
-from heartbeat_cli.views import messages
+from heartbeat_cli.store.sql.text import understood
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
 from tests.parts.postgres import execute
 from tests.parts.stores import store_url  # noqa: F401 - a fixture
@@ -175,88 +174,41 @@ def test_samples_and_sketches_that_no_heartbeat_writes_stop_no_rollup(
         assert done.code == 0 and not done.err, done
 
 
-def test_names_of_others_are_no_formulas_of_a_spreadsheet(store_url: str, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("many", [2, 30])
+def test_sentences_made_of_each_other_a_hundredfold_hold_up_no_pass(
+    store_url: str,  # noqa: F811
+    tmp_path: Path,
+    many: int,
+) -> None:
+    """In another language than English a stored line is put together again from what it was made of."""
     (tmp_path / "heartbeat.toml").write_text(
-        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\n'
-        '[components.well]\nkind = "command"\ncommand = ["true"]\n'
-    )
-    assert heartbeat(tmp_path, "run").code == 0
-    db = connect(store_url, 5)
-    name = "=cmd|' /C calc'!A1\x9b2J\u202e\n@x"
-    db.run("UPDATE heartbeat_components SET id = ?, kind = '+1'", (name,))
-    db.close()
-    done = heartbeat(tmp_path, "report", "--date", "today", "--format", "csv")
-    assert done.code == 0 and len(done.out.splitlines()) == 3
-    assert done.out.splitlines()[1].startswith("'=cmd|' /C calc'!A1 2J @x,'+1,1,")
-
-
-_PAGES = (
-    "<p>a<script>alert(1)</script>",
-    '<img src="http://127.0.0.1/seen">',
-    '<img src="data:image/svg+xml;base64,AAAA">',
-    '<form action="http://127.0.0.1/"><input name="password"></form>',
-    '<a href="javascript:alert(1)">x</a>',
-    "<a href=javascript:alert(1)>x</a>",
-    '<a href="https://x" onclick="alert(1)">x</a>',
-    '<p style="background:url(http://127.0.0.1/)">x',
-    r'<p style="background:\75rl(http://127.0.0.1/)">x',
-    '<p style="background:&#117;rl(http://127.0.0.1/)">x',
-    '<div style="position:fixed;top:0">x</div>',
-    "<style>@import 'http://127.0.0.1/'</style>",
-    '<meta http-equiv="refresh" content="0;url=http://127.0.0.1/">',
-    "<iframe src=x>",
-    "<base href='http://127.0.0.1/'>",
-    "<!-- x --><p>x",
-    "<p <script>",
-    "<" * 1_000_000,
-    "<p " + " " * 1_000_000,
-    "<p>" * 1_000_000,
-)
-
-
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page[:20])
-def test_a_report_of_another_host_is_mailed_as_text_if_its_page_does_anything(page: str) -> None:
-    alert = Alert(
-        "report_1", "report", "low", "Daily report", "report", 1e9, None, "", {"text": "<all well>", "page": page}
-    )
-    begun = time.monotonic()
-    mail = _letter.compose(messages.message(alert, "en", "UTC", ()), "a@example.org", ["b@example.org"])
-    body = mail.get_body(("html",))
-    assert body is not None and "&lt;all well&gt;" in body.get_content() and page not in body.get_content()
-    assert time.monotonic() - begun < 2
-
-
-def test_a_report_of_our_own_is_mailed_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "heartbeat.toml").write_text(
-        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[report]\nchannels = ["log"]\n'
-        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "echo \'<b>\\"x\\"\'; false"]\nfail_threshold = 1\n'
-        'exit_codes = "plain"\n'
-        f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
-    )
-    assert heartbeat(tmp_path, "run").code == 0
-    assert heartbeat(tmp_path, "report", "--date", "today", "--send").code == 0
-    db = connect(f"sqlite:///{tmp_path}/state/heartbeat.db", 5)
-    ((details,),) = db.rows("SELECT details FROM heartbeat_alert_rows WHERE alert_type = 'report'")
-    db.close()
-    page = json.loads(details)["page"]
-    assert "&lt;b&gt;" in page and is_still(page)
-
-
-_STEERS = "=\x1b[2J\x9b31m\u202e\n<b>"
-
-
-def test_a_report_steers_no_terminal_whatever_a_row_says_for_a_severity(store_url: str, tmp_path: Path) -> None:  # noqa: F811
-    (tmp_path / "heartbeat.toml").write_text(
-        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\n'
+        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\nlocale = "zh-HK"\n'
         '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\nexit_codes = "plain"\n'
         f'[channels.log]\nkind = "file"\npath = "{tmp_path}/log"\n'
     )
     assert heartbeat(tmp_path, "run").code == 0
     db = connect(store_url, 5)
-    for table, column in (("incidents", "severity"), ("alert_rows", "severity"), ("outbox", "state")):
-        assert db.run(f"UPDATE heartbeat_{table} SET {column} = ?", (_STEERS,))
+    places = "".join(f"{{a{n}}}" for n in range(many))
+    for level in range(5):
+        source = [places, {f"a{n}": [f"line {level + 1}", {}] for n in range(many)}]
+        db.run("INSERT INTO heartbeat_texts VALUES (?, ?, 30000)", (f"line {level}", json.dumps(source)))
+    db.run("INSERT INTO heartbeat_texts VALUES ('line 5', ?, 30000)", (json.dumps(["{n} s", {"n": 7}]),))
+    db.run("UPDATE heartbeat_incidents SET cause = 'line 0'")
+    db.run("UPDATE heartbeat_looks SET error = 'line 0'")
+    db.run("UPDATE heartbeat_alert_rows SET title = 'line 0'")
+    db.run("UPDATE heartbeat_outbox SET state = 'waiting', batch = NULL, next_try = to_timestamp(0)")
     db.close()
-    for form in ("text", "html", "markdown", "csv"):
-        out = tmp_path / form
-        assert heartbeat(tmp_path, "report", "--date", "today", "--format", form, "-o", str(out)).code == 0
-        assert not {"\x1b", "\x9b", "\u202e"} & set(out.read_text()), form
+    (tmp_path / "log").unlink()
+    for words in (["run"], ["status"], ["alerts"]):
+        assert heartbeat(tmp_path, *words, timeout=15).code == (words == ["status"]), words
+    assert (tmp_path / "log").exists()
+
+
+def test_a_value_that_unfolds_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        assert understood("[" + "[]," * 2_000_000 + "1]", list) is None
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert understood(json.dumps(["x" * 50] * 100_000), len) == 100_000

@@ -44,7 +44,7 @@ _CHECKS_BY_SLOT = """SELECT component, {slot:at} AS slot, status, count(*), coun
     COALESCE(sum(response_us), 0)
 FROM heartbeat_log WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) GROUP BY component, 2, status"""
 # The newest sample of each slot of a host.
-_CURVES_SAMPLES = """SELECT at, component, samples FROM heartbeat_samples
+_CURVES_SAMPLES = """SELECT at, component, CAST(samples AS TEXT) FROM heartbeat_samples
 WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) AND component IN ({hosts})
     AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end)
         AND component IN ({hosts}) GROUP BY component, {slot:at})
@@ -189,7 +189,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def decoded(samples: Any) -> list[Metric]:
-    """A row's metrics: those that a heartbeat could have written. PostgreSQL returns JSON decoded, SQLite as text."""
+    """A row's metrics: those that a heartbeat could have written."""
     rows = understood(samples, list) if isinstance(samples, str) else samples
     found = (_metric(one) for one in rows) if isinstance(rows, list) else ()
     return [one for one in found if one is not None]

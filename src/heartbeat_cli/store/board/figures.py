@@ -52,7 +52,8 @@ def newest_metrics(db: Database) -> dict[str, list[Metric]]:
     if not moments:
         return {}
     rows = db.rows(
-        "SELECT c.id, s.samples FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component"
+        "SELECT c.id, CAST(s.samples AS TEXT) FROM heartbeat_samples s"
+        " JOIN heartbeat_components c ON c.key = s.component"
         " JOIN heartbeat_looks l ON l.component = c.id AND l.at = s.at"
         f" WHERE s.at IN ({', '.join(['to_timestamp(?)'] * len(moments))}) ORDER BY s.at",
         moments,
