@@ -82,16 +82,21 @@ def _in_a_row(parts: list[str], two: Text) -> str:
     return two.with_values(first=parts[0], then=_in_a_row(parts[1:], two))
 
 
-def within(value: Any) -> Iterator[Text]:
-    """The sentences in a tree of lists and tables."""
-    if isinstance(value, Text):
+def strings(value: Any) -> Iterator[str]:
+    """Every text in a tree of lists and tables."""
+    if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from within(item)
+            yield from strings(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from within(item)
+            yield from strings(item)
+
+
+def within(value: Any) -> Iterator[Text]:
+    """The sentences among them."""
+    return (one for one in strings(value) if isinstance(one, Text))
 
 
 def _changed(value: Value, change: Callable[[str], str]) -> Value:

@@ -206,7 +206,8 @@ class Delivering:
         return not delivery.has_room(rate, sends.attempts_since(db, channel.id, now - span), now)
 
     def _post(self, db: Database, channel: Channel, batch: Batch, doubtful: bool) -> None:
-        """Word a message and have a thread send it."""
+        """Word a message and have a thread send it. Not by `system.in_threads`: sends end one by one, and the next
+        takes the place of each."""
         sending = _Sending(self._number, batch, time.monotonic(), doubtful)
         ended = self._ended
         if channel.broken:

@@ -178,4 +178,5 @@ class _Verification:
 
 
 def _in_background(work: Callable[[], None]) -> None:
+    """Not by `system.in_threads`: nobody waits here; each piece of work announces its own end in the queue."""
     threading.Thread(target=work, daemon=True).start()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from heartbeat_cli.domain.text import Text, plain
+from heartbeat_cli.domain.text import Text, plain, strings
 from heartbeat_cli.store.sql.text import as_json, storable
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def known(db: Store, value: T, locale: str) -> T:
     reader's language is not English."""
     if locale == ENGLISH:
         return value
-    found, left = sources(db, lines(value)), _PIECES_OF_ALL
+    found, left = sources(db, strings(value)), _PIECES_OF_ALL
     texts: dict[str, Text] = {}
     for line, source in found.items():
         making = _Making(found, min(_PIECES, left))
@@ -166,18 +166,6 @@ def _filled(text: Text) -> str:
         return template.format(**text.values) if text.values else template
     except (LookupError, ValueError, TypeError, AttributeError):
         return template
-
-
-def lines(value: Any) -> Iterator[str]:
-    """Every text in a tree of lists and tables."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from lines(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from lines(item)
 
 
 def _with(value: Any, texts: Mapping[str, Text]) -> Any:

@@ -84,12 +84,13 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
 
 def _texts(db: Database, found: Snapshot) -> list[Any]:
     """What the lines in these rows were made of; those in an alert's details, too."""
+    from heartbeat_cli.domain.text import strings
     from heartbeat_cli.store.sql import sentences  # of use while something is wrong
 
     lines = {one for rows in found.values() for row in rows for one in row if isinstance(one, str)}
     details = tables.ALERTS.columns.index("details")
     for row in found[tables.ALERTS.name]:
-        lines.update(understood(row[details], lambda value: list(sentences.lines(value))) or ())
+        lines.update(understood(row[details], lambda value: list(strings(value))) or ())
     return sentences.rows(db, lines)
 
 
