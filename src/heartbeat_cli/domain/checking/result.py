@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 Status = Literal["healthy", "degraded", "unhealthy", "error", "unknown"]
 
 STATUSES: tuple[Status, ...] = ("healthy", "degraded", "unhealthy", "error", "unknown")
+BY_NUMBER: dict[int, Status] = dict(enumerate(STATUSES))  # as stores have them; one with another number is passed over
 FAILURES = frozenset({"unhealthy", "error"})
 SUCCESSES = frozenset({"healthy", "degraded"})
 
