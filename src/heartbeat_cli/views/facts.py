@@ -62,9 +62,8 @@ def worst(alerts: Sequence[Alert]) -> Severity:
 
 
 def of_alert(alert: Alert, voice: Voice) -> Values:
-    """Everything a template may use about one alert. A fault that has returned is one more line, not all of it
-    again."""
-    details, ends, again = alert.details, family(alert.type) == "over", alert.details.get("again") is True
+    """Everything a template may use about one alert."""
+    details, ends = alert.details, family(alert.type) == "over"
     known = alert.incident or alert.type == "missed_runs"
     started, ended = (_number(details.get(key)) if known else None for key in ("started", "ended"))
     text = details.get("text")
@@ -84,12 +83,10 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "since": "" if started is None else moment(started, alert.at, voice.timezone),
         "until": "" if ended is None else moment(ended, alert.at, voice.timezone),
         "lasting": "" if started is None else voice.span(max(0.0, (ended or alert.at) - started)),
-        "description": "" if again else _description(alert, voice),
+        "description": _description(alert, voice),
         "cause": voice.said(_text(details.get("cause"))),
         "last": _last(alert, voice),
         "flapping": bool(details.get("flapping")),
-        "outages": round(_number(details.get("outages")) or 1) if known else 1,
-        "down": voice.span(_number(details.get("down")) or 0.0),
         "reason": "" if alert.reason == details.get("cause") else voice.said(alert.reason),
         "attempts": tried,
         "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
@@ -98,10 +95,20 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
         "votes": _votes(alert, voice),
-        "advice": [] if again else _advice(alert, voice),
-        "evidence": [] if again else _evidence(alert, voice),
+        "advice": _advice(alert, voice),
+        "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
+        **_times(alert, voice),
     }
+
+
+def _times(alert: Alert, voice: Voice) -> Values:
+    """How many times it was down and for how long in all. A fault that has returned is one more line, not all of it
+    again."""
+    outages, down = (_number(alert.details.get(key)) for key in ("outages", "down"))
+    short: Values = {"description": "", "advice": [], "evidence": []}
+    again = short if alert.details.get("again") is True else {}
+    return {"outages": round(outages or 1), "down": voice.span(down or 0.0), **again}
 
 
 def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice, detail: Detail) -> Values:

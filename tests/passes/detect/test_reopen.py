@@ -195,7 +195,7 @@ def test_a_parent_that_is_healthy_but_not_steady_explains_no_fault_of_its_childr
 def test_a_ladder_that_was_used_up_stays_used_up_within_the_same_trouble(
     store: Database, store_url: str, tmp_path: Path
 ) -> None:
-    step = {"action": "command", "command": ["/bin/false"]}
+    step = {"action": "command", "command": ["/bin/false"], "tries": 1}
     scene = Scene(store, store_url, tmp_path, {"web": TCP | {"recovery": {"ladder": [step]}}})
     follow(scene, "FFF")
     scene.recover()
