@@ -5,11 +5,13 @@ names.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from shlex import quote
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import Alert, over
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import description, local_time, recommendations
 
@@ -91,7 +93,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "attempts": tried,
         "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried),
-        "ask": f"heartbeat recover --component {alert.component}" if details.get("ask") else "",
+        "ask": f"heartbeat recover --component {_word(alert.component)}" if details.get("ask") else "",
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
         "votes": _votes(alert, voice),
@@ -154,12 +156,9 @@ def _is_one(alerts: Sequence[Alert], whole: Collection[str]) -> bool:
 
 def _past(end: Alert, voice: Voice) -> str:
     """The title of what came to its end before it could be delivered: from when to when it was."""
-    started, ended = (_number(end.details.get(key)) for key in ("started", "ended"))
-    title = voice.clean(end.title, 120)
-    if started is None:
-        return title
-    times = {"since": moment(started, end.at, voice.timezone), "until": moment(ended or end.at, end.at, voice.timezone)}
-    return voice.word("digest_past", title=title, **times)
+    started, ended = (_number(end.details.get(key)) or end.at for key in ("started", "ended"))
+    since, until = (moment(at, end.at, voice.timezone) for at in (started, ended))
+    return voice.word("digest_past", title=voice.clean(end.title, 120), since=since, until=until)
 
 
 def _headline(alerts: Sequence[Alert], begun: Sequence[Alert], ended: Sequence[Alert], voice: Voice) -> str:
@@ -213,12 +212,12 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     if family(alert.type) == "over":
         return []
     kind = str(alert.details.get("kind", ""))
-    target = str(alert.details.get("target") or alert.component)
+    target = _word(str(alert.details.get("target") or alert.component))
     restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
     local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     for topic in (alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, alert.component, target, voice.locale, restart, observer, local):
+        if found := recommendations(topic, _word(alert.component), target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []
 
@@ -276,6 +275,11 @@ def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
     pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
     shown = [(voice.label(str(label)), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
     return [(label, text) for label, text in shown if text]
+
+
+def _word(name: str) -> str:
+    """A name in a command that a person will paste into a shell: another host may have made it up."""
+    return quote(one_line(name, 100))
 
 
 def _sentence(text: str) -> str:

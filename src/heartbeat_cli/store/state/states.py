@@ -75,14 +75,6 @@ def last_ended(db: Database, component: str, since: float) -> Incident | None:
     return _incident(rows[0]) if rows else None
 
 
-def ended_since(db: Database, at: float) -> dict[str, float]:
-    """When the last incident of each component ended, of those that ended since a moment."""
-    rows = db.rows(
-        "SELECT component, max(ended) FROM heartbeat_incidents WHERE ended >= to_timestamp(?) GROUP BY component", (at,)
-    )
-    return dict(rows)
-
-
 def over_since(db: Database, at: float) -> dict[str, list[tuple[float, float]]]:
     """When the incidents of each component began and ended, of those that ended since a moment; the newest first."""
     rows = db.rows(
