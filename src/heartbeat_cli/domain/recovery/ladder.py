@@ -133,11 +133,12 @@ def _retry(plan: Plan, tried: Sequence[Attempt]) -> Decision | None:
 
 
 def _failures(tried: Sequence[Attempt], step: int) -> list[Attempt]:
-    """How a step has failed, or was refused, since it last was not."""
+    """How a step has failed, was refused, or never came to an end, since it last was otherwise."""
     found: list[Attempt] = []
     for one in tried:
         if one.step == step and one.outcome != "lost":
-            found = [*found, one] if one.outcome in ("failed", "refused") else []
+            unfinished = one.outcome == "working" and one.verified is None
+            found = [*found, one] if unfinished or one.outcome in ("failed", "refused") else []
     return found
 
 
