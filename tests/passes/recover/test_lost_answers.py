@@ -13,12 +13,13 @@ from heartbeat_cli.passes.alerting.recovery_context import Due
 from heartbeat_cli.passes.recover.step_executor import _Taking
 from tests.parts.docker import RunContainer, docker, inspect, wait_for
 from tests.parts.engine_relay import Trouble, relay
+from tests.passes.recover.test_recover import Make, server, ward  # noqa: F401 - fixtures
 
 
 def taking(settings: action.Settings, now: float, forced: bool = False) -> _Taking:
     plan = Plan("on", (Step("docker", settings),))
     due = Due(Component("main", "docker", None, plan=plan), None, Decision("run", "first", ""), None, 0.0, 60.0)
-    return _Taking(due._replace(forced=forced), 8.0, time.monotonic() + 60, now)
+    return _Taking(due._replace(forced=forced), 8.0, time.monotonic() + 60, now, time.monotonic())
 
 
 @pytest.mark.docker
@@ -67,12 +68,15 @@ def test_a_container_that_somebody_has_just_started_is_let_come_up(run_container
     name = run_container()
     docker("kill", name)
     now = time.time()
+    step, ordered = taking(action.Settings(name), now), taking(action.Settings(name, stop_timeout=0), now, forced=True)
+    of_another_clock = taking(action.Settings(name, stop_timeout=0), now - 3600)
     docker("start", name)
     started = inspect(name)["State"]["StartedAt"]
-    outcome = taking(action.Settings(name), now).outcome()
+    outcome = step.outcome()
     assert outcome[:2] == ("lost", "somebody has just started it; it is let come up")
     assert inspect(name)["State"]["StartedAt"] == started
-    assert taking(action.Settings(name, stop_timeout=0), now, forced=True).outcome().result == "done"
+    assert ordered.outcome().result == "done"
+    assert of_another_clock.outcome().result == "done", "a start that lies in the future says nothing"
 
 
 @pytest.mark.docker
@@ -87,3 +91,33 @@ def test_a_restart_between_its_stop_and_its_start_is_not_called_undone(run_conta
 
     assert asked() is None
     wait_for(lambda: asked() is False, "nobody starts it", 20)
+
+
+@pytest.mark.docker
+def test_what_is_still_coming_up_has_twice_its_grace_before_a_person_is_called(
+    run_container: RunContainer,
+    ward: Make,  # noqa: F811
+) -> None:
+    """Its start was never seen: a starter of 75 s had been called failed after 60, and came up then."""
+    name = run_container()
+    one = ward([{"action": "docker", "container": name, "stop_timeout": 0}])
+    one.scene.now = time.time() - 3600
+    scene = one.fault()
+    assert scene.recover()[-1].outcome == "done"
+    for later, said in ((61, "it has 59 s left to come up"), (58, "it has 1 s left to come up")):
+        scene.now += later
+        assert said in one.recover()[0][1]
+    scene.now += 2
+    assert one.recover()[0][0] == "exhausted"
+
+
+@pytest.mark.docker
+def test_what_ended_again_has_its_grace_only(run_container: RunContainer, ward: Make) -> None:  # noqa: F811
+    name = run_container()
+    one = ward([{"action": "docker", "container": name, "stop_timeout": 0}])
+    one.scene.now = time.time() - 3600
+    scene = one.fault()
+    assert scene.recover()[-1].outcome == "done"
+    docker("kill", name)
+    scene.now += 61
+    assert one.recover()[0][0] == "exhausted"

@@ -89,18 +89,22 @@ class RecoveryContext:
             general.host_budget,
             general.rearm,
         )
-        learned = self._learned(component)
-        grace = max(general.startup_grace, learned) if own.startup_grace is None else own.startup_grace
+        usual = max(general.startup_grace, self._learned(component))
+        grace = usual if own.startup_grace is None else own.startup_grace
         return Limits(grace, general.timeout, brakes)
 
     def _learned(self, component: Component) -> float:
         return min(_LEARNED * max(self._starts.get(component.id, ()), default=0.0), _MOST_LEARNED)
 
+    def was_seen_starting(self, component: Component) -> bool:
+        """Whether it is known how long it takes to come up."""
+        return bool(self._starts.get(component.id))
+
     def until_left_alone(self, component: Component, attempt: Attempt) -> float:
         """Until when (epoch seconds) a component may still come up by a step that nothing is left of: its process was
         killed, perhaps together with what it had started, perhaps after that."""
-        usual = attempt.verify_until or self.now
-        return min(usual, max(self.now, attempt.started + max(_KILLED, self._learned(component))))
+        soon = max(self.now, attempt.started + max(_KILLED, self._learned(component)))
+        return min(attempt.verify_until or self.now, soon)
 
     def tried(self, component: Component) -> list[Attempt]:
         """What was done, or held back, for its open incident, oldest first."""
@@ -131,9 +135,8 @@ class RecoveryContext:
         own, incident = self._own(component), self.incidents.get(component.id)
         earlier = any(incident is None or one.incident != incident.id for one in own)
         steady = self._steady(component) if earlier else 0.0
-        tried = self.tried(component)
-        killed = {one.id for one in tried if one.observer == here and is_killed(one)}
-        return Past(tried, own, host + [self.now] * self.planned, here, self._seen, steady, killed)
+        killed = {one.id for one in self.tried(component) if one.observer == here and is_killed(one)}
+        return Past(self.tried(component), own, host + [self.now] * self.planned, here, self._seen, steady, killed)
 
     def _steady(self, component: Component) -> float:
         """When the trouble of a component began: its open incident, with those before it that were not `steady_after`
@@ -209,12 +212,9 @@ class RecoveryContext:
         by_hand = f"heartbeat recover --component {component.id} --force"
         if gone.since is not None:
             pattern = "%H:%M" if 0 <= self.now - gone.since < _TODAY else "%Y-%m-%d %H:%M"
-            return Text(
-                "nobody restarts it: its healer {healer} has made no pass since {at}; by hand: {command}",
-                healer=gone.healer,
-                at=wording.local_time(gone.since, self.config.timezone, pattern),
-                command=by_hand,
-            )
+            at = wording.local_time(gone.since, self.config.timezone, pattern)
+            words = Text("nobody restarts it: its healer {healer} has made no pass since {at}; by hand: {command}")
+            return words.with_values(healer=gone.healer, at=at, command=by_hand)
         return Text(
             "nobody restarts it: its healer {healer} has made no pass; by hand: {command}",
             healer=gone.healer,

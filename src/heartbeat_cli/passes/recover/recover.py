@@ -19,7 +19,7 @@ from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.killed_steps import by_process, may_be_at_work
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, own_ids, steps_in_words
-from heartbeat_cli.passes.recover import handoff, preconditions
+from heartbeat_cli.passes.recover import coming_up, handoff, preconditions
 from heartbeat_cli.passes.recover.results import UNHELPED, StepResult, about, result_of
 from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, StepExecutor, Verified
 from heartbeat_cli.redact import redact
@@ -129,6 +129,11 @@ class RecoveryRun:
         incident, decision = context.incidents.get(component.id), context.decide(component, self.approval)
         if decision.move == "prove":
             self._resolve_interrupted(context, component, context.tried(component)[-1])
+            decision = context.decide(component, self.approval)
+        if decision.move == "exhausted" and (longer := coming_up.extended(context, component)):
+            context.attempts[longer.id] = longer
+            if not self.dry:
+                self.save(longer)
             decision = context.decide(component, self.approval)
         if decision.move == "run":
             grace, said = context.limits(component).grace, context.objection(component)

@@ -29,6 +29,7 @@ _SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _FIND_OUT = 5.0  # seconds to find out whether a step took place whose answer was lost
 _ASK = 2.5  # seconds for one question to an action
+_AHEAD = 1.0  # seconds that a clock may be ahead of ours
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
 STOOD_STILL = Text("this process stood still before the step began, and left it")
 STARTED = Text("somebody has just started it; it is let come up")
@@ -73,7 +74,7 @@ class StepExecutor:
         """Begin to execute a step."""
         latest = time.monotonic() + _DRAIN + _SLACK
         self._taking[due.component.id] = due.component, latest + self._timeout + _ASK + _FIND_OUT
-        work = _Taking(due, self._timeout, latest, self._clock())
+        work = _Taking(due, self._timeout, latest, self._clock(), time.monotonic())
         _in_background(lambda: self._reports.put(Ended(due.component.id, work.outcome())))
 
     def __iter__(self) -> Iterator[list[Ended | Verified]]:
@@ -120,13 +121,14 @@ def _check_and_report(asked: engine.Asked, report: "queue.SimpleQueue[Ended | _C
 
 
 class _Taking(NamedTuple):
-    """A step that is about to be taken, decided upon at `now` (epoch seconds): not later than `latest`
-    (time.monotonic()), since somebody else may have taken a step by then."""
+    """A step that is about to be taken, decided upon at `now` (epoch seconds; `since` by time.monotonic()): not later
+    than `latest` (time.monotonic()), since somebody else may have taken a step by then."""
 
     due: Due
     timeout: float
     latest: float
     now: float
+    since: float
 
     def outcome(self) -> Outcome:
         """Drain, then the step; what came of it."""
@@ -146,9 +148,10 @@ class _Taking(NamedTuple):
         return self._found_out(outcome) if outcome.result == "unsure" else outcome
 
     def _is_begun(self) -> bool:
-        """Whether somebody has started it since this was decided: then it is let come up."""
+        """Whether somebody has started it since this was decided: then it is let come up. A start that lies ahead of us
+        was dated by another clock, and says nothing."""
         begun = self._ask("begun", timeout=_ASK)
-        return begun is not None and begun > self.now
+        return begun is not None and self.now < begun <= self.now + (time.monotonic() - self.since) + _AHEAD
 
     def _found_out(self, outcome: Outcome) -> Outcome:
         """What became of a step whose answer was lost: it took place, or did not; or the check has to tell."""
