@@ -38,8 +38,10 @@ def test_to_and_fro(tmp_path: Path, name: str) -> None:
     assert heartbeat(tmp_path, "ack").out == ended.out
 
 
-def test_an_incident_that_is_over_is_not_opened_again(tmp_path: Path) -> None:
+def test_an_incident_that_is_long_over_is_not_opened_again(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
+    file = tmp_path / "heartbeat.toml"
+    file.write_text(file.read_text().replace("[heartbeat]", "[heartbeat]\nreopen_within = 0", 1))
     thing.down()
     heartbeat(tmp_path, "ack", "thing")
     thing.heals()

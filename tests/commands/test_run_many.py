@@ -49,9 +49,10 @@ def test_failing_ones_cost_no_statements_of_their_own(
     port: int,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    """Only the pass that opens incidents writes some for each: the incident, its alert, and who is told of it."""
+    """Only the pass that opens incidents has some for each: whether an incident is to be reopened, the incident, its
+    alert, and who is notified."""
     few = statements(tmp_path / "few", two_stores[0], port, 40)  # 2 of them failing
     many = statements(tmp_path / "many", two_stores[1], port, 100)  # 5
     assert many[1] == few[1], "below the threshold"
-    assert many[2] - few[2] == (5 - 2) * 3
+    assert many[2] - few[2] == (5 - 2) * 4
     assert max(many[3:]) <= max(few[3:]), "while the incidents last"

@@ -96,7 +96,7 @@ def test_channels_that_have_failed_leave_threads_to_the_others(store: Database, 
     failed = names[: THREADS + 10]
     store.run(f"UPDATE heartbeat_outbox SET attempts = 1 WHERE channel <= '{failed[-1]}'")
     due = Due("here", names)
-    due.refresh(store, tidy=True)
+    due.refresh(store, START, tidy=True)
     free = due.free(store, START, ())
     assert free == names
     first = due.chosen(free, ())
