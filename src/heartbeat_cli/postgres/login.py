@@ -1,7 +1,7 @@
 """libpq's part of a login, which lasts as long as the server likes, beside everything else.
 
-With SCRAM the server says how often a password is hashed: up to two thousand million times, three quarters of an hour in
-one call of libpq, during which psycopg2 lets no other thread of Python run. So the call is made in a thread of its
+With SCRAM the server says how often a password is hashed: up to two thousand million times, three quarters of an hour
+in one call of libpq, during which psycopg2 lets no other thread of Python run. So the call is made in a thread of its
 own, through `_ctypes`, which lets them.
 """
 
