@@ -56,7 +56,7 @@ FLOORS = (
     ("domain.checking",),
     ("domain",),
     ("redact",),
-    ("secret_forms", "errors", "__init__"),
+    ("secret_forms", "secret_readings", "errors", "__init__"),
 )
 MOST_AT_THE_ROOT = 10
 

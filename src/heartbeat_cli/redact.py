@@ -80,10 +80,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def _without(text: str, secrets: frozenset[str]) -> str:
     """`text` with every form of the secrets blotted out; forms that overlap are one."""
     from heartbeat_cli.secret_forms import forms_of
+    from heartbeat_cli.secret_readings import readings
 
+    forms = forms_of(secrets)
+    spans = list(forms.spans(text))
+    for reading in readings(text):
+        spans += reading.places(forms.spans(reading.text))
     parts: list[str] = []
     end = 0
-    for first, last in sorted(forms_of(secrets).spans(text)):
+    for first, last in sorted(spans):
         if first > end or not parts:
             parts += [text[end:first], BLOT]
         elif first == end:

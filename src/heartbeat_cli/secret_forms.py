@@ -8,6 +8,7 @@ import json
 import re
 from binascii import b2a_base64, hexlify
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from typing import NamedTuple
@@ -17,6 +18,7 @@ SHORTEST = 4  # characters of a form: a shorter one would hide half of every tex
 _WORD = 8  # characters of a word of a longer secret (a key of several lines) that is hidden by itself
 _CUT = 10  # characters of a form that a limit has cut off (half of a shorter form) that are hidden
 _STEPS, _LEAST_STEPS = 40, 20_000  # characters compared one by one: for each of a text, and at least
+_BETWEEN, _SEARCHED = "\uffff", 500  # no character; how many are searched in the time of one step
 _AFTER_A_CUT = re.compile(r"\Z|…|\.\.\.|[\"'`)\]]")
 # The end of a line and the indentation of the next: as it is, as JSON writes it, quoted-printable; or made one space.
 _NEW_LINE = re.compile(r"(?:\\r)?\\n\s{0,60}|=?\r?\n\s{0,60}")
@@ -30,6 +32,7 @@ class Forms(NamedTuple):
     """The forms of some secrets by their first four characters, the longest first."""
 
     by_head: dict[str, tuple[str, ...]]
+    joined: str  # all of them, each between two signs of which none holds any
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a form stands in `text`, whole, in lines or cut off by a limit. A text that takes too long, since it
@@ -41,9 +44,8 @@ class Forms(NamedTuple):
                 yield at, at + length
         if "\n" in text or "\\n" in text:
             yield from self._ended_at_once(text, left)
-        for mark in re.finditer("…", text):
-            if length := self._rest(text[mark.end() : mark.end() + 4_000]):
-                yield mark.end(), mark.end() + length
+        if "…" in text:
+            yield from self._cut_off_before(text)
 
     def _ended_at_once(self, text: str, left: list[int]) -> Iterator[tuple[int, int]]:
         """The same, where a line ends within the first four characters."""
@@ -54,17 +56,33 @@ class Forms(NamedTuple):
                 if forms and (length := _length(text, at, forms, left)):
                     yield at, at + length
 
-    def _rest(self, text: str) -> int:
-        """How much of the end of a form stands at the beginning of `text`."""
-        head = text[:SHORTEST]
-        longest = 0
-        for form in (one for forms in self.by_head.values() for one in forms):
-            place = form.find(head, 1) if len(head) == SHORTEST else -1
-            while place > 0:
-                if text.startswith(form[place:]):
-                    longest = max(longest, len(form) - place)
-                place = form.find(head, place + 1)
-        return longest
+    def _cut_off_before(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the end of a form stands behind the sign of a cut. What comes after too many signs counts as one."""
+        left = _LEAST_STEPS + _STEPS * len(text)
+        places: dict[str, list[int]] = {}
+        for mark in re.finditer("…", text):
+            at = mark.end()
+            head = text[at : at + SHORTEST]
+            if len(head) < SHORTEST:
+                return
+            if head not in places:
+                places[head] = list(self._within(head))
+                left -= len(self.joined) // _SEARCHED
+            left -= len(places[head])
+            if left < 0:
+                yield at, len(text)
+                return
+            ends = [self.joined[place : self.joined.index(_BETWEEN, place)] for place in places[head]]
+            if longest := max((len(end) for end in ends if text.startswith(end, at)), default=0):
+                yield at, at + longest
+
+    def _within(self, head: str) -> Iterator[int]:
+        """Where this stands in a form, other than at its beginning."""
+        place = self.joined.find(head)
+        while place > 0:
+            if self.joined[place - 1] != _BETWEEN:
+                yield place
+            place = self.joined.find(head, place + 1)
 
 
 def _length(text: str, at: int, forms: Iterable[str], left: list[int]) -> int:
@@ -108,7 +126,9 @@ def forms_of(secrets: frozenset[str]) -> Forms:
     for secret in secrets:
         for form in encodings(secret):
             by_head.setdefault(form[:SHORTEST], set()).add(form)
-    return Forms({head: tuple(sorted(found, key=len, reverse=True)) for head, found in by_head.items()})
+    heads = {head: tuple(sorted(found, key=len, reverse=True)) for head, found in by_head.items()}
+    joined = _BETWEEN.join(["", *(form for forms in heads.values() for form in forms), ""])
+    return Forms(heads, joined)
 
 
 def encodings(secret: str) -> set[str]:
@@ -116,15 +136,32 @@ def encodings(secret: str) -> set[str]:
     hex (with or without something between the bytes) and UTF-16 (with a space for each NUL once it has been cleaned);
     of one with white space in it, its lines and longer words, too."""
     plain = {secret, unquote(secret), " ".join(secret.split()), secret.strip("'\"")}
+    if not secret.isascii():
+        plain |= {other for one in plain for other in _as_misread(one)}
     found = set()
     for one in plain:
         found |= {one, *_as_text(one), *_as_letters(one.encode("utf-8", "surrogateescape"))}
         found |= {"\0".join(one), " ".join(one), *_each_escaped(one)}
         found |= _as_letters(one.encode("utf-16-le", "surrogatepass"))
+        if not one.isascii():  # in the password of an address, as requests sends it
+            found |= _as_letters(one.encode("latin-1", "replace"))
     found |= {one.replace("\\", "\\\\") for one in found if "\\" in one}  # any of these in JSON
     if len(secret.split()) > 1:
         found |= {word for word in secret.split() if len(word) >= _WORD}
     return {form for form in found if len(form) >= SHORTEST}
+
+
+def _as_misread(text: str) -> set[str]:
+    """One with letters beyond ASCII, written in one character set and read in another, or composed otherwise."""
+    from unicodedata import normalize
+
+    found = {normalize("NFC", text), normalize("NFD", text), text.encode("ascii", "replace").decode()}
+    raw = text.encode("utf-8", "replace")
+    found |= {raw.decode(read, "replace") for read in ("latin-1", "cp1252", "ascii")}
+    for written in ("latin-1", "cp1252"):
+        with suppress(UnicodeEncodeError):
+            found.add(text.encode(written).decode("utf-8", "replace"))
+    return {one for one in found if sum(map(str.isalnum, one)) >= SHORTEST}  # not `????`
 
 
 def _as_text(text: str) -> set[str]:

@@ -1,5 +1,6 @@
 """A hostile PostgreSQL that sends without an end fills neither the memory nor the time of a pass."""
 
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from heartbeat_cli.postgres import libpq
+from tests.parts.http import certificate
 from tests.parts.measured import measured
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
 from tests.parts.postgres_floods import (
@@ -20,6 +22,7 @@ from tests.parts.postgres_floods import (
     small_notifications,
     small_parameters,
 )
+from tests.parts.postgres_impostor import laborious
 
 SHORT = "?sslmode=disable&gssencmode=disable"
 COMPONENT = """
@@ -43,6 +46,25 @@ with contextlib.redirect_stderr(io.StringIO()) as errors:
     said = [cli.run(sys.argv[1:]), ""]
 said[1] = errors.getvalue()
 """
+ENDS = """
+import atexit, os
+atexit.register(lambda: (sys.stdout.flush(), os._exit(0)))  # as heartbeat does; what is still at work may use OpenSSL
+"""
+BESIDE = """
+import threading
+from heartbeat_cli.postgres import libpq
+moments = []
+def tick():
+    while True:
+        moments.append(time.monotonic())
+        time.sleep(0.05)
+threading.Thread(target=tick, daemon=True).start()
+try:
+    libpq.connect(sys.argv[1], deadline=time.monotonic() + 2)
+except libpq.Trouble as trouble:
+    said = [trouble.kind, max(later - one for one, later in zip(moments, moments[1:]))]
+"""
+MOST_HASHES = 2_147_483_647  # three quarters of an hour
 ROOM = 150  # MB, of which Python and what it imports are about 40
 
 
@@ -131,3 +153,37 @@ def test_asides_cost_the_store_and_no_time(said: bytes, database: str, tmp_path:
         found = measured(ERRORS, "--config", config, "run", timeout=120)
     assert found.said[0] == 0 and "127.0.0.1" in found.said[1] and "sent more than" in found.said[1], found
     assert found.peak < ROOM
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
+def test_a_password_to_be_hashed_for_an_hour_holds_nothing(encrypted: bool, tmp_path: Path) -> None:
+    """libpq does it in one call, whatever the deadline, and no other thread may wait for it."""
+    tls = None
+    if encrypted:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made = certificate(tmp_path)
+        tls.load_cert_chain(made.cert, made.key)
+    with laborious(MOST_HASHES, tls) as port:
+        address = f"postgresql://app:open-sesame@127.0.0.1:{port}/db?sslmode={'require' if encrypted else 'disable'}"
+        found = measured(ENDS + BESIDE, address)
+    kind, stood_still = found.said
+    assert kind == "timeout" and found.took < 5 and stood_still < 1, found
+
+
+@pytest.mark.parametrize("verb", ["run", "status"])
+def test_nor_does_it_as_the_store(verb: str, tmp_path: Path) -> None:
+    config = tmp_path / "heartbeat.toml"
+    with laborious(MOST_HASHES) as port:
+        store = f"postgresql://app:open-sesame@127.0.0.1:{port}/db?sslmode=disable"
+        config.write_text(
+            f'[heartbeat]\nstore = "{store}"\nstate_dir = "{tmp_path}/state"\n[components.h]\nkind = "host"\n'
+        )
+        found = measured(ENDS + VERB, "--config", config, verb)
+    assert found.took < 30, found
+
+
+def test_some_more_hashing_is_no_fault() -> None:
+    """A server may want more of it than PostgreSQL does by itself; here it then says no word."""
+    with laborious(100_000) as port, pytest.raises(libpq.Trouble) as told:
+        libpq.connect(f"postgresql://app:open-sesame@127.0.0.1:{port}/db", deadline=time.monotonic() + 20)
+    assert told.value.kind == "connect", told.value.text

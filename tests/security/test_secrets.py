@@ -4,14 +4,18 @@ import base64
 import html
 import json
 import os
+import quopri
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import tomllib
+import unicodedata
 import urllib.parse
 from contextlib import closing
+from html.entities import codepoint2name
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,6 +26,7 @@ from hypothesis import strategies as st
 from heartbeat_cli.redact import BLOT, redact
 from tests.parts.verb import heartbeat
 
+UMLAUTS = 'Gänse(füße)/ma~l*3\'="x"!&ab'
 PASSWORD = 'p@ss/w"rd+<&> 7é'
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\nAAAEbm9uZQ+/qfake99=\n-----END-----\n"
 
@@ -67,11 +72,30 @@ def encodings(secret: str) -> dict[str, str]:
         "UTF-16": secret.encode("utf-16-le").decode("latin-1").rstrip("\0") if secret.isascii() else "\0".join(secret),
         "UTF-16, cleaned": " ".join(secret),
         "base64, UTF-16": base64.b64encode(secret.encode("utf-16-le")).decode(),
+        "percent, of JavaScript": urllib.parse.quote(secret, safe="!*'()~"),
+        "percent, of JavaScript, as a whole": urllib.parse.quote(secret, safe=";,/?:@&=+$!*'()#~"),
+        "percent, of Java": urllib.parse.quote_plus(secret, safe="*").replace("~", "%7E"),
+        "percent, HEX and hex": urllib.parse.quote(secret, safe="").replace("%2F", "%2f"),
+        "percent in html in json": json.dumps(html.escape(urllib.parse.quote(secret, safe="!*'()~")))[1:-1],
+        "addslashes": re.sub(r"""(['"\\])""", r"\\\1", secret),
+        "ASCII": ascii(secret)[1:-1],
+        "bytes": repr(raw)[2:-1],
+        "html, named": "".join(f"&{name};" if (name := codepoint2name.get(ord(char))) else char for char in secret),
+        "html, beyond ASCII": secret.encode("ascii", "xmlcharrefreplace").decode(),
+        "mail": quopri.encodestring(raw, quotetabs=False).decode(),
+        "Latin-1, read as UTF-8": secret.encode("latin-1", "replace").decode("utf-8", "replace"),
+        "UTF-8, read as Latin-1": raw.decode("latin-1"),
+        "UTF-8, read as Windows' own": raw.decode("cp1252", "replace"),
+        "UTF-8, read as ASCII": raw.decode("ascii", "replace"),
+        "only ASCII": secret.encode("ascii", "replace").decode(),
+        "composed": unicodedata.normalize("NFC", secret),
+        "decomposed": unicodedata.normalize("NFD", secret),
+        "base64, Latin-1": base64.b64encode(secret.encode("latin-1", "replace")).decode(),
     }
 
 
 @pytest.mark.parametrize("how", encodings("x"))
-@pytest.mark.parametrize("secret", [PASSWORD, "hunter2-hunter2", "ab1!", "it's=a\\q'te", KEY.strip()])
+@pytest.mark.parametrize("secret", [PASSWORD, "hunter2-hunter2", "ab1!", "it's=a\\q'te", KEY.strip(), UMLAUTS])
 def test_no_encoding_of_a_secret_passes(secret: str, how: str) -> None:
     form = encodings(secret)[how]
     shown = redact(f"you sent {form} to us", {secret})
@@ -79,7 +103,8 @@ def test_no_encoding_of_a_secret_passes(secret: str, how: str) -> None:
     before = {"base64 inside": b"user:", "base64 inside, one later": b"a-user:"}.get(how, b"")
     first, last = 0, len(form)
     if "base64" in how:  # the letters that hold nothing but bits of the secret
-        length = len(secret.encode("utf-16-le" if "UTF-16" in how else "utf-8"))
+        written = "utf-16-le" if "UTF-16" in how else "latin-1" if "Latin-1" in how else "utf-8"
+        length = len(secret.encode(written, "replace"))
         first, last = -(-len(before) * 8 // 6), (len(before) + length) * 8 // 6
     assert not [at for at in range(first, last - 3) if form[at : at + 4] in shown]
 
@@ -135,6 +160,24 @@ def test_a_text_that_repeats_a_secret_that_repeats_itself_is_soon_done(text: str
     shown = redact(f"it said: {text}", {"a" * 2_000 + "b"})
     assert shown.startswith("it said: ") and len(shown) < 100_100
     assert time.process_time() - before < 5
+
+
+def test_a_text_full_of_cuts_is_soon_done() -> None:
+    """After each of them the end of any form of any secret may stand."""
+    secrets = frozenset(f"sk-live-{number:04}-{number * 7919:09}" for number in range(200))
+    begun = time.process_time()
+    for text in ("…abcd" * 800, "".join(f"…{number:04}" for number in range(800)), "…live" * 800):
+        redact(text, secrets)
+    assert time.process_time() - begun < 4
+    assert "0007-000055433" not in redact(f"…{'…ab ' * 20}…live-0007-000055433 is wrong", secrets)
+
+
+def test_a_text_full_of_escapes_is_soon_done() -> None:
+    secrets = frozenset(f"sk-live-{number:04}-{number * 7919:09}" for number in range(200))
+    begun = time.process_time()
+    for text in ("%41" * 5_000, "&" * 20_000, "\\" * 20_000, "%2525252541" * 2_000, "\\u0041" * 3_000, "=41" * 5_000):
+        redact(text, secrets)
+    assert time.process_time() - begun < 4
 
 
 def test_words_of_several_lines_that_only_begin_alike_stay() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.postgres.login import Login
 from heartbeat_cli.system import trusted
 from heartbeat_cli.system.relay import Relay
 
@@ -87,6 +88,7 @@ class BoundedConnection:
         self._relay: Relay[_socket.socket] | None = None
         self._inode = 0
         self._connected = False
+        self._login = Login(connection)
 
     def wait(self, deadline: float, most: int) -> bool:
         """Drive libpq until it is done; False when the deadline came first. Raises Overrun when that would take more
@@ -94,9 +96,9 @@ class BoundedConnection:
         if self._relay is not None:
             self._relay.came, self._relay.most = 0, most
         while True:
-            if not self._connected:
-                self._join(most)
-            state = self.connection.poll()
+            state = self.connection.poll() if self._connected else self._logged_in(deadline, most)
+            if state is None:
+                return False
             if self._asides.count > _MOST_ASIDES:
                 raise self._over(Text("{n:,} notices and notifications", n=_MOST_ASIDES))
             if not state:
@@ -104,6 +106,14 @@ class BoundedConnection:
                 return True
             if not self._passed_on(state, deadline):
                 return False
+
+    def _logged_in(self, deadline: float, most: int) -> int | None:
+        """One step of the login: what `poll` says of it; None when the deadline came first. Until the server has said
+        a word, libpq has nothing to work at."""
+        self._join(most)
+        if self._relay is None or not self._relay.came:
+            return self.connection.poll()
+        return self._login.poll(deadline)
 
     def count_as_rowless(self) -> None:
         """What came in the last `wait` held no row. Raises Overrun when that was too much, all in all: libpq compares
@@ -172,6 +182,7 @@ class BoundedConnection:
 
     def close(self) -> None:
         """Hang up without waiting for the server."""
-        self.connection.close()
+        if not self._login.stuck:
+            self.connection.close()
         if self._relay is not None:
             self._relay.close()
