@@ -109,7 +109,7 @@ def _wrong_restarts(copy: Copy, zero: float, restarts: int) -> list[str]:
         prefix, what = copy.fault.forbidden
         times = sum(len(one.restarts(zero)) for one in copy.targets if one.id.startswith(prefix))
         if times:
-            found.append(f"restarted {what}, {times} times")
+            found.append(f"restarted {what} ({times})")
             restarts -= times if copy.target.id.startswith(prefix) else 0
     if restarts > copy.fault.restarts:
         found.append(f"storm: {restarts} restarts where {copy.fault.restarts} would do")
