@@ -46,7 +46,7 @@ def main() -> int:
     print(tabulate([_row(one) for one in outcomes], headers=_HEADS, disable_numparse=True))
     print()
     spent = [(who, f"{one.cpu:.1f}", f"{one.peak:.0f}") for who, one in duel.spent().items()]
-    print(tabulate(spent, headers=["whole run, most faults", "CPU s", "peak MB"], disable_numparse=True))
+    print(tabulate(spent, headers=["instance with the most faults", "CPU s", "peak MB"], disable_numparse=True))
     print(_NOTES)
     return _targets(outcomes)
 
