@@ -19,7 +19,7 @@ def pages(home: Path, *names: str) -> list[dict[str, object]]:
 def test_all_of_them(tmp_path: Path) -> None:
     kinds = [kind for room in plugins.PACKAGES for kind in plugins.kinds(room)]
     sections = [*(f"[{name}]" for name in SECTIONS), "[maintenance]"]
-    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", "common", "ladder", *sections]
+    assert [page["kind"] for page in pages(tmp_path)] == [*kinds, "common", "common", "ladder", "common", *sections]
 
 
 @pytest.mark.parametrize("kind", sorted({kind for room in plugins.PACKAGES for kind in plugins.kinds(room)}))

@@ -18,7 +18,7 @@ from heartbeat_cli.domain.kinds import container, postgres_health
 from heartbeat_cli.domain.plain import duration, system_words
 from heartbeat_cli.domain.recovery import ladder
 from heartbeat_cli.domain.recovery.brakes import held, of_component
-from heartbeat_cli.domain.recovery.ladder import Circumstances, Limits, Past
+from heartbeat_cli.domain.recovery.decision import Circumstances, Limits, Past
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.http import faults
 from heartbeat_cli.i18n.catalogs import translated

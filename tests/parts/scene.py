@@ -17,6 +17,7 @@ from heartbeat_cli.passes.check.check import Checked
 from heartbeat_cli.passes.deliver import deliver
 from heartbeat_cli.passes.detect import detect
 from heartbeat_cli.passes.recover import recover
+from heartbeat_cli.passes.recover.results import StepResult
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
@@ -81,7 +82,7 @@ class Scene:
         found = detect.detect(self.db, self.config, self.now, dry_run=dry_run)
         return [f"{one.component} {one.decision}" for one in found]
 
-    def recover(self, *wanted: str, forced: bool = False, dry_run: bool = False) -> list[recover.StepResult]:
+    def recover(self, *wanted: str, forced: bool = False, dry_run: bool = False) -> list[StepResult]:
         named = list(wanted) or None
         return recover.recover(self.db, self.config, self.clock, named, forced=forced, dry_run=dry_run)
 

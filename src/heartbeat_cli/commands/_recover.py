@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heartbeat_cli.passes.recover.recover import StepResult
+    from heartbeat_cli.passes.recover.results import StepResult
 
 
 def line(step: "StepResult") -> str:

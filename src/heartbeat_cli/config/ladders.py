@@ -36,6 +36,16 @@ class Keys(NamedTuple):
     busy_then: Then = Guard().then
 
 
+class StepKeys(NamedTuple):
+    """Keys of every step of a ladder, beside those of its action.
+
+    tries: how often it is taken while it fails: the next step follows at once, and what failed is taken again, under
+        backoff, before a person is called; default: 2, and 3 for the last step of a ladder
+    """
+
+    tries: int | None = None
+
+
 _TABLES = ("mode", "ladder", "busy", "drain")
 KEYS = (*_TABLES, *Keys._fields)
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -44,6 +54,9 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "backoff": (0, 86_400),
     "busy_wait": (0, 86_400),
 }
+
+
+_STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
 
 
 class Scope(NamedTuple):
@@ -132,6 +145,9 @@ def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step 
 def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
     """A step of a ladder, its action checked and its folder filled in."""
     action = table["action"]
+    common = {key: table[key] for key in StepKeys._fields if key in table}
+    keys: StepKeys = build(StepKeys, common, where, problems) or StepKeys()
+    check_values(keys, where, _STEP_LIMITS, problems)
     if action not in plugins.kinds("actions"):
         known = suggestion(action, plugins.kinds("actions"))
         problems.add(f"{where}.action", f"unknown action {format_value(action)}{known}")
@@ -141,7 +157,9 @@ def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems
             problems.add(f"{where}.folder", "is required: the folder of the script, here or as scripts of [recovery]")
             return None
         table = {**table, "folder": scope.scripts}
-    return _build_step(action, {key: value for key, value in table.items() if key != "action"}, where, problems)
+    own = {key: value for key, value in table.items() if key not in ("action", *StepKeys._fields)}
+    step = _build_step(action, own, where, problems)
+    return step._replace(tries=keys.tries) if step is not None else None
 
 
 def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problems) -> Guard | None:

@@ -60,6 +60,8 @@ def pages() -> list[Page]:
     about = "Keys that every channel takes, besides `kind` and its kind's own."
     found.append(Page("common", "channel", about, describe(ChannelCommon), []))
     found.append(Page("ladder", "component", _LADDER, describe(ladders.Keys), []))
+    about = "Keys that every step of a ladder takes, besides `action` and its action's own."
+    found.append(Page("common", "recovery step", about, describe(ladders.StepKeys), []))
     for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
         found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found

@@ -69,6 +69,7 @@ class Recovery(NamedTuple):
     startup_grace: seconds a restarted component has to come up before the next step is taken; if it was seen to
         need longer, it gets 1.5 times what it took, up to 15 minutes
     backoff: seconds before the same step is taken again; doubled each time
+    steady_after: seconds that a component must stay healthy until its next fault begins without backoff
     budget: automatic steps for one component within budget_window; then people are notified and nothing is done
         until rearm seconds have passed without a step
     budget_window: seconds over which steps are counted
@@ -82,6 +83,7 @@ class Recovery(NamedTuple):
     verify_wait: float = 8.0
     startup_grace: float = 60.0
     backoff: float = 60.0
+    steady_after: float = 300.0
     budget: int = 5
     budget_window: float = 3_600.0
     host_budget: int = 20
@@ -154,6 +156,7 @@ _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "verify_wait": (0, 600),
         "startup_grace": (0, 86_400),
         "backoff": (0, 86_400),
+        "steady_after": (0, 86_400),
         "budget": (1, 1_000),
         "budget_window": (1, 86_400),
         "host_budget": (1, 100_000),

@@ -65,10 +65,12 @@ class Common(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a ladder: an action and its typed settings."""
+    """One step of a ladder: an action, its typed settings, and how often it is taken while it fails (None: the usual
+    number)."""
 
     action: str
     settings: Any
+    tries: int | None = None
 
 
 class Guard(NamedTuple):

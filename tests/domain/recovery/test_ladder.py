@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from heartbeat_cli.domain.component import Mode, Plan, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import Brakes
-from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label
+from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Decision, Limits, Past
+from heartbeat_cli.domain.recovery.labels import label
+from heartbeat_cli.domain.recovery.ladder import decide
 
 NOW = 100_000.0
 FAULT = Circumstances("fault", "error")
@@ -69,11 +71,21 @@ def next_(
         ([tried(0, "failed"), tried(1, "done", verified=NOW - 90)], "run", 1),
         ([tried(5, "done", verified=NOW - 90)], "exhausted", 0),
         ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=30)], "wait", 0),
-        ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),
-        ([tried(2, "failed", ago=1)], "exhausted", 0),
-        ([tried(2, "failed", ago=14_399)], "exhausted", 0),
+        ([tried(0, "done"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),
+        ([tried(2, "failed", ago=1)], "run", 2),
+        ([tried(2, "refused", ago=1)], "run", 2),  # there is no other step to take meanwhile
+        ([tried(2, "failed", ago=9), tried(2, "refused", ago=5)], "run", 2),
+        ([tried(2, "failed", ago=9), tried(2, "refused", ago=5), tried(2, "failed", ago=1)], "exhausted", 0),
+        ([tried(2, "denied", ago=1)], "exhausted", 0),
+        ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=61)], "run", 0),  # it may work now
+        ([tried(0, "refused"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),
+        ([tried(0, "failed"), tried(1, "done"), tried(2, "failed", ago=61)], "run", 2),
+        ([tried(0, "failed"), tried(1, "done"), tried(2, "done"), tried(0, "done", ago=61)], "exhausted", 0),
+        ([tried(0, "failed"), tried(1, "failed"), tried(2, "done"), tried(0, "failed")], "run", 1),
+        ([tried(0, "failed"), tried(1, "failed"), tried(2, "done"), *[tried(0, "failed")] * 2], "run", 1),
+        ([*[tried(2, "failed", ago=14_399)] * 3], "exhausted", 0),
         ([tried(2, "failed", ago=14_400)], "run", 0),  # quiet for long enough: from the first step again
-        ([tried(2, "failed", ago=20_000), tried(0, "failed", ago=100)], "run", 1),
+        ([tried(2, "failed", ago=20_000), tried(0, "done", ago=100)], "run", 1),
         ([tried(5, "done")], "exhausted", 0),  # the ladder became shorter
         ([tried(0, "held", ago=3)], "run", 0),  # what was held back was not tried
         ([tried(0, "done", ago=30), tried(0, "held", ago=3)], "wait", 0),
@@ -92,8 +104,10 @@ def test_the_reasons_are_named() -> None:
     assert next_([tried(0, "done", ago=20)]).reason == "step 1 was taken; it has 40 s left to come up"
     assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
     tail = "; the first one again after 3 h 58 min of quiet; or now by: heartbeat recover --component {id} --force"
-    assert next_([tried(2, "failed")]).reason == "all 3 steps were tried" + tail
-    assert next_([tried(0, "failed")], steps=1).reason == "the only step was tried" + tail
+    assert next_([tried(2, "done")]).reason == "all 3 steps were tried" + tail
+    thrice = [tried(0, "failed")] * 3
+    assert next_(thrice, steps=1).reason == "the only step was tried; step 1 failed 3 times" + tail
+    assert next_(thrice[:2], steps=1)[1:3] == ("retry", "step 1 failed (why); try 3 of 3")
     assert next_([tried(0, "denied")], steps=1)[1:3] == ("denied", f"heartbeat is not permitted to do it: why{tail}")
     assert (
         next_([tried(0, "failed", ago=20_000)]).reason == "from the first step again: nothing was done for 5 h 33 min"
@@ -184,6 +198,7 @@ def test_a_clock_put_back_does_not_stop_the_ladder_for_as_long(back: float) -> N
         (tried(1, "cut off", ago=61), "step 2 was cut off, and did not heal it"),
         (tried(1, "done", verified=NOW - 90), "step 2 healed it before, and it fell again"),
         (tried(1, "failed"), "step 2 did not heal it (failed)"),
+        (tried(2, "failed"), "step 3 failed (why); try 2 of 3"),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
@@ -193,10 +208,48 @@ def test_the_reason_names_the_step_as_the_ladder_is_written_and_the_time_that_is
     assert next_([tried(0, "failed"), last]).reason == reason
 
 
+def test_a_step_that_failed_waits_for_its_next_try_and_says_so() -> None:
+    braked = LIMITS._replace(brakes=Brakes(backoff=60, budget=3))
+    for outcome in ("failed", "refused"):  # what was refused costs no budget, but is not asked for in each pass
+        waits = next_([tried(0, outcome, ago=20)], steps=1, limits=braked)
+        assert (waits.move, waits.name) == ("wait", "backoff")
+        assert waits.reason.startswith("step 1 failed (why); try 2 of 3, in ")
+        assert next_([tried(0, outcome, ago=80)], steps=1, limits=braked).move == "run"
+    thrice = [tried(0, "failed", ago=900)] * 3
+    assert next_(thrice, limits=braked, steps=4).name == "budget"
+
+
+@pytest.mark.parametrize(("tries", "steps"), [(1, 1), (1, 2), (5, 1), (5, 2)])
+def test_a_step_may_say_how_often_it_is_tried(tries: int, steps: int) -> None:
+    plan_ = Plan("on", tuple(Step("command", n, tries) for n in range(steps)))
+    for failures in range(tries + 1):
+        before = [tried(0, "failed", ago=50.0 - n) for n in range(failures)]
+        found = decide(plan_, LIMITS, Past(before, before), FAULT, NOW)
+        if steps == 2 and failures:
+            assert (found.move, found.step) == ("run", 1)
+        else:
+            assert found.move == ("run" if failures < tries else "exhausted")
+
+
+def test_after_a_steady_time_the_backoff_begins_anew_and_the_budget_does_not() -> None:
+    braked = LIMITS._replace(brakes=Brakes(backoff=600, budget=3))
+    before = [tried(0, "done", ago=900, verified=NOW - 890), tried(0, "done", ago=500, verified=NOW - 490)]
+
+    def decided(steady: float, brakes: Brakes) -> Decision:
+        limits = LIMITS._replace(brakes=brakes)
+        return decide(plan(), limits, Past((), before, steady=steady), FAULT, NOW)
+
+    assert decided(0.0, braked.brakes).name == "backoff"
+    assert decided(NOW - 100, braked.brakes).move == "run"
+    assert decided(NOW - 100, Brakes(backoff=600, budget=2)).name == "budget"
+
+
 def test_a_ladder_is_denied_only_when_every_step_was() -> None:
     """One that failed wants a check of the machine, not at rights that heartbeat has."""
-    for outcomes_, name in (("denied", "denied"), ("failed", "exhausted")):
-        assert next_([tried(0, "denied"), tried(1, outcomes_), tried(2, "denied")]).name == name
+    for outcome, name in (("denied", "denied"), ("failed", "retry"), ("done", "exhausted")):
+        assert next_([tried(0, "denied"), tried(1, outcome), tried(2, "denied")]).name == name
+    twice = [tried(0, "denied"), tried(1, "failed"), tried(2, "denied"), tried(1, "failed")]
+    assert next_(twice).name == "exhausted"
 
 
 def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
@@ -211,7 +264,7 @@ def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
 @pytest.mark.parametrize("back", [-14_400.0, -3.0e8])
 def test_steps_that_a_wrong_clock_dated_years_ahead_hold_nothing_back(back: float) -> None:
     tight = LIMITS._replace(brakes=Brakes(backoff=0, budget=2))
-    before = [tried(0, "done", ago=back), tried(1, "failed", ago=back), tried(2, "failed", ago=back)]
+    before = [tried(0, "done", ago=back), tried(1, "failed", ago=back), tried(2, "done", ago=back)]
     decision = next_(before, limits=tight)
     assert (decision.move, decision.step) == ("run", 0)
     again = next_([*before, tried(0, "failed", ago=1)], limits=tight)

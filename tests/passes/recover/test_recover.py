@@ -152,17 +152,43 @@ def test_when_all_was_tried_a_person_is_notified_once(ward: Make) -> None:
     scene = one.fault()
     steps = scene.recover()
     assert [(s.decision, s.outcome, s.failed) for s in steps] == [
-        ("ran", "failed", False), ("ran", "refused", True), ("exhausted", None, True)
+        ("ran", "failed", False), ("ran", "refused", False), ("wait", None, False)
     ]  # fmt: skip
     assert len({attempt.id for attempt in scene.attempts}) == 2
-    for _ in range(3):
+    assert "recovery_failed to log: waiting" not in scene.outbox, "both may still work"
+    said = []
+    for _ in range(8):
         scene.now += 100
-        assert one.recover()[0][1].startswith("all 2 steps were tried; the first one again after 3 h ")
-    assert one.steps == ["one"]
+        said += [(step.decision, step.outcome, step.failed) for step in scene.recover()]
+    assert [one for one in said if one[0] == "ran"] == [
+        ("ran", "refused", False), ("ran", "refused", False), ("ran", "failed", False)
+    ]  # fmt: skip
+    assert said[-1] == ("exhausted", None, True)
+    again = "all 2 steps were tried; step 2 failed 3 times; the first one again after 3 h "
+    assert one.recover()[0][1].startswith(again)
+    assert one.steps == ["one", "one"]
     assert scene.outbox == ["agent_down to log: waiting", "recovery_failed to log: waiting"]
     assert scene.incidents["main"].recovery == "failed"
     told = alerts.between(scene.db, 0, 9e9)[0]
-    assert [tried[:2] for tried in told.details["attempts"]] == [["command", "failed"], ["script", "refused"]]
+    command, script = ["command", "failed"], ["script", "refused"]
+    assert [tried[:2] for tried in told.details["attempts"]] == [command, script, script, script, command]
+
+
+def test_a_step_that_fails_once_is_taken_again_and_heals(ward: Make) -> None:
+    """Nobody is called meanwhile: it was not used up."""
+    one = ward()
+    flag = one.folder / "tried"
+    once = ["/bin/sh", "-c", f"test -e {flag} || {{ touch {flag}; exit 1; }}; touch {one.folder}/second"]
+    one = ward([{"action": "command", "command": once}])
+    scene = one.fault()
+    assert [(s.decision, s.outcome) for s in scene.recover()] == [("ran", "failed"), ("wait", None)]
+    scene.now += 20
+    (waits,) = scene.recover()
+    assert waits.reason.startswith("step 1 failed (") and "); try 2 of 3, in " in waits.reason
+    scene.now += 60
+    assert [(s.decision, s.outcome) for s in scene.recover()] == [("ran", "done")]
+    assert (one.folder / "second").exists()
+    assert "recovery_failed to log: waiting" not in scene.outbox
 
 
 def test_when_the_last_step_does_not_help_in_its_time_it_is_reported_then(ward: Make) -> None:
@@ -352,7 +378,7 @@ def test_maintenance_holds_and_a_silence_does_not(ward: Make) -> None:
 
 def test_a_silence_keeps_the_call_for_help_back(ward: Make) -> None:
     one = ward()
-    one = ward([one.step("one", code=1)])
+    one = ward([{**one.step("one", code=1), "tries": 1}])
     scene = one.fault()
     silences.add(scene.db, Silence("s", "main", "silence", scene.now, scene.now + 600, "night", "kim"))
     assert one.recover()[-1][0] == "exhausted"
@@ -529,7 +555,7 @@ def meanwhile(url: str, change: str) -> dict[str, Any]:
 
 
 def test_an_acknowledgement_given_meanwhile_is_not_lost(ward: Make, store_url: str) -> None:
-    one = ward([meanwhile(store_url, "acked=5.0, acked_by='kim'")])
+    one = ward([{**meanwhile(store_url, "acked=5.0, acked_by='kim'"), "tries": 1}])
     scene = one.fault()
     assert scene.recover()[-1].decision == "exhausted"
     incident = scene.incidents["main"]

@@ -21,10 +21,11 @@ __all__ = ["run_container", "server", "ward"]
 TOUCHY = {"verify_wait": 0.4, "startup_grace": 60.0, "timeout": 5.0}
 
 
-def fall_again(one: Ward) -> None:
-    """Well for long enough that the incident is over, then in fault anew."""
+def fall_again(one: Ward, quiet: float = 0.0) -> None:
+    """Healthy for long enough that the incident is over, and for `quiet` seconds more, then in fault anew."""
     one.server.answer = Answer()
     assert "main ended" in one.scene.pass_(2)
+    one.scene.now += quiet
     one.cure.unlink(missing_ok=True)
     time.sleep(0.05)  # until the watcher has seen that the cure is gone
     one.server.answer = BAD
@@ -202,11 +203,27 @@ def test_what_was_stopped_on_purpose_is_left_alone_when_the_engine_has_forgotten
     assert scene.recover()[0].outcome == "done"
 
 
+def test_what_stayed_healthy_for_long_enough_falls_without_backoff(ward: Make) -> None:
+    """The backoff belongs to one trouble; the budget counts over all."""
+    one = ward()
+    recovery = {"backoff": 600, "steady_after": 300, "budget": 3}
+    one = ward([one.step("one", cures=True)], recovery=recovery, main={"hold_flapping": False})
+    scene = one.fault()
+    assert scene.recover()[-1].verified
+    fall_again(one, quiet=100)
+    assert scene.recover()[-1].name == "backoff"
+    for came_to in ("first", "first", "budget"):
+        fall_again(one, quiet=400)
+        assert scene.recover()[-1].name == came_to
+
+
 def test_a_fault_left_alone_and_then_not_healed_is_reported_again(ward: Make) -> None:
     """A person was told that it is left alone, and did something; what was tried then, in vain, is news."""
     one = ward()
     scene = one.fault()
-    failing = Ward(scene.db, scene.config.store, one.folder, one.server, [one.step("one", code=1)]).scene
+    failing = Ward(
+        scene.db, scene.config.store, one.folder, one.server, [{**one.step("one", code=1), "tries": 1}]
+    ).scene
     failing.now = scene.now
     incident = scene.incidents["main"]
     came_to = Alert(

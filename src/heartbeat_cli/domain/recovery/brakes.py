@@ -2,8 +2,8 @@
 
 A step is something that was carried out (or may have been): what was held, refused or not permitted costs nothing.
 
-* Backoff: a step that was taken n times within the window waits `backoff`·2^(n-1) seconds after the last one, and up to
-  a quarter more, different for each component, so that what fell together does not start together.
+* Backoff: a step that was taken n times within the window, for this trouble, waits `backoff`·2^(n-1) seconds after the
+  last one, and up to a quarter more, different for each component, so that what fell together does not start together.
 * Budget: `budget` steps within the window open the component's breaker. It closes by itself when nothing was done for
   `rearm` seconds. There is no flag to get stuck: what opened it are the steps themselves.
 * Host budget: `host_budget` steps within the window, over all components, and this host waits till the oldest is out.
@@ -71,11 +71,18 @@ class Braked(NamedTuple):
 
 
 def brake(
-    brakes: Brakes, component: str, step: int, own: Sequence[Taken], host: Sequence[float], now: float
+    brakes: Brakes,
+    component: str,
+    step: int,
+    own: Sequence[Taken],
+    host: Sequence[float],
+    now: float,
+    trouble: Sequence[Taken] | None = None,
 ) -> Braked | None:
     """What stands against taking `step` now: `own` are the component's steps in the order they were taken, `host` the
-    beginnings of every component's steps on this host."""
-    if own and (held := _breaker(brakes, own, now) or _backoff(brakes, component, step, own, now)):
+    beginnings of every component's steps on this host, `trouble` what the backoff counts (default: `own`)."""
+    trouble = own if trouble is None else trouble
+    if held := _breaker(brakes, own, now) or _backoff(brakes, component, step, trouble, now):
         return held
     recent = sorted(at for at in host if now - brakes.window < at <= now)
     if len(recent) < brakes.host_budget:

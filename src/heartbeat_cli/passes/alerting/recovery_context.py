@@ -15,7 +15,9 @@ from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.recovery.brakes import Brakes, of_component
-from heartbeat_cli.domain.recovery.ladder import Approval, Circumstances, Decision, Limits, Past, decide, label, taken
+from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Decision, Limits, Past
+from heartbeat_cli.domain.recovery.labels import label
+from heartbeat_cli.domain.recovery.ladder import decide, taken
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import LastCheck
@@ -114,7 +116,24 @@ class RecoveryContext:
     def _past(self, component: Component) -> Past:
         here = self.config.observer
         host = [one.started for one in taken([a for a in self.attempts.values() if a.observer == here])]
-        return Past(self.tried(component), self._own(component), host + [self.now] * self.planned, here, self._seen)
+        own = self._own(component)
+        steady = self._steady(component) if own else 0.0
+        return Past(self.tried(component), own, host + [self.now] * self.planned, here, self._seen, steady)
+
+    def _steady(self, component: Component) -> float:
+        """When the trouble of a component began: its open incident, with those before it that were not `steady_after`
+        seconds apart. 0 where the window of the brakes holds no such quiet."""
+        incident = self.incidents.get(component.id)
+        begun = incident.started if incident else self.now
+        for started, ended in self._over.get(component.id, ()):
+            if begun - ended >= self.config.recovery.steady_after:
+                return begun
+            begun = min(begun, started)
+        return 0.0
+
+    @cached_property
+    def _over(self) -> Mapping[str, list[tuple[float, float]]]:
+        return states.over_since(self.db, self.now - self.config.recovery.budget_window)
 
     @cached_property
     def foreign(self) -> list[str]:

@@ -5,7 +5,8 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
-from heartbeat_cli.domain.recovery.ladder import Decision, taken
+from heartbeat_cli.domain.recovery.decision import Decision
+from heartbeat_cli.domain.recovery.ladder import taken
 from heartbeat_cli.passes.alerting import remedies
 from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, host_alert
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext

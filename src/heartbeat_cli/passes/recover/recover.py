@@ -7,18 +7,18 @@ component is checked once more, its action is asked for objections, and it for w
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.brakes import held, of_component, unheld
-from heartbeat_cli.domain.recovery.ladder import Approval, Decision, target
+from heartbeat_cli.domain.recovery.decision import Approval, Decision
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, own_ids, steps_in_words
 from heartbeat_cli.passes.recover import handoff, preconditions
+from heartbeat_cli.passes.recover.results import UNHELPED, StepResult, about, result_of
 from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, StepExecutor, Verified
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import Database
@@ -30,25 +30,9 @@ _KEPT = frozenset(
     {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
 )
 
-_UNHELPED = ("failed", "denied", "refused")
 _AT_ONCE = 16  # steps that are taken side by side
 
 SaveAttempt = Callable[[Attempt], None]
-
-
-class StepResult(NamedTuple):
-    """What recovery did, or would do, about one component: `name` is the named reason, `action` the step's and `on`
-    what it acts on; `outcome` is None where nothing was run; `failed` is set when a person is needed."""
-
-    component: str
-    decision: str
-    reason: str
-    name: str = ""
-    action: str | None = None
-    outcome: str | None = None
-    verified: bool = False
-    failed: bool = False
-    on: str | None = None
 
 
 def recover(
@@ -97,7 +81,7 @@ class RecoveryRun:
                 self._choose(unhelped)
             self._start()
         spent = Text("this pass has spent its time; the next one goes on")
-        self.results += [_about(one, "wait", spent, "time") for one in self._waiting]
+        self.results += [about(one, "wait", spent, "time") for one in self._waiting]
 
     @property
     def _late(self) -> bool:
@@ -118,7 +102,7 @@ class RecoveryRun:
             if one.component.id in blocked:
                 self.results.append(self._not_now(context, one, *blocked[one.component.id]))
             elif self.dry:
-                self.results.append(_about(one, "would run", one.reason, one.decision.name))
+                self.results.append(about(one, "would run", one.reason, one.decision.name))
             else:
                 self._waiting.append(one)
 
@@ -189,7 +173,7 @@ class RecoveryRun:
             self._note(context, one.component, one.incident, decision, decision.reason)
             if needs_person:
                 handoff.notify(self.db, self.config, context, one.component, one.incident, decision)
-        return _about(one, "held", decision.reason, name)._replace(failed=needs_person)
+        return about(one, "held", decision.reason, name)._replace(failed=needs_person)
 
     def _note(
         self, context: RecoveryContext, component: Component, incident: Incident, decision: Decision, reason: str
@@ -227,10 +211,10 @@ class RecoveryRun:
             attempt = self._attempt(one)
             if not self._record(one, attempt):
                 busy = held(Text("another heartbeat is taking a step just now"))
-                self.results.append(_about(one, "held", busy, "elsewhere"))
+                self.results.append(about(one, "held", busy, "elsewhere"))
             elif self._late:  # this process stood still meanwhile: what it decided upon is old
                 self.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
-                self.results.append(_about(one, "wait", STOOD_STILL, "time"))
+                self.results.append(about(one, "wait", STOOD_STILL, "time"))
             else:
                 self.save(attempt)
                 self._taken[one.component.id] = one, attempt
@@ -242,9 +226,9 @@ class RecoveryRun:
         attempt = self._after(attempt, event)
         self.save(attempt)
         self._taken[event.component] = one, attempt
-        if attempt.outcome in (*_UNHELPED, "lost") or isinstance(event, Verified):
-            self.results.append(_result(one, attempt))
-        return attempt.outcome in _UNHELPED and one.incident is not None
+        if attempt.outcome in (*UNHELPED, "lost") or isinstance(event, Verified):
+            self.results.append(result_of(one, attempt))
+        return attempt.outcome in UNHELPED and one.incident is not None
 
     def _attempt(self, one: Due) -> Attempt:
         begun = self.clock()
@@ -284,17 +268,3 @@ class RecoveryRun:
 
     def _clean(self, text: str) -> str:
         return one_line(redact(text, self.config.secrets), 300)
-
-
-def _about(one: Due, decision: str, reason: str, name: str) -> StepResult:
-    return StepResult(one.component.id, decision, reason, name, one.step.action, on=target(one.step))
-
-
-def _result(one: Due, attempt: Attempt) -> StepResult:
-    """A step that was taken."""
-    last = one.decision.step + 1 >= len(one.component.plan.ladder)
-    return _about(one, "ran", attempt.detail, one.decision.name)._replace(
-        outcome=attempt.outcome,
-        verified=attempt.verified is not None,
-        failed=last and attempt.outcome in _UNHELPED,
-    )

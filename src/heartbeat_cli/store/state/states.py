@@ -69,6 +69,18 @@ def ended_since(db: Database, at: float) -> dict[str, float]:
     return dict(rows)
 
 
+def over_since(db: Database, at: float) -> dict[str, list[tuple[float, float]]]:
+    """When the incidents of each component began and ended, of those that ended since a moment; the newest first."""
+    rows = db.rows(
+        "SELECT component, started, ended FROM heartbeat_incidents WHERE ended >= to_timestamp(?) ORDER BY ended DESC",
+        (at,),
+    )
+    found: dict[str, list[tuple[float, float]]] = {}
+    for component, started, ended in rows:
+        found.setdefault(component, []).append((started, ended))
+    return found
+
+
 def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
     """The incidents that overlap a span of time, oldest first."""
     rows = db.rows(
