@@ -143,11 +143,17 @@ def _break_container(copy: Copy, clock: Clock) -> None:
 
 
 def _again(copy: Copy, clock: Clock) -> None:
-    """Killed, then another fault, and long after that the one that is measured."""
+    """Killed, then another fault, and long after that the one that is measured: by then the cycles of the contestants
+    have drifted apart, so it comes 3 s before the next check of each, as the first ones do."""
     _kill(copy, clock)
-    for seconds in _AGAIN:
-        clock.wait(seconds)
-        copy.inject(partial(copy.process.mark, "mode", "500"))
+    clock.wait(_AGAIN[0])
+    copy.inject(partial(copy.process.mark, "mode", "500"))
+    clock.wait(_AGAIN[1])
+    before, end = copy.process.asked(), time.monotonic() + 30
+    while copy.process.asked() == before and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(7)
+    copy.inject(partial(copy.process.mark, "mode", "500"))
 
 
 def _flap(copy: Copy, clock: Clock) -> None:

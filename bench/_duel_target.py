@@ -2,7 +2,7 @@
 
 What it finds in the folder is how it behaves. At its start: `crash` (it ends at once) and `slow-start` (seconds until
 it serves). At each request: `mode`, one of `500`, `fail` and `slow`, which a start clears unless `sticky` is there, and
-`upstream` (a port without which it answers 503). SIGUSR1 closes the port, and the process lives on. Its starts, and the
+`upstream` (a port without which it answers 503). SIGUSR1 closes the port, and the process lives on. `asked` is as old as the last request. Its starts, and the
 moments from which it served, are lines of `log`.
 """
 
@@ -51,6 +51,7 @@ def main() -> None:
 def _answer(connection: socket.socket) -> None:
     connection.settimeout(2)
     connection.recv(4096)
+    open("asked", "w").close()
     mode = _read("mode")
     if mode == "slow":
         time.sleep(_SLOW)

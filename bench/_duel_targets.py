@@ -85,6 +85,10 @@ class Process:
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
 
+    def asked(self) -> float:
+        """When it was last asked."""
+        return (self.folder / "asked").stat().st_mtime
+
     def restarts(self, since: float = 0.0) -> list[float]:
         return self._moments("restart", since)
 

@@ -76,7 +76,9 @@ def _seconds(value: float | None) -> str:
 _NOTES = """
 Detected: the first message about the fault or the first restart. Healed: the target served again. Restarts and messages
 are those since the first fault. CPU and memory: the instance that watches the most faults, with all that it started and
-waited for, without the targets and the Docker daemon; of Monit the peak of its own process.
+waited for, without the targets and the Docker daemon; of Monit the peak of its own process. A storm is more restarts
+than the fault needs. The faults begin 3 s before the next cycle of all three; Monit's and the loop's get longer with
+what they do.
 - Faults whose checks or restarts delay others' have an instance of each contestant for themselves, with one target.
 - process-killed and others that end the process: Monit acts at the first check that finds none, by its own default.
 - container-stopped: heartbeat reads in Docker's events that a person stopped it. Monit and the loop have no such
@@ -87,6 +89,7 @@ waited for, without the targets and the Docker daemon; of Monit the peak of its 
 - crash-loop: Monit gives up after five restarts within 60 cycles, heartbeat by its budget, the loop never.
 - watcher-killed-too: Monit and the loop are started again after a second (systemd), heartbeat by its next tick (cron).
 - while-another-restarts: each contestant's second target is killed while its own restart of the first is under way.
+- fell-twice-before: killed, 100 s later another fault, and 350 s after that the one that is measured.
 - mail-server-away: detected is the first message that arrived, from the fault on; the server is back after 120 s.
 """
 
