@@ -153,7 +153,7 @@ def test_a_crash_loop_is_not_up(run_container: RunContainer) -> None:
 def test_a_container_made_anew_starts_its_count_anew(run_container: RunContainer) -> None:
     name = run_container()
     memory = dict(check(Settings(name)).memory) | {"restarts": -5}
-    assert (check(Settings(name), memory).error or "") == "crash loop: 5 restarts since the last look"
+    assert (check(Settings(name), memory).error or "") == "crash loop: 5 restarts since the last check"
     docker("rm", "--force", name)
     run_container(name=name)
     assert check(Settings(name), memory).status == "healthy"

@@ -123,7 +123,7 @@ def test_a_memory_that_is_garbage_is_no_memory(memory: dict[str, Any]) -> None:
 def test_restarts_below_or_without_the_limit_are_well() -> None:
     answer = state("running") | {"RestartCount": 4}
     memory = {"id": "abc", "restarts": 3}
-    assert read(answer, **memory).error == "crash loop: 1 restart since the last look"
+    assert read(answer, **memory).error == "crash loop: 1 restart since the last check"
     assert read(answer, settings=Settings("web", restart_limit=2), **memory).status == "healthy"
     assert read(answer, settings=Settings("web", restart_limit=0), **memory).status == "healthy"
     assert read(answer, id="abc", restarts=9).status == "healthy", "started by hand: the count was set back"

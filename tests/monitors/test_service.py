@@ -101,7 +101,7 @@ def test_a_crash_loop_is_not_up(systemd_box: SystemdBox) -> None:
     box.systemctl("stop", loop)
     assert reading.status == "unhealthy"
     assert (reading.error or "").startswith("crash loop: ")
-    assert "since the last look" in (reading.error or "")
+    assert "since the last check" in (reading.error or "")
 
 
 def test_running_although_it_would_not_start_again(systemd_box: SystemdBox) -> None:
@@ -225,8 +225,8 @@ def test_states(tmp_path: Path, properties: str, keys: dict[str, Any], status: s
 @pytest.mark.parametrize(
     ("now", "memory", "limit", "error"),
     [
-        ("7", {"restarts": 5}, 1, "crash loop: 2 restarts since the last look"),
-        ("6", {"restarts": 5}, 1, "crash loop: 1 restart since the last look"),
+        ("7", {"restarts": 5}, 1, "crash loop: 2 restarts since the last check"),
+        ("6", {"restarts": 5}, 1, "crash loop: 1 restart since the last check"),
         ("6", {"restarts": 5}, 2, None),
         ("9", {"restarts": 5}, 0, None),
         ("1", {"restarts": 5}, 1, None),  # started by hand: the count was set back

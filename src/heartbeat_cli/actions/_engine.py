@@ -29,11 +29,17 @@ class Trouble(Exception):
         self.outcome = outcome
 
 
+class NoLog(ValueError):
+    """The Engine's event log cannot be read; why, in one line."""
+
+
 class Client:
-    """One Engine and one container of it. Raises Trouble, and nothing else, for whatever goes wrong."""
+    """One Engine and one container of it. Raises Trouble, and nothing else, for whatever goes wrong. `acting` is set
+    once it was told to change something: from then on an answer that is lost leaves that open."""
 
     def __init__(self, sdk: Any, container: str, deadline: float) -> None:
         self.sdk, self.container, self.deadline = sdk, container, deadline
+        self.acting = False
 
     def left(self) -> float:
         return max(_LEAST_SECONDS, self.deadline - time.monotonic())
@@ -51,15 +57,21 @@ class Client:
         return [one for one in self.sdk.containers() if isinstance(one, Mapping)]
 
     def log(self, id_: str, since: float, until: float) -> list[Event]:
-        """The container's events (by its full id). The SDK's own call would wait for an answer without any limit."""
+        """The container's events (by its full id). Raises NoLog. The SDK's own call would wait for an answer without
+        any limit."""
+        import requests
+
         wanted = {"type": ["container"], "container": [id_], "event": list(NOTED)}
-        answer = self.sdk.get(
-            f"{self.sdk.base_url}/v{self.sdk.api_version}/events",
-            params={"since": f"{since:.3f}", "until": f"{until:.3f}", "filters": json.dumps(wanted)},
-            timeout=min(_LOG_SECONDS, self.left()),
-        )
-        answer.raise_for_status()
-        return events([foreign_json.parse(line) for line in answer.content.splitlines() if line.strip()], id_)
+        try:
+            answer = self.sdk.get(
+                f"{self.sdk.base_url}/v{self.sdk.api_version}/events",
+                params={"since": f"{since:.3f}", "until": f"{until:.3f}", "filters": json.dumps(wanted)},
+                timeout=min(_LOG_SECONDS, self.left()),
+            )
+            answer.raise_for_status()
+            return events([foreign_json.parse(line) for line in answer.content.splitlines() if line.strip()], id_)
+        except (requests.RequestException, OSError, ValueError, RecursionError) as error:
+            raise NoLog(one_line(str(error), 120)) from None
 
 
 @contextmanager
@@ -69,22 +81,29 @@ def connected(host: str, container: str, timeout: float) -> Iterator[Client]:
     import docker.errors
     import requests
 
-    deadline, sdk = time.monotonic() + timeout, None
+    deadline, sdk, client = time.monotonic() + timeout, None, None
     try:
         sdk = _connect(docker_host.find(host, os.environ), timeout, deadline)
-        yield Client(sdk, container, deadline)
+        client = Client(sdk, container, deadline)
+        yield client
     except docker.errors.NotFound as error:
         outcome = Outcome(
             "refused", Text("there is no container named {container}", container=container), bounded(str(error))
         )
         raise Trouble(outcome) from None
     except (RecursionError, KeyError, TypeError, AttributeError):  # the SDK takes most answers apart itself, unchecked
-        raise Trouble(_outcome(container, ValueError("Docker's answer cannot be understood"))) from None
+        outcome = _outcome(container, ValueError("Docker's answer cannot be understood"))
+        raise Trouble(_unsure(outcome) if client is not None and client.acting else outcome) from None
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
-        raise Trouble(_outcome(container, error)) from None
+        outcome, answered = _outcome(container, error), getattr(error, "response", None) is not None
+        raise Trouble(_unsure(outcome) if client is not None and client.acting and not answered else outcome) from None
     finally:
         if sdk is not None:
             sdk.close()
+
+
+def _unsure(outcome: Outcome) -> Outcome:
+    return outcome._replace(result="unsure") if outcome.result == "failed" else outcome
 
 
 def _connect(engine: docker_host.Engine, timeout: float, deadline: float) -> Any:

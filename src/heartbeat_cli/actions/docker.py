@@ -75,28 +75,39 @@ def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
             state = inspected["State"]
             if state.get("Status") == "removing":
                 return Text("{container} is being removed", container=settings.container)
-            if settings.stopped_on_purpose == "leave" and _was_stopped(client, inspected, before):
-                return Text(
-                    "{container} was stopped on purpose at {at}, {how}",
-                    container=settings.container,
-                    at=str(state.get("FinishedAt")),
-                    how=exit_words(state),
-                )
+            if settings.stopped_on_purpose == "leave":
+                return _stopped(settings.container, client, inspected, before)
     except _engine.Trouble:
         return None  # the step itself will meet the same trouble and name it
     return None
 
 
-def _was_stopped(client: _engine.Client, inspected: Mapping[str, Any], before: str) -> bool:
-    """The log is asked only about an end that could have been somebody's wish, and only until it has said so: on a busy
-    Engine it forgets within minutes."""
-    end = ended_at(inspected["State"])
-    if end is None or not past.may_be_stopped(inspected["State"]):
-        return False
-    if str(inspected["State"]["FinishedAt"]) in before:
-        return True
-    log = client.log(str(inspected.get("Id")), end - past.AFTER_END, min(time.time(), end + past.AFTER_END))
-    return past.stopped_on_purpose(inspected, log)
+def _stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any], before: str) -> str | None:
+    """That somebody stopped it, or that nobody can tell. The log is asked only about an end that could have been
+    somebody's wish, and only until it has said so: on a busy Engine it forgets within minutes."""
+    state = inspected["State"]
+    end = ended_at(state)
+    if end is None or not past.may_be_stopped(state):
+        return None
+    stopped = Text(
+        "{container} was stopped on purpose at {at}, {how}",
+        container=container,
+        at=str(state.get("FinishedAt")),
+        how=exit_words(state),
+    )
+    if str(state["FinishedAt"]) in before:
+        return stopped
+    try:
+        log = client.log(str(inspected.get("Id")), end - past.AFTER_END, min(time.time(), end + past.AFTER_END))
+    except _engine.NoLog as error:
+        return Text(
+            "{container} has ended, {how}; nobody can tell whether somebody stopped it: Docker's event log cannot be"
+            " read ({why})",
+            container=container,
+            how=exit_words(state),
+            why=str(error),
+        )
+    return stopped if past.stopped_on_purpose(inspected, log) else None
 
 
 def happened(settings: Settings, since: float, *, timeout: float) -> bool | None:
@@ -111,7 +122,10 @@ def happened(settings: Settings, since: float, *, timeout: float) -> bool | None
             running = inspected["State"].get("Status") == "running"
             if running and settings.do == "unpause":
                 return True
-            log = client.log(str(inspected.get("Id")), since, time.time())
+            now = time.time()
+            log = client.log(str(inspected.get("Id")), since, now)
+            if not running and past.ended_just_now(log, since, now):
+                return None  # the Engine may be about to start it
             return running and past.touched_since(log, since)
     except _engine.Trouble:
         return None
@@ -191,6 +205,7 @@ def _do(settings: Settings, client: _engine.Client, step: Step, inspected: Mappi
 
     left = client.left()
     budget = max(_LEAST_SECONDS, left - min(_PROOF_SECONDS, left / 4))
+    client.acting = True
     try:
         if step == "restart":
             stop = min(_stop_timeout(settings, inspected), int(budget / (2 + others)))

@@ -132,7 +132,10 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
     if finished.code not in (0, None):
         complaint = systemd.complaint(finished.code, finished.stderr)
         return _bad(settings, systemd.denied(finished.stderr), complaint)
-    after = _show(settings, max(0.1, deadline - time.monotonic()))
+    try:
+        after = _show(settings, max(0.1, deadline - time.monotonic()))
+    except _Failed as failed:
+        raise _Failed(failed.outcome._replace(result="unsure")) from None
     return _proof(settings, before, after, finished.timed_out, time.monotonic() - started)
 
 

@@ -112,7 +112,7 @@ def _judge(
     since = _restarts_since(answer.get("Id"), restarts, context.memory)
     if 0 < settings.restart_limit <= since and verdict.status != "unhealthy":
         line = Text.counted(
-            since, "crash loop: {n} restart since the last look", "crash loop: {n} restarts since the last look"
+            since, "crash loop: {n} restart since the last check", "crash loop: {n} restarts since the last check"
         )
         verdict = Verdict("unhealthy", line, verdict.ailing)
     evidence: dict[str, str] = {Text("container"): _summary(state, restarts)}

@@ -176,7 +176,7 @@ def _judge(settings: Settings, properties: systemd.Properties, restarts: int) ->
         return _not_loaded(settings, load, properties)
     if 0 < settings.restart_limit <= restarts:
         line = Text.counted(
-            restarts, "crash loop: {n} restart since the last look", "crash loop: {n} restarts since the last look"
+            restarts, "crash loop: {n} restart since the last check", "crash loop: {n} restarts since the last check"
         )
         return _Verdict("unhealthy", _with_end(line, properties))
     return _by_state(settings, properties)

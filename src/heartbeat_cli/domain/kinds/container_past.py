@@ -15,6 +15,7 @@ NOTED = ("kill", "die", "stop", "start", "unpause")
 AFTER_END = 10.0  # seconds after FinishedAt within which its `stop` is logged, even by a busy Engine
 
 _BEFORE_END = 1.0
+_BETWEEN = 5.0  # seconds from `die` to `start` in a restart, on a busy Engine
 _ASKED_TO_END = (0, 143)  # ended well, or by the SIGTERM of a `docker stop`
 
 
@@ -79,6 +80,12 @@ def begun(inspected: Mapping[str, Any]) -> float | None:
     if state.get("Status") != "running" or inspected.get("RestartCount"):
         return None
     return started_at(state)
+
+
+def ended_just_now(log: Sequence[Event], since: float, now: float) -> bool:
+    """Whether it ended since, without a start after that, so lately that a restart may still be going on."""
+    last = next((event for event in reversed(log) if event.at >= since and event.action in ("die", "start")), None)
+    return last is not None and last.action == "die" and now - last.at < _BETWEEN
 
 
 def touched_since(log: Sequence[Event], since: float) -> bool:

@@ -2,14 +2,15 @@
 
 from typing import Literal, NamedTuple
 
-Result = Literal["done", "failed", "denied", "refused", "working", "lost"]
+Result = Literal["done", "failed", "denied", "refused", "working", "lost", "unsure"]
 
 
 class Outcome(NamedTuple):
     """`done`: the action took place (healing is verified by the check, not by this). `working`: it was accepted and
     still went on when its time was over; nobody stops it. `failed`: tried, did not work. `denied`: the rights to do
     it are missing; `detail` names the remedy. `refused`: it must not or cannot be done here (masked unit, no such
-    script). `lost`: it never began. `detail` is one line; `output` what the action printed, bounded."""
+    script). `lost`: it never began. `unsure`: it was begun, and the answer was lost or cut: whoever took the step has
+    to find out whether it took place. `detail` is one line; `output` what the action printed, bounded."""
 
     result: Result
     detail: str

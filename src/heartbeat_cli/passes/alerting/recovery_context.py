@@ -225,7 +225,8 @@ class RecoveryContext:
 
 class Due(NamedTuple):
     """A component that is due for a step: as decided, with its incident (None: by force), the last attempt `since` then
-    that this was decided upon, the seconds it gets to come up, and what was last said against a step."""
+    that this was decided upon, the seconds it gets to come up, what was last said against a step, and whether a person
+    ordered it."""
 
     component: Component
     incident: Incident | None
@@ -234,6 +235,7 @@ class Due(NamedTuple):
     since: float
     grace: float
     objection: str = ""
+    forced: bool = False
 
     @property
     def step(self) -> Step:

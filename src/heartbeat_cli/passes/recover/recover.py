@@ -130,7 +130,16 @@ class RecoveryRun:
             decision = context.decide(component, self.approval)
         if decision.move == "run":
             grace, said = context.limits(component).grace, context.objection(component)
-            due = Due(component, incident, decision, context.newest(component), context.horizon, grace, said)
+            due = Due(
+                component,
+                incident,
+                decision,
+                context.newest(component),
+                context.horizon,
+                grace,
+                said,
+                self.approval.forced,
+            )
             context.planned += 1
             return due
         reason = self._clean(of_component(decision.reason, component.id))

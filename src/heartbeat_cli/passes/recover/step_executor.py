@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
@@ -18,7 +18,7 @@ from heartbeat_cli.domain.checking.result import SUCCESSES, Reading
 from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.plain import own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.passes.alerting.recovery_context import Due
 from heartbeat_cli.passes.check import check, engine
 from heartbeat_cli.passes.recover import in_flight
@@ -27,8 +27,11 @@ from heartbeat_cli.store.sql.database import Database
 _POLL = 0.05  # seconds between two polls for what has finished
 _SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
+_FIND_OUT = 5.0  # seconds to find out whether a step took place whose answer was lost
+_ASK = 2.5  # seconds for one question to an action
 _DRAIN = 10.0  # seconds a component gets to finish what it is at
 STOOD_STILL = Text("this process stood still before the step began, and left it")
+STARTED = Text("somebody has just started it; it is let come up")
 
 
 class Ended(NamedTuple):
@@ -69,8 +72,9 @@ class StepExecutor:
     def start(self, due: Due) -> None:
         """Begin to execute a step."""
         latest = time.monotonic() + _DRAIN + _SLACK
-        self._taking[due.component.id] = due.component, latest + self._timeout
-        _in_background(partial(_take_and_report, due, self._timeout, latest, self._reports))
+        self._taking[due.component.id] = due.component, latest + self._timeout + _ASK + _FIND_OUT
+        work = _Taking(due, self._timeout, latest, self._clock())
+        _in_background(lambda: self._reports.put(Ended(due.component.id, work.outcome())))
 
     def __iter__(self) -> Iterator[list[Ended | Verified]]:
         while self._taking or self._verifications:
@@ -111,23 +115,60 @@ class StepExecutor:
         return ended
 
 
-def _take_and_report(due: Due, timeout: float, latest: float, report: "queue.SimpleQueue[Ended | _Checked]") -> None:
-    report.put(Ended(due.component.id, _take(due, timeout, latest)))
-
-
 def _check_and_report(asked: engine.Asked, report: "queue.SimpleQueue[Ended | _Checked]") -> None:
     report.put(_Checked(asked.component.id, check.run([asked])[asked.component.id]))
 
 
-def _take(due: Due, timeout: float, latest: float) -> Outcome:
-    """Drain, then the step, unless it is later than `latest` (time.monotonic()) by then: somebody else may have taken
-    a step meanwhile."""
-    guard = due.component.plan.guard
-    drained = in_flight.drain(guard, timeout=_DRAIN) if guard is not None and guard.drain is not None else None
-    outcome = run_step(due.step, timeout) if time.monotonic() < latest else Outcome("lost", STOOD_STILL)
-    if drained is None:
-        return outcome
-    return outcome._replace(output=f"drain: {drained.result}: {drained.detail}\n{outcome.output}".strip())
+class _Taking(NamedTuple):
+    """A step that is about to be taken, decided upon at `now` (epoch seconds): not later than `latest`
+    (time.monotonic()), since somebody else may have taken a step by then."""
+
+    due: Due
+    timeout: float
+    latest: float
+    now: float
+
+    def outcome(self) -> Outcome:
+        """Drain, then the step; what came of it."""
+        guard = self.due.component.plan.guard
+        drained = in_flight.drain(guard, timeout=_DRAIN) if guard is not None and guard.drain is not None else None
+        outcome = self._take()
+        if drained is None:
+            return outcome
+        return outcome._replace(output=f"drain: {drained.result}: {drained.detail}\n{outcome.output}".strip())
+
+    def _take(self) -> Outcome:
+        if time.monotonic() >= self.latest:
+            return Outcome("lost", STOOD_STILL)
+        if not self.due.forced and self._is_begun():
+            return Outcome("lost", STARTED)
+        outcome = run_step(self.due.step, self.timeout)
+        return self._found_out(outcome) if outcome.result == "unsure" else outcome
+
+    def _is_begun(self) -> bool:
+        """Whether somebody has started it since this was decided: then it is let come up."""
+        begun = self._ask("begun", timeout=_ASK)
+        return begun is not None and begun > self.now
+
+    def _found_out(self, outcome: Outcome) -> Outcome:
+        """What became of a step whose answer was lost: it took place, or did not; or the check has to tell."""
+        until = time.monotonic() + _FIND_OUT
+        took = self._ask("happened", self.now, timeout=_ASK)
+        while took is None and time.monotonic() + _ASK < until:
+            time.sleep(_POLL * 10)
+            took = self._ask("happened", self.now, timeout=_ASK)
+        if took is False:
+            return outcome._replace(result="failed")
+        what = Text("it took place all the same") if took else Text("nobody can tell yet whether it took place")
+        return outcome._replace(result="done" if took else "working", detail=joined([outcome.detail, what]))
+
+    def _ask(self, question: str, *given: float, timeout: float) -> Any:
+        """An action's answer; None where it has none."""
+        ask = getattr(plugins.load("actions", self.due.step.action), question, None)
+        try:
+            return ask(self.due.step.settings, *given, timeout=timeout) if ask else None
+        except Exception:
+            return None
 
 
 def run_step(step: Step, timeout: float) -> Outcome:
