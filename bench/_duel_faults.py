@@ -233,7 +233,7 @@ FAULTS = (
         forbidden=_STOPPED,
         compared=(),
     ),
-    Fault("fell-twice-before", _process, _again, lasts=_AGAIN[-1] + 90, restarts=3),
+    Fault("fell-twice-before", _process, _again, lasts=_AGAIN[-1] + 105, restarts=3),
     Fault("watcher-killed-too", partial(_slow_script, 5.0), _watcher_killed, "killed", 240, restarts=2),
     Fault(
         "30s-down-30s-up",

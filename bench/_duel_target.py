@@ -2,8 +2,8 @@
 
 What it finds in the folder is how it behaves. At its start: `crash` (it ends at once) and `slow-start` (seconds until
 it serves). At each request: `mode`, one of `500`, `fail` and `slow`, which a start clears unless `sticky` is there, and
-`upstream` (a port without which it answers 503). SIGUSR1 closes the port, and the process lives on. `asked` is as old as the last request. Its starts, and the
-moments from which it served, are lines of `log`.
+`upstream` (a port without which it answers 503). SIGUSR1 closes the port, and the process lives on. Its starts, and
+the moments from which it served, are lines of `log`; `asked` is as old as the last request.
 """
 
 import os
