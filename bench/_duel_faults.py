@@ -46,7 +46,7 @@ class Copy:
 
 
 class Clock(NamedTuple):
-    """Seconds from the moment at which all faults begin."""
+    """Seconds from the moment at which a contestant's faults begin."""
 
     zero: float
 
@@ -143,8 +143,7 @@ def _break_container(copy: Copy, clock: Clock) -> None:
 
 
 def _again(copy: Copy, clock: Clock) -> None:
-    """Killed, then another fault, and long after that the one that is measured: by then the cycles of the contestants
-    have drifted apart, so it comes 3 s before the next check of each, as the first ones do."""
+    """Killed, then another fault, and long after that the one that is measured, again 3 s before the next check."""
     _kill(copy, clock)
     clock.wait(_AGAIN[0])
     copy.inject(partial(copy.process.mark, "mode", "500"))

@@ -16,7 +16,8 @@ from bench._duel_judge import Message, Outcome, outcome, record
 from bench._duel_targets import Container, Events, Process, Reaper, scripts
 
 _AGE = 62.0  # seconds: what has just been started is given its startup_grace, and rightly not restarted in it
-_SEEN_WELL = 3  # cycles before the faults begin, 3 s before the next one
+_SEEN_WELL = 3  # cycles before the faults begin
+_BEFORE = 3.0  # seconds from the faults to the next cycle
 _AWAY_GROUP = "mail"
 
 
@@ -44,7 +45,7 @@ class Duel:
             wait_for(self._all_serve, "every target serves", 60)
             age = _AGE if any(isinstance(one, Container) for copy in self.copies for one in copy.targets) else 0.0
             begin = max(time.time() + 2, started + age - _SEEN_WELL * CYCLE)
-            self.zero = begin + _SEEN_WELL * CYCLE - 3
+            self.zero = begin + _SEEN_WELL * CYCLE - _BEFORE
             for group in sorted({fault.group for fault in self.faults}):
                 for who in CONTESTANTS:
                     job = self._job(who, group, away.port if group == _AWAY_GROUP else port)
@@ -94,14 +95,18 @@ class Duel:
         return Job(who, self.folder / who / group, self.folder, targets, parents, port, _address(who, group))
 
     def _play(self, away: "AwayServer") -> None:
+        zeros = self._zeros(Clock(self.zero))
+        self.zero = min(zeros.values())
         clock = Clock(self.zero)
-        clock.wait(-0.5)
         early = [f"{one.id} of {copy.who}" for copy in self.copies for one in copy.targets if _restarted(one)]
         assert not early, f"restarted before anything was broken: {', '.join(early)}"
         for copy in self.copies:
             copy.kill_watcher = self.watches[copy.who, copy.fault.group].kill
         errors: list[str] = []
-        threads = [threading.Thread(target=_play_one, args=(copy, clock, errors)) for copy in self.copies]
+        threads = [
+            threading.Thread(target=_play_one, args=(copy, Clock(zeros[copy.who, copy.fault.group]), errors))
+            for copy in self.copies
+        ]
         for thread in threads:
             thread.start()
         away.stop()
@@ -111,6 +116,28 @@ class Duel:
             thread.join()
         clock.wait(max(fault.lasts for fault in self.faults))
         assert not errors, errors
+
+    def _zeros(self, clock: Clock) -> dict[tuple[str, str], float]:
+        """When the faults begin, by contestant and group: 3 s before its next check of its first process, as far as that
+        can be foreseen from the last two. With a moment for all, chance would decide by seconds: the cycles of those
+        that sleep between them drift."""
+        clock.wait(-_BEFORE - CYCLE)
+        first = {key: _asked(watch) for key, watch in self.watches.items()}
+        clock.wait(-_BEFORE + 1)
+        found = {}
+        for key, watch in self.watches.items():
+            before, last = first[key], _asked(watch)
+            period = last - before if last and before and last - before > CYCLE / 2 else float(CYCLE)
+            following = last or clock.zero + _BEFORE
+            while following < clock.zero + 1 + _BEFORE:
+                following += period
+            found[key] = following - _BEFORE
+        return found
+
+
+def _asked(watch: Watch) -> float | None:
+    """When a contestant's first process was last asked, None if it has none."""
+    return next((one.asked() for one in watch.job.targets if isinstance(one, Process)), None)
 
 
 def _play_one(copy: Copy, clock: Clock, errors: list[str]) -> None:

@@ -86,8 +86,10 @@ class Process:
         self.signal(signal.SIGKILL)
 
     def asked(self) -> float:
-        """When it was last asked."""
-        return (self.folder / "asked").stat().st_mtime
+        """When it was last asked, 0 if never."""
+        with suppress(FileNotFoundError):
+            return (self.folder / "asked").stat().st_mtime
+        return 0.0
 
     def restarts(self, since: float = 0.0) -> list[float]:
         return self._moments("restart", since)

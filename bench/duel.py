@@ -1,4 +1,4 @@
-"""heartbeat beside Monit and a shell loop: the same faults at the same moment, on separate copies of small real things.
+"""heartbeat beside Monit and a shell loop: the same faults in the same cycle, on separate copies of small real things.
 
 All three have a cycle of 10 s and act at the third failure. HEARTBEAT_BENCH_DUEL names single faults, separated by
 commas; HEARTBEAT_BENCH_DUEL_KEEP a folder to which everything is copied at the end. Seconds are from the fault.
@@ -77,8 +77,8 @@ _NOTES = """
 Detected: the first message about the fault or the first restart. Healed: the target served again. Restarts and messages
 are those since the first fault. CPU and memory: the instance that watches the most faults, with all that it started and
 waited for, without the targets and the Docker daemon; of Monit the peak of its own process. A storm is more restarts
-than the fault needs. The faults begin 3 s before the next cycle of all three; Monit's and the loop's get longer with
-what they do.
+than the fault needs. Each copy is broken 3 s before the next cycle of its contestant, all within one cycle: the cycles
+of Monit and the loop drift, and with one moment for all chance would decide by seconds.
 - Faults whose checks or restarts delay others' have an instance of each contestant for themselves, with one target.
 - process-killed and others that end the process: Monit acts at the first check that finds none, by its own default.
 - container-stopped: heartbeat reads in Docker's events that a person stopped it. Monit and the loop have no such
