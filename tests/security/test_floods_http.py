@@ -153,7 +153,7 @@ def unix_server(path: Path, behaviour: Behaviour) -> Iterator[None]:
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
-        listener.listen(16)
+        listener.listen(256)
         listener.settimeout(0.1)
 
         def accept() -> None:
@@ -219,6 +219,29 @@ def test_many_containers_of_an_engine_whose_answers_unfold(tmp_path: Path) -> No
         found = measured(PASS, tmp_path / "hb.toml")
     assert found.said[0] == 0
     assert found.said[1] < 100, found
+
+
+def _nearly_all(connection: socket.socket, stop: threading.Event) -> None:
+    """An Engine whose every answer is about to end."""
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[" + b" " * 900_000)
+    stop.wait(10)
+
+
+def test_many_containers_of_an_engine_that_never_ends(tmp_path: Path) -> None:
+    """What has come of each is kept while the rest is waited for."""
+    (tmp_path / "hb.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n'
+        + "".join(
+            f'[components.c{number}]\nkind = "docker"\ncontainer = "c{number}"\ntimeout = 3\nretries = 0\n'
+            f'host = "unix://{tmp_path}/engine.sock"\n'
+            for number in range(250)
+        )
+    )
+    with unix_server(tmp_path / "engine.sock", _nearly_all):
+        found = measured(PASS, tmp_path / "hb.toml")
+    assert found.said[0] == 0
+    assert found.said[1] < 190, found
 
 
 @pytest.mark.parametrize("name", [".docker/config.json", ".dockercfg"])

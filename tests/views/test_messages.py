@@ -225,7 +225,7 @@ def test_the_advice_is_about_this_component_and_this_host(locale: str, network: 
     assert "docker restart shop-1" in (found := advice(restart="docker restart shop-1")) and "openclaw-" not in found
     assert network not in advice(local=True)
     silent = alert("observer_silent", kind="observer")._replace(component="web2{target}")
-    assert "heartbeat observers --forget web2{target}" in made(silent, locale).text
+    assert "heartbeat observers --forget 'web2{target}'" in made(silent, locale).text
 
 
 @pytest.mark.parametrize(

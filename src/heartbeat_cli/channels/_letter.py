@@ -16,6 +16,7 @@ from heartbeat_cli import __version__
 from heartbeat_cli.domain.alerting import mail_address
 from heartbeat_cli.domain.alerting.markup import Run, harmless, parse, render
 from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.still_page import is_still
 from heartbeat_cli.domain.plain import one_line
 
 _SUBJECT = 200  # characters
@@ -70,7 +71,7 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     mail["X-Mailer"] = f"heartbeat/{__version__}"
     text = harmless(f"{message.title}\n\n{message.text}"[:_BODY])
     mail.set_content(text, cte=_coding(text))
-    page = message.page or _page(message)
+    page = message.page if message.page and is_still(message.page) else _page(message)
     mail.add_alternative(page, subtype="html", cte=_coding(page))
     return mail
 

@@ -6,6 +6,7 @@ Cron starts it every few seconds, so it is reached without click (see `cli.py`),
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.commands._base import App, print_remark
@@ -13,6 +14,7 @@ from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.incident import Attempt
+    from heartbeat_cli.passes.check.check import Checked
     from heartbeat_cli.passes.detect.detect import Verdict
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.store.sql.database import Database
@@ -90,20 +92,9 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     config, now = app.config, app.now
     seen = keeper.run(lambda db: check.take(db, config, now(), prepare=imports_for_faults(config)), now())
     log(f"checked {len(seen.readings)} of {len(config.components)} components")
-
-    def kept_and_judged(db: "Database") -> list["Verdict"]:
-        with db.transaction():  # a pass in the store must be detected there, or the spool would go on without it
-            check.save(db, config, seen)
-            found = detect.detect(db, config, now())
-            if keeper.degraded is not None:
-                from heartbeat_cli.passes.housekeeping import outage
-
-                outage.notify(db, config, keeper.degraded, now())
-            keeper.prepare_mirror(db, now())
-        return found
-
-    for one in keeper.run(kept_and_judged, now()):
-        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+    _keep_and_judge(app, keeper, seen, log)
+    if any(reading.certain for reading in seen.readings.values()):
+        _confirm(app, keeper, seen, log)
     keeper.refresh_mirror(now())
     post = PassDelivery(app, keeper)
     post.go()
@@ -120,6 +111,42 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
         log(line(notification))
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
+
+
+def _keep_and_judge(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
+    """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected."""
+    from heartbeat_cli.passes.check import check
+    from heartbeat_cli.passes.detect import detect
+
+    config, now = app.config, app.now
+
+    def kept_and_judged(db: "Database") -> list["Verdict"]:
+        with db.transaction():
+            check.save(db, config, seen)
+            found = detect.detect(db, config, now())
+            if keeper.degraded is not None:
+                from heartbeat_cli.passes.housekeeping import outage
+
+                outage.notify(db, config, keeper.degraded, now())
+            keeper.prepare_mirror(db, now())
+        return found
+
+    for one in keeper.run(kept_and_judged, now()):
+        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+
+
+def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
+    """Check what has certainly failed again, until it is in fault, is not, or the time for that is over."""
+    from heartbeat_cli.passes.check import check, confirm
+
+    config, until = app.config, time.monotonic() + confirm.LONGEST
+    while (again := keeper.run(partial(confirm.due, config=config, seen=seen), app.now())) is not None:
+        if time.monotonic() + again.wait > until:
+            return
+        time.sleep(again.wait)
+        seen = keeper.run(partial(check.take, config=config, now=app.now(), wanted=again.components), app.now())
+        log(f"checked {', '.join(again.components)} again")
+        _keep_and_judge(app, keeper, seen, log)
 
 
 def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:

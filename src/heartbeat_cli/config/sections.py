@@ -178,6 +178,7 @@ COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "fail_threshold": (1, 1_000),
     "recovery_threshold": (1, 1_000),
     "retries": (0, 10),
+    "confirm_every": (0, 60),
     "quorum": (1, 1_000),
 }
 CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {

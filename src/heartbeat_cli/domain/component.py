@@ -33,6 +33,9 @@ class Common(NamedTuple):
     retry_interval: seconds between checks while it is suspect or recovering; default: the strategy's interval, if
         that is shorter than its own
     retries: how often a check that got no answer is retried inside its timeout
+    confirm_every: seconds between the checks that confirm, within the same run, a failure that is certain: a connection
+        refused by this host, a unit that failed or is inactive, a container that has ended; 0: they wait for the next
+        runs; default: 2 with the strategy aggressive, else 0
     depends_on: ids of components it needs; while one of them is in fault, it is neither alerted on nor restarted
     severity: severity of its fault: low, medium, high or severe; default: the kind's
     channels: ids of the channels that are notified; default: all
@@ -56,6 +59,7 @@ class Common(NamedTuple):
     slow_threshold: int | None = None
     retry_interval: float | None = None
     retries: int = 1
+    confirm_every: float | None = None
     depends_on: tuple[str, ...] = ()
     severity: Severity | None = None
     channels: tuple[str, ...] | None = None
@@ -119,6 +123,11 @@ class Component(NamedTuple):
 
     def interval(self, strategy: Strategy) -> float:
         return self.common.interval or strategy.interval
+
+    def confirm_every(self, strategy: Strategy) -> float:
+        """Seconds between the checks that confirm a certain failure within one run; 0 where the next runs do."""
+        own = self.common.confirm_every
+        return strategy.confirm_every if own is None else own
 
     def retry_interval(self, strategy: Strategy) -> float:
         """Seconds between checks while it is not known whether it is well."""

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from heartbeat_cli.domain.plain import whole
+
+_LATEST = 200_000_000_000_000  # milliseconds since the epoch that are still a date
 OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off")
 
 
@@ -53,3 +56,8 @@ class Attempt(NamedTuple):
 def incident_id(component: str, started: float) -> str:
     """An incident is its component and the moment of its first failing heartbeat."""
     return f"{component}@{round(started * 1000)}"
+
+
+def began(id_: str) -> float:
+    """The moment in the id of an incident (epoch seconds), 0 where there is none: another host may have made it up."""
+    return (whole(id_.rpartition("@")[2], _LATEST) or 0) / 1000

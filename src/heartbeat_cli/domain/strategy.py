@@ -4,17 +4,19 @@ from typing import NamedTuple
 
 
 class Strategy(NamedTuple):
-    """`interval` between checks and `timeout` of one check, both in seconds."""
+    """`interval` between checks and `timeout` of one check, both in seconds; `confirm_every` seconds between the checks
+    that confirm a certain failure within one run (0: none)."""
 
     name: str
     interval: float
     timeout: float
+    confirm_every: float = 0.0
 
 
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
-        Strategy("aggressive", 15.0, 3.0),
+        Strategy("aggressive", 15.0, 3.0, 2.0),
         Strategy("normal", 30.0, 5.0),
         Strategy("conservative", 60.0, 10.0),
     )

@@ -79,9 +79,9 @@ def _connect(state: TransferState) -> Fault:
     if state.unix_socket and number in (errno.EACCES, errno.EPERM):
         return Fault("forbidden", Text("no permission to open {place}", place=place))
     if state.unix_socket and number == errno.ECONNREFUSED:
-        return Fault("connect", Text("nobody listens on {place}", place=place))
+        return Fault("connect", Text("nobody listens on {place}", place=place), refused=True)
     if number == errno.ECONNREFUSED:
-        return Fault("connect", Text("connection refused by {place}", place=place))
+        return Fault("connect", Text("connection refused by {place}", place=place), refused=True)
     reason = system_words(os.strerror(number)) if number else plain(state.said)
     return Fault("connect", Text("cannot connect to {place}: {reason}", place=place, reason=reason))
 

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
@@ -172,12 +173,12 @@ class _Verdict(NamedTuple):
 
 def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
-    metrics, evidence = _metrics(response, context), _evidence(response)
-    fault = response.fault
+    metrics, evidence, fault = _metrics(response, context), _evidence(response), response.fault
     if fault is not None and fault.kind in ("forbidden", "other"):
         raise Unobservable(fault.text)
     if fault is not None:
-        return Reading("error", None, fault.text, metrics, evidence)
+        here = not is_remote(host_of(settings))
+        return Reading("error", None, fault.text, metrics, evidence, certain=fault.refused and here)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
     verdict = _with_certificate(verdict, settings, response, context)

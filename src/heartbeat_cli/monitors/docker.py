@@ -32,7 +32,8 @@ from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
-_MAX_BODY = 1_048_576  # labels, environment and five health outputs of 4 kB each stand in an inspect
+# Labels, environment and five health outputs of 4 kB each stand in an inspect; 256 of them may come at once.
+_MAX_BODY = 524_288
 _COUNTS = ("Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images")
 
 LADDER: tuple[Mapping[str, str], ...] = (
@@ -125,6 +126,7 @@ def _judge(
         _metrics(state, restarts, context.now),
         evidence,
         {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
+        certain=verdict.status == "unhealthy" and state.get("Status") in ("exited", "dead"),
     )
 
 

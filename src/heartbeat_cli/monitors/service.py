@@ -159,6 +159,7 @@ def _reading(settings: Settings, context: CheckContext, answer: _Answer) -> Read
         tuple(metrics),
         {"systemd": systemd.summary(properties)},
         {} if restarts is None else {"restarts": restarts},
+        certain=verdict.status == "unhealthy" and properties.get("ActiveState") in ("failed", "inactive"),
     )
 
 

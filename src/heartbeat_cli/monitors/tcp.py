@@ -21,6 +21,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
@@ -94,7 +95,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             metrics.append(Metric("connect_seconds", time.monotonic() - started))
             warning = _talk(settings, context, link, started, metrics)
     except DialError as error:
-        return Reading("error", error=plain.one_line(str(error)))
+        certain = error.refused and not is_remote(settings.host)
+        return Reading("error", error=plain.one_line(str(error)), certain=certain)
     except _Ended as ended:
         answered = time.monotonic() - started if ended.status == "unhealthy" else None
         return Reading(ended.status, answered, str(ended), tuple(metrics))

@@ -5,11 +5,13 @@ names.
 """
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import ENDS, Alert
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import description, local_time, recommendations
 
@@ -91,7 +93,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "attempts": tried,
         "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried),
-        "ask": f"heartbeat recover --component {alert.component}" if details.get("ask") else "",
+        "ask": f"heartbeat recover --component {_word(alert.component)}" if details.get("ask") else "",
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
         "votes": _votes(alert, voice),
@@ -188,12 +190,12 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     if family(alert.type) == "over":
         return []
     kind = str(alert.details.get("kind", ""))
-    target = str(alert.details.get("target") or alert.component)
+    target = _word(str(alert.details.get("target") or alert.component))
     restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
     local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     for topic in (alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, alert.component, target, voice.locale, restart, observer, local):
+        if found := recommendations(topic, _word(alert.component), target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []
 
@@ -251,6 +253,11 @@ def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
     pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
     shown = [(voice.label(str(label)), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
     return [(label, text) for label, text in shown if text]
+
+
+def _word(name: str) -> str:
+    """A name in a command that a person will paste into a shell: another host may have made it up."""
+    return quote(one_line(name, 100))
 
 
 def _sentence(text: str) -> str:

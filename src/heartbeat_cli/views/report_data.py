@@ -10,6 +10,7 @@ from heartbeat_cli.domain.checking.coverage import Degraded, Gap
 from heartbeat_cli.domain.checking.gauge import Gauge
 from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.reporting.availability import Budget, Story
 from heartbeat_cli.domain.reporting.summary import Standing, Tally
 from heartbeat_cli.domain.reporting.trends import Comparison, Forecast, Shift
@@ -263,4 +264,10 @@ def _counted(one: Tally) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> list[Any]:
     values = [row.get(key) for key in _COLUMNS]
-    return ["" if value is None else round(value, 6) if isinstance(value, float) else value for value in values]
+    return ["" if value is None else round(value, 6) if isinstance(value, float) else _cell(value) for value in values]
+
+
+def _cell(value: Any) -> Any:
+    """A name of another host of the store may be no name: it must be no formula of a spreadsheet, and steer nothing."""
+    text = one_line(value) if isinstance(value, str) else value
+    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@") else text

@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.plain import one_line
 
+_KEY = 60  # characters
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def word(key: str, locale: str, **values: Any) -> str:
-    """One word or phrase; a key there is none for is shown as it is."""
+    """One word or phrase; a key there is none for is shown as it is, on one line: another host may have made it up."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.words import WORDS
 
-    return catalogs.word(WORDS[key], locale, **values) if key in WORDS else key
+    return catalogs.word(WORDS[key], locale, **values) if key in WORDS else one_line(key, _KEY)
 
 
 def title(alert: str, component: Component, locale: str) -> str:

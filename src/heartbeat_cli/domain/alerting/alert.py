@@ -10,6 +10,7 @@ from heartbeat_cli.domain.detection.fault_detection import Event
 ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
 _GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
 _EMPTY: Mapping[str, Any] = {}
+_LATEST = 2e11  # seconds since the epoch that are still a date
 
 
 class Alert(NamedTuple):
@@ -25,6 +26,20 @@ class Alert(NamedTuple):
     incident: str | None
     reason: str
     details: Mapping[str, Any] = _EMPTY
+
+    @property
+    def began(self) -> float:
+        """When what it is about began (epoch seconds), as far as `details` say so: another host may have written
+        them."""
+        found = self.details.get("started")
+        return float(found) if isinstance(found, int | float) and abs(found) < _LATEST else self.at
+
+    @property
+    def members(self) -> list[str]:
+        """The components it is about, likewise."""
+        found = self.details.get("components")
+        listed = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+        return listed or [self.component]
 
 
 class Sent(NamedTuple):

@@ -34,10 +34,11 @@ class Request(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why there is no complete answer: a kind to decide on and a plain line to show."""
+    """Why there is no complete answer: a kind to decide on and a plain line to show; `refused` when nothing listens."""
 
     kind: FaultKind
     text: str
+    refused: bool = False
 
 
 class Response(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 Status = Literal["healthy", "degraded", "unhealthy", "error", "unknown"]
 
 STATUSES: tuple[Status, ...] = ("healthy", "degraded", "unhealthy", "error", "unknown")
+BY_NUMBER: dict[int, Status] = dict(enumerate(STATUSES))  # as stores have them; one with another number is passed over
 FAILURES = frozenset({"unhealthy", "error"})
 SUCCESSES = frozenset({"healthy", "degraded"})
 
@@ -42,7 +43,9 @@ class Reading(NamedTuple):
     """The result of a check. `response_time` in seconds, None where nothing answered.
 
     `error` is one plain line (None when healthy); `evidence` holds longer facts for an alert, by label;
-    `memory` is handed to the next check (JSON-able, small).
+    `memory` is handed to the next check (JSON-able, small). `certain`: nothing runs there on this host (a connection
+    refused by it, a unit or container that has ended), so that checks which confirm it need not wait; never for what
+    only keeps silent or answers badly.
     """
 
     status: Status
@@ -52,6 +55,7 @@ class Reading(NamedTuple):
     evidence: Mapping[str, str] = _EMPTY
     memory: Mapping[str, Any] = _EMPTY
     attempts: int = 1
+    certain: bool = False
 
 
 def unknown(reason: str, memory: Mapping[str, Any] = _EMPTY) -> Reading:

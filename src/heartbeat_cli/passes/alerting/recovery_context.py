@@ -64,7 +64,8 @@ class RecoveryContext:
 
     @cached_property
     def _back(self) -> dict[str, float]:
-        return states.ended_since(self.db, self.now - _MOST_LEARNED)
+        lately = self.now - _MOST_LEARNED
+        return {id_: spans[0][1] for id_, spans in self._over.items() if spans[0][1] >= lately}
 
     @cached_property
     def _uptime(self) -> float | None:
@@ -116,8 +117,9 @@ class RecoveryContext:
     def _past(self, component: Component) -> Past:
         here = self.config.observer
         host = [one.started for one in taken([a for a in self.attempts.values() if a.observer == here])]
-        own = self._own(component)
-        steady = self._steady(component) if own else 0.0
+        own, incident = self._own(component), self.incidents.get(component.id)
+        earlier = any(incident is None or one.incident != incident.id for one in own)
+        steady = self._steady(component) if earlier else 0.0
         return Past(self.tried(component), own, host + [self.now] * self.planned, here, self._seen, steady)
 
     def _steady(self, component: Component) -> float:
@@ -133,7 +135,7 @@ class RecoveryContext:
 
     @cached_property
     def _over(self) -> Mapping[str, list[tuple[float, float]]]:
-        return states.over_since(self.db, self.now - self.config.recovery.budget_window)
+        return states.over_since(self.db, self.now - max(self.config.recovery.budget_window, _MOST_LEARNED))
 
     @cached_property
     def foreign(self) -> list[str]:

@@ -111,7 +111,7 @@ def run(asked: list[engine.Asked]) -> dict[str, Reading]:
 
 def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
     """What a component said, without our secrets: it may echo them, and everything below shows what is kept."""
-    status, took, error, metrics, evidence, memory, attempts = reading
+    _, _, error, metrics, evidence, memory, *_ = reading
     error = None if error is None else redact(error, secrets)
     if evidence:
         evidence = {label: redact(text, secrets) for label, text in evidence.items()}
@@ -120,7 +120,7 @@ def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
         from heartbeat_cli.domain.kinds import perfdata
 
         metrics = perfdata.without(metrics, lambda text: redact(text, secrets))
-    return Reading(status, took, error, metrics, evidence, memory, attempts)
+    return reading._replace(error=error, metrics=metrics, evidence=evidence, memory=memory)
 
 
 def _remembered(value: Any, secrets: Iterable[str]) -> Any:

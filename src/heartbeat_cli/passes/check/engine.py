@@ -95,13 +95,13 @@ def _broken(one: Asked) -> Reading:
 def tidy(reading: Reading) -> Reading:
     """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
     that are numbers."""
-    status, took, error, metrics, evidence, memory, attempts = reading
+    _, took, error, metrics, evidence, *_ = reading
     if error is not None and not (error.isprintable() and len(error) <= _LINE):
         error = one_line(error, _LINE)
     evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
     metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
     took = took if took is None or math.isfinite(took) else None
-    return Reading(status, took, error, metrics, evidence, memory, attempts)
+    return reading._replace(response_time=took, error=error, metrics=metrics, evidence=evidence)
 
 
 def _guarded(context: CheckContext, call: Callable[..., Reading], *values: Any) -> Reading:

@@ -120,7 +120,7 @@ class Delivering:
             if now >= end:
                 return
             if refreshed + _REFRESH <= now < until:
-                self._queue.refresh(db)
+                self._queue.refresh(db, self._clock())
                 refreshed = now
 
     def finish(self, record: Record | None = None, patience: float = 0.0) -> None:
@@ -151,7 +151,7 @@ class Delivering:
     def _read_outbox(self, db: Database) -> None:
         """Read what waits and the pauses of its channels; redirect what waits for a channel that was removed."""
         now, config = self._clock(), self._config
-        waited_for = self._queue.refresh(db, tidy=True)
+        waited_for = self._queue.refresh(db, now, tidy=True)
         self._pauses, known = channels.read(db, now)
         self.redirected += redirect.redirect(db, config, waited_for, known, now)
         if any(one.common.fallback for one in config.channels.values()):

@@ -27,7 +27,7 @@ class Due:
         self._busy: set[str] = set()  # channels that another process of this host is sending to
         self._alerts: dict[str, Alert] = {}
 
-    def refresh(self, db: Database, tidy: bool = False) -> set[str]:
+    def refresh(self, db: Database, now: float, tidy: bool = False) -> set[str]:
         """See anew what waits and which channels others are sending to; gives the channels that something waits for.
         `tidy`: at the beginning of a round; what a killed process of this host had taken goes out now, and not when
         its lease is over."""
@@ -35,7 +35,7 @@ class Due:
         self._busy.clear()
         if tidy:
             self._rows.clear()
-        waited_for = outbox.channels_with_waiting(db)
+        waited_for = outbox.channels_with_waiting(db, now, _LEASE)
         for channel, owner in waited_for:
             host, _, process = (owner or "").rpartition("/")
             number = whole(process)

@@ -12,7 +12,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import LONGEST, REACH, Watch, silent_after
 from heartbeat_cli.domain.component import goes_to, healed_by
 from heartbeat_cli.domain.detection.hosts import healer_gone
-from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.incident import began, incident_id
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import (
@@ -96,7 +96,7 @@ def _enqueue_withheld(
 
 
 def _enqueue_back(db: Database, config: Config, host: str, about: str, now: float) -> bool:
-    details = {"kind": "observer", "started": int(about.rpartition("@")[2]) / 1000}
+    details = {"kind": "observer", "started": began(about)}
     alert = host_alert(config, "observer_back", "low", about, now, Text("it makes passes again"), details, host=host)
     return enqueue_end(db, config, alert, now, weight="high")
 

@@ -23,7 +23,7 @@ from heartbeat_cli.domain.alerting.routing import audience, split
 from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
-from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.incident import began, incident_id
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
@@ -117,11 +117,7 @@ def _cause(observer: str, component: Component, seen: Observation, names: re.Pat
 def _ongoing(scene: Scene, cause: str) -> str | None:
     """The newest alert with that cause which is not over."""
     abouts = {one.unobserved_alert for one in scene.states.values() if one.unobserved and one.unobserved_alert}
-    return max((about for about in abouts if about.startswith(f"{cause}@")), key=_began, default=None)
-
-
-def _began(about: str) -> float:
-    return int(about.rpartition("@")[2]) / 1000
+    return max((about for about in abouts if about.startswith(f"{cause}@")), key=began, default=None)
 
 
 def _since(scene: Scene, component: Component, seen: Observation) -> float:
@@ -132,7 +128,7 @@ def _since(scene: Scene, component: Component, seen: Observation) -> float:
 def _same(scene: Scene, about: str, component: Component) -> bool:
     """Whether a component's checks failed as soon as one was due after the cause began: else it is a new case."""
     since = scene.states[component.id].unknown_since
-    return since is None or since <= _began(about) + peers.reaches(component)
+    return since is None or since <= began(about) + peers.reaches(component)
 
 
 def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observation]], *, late: bool) -> Decided:
@@ -222,16 +218,16 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
 
 
 def _end(scene: Scene, begun: Alert) -> Alert:
-    ids = begun.details.get("components") or [begun.component]
     known = scene.config.components
-    members = [known[id_] for id_ in ids if id_ in known] if isinstance(ids, list) else []
+    members = [known[id_] for id_ in begun.members if id_ in known]
     locale = scene.config.heartbeat.locale
     title = (
         wording.title("observed_again", _named(scene.config, members), locale)
         if members
         else wording.observer_title("observed_again", begun.component, locale)
     )
-    kept = {key: begun.details[key] for key in ("kind", "target", "components", "observer", "started", "cause")}
+    kept = {key: begun.details.get(key) for key in ("kind", "target", "observer", "cause")}
+    kept |= {"components": begun.members, "started": begun.began}
     return begun._replace(
         id=begun.id.replace(f"/{begun.type}", "/observed_again", 1),
         type="observed_again",

@@ -100,8 +100,8 @@ def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:
     unobserved, failing = (tuple(found[key]) for key in ("unobserved", "failing"))
     still = {one.component for one in unobserved}
     begun = [one for one in reversed(made.alerts) if one.type.endswith("_unobserved")]
-    ended = [one for one in alerts.observed_again(db, made.period.start) if one.details["started"] < made.period.end]
-    unseen = dict.fromkeys(id_ for one in (*begun, *ended) for id_ in one.details["components"])
+    ended = [one for one in alerts.observed_again(db, made.period.start) if one.began < made.period.end]
+    unseen = dict.fromkeys(id_ for one in (*begun, *ended) for id_ in one.members)
     over = tuple(id_ for id_ in unseen if id_ not in still)
     return made._replace(unobserved=unobserved, failing=failing, unseen=over)
 

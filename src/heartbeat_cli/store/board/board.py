@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Sent
-from heartbeat_cli.domain.checking.result import STATUSES, Metric
+from heartbeat_cli.domain.checking.result import BY_NUMBER, Metric
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round
 from heartbeat_cli.domain.incident import Attempt
@@ -44,7 +44,7 @@ _CHECKS_BY_SLOT = """SELECT component, {slot:at} AS slot, status, count(*), coun
     COALESCE(sum(response_us), 0)
 FROM heartbeat_log WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) GROUP BY component, 2, status"""
 # The newest sample of each slot of a host.
-_CURVES_SAMPLES = """SELECT at, component, samples FROM heartbeat_samples
+_CURVES_SAMPLES = """SELECT at, component, CAST(samples AS TEXT) FROM heartbeat_samples
 WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) AND component IN ({hosts})
     AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end)
         AND component IN ({hosts}) GROUP BY component, {slot:at})
@@ -132,9 +132,9 @@ def checks_by_slot(db: Database, names: Mapping[int, str], slots: Slots) -> dict
     rows = db.rows(render(_CHECKS_BY_SLOT, db.dialect), {"start": slots.start, "end": slots.end, "step": slots.step})
     found: dict[str, dict[int, Seen]] = {}
     for key, slot, status, *counts in rows:
-        if key in names:
+        if key in names and status in BY_NUMBER:
             of_component = found.setdefault(names[key], {})
-            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(STATUSES[status], *counts))
+            of_component[slot] = of_component.get(slot, Seen()).plus(_count_as(BY_NUMBER[status], *counts))
     return found
 
 
@@ -189,7 +189,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def decoded(samples: Any) -> list[Metric]:
-    """A row's metrics: those that a heartbeat could have written. PostgreSQL returns JSON decoded, SQLite as text."""
+    """A row's metrics: those that a heartbeat could have written."""
     rows = understood(samples, list) if isinstance(samples, str) else samples
     found = (_metric(one) for one in rows) if isinstance(rows, list) else ()
     return [one for one in found if one is not None]

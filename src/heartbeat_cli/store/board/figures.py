@@ -3,7 +3,7 @@ retention has deleted."""
 
 from collections.abc import Collection
 
-from heartbeat_cli.domain.checking.result import STATUSES, Metric
+from heartbeat_cli.domain.checking.result import BY_NUMBER, Metric
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.store.board import board
@@ -42,7 +42,7 @@ def checks_by_status(db: Database, start: float, end: float) -> dict[str, int]:
         " GROUP BY status",
         (start, end),
     )
-    return {STATUSES[status]: count for status, count in rows}
+    return {BY_NUMBER[status]: count for status, count in rows if status in BY_NUMBER}
 
 
 def newest_metrics(db: Database) -> dict[str, list[Metric]]:
@@ -52,7 +52,8 @@ def newest_metrics(db: Database) -> dict[str, list[Metric]]:
     if not moments:
         return {}
     rows = db.rows(
-        "SELECT c.id, s.samples FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component"
+        "SELECT c.id, CAST(s.samples AS TEXT) FROM heartbeat_samples s"
+        " JOIN heartbeat_components c ON c.key = s.component"
         " JOIN heartbeat_looks l ON l.component = c.id AND l.at = s.at"
         f" WHERE s.at IN ({', '.join(['to_timestamp(?)'] * len(moments))}) ORDER BY s.at",
         moments,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import hour_of, last_hour, reach
-from heartbeat_cli.domain.checking.result import STATUSES, Reading
+from heartbeat_cli.domain.checking.result import BY_NUMBER, STATUSES, Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
@@ -267,7 +267,7 @@ def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, 
         " WHERE l.pass = ? AND l.at = to_timestamp(?)",
         (pass_key, started),
     )
-    return [(id_, Observation(at, STATUSES[status], error)) for id_, at, status, error in rows]
+    return [(id_, Observation(at, BY_NUMBER[status], error)) for id_, at, status, error in rows if status in BY_NUMBER]
 
 
 def mark_detected(db: Database, keys: Sequence[int]) -> None:

@@ -205,7 +205,7 @@ def _sketches(db: Database, hours: list[HourRange]) -> dict[int, dict[int, int]]
         rows = db.rows(
             render(
                 "SELECT h.component, CAST(b.key AS INTEGER), sum(CAST(b.value AS BIGINT)) FROM heartbeat_hours h,"
-                " {json_pairs}(h.sketch) b WHERE {hours} GROUP BY 1, 2",
+                " {pairs:h.sketch} b WHERE {hours} AND {pair} GROUP BY 1, 2",
                 db.dialect,
                 hours=hour_condition(hours),
             )

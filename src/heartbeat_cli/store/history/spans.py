@@ -62,7 +62,7 @@ SELECT component, bucket, {counts}, sum(CASE WHEN inside THEN attempts ELSE 0 EN
 FROM weighed GROUP BY component, bucket"""
 _GAUGES = """WITH measured AS (
     SELECT s.component, s.at, {metric_name} AS metric, {metric_label} AS label, {metric_milli} AS milli
-    FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component, {json_items}(s.samples) m
+    FROM heartbeat_samples s JOIN heartbeat_components c ON c.key = s.component, {items:s.samples} m
     WHERE s.at >= to_timestamp(:start) AND s.at < to_timestamp(:end) AND c.kind IN ({kinds})
     AND {metric_name} IN ({metrics})
 ), placed AS (

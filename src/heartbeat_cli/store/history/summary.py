@@ -1,6 +1,6 @@
 """Figures of a span of stored heartbeats, counted by the database."""
 
-from heartbeat_cli.domain.checking.result import STATUSES, Status
+from heartbeat_cli.domain.checking.result import BY_NUMBER, Status
 from heartbeat_cli.domain.reporting.summary import Tally
 from heartbeat_cli.store.history import rollups
 from heartbeat_cli.store.sql.database import Database
@@ -47,6 +47,7 @@ def history(db: Database, start: float, end: float) -> list[History]:
         (start, end),
     )
     return [
-        (id_, at, STATUSES[status], None if took is None else took / 1e6, error, observer)
+        (id_, at, BY_NUMBER[status], None if took is None else took / 1e6, error, observer)
         for id_, at, status, took, error, observer in rows
+        if status in BY_NUMBER
     ]

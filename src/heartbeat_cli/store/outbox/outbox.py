@@ -198,14 +198,16 @@ def _load(db: Database, leased: Sequence[Row], known: dict[str, Alert]) -> tuple
     )
 
 
-def channels_with_waiting(db: Database) -> list[tuple[str, str | None]]:
-    """The channels that something waits for, each with an owner of leases on it (None: there are rows without a
-    lease)."""
+def channels_with_waiting(db: Database, now: float, lease: float) -> list[tuple[str, str | None]]:
+    """The channels that something waits for, each with an owner of leases on it (None: there are rows without a lease
+    in force). Leases last `lease` seconds: one that is over may bear the number of a process that is another's now."""
+    at = store_time(db, now)
     return [
         (channel, owner)
         for channel, owner in db.rows(
-            "SELECT DISTINCT channel, CASE WHEN lease_until IS NOT NULL THEN lease_by END FROM heartbeat_outbox"
-            " WHERE state = 'waiting'"
+            "SELECT DISTINCT channel, CASE WHEN lease_until > to_timestamp(?) AND lease_until <= to_timestamp(?)"
+            " THEN lease_by END FROM heartbeat_outbox WHERE state = 'waiting'",
+            (at, at + 2 * lease),
         )
     ]
 

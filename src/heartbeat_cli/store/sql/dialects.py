@@ -12,6 +12,12 @@ from heartbeat_cli.domain.checking.result import STATUSES
 
 # Of a stored status its name.
 _STATUSES = " ".join(f"WHEN {number} THEN '{word}'" for number, word in enumerate(STATUSES))
+# In a store that several hosts share, anything that PostgreSQL takes for JSON may stand in the place of samples and
+# sketches, and its functions fail for what is no array, a number of 400 digits, or the escape of half a character: then
+# no hour could be rolled up any more, and nothing be pruned.
+_NUMBER = "^(-|)[0-9]{1,18}([.][0-9]{1,30}|)([eE](-|[+]|)[0-9]{1,2}|)$"
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # of escapes that make one character
+_SOUND = rf"regexp_replace(CAST({{0}} AS TEXT), '{_PAIR}', '', 'g') !~* '\\u(0000|d[89a-f])'"
 _WORDS = {
     "sqlite": {
         "statuses": _STATUSES,
@@ -23,8 +29,6 @@ _WORDS = {
         "soon_vacuumed": "",
         "least": "min",
         "greatest": "max",
-        "json_items": "json_each",
-        "json_pairs": "json_each",
         "number": "CASE WHEN instr(substr(p.id, length(p.observer) + 2), '-') > 0 THEN CAST(substr(substr(p.id,"
         " length(p.observer) + 2), instr(substr(p.id, length(p.observer) + 2), '-') + 1) AS INTEGER) ELSE 0 END",
         "took": "min(max(CAST(round((p.finished - p.started) * 1000000) AS INTEGER), 0), 2147483647)",
@@ -32,7 +36,10 @@ _WORDS = {
         "id": "o.id || '@' || CAST(round(p.started * 1000) AS INTEGER) || '-' || p.number",
         "metric_name": "json_extract(m.value, '$[0]')",
         "metric_label": "COALESCE(json_extract(m.value, '$[3].mount'), '')",
-        "metric_milli": "CAST(json_extract(m.value, '$[1]') * 1000 + 0.5 AS INTEGER)",
+        "metric_milli": "CASE WHEN json_type(m.value, '$[1]') IN ('integer', 'real') AND"
+        " abs(json_extract(m.value, '$[1]')) < 1e12"
+        " THEN CAST(json_extract(m.value, '$[1]') * 1000 + 0.5 AS INTEGER) END",
+        "pair": "TRUE",
     },
     "postgres": {
         "statuses": _STATUSES,
@@ -44,15 +51,16 @@ _WORDS = {
         "soon_vacuumed": " WITH (autovacuum_vacuum_scale_factor = 0.02)",  # each day a day of it goes
         "least": "least",
         "greatest": "greatest",
-        "json_items": "LATERAL json_array_elements",
-        "json_pairs": "json_each_text",
         "number": "COALESCE(CAST(substring(p.id FROM '-([0-9]{1,9})$') AS INTEGER), 0)",
         "took": "CAST(least(greatest(EXTRACT(EPOCH FROM p.finished - p.started) * 1000000, 0), 2147483647) AS INT)",
         "finished": "p.started + p.took_us * INTERVAL '1 microsecond'",
         "id": "o.id || '@' || CAST(round(EXTRACT(EPOCH FROM p.started) * 1000) AS BIGINT) || '-' || p.number",
         "metric_name": "m.value ->> 0",
         "metric_label": "COALESCE(m.value -> 3 ->> 'mount', '')",
-        "metric_milli": "CAST(floor(CAST(m.value ->> 1 AS DOUBLE PRECISION) * 1000 + 0.5) AS BIGINT)",
+        "metric_milli": f"CASE WHEN m.value ->> 1 ~ '{_NUMBER}' THEN CASE"
+        " WHEN abs(CAST(m.value ->> 1 AS DOUBLE PRECISION)) < 1e12"
+        " THEN CAST(floor(CAST(m.value ->> 1 AS DOUBLE PRECISION) * 1000 + 0.5) AS BIGINT) END END",
+        "pair": "b.key ~ '^[0-9]{1,6}$' AND b.value ~ '^[0-9]{1,12}$'",
     },
 }
 # With an argument: a time in microseconds, its hour since the epoch, as the public views show it, and the number of the
@@ -64,12 +72,17 @@ _FUNCTIONS = {
         "shown": "strftime('%Y-%m-%dT%H:%M:%S', CAST(round({0} * 1000000) AS INTEGER) / 1000000, 'unixepoch')"
         " || printf('.%06d+00:00', CAST(round({0} * 1000000) AS INTEGER) % 1000000)",
         "slot": "CAST(({0} - :start) / :step AS INTEGER)",
+        "items": "json_each({0})",
+        "pairs": "json_each({0})",
     },
     "postgres": {
         "us": "CAST(round(EXTRACT(EPOCH FROM {0}) * 1000000) AS BIGINT)",
         "hour": "CAST(floor(EXTRACT(EPOCH FROM {0}) / 3600) AS INTEGER)",
         "shown": "{0}",
         "slot": "CAST(floor((EXTRACT(EPOCH FROM {0}) - :start) / :step) AS INTEGER)",
+        "items": "LATERAL json_array_elements"
+        f"(CASE WHEN json_typeof({{0}}) = 'array' AND {_SOUND} THEN {{0}} ELSE '[]' END)",
+        "pairs": f"json_each_text(CASE WHEN json_typeof({{0}}) = 'object' AND {_SOUND} THEN {{0}} ELSE '{{}}' END)",
     },
 }
 _WORD = re.compile(r"\{([a-z]\w*)(?::([^{}]*))?\}")  # the innermost ones: an argument may hold others

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from heartbeat_cli.domain.text import Text, plain, strings
@@ -21,6 +22,8 @@ _LONGEST = 600  # characters: PostgreSQL's index takes 2,700 bytes of a key
 _STEP = 500  # lines asked for at a time
 _ROUNDS = 4  # of asking for the stored lines that stored sentences are made of
 _DEEPEST = 24  # sentences within sentences: a list of lines is one
+_LONGEST_SOURCE = 10_000  # characters: what a line is made of has a few times its length
+_PIECES, _PIECES_OF_ALL = 300, 50_000  # values that one sentence, and all of a view, are made of
 _DAY = 86_400
 # What may stand in a stored template: whoever shares the store could ask for a width of a gigabyte, or an attribute.
 _PLACES = re.compile(r"\{\{|\}\}|\{[a-z_]\w*(?::,?(?:\.\d)?[a-z%]?)?\}")
@@ -57,8 +60,14 @@ def known(db: Store, value: T, locale: str) -> T:
     reader's language is not English."""
     if locale == ENGLISH:
         return value
-    found = sources(db, strings(value))
-    texts = {line: text for line, source in found.items() if (text := _text(line, _parsed(source), found, _DEEPEST))}
+    found, left = sources(db, strings(value)), _PIECES_OF_ALL
+    texts: dict[str, Text] = {}
+    for line, source in found.items():
+        making = _Making(found, min(_PIECES, left))
+        text = making.text(line, _parsed(source), _DEEPEST)
+        left -= making.made
+        if text is not None and not making.is_too_much:
+            texts[line] = text
     return _with(value, texts) if texts else value
 
 
@@ -72,7 +81,7 @@ def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
         for start in range(0, len(asked), _STEP):
             part = asked[start : start + _STEP]
             sql = f"SELECT line, source FROM heartbeat_texts WHERE line IN ({', '.join('?' for _ in part)})"
-            new |= {row[0]: row[1] for row in db.rows(sql, part)}
+            new |= {row[0]: row[1] for row in db.rows(f"{sql} AND length(source) <= {_LONGEST_SOURCE}", part)}
         found |= new
         wanted = {line for source in new.values() for line in _stored_before(_parsed(source))}
         if not wanted - found.keys():
@@ -86,6 +95,7 @@ def rows(db: Store, among: Iterable[str]) -> list[tuple[str, str, int]]:
     return [(line, source, today) for line, source in sorted(sources(db, among).items())]
 
 
+@lru_cache(256)
 def _parsed(source: str) -> Any:
     try:
         return json.loads(source)
@@ -111,29 +121,42 @@ def _stored_before(source: Any) -> Iterator[str]:
                 yield from _stored_before(one)
 
 
-def _text(line: str, source: Any, found: Mapping[str, str], depth: int) -> Text | None:
-    match source:
-        case [str(template), dict(values), *many] if depth and all(map(_is_fit, [template, *many])):
-            made = {name: _value(one, found, depth - 1) for name, one in values.items()}
-            return Text.known(line, template, made, many[0] if many else "")
-    return None
+class _Making:
+    """The sentence of one line, of `most` pieces. Whoever shares the store could have a line made of a hundred others,
+    each of them of a hundred others: no piece is longer than a line, and what has too many is no sentence."""
+
+    def __init__(self, found: Mapping[str, str], most: int) -> None:
+        self._found, self._most = found, most
+        self.made, self.is_too_much = 0, False
+
+    def text(self, line: str, source: Any, depth: int) -> Text | None:
+        match source:
+            case [str(template), dict(values), *many] if depth and all(map(_is_fit, [template, *many])):
+                made = {name: self._value(one, depth - 1) for name, one in values.items()}
+                return Text.known(line, template, made, many[0] if many else "")
+        return None
+
+    def _value(self, value: Any, depth: int) -> str | int | float:
+        self.made += 1
+        self.is_too_much = self.is_too_much or self.made > self._most
+        if self.is_too_much:
+            return ""
+        match value:
+            case [str(template), dict(values), *_]:
+                if not values and template in self._found:
+                    value = _parsed(self._found[template])
+                made = self.text("", value, depth)
+                if made is None:
+                    return template[:_LONGEST]
+                return Text.known(_filled(made)[:_LONGEST], made.template, made.values, made.many)
+            case int() | float():
+                return value
+        return str(value)[:_LONGEST]
 
 
 def _is_fit(template: Any) -> bool:
     """Whether it is a template whose places ask for nothing but a value, with a few digits."""
-    return isinstance(template, str) and not {"{", "}"} & set(_PLACES.sub("", template))
-
-
-def _value(value: Any, found: Mapping[str, str], depth: int) -> str | int | float:
-    match value:
-        case [str(template), dict(values), *_]:
-            if not values and template in found:
-                value = _parsed(found[template])
-            made = _text("", value, found, depth)
-            return Text.known(_filled(made), made.template, made.values, made.many) if made is not None else template
-        case str() | int() | float():
-            return value
-    return str(value)
+    return isinstance(template, str) and len(template) <= _LONGEST and not {"{", "}"} & set(_PLACES.sub("", template))
 
 
 def _filled(text: Text) -> str:

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.text import Text
 
 T = TypeVar("T")
 
+_SMALL, _MOST_VALUES = 100_000, 400_000  # characters; values of a tree: an empty list takes twenty times its text
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
 
 
@@ -46,7 +47,7 @@ def as_json(value: Any) -> str:
 def understood(text: str | None, read: Callable[[Any], T]) -> T | None:
     """What `read` makes of the JSON that `text` holds, None where there is none, or none that it understands. Whoever
     may write into a store that several share may write anything: that must stop no pass of theirs."""
-    if not text:
+    if not text or (len(text) > _SMALL and sum(map(text.count, "[{,")) > _MOST_VALUES):
         return None
     try:
         return read(json.loads(text))

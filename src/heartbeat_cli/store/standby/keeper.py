@@ -117,6 +117,7 @@ class Keeper:
             aside = [one for one in spool.aside(self._folder) if spool.identity_of_aside(one) == self.db.identity]
             if paths := aside + spool.existing(self._folder):
                 self._replay(paths, detect, now)
+                self.db.rows("SELECT 1")  # copying for the mirror may have been too much for the connection
         except StoreError as error:
             broken, self.db = self.db, self._open_spool(error, now)
             broken.close()

@@ -61,14 +61,6 @@ def open_incidents(db: Database) -> dict[str, Incident]:
     return {row[1]: Incident(*row) for row in rows}
 
 
-def ended_since(db: Database, at: float) -> dict[str, float]:
-    """When the last incident of each component ended, of those that ended since a moment."""
-    rows = db.rows(
-        "SELECT component, max(ended) FROM heartbeat_incidents WHERE ended >= to_timestamp(?) GROUP BY component", (at,)
-    )
-    return dict(rows)
-
-
 def over_since(db: Database, at: float) -> dict[str, list[tuple[float, float]]]:
     """When the incidents of each component began and ended, of those that ended since a moment; the newest first."""
     rows = db.rows(
