@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench._duel_targets import Container, Target
-from heartbeat_cli.domain.component import Common
 
 CYCLE, THRESHOLD, TIMEOUT, BUDGET = 10, 3, 3, 5
 _MARK = "HEARTBEAT_DUEL"
@@ -41,7 +40,6 @@ class Spent(NamedTuple):
 
 
 def heartbeat(job: Job) -> list[str]:
-    confirmed = "confirm_every = 2\n" if "confirm_every" in Common._fields else ""
     head = f"""
 [heartbeat]
 store = "sqlite:///{job.folder}/store.db"
@@ -58,7 +56,7 @@ from = "heartbeat@duel.test"
 to = ["{job.to}"]
 digest = false
 """
-    common = f"interval = {CYCLE}\nfail_threshold = {THRESHOLD}\n{confirmed}"
+    common = f"interval = {CYCLE}\nfail_threshold = {THRESHOLD}\n"
     blocks = [_component(job, target, common) for target in job.targets]
     config = job.folder / "heartbeat.toml"
     config.write_text(head + "".join(blocks))

@@ -118,9 +118,9 @@ class Duel:
         assert not errors, errors
 
     def _zeros(self, clock: Clock) -> dict[tuple[str, str], float]:
-        """When the faults begin, by contestant and group: 3 s before its next check of its first process, as far as that
-        can be foreseen from the last two. With a moment for all, chance would decide by seconds: the cycles of those
-        that sleep between them drift."""
+        """When the faults begin, by contestant and group: 3 s before the next check of its first process, as far as the
+        last two let that be foreseen. With one moment for all, chance would decide by seconds: the cycles of those that
+        sleep between them drift."""
         clock.wait(-_BEFORE - CYCLE)
         first = {key: _asked(watch) for key, watch in self.watches.items()}
         clock.wait(-_BEFORE + 1)
