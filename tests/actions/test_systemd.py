@@ -90,10 +90,10 @@ def test_units_that_must_not_be_restarted(systemd_box: SystemdBox) -> None:
 def test_a_slow_starter_is_restarted_once_and_left_alone(systemd_box: SystemdBox) -> None:
     """The wait for its start ends with the action's time; the start itself goes on, and nobody cancels it."""
     box = systemd_box
-    unit = box.service("a-late.service", "Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/sleep 5")
+    unit = box.service("a-late.service", "Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/sleep 15")
     begun = time.monotonic()
-    outcome = restart(box, unit, timeout=4)
-    assert time.monotonic() - begun < 12
+    outcome = restart(box, unit, timeout=12)  # a share of it for each question, also on a busy machine
+    assert time.monotonic() - begun < 30
     assert outcome.result == "working"
     assert outcome.detail.startswith("systemd is still restarting a-late.service after ")
     assert outcome.detail.endswith("it is activating (start)")

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.store.outbox import alerts, outbox, sends
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.bot_api import CHAT, TOKEN, BotApi, Step, bot_api, refusal
+from tests.parts.docker import wait_for
 from tests.parts.http import Answer, healthy_server
 from tests.parts.scene import START, Scene
 from tests.parts.smtp import MailBox, smtp_server
@@ -194,9 +195,10 @@ def test_a_hanging_channel_holds_up_nobody(store: Database, store_url: str, tmp_
         assert [(one.channel, one.error) for one in delivering.results] == [("hook", None)] and len(server.seen) == 1
         notify(scene, "two", channels=("tg", "hook"))
         delivering.work(store, patience=0.5)
-        assert len(server.seen) == 2 and len(api.calls) == 1
+        wait_for(lambda: len(server.seen) == 2, "the second message is there")
+        assert len(api.calls) == 1
         delivering.finish()
-    assert took < 3.0
+    assert took < 8.0, "less than the channel that hangs may take"
     assert scene.outbox.count("one to tg: waiting") == 1
     scene.now += 15
     assert sorted(scene.deliver()) == ["one tg sent", "two tg sent"]
