@@ -197,7 +197,7 @@ class Watch:
 
     def __init__(self, job: Job, begin: float) -> None:
         self.job = job
-        self._begin, self._mark = begin, f"{job.who}/{job.to}"
+        self._begin, self._mark = begin, str(job.folder)  # two duels at once must not kill each other's
         self.spent = Spent(0.0, 0.0)
 
     def __enter__(self) -> "Watch":
@@ -226,6 +226,10 @@ class Watch:
             said = json.loads((self.job.folder / "spent").read_text())
             # A child's peak counts what it was before exec: for Monit, which is small, that would be its launcher's.
             self.spent = Spent(said["cpu"], said["resident" if self.job.who == "Monit" else "peak"])
+
+    def alive(self) -> bool:
+        """Whether what starts the contestant still does."""
+        return self._launcher.poll() is None
 
     def kill(self) -> None:
         """SIGKILL for the contestant and all that it runs, at once; what starts it by the clock goes on."""

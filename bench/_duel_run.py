@@ -115,6 +115,7 @@ class Duel:
         for thread in threads:
             thread.join()
         clock.wait(max(fault.lasts for fault in self.faults))
+        errors += [f"{key}: its launcher has ended" for key, watch in self.watches.items() if not watch.alive()]
         assert not errors, errors
 
     def _zeros(self, clock: Clock) -> dict[tuple[str, str], float]:
