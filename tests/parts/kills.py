@@ -55,7 +55,7 @@ class Harness:
             + ('depends_on = ["alpha"]\n' if id_ == "delta" else "")
             for id_ in TARGETS
         ]
-        head = f'[heartbeat]\nstore = "{self.store}"\nstate_dir = "{self.folder}/state"\n'
+        head = f'[heartbeat]\nstore = "{self.store}"\nstate_dir = "{self.folder}/state"\nreopen_within = 0\n'
         return head + f'[channels.log]\nkind = "file"\npath = "{self.folder}/told.jsonl"\n' + "\n".join(parts)
 
     def move(self) -> None:

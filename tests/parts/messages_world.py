@@ -59,6 +59,7 @@ class World:
             "templates": str(folder),
             "timezone": "UTC",
             "remind_after": self.chance.choice([0, 300, 14_400]),
+            "reopen_within": 0,  # the model knows each fault as an incident of its own
         }
         self.components = self._components()
         self.scene = Scene(db, url, folder, self.components, self._channels(), heartbeat=heartbeat)

@@ -139,7 +139,13 @@ def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) 
         "🔴 Main Agent is down",
         "🟢 Web has recovered",
     ]
-    assert found.title == {"en": "3 of 9 in fault", "zh-HK": "9 個組件中有 3 個故障"}[locale]
+    assert (
+        found.title
+        == {
+            "en": "2 new, 1 over, 3 of 9 in fault",
+            "zh-HK": "2 項新警報，1 項已結束，9 個組件中有 3 個故障",
+        }[locale]
+    )
     assert "chat" in found.text and found.text.endswith("a remark")
 
 

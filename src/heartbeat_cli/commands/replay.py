@@ -47,13 +47,13 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 
     if day and path:
         raise UsageError("--date goes without --from-file")
-    components = _changed(app, changes)
+    components, within = _changed(app, changes), app.config.heartbeat.reopen_within
     if path:
         with _from_file(path) as (history, ids):
-            _show(app, replay(history, _with_unconfigured(components, ids)), [], form)
+            _show(app, replay(history, _with_unconfigured(components, ids), within), [], form)
         return
     span, history, were = _from_store(app, day or "yesterday", components)
-    imagined = [one for one in replay(history, components) if _overlaps(one, span)]
+    imagined = [one for one in replay(history, components, within) if _overlaps(one, span)]
     _show(app, imagined, were, form)
 
 

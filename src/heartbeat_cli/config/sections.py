@@ -33,6 +33,8 @@ class Heartbeat(NamedTuple):
         that each time, at most a day; 0: never
     unobserved_after: checks with status `unknown` in a row until people are notified that the component is
         unobserved
+    reopen_within: seconds within which a fault that returns is the same incident: one more line in the thread of its
+        first message, and its end is reported once it has been healthy for as long; 0: each fault is a new incident
     templates: folder of your own templates of pages and messages; a file in it replaces the one of the same name
     ping_url: address of a dead-man's switch (Healthchecks or compatible) that notifies people if heartbeat itself
         no longer runs; each run reports there when it begins and how it ended; a secret; default: none
@@ -52,6 +54,7 @@ class Heartbeat(NamedTuple):
     reference: tuple[str, ...] | None = None
     remind_after: float = 14_400.0
     unobserved_after: int = 3
+    reopen_within: float = 300.0
     templates: str | None = None
     ping_url: str | None = None
     ping_every: float | None = None
@@ -150,6 +153,7 @@ _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "store_timeout": (0.1, 600),
         "remind_after": (0, _YEAR),
         "unobserved_after": (1, 1_000),
+        "reopen_within": (0, 3_600),
     },
     "recovery": {
         "timeout": (0.1, 600),

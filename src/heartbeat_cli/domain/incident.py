@@ -8,9 +8,22 @@ _LATEST = 200_000_000_000_000  # milliseconds since the epoch that are still a d
 OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off")
 
 
+_MOST_RELAPSES = 1_000
+
+
+class Relapse(NamedTuple):
+    """A fault that has returned: `ended` is when the component had become healthy, `started` the first failing check
+    after that, `declared` when that was a fault again (epoch seconds)."""
+
+    ended: float
+    started: float
+    declared: float
+
+
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
-    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one notified of."""
+    `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one notified of.
+    A fault that returns soon reopens its incident: each time is one of `relapses`, oldest first."""
 
     id: str
     component: str
@@ -24,10 +37,37 @@ class Incident(NamedTuple):
     acked: float | None = None
     acked_by: str | None = None
     recovery: str = ""
+    relapses: tuple[Relapse, ...] = ()
 
     @property
     def needs_person(self) -> bool:
         return self.ended is None and self.recovery != ""
+
+    @property
+    def outages(self) -> tuple[tuple[float, float | None], ...]:
+        """From when to when it was down, oldest first; what is still down has no end."""
+        begins = [self.started, *(one.started for one in self.relapses)]
+        ends = [*(one.ended for one in self.relapses), self.ended]
+        return tuple(zip(begins, ends, strict=True))
+
+    def with_relapse(self, relapse: Relapse) -> "Incident":
+        """The incident with one more relapse; it keeps as many as 1,000, and then counts what follows as one."""
+        return self if len(self.relapses) >= _MOST_RELAPSES else self._replace(relapses=(*self.relapses, relapse))
+
+    @property
+    def redeclared(self) -> float:
+        """When it was last declared a fault: by its latest relapse, or at its beginning."""
+        return self.relapses[-1].declared if self.relapses else self.declared
+
+    def downtime(self, until: float) -> float:
+        """Seconds it was down, up to its end or `until`; the time in which it was healthy is not part of them."""
+        end = until if self.ended is None else self.ended
+        last, total = self.started, 0.0
+        for begun, over in self.outages:  # times that a clock has put out of order count once
+            begun, over = max(begun, last), min(end if over is None else over, end)
+            total += max(0.0, over - begun)
+            last = max(last, over)
+        return total
 
 
 class Attempt(NamedTuple):

@@ -4,11 +4,11 @@
 names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from shlex import quote
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.alerting.alert import ENDS, Alert
+from heartbeat_cli.domain.alerting.alert import Alert, over
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.domain.plain import one_line
@@ -58,14 +58,14 @@ def family(type_: str) -> str:
 
 def worst(alerts: Sequence[Alert]) -> Severity:
     """The gravest severity among what began; what is over is never grave."""
-    over = {one.incident for one in alerts if one.type in ENDS and one.incident}
-    began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in over]
+    gone = over(alerts)
+    began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in gone]
     return max(began, key=severity_rank, default="low")
 
 
 def of_alert(alert: Alert, voice: Voice) -> Values:
     """Everything a template may use about one alert."""
-    details, over = alert.details, family(alert.type) == "over"
+    details, ends = alert.details, family(alert.type) == "over"
     known = alert.incident or alert.type == "missed_runs"
     started, ended = (_number(details.get(key)) if known else None for key in ("started", "ended"))
     text = details.get("text")
@@ -73,13 +73,13 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     return {
         "mark": _mark(alert),
         "title": voice.clean(alert.title, 200),
-        "label": voice.word("resolved") if over else voice.word(alert.severity),
+        "label": voice.word("resolved") if ends else voice.word(alert.severity),
         "type": alert.type,
         "kind": str(details.get("kind", "")),
         "component": voice.clean(alert.component, 100),
         "target": voice.clean(str(details.get("target") or alert.component), 100),
         "observer": voice.clean(str(details.get("observer") or ""), 100),
-        "severity": "" if over or alert.type in ("report", "test") else voice.word(alert.severity),
+        "severity": "" if ends or alert.type in ("report", "test") else voice.word(alert.severity),
         "at": local_time(alert.at, voice.timezone),
         "timezone": voice.timezone,
         "since": "" if started is None else moment(started, alert.at, voice.timezone),
@@ -100,14 +100,23 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
+        **_times(alert, voice),
     }
+
+
+def _times(alert: Alert, voice: Voice) -> Values:
+    """How many times it was down and for how long in all. A fault that has returned is one more line, not all of it
+    again."""
+    outages, down = (_number(alert.details.get(key)) for key in ("outages", "down"))
+    short: Values = {"description": "", "advice": [], "evidence": []}
+    again = short if alert.details.get("again") is True else {}
+    return {"outages": round(outages or 1), "down": voice.span(down or 0.0), **again}
 
 
 def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice, detail: Detail) -> Values:
     """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert` (which is
     in `said`, by id), and `whole` where both stand in this message: then its end says all."""
-    over = {one.incident for one in alerts if one.type in ENDS and one.incident}
-    whole = over & {one.incident for one in alerts if family(one.type) != "over"}
+    whole = over(alerts) & {one.incident for one in alerts if family(one.type) != "over"}
     begun = sorted(
         (one for one in alerts if family(one.type) != "over"),
         key=lambda one: (-severity_rank(one.severity), _number(one.details.get("started")) or one.at),
@@ -120,7 +129,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
 
     return {
         "mark": _mark(lasting[0]) if lasting else _GREEN,
-        "title": _headline(alerts, lasting, ended, voice),
+        "title": _past(ended[0], voice) if _is_one(alerts, whole) else _headline(alerts, lasting, ended, voice),
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "begun": [] if detail.short else [shown(one) for one in begun],
         "ended": [] if detail.short else [shown(one) for one in ended],
@@ -140,8 +149,21 @@ def _shortened(values: Values, detail: Detail) -> Values:
     }
 
 
+def _is_one(alerts: Sequence[Alert], whole: Collection[str]) -> bool:
+    """Whether all of a message is one incident that is over."""
+    return len(whole) == 1 and {one.incident for one in alerts} == set(whole)
+
+
+def _past(end: Alert, voice: Voice) -> str:
+    """The title of what came to its end before it could be delivered: from when to when it was."""
+    started, ended = (_number(end.details.get(key)) or end.at for key in ("started", "ended"))
+    since, until = (moment(at, end.at, voice.timezone) for at in (started, ended))
+    return voice.word("digest_past", title=voice.clean(end.title, 120), since=since, until=until)
+
+
 def _headline(alerts: Sequence[Alert], begun: Sequence[Alert], ended: Sequence[Alert], voice: Voice) -> str:
-    """How many are in fault by the newest alert; what only tells of ends says so first, lest it sound like news."""
+    """How many began and ended, by what the message holds, and how many are in fault by the newest alert, unless these
+    are the same."""
     words = [voice.word("digest_begun", count=len(begun))] if begun else []
     words += [voice.word("digest_ended", count=len(ended))] if ended else []
     for alert in sorted(alerts, key=lambda one: one.at, reverse=True):
@@ -149,7 +171,7 @@ def _headline(alerts: Sequence[Alert], begun: Sequence[Alert], ended: Sequence[A
         if count is not None and total:
             key = "digest_in_fault" if count else "digest_well"
             state = voice.word(key, count=round(count), total=round(total))
-            words = [*words, state] if count and not begun else [state]
+            words = [state] if count == len(begun) and not ended else [*words, state]
             break
     return voice.word("comma").join(words)
 

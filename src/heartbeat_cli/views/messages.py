@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.alert import Alert, without_past
 from heartbeat_cli.domain.alerting.markup import parse, render
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import LIMIT, units
@@ -74,6 +74,7 @@ def digest(
 ) -> Message:
     """Several alerts in one message: what began, worst first, then what ended. One that would be too long for Telegram
     loses evidence first, then advice, then causes, never the name of what happened."""
+    alerts = without_past(alerts)
     if len(alerts) == 1:
         return message(alerts[0], locale, timezone, secrets, remark, own)._replace(id=id)
     at = max(alert.at for alert in alerts)

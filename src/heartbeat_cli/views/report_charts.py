@@ -112,11 +112,11 @@ def timeline(speech: Speech) -> dict[str, Any] | None:
     rows: dict[str, list[dict[str, Any]]] = {}
     for story in summary.stories:
         one = story.incident
-        ended = summary.until if one.ended is None else one.ended
         level = "held" if one.held_by else "down"
-        block = _block(one.started, ended, level, speech)
-        if block is not None:
-            rows.setdefault(one.component, []).append(block)
+        for started, ended in one.outages:
+            block = _block(started, summary.until if ended is None else ended, level, speech)
+            if block is not None:
+                rows.setdefault(one.component, []).append(block)
     behind = [_block(gap.started, gap.ended, "gap", speech) for gap in summary.gaps]
     behind += [
         _block(one.started, summary.until if one.ended is None else one.ended, "spool", speech)

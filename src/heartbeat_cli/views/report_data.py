@@ -135,7 +135,8 @@ def _incident(story: Story) -> dict[str, Any]:
             for key in ("id", "component", "kind", "severity", "cause", "held_by", "acked_by", "recovery")
         },
         **times,
-        "duration": None if one.ended is None else round(one.ended - one.started, 6),
+        "duration": None if one.ended is None else round(one.downtime(one.ended), 6),
+        "outages": [{"started": iso(begun), "ended": iso(over)} for begun, over in one.outages],
         "lasted": round(story.lasted, 6),
         "attempts": len(story.attempts),
         "healed_by": None if story.healed_by is None else story.healed_by.id,

@@ -194,6 +194,8 @@ def _item(story: Story, speech: Speech) -> Item:
         started, ended = speech.when(one.started), speech.when(one.ended)
         times = speech.word("from_to", started=started, ended=ended, lasted=speech.span(story.lasted))
     facts = [speech.severity(one.severity), times]
+    if one.relapses:
+        facts.append(speech.word("outages", n=len(one.outages)))
     if one.acked is not None and one.ended is None:
         facts.append(speech.word("acked", who=speech.clean(one.acked_by or "?", 40)))
     lines = [speech.said(one.cause), _healing(story, speech)]

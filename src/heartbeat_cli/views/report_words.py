@@ -44,6 +44,7 @@ WORDS = {
     "incidents": N_("Incidents: what broke, why, what healed it"),
     "no_incidents": N_("No incidents."),
     "open_since": N_("open since {since} ({lasted})"),
+    "outages": N_("down {n} times"),
     "from_to": N_("{started} to {ended} ({lasted})"),
     "acked": N_("acknowledged by {who}"),
     "healed_by": N_("healed by {action}"),

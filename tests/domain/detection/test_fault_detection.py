@@ -358,5 +358,6 @@ def test_counters_are_never_negative_and_fit_the_state(policy: Policy, sequence:
             assert (state.fail_count, state.success_count, state.failing_since, state.held_by) == (0, 0, None, None)
         if state.state == "recovering":
             assert state.fail_count == 0 and 0 < state.success_count <= policy.recovery_threshold
-            assert state.success_count < policy.recovery_threshold or (policy.steady and state.flapping)
+            unsteady = policy.steady and (state.flapping or policy.settle > 0)
+            assert state.success_count < policy.recovery_threshold or unsteady
         assert (state.failing_since is None) == (state.state == "healthy")

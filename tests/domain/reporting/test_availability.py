@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_cli.domain.checking.coverage import union
-from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.incident import Attempt, Incident, Relapse
 from heartbeat_cli.domain.reporting import availability
 from heartbeat_cli.domain.reporting.availability import Flaky, Recoveries, Times
 
@@ -63,6 +63,23 @@ def test_a_story_names_what_healed() -> None:
 
 def test_overlapping_incidents_are_lost_time_once() -> None:
     assert availability.downtime([*OWN, HELD, incident("a", 5, 6, 30)], 0, 100) == {"a": 40, "b": 10, "c": 30}
+
+
+def test_the_time_between_two_outages_of_an_incident_is_no_downtime() -> None:
+    again = incident("a", 10, 12, 60)._replace(relapses=(Relapse(20, 25, 27), Relapse(30, 50, 50)))
+    assert again.outages == ((10, 20), (25, 30), (50, 60))
+    assert availability.downtime([again], 0, 100) == {"a": 25} and availability.downtime([again], 22, 55) == {"a": 10}
+    assert availability.times([again], 300, 0, 100).repair == 25
+    assert availability.stories([again], [], 100)[0].lasted == 25
+    assert again._replace(ended=None).downtime(70) == 35
+
+
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=12))
+def test_downtime_is_counted_once_whatever_the_clock_did(times: list[int]) -> None:
+    """Relapses out of order: never more than the whole time, never less than nothing."""
+    pairs = zip(times[::2], times[1::2], strict=False)
+    one = incident("a", 0, 0, 100)._replace(relapses=tuple(Relapse(end, start, start) for end, start in pairs))
+    assert 0 <= one.downtime(100) <= 100
 
 
 def test_the_flakiest_first() -> None:

@@ -1,5 +1,6 @@
 """Delivery: what waits goes out once, in order; what fails is tried again, and holds up nobody else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +78,57 @@ def test_the_distance_grows_to_half_an_hour_and_no_further(two: Scene) -> None:
     assert tries[-1] - tries[-2] == 30 and len(tries) > 20
 
 
-def test_the_end_comes_after_the_beginning_also_on_a_channel_that_failed(two: Scene, tmp_path: Path) -> None:
+def told(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def late(scene: Scene, tmp_path: Path) -> None:
+    """Down and over while the channel `later` takes nothing; then it works again."""
+    fall(scene)
+    scene.deliver()
+    rise(scene)
+    scene.deliver()
+    (tmp_path / "later").mkdir()
+    while "waiting" in " ".join(scene.outbox):
+        scene.deliver()
+        scene.now += 5
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_what_was_over_before_it_could_be_delivered_is_one_message_that_says_so(
+    digest: bool, store: Database, store_url: str, tmp_path: Path
+) -> None:
+    channels: dict[str, Any] = {
+        "later": {"kind": "file", "path": str(tmp_path / "later" / "log"), "digest": digest},
+        "log": {"kind": "file", "path": str(tmp_path / "messages.log"), "digest": digest},
+    }
+    utc = {"timezone": "UTC"}
+    scene = Scene(store, store_url, tmp_path, {"db": TCP | {"name": "The base"}}, channels, heartbeat=utc)
+    late(scene, tmp_path)
+    assert [one["type"] for one in told(tmp_path / "messages.log")] == ["tcp_down", "recovered"]
+    (only,) = told(tmp_path / "later" / "log")
+    assert only["title"] == "The base has recovered: down from 12:00:00 to 12:02:00"
+    assert only["severity"] == "low" and "no route" in only["text"]
+    assert only["text"].splitlines()[-1].startswith("delivered late: later did not take it (")
+    assert "What to do" not in only["text"] and len(only["threads"]) == 1
+
+
+def test_late_messages_of_several_incidents_keep_what_still_lasts(two: Scene, tmp_path: Path) -> None:
+    late(two, tmp_path)
     fall(two)
     two.deliver()
-    rise(two)
-    (tmp_path / "later").mkdir()
-    while "waiting" in " ".join(two.outbox):
-        two.deliver()
-        two.now += 5
-    import json
+    again = told(tmp_path / "later" / "log")[-1]
+    assert again["title"] == "The base is down again, 2 times in 4 min"
 
-    for path in (tmp_path / "later" / "log", tmp_path / "messages.log"):
-        assert [json.loads(line)["type"] for line in path.read_text().splitlines()] == ["tcp_down", "recovered"]
+
+def test_an_incident_that_was_reopened_meanwhile_is_reported_as_it_is_now(two: Scene, tmp_path: Path) -> None:
+    fall(two)
+    rise(two)
+    fall(two)
+    two.deliver()
+    (only,) = told(tmp_path / "messages.log")
+    assert only["title"] == "The base is down again, 2 times in 4 min" and only["severity"] == "high"
+    assert "recovered" not in only["text"]
 
 
 def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> None:

@@ -53,7 +53,7 @@ def test_a_renamed_channel_has_what_waited_for_the_old_name_at_once_and_in_order
     assert before.outbox == ["tcp_down to away: waiting", "recovered to away: waiting"]
     after = scenes(before.now, log={})
     assert after.deliver() == ["tcp_down log sent", "recovered log sent"]
-    assert [message["type"] for message in after.messages] == ["tcp_down", "recovered"]
+    assert [message["type"] for message in after.messages] == ["digest"]
     assert "away is no longer configured" in after.messages[0]["text"]
     assert outbox.count_waiting(after.db) == 0
     assert channels.unconfigured(after.db, ["log"], 0.0) == [("away", "handed_over", 2)]

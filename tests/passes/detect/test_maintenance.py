@@ -64,7 +64,7 @@ def test_down_before_it_well_and_down_again_in_it(made: Any) -> None:
     scene = made({})
     assert notify(scene, START - 120, BAD, BAD, BAD) == ["tcp_down log sent"]
     assert notify(scene, START + 60, GOOD, GOOD, BAD, BAD, BAD) == ["recovered log sent"]
-    assert notify(scene, START + HOUR, BAD) == ["tcp_down log sent"]
+    assert notify(scene, START + HOUR, BAD) == ["tcp_down-2 log sent"]
 
 
 def test_what_is_about_to_be_well_when_it_ends_is_not_reported_as_down(made: Any) -> None:

@@ -96,7 +96,7 @@ def test_what_is_acknowledged_is_not_reported_again_until_that_is_taken_back(mad
 
 
 def test_an_acknowledgement_ends_with_its_incident(made: Any) -> None:
-    scene = made()
+    scene = made(heartbeat={"reopen_within": 0})
     begun = down(scene)
     states.acknowledge(scene.db, scene.incidents["db"].id, scene.now, "kim")
     assert up(scene, begun + HOUR) == ["recovered log sent"]
@@ -351,11 +351,11 @@ def test_a_night_that_is_over_makes_one_message_that_asks_for_nothing(made: Any)
         assert up(scene, begun + HOUR) == []
     assert at(scene, START + 8 * HOUR, db=GOOD)
     (only,) = scene.messages
-    assert (only["title"], only["severity"], len(only["threads"])) == ("None of 1 in fault", "low", 2)
+    assert (only["title"], only["severity"], len(only["threads"])) == ("2 over, none of 1 in fault", "low", 2)
     assert only["text"].count("db has recovered") == 2 and "🔴" not in only["text"] and "What to do" not in only["text"]
 
 
-def test_what_was_tried_already_keeps_its_end_for_a_message_of_its_own(made: Any, tmp_path: Path) -> None:
+def test_what_was_tried_already_shares_a_message_with_its_end(made: Any, tmp_path: Path) -> None:
     away = {"quiet_hours": "12:00-20:00", "digest": True, "path": str(tmp_path / "dir" / "log")}
     scene = made({"away": away}, MEDIUM, **NIGHT)
     scene.now = START + 60
@@ -364,3 +364,4 @@ def test_what_was_tried_already_keeps_its_end_for_a_message_of_its_own(made: Any
     up(scene, START + 8 * HOUR + 30)
     (tmp_path / "dir").mkdir()
     assert at(scene, START + 9 * HOUR, db=GOOD) == ["tcp_down away sent", "recovered away sent"]
+    assert len((tmp_path / "dir" / "log").read_text().splitlines()) == 1

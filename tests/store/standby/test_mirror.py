@@ -8,7 +8,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
-from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.incident import Incident, Relapse
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
@@ -27,14 +27,16 @@ def filled(db: Database) -> mirror.Snapshot:
     states.save_states(db, {"a": State(NOW, "fault", 3, 0, True, NOW)})
     states.save_incident(db, Incident("a@1", "a", "tcp", "high", "「壞」", NOW, NOW))
     alerts.add(db, Alert("a@1/down", "tcp_down", "high", "t", "a", NOW, "a@1", "r"), ["log"], NOW)
-    states.save_incident(db, Incident("old", "a", "tcp", "high", "", NOW - 9, NOW - 9, NOW - 5))
+    over = Incident("over", "a", "tcp", "high", "", NOW - 90, NOW - 90, NOW - 5)  # it may be reopened
+    states.save_incident(db, over.with_relapse(Relapse(NOW - 60.25, NOW - 30.5, NOW - 20)))
+    states.save_incident(db, Incident("old", "a", "tcp", "high", "", NOW - 9_000, NOW - 9_000, NOW - 3_601))
     beats.add(db, Beat("a", NOW, "success"))
     return mirror.snapshot(db, "here", NOW)
 
 
 def test_a_snapshot_comes_back_as_it_was(store: Database, tmp_path: Path) -> None:
     copy = filled(store)
-    assert [row[0] for row in copy["heartbeat_incidents"]] == ["a@1"]
+    assert sorted(row[0] for row in copy["heartbeat_incidents"]) == ["a@1", "over"]
     mirror.write(tmp_path / "mirror.json", copy, mirror.head_of(store, "here", copy))
     found = mirror.read(tmp_path / "mirror.json")
     assert {name: [tuple(row) for row in rows] for name, rows in copy.items()} == found

@@ -1,6 +1,6 @@
 """An alert: its type, its severity, and what it is about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.slowness import SLOW
@@ -77,6 +77,27 @@ def unobserved_severity(component: Component) -> Severity:
     """How grave it is that a component cannot be checked: never graver than that it is down."""
     own: Severity = "high" if component.kind in _GRAVE_UNOBSERVED else "medium"
     return min(own, component.severity, key=severity_rank)
+
+
+def over(alerts: Iterable[Alert]) -> set[str]:
+    """The incidents that are over: the newest of these alerts about them is an end."""
+    newest: dict[str, tuple[float, bool]] = {}
+    for one in alerts:
+        if one.incident:  # of two of one moment the end is the later
+            newest[one.incident] = max(newest.get(one.incident, (one.at, False)), (one.at, one.type in ENDS))
+    return {incident for incident, (_, is_end) in newest.items() if is_end}
+
+
+def without_past(alerts: Sequence[Alert]) -> list[Alert]:
+    """These alerts without what a later one has overtaken: of an incident that was reopened, an earlier end and what
+    came before it."""
+    finished = over(alerts)
+    ends: dict[str, list[float]] = {}
+    for one in alerts:
+        if one.incident and one.type in ENDS:
+            ends.setdefault(one.incident, []).append(one.at)
+    past = {incident: [at for at in of if incident not in finished or at < max(of)] for incident, of in ends.items()}
+    return [one for one in alerts if one.at > max(past.get(one.incident or "", ()), default=float("-inf"))]
 
 
 def worst_severity(found: Iterable[Severity]) -> Severity:

@@ -13,13 +13,15 @@ and becomes the component's own only when it goes on for `fail_threshold` more c
 While that something is only suspect, judgement waits, but not for ever: it may be checked seldom, or no more.
 
 A component that flaps keeps its incident open until it is steady again, so that people are notified twice, not 30
-times. With `fail_window` a fault is `fail_threshold` failures among that many checks, in a row or not.
+times; and so does one whose fault has returned, until it has been healthy for `settle` seconds. With `fail_window` a
+fault is `fail_threshold` failures among that many checks, in a row or not.
 """
 
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.flapping import SLOTS, is_flapping, remember
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
@@ -35,8 +37,8 @@ _PATIENCE = 4  # times the fail threshold that judgement waits for a suspect par
 class Policy(NamedTuple):
     """How many checks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
     `degraded_threshold` degraded checks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a
-    fault does not end while the component flaps. `unobserved_after`: checks in a row that could not be made until the
-    component is unobserved."""
+    fault does not end while the component flaps, nor before it was healthy for `settle` seconds. `unobserved_after`:
+    checks in a row that could not be made until the component is unobserved."""
 
     fail_threshold: int = 3
     recovery_threshold: int = 2
@@ -44,6 +46,7 @@ class Policy(NamedTuple):
     degraded_threshold: int = 3
     steady: bool = True
     unobserved_after: int = 3
+    settle: float = 0.0
 
 
 class Observation(NamedTuple):
@@ -162,6 +165,11 @@ def _failures(policy: Policy, state: State) -> int:
     return state.history[-policy.fail_window :].count("F")
 
 
+def held_healthy(policy: Policy, state: State) -> bool:
+    """Whether a component is healthy by its thresholds, and its fault goes on only because it is not steady yet."""
+    return state.state == "recovering" and state.success_count >= policy.recovery_threshold
+
+
 def failing_enough(policy: Policy, state: State) -> bool:
     """Whether as many checks have failed lately as make a fault: in a row, or among the window."""
     among = state.history[-policy.fail_window :].count("F") if policy.fail_window is not None else 0
@@ -220,11 +228,15 @@ def _succeeded(policy: Policy, state: State, seen: Observation) -> tuple[State, 
     if state.state == "suspect":
         return _still_suspect(policy, state, seen), ()
     good = state.success_count + 1
-    if good < policy.recovery_threshold or (policy.steady and state.flapping):
-        since = state.since if state.state == "recovering" else seen.at
+    since = state.since if state.state == "recovering" else seen.at
+    unsteady = policy.steady and (state.flapping or seen.at - since < policy.settle)
+    if good < policy.recovery_threshold or unsteady:
         good = min(good, policy.recovery_threshold)
         return state._replace(state="recovering", fail_count=0, success_count=good, since=since), ()
     ended = _event("ended", policy, state._replace(success_count=good), seen)
+    if policy.steady and policy.settle:
+        steady = Text("healthy for {time} after it had returned", time=duration(seen.at - since))
+        ended = ended._replace(reason=steady)
     return State(since=seen.at, degraded=state.degraded, history=state.history), (ended,)
 
 

@@ -14,7 +14,8 @@ from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT
 
 class Story(NamedTuple):
     """An incident with what was tried and what healed it: an attempt after which the same check passed, or None (it
-    came back by itself, or is not over). `lasted` in seconds up to its end or to now, not cut to the period."""
+    came back by itself, or is not over). `lasted`: seconds it was down, up to its end or to now, not cut to the
+    period."""
 
     incident: Incident
     lasted: float
@@ -24,7 +25,7 @@ class Story(NamedTuple):
 
 class Times(NamedTuple):
     """Means in seconds; None where there is nothing to take a mean of. `detect`: from the first failing check to the
-    incident, of incidents declared in the period; `repair`: from begin to end, of those that ended in it; `between`:
+    incident, of incidents declared in the period; `repair`: how long those that ended in it were down; `between`:
     time up for each incident that began in it. Held ones are only counted (in `held`)."""
 
     detect: float | None = None
@@ -80,7 +81,7 @@ def stories(incidents: Iterable[Incident], attempts: Iterable[Attempt], now: flo
         tried = tuple(of.get(incident.id, ()))
         cure = next((one for one in reversed(tried) if one.verified is not None), None)
         end = now if incident.ended is None else incident.ended
-        found.append(Story(incident, max(0.0, end - incident.started), tried, cure if incident.ended else None))
+        found.append(Story(incident, incident.downtime(end), tried, cure if incident.ended else None))
     return tuple(found)
 
 
@@ -92,7 +93,7 @@ def times(incidents: Sequence[Incident], up_seconds: float, start: float, end: f
 
     own = [one for one in incidents if one.held_by is None]
     began = [one for one in own if inside(one.started)]
-    ended = [one.ended - one.started for one in own if one.ended is not None and inside(one.ended)]
+    ended = [one.downtime(one.ended) for one in own if one.ended is not None and inside(one.ended)]
     return Times(
         detect=mean(one.declared - one.started for one in own if inside(one.declared)),
         repair=mean(ended),
@@ -122,10 +123,10 @@ def recoveries(attempts: Iterable[Attempt]) -> Recoveries:
 
 
 def downtime(incidents: Iterable[Incident], start: float, end: float) -> dict[str, float]:
-    """Seconds of the period in which a component had an incident, however many at once, by component."""
+    """Seconds of the period in which a component was down by its incidents, however many at once, by component."""
     of: dict[str, list[tuple[float, float | None]]] = {}
     for one in incidents:
-        of.setdefault(one.component, []).append((one.started, one.ended))
+        of.setdefault(one.component, []).extend(one.outages)
     return {id_: union(spans, start, end) for id_, spans in sorted(of.items())}
 
 

@@ -34,7 +34,8 @@ def enqueue_alert(
     """Record an alert for the channels that it goes to; False when it is there already.
 
     An end goes to those, and only those, who were notified of anything before, silence or not: who was woken must know
-    that it is over. Everything else a silence withholds, and the alert's reason says so.
+    that it is over. That a fault has returned goes to them, too. Everything else a silence withholds, and the alert's
+    reason says so.
     """
     if alert.type == "recovered" and alert.incident:
         return enqueue_to(db, config, alert, alerts.notified_channels(db, alert.incident), now)
@@ -42,6 +43,8 @@ def enqueue_alert(
         if silence.covers(component, now):
             return enqueue_to(db, config, muted(alert, silence), (), now)
     channels = channels_for(db, config, alert.type, alert.severity, component, alert.at)
+    if alert.incident and alert.details.get("again"):  # who was notified that it is over must know that it is not
+        channels = list(dict.fromkeys([*channels, *alerts.notified_channels(db, alert.incident)]))
     return enqueue_to(db, config, alert, channels, now)
 
 

@@ -178,9 +178,11 @@ class Delivering:
         if channel.id not in self._passing_on and self._must_wait(db, channel, now):
             self._stopped.add(channel.id)
             return
-        as_digest = channel.id in self._passing_on or (channel.common.digest and channel.id not in self._singly)
+        whole = channel.id not in self._singly
+        as_digest = channel.id in self._passing_on or (channel.common.digest and whole)
         doubtful = self._queue.doubtful(channel.id)
-        batch = sentences.known(db, self._queue.take(db, now, channel.id, as_digest), self._config.heartbeat.locale)
+        taken = self._queue.take(db, now, channel.id, as_digest, whole)
+        batch = sentences.known(db, taken, self._config.heartbeat.locale)
         if batch is None:  # somebody else is at it
             self._stopped.add(channel.id)
             return

@@ -72,15 +72,16 @@ class Due:
         left = min(room - len(sure), _DOUBTFUL - sum(under_way))
         return sure[: max(0, room)] + rest[: max(0, left)]
 
-    def take(self, db: Database, now: float, channel: str, digest: bool) -> Batch | None:
-        """The next message of a channel that has something due, taken; None when somebody else was faster."""
+    def take(self, db: Database, now: float, channel: str, digest: bool, whole: bool = True) -> Batch | None:
+        """The next message of a channel that has something due, taken; None when somebody else was faster. `whole`: an
+        incident that is over by now is one message."""
         rows = self._rows[channel]
         chosen = outbox.first_message(rows, digest)
         ids = {one.id for one in chosen}
         self._rows[channel] = [one for one in rows if one.id not in ids]
         if len(self._alerts) > _ALERTS:
             self._alerts.clear()
-        return outbox.claim_rows(db, self.owner, now, _LEASE, chosen, digest=digest, known=self._alerts)
+        return outbox.claim_rows(db, self.owner, now, _LEASE, chosen, whole=whole, known=self._alerts)
 
     def read_again(self, *channels: str) -> None:
         """More may be due on these channels (none named: on any) than was read."""

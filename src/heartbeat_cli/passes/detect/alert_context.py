@@ -62,7 +62,16 @@ class AlertContext:
         if incident is not None and event.name == "ended":
             details["cause"] = incident.cause
             details["attempts"] = self._attempts(incident)
+            details |= self._outages(incident, event.at)
         return details
+
+    def _outages(self, incident: Incident, at: float) -> Details:
+        """Of an incident that was reopened, or kept open until it was steady: when it ended, and how long it was
+        down."""
+        found: dict[str, object] = {"ended": incident.ended} if incident.ended != at else {}
+        if incident.relapses:
+            found |= {"started": incident.started, "outages": len(incident.outages), "down": incident.downtime(at)}
+        return found
 
     def of_lasting(self, component: Component, incident: Incident) -> Details:
         """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""

@@ -179,9 +179,14 @@ class DetectionRun:
     def _take(self, component: Component, seen: Observation) -> Iterator[tuple[Component, Event, Incident | None]]:
         """Move the state of a component; gives the events, each with its incident."""
         before = self.states.get(component.id)
+        recovering = before is not None and before.state in ("fault", "recovering")
+        known = self._open.get(component.id) if recovering else None
+        settle = self.config.heartbeat.reopen_within if known is not None and known.relapses else 0.0
         self.states[component.id], events = advance(
-            component, seen, self.states, self.config.components, self._patience
+            component, seen, self.states, self.config.components, self._patience, settle
         )
+        if known is not None and before is not None:
+            self._note_relapse(component, before, known)
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:
@@ -189,7 +194,16 @@ class DetectionRun:
 
                 # What came up later than recovery waited for was healed by it all the same.
                 recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
-            yield component, event, self._incident(component, event)
+            yield component, event, self._incident(component, event, before)
+
+    def _note_relapse(self, component: Component, before: State, known: Incident) -> None:
+        """A component that was healthy, if not steady, fails again: the time it was healthy is no downtime."""
+        after = self.states[component.id]
+        if before.state == "recovering" and after.state == "fault":
+            from heartbeat_cli.passes.detect import reopen
+
+            if fallen := reopen.relapsed(self.db, component, before, after, known):
+                self._open[component.id] = fallen
 
     def _enqueue_alert(self, component: Component, event: Event, incident: Incident | None) -> None:
         from heartbeat_cli.domain.alerting.alert import Alert, alert_severity, alert_type
@@ -197,13 +211,17 @@ class DetectionRun:
         from heartbeat_cli.views import wording
 
         kind = alert_type(component, event)
-        self.verdicts.append(Verdict(component.id, event.name, event.reason))
+        returned = bool(incident and incident.relapses)
+        self.verdicts.append(
+            Verdict(component.id, "reopened" if returned and event.name == "opened" else event.name, event.reason)
+        )
         if kind is None:
             return
         about = incident.id if incident else None
         round_ = self.alert_context.rounds.get(component.id)
+        time_ = f"-{len(incident.outages)}" if incident and returned else ""  # of a fault that has returned
         alert = Alert(
-            id=f"{about or incident_id(component.id, event.at)}/{kind}",
+            id=f"{about or incident_id(component.id, event.at)}/{kind}{time_}",
             type=kind,
             severity=alert_severity(component, kind),
             title=wording.title(kind, component, self.config.heartbeat.locale),
@@ -215,12 +233,19 @@ class DetectionRun:
             else event.reason,
             details=self.alert_context.of_event(component, event, incident),
         )
+        if incident and returned and event.name == "opened":
+            from heartbeat_cli.passes.detect import reopen
+
+            alert = reopen.one_more_line(self.db, alert, incident, self.config.heartbeat.locale)
         enqueue_alert(self.db, self.config, alert, component, self._silences, self.now)
 
-    def _incident(self, component: Component, event: Event) -> Incident | None:
-        """Open, change or end the incident an event belongs to."""
+    def _incident(self, component: Component, event: Event, before: State | None) -> Incident | None:
+        """Open, reopen, change or end the incident an event belongs to."""
         if event.name in ("opened", "held"):
-            incident = Incident(
+            from heartbeat_cli.passes.detect import reopen
+
+            within = self.config.heartbeat.reopen_within
+            incident = reopen.reopened(self.db, component, event, within) or Incident(
                 incident_id(component.id, event.started),
                 component.id,
                 component.kind,
@@ -234,7 +259,12 @@ class DetectionRun:
             found = self._open.get(component.id)
             if found is None or event.name not in ("released", "ended"):
                 return None
-            incident = found._replace(held_by=None) if event.name == "released" else _ended(found, event.at)
+            if event.name == "released":
+                incident = found._replace(held_by=None)
+            else:
+                from heartbeat_cli.domain.detection.relapse import ended_at
+
+                incident = _ended(found, ended_at(component, before, event))
         self._open[component.id] = incident
         if incident.ended is not None:
             del self._open[component.id]
@@ -243,7 +273,7 @@ class DetectionRun:
 
 
 def _ended(incident: Incident, at: float) -> Incident:
-    """An incident that is over; none ends before it began, whatever the clock did meanwhile."""
+    """An incident that is over. None ends before it began, whatever the clock did meanwhile."""
     return incident._replace(ended=at, started=min(incident.started, at), declared=min(incident.declared, at))
 
 

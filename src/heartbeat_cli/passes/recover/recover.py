@@ -176,7 +176,7 @@ class RecoveryRun:
 
     def _not_now(self, context: RecoveryContext, one: Due, name: str, reason: str) -> StepResult:
         decision = Decision("held", name, self._clean(reason), one.decision.step)
-        fresh = name == "objection" and one.incident is not None and context.now < one.incident.declared + one.grace
+        fresh = name == "objection" and one.incident is not None and context.now < one.incident.redeclared + one.grace
         needs_person = name in handoff.NAMES and not fresh  # it may be about to start, or to stop
         if one.incident is not None and not self.dry:
             self._note(context, one.component, one.incident, decision, decision.reason)

@@ -50,12 +50,14 @@ def enqueue(
 
 def unnotified(db: Database) -> list[tuple[str, str, str]]:
     """The alerts (id, type, component) of a fault, or of a recovery that gave up, that have no notifications because a
-    silence kept them back. Only those of open incidents count."""
+    silence kept them back. Only those of open incidents count, since they were last reopened."""
     rows = db.rows(
         "SELECT a.alert_id, a.alert_type, a.component FROM heartbeat_incidents i"
         " JOIN heartbeat_alert_rows a ON a.incident = i.id"
         " WHERE i.ended IS NULL AND i.held_by IS NULL AND (a.alert_type LIKE ? OR a.alert_type LIKE ?)"
-        " AND NOT EXISTS (SELECT 1 FROM heartbeat_outbox o WHERE o.alert_id = a.alert_id) ORDER BY a.alert_time",
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_outbox o WHERE o.alert_id = a.alert_id)"
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_alert_rows b WHERE b.incident = a.incident"
+        " AND b.alert_type = 'recovered' AND b.alert_time > a.alert_time) ORDER BY a.alert_time",
         ("%_down", "recovery_%"),
     )
     return [(row[0], row[1], row[2]) for row in rows]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.alert import Alert
-from heartbeat_cli.store.outbox import alerts, overnight
+from heartbeat_cli.store.outbox import alerts, late
 from heartbeat_cli.store.sql.database import Database, Row, placeholders
 
 MAX_BATCH = 100  # notifications in one message
@@ -36,15 +36,15 @@ class Batch(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `delayed` whether it has
-    waited for the end of quiet hours, `failed` the most failed tries of any row that waits for the channel."""
+    """A row of the outbox that may go out now. `batch` is the message it has to stay in, `followed` whether more of its
+    incident waits for the same channel, `failed` the most failed tries of any row that waits for the channel."""
 
     id: str
     channel: str
     batch: str | None
     alert_id: str
     kind: str
-    delayed: bool
+    followed: bool
     failed: int
 
 
@@ -62,7 +62,8 @@ _DUE = (
 # own message. They are windows, because the cost of a subquery for each row would grow with the square of the rows.
 _WAITING = (
     "SELECT o.id, o.channel, o.batch, o.alert_id, a.alert_type AS kind, a.alert_time, o.created, a.incident,"
-    f" o.attempts = 0 AND o.next_try > o.created AS delayed, ({_DUE}) AS due,"
+    f" ({_DUE}) AS due,"
+    " a.incident IS NOT NULL AND count(*) OVER (PARTITION BY o.channel, a.incident) > 1 AS followed,"
     " max(o.attempts) OVER (PARTITION BY o.channel) AS failed,"
     " rank() OVER (PARTITION BY o.channel, a.incident ORDER BY a.alert_time) AS place,"
     " rank() OVER (PARTITION BY o.channel, a.incident, o.batch ORDER BY a.alert_time) AS within"
@@ -81,7 +82,7 @@ def ready(db: Database, now: float, lease: float, channels: Iterable[str]) -> di
         return {}
     wanted = {f"channel_{number}": name for number, name in enumerate(names)}
     rows = db.rows(
-        f"SELECT r.id, r.channel, r.batch, r.alert_id, r.kind, r.delayed, r.failed FROM (SELECT w.*,"
+        f"SELECT r.id, r.channel, r.batch, r.alert_id, r.kind, r.followed, r.failed FROM (SELECT w.*,"
         f" row_number() OVER (PARTITION BY w.channel ORDER BY {_ORDER}) AS number"
         f" FROM ({_WAITING} AND o.channel IN ({_named(wanted)})) w WHERE w.due AND {_IN_ORDER}) r"
         " WHERE r.number <= :most ORDER BY r.channel, r.number",
@@ -108,17 +109,21 @@ def claim_rows(
     lease: float,
     rows: Sequence[Ready],
     *,
-    digest: bool = True,
+    whole: bool = True,
     known: dict[str, Alert] | None = None,
 ) -> Batch | None:
     """Claim rows of one channel as one batch for `lease` seconds: others do not get them meanwhile, and when this
-    process dies the next one does. Returns None when others have claimed them. A batch that was tried before keeps its
+    process dies the next one does. Returns None when others have claimed them. `whole`: with what else waits of
+    incidents that are over by now. A batch that was tried before keeps its
     rows, because the channel may have taken it. `known` are alerts that need not be read again."""
     channel, batch = rows[0].channel, rows[0].batch
     ids = {one.id: one.alert_id for one in rows}
     with db.transaction():
-        if digest and batch is None and (delayed := [one.id for one in rows if one.delayed]):
-            ids |= dict(overnight.ends(db, channel, delayed, now, MAX_BATCH - len(rows)))
+        if whole and batch is None and (followed := [one.id for one in rows if one.followed]):
+            rest = late.rest(db, channel, followed, now, MAX_BATCH - len(rows))
+            ids |= dict(rest.notifications)
+            if rest.last_error:
+                late.remark(db, channel, [id_ for id_, _ in rest.notifications], rest.last_error)
         name = batch or delivery.batch_id(channel, ids.values())
         leased = _lease(db, owner, now, lease, list(ids), batch, name)
         if not leased:
@@ -153,7 +158,7 @@ def _lease(
 def claim(db: Database, owner: str, now: float, lease: float, channel: str, digest: bool = True) -> Batch | None:
     """Claim the next message of a channel; None when nothing is due."""
     rows = ready(db, now, lease, [channel]).get(channel)
-    return None if not rows else claim_rows(db, owner, now, lease, first_message(rows, digest), digest=digest)
+    return None if not rows else claim_rows(db, owner, now, lease, first_message(rows, digest))
 
 
 def first_message(rows: Sequence[Ready], digest: bool) -> list[Ready]:

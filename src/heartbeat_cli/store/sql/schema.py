@@ -194,6 +194,9 @@ _UNOBSERVED = (
 # What our sentences were made of: see sentences.py. `day` is the last one, of the epoch, on which a line was said.
 _SENTENCES = ("CREATE TABLE heartbeat_texts (line TEXT PRIMARY KEY, source TEXT NOT NULL, day INTEGER NOT NULL)",)
 
+# The times at which the fault of an incident returned, as JSON: see `Relapse` in domain/incident.py.
+_RELAPSES = ("ALTER TABLE heartbeat_incidents ADD COLUMN relapses TEXT NOT NULL DEFAULT '[]'",)
+
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _TABLES + _SQLITE, "postgres": _TABLES + _POSTGRES},
     {"sqlite": _REASONS, "postgres": _REASONS},
@@ -203,6 +206,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _ROUNDS, "postgres": _ROUNDS},
     {"sqlite": _UNOBSERVED, "postgres": _UNOBSERVED},
     {"sqlite": _SENTENCES, "postgres": _SENTENCES},
+    {"sqlite": _RELAPSES, "postgres": _RELAPSES},
 )
 
 

@@ -67,7 +67,7 @@ STATE = _table(
 INCIDENTS = _table(
     "heartbeat_incidents",
     "id",
-    "id component kind severity cause started declared ended held_by acked acked_by recovery",
+    "id component kind severity cause started declared ended held_by acked acked_by recovery relapses",
     "started declared ended acked",
 )
 ALERTS = _table(

@@ -1,9 +1,9 @@
 """The mirror: a small local copy of what the next pass needs, refreshed by every good pass. A spool starts from it.
 
-It has states, open incidents and their attempts, alerts and notifications that are not done with, last checks, beats,
-silences and settings, as one JSON file. It has no history, so its size depends on the number of components, not on
-their age. Its first line, the head, says which store it was copied from and how far that had come. Every pass reads the
-head, to notice a store that is another one, or that has lost records.
+It has states, incidents that are open or may be reopened, with their attempts, alerts and notifications that are not
+done with, last checks, beats, silences and settings, as one JSON file. It has no history, so its size depends on the
+number of components, not on their age. Its first line, the head, says which store it was copied from and how far that
+had come. Every pass reads the head, to notice a store that is another one, or that has lost records.
 """
 
 import json
@@ -20,9 +20,11 @@ from heartbeat_cli.store.sql.identity import LOCAL, WATCHED
 from heartbeat_cli.store.sql.text import understood
 from heartbeat_cli.system.files import open_own, read_own, write_own
 
-_OPEN = "SELECT id FROM heartbeat_incidents WHERE ended IS NULL"
+_REOPEN_SECONDS = 3_600.0  # seconds after its end in which an incident may be reopened: the limit of `reopen_within`
+_LIVE = "ended IS NULL OR ended > to_timestamp(?)"
+_LIVE_INCIDENTS = f"SELECT id FROM heartbeat_incidents WHERE {_LIVE}"
 _LIVE_ALERTS = (
-    f"SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_OPEN})"
+    f"SELECT alert_id FROM heartbeat_alert_rows WHERE incident IN ({_LIVE_INCIDENTS})"
     " OR incident IN (SELECT id FROM heartbeat_degraded WHERE ended IS NULL)"
     " OR incident IN (SELECT unobserved_alert FROM heartbeat_state WHERE unobserved_alert IS NOT NULL)"
     " UNION SELECT alert_id FROM heartbeat_outbox WHERE state = 'waiting'"
@@ -62,10 +64,10 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     wanted: _Wanted = {
         tables.SETTINGS.name: ("WHERE name NOT LIKE ?", (f"{LOCAL}%",)),
         tables.LAST_CHECKS.name: ("WHERE observer = ?", (observer,)),
-        tables.INCIDENTS.name: ("WHERE ended IS NULL", ()),
+        tables.INCIDENTS.name: (f"WHERE {_LIVE}", (now - _REOPEN_SECONDS,)),
         tables.RECOVERIES.name: (
-            f"WHERE incident IN ({_OPEN}) OR started >= to_timestamp(?) ORDER BY key",
-            (now - _ATTEMPTS_SECONDS,),
+            f"WHERE incident IN ({_LIVE_INCIDENTS}) OR started >= to_timestamp(?) ORDER BY key",
+            (now - _REOPEN_SECONDS, now - _ATTEMPTS_SECONDS),
         ),
         tables.BEATS.name: ("ORDER BY key", ()),
         tables.SILENCES.name: ("WHERE ends > to_timestamp(?)", (now,)),
@@ -74,7 +76,7 @@ def snapshot(db: Database, observer: str, now: float) -> Snapshot:
     if found[tables.INCIDENTS.name] or to_notify:
         for table in (tables.ALERTS, tables.OUTBOX):
             live = f"WHERE alert_id IN (SELECT alert_id FROM ({_LIVE_ALERTS}) live)"
-            found[table.name] = table.select(db, live)
+            found[table.name] = table.select(db, live, (now - _REOPEN_SECONDS,))
         found[tables.SENDS.name] = tables.SENDS.select(
             db, "WHERE at > to_timestamp(?) ORDER BY key", (now - _SENDS_SECONDS,)
         )

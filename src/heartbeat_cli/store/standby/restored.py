@@ -128,7 +128,8 @@ def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:
 
 def _end_incidents(db: Database, copy: Snapshot, until: float) -> None:
     """End the incidents that were open in the backup and are not open in the mirror: their end was reported then."""
-    open_ = _column(tables.INCIDENTS, copy, "id")
+    key, end = (tables.INCIDENTS.columns.index(name) for name in ("id", "ended"))
+    open_ = {row[key] for row in copy.get(tables.INCIDENTS.name, ()) if row[end] is None}
     rows = db.rows(
         "SELECT id, declared FROM heartbeat_incidents WHERE ended IS NULL AND declared <= to_timestamp(?)", (until,)
     )

@@ -1,17 +1,21 @@
 """Component states (the fail counters that live between runs) and incidents."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from heartbeat_cli.domain.detection.fault_detection import State
-from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.sql.text import storable
+from heartbeat_cli.domain.incident import Incident, Relapse
+from heartbeat_cli.store.sql.database import Database, Row
+from heartbeat_cli.store.sql.text import number, storable, understood
 
 _STATE = (
     "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
     " grace_looks, history, unknown_count, unknown_since, unobserved, unobserved_alert"
 )
-_INCIDENT = "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery"
+_INCIDENT = (
+    "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery, relapses"
+)
 
 
 def states(db: Database) -> dict[str, State]:
@@ -58,7 +62,17 @@ def delete_state(db: Database, component: str) -> None:
 def open_incidents(db: Database) -> dict[str, Incident]:
     """The open incident of each component that has one."""
     rows = db.rows(f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended IS NULL ORDER BY started")
-    return {row[1]: Incident(*row) for row in rows}
+    return {row[1]: _incident(row) for row in rows}
+
+
+def last_ended(db: Database, component: str, since: float) -> Incident | None:
+    """The incident of a component that ended last, of those that ended since a moment (epoch seconds)."""
+    rows = db.rows(
+        f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE ended >= to_timestamp(?) AND component = ?"
+        " ORDER BY ended DESC, started DESC LIMIT 1",
+        (since, component),
+    )
+    return _incident(rows[0]) if rows else None
 
 
 def over_since(db: Database, at: float) -> dict[str, list[tuple[float, float]]]:
@@ -80,7 +94,16 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
         " AND (ended IS NULL OR ended > to_timestamp(?)) ORDER BY started, id",
         (end, start),
     )
-    return [Incident(*row) for row in rows]
+    return [_incident(row) for row in rows]
+
+
+def _incident(row: Row) -> Incident:
+    relapses = () if row[-1] == "[]" else understood(row[-1], _relapses) or ()
+    return Incident(*row[:-1])._replace(relapses=relapses)
+
+
+def _relapses(found: Any) -> tuple[Relapse, ...]:
+    return tuple(Relapse(number(ended), number(started), number(declared)) for ended, started, declared in found)
 
 
 def began_between(db: Database, start: float, end: float) -> int:
@@ -101,7 +124,7 @@ def save_incident(db: Database, incident: Incident) -> None:
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     db.run(
         f"INSERT INTO heartbeat_incidents ({_INCIDENT}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
-        incident._replace(cause=storable(incident.cause)),
+        (*incident._replace(cause=storable(incident.cause))[:-1], json.dumps(incident.relapses)),
     )
 
 

@@ -1,0 +1,59 @@
+"""Incidents that were over before a channel could be notified of them: beginning and end go out in one message.
+
+They waited for the end of quiet hours, or for a channel that took nothing."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from heartbeat_cli.domain.alerting.alert import ENDS
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.store.sql.database import Database
+
+
+class Rest(NamedTuple):
+    """What else belongs into a message: the ids of notifications, each with its alert's; and what the channel last
+    said to those that it was tried with ("" if there was no try)."""
+
+    notifications: list[tuple[str, str]]
+    last_error: str = ""
+
+
+def rest(db: Database, channel: str, taken: Sequence[str], now: float, most: int) -> Rest:
+    """What belongs into a message with the notifications `taken`: of each of their incidents that has ended meanwhile,
+    reopened or not, the rest, at most `most` notifications. Claim them in the same transaction."""
+    marks = ", ".join("?" for _ in taken)
+    rows = db.rows(
+        "SELECT a.incident, o.id, a.alert_id, a.alert_type, o.last_error,"
+        " o.batch IS NULL AND o.lease_until IS NULL AND o.next_try <= to_timestamp(?)"
+        " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
+        " WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN (SELECT b.incident FROM heartbeat_outbox p"
+        f" JOIN heartbeat_alert_rows b ON b.alert_id = p.alert_id WHERE p.id IN ({marks}))"
+        f" ORDER BY a.alert_time, o.created, o.id {'FOR UPDATE OF o' if db.dialect == 'postgres' else ''}",
+        (now, channel, *taken),
+    )
+    behind: dict[str, list[tuple[str, str]]] = {}
+    errors: dict[str, str] = {}
+    ended: set[str] = set()
+    stuck: set[str] = set()
+    for incident, id_, alert_id, kind, error, ready in rows:
+        if kind in ENDS:
+            ended.add(incident)
+        errors[incident] = error or errors.get(incident, "")
+        if id_ not in taken:
+            behind.setdefault(incident, []).append((id_, alert_id))
+            if not ready:
+                stuck.add(incident)
+    found: list[tuple[str, str]] = []
+    said = ""
+    for incident in sorted((behind.keys() & ended) - stuck):
+        if len(found) + len(behind[incident]) <= most:
+            found += behind[incident]
+            said = said or errors[incident]
+    return Rest(sorted(found), said)
+
+
+def remark(db: Database, channel: str, notifications: Sequence[str], error: str) -> None:
+    """Have the message of these notifications say why it comes late, the same at every further try."""
+    why = Text("delivered late: {channel} did not take it ({why})", channel=channel, why=error)
+    marks = ", ".join("?" for _ in notifications)
+    db.run(f"UPDATE heartbeat_outbox SET remark = ? WHERE remark IS NULL AND id IN ({marks})", (why, *notifications))
