@@ -56,7 +56,7 @@ def test_a_fault_that_was_healed_and_told(who: str, begin: str, end: str) -> Non
 
 def test_one_message_may_tell_both() -> None:
     target = Seen("mail-server-away", [ZERO + 5], ZERO + 6)
-    late = "mail-server-away was down 22:01 to 22:03, recovered; delivered late"
+    late = "[resolved] mail-server-away has recovered: down from 22:01:00 to 22:03:00"
     one = judged("mail-server-away", "heartbeat", [target], [(ZERO + 130, late)])
     assert one[1:] == (130.0, 6.0, 1, 1, ())
 
