@@ -22,6 +22,7 @@ _REAP_SECONDS = 1.0  # a program stuck in the kernel, or one of another user, ma
 _POLL_SECONDS = 0.05  # only where the kernel has no pidfd
 _THROTTLE_SECONDS = 0.005  # a program that prints for ever blocks on its pipe instead of costing a CPU
 
+_MARK = "HEARTBEAT_PID"  # in the environment of what a run starts: finds it again when the run was killed
 _KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -43,8 +44,37 @@ def minimal_env(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     path = os.environ.get("PATH", "")
     missing = [folder for folder in _PATH.split(":") if folder not in path.split(":")]
-    kept |= {"PATH": ":".join([path, *missing] if path else missing), "LC_ALL": "C.UTF-8"}
+    kept |= {"PATH": ":".join([path, *missing] if path else missing), "LC_ALL": "C.UTF-8", _MARK: str(os.getpid())}
     return kept | dict(extra)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there is no process of this number any more. Another one may have taken it: then it is not gone."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def left_by(pid: int) -> bool:
+    """Whether a program runs that the run of this number started, or that comes from such a one. True as well where
+    that cannot be known."""
+    mark = f"{_MARK}={pid}\0".encode()
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return True
+    for name in names:
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read(1_048_576) + b"\0":
+                    return True
+        except OSError:  # no process, one that has ended, or another user's
+            continue
+    return False
 
 
 def run(

@@ -76,6 +76,7 @@ def next_(
         ([tried(2, "refused", ago=1)], "run", 2),  # there is no other step to take meanwhile
         ([tried(2, "failed", ago=9), tried(2, "refused", ago=5)], "run", 2),
         ([tried(2, "failed", ago=9), tried(2, "refused", ago=5), tried(2, "failed", ago=1)], "exhausted", 0),
+        ([tried(2, "working", ago=61)], "run", 2),  # its answer was lost, and it did not take place after all
         ([tried(2, "denied", ago=1)], "exhausted", 0),
         ([tried(0, "failed"), tried(1, "done"), tried(2, "done", ago=61)], "run", 0),  # it may work now
         ([tried(0, "refused"), tried(1, "done"), tried(2, "done", ago=61)], "exhausted", 0),

@@ -1,6 +1,6 @@
 """What a decision about recovery is made from, and what it comes to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.incident import Attempt
@@ -47,7 +47,8 @@ class Past(NamedTuple):
     """What was done before: `tried` for this incident, `own` for the component (this incident's included), both in the
     order it was done; `host` the beginnings of all steps on this host; `here` names it. `seen`: for how many seconds
     this host has known of a step that another one took, by its id. `steady`: what began before that moment (epoch
-    seconds) no longer counts for the backoff, because the component then stayed healthy for long enough."""
+    seconds) no longer counts for the backoff, because the component then stayed healthy for long enough. `killed`: the
+    steps of this host that have not ended, and whose process is gone, by id."""
 
     tried: Sequence[Attempt] = ()
     own: Sequence[Attempt] = ()
@@ -55,6 +56,7 @@ class Past(NamedTuple):
     here: str = ""
     seen: Mapping[str, float] = {}
     steady: float = 0.0
+    killed: Collection[str] = ()
 
 
 class Decision(NamedTuple):

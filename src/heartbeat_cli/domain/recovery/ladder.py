@@ -94,7 +94,7 @@ def _next(plan: Plan, limits: Limits, past: Past, now: float, approval: Approval
         )
     if last.outcome == "cut off" and last.step < steps and sum(one.outcome == "cut off" for one in tried) == 1:
         return Decision(
-            "run", "again", Text("step {step} was cut off, and did not heal it", step=last.step + 1), last.step
+            "run", "resumed", Text("step {step} was cut off, and did not heal it", step=last.step + 1), last.step
         )
     untried = set(range(last.step + 1, steps)) - {one.step for one in tried if one.outcome != "lost"}
     if untried:
@@ -133,11 +133,12 @@ def _retry(plan: Plan, tried: Sequence[Attempt]) -> Decision | None:
 
 
 def _failures(tried: Sequence[Attempt], step: int) -> list[Attempt]:
-    """How a step has failed, or was refused, since it last was not."""
+    """How a step has failed, was refused, or never came to an end, since it last was otherwise."""
     found: list[Attempt] = []
     for one in tried:
         if one.step == step and one.outcome != "lost":
-            found = [*found, one] if one.outcome in ("failed", "refused") else []
+            unfinished = one.outcome == "working" and one.verified is None
+            found = [*found, one] if unfinished or one.outcome in ("failed", "refused") else []
     return found
 
 
@@ -192,7 +193,7 @@ def _in_progress(last: Attempt, limits: Limits, past: Past, now: float) -> Decis
     else:
         elapsed, slack = now - last.started, 0.0
     if last.outcome == "running":
-        left = limits.timeout + slack - elapsed
+        left = 0.0 if last.id in past.killed else limits.timeout + slack - elapsed
         if left > 0:
             reason = Text(
                 "step {step} was cut off and may still be at work: {left:.0f} s left", step=last.step + 1, left=left
@@ -218,4 +219,6 @@ def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Brake
     component = past.own[-1].component if past.own else ""
     counted = [one for one in past.own if one.outcome in _COUNTED and one.requested_by == "heartbeat"]
     since = [Taken(one.step, one.started) for one in counted if one.started >= past.steady]
+    if decision.name == "resumed":  # once: the budget counts both
+        since = []
     return brake(limits.brakes, component, decision.step, own, past.host, now, since)

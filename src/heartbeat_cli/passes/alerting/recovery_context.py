@@ -19,6 +19,7 @@ from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Deci
 from heartbeat_cli.domain.recovery.labels import label
 from heartbeat_cli.domain.recovery.ladder import decide, taken
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting.killed_steps import is_killed
 from heartbeat_cli.store.history import passes
 from heartbeat_cli.store.history.passes import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
@@ -29,6 +30,7 @@ from heartbeat_cli.views import wording
 
 _LEARNED = 1.5  # times the longest start that was seen
 _MOST_LEARNED = 900.0  # seconds
+_KILLED = 15.0  # seconds that a component whose starts were never seen gets after a step whose process was killed
 _TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 
 
@@ -87,9 +89,18 @@ class RecoveryContext:
             general.host_budget,
             general.rearm,
         )
-        learned = min(_LEARNED * max(self._starts.get(component.id, ()), default=0.0), _MOST_LEARNED)
+        learned = self._learned(component)
         grace = max(general.startup_grace, learned) if own.startup_grace is None else own.startup_grace
         return Limits(grace, general.timeout, brakes)
+
+    def _learned(self, component: Component) -> float:
+        return min(_LEARNED * max(self._starts.get(component.id, ()), default=0.0), _MOST_LEARNED)
+
+    def until_left_alone(self, component: Component, attempt: Attempt) -> float:
+        """Until when (epoch seconds) a component may still come up by a step that nothing is left of: its process was
+        killed, perhaps together with what it had started, perhaps after that."""
+        usual = attempt.verify_until or self.now
+        return min(usual, max(self.now, attempt.started + max(_KILLED, self._learned(component))))
 
     def tried(self, component: Component) -> list[Attempt]:
         """What was done, or held back, for its open incident, oldest first."""
@@ -120,7 +131,9 @@ class RecoveryContext:
         own, incident = self._own(component), self.incidents.get(component.id)
         earlier = any(incident is None or one.incident != incident.id for one in own)
         steady = self._steady(component) if earlier else 0.0
-        return Past(self.tried(component), own, host + [self.now] * self.planned, here, self._seen, steady)
+        tried = self.tried(component)
+        killed = {one.id for one in tried if one.observer == here and is_killed(one)}
+        return Past(tried, own, host + [self.now] * self.planned, here, self._seen, steady, killed)
 
     def _steady(self, component: Component) -> float:
         """When the trouble of a component began: its open incident, with those before it that were not `steady_after`

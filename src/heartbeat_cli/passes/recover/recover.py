@@ -4,6 +4,7 @@ The steps that are due run side by side, and what they did not heal is decided a
 component is checked once more, its action is asked for objections, and it for work in flight; `--force` skips that.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,7 @@ from heartbeat_cli.domain.recovery.brakes import held, of_component, unheld
 from heartbeat_cli.domain.recovery.decision import Approval, Decision
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting.killed_steps import by_process, may_be_at_work
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, own_ids, steps_in_words
 from heartbeat_cli.passes.recover import handoff, preconditions
 from heartbeat_cli.passes.recover.results import UNHELPED, StepResult, about, result_of
@@ -160,16 +162,20 @@ class RecoveryRun:
 
     def _resolve_interrupted(self, context: RecoveryContext, component: Component, last: Attempt) -> None:
         """What became of a step whose process was killed."""
-        took = None
+        took, left, until = None, True, last.verify_until
         if last.observer == self.config.observer and last.step < len(component.plan.ladder):
             took = preconditions.took_place(component.plan.ladder[last.step], last.started)
+            left = may_be_at_work(last)
+        if took is None and not left:
+            until = context.until_left_alone(component, last)
         found = {
             True: ("done", Text("its run was cut off; the step took place all the same")),
             False: ("lost", Text("its run was cut off before the step took place")),
             None: ("cut off", Text("its run was cut off; nobody can tell whether the step took place")),
         }
         outcome, detail = found[took]
-        known = last._replace(outcome=outcome, detail=detail, finished=max(self.clock(), last.started))
+        ended = max(self.clock(), last.started)
+        known = last._replace(outcome=outcome, detail=detail, output="", finished=ended, verify_until=until)
         context.attempts[known.id] = known
         if not self.dry:
             self.save(known)
@@ -253,6 +259,7 @@ class RecoveryRun:
             started=begun,
             verify_until=begun + one.grace,
             reason=self._clean(one.reason),
+            output=by_process(os.getpid()),
         )
 
     def _after(self, attempt: Attempt, event: Ended | Verified) -> Attempt:
