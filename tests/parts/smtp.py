@@ -103,9 +103,15 @@ class MailBox:
 
 @contextmanager
 def smtp_server(
-    certificate: Certificate | None = None, *, tls: bool = False, auth: bool = False, size: int = 33_554_432
+    certificate: Certificate | None = None,
+    *,
+    tls: bool = False,
+    auth: bool = False,
+    size: int = 33_554_432,
+    port: int = 0,
 ) -> Iterator[MailBox]:
-    """With a certificate: STARTTLS is required, or with `tls` the server speaks TLS from the first byte."""
+    """With a certificate: STARTTLS is required, or with `tls` the server speaks TLS from the first byte. `port` 0: any
+    that is free."""
     box = MailBox()
     context = certificate.context() if certificate else None
     loop = asyncio.new_event_loop()
@@ -124,7 +130,7 @@ def smtp_server(
         )
 
     server = loop.run_until_complete(
-        loop.create_server(protocol, "127.0.0.1", 0, ssl=context if tls else None)
+        loop.create_server(protocol, "127.0.0.1", port, ssl=context if tls else None)
     )  # fmt: skip
     box.port = server.sockets[0].getsockname()[1]
     loop.set_exception_handler(lambda loop, about: None)  # a client that goes away is what these tests are about
