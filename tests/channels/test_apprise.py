@@ -174,4 +174,5 @@ def test_the_process_knows_nothing_that_it_does_not_need(tmp_path: Path, monkeyp
     assert {name: seen[name] for name in kept} == {name: given[name] for name in kept}
     session = {"USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"}
     certificates = {"SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
-    assert set(seen) <= kept | session | certificates | {"PATH", "PYTHONPATH", "LC_ALL", "LC_CTYPE", "NETRC"}
+    own = {"PATH", "PYTHONPATH", "LC_ALL", "LC_CTYPE", "NETRC", "HEARTBEAT_PID"}
+    assert set(seen) <= kept | session | certificates | own

@@ -39,9 +39,7 @@ def test_to_and_fro(tmp_path: Path, name: str) -> None:
 
 
 def test_an_incident_that_is_long_over_is_not_opened_again(tmp_path: Path) -> None:
-    thing = Outage(tmp_path)
-    file = tmp_path / "heartbeat.toml"
-    file.write_text(file.read_text().replace("[heartbeat]", "[heartbeat]\nreopen_within = 0", 1))
+    thing = Outage(tmp_path, also="[heartbeat]\nreopen_within = 0\n")
     thing.down()
     heartbeat(tmp_path, "ack", "thing")
     thing.heals()

@@ -42,6 +42,7 @@ def deployment(
             timezone = "Asia/Hong_Kong"
             locale = "zh-HK"
             [recovery]
+            backoff = 0
             verify_wait = 5
             [channels.log]
             kind = "file"

@@ -101,7 +101,8 @@ def _the_day_is_whole(watching: Deployment, dsn: str, down: int) -> None:
 def test_it_stays_down_for_two_hundred_passes(watching: Deployment, postgres_container: Container) -> None:
     """Nothing may heal it this time: the ladder has no container to start."""
     text = watching.config.read_text().replace(f'container = "{postgres_container.name}"\n', "")
-    text = text.replace("verify_wait = 8", "verify_wait = 1").replace("interval = 0.2", "interval = 0.01\nretries = 0")
+    text = text.replace("verify_wait = 8", "verify_wait = 1\nbackoff = 0")
+    text = text.replace("interval = 0.2", "interval = 0.01\nretries = 0")
     watching.config.write_text(text.replace("store_timeout = 2", "store_timeout = 0.5"))
     watching.heartbeat("run")
     postgres_container.kill()

@@ -184,7 +184,9 @@ def test_a_port_that_drops_every_knock_is_no_connection() -> None:
 
 def test_a_refused_connection_says_by_whom() -> None:
     port = unused_port()
-    assert fault(ask(f"http://127.0.0.1:{port}/")) == Fault("connect", f"connection refused by 127.0.0.1:{port}", refused=True)
+    assert fault(ask(f"http://127.0.0.1:{port}/")) == Fault(
+        "connect", f"connection refused by 127.0.0.1:{port}", refused=True
+    )
 
 
 def test_an_unknown_host_is_named() -> None:
@@ -288,7 +290,9 @@ def test_a_unix_socket_answers(tmp_path: Path) -> None:
     with unix_server(path) as server:
         answer = ask("http://localhost/v1/info", unix_socket=str(path))
         assert (answer.status, server.seen[0].path) == (200, "/v1/info")
-    assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault("connect", f"nobody listens on {path}", refused=True)
+    assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault(
+        "connect", f"nobody listens on {path}", refused=True
+    )
     path.unlink()
     assert fault(ask("http://localhost/", unix_socket=str(path))) == Fault("connect", f"no socket at {path}")
     assert fault(ask("http://localhost/", unix_socket="/" + "x" * 200)).kind == "other"

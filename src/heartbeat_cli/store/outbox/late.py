@@ -28,6 +28,7 @@ def rest(db: Database, channel: str, taken: Sequence[str], now: float, most: int
         " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id"
         " WHERE o.state = 'waiting' AND o.channel = ? AND a.incident IN (SELECT b.incident FROM heartbeat_outbox p"
         f" JOIN heartbeat_alert_rows b ON b.alert_id = p.alert_id WHERE p.id IN ({marks}))"
+        " AND EXISTS (SELECT 1 FROM heartbeat_incidents i WHERE i.id = a.incident)"  # not what is about a host
         f" ORDER BY a.alert_time, o.created, o.id {'FOR UPDATE OF o' if db.dialect == 'postgres' else ''}",
         (now, channel, *taken),
     )
