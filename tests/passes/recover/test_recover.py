@@ -182,10 +182,10 @@ def test_a_step_that_fails_once_is_taken_again_and_heals(ward: Make) -> None:
     one = ward([{"action": "command", "command": once}])
     scene = one.fault()
     assert [(s.decision, s.outcome) for s in scene.recover()] == [("ran", "failed"), ("wait", None)]
-    scene.now += 20
+    scene.now += 5
     (waits,) = scene.recover()
     assert waits.reason.startswith("step 1 failed (") and "); try 2 of 3, in " in waits.reason
-    scene.now += 60
+    scene.now += 5
     assert [(s.decision, s.outcome) for s in scene.recover()] == [("ran", "done")]
     assert (one.folder / "second").exists()
     assert "recovery_failed to log: waiting" not in scene.outbox

@@ -24,6 +24,7 @@ _NO_APPROVAL = Approval()
 # how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
 _SLACK, _LEAD = 60.0, 300.0
 _COUNTED = CARRIED_OUT | {"refused"}  # by the backoff: what was refused costs no budget, and is not asked for each pass
+_QUICKER = 8.0  # times: the first retry of a step that failed comes so much sooner than the backoff has it
 TRIES, LAST_TRIES = 2, 3  # how often a step that fails is taken, and the last one of a ladder
 
 
@@ -221,4 +222,8 @@ def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Brake
     since = [Taken(one.step, one.started) for one in counted if one.started >= past.steady]
     if decision.name == "resumed":  # once: the budget counts both
         since = []
-    return brake(limits.brakes, component, decision.step, own, past.host, now, since)
+    brakes = limits.brakes
+    failures = _failures(past.tried, decision.step) if decision.name == "retry" else []
+    if len(failures) == 1 and failures[0].outcome == "failed":  # what was over in a moment needs no patience
+        brakes = brakes._replace(backoff=brakes.backoff / _QUICKER)
+    return brake(brakes, component, decision.step, own, past.host, now, since)
