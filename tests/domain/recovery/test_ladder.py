@@ -218,6 +218,8 @@ def test_a_step_that_failed_waits_for_its_next_try_and_says_so() -> None:
         assert next_([tried(0, outcome, ago=waits_for * 1.3)], steps=1, limits=braked).move == "run"
     twice = [tried(0, "failed", ago=80), tried(0, "failed", ago=70)]
     assert next_(twice, steps=1, limits=braked).name == "backoff", "the second retry has the whole backoff"
+    kept_back = [tried(0, "failed", ago=10), tried(0, "held", ago=5)]
+    assert next_(kept_back, steps=1, limits=braked).move == "run", "what was held back meanwhile changes nothing"
     thrice = [tried(0, "failed", ago=900)] * 3
     assert next_(thrice, limits=braked, steps=4).name == "budget"
 

@@ -10,6 +10,7 @@ from heartbeat_cli.domain.text import Text
 
 
 def held_back(plan: Plan, limits: Limits, past: Past, circumstances: Circumstances) -> Decision | None:
+    """Why no step is taken now; None where nothing forbids one."""
     if elsewhere := _elsewhere(circumstances):
         return elsewhere
     if plan.mode == "off":

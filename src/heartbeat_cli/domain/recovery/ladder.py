@@ -137,7 +137,7 @@ def _failures(tried: Sequence[Attempt], step: int) -> list[Attempt]:
     """How a step has failed, was refused, or never came to an end, since it last was otherwise."""
     found: list[Attempt] = []
     for one in tried:
-        if one.step == step and one.outcome != "lost":
+        if one.step == step and one.outcome not in ("lost", "held"):
             unfinished = one.outcome == "working" and one.verified is None
             found = [*found, one] if unfinished or one.outcome in ("failed", "refused") else []
     return found
