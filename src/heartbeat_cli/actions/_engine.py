@@ -35,7 +35,7 @@ class NoLog(ValueError):
 
 class Client:
     """One Engine and one container of it. Raises Trouble, and nothing else, for whatever goes wrong. `acting` is set
-    once it was told to change something: from then on an answer that is lost leaves that open."""
+    once a change was requested: whether it took place is open when its answer is lost."""
 
     def __init__(self, sdk: Any, container: str, deadline: float) -> None:
         self.sdk, self.container, self.deadline = sdk, container, deadline

@@ -60,8 +60,8 @@ def is_gone(pid: int) -> bool:
 
 
 def left_by(pid: int) -> bool:
-    """Whether a program runs that the run of this number started, or that comes from such a one. True as well where
-    that cannot be known."""
+    """Whether a program runs that the run of this number started, or that comes from such a one. What runs as another
+    user (by sudo) is not seen, unless we are root. True where there is no /proc to read."""
     mark = f"{_MARK}={pid}\0".encode()
     try:
         names = os.listdir("/proc")

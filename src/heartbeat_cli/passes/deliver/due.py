@@ -8,6 +8,7 @@ from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.store.outbox import outbox
 from heartbeat_cli.store.outbox.outbox import Batch, Ready
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.system import process
 
 THREADS = 64  # sends at once
 _DOUBTFUL = THREADS // 2  # of them to channels that have failed: the others must not wait for those
@@ -37,11 +38,11 @@ class Due:
             self._rows.clear()
         waited_for = outbox.channels_with_waiting(db, now, _LEASE)
         for channel, owner in waited_for:
-            host, _, process = (owner or "").rpartition("/")
-            number = whole(process)
+            host, _, pid = (owner or "").rpartition("/")
+            number = whole(pid)
             if owner == self.owner or host != self._observer or number is None:
                 continue
-            if _alive(number):
+            if not process.is_gone(number):
                 self._busy.add(channel)
             elif tidy:
                 outbox.release(db, str(owner))
@@ -91,13 +92,3 @@ class Due:
         """What was read of a channel does not hold any more."""
         self._rows.pop(channel, None)
         self._idle.discard(channel)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
