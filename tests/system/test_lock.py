@@ -133,6 +133,13 @@ def test_for_how_long_it_has_been_held(tmp_path: Path, written: str, pid: bool) 
     assert found[0].holder == found[1].holder
 
 
+def test_a_longer_line_from_before_is_not_read_into_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text("7" * 39 + "\n" + "8" * 39 + "\n")
+    with holder(tmp_path) as other, pytest.raises(Busy) as raised, only_one(tmp_path):
+        pytest.fail("two at once")
+    assert raised.value.pid == other.pid
+
+
 def test_who_has_just_got_it_has_not_held_it_for_long(tmp_path: Path) -> None:
     """The file is as old as the installation."""
     (tmp_path / "run.lock").write_text("1 0.000\n")

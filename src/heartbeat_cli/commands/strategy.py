@@ -46,12 +46,12 @@ def set_(app: App, name: str) -> None:
     `heartbeat crontab --install` then starts passes as often as it asks for.
     """
     from heartbeat_cli.domain.strategy import STRATEGIES
-    from heartbeat_cli.store.sql import preferences
+    from heartbeat_cli.store.sql import identity, preferences
 
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
     with app.store_to_write_at_once() as db:
-        preferences.put(db, "strategy", name)
+        preferences.put(db, identity.STRATEGY, name)
     one = STRATEGIES[name]
     click.echo(
         f"strategy {name}: every {one.interval:g} s, timeout {one.timeout:g} s (crontab: `heartbeat crontab --install`)"

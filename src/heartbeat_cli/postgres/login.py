@@ -33,7 +33,7 @@ class Login:
 
     def poll(self, deadline: float) -> int | None:
         """What the connection's own `poll` says; None where libpq is not done with it by the deadline."""
-        call = _libpq()
+        call = _libpq() if self._connection.info.password else None  # without one nothing is hashed
         if call is None:
             return self._connection.poll()
         said: list[int] = []

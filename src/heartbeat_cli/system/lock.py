@@ -17,6 +17,7 @@ from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
 MIRROR, DELIVERY = "mirror.lock", "deliver.lock"
+_LINE = 40  # bytes of the line that names the holder
 _SHORT = 60.0  # seconds after which it does not help to try again in a moment
 HELD = "lock-held"  # beside the lock while people have been notified that it is held for too long: of which holder
 
@@ -91,9 +92,7 @@ def only_one(folder: Path, wait: float = 0.0) -> Iterator[Callable[[], None]]:
 
     try:
         _take(handle, path, time.monotonic() + wait)
-        with suppress(OSError):  # who holds it is a courtesy: a full disk must not stop the pass
-            os.truncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()} {time.monotonic():.3f}\n".encode(), 0)
+        _sign(handle)
         yield release
     finally:
         release()
@@ -125,6 +124,17 @@ def beside_earlier(folder: Path, wait: float = 0.0) -> Iterator[None]:
         os.close(handle)
 
 
+def _sign(handle: int) -> None:
+    """Write who holds the lock, and since when. The line always has the same length and is written over the one before:
+    to empty the file first makes ext4 wait for its journal. It is a courtesy: a full disk must not stop the pass."""
+    line = f"{os.getpid()} {time.monotonic():.3f}".ljust(_LINE - 1) + "\n"
+    with suppress(OSError):
+        try:
+            os.pwrite(handle, line.encode(), 0)
+        except OSError:  # then nobody is named, and not who held it before
+            os.truncate(handle, 0)
+
+
 def _take(handle: int, path: Path, until: float) -> None:
     while True:
         try:
@@ -141,7 +151,7 @@ def _take(handle: int, path: Path, until: float) -> None:
 def _busy(handle: int, path: Path, what: str = "another heartbeat") -> Busy:
     """What its holder wrote: its process, and when it took the lock (time.monotonic()). An earlier version wrote the
     process only, and on a full disk nothing can be written: then it is the file that says when."""
-    text = os.pread(handle, 40, 0).decode("ascii", "replace").strip()
+    text = os.pread(handle, _LINE, 0).decode("ascii", "replace").strip()
     found = re.fullmatch(r"(\d{1,9})(?: (-?\d{1,12}\.\d{3}))?", text, re.ASCII)
     pid = int(found[1]) if found else None
     if found and found[2]:

@@ -1,6 +1,6 @@
 """The identity of a store: made once, agreed on by all, and never carried into another store."""
 
-from heartbeat_cli.store.sql import database, identity, preferences, schema
+from heartbeat_cli.store.sql import database, identity, preferences, schema, tables
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.standby import mirror
 from tests.parts.stores import TIMEOUT, elsewhere, opened
@@ -48,3 +48,21 @@ def test_a_store_succeeds_another_while_it_is_empty_and_as_long_as_a_host_said_s
         (1.0,),
     )
     assert identity.succeeds(store, "old") and not identity.succeeds(store, "foreign")
+
+
+def test_what_came_with_the_opening_serves_once_and_not_after_a_change(store: Database, store_url: str) -> None:
+    preferences.put(store, identity.STRATEGY, "relaxed")
+    db = opened(store_url)
+    before = db.statements
+    assert (preferences.get(db, identity.STRATEGY), db.statements - before) == ("relaxed", 0)
+    preferences.put(store, identity.STRATEGY, "aggressive")
+    assert preferences.get(db, identity.STRATEGY) == "aggressive"
+    db.close()
+    db = opened(store_url)
+    preferences.put(db, identity.STRATEGY, "balanced")
+    assert preferences.get(db, identity.STRATEGY) == "balanced"
+    db.close()
+    db = opened(store_url)
+    tables.SETTINGS.merge(db, [(identity.STRATEGY, "relaxed")])
+    assert preferences.get(db, identity.STRATEGY) == "relaxed"
+    db.close()

@@ -16,7 +16,7 @@ from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps, passes
 from heartbeat_cli.store.history.passes import CheckMemory, Pass
-from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql import identity, preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import beats, states
 
@@ -39,7 +39,7 @@ class Checked(NamedTuple):
 
 def strategy(db: Database, config: Config) -> Strategy:
     """The strategy in force: what `heartbeat strategy set` remembered, else the configuration's."""
-    named = preferences.get(db, "strategy")
+    named = preferences.get(db, identity.STRATEGY)
     return STRATEGIES.get(named or "", STRATEGIES[config.heartbeat.strategy])
 
 

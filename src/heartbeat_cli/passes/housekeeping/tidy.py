@@ -13,13 +13,12 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import hour_of
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.check import clock
-from heartbeat_cli.store.sql import preferences
+from heartbeat_cli.store.sql import identity, preferences
 from heartbeat_cli.store.sql.database import Database
 
 _DAY = 86_400.0
 _SECONDS = 1.0  # that a pass may spend on each of the two
 _AGAIN = 600.0  # seconds until retention is tried again where it was not done in its time
-_NAME = "tidied/"  # and the observer, among the settings: the hour rolled up to, and when to prune next
 
 
 def tidy(db: Database, config: Config, now: float) -> None:
@@ -31,7 +30,7 @@ def tidy(db: Database, config: Config, now: float) -> None:
         due = not prune_at - _DAY <= now < prune_at
         if (due or rolled != hour_of(now)) and clock.suspicion(db, config.observer, now) is None:
             due = due and clock.held_by_another(db, config.observer, now) is None
-            preferences.put(db, _NAME + config.observer, json.dumps(_tidied(db, config, now, prune_at, due)))
+            preferences.put(db, identity.TIDIED + config.observer, json.dumps(_tidied(db, config, now, prune_at, due)))
 
 
 def _tidied(db: Database, config: Config, now: float, prune_at: float, due: bool) -> tuple[int | None, float]:
@@ -68,6 +67,6 @@ def _sweep(config: Config, now: float) -> None:
 
 def _last(db: Database, observer: str) -> tuple[int | None, float]:
     with suppress(ValueError, TypeError):  # another host of the store may have written anything: then it is done anew
-        rolled, prune_at = json.loads(preferences.get(db, _NAME + observer) or "[null, 0]")
+        rolled, prune_at = json.loads(preferences.get(db, identity.TIDIED + observer) or "[null, 0]")
         return rolled, prune_at + 0.0
     return None, 0.0

@@ -47,7 +47,8 @@ class Database:
     Set by `schema.open_store`:
     identity: the store's own id
     watch_json: how far the regular passes of the observer have come, as `gaps` stores it
-    clock_ahead: whole seconds by which the server's clock is ahead of this host's (None: there is no server)"""
+    clock_ahead: whole seconds by which the server's clock is ahead of this host's (None: there is no server)
+    read_ahead: settings that were read already, by name (None: never set); each serves the first `preferences.get`"""
 
     dialect: str
     begin: str
@@ -64,9 +65,9 @@ class Database:
         self._connection = connection
         self._errors = errors
         self._open = False
-        self.statements = 0
-        self.rows_written = 0
+        self.statements = self.rows_written = 0
         self.said: list[Text] = []
+        self.read_ahead: dict[str, str | None] = {}
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Run one statement and return its rows."""
@@ -126,8 +127,7 @@ class Database:
 
     @contextmanager
     def with_timeout(self, seconds: float, max_answer: int | None = None) -> Iterator[None]:
-        """Let each statement inside take that many seconds, and its answer that many bytes. Use it around a
-        transaction."""
+        """Let each statement inside take so many seconds, and its answer so many bytes. Use it around a transaction."""
         usual = self.time_left, self.max_answer
         self.time_left, self.max_answer = None, max_answer or self.max_answer
         try:

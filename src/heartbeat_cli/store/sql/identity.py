@@ -6,6 +6,8 @@ import os
 from heartbeat_cli.store.sql.database import Database
 
 LOCAL = "store/"  # how the names of settings begin that belong to one store and never travel to another
+STRATEGY = "strategy"  # the setting that holds the name which `heartbeat strategy set` was given
+TIDIED = "tidied/"  # and an observer: the hour rolled up to, and when to prune next (tidy.py)
 WATCHED = "watched/"  # and an observer: the setting that says how far its regular passes have come (gaps.py)
 _NAME = f"{LOCAL}id"
 _LATE = f"{LOCAL}late"  # that it was given its identity when it held passes already
@@ -13,21 +15,21 @@ _SUCCEEDS = f"{LOCAL}succeeds/"  # and the identity of a store that was here bef
 
 _MAX_LENGTH = 64  # characters of an identity
 
-_VERSION = (
-    "SELECT version, (SELECT value FROM heartbeat_settings WHERE name = ?),"
-    " (SELECT value FROM heartbeat_settings WHERE name = ?)"
-)
+_SETTING = "(SELECT value FROM heartbeat_settings WHERE name = ?)"
+_VERSION = f"SELECT version, {_SETTING}, {_SETTING}, {_SETTING}, {_SETTING}"
 
 _INSERT = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
 def version(db: Database, observer: str) -> int:
     """The version of the tables, 0 where there are none. It is read at every opening, and in the same round trip
-    `db.identity`, `db.watch_json` (of this observer) and `db.clock_ahead`."""
-    rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer))
+    `db.identity`, `db.watch_json` (of this observer), `db.clock_ahead` and what every pass reads once."""
+    ahead = STRATEGY, TIDIED + observer
+    rows = db.rows_with_clock(_VERSION, "FROM heartbeat_schema", (_NAME, WATCHED + observer, *ahead))
     if not rows:
         return 0
-    found, given, watch = rows[0]
+    found, given, watch, *values = rows[0]
+    db.read_ahead = dict(zip(ahead, values, strict=True))
     # Files bear the identity in their names: what no heartbeat has given the store is none.
     sound = given and len(given) <= _MAX_LENGTH and given.isascii() and given.isalnum()
     db.identity, db.watch_json = given if sound else "", watch

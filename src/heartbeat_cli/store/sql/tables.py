@@ -33,6 +33,7 @@ class PortableTable(NamedTuple):
 
     def merge(self, db: Database, rows: list[Row]) -> None:
         """Insert rows, and update those that are there."""
+        db.read_ahead.clear()
         marks = ", ".join("to_timestamp(?)" if column in self.times else "?" for column in self.columns)
         rest = [column for column in self.columns if column not in self.keys]
         changes = ", ".join(f"{column} = excluded.{column}" for column in rest)

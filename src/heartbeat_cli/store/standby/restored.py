@@ -13,11 +13,10 @@ from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import observer_keys
 from heartbeat_cli.store.sql import identity, tables
 from heartbeat_cli.store.sql.database import Database, Row, placeholders
-from heartbeat_cli.store.sql.identity import WATCHED
+from heartbeat_cli.store.sql.identity import TIDIED, WATCHED
 from heartbeat_cli.store.standby import mirror
 from heartbeat_cli.store.standby.mirror import Head, Snapshot
 
-_HOUSEKEEPING_SETTINGS = "tidied/"  # settings that are true of one store's rows only
 _REMARK = "notified before the store went back in time"
 
 
@@ -115,7 +114,7 @@ def _settings(db: Database, rows: Sequence[Row], head: Head) -> list[Row]:
     there: dict[str, str] = dict(db.rows("SELECT name, value FROM heartbeat_settings"))
     found = []
     for name, value in [*rows, *([(WATCHED + head.observer, head.watched)] if head.watched else [])]:
-        if name.startswith(_HOUSEKEEPING_SETTINGS):
+        if name.startswith(TIDIED):
             continue
         if name.startswith(WATCHED):
             theirs, ours = gaps.parse_watch(there.get(name)), gaps.parse_watch(value)
