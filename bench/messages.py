@@ -82,6 +82,7 @@ _CONFIG = """
 [heartbeat]
 store = "sqlite:///{folder}/hanging.db"
 state_dir = "{folder}/state"
+reopen_within = 0
 [components.db]
 kind = "command"
 command = ["test", "-e", "{folder}/well"]

@@ -15,7 +15,7 @@ from tests.parts.stores import *  # noqa: F403 - the fixture of both stores
 from tests.parts.verb import heartbeat
 
 # Each is a round trip to PostgreSQL, besides those that open the connection.
-STATEMENTS = {"sqlite": 24, "postgres": 25}
+STATEMENTS = {"sqlite": 22, "postgres": 23}
 IN_COMPANY = {"sqlite": 6, "postgres": 5}  # more, of a host that is not alone; one more yet where it ends the round
 
 

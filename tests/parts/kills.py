@@ -19,6 +19,7 @@ from heartbeat_cli.config import load
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
+from heartbeat_cli.domain.detection.relapse import relapsed
 from heartbeat_cli.domain.incident import incident_id
 from heartbeat_cli.store.sql import database, schema
 from tests.parts.forked import Forked
@@ -154,13 +155,19 @@ class Harness:
 def _model(heartbeats: Any, made: load.Config) -> tuple[dict[str, State], set[str], set[tuple[str, bool, bool]]]:
     """States, alert ids and incidents (id, ended, held) that an uninterrupted life would have come to."""
     states: dict[str, State] = {}
+    relapses: dict[str, int] = {}  # of the open incident: what flaps stays one until it is steady
     alerts: set[str] = set()
     incidents: dict[str, tuple[bool, bool]] = {}
     for _, seen in heartbeats:
         for id_ in topological(made.components):
+            before = states.get(id_)
             states[id_], events = advance(made.components[id_], seen[id_], states, made.components)
+            fallen = relapsed(made.components[id_], before, states[id_]) is not None
+            relapses[id_] = relapses.get(id_, 0) + 1 if fallen else relapses.get(id_, 0)
             for event in events:
                 name = incident_id(id_, event.started)
+                relapses[id_] = 0 if event.name in ("opened", "held") else relapses[id_]
+                time_ = f"-{relapses[id_] + 1}" if relapses[id_] else ""
                 if event.name in ("opened", "held"):
                     incidents[name] = (False, event.name == "held")
                 elif event.name == "released":
@@ -168,9 +175,9 @@ def _model(heartbeats: Any, made: load.Config) -> tuple[dict[str, State], set[st
                 elif event.name == "ended":
                     incidents[name] = (True, incidents[name][1])
                 if event.name in ("opened", "released"):
-                    alerts.add(f"{name}/command_down")
+                    alerts.add(f"{name}/command_down{time_}")
                 elif event.name == "ended" and event.held_by is None:
-                    alerts.add(f"{name}/recovered")
+                    alerts.add(f"{name}/recovered{time_}")
     return states, alerts, {(name, *flags) for name, flags in incidents.items()}
 
 

@@ -84,7 +84,9 @@ class Scene:
 
     def recover(self, *wanted: str, forced: bool = False, dry_run: bool = False) -> list[StepResult]:
         named = list(wanted) or None
-        return recover.recover(self.db, self.config, self.clock, named, forced=forced, dry_run=dry_run)
+        return recover.recover(
+            recover.one_store(self.db), self.config, self.clock, named, forced=forced, dry_run=dry_run
+        )
 
     def deliver(self) -> list[str]:
         found = deliver.deliver(self.db, self.config, self.clock)

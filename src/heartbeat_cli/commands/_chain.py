@@ -9,15 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_cli.commands import _judge
 from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
-    from heartbeat_cli.domain.incident import Attempt
+    from heartbeat_cli.commands._deliver import PassDelivery
     from heartbeat_cli.passes.check.check import Checked
-    from heartbeat_cli.passes.detect.detect import Verdict
     from heartbeat_cli.passes.housekeeping.ping import Ping
-    from heartbeat_cli.store.sql.database import Database
     from heartbeat_cli.store.standby.keeper import Keeper
     from heartbeat_cli.system.lock import Busy
 
@@ -92,17 +91,17 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     config, now = app.config, app.now
     seen = keeper.run(lambda db: check.take(db, config, now(), prepare=imports_for_faults(config)), now())
     log(f"checked {len(seen.readings)} of {len(config.components)} components")
-    _keep_and_judge(app, keeper, seen, log)
+    _judge.keep_and_judge(app, keeper, seen, log)
     if any(reading.certain for reading in seen.readings.values()):
         _confirm(app, keeper, seen, log)
     keeper.refresh_mirror(now())
     post = PassDelivery(app, keeper)
     post.go()
     faults = keeper.run(detect.in_fault, now())
-    if faults and _recover(app, keeper, log):
+    if faults and _recover(app, keeper, post, log):
         keeper.refresh_mirror(now())
         post.go()
-    keeper.run(lambda db: _draw(app, db), now())
+    _judge.draw(app, keeper)
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
         _remark_on_proxies(keeper, config, now())
@@ -111,28 +110,6 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
         log(line(notification))
     away = "" if keeper.degraded is None else ", the store is away"
     return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
-
-
-def _keep_and_judge(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
-    """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected."""
-    from heartbeat_cli.passes.check import check
-    from heartbeat_cli.passes.detect import detect
-
-    config, now = app.config, app.now
-
-    def kept_and_judged(db: "Database") -> list["Verdict"]:
-        with db.transaction():
-            check.save(db, config, seen)
-            found = detect.detect(db, config, now())
-            if keeper.degraded is not None:
-                from heartbeat_cli.passes.housekeeping import outage
-
-                outage.notify(db, config, keeper.degraded, now())
-            keeper.prepare_mirror(db, now())
-        return found
-
-    for one in keeper.run(kept_and_judged, now()):
-        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
 
 
 def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
@@ -146,7 +123,7 @@ def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
         time.sleep(again.wait)
         seen = keeper.run(partial(check.take, config=config, now=app.now(), wanted=again.components), app.now())
         log(f"checked {', '.join(again.components)} again")
-        _keep_and_judge(app, keeper, seen, log)
+        _judge.keep_and_judge(app, keeper, seen, log)
 
 
 def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
@@ -174,26 +151,12 @@ def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
             print_remark(f"heartbeat: {remark}")
 
 
-def _draw(app: App, db: "Database") -> None:
-    """Write the page and the badges, where they are configured."""
-    if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
-        from heartbeat_cli.commands import _page
-
-        _page.refresh(app, db, app.now())
-
-
-def _recover(app: App, keeper: "Keeper", log: Log) -> bool:
-    """Run recovery. An attempt is recorded through the keeper, because the store may be what a step restarts. Returns
-    whether anything was written: while something stays in fault, most passes have nothing to do."""
-    from heartbeat_cli.commands._recover import line
-    from heartbeat_cli.passes.recover import recover
-    from heartbeat_cli.store.state import recoveries
-
-    def save(attempt: "Attempt") -> None:
-        keeper.record(lambda db: recoveries.save(db, attempt), app.now())
+def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log) -> bool:
+    """Run recovery. Returns whether anything was written: while something stays in fault, most passes have nothing to
+    do."""
+    from heartbeat_cli.commands import _recover
 
     before = keeper.db, keeper.db.rows_written
-    steps = keeper.run(lambda db: recover.recover(db, app.config, save=save), app.now())
-    for step in steps:
-        log(line(step))
+    for step in _recover.recover(app, keeper, post, log):
+        log(_recover.line(step))
     return before != (keeper.db, keeper.db.rows_written)

@@ -30,7 +30,7 @@ class PassDelivery:
         self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
         self._turn = lock.Shared(places.config_folder(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
-        self._looked = False
+        self.begun = False  # whether something was sent, or would have been
 
     def go(self, patience: float = _SHORT_WAIT) -> None:
         """Send what is due. What a slow channel has not taken within `patience` seconds goes on beside the rest of the
@@ -48,7 +48,7 @@ class PassDelivery:
         """Make ready to deliver, if something waits."""
         from heartbeat_cli.store.outbox import alerts
 
-        self._looked = True
+        self.begun = True
         if self._delivering is None and alerts.is_waiting(db):
             from heartbeat_cli.passes.deliver.deliver import Delivering
 
@@ -57,7 +57,7 @@ class PassDelivery:
     def end(self) -> list["Delivered"]:
         """Release the lock of the pass and deliver the rest, for as long as a pass may take. Returns how all of it
         went."""
-        if not self._looked:
+        if not self.begun:
             self._keeper.run(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None
         if delivering is not None and self.results:

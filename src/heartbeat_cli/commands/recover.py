@@ -27,17 +27,21 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
       heartbeat recover --dry-run
       heartbeat recover --component gateway --force
     """
-    from heartbeat_cli.commands._recover import line
-    from heartbeat_cli.passes.recover import recover
+    from heartbeat_cli.commands import _recover
+    from heartbeat_cli.commands._deliver import PassDelivery
 
     if force and not names:
         raise UsageError("--force wants --component: say what to recover")
     wanted = app.components(names) if names else None
-    with app.store_to_write() as db:
-        steps = recover.recover(db, app.config, wanted=wanted, forced=force, dry_run=dry_run)
+    with app.keeper() as keeper:
+        post = PassDelivery(app, keeper)
+        steps = _recover.recover(app, keeper, post, lambda text: None, wanted, force, dry_run)
+        keeper.refresh_mirror(app.now())
+        if post.begun:
+            post.end()
     if form == "json":
         print_json([step._asdict() for step in steps])
     else:
         for one in steps:
-            show(line(one))
+            show(_recover.line(one))
     return 1 if any(one.failed for one in steps) else 0

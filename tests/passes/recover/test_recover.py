@@ -466,7 +466,7 @@ def and_die(step, timeout):
     run(step, timeout)
     os._exit(0)
 climb.run_step = and_die
-recover.recover(db, loaded, lambda: now)
+recover.recover(recover.one_store(db), loaded, lambda: now)
 """
 
 
@@ -527,7 +527,7 @@ from heartbeat_cli.config import load as config
 from heartbeat_cli.passes.recover import recover
 loaded = config.load(json.loads(sys.argv[2]), "heartbeat.toml")
 now = float(sys.argv[3])
-recover.recover(db, loaded, lambda: now)
+recover.recover(recover.one_store(db), loaded, lambda: now)
 """
 
 

@@ -1,5 +1,6 @@
 """Check the components that are due, and store the results."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -53,6 +54,19 @@ def check(
     return seen
 
 
+class Begun(NamedTuple):
+    """A check that has all it needs of the store: what is asked, since when (epoch seconds, and time.monotonic()), and
+    whether one more failure is likely to make a fault."""
+
+    asked: list[engine.Asked]
+    started: float
+    begun: float
+    pace: Strategy
+    tick: float
+    regular: bool
+    last_chance: bool
+
+
 def take(
     db: Database,
     config: Config,
@@ -61,23 +75,44 @@ def take(
     prepare: Sequence[Callable[[], object]] = (),
 ) -> Checked:
     """Check, without saving what was seen. What `prepare` holds is called meanwhile if a fault is likely."""
-    begun, pace = time.monotonic(), strategy(db, config)
+    begun = begin(db, config, now, wanted)
+    with prewarm.ready(prepare, begun.last_chance):
+        found = run(begun.asked)
+    return conclude(config, begun, found)
+
+
+def begin(db: Database, config: Config, now: float, wanted: Iterable[str] | None = None) -> Begun:
+    """Choose what is to be checked, and read from the store what the checks need."""
+    at, pace = time.monotonic(), strategy(db, config)
     last = passes.check_memories(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
     chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
-    tick = _tick(mine, pace)
     asked = [engine.Asked(one, _context(db, config, one, last, pace, now)) for one in chosen]
     last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
-    with prewarm.ready(prepare, last_chance):
-        found = run(asked)
+    everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
+    return Begun(asked, now, at, pace, _tick(mine, pace), wanted is None or everything, last_chance)
+
+
+def conclude(config: Config, begun: Begun, found: Mapping[str, Reading]) -> Checked:
+    """What the checks have seen; it asks the reference address if nothing remote answers, and not the store."""
     readings = {id_: _discreet(config.components[id_].kind, one, config.secrets) for id_, one in found.items()}
     isolated = isolation.self_isolation(config, readings)
     if isolated is not None:
         readings = as_unknown(readings, isolation.remote(config), isolated)
-    ended = round(now + time.monotonic() - begun, 6)
-    done = Pass(pass_id(config.observer, now), config.observer, now, ended, isolated, pace)
-    everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
-    return Checked(done, readings, tick, wanted is None or everything)
+    now, ended = begun.started, round(begun.started + time.monotonic() - begun.begun, 6)
+    done = Pass(pass_id(config.observer, now), config.observer, now, ended, isolated, begun.pace)
+    return Checked(done, readings, begun.tick, begun.regular)
+
+
+def due_in(db: Database, config: Config, now: float) -> float:
+    """Seconds until the next check of a component of this host falls due; infinite where there is none."""
+    last, pace, sooner = passes.check_memories(db, config.observer), strategy(db, config), states.unsettled(db)
+    left = [
+        last[one.id].at + (one.retry_interval(pace) if one.id in sooner else one.interval(pace)) - now
+        for one in _own(config)
+        if one.id in last
+    ]
+    return max(0.0, min(left, default=math.inf))
 
 
 def save(db: Database, config: Config, seen: Checked) -> None:

@@ -8,50 +8,59 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.component import Component, topological
-from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.component import topological
+from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.domain.recovery.brakes import held, of_component, unheld
-from heartbeat_cli.domain.recovery.decision import Approval, Decision
+from heartbeat_cli.domain.recovery.brakes import held
+from heartbeat_cli.domain.recovery.decision import Approval
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.killed_steps import by_process, may_be_at_work
-from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, own_ids, steps_in_words
-from heartbeat_cli.passes.recover import coming_up, handoff, preconditions
+from heartbeat_cli.passes.alerting.killed_steps import by_process
+from heartbeat_cli.passes.alerting.recovery_context import Due, own_ids
+from heartbeat_cli.passes.recover.choice import Choice, SaveAttempt
 from heartbeat_cli.passes.recover.results import UNHELPED, StepResult, about, result_of
-from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, StepExecutor, Verified
+from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, InStore, StepExecutor, Verified
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import Database
-from heartbeat_cli.store.state import recoveries, steps_seen
+from heartbeat_cli.store.state import recoveries
 
 _OUTPUT = 4_000
-# Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
-_KEPT = frozenset(
-    {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
-)
-
 _AT_ONCE = 16  # steps that are taken side by side
 
-SaveAttempt = Callable[[Attempt], None]
+Meanwhile = Callable[[], bool]
+
+
+class Store(NamedTuple):
+    """How recovery reaches the store, which may be what a step restarts, so that another takes its place: `run` runs a
+    piece of work, once more on the other one where need be; `save` records an attempt there as well."""
+
+    run: InStore
+    save: SaveAttempt
+
+
+def one_store(db: Database) -> Store:
+    """The same store, whatever happens to it."""
+    return Store(lambda work: work(db), lambda attempt: recoveries.save(db, attempt))
 
 
 def recover(
-    db: Database,
+    store: Store,
     config: Config,
     clock: Callable[[], float] = time.time,
     wanted: Sequence[str] | None = None,
     *,
     forced: bool = False,
     dry_run: bool = False,
-    save: SaveAttempt | None = None,
+    meanwhile: Meanwhile = lambda: False,
 ) -> list[StepResult]:
     """Run what is due for the open incidents (of the wanted components, or all that this host watches); returns every
-    decision. Naming a component is a person's word for it, `forced` an order. `keep` records an attempt where the store
-    may be what the step restarts; default: in the store."""
+    decision. Naming a component is a person's word for it, `forced` an order. `meanwhile` is called again and again
+    while steps are taken and verified, and says whether incidents may have begun or ended since."""
     approval = Approval(wanted is not None, forced and wanted is not None)
-    run = RecoveryRun(db, config, clock, approval, dry_run, save or (lambda attempt: recoveries.save(db, attempt)))
+    run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile)
     order = topological(config.components)  # parents first, to be acted on and to be read about
     run.work(own_ids(config, order) if wanted is None else [id_ for id_ in order if id_ in wanted])
     return sorted(run.results, key=lambda one: order.index(one.component))
@@ -61,25 +70,35 @@ class RecoveryRun:
     """One recovery pass: what waits for its step, the steps in progress, and `results`, what came of each component."""
 
     def __init__(
-        self, db: Database, config: Config, clock: Callable[[], float], approval: Approval, dry: bool, save: SaveAttempt
+        self,
+        store: Store,
+        config: Config,
+        clock: Callable[[], float],
+        approval: Approval,
+        dry: bool,
+        meanwhile: Meanwhile,
     ) -> None:
-        self.db, self.config, self.clock, self.approval, self.dry, self.save = db, config, clock, approval, dry, save
-        # While steps run nothing is checked: slow components must not keep the others from being checked.
+        self.config, self.clock, self.approval, self.dry = config, clock, approval, dry
+        self._store, self._meanwhile = store, meanwhile
+        # No step begins later: a run has to end some time, and the next one goes on.
         self.until = time.monotonic() + config.recovery.timeout
         self.results: list[StepResult] = []
         self._waiting: deque[Due] = deque()
-        self._executor = StepExecutor(db, config, clock)
+        self._executor = StepExecutor(store.run, config, clock)
         self._taken: dict[str, tuple[Due, Attempt]] = {}  # the step begun last, by component
 
     def work(self, ids: Sequence[str]) -> None:
         """Decide for all of them, take the steps that are due side by side, and decide anew for those that were not
-        helped, until everything was helped, needs time, or has no step left."""
+        helped, and for the others when something was checked meanwhile, until everything was helped, needs time, or has
+        no step left."""
         self._choose(ids)
         self.approval = self.approval._replace(forced=False)
         self._start()
         for events in self._executor:
             unhelped = [event.component for event in events if self._ended_without_help(event)]
-            if unhelped:  # together: each is checked once more, and one that hangs takes its whole time for it
+            if self._meanwhile():
+                self._choose([id_ for id_ in ids if id_ not in self._busy])
+            elif unhelped:  # together: each is checked once more, and one that hangs takes its whole time for it
                 self._choose(unhelped)
             self._start()
         spent = Text("this pass has spent its time; the next one goes on")
@@ -89,140 +108,25 @@ class RecoveryRun:
     def _late(self) -> bool:
         return time.monotonic() > self.until
 
-    # --- decide ---------------------------------------------------------------------------------------------------
+    @property
+    def _busy(self) -> set[str]:
+        """The components whose step waits, is being taken, or is being verified."""
+        return {one.component.id for one in self._waiting} | self._executor.busy
 
     def _choose(self, ids: Iterable[str]) -> None:
         """Decide about each: what needs no step is a result, what is due waits for its step."""
-        context = RecoveryContext(self.db, self.config, self.clock())
-        context.planned = len(self._waiting)
-        if context.foreign and not self.dry:
-            steps_seen.save(self.db, self.config.observer, context.foreign, context.now)
-        self._resolve_interrupted_orders(context)
-        due = [one for id_ in ids if (one := self._due(context, self.config.components[id_])) is not None]
-        blocked = self._blocked(context, due)
-        for one in due:
-            if one.component.id in blocked:
-                self.results.append(self._not_now(context, one, *blocked[one.component.id]))
-            elif self.dry:
-                self.results.append(about(one, "would run", one.reason, one.decision.name))
-            else:
-                self._waiting.append(one)
 
-    def _due(self, context: RecoveryContext, component: Component) -> Due | None:
-        """The step that is due for a component, if one is; else why not is a result."""
-        if component.id in context.incidents or self.approval.forced:
-            found = self._decide(context, component)
-            if isinstance(found, Due):
-                return found
-            self.results.append(found)
-        elif self.dry:
-            well = Text("it is not in fault (its steps: {n})", n=steps_in_words(component) or "none")
-            self.results.append(StepResult(component.id, "nothing", well, "well"))
-        return None
+        def choice(db: Database) -> Choice:
+            waiting = len(self._waiting)
+            return Choice(
+                db, self.config, self.clock, self.approval, self.dry, self._store.save, self._busy, waiting
+            ).make(ids)
 
-    def _blocked(self, context: RecoveryContext, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
-        """Why a step that is due must not be taken after all, by component; an order is not asked about."""
-        found = {} if self.approval.forced else preconditions.blocking(self.db, self.config, due, self.clock())
-        return found if self.dry else found | preconditions.insisting(context, due, found)
-
-    def _decide(self, context: RecoveryContext, component: Component) -> StepResult | Due:
-        incident, decision = context.incidents.get(component.id), context.decide(component, self.approval)
-        if decision.move == "prove":
-            self._resolve_interrupted(context, component, context.tried(component)[-1])
-            decision = context.decide(component, self.approval)
-        if decision.move == "exhausted" and (longer := coming_up.extended(context, component)):
-            context.attempts[longer.id] = longer
-            if not self.dry:
-                self.save(longer)
-            decision = context.decide(component, self.approval)
-        if decision.move == "run":
-            grace, said = context.limits(component).grace, context.objection(component)
-            due = Due(
-                component,
-                incident,
-                decision,
-                context.newest(component),
-                context.horizon,
-                grace,
-                said,
-                self.approval.forced,
-            )
-            context.planned += 1
-            return due
-        reason = self._clean(of_component(decision.reason, component.id))
-        if incident is not None and not self.dry:
-            self._note(context, component, incident, decision, reason)
-            if decision.name in handoff.NAMES:
-                handoff.notify(self.db, self.config, context, component, incident, decision._replace(reason=reason))
-        failed = decision.name in handoff.NAMES or decision.name == "orphaned"
-        return StepResult(component.id, decision.move, reason, decision.name, failed=failed)
-
-    def _resolve_interrupted_orders(self, context: RecoveryContext) -> None:
-        """A person's order for a component in no fault, killed: no decision about a fault would ever come to it."""
-        for one in list(context.attempts.values()):
-            component = self.config.components.get(one.component)
-            mine = one.outcome == "running" and one.incident is None and one.observer == self.config.observer
-            if mine and component and context.now - one.started > self.config.recovery.timeout:
-                self._resolve_interrupted(context, component, one)
-
-    def _resolve_interrupted(self, context: RecoveryContext, component: Component, last: Attempt) -> None:
-        """What became of a step whose process was killed."""
-        took, left, until = None, True, last.verify_until
-        if last.observer == self.config.observer and last.step < len(component.plan.ladder):
-            took = preconditions.took_place(component.plan.ladder[last.step], last.started)
-            left = may_be_at_work(last)
-        if took is None and not left:
-            until = context.until_left_alone(component, last)
-        found = {
-            True: ("done", Text("its run was cut off; the step took place all the same")),
-            False: ("lost", Text("its run was cut off before the step took place")),
-            None: ("cut off", Text("its run was cut off; nobody can tell whether the step took place")),
-        }
-        outcome, detail = found[took]
-        ended = max(self.clock(), last.started)
-        known = last._replace(outcome=outcome, detail=detail, output="", finished=ended, verify_until=until)
-        context.attempts[known.id] = known
-        if not self.dry:
-            self.save(known)
-
-    def _not_now(self, context: RecoveryContext, one: Due, name: str, reason: str) -> StepResult:
-        decision = Decision("held", name, self._clean(reason), one.decision.step)
-        fresh = name == "objection" and one.incident is not None and context.now < one.incident.redeclared + one.grace
-        needs_person = name in handoff.NAMES and not fresh  # it may be about to start, or to stop
-        if one.incident is not None and not self.dry:
-            self._note(context, one.component, one.incident, decision, decision.reason)
-            if needs_person:
-                handoff.notify(self.db, self.config, context, one.component, one.incident, decision)
-        return about(one, "held", decision.reason, name)._replace(failed=needs_person)
-
-    def _note(
-        self, context: RecoveryContext, component: Component, incident: Incident, decision: Decision, reason: str
-    ) -> None:
-        """Keep why nothing is done, once an incident and reason; an objection in its last words, which are needed."""
-        id_ = f"{incident.id}/held-{decision.name}"
-        known, reason = context.attempts.get(id_), unheld(reason)
-        if decision.name not in _KEPT or (known and (decision.name != "objection" or known.detail == reason)):
-            return
-        now, ladder = context.now, component.plan.ladder
-        action = ladder[min(decision.step, len(ladder) - 1)].action
-        self.save(
-            Attempt(
-                id_,
-                incident.id,
-                component.id,
-                decision.step,
-                action,
-                "heartbeat",
-                self.config.observer,
-                started=now,
-                finished=now,
-                outcome="held",
-                detail=reason,
-                reason=decision.name,
-            )
-        )
-
-    # --- act ------------------------------------------------------------------------------------------------------
+        made: Choice = self._store.run(choice)
+        said = {(one.component, one.decision, one.name) for one in made.results}
+        self.results = [one for one in self.results if (one.component, one.decision, one.name) not in said]
+        self.results += made.results
+        self._waiting += made.due
 
     def _start(self) -> None:
         """Start what waits, as far as slots and time allow; each step is recorded before it starts."""
@@ -233,10 +137,10 @@ class RecoveryRun:
                 busy = held(Text("another heartbeat is taking a step just now"))
                 self.results.append(about(one, "held", busy, "elsewhere"))
             elif self._late:  # this process stood still meanwhile: what it decided upon is old
-                self.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
+                self._store.save(self._after(attempt, Ended(one.component.id, Outcome("lost", STOOD_STILL))))
                 self.results.append(about(one, "wait", STOOD_STILL, "time"))
             else:
-                self.save(attempt)
+                self._store.save(attempt)
                 self._taken[one.component.id] = one, attempt
                 self._executor.start(one)
 
@@ -244,7 +148,7 @@ class RecoveryRun:
         """Record how a step went; whether the next one is to be decided upon."""
         one, attempt = self._taken[event.component]
         attempt = self._after(attempt, event)
-        self.save(attempt)
+        self._store.save(attempt)
         self._taken[event.component] = one, attempt
         if attempt.outcome in (*UNHELPED, "lost") or isinstance(event, Verified):
             self.results.append(result_of(one, attempt))
@@ -280,12 +184,17 @@ class RecoveryRun:
 
     def _record(self, one: Due, attempt: Attempt) -> bool:
         """Keep the attempt, unless somebody with another lock file (a user or host) took a step since we chose."""
-        with self.db.transaction():
-            recoveries.lock(self.db)
-            if recoveries.newest(self.db, one.component.id, one.since) != one.newest:
-                return False
-            recoveries.save(self.db, attempt)
-        return True
+
+        def record(db: Database) -> bool:
+            with db.transaction():
+                recoveries.lock(db)
+                if recoveries.newest(db, one.component.id, one.since) != one.newest:
+                    return False
+                recoveries.save(db, attempt)
+            return True
+
+        recorded: bool = self._store.run(record)
+        return recorded
 
     def _clean(self, text: str) -> str:
         return one_line(redact(text, self.config.secrets), 300)

@@ -35,6 +35,9 @@ STOOD_STILL = Text("this process stood still before the step began, and left it"
 STARTED = Text("somebody has just started it; it is let come up")
 
 
+InStore = Callable[[Callable[[Database], Any]], Any]  # runs a piece of work on the store in use, and returns its result
+
+
 class Ended(NamedTuple):
     """The outcome of a recovery step."""
 
@@ -56,10 +59,11 @@ class _Checked(NamedTuple):
 
 class StepExecutor:
     """Steps in progress. `start` begins one, at any time; iterating yields the steps that have ended and, for those
-    that took place, their verifications, as lists of what came at the same time, until nothing is left in progress."""
+    that took place, their verifications, as lists of what came at the same time (mostly nothing), until nothing is left
+    in progress."""
 
-    def __init__(self, db: Database, config: Config, clock: Callable[[], float]) -> None:
-        self._db, self._config, self._clock = db, config, clock
+    def __init__(self, store: InStore, config: Config, clock: Callable[[], float]) -> None:
+        self._store, self._config, self._clock = store, config, clock
         self._timeout = config.recovery.timeout
         self._reports: queue.SimpleQueue[Ended | _Checked] = queue.SimpleQueue()
         self._taking: dict[str, tuple[Component, float]] = {}
@@ -70,6 +74,11 @@ class StepExecutor:
         """How many steps are being executed, verifications not counted."""
         return len(self._taking)
 
+    @property
+    def busy(self) -> set[str]:
+        """The components whose step is being taken or verified."""
+        return {*self._taking, *self._verifications}
+
     def start(self, due: Due) -> None:
         """Begin to execute a step."""
         latest = time.monotonic() + _DRAIN + _SLACK
@@ -79,9 +88,7 @@ class StepExecutor:
 
     def __iter__(self) -> Iterator[list[Ended | Verified]]:
         while self._taking or self._verifications:
-            events: list[Ended | Verified] = [*self._ended(), *self._verified()]
-            if events:
-                yield events
+            yield [*self._ended(), *self._verified()]
             if self._taking or self._verifications:
                 time.sleep(_POLL)
 
@@ -112,7 +119,7 @@ class StepExecutor:
         for one in ended:
             component, _ = self._taking.pop(one.component)
             if one.outcome.result in ("done", "working"):
-                self._verifications[component.id] = _Verification(self._db, self._config, component, self._clock)
+                self._verifications[component.id] = _Verification(self._store, self._config, component, self._clock)
         return ended
 
 
@@ -186,15 +193,15 @@ def run_step(step: Step, timeout: float) -> Outcome:
 class _Verification:
     """The same check again and again, until it has passed often enough in a row or the wait is over."""
 
-    def __init__(self, db: Database, config: Config, component: Component, clock: Callable[[], float]) -> None:
+    def __init__(self, store: InStore, config: Config, component: Component, clock: Callable[[], float]) -> None:
         self.id = component.id
         self.at: float | None = None
-        self._db, self._clock = db, clock
+        self._store, self._clock = store, clock
         self._wanted, self._good = component.common.recovery_threshold, 0
         wait = config.recovery.verify_wait
         self._until = time.monotonic() + wait
         self._spacing = min(_SPACING, wait / (2 * self._wanted))
-        self._asked = check.prepare(db, config, component, clock())
+        self._asked: engine.Asked = store(partial(check.prepare, config=config, component=component, now=clock()))
         self._next: float | None = time.monotonic()  # None while a check is running
 
     @property
@@ -218,7 +225,7 @@ class _Verification:
         if self._good >= self._wanted:
             self.at = self._clock()
         self._next = time.monotonic() + self._spacing
-        self._asked = check.prepare_again(self._db, self._asked, reading, self._clock())
+        self._asked = self._store(partial(check.prepare_again, asked=self._asked, seen=reading, now=self._clock()))
 
 
 def _in_background(work: Callable[[], None]) -> None:

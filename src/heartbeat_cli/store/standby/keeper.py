@@ -87,6 +87,11 @@ class Keeper:
             self._release()
         return self._unlocked
 
+    def extend(self) -> None:
+        """Give the statements of another pass their time."""
+        if self.degraded is None:
+            self.db.time_left = self._timeout * _TIMEOUTS_PER_PASS
+
     def run(self, work: Callable[[Database], T], now: float) -> T:
         """Run a piece of work and return its result. When the store fails in it, it is run on a spool, and when that
         fails, on another one. Raises StoreError when nothing is left to try."""
@@ -129,10 +134,7 @@ class Keeper:
     def _replay(self, paths: list[Path], detect: "Detect", now: float) -> None:
         from heartbeat_cli.store.standby import spool_replay
 
-        def extend() -> None:
-            self.db.time_left = self._timeout * _TIMEOUTS_PER_PASS
-
-        replay = spool_replay.Replay(self._config, self.db, detect, extend, lambda: self.refresh_mirror(now))
+        replay = spool_replay.Replay(self._config, self.db, detect, self.extend, lambda: self.refresh_mirror(now))
         try:
             for path in paths:
                 replay.replay(path, now)

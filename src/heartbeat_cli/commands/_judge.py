@@ -1,0 +1,43 @@
+"""What every pass does with what it has seen: store and judge it, and draw the page."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heartbeat_cli.commands._base import App
+    from heartbeat_cli.passes.check.check import Checked
+    from heartbeat_cli.passes.detect.detect import Verdict
+    from heartbeat_cli.store.sql.database import Database
+    from heartbeat_cli.store.standby.keeper import Keeper
+
+Log = Callable[[str], None]
+
+
+def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log) -> None:
+    """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected."""
+    from heartbeat_cli.passes.check import check
+    from heartbeat_cli.passes.detect import detect
+
+    config, now = app.config, app.now
+
+    def kept_and_judged(db: "Database") -> list["Verdict"]:
+        with db.transaction():
+            check.save(db, config, seen)
+            found = detect.detect(db, config, now())
+            if keeper.degraded is not None:
+                from heartbeat_cli.passes.housekeeping import outage
+
+                outage.notify(db, config, keeper.degraded, now())
+            keeper.prepare_mirror(db, now())
+        return found
+
+    for one in keeper.run(kept_and_judged, now()):
+        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+
+
+def draw(app: "App", keeper: "Keeper") -> None:
+    """Write the page and the badges, where they are configured."""
+    if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
+        from heartbeat_cli.commands import _page
+
+        keeper.run(lambda db: _page.refresh(app, db, app.now()), app.now())
