@@ -1,5 +1,6 @@
 """The docker action against a real Docker Engine."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -9,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker as sdk
 import pytest
 
 from heartbeat_cli.actions import docker as action
 from heartbeat_cli.actions.docker import Settings
 from tests.parts import lacking
-from tests.parts.docker import RunContainer, docker, inspect, wait_for
+from tests.parts.docker import BUSYBOX, RunContainer, docker, inspect, wait_for
 from tests.parts.http import Answer, unix_server
 
 
@@ -179,6 +181,43 @@ def test_who_was_seen_stopped_stays_so_though_the_log_forgets(run_container: Run
     docker("start", name)
     docker("kill", name)
     assert action.hold(Settings(name), timeout=10, before=said) is None, "that was another end"
+
+
+def forget() -> None:
+    """Make the Engine forget what it has logged so far: it keeps 256 events."""
+    with contextlib.closing(sdk.APIClient()) as client:
+        for _ in range(260):
+            client.tag(BUSYBOX, "heartbeat-test-forget")
+        client.remove_image("heartbeat-test-forget")
+
+
+def test_what_ended_by_itself_is_not_held_though_the_log_forgets(run_container: RunContainer) -> None:
+    """Exit code 0 was read as somebody's stop: with thirty health checks the log reaches back for half a minute.
+    The Engine itself notes whether somebody stopped it, in a file that root may read."""
+    ended = run_container(command=("sh", "-c", "exit 0"))
+    stopped = run_container("--stop-signal", "SIGTERM", command=TRAP)
+    docker("stop", stopped)
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "its end")
+    forget()
+    end = inspect(stopped)["State"]
+    assert end["ExitCode"] == 0
+    assert held(stopped) == f"{stopped} was stopped on purpose at {end['FinishedAt']}, exit 0"
+    assert held(ended) is None
+
+
+def test_who_may_not_read_that_says_that_nobody_can_tell(run_container: RunContainer) -> None:
+    ended = run_container(command=("sh", "-c", "exit 0"))
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "its end")
+    forget()
+    code = (
+        "from heartbeat_cli.actions import docker as action\n"
+        f"print(action.hold(action.Settings({ended!r}), timeout=10))"
+    )
+    group = str(os.stat("/var/run/docker.sock").st_gid)
+    argv = ["setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", sys.executable, "-c", code]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    said = "nobody can tell whether somebody stopped it: Docker's event log no longer reaches back to its end"
+    assert said in done.stdout, done.stdout + done.stderr
 
 
 def test_what_nobody_stopped_is_not_held(run_container: RunContainer) -> None:

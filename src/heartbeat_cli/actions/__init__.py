@@ -21,5 +21,8 @@ and may have these, none of which changes anything or raises:
     begun(settings, *, timeout) -> float | None     since when (epoch seconds) what it acts on has been running, if
                                                     somebody started it: it may still be coming up. None: it does
                                                     not run, goes round in a crash loop, or that cannot be known
+    left_behind(settings, *, timeout) -> float | None
+                                                    since when (epoch seconds) the newest program has been running that
+                                                    its step has started; None where there is none
     rights(settings, *, timeout) -> Right           whether this user may take it; asked by `heartbeat doctor`
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.system import process
+from heartbeat_cli.system import offspring, process
 
 OUTPUT = 4_000  # characters: an error stands at the end of what a program prints
 
@@ -18,7 +18,7 @@ def run(argv: Sequence[str], *, label: str, timeout: float, env: Mapping[str, st
         finished = process.run(
             argv,
             timeout=timeout,
-            env=process.minimal_env(env),
+            env=process.minimal_env({**env, offspring.STEP: offspring.step_mark(argv, cwd)}),
             cwd=cwd,
             max_output=OUTPUT * 4,
             keep_tail=True,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
-from heartbeat_cli.system import process
+from heartbeat_cli.system import offspring, process
 
 _NOTHING: dict[str, str] = {}
 
@@ -58,3 +58,7 @@ def rights(settings: Settings, *, timeout: float) -> Right:
 def run(settings: Settings, *, timeout: float) -> Outcome:
     label = plain.one_line(settings.command[0].rpartition("/")[2], 60)
     return _program.run(settings.command, label=label, timeout=timeout, env=settings.env, cwd=settings.cwd)
+
+
+def left_behind(settings: Settings, *, timeout: float) -> float | None:
+    return offspring.started_by(offspring.step_mark(settings.command, settings.cwd))

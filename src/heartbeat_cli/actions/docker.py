@@ -14,10 +14,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.actions import _engine
+from heartbeat_cli.actions import _docker_stops, _engine
 from heartbeat_cli.domain.kinds import container_past as past
 from heartbeat_cli.domain.kinds import docker_host
-from heartbeat_cli.domain.kinds.container import ended_at, exit_words
+from heartbeat_cli.domain.kinds.container import exit_words
 from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
@@ -76,38 +76,10 @@ def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
             if state.get("Status") == "removing":
                 return Text("{container} is being removed", container=settings.container)
             if settings.stopped_on_purpose == "leave":
-                return _stopped(settings.container, client, inspected, before)
+                return _docker_stops.stopped(settings.container, client, inspected, before)
     except _engine.Trouble:
         return None  # the step itself will meet the same trouble and name it
     return None
-
-
-def _stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any], before: str) -> str | None:
-    """That somebody stopped it, or that nobody can tell. The log is asked only about an end that could have been
-    somebody's wish, and only until it has said so: on a busy Engine it forgets within minutes."""
-    state = inspected["State"]
-    end = ended_at(state)
-    if end is None or not past.may_be_stopped(state):
-        return None
-    stopped = Text(
-        "{container} was stopped on purpose at {at}, {how}",
-        container=container,
-        at=str(state.get("FinishedAt")),
-        how=exit_words(state),
-    )
-    if str(state["FinishedAt"]) in before:
-        return stopped
-    try:
-        log = client.log(str(inspected.get("Id")), end - past.AFTER_END, min(time.time(), end + past.AFTER_END))
-    except _engine.NoLog as error:
-        return Text(
-            "{container} has ended, {how}; nobody can tell whether somebody stopped it: Docker's event log cannot be"
-            " read ({why})",
-            container=container,
-            how=exit_words(state),
-            why=str(error),
-        )
-    return stopped if past.stopped_on_purpose(inspected, log) else None
 
 
 def happened(settings: Settings, since: float, *, timeout: float) -> bool | None:

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.system import trusted
+from heartbeat_cli.system import offspring, trusted
 from heartbeat_cli.system.trusted import Untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
@@ -57,6 +57,11 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
         return trouble.outcome
     folder, path = _place(settings)
     return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
+
+
+def left_behind(settings: Settings, *, timeout: float) -> float | None:
+    folder, path = _place(settings)
+    return offspring.started_by(offspring.step_mark([path], folder))
 
 
 def rights(settings: Settings, *, timeout: float) -> Right:

@@ -22,7 +22,7 @@ _REAP_SECONDS = 1.0  # a program stuck in the kernel, or one of another user, ma
 _POLL_SECONDS = 0.05  # only where the kernel has no pidfd
 _THROTTLE_SECONDS = 0.005  # a program that prints for ever blocks on its pipe instead of costing a CPU
 
-_MARK = "HEARTBEAT_PID"  # in the environment of what a run starts: finds it again when the run was killed
+RUN_MARK = "HEARTBEAT_PID"  # in the environment of what a run starts: see offspring.py
 _KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -44,7 +44,7 @@ def minimal_env(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     path = os.environ.get("PATH", "")
     missing = [folder for folder in _PATH.split(":") if folder not in path.split(":")]
-    kept |= {"PATH": ":".join([path, *missing] if path else missing), "LC_ALL": "C.UTF-8", _MARK: str(os.getpid())}
+    kept |= {"PATH": ":".join([path, *missing] if path else missing), "LC_ALL": "C.UTF-8", RUN_MARK: str(os.getpid())}
     return kept | dict(extra)
 
 
@@ -56,24 +56,6 @@ def is_gone(pid: int) -> bool:
         return True
     except (OSError, OverflowError):
         return False
-    return False
-
-
-def left_by(pid: int) -> bool:
-    """Whether a program runs that the run of this number started, or that comes from such a one. What runs as another
-    user (by sudo) is not seen, unless we are root. True where there is no /proc to read."""
-    mark = f"{_MARK}={pid}\0".encode()
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return True
-    for name in names:
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if mark in file.read(1_048_576) + b"\0":
-                    return True
-        except OSError:  # no process, one that has ended, or another user's
-            continue
     return False
 
 

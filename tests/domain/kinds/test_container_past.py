@@ -29,22 +29,30 @@ def test_the_log_tells_whatever_the_policy_and_the_exit_code(policy: str, code: 
 
 
 @pytest.mark.parametrize(
-    ("code", "policy", "wished"),
+    ("code", "policy", "marked", "wished"),
     [
-        (0, "no", True),
-        (143, "no", True),
-        (143, "unless-stopped", True),
-        (0, "always", True),
-        (0, "on-failure", True),
-        (143, "on-failure", False),  # Docker may have given up on it
-        (137, "no", False),  # docker kill
-        (137, "always", False),
-        (1, "no", False),
+        (0, "no", None, None),  # nobody can tell
+        (143, "no", None, None),
+        (0, "on-failure", None, None),
+        (143, "unless-stopped", None, True),  # else Docker would have started it again
+        (0, "always", None, True),
+        (143, "on-failure", None, False),  # Docker may have given up on it
+        (137, "no", None, False),  # docker kill
+        (137, "always", None, False),
+        (1, "no", None, False),
+        (0, "no", True, True),
+        (143, "no", True, True),
+        (137, "no", True, False),  # stopped or killed: with this exit code it is a kill
+        (0, "no", False, False),
+        (0, "always", False, False),  # it ended while the Engine was being started
+        (143, "no", False, False),
     ],
 )
-def test_without_the_log_the_exit_code_tells(code: int, policy: str, wished: bool) -> None:
+def test_without_the_log_the_exit_code_and_the_engines_mark_tell(
+    code: int, policy: str, marked: bool | None, wished: bool | None
+) -> None:
     old = log(("die", -400.0), ("stop", -399.9))
-    assert stopped_on_purpose(inspected(code, policy), old) is wished
+    assert stopped_on_purpose(inspected(code, policy), old, marked) is wished
 
 
 @pytest.mark.parametrize(

@@ -45,21 +45,35 @@ def may_be_stopped(state: Mapping[str, Any]) -> bool:
     return state.get("Status") == "exited" and not state.get("OOMKilled") and not state.get("Error")
 
 
-def stopped_on_purpose(inspected: Mapping[str, Any], log: Sequence[Event]) -> bool:
+def stopped_on_purpose(inspected: Mapping[str, Any], log: Sequence[Event], marked: bool | None = None) -> bool | None:
     """Whether somebody stopped it: a `stop` at its end. Where the log no longer reaches back to that end, its exit
-    code tells: 0 or 143 (SIGTERM). With a restart policy that is quite sure, since Docker itself would have started it
-    again after any end that nobody wished for; except `on-failure`, which may have given up on a 143."""
+    code tells whether it was asked to end (0, or 143 for SIGTERM); `marked`, whether the Engine notes that somebody
+    stopped or killed it; and its restart policy: Docker itself would have started it again after any end that nobody
+    wished for, except for `on-failure`, which may have given up on a 143. None: nobody can tell."""
     state = inspected.get("State") or {}
     end = ended_at(state)
     if end is None or not may_be_stopped(state):
         return False
+    if (told := _logged(log, end)) is not None:
+        return told
+    code, policy = state.get("ExitCode"), _policy(inspected)
+    if marked is False or code not in _ASKED_TO_END or (code and policy == "on-failure"):
+        return False
+    return True if marked or policy in ("always", "unless-stopped") else None
+
+
+def _logged(log: Sequence[Event], end: float) -> bool | None:
+    """Whether the log says that this end was a stop; None where it does not reach back to it."""
     started = max((event.at for event in log if event.action == "start"), default=0.0)
     since = max(started, end - _BEFORE_END)  # what came before that start belongs to an earlier end
     around = [event.action for event in log if since < event.at <= end + AFTER_END]
-    if "die" in around or "stop" in around:
-        return "stop" in around
-    code = state.get("ExitCode")
-    return code in _ASKED_TO_END and not (code and _policy(inspected) == "on-failure")
+    return "stop" in around if "die" in around or "stop" in around else None
+
+
+def is_forgotten(inspected: Mapping[str, Any], log: Sequence[Event]) -> bool:
+    """Whether the log no longer reaches back to its end."""
+    end = ended_at(inspected.get("State") or {})
+    return end is not None and _logged(log, end) is None
 
 
 def _policy(inspected: Mapping[str, Any]) -> str:

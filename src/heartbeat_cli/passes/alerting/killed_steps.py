@@ -4,7 +4,7 @@ it is being taken.
 
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import whole
-from heartbeat_cli.system import process
+from heartbeat_cli.system import offspring, process
 
 _BY = "process "
 
@@ -23,7 +23,7 @@ def is_killed(attempt: Attempt) -> bool:
 def may_be_at_work(attempt: Attempt) -> bool:
     """Whether something of a step whose process was killed may still run: its script, or what that started."""
     pid = _process_of(attempt)
-    return pid is None or not process.is_gone(pid) or process.left_by(pid)
+    return pid is None or not process.is_gone(pid) or offspring.left_by(pid)
 
 
 def _process_of(attempt: Attempt) -> int | None:

@@ -34,8 +34,10 @@ def extended(context: RecoveryContext, component: Component) -> Attempt | None:
 
 
 def _begun(step: Step) -> float | None:
-    """Since when (epoch seconds) what the step acts on has been running; None where that cannot be known."""
-    ask: Callable[..., float | None] | None = getattr(plugins.load("actions", step.action), "begun", None)
+    """Since when (epoch seconds) what the step acts on, or what it has started, has been running; None where nothing
+    is, or that cannot be known."""
+    action = plugins.load("actions", step.action)
+    ask: Callable[..., float | None] | None = getattr(action, "begun", None) or getattr(action, "left_behind", None)
     if ask is None:
         return None
     answers = in_threads.results({"": lambda: ask(step.settings, timeout=_ASK)}, time.monotonic() + _ASK + _LATE)

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from heartbeat_cli.passes.check import check, engine
 from heartbeat_cli.passes.recover import in_flight
 from heartbeat_cli.store.sql.database import Database
 
-_POLL = 0.05  # seconds between two polls for what has finished
+_POLL = 0.05  # seconds between two looks at the clock, while nothing reports
 _SPACING = 1.0  # seconds between two checks that verify a step
 _SLACK = 2.0  # seconds an action may take beyond its time before it is given up
 _FIND_OUT = 5.0  # seconds to find out whether a step took place whose answer was lost
@@ -66,6 +67,7 @@ class StepExecutor:
         self._store, self._config, self._clock = store, config, clock
         self._timeout = config.recovery.timeout
         self._reports: queue.SimpleQueue[Ended | _Checked] = queue.SimpleQueue()
+        self._come: list[Ended | _Checked] = []  # reports that were taken from the queue
         self._taking: dict[str, tuple[Component, float]] = {}
         self._verifications: dict[str, _Verification] = {}
 
@@ -90,7 +92,8 @@ class StepExecutor:
         while self._taking or self._verifications:
             yield [*self._ended(), *self._verified()]
             if self._taking or self._verifications:
-                time.sleep(_POLL)
+                with suppress(queue.Empty):
+                    self._come.append(self._reports.get(timeout=_POLL))
 
     def _verified(self) -> list[Verified]:
         """The verifications that have ended; the others check again when it is time."""
@@ -106,7 +109,9 @@ class StepExecutor:
         """The steps that have ended since, and those whose time is over; passes on what checks have found."""
         found: dict[str, Ended] = {}
         while not self._reports.empty():
-            report = self._reports.get()
+            self._come.append(self._reports.get())
+        come, self._come = self._come, []
+        for report in come:
             if isinstance(report, Ended):
                 found[report.component] = report
             elif report.component in self._verifications:

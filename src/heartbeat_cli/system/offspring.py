@@ -1,0 +1,65 @@
+"""Finds what a run or a recovery step has started and what runs still, by a mark in its environment, which whatever it
+starts inherits. What runs as another user (by sudo) is not seen, unless we are root.
+"""
+
+import os
+import time
+from binascii import crc32
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.system import procfs
+from heartbeat_cli.system.process import RUN_MARK
+
+STEP = "HEARTBEAT_STEP"  # the variable that says which step: what `step_mark` makes of its program
+_ENVIRONMENT = 1_048_576  # bytes of it that are read
+_START_TIME = 19  # among the fields of /proc/<pid>/stat after the name in brackets: field 22 of proc_pid_stat(5)
+
+
+def left_by(pid: int) -> bool:
+    """Whether a program runs that the run of this number started, or that comes from such a one. True where there is no
+    /proc to read."""
+    try:
+        return any(_marked(RUN_MARK, str(pid)))
+    except OSError:
+        return True
+
+
+def step_mark(argv: Sequence[str], cwd: str | None) -> str:
+    """What marks what a step starts. It says nothing about the arguments, which may be secrets."""
+    text = "\0".join([cwd or "", *argv]).encode(errors="surrogateescape")
+    return f"{crc32(text):08x}{len(text):x}"
+
+
+def started_by(mark: str) -> float | None:
+    """When (epoch seconds) the newest program began that a step of this mark has started and that still runs; None
+    where there is none."""
+    begun = []
+    up = procfs.uptime()
+    with suppress(OSError):
+        begun = [at for pid in _marked(STEP, mark) if (at := _began(pid)) is not None]
+    return time.time() - (up - max(begun)) if begun and up is not None else None
+
+
+def _marked(name: str, value: str) -> Iterator[str]:
+    """The numbers of the processes with that in their environment. Raises OSError where there is no /proc."""
+    mark = f"{name}={value}\0".encode()
+    for number in os.listdir("/proc"):
+        if whole(number) is None:
+            continue
+        try:
+            with open(f"/proc/{number}/environ", "rb") as file:
+                if mark in file.read(_ENVIRONMENT) + b"\0":
+                    yield number
+        except OSError:  # one that has ended, or another user's
+            continue
+
+
+def _began(pid: str) -> float | None:
+    """Seconds from the host's start to that of a process; None where it has ended."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        fields = file.read(4_096).rpartition(") ")[2].split()
+        ticks = whole(fields[_START_TIME]) if len(fields) > _START_TIME and fields[0] not in "ZX" else None
+        return None if ticks is None else ticks / os.sysconf("SC_CLK_TCK")
+    return None
