@@ -111,7 +111,7 @@ class Harness:
             assert _incidents(db) == expected_incidents
             of_targets = "alert_type NOT IN ('store_unreachable', 'store_restored', 'missed_runs')"
             alerts = {row[0] for row in db.rows(f"SELECT alert_id FROM heartbeat_alerts WHERE {of_targets}")}
-            assert alerts == expected_alerts, alerts ^ expected_alerts
+            assert alerts == expected_alerts, (alerts - expected_alerts, expected_alerts - alerts)
             assert db.rows("SELECT count(*) FROM heartbeat_outbox WHERE state <> 'sent'") == [(0,)]
             told = self._told(db)
             assert set(told) == {row[0] for row in db.rows("SELECT alert_id FROM heartbeat_outbox")}
