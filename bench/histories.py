@@ -1,5 +1,5 @@
-"""500 random histories of faults, failing steps and killed runs (hypothesis) over real steps and a real store: no budget
-is exceeded, no step is taken twice at once, and no component stays down that a permitted step would heal."""
+"""500 random histories of faults, failing steps and killed runs (hypothesis), over real steps and a real store: no
+budget is exceeded, no step is taken twice at once, and no component stays down that a permitted step would heal."""
 
 import time
 
