@@ -17,6 +17,7 @@ from typing import NamedTuple
 from bench._duel_targets import Container, Target
 
 CYCLE, THRESHOLD, TIMEOUT, BUDGET = 10, 3, 3, 5
+CONFIRM = 0.5  # seconds: Monit acts on the first look that finds no process; heartbeat wants three, and takes them so
 _MARK = "HEARTBEAT_DUEL"
 
 
@@ -56,7 +57,7 @@ from = "heartbeat@duel.test"
 to = ["{job.to}"]
 digest = false
 """
-    common = f"interval = {CYCLE}\nfail_threshold = {THRESHOLD}\n"
+    common = f"interval = {CYCLE}\nfail_threshold = {THRESHOLD}\nconfirm_every = {CONFIRM}\n"
     blocks = [_component(job, target, common) for target in job.targets]
     config = job.folder / "heartbeat.toml"
     config.write_text(head + "".join(blocks))

@@ -90,3 +90,13 @@ def test_another_host_that_refuses_may_be_cut_off_so_nothing_is_certain(tmp_path
         assert agent.read(settings, refused, CheckContext("web", 1.0, 0.0)).certain is certain
         late = refused._replace(fault=Fault("timeout", "late"))
         assert agent.read(settings, late, CheckContext("web", 1.0, 0.0)).certain is False
+
+
+def test_a_database_of_this_host_that_does_not_run_is_in_fault_after_one_run(tmp_path: Path, closed: int) -> None:
+    store = f"sqlite:///{tmp_path}/s.db"
+    dsn = f"host=127.0.0.1 port={closed} user=x dbname=x"
+    database = f'kind = "database"\ndsn = "{dsn}"\nconfirm_every = 0.05\nretries = 0'
+    configure(tmp_path, store, database)
+    done = heartbeat(tmp_path, "run", "-v")
+    assert done.code == 0 and "web: opened" in done.err, done.err
+    assert statuses(store) == ["error"] * 3

@@ -173,7 +173,10 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             raise Unobservable(trouble.text) from None
         if trouble.kind == "answered":
             return Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=context.memory)
-        return Reading("error", None, trouble.text, memory=context.memory)
+        from heartbeat_cli.postgres.silence import nobody_listens
+
+        certain = trouble.kind == "connect" and nobody_listens(settings.dsn)
+        return Reading("error", None, trouble.text, memory=context.memory, certain=certain)
 
 
 def _with_details(

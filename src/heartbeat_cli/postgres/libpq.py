@@ -151,15 +151,15 @@ def connect(dsn: str, *, deadline: float, writes: bool = False) -> Session:
     """A session with the first host of the DSN that takes it; each gets an even share of the time left (libpq's own
     `connect_timeout` has no say). `writes`: of several hosts only one that takes writes will do, if the DSN says
     nothing else."""
-    targets = _targets(_parsed(dsn))
-    if writes and len(targets) > 1:
-        targets = [{"target_session_attrs": "read-write"} | target for target in targets]
+    hosts = targets(dsn)
+    if writes and len(hosts) > 1:
+        hosts = [{"target_session_attrs": "read-write"} | target for target in hosts]
     troubles: list[Trouble] = []
-    for number, target in enumerate(targets):
+    for number, target in enumerate(hosts):
         now = time.monotonic()
         try:
-            where = _where(target, len(targets) > 1)
-            return _connect_one(target, where, now + (deadline - now) / (len(targets) - number))
+            where = _where(target, len(hosts) > 1)
+            return _connect_one(target, where, now + (deadline - now) / (len(hosts) - number))
         except Trouble as trouble:
             troubles.append(trouble)
             if trouble.kind == "login":
@@ -253,8 +253,10 @@ def ports_fit(params: Mapping[str, str]) -> bool:
     return len(ports) in (1, hosts) and all(port(one) is not None for one in ports if one)
 
 
-def _targets(params: dict[str, str]) -> list[dict[str, str]]:
-    """One set of parameters a host: libpq left alone would wait for a dead first host until the deadline."""
+def targets(dsn: str) -> list[dict[str, str]]:
+    """One set of parameters a host: libpq left alone would wait for a dead first host until the deadline. Raises
+    Trouble for a text that is no DSN."""
+    params = _parsed(dsn)
     lists = {key: params[key].split(",") for key in ("host", "hostaddr", "port") if params.get(key)}
     count = max(len(lists.get("host", ())), len(lists.get("hostaddr", ())))
     if count < 2 or any(len(values) not in (1, count) for values in lists.values()):
