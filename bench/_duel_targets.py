@@ -24,7 +24,7 @@ _ENDED = ("start", "unpause")  # the events of Docker after which a container ru
 # A resident supervisor's child would be its own; here a target belongs to nobody, as with a unit of systemd.
 _START = """#!/bin/sh
 cd "$1" || exit 1
-env -i setsid PYTHON -I -S TARGET "$1" </dev/null >/dev/null 2>&1 &
+env -u HEARTBEAT_DUEL setsid PYTHON -I -S TARGET "$1" </dev/null >/dev/null 2>&1 &
 echo $! >pid
 """
 _STOP = """#!/bin/sh

@@ -211,7 +211,7 @@ def test_the_reason_names_the_step_as_the_ladder_is_written_and_the_time_that_is
 
 def test_a_step_that_failed_waits_for_its_next_try_and_says_so() -> None:
     braked = LIMITS._replace(brakes=Brakes(backoff=60, budget=3))
-    for outcome, waits_for in (("failed", 7.5), ("refused", 60.0)):  # what was refused costs no budget
+    for outcome, waits_for in (("failed", 3.75), ("refused", 60.0)):  # what was refused costs no budget
         waits = next_([tried(0, outcome, ago=waits_for - 1)], steps=1, limits=braked)
         assert (waits.move, waits.name) == ("wait", "backoff")
         assert waits.reason.startswith("step 1 failed (why); try 2 of 3, in ")

@@ -137,7 +137,7 @@ def test_temporary_trouble_is_handed_over_when_it_lasts(
         scene.now = START + second
         for line in scene.deliver():
             times[second] = line.partition(" 127")[0]
-    assert times == {0: "one tg", 15: "one tg", 45: "one tg", 105: "one log sent"}
+    assert times == {0: "one tg", 15: "one tg", 30: "one tg", 45: "one tg", 60: "one log sent"}
     # The channel is known to fail: what comes now is tried once and waits no longer.
     notify(scene, "two")
     assert [line[:7] for line in scene.deliver()] == ["two tg ", "two log"]
@@ -231,7 +231,7 @@ def test_a_message_that_fails_for_long_is_handed_over_though_the_channel_takes_o
     api.script = [refusal(502, "Bad Gateway")]
     notify(scene, "stuck")
     scene.deliver()
-    scene.now += 10
+    scene.now += 5
     notify(scene, "fine")
     assert scene.deliver() == ["fine tg sent"]
     scene.now += 300

@@ -182,7 +182,7 @@ def test_a_step_that_fails_once_is_taken_again_and_heals(ward: Make) -> None:
     one = ward([{"action": "command", "command": once}])
     scene = one.fault()
     assert [(s.decision, s.outcome) for s in scene.recover()] == [("ran", "failed"), ("wait", None)]
-    scene.now += 5
+    scene.now += 3
     (waits,) = scene.recover()
     assert waits.reason.startswith("step 1 failed (") and "); try 2 of 3, in " in waits.reason
     scene.now += 5

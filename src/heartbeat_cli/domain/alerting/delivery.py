@@ -8,6 +8,8 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.errors import DeliveryError
 
 _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
+# A refusal that came at once costs next to nothing: the next run tries again, so many times, so long after this try.
+_AT_ONCE, _OFTEN, _SOON = 1.0, 30, 8.0
 _LONGEST_WAIT = 3_600.0  # seconds that the other side can make us wait
 ALONE = ("report",)  # types of alerts that never share a message
 
@@ -68,7 +70,8 @@ def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since
     error = attempt.error
     if error is None:
         return Decision("printed" if isinstance(attempt.note, Printed) else "sent")
-    again = next_try(attempts, error.retry_after, now) if error.retryable else None
+    cheap = attempt.took < _AT_ONCE and not error.lasting
+    again = next_try(attempts, error.retry_after, now, cheap) if error.retryable else None
     if common.fallback is not None:
         if again is None:
             return Decision("handed_over")
@@ -77,11 +80,14 @@ def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since
     return Decision("failed") if again is None else Decision("waiting", again, error.unsure)
 
 
-def next_try(attempts: int, retry_after: float | None, now: float) -> float:
-    """Later each time, and never sooner than the other side asks."""
+def next_try(attempts: int, retry_after: float | None, now: float, cheap: bool = False) -> float:
+    """Later each time, and never sooner than the other side asks. `cheap`: the try that failed took no time."""
     first, most = _BACK_OFF
     asked = min(retry_after or 0.0, _LONGEST_WAIT)
-    return now + max(min(most, first * 2.0 ** min(attempts, 20)), asked)
+    if cheap and attempts < _OFTEN:
+        return now + max(_SOON, asked)
+    doubled = attempts - _OFTEN if cheap else attempts
+    return now + max(min(most, first * 2.0 ** min(doubled, 20)), asked)
 
 
 def pause(error: DeliveryError | None, now: float) -> float | None:

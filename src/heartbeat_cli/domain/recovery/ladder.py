@@ -24,7 +24,7 @@ _NO_APPROVAL = Approval()
 # how far it may be dated ahead of us: by a clock that is before ours, or while we were deciding.
 _SLACK, _LEAD = 60.0, 300.0
 _COUNTED = CARRIED_OUT | {"refused"}  # by the backoff: what was refused costs no budget, and is not asked for each pass
-_QUICKER = 8.0  # times: the first retry of a step that failed comes so much sooner than the backoff has it
+_QUICKER = 16.0  # times: the first retry of a step that failed comes so much sooner than the backoff has it
 TRIES, LAST_TRIES = 2, 3  # how often a step that fails is taken, and the last one of a ladder
 
 

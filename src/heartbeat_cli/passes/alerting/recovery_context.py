@@ -30,7 +30,7 @@ from heartbeat_cli.views import wording
 
 _LEARNED = 1.5  # times the longest start that was seen
 _MOST_LEARNED = 900.0  # seconds
-_KILLED = 15.0  # seconds that a component whose starts were never seen gets after a step whose process was killed
+_KILLED = 5.0  # seconds that a component whose starts were never seen gets after a step whose process was killed
 _TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 
 

@@ -87,7 +87,9 @@ def begin(db: Database, config: Config, now: float, wanted: Iterable[str] | None
     last = passes.check_memories(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
     chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
-    asked = [engine.Asked(one, _context(db, config, one, last, pace, now)) for one in chosen]
+    asked = [
+        engine.Asked(one, _context(db, config, one, last, pace, now), one.confirm_every(pace) > 0) for one in chosen
+    ]
     last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
     everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
     return Begun(asked, now, at, pace, _tick(mine, pace), wanted is None or everything, last_chance)

@@ -40,10 +40,12 @@ _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time;
 
 
 class Asked(NamedTuple):
-    """One component to check, and the circumstances."""
+    """One component to check, and the circumstances; `confirmed`: further checks of the same run confirm a certain
+    failure, so that it is not tried again within this one."""
 
     component: Component
     context: CheckContext
+    confirmed: bool = False
 
 
 def run_checks(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
@@ -205,6 +207,8 @@ class _Exchanges:
 def _try_again(state: _Progress, reading: Reading) -> float | None:
     """When to try again (monotonic), or None when the answer stands."""
     if reading.status != _NO_ANSWER or state.attempt > state.asked.component.common.retries:
+        return None
+    if reading.certain and state.asked.confirmed:
         return None
     moment = time.monotonic() + _pause(state.attempt)
     # A try in the last sliver of the time could only fail for want of it, and would name that as the cause.
