@@ -87,7 +87,8 @@ of Monit and the loop drift, and with one moment for all chance would decide by 
 - starts-in-75s: the restart script ends at once, as `systemctl restart` of a simple unit does. Monit and the loop have
   no grace for what is starting.
 - crash-loop: Monit gives up after five restarts within 60 cycles, heartbeat by its budget, the loop never.
-- watcher-killed-too: Monit and the loop are started again after a second (systemd), heartbeat by its next tick (cron).
+- watcher-killed-too: systemd starts all of them again after a second: Monit and the loop as services that are to
+  stay, heartbeat as the service of its timer (`Restart=on-abnormal`, as in docs/recipes/systemd-timer.md).
 - while-another-restarts: each contestant's second target is killed while its own restart of the first is under way.
 - fell-twice-before: killed, 100 s later another fault, and 350 s after that the one that is measured.
 - mail-server-away: detected is the first message that arrived, from the fault on; the server is back after 120 s.

@@ -81,6 +81,9 @@ def test_the_timer_of_the_manual(tmp_path: Path) -> None:
         wait_for(lambda: _stopped_and_ended(box), "a pass that is stopped, and ended for it", 60)
         fires_on(box)
 
+        before = _made_again(box)
+        wait_for(lambda: _made_again(box, kill=True) > before, "a pass that is killed, and made again", 60)
+
         assert _power_of_setuid(box) == ["heartbeat", "root"]
 
         # A restart asked for from in there: by root, since nothing here can give another user the right.
@@ -131,6 +134,13 @@ def _stopped_and_ended(box: SystemdBox) -> bool:
     if box.property(_SERVICE, "ActiveState") == "activating":
         box.try_systemctl("kill", "--signal=STOP", _SERVICE)
     return False
+
+
+def _made_again(box: SystemdBox, kill: bool = False) -> int:
+    """How often systemd has started a pass again that did not come to its end; `kill` one, where one is under way."""
+    if kill and box.property(_SERVICE, "ActiveState") == "activating":
+        box.try_systemctl("kill", "--signal=KILL", _SERVICE)
+    return box.shell(f"journalctl --unit={_SERVICE} --output=cat").count("Scheduled restart job")
 
 
 def test_a_pass_under_the_rules_of_the_cronjob(tmp_path: Path) -> None:
