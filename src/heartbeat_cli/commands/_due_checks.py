@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands import _judge
-from heartbeat_cli.commands._base import App
+from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.domain.plain import own_fault
 from heartbeat_cli.passes.check import check, confirm
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class DueChecks:
         begun: Begun = self._keeper.run(partial(check.begin, config=config, now=now, wanted=self._wanted), now)
 
         def work() -> None:
-            self._seen.append(check.conclude(config, begun, check.run(begun.asked)))
+            try:
+                self._seen.append(check.conclude(config, begun, check.run(begun.asked)))
+            except Exception as error:  # the steps under way matter more; the next run checks
+                print_remark(f"heartbeat: {own_fault(error)}")
 
         self._under_way = threading.Thread(target=work, daemon=True)
         self._under_way.start()
@@ -66,7 +70,7 @@ class DueChecks:
     def _judge(self) -> bool:
         """Store what was seen and act on it, but for recovery."""
         self._under_way, self._asked, self._next = None, False, time.monotonic() + _SPACING
-        if not self._seen:  # a fault of our own: the next run checks
+        if not self._seen:
             return False
         seen = self._seen.pop()
         self._log(f"checked {len(seen.readings)} meanwhile")
