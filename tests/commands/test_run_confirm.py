@@ -100,3 +100,29 @@ def test_a_database_of_this_host_that_does_not_run_is_in_fault_after_one_run(tmp
     done = heartbeat(tmp_path, "run", "-v")
     assert done.code == 0 and "web: opened" in done.err, done.err
     assert statuses(store) == ["error"] * 3
+
+
+def test_what_one_failure_puts_in_fault_is_tried_again_within_the_check(tmp_path: Path, closed: int) -> None:
+    """With a threshold of 1 nothing is confirmed: a service that is just being restarted was reported down."""
+    store = f"sqlite:///{tmp_path}/s.db"
+    port = f'kind = "tcp"\nhost = "127.0.0.1"\nport = {closed}\nconfirm_every = 2\nfail_threshold = 1'
+    configure(tmp_path, store, port)
+    assert heartbeat(tmp_path, "run").code == 0
+    db = connect(store, 5)
+    try:
+        assert db.rows("SELECT attempts FROM heartbeat_log") == [(2,)]
+    finally:
+        db.close()
+
+
+def test_a_child_is_not_confirmed_before_its_parent_is_judged(tmp_path: Path, closed: int) -> None:
+    """It would be in fault, and restarted, for what is its parent's fault."""
+    store = f"sqlite:///{tmp_path}/s.db"
+    child = f'kind = "tcp"\nhost = "127.0.0.1"\nport = {closed}\nconfirm_every = 0.05\nretries = 0\ndepends_on = ["up"]'
+    configure(tmp_path, store, child)
+    path = tmp_path / "heartbeat.toml"
+    path.write_text(
+        path.read_text() + '[components.up]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nretries = 0\n'
+    )
+    assert heartbeat(tmp_path, "run").code == 0
+    assert statuses(store) == ["error"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from heartbeat_cli.store.sql.database import connect
@@ -153,3 +154,57 @@ def test_the_store_goes_away_while_a_step_is_under_way(tmp_path: Path) -> None:
         assert [one[0] for one in checks].count("unhealthy") >= 2
     told = [json.loads(line)["id"] for line in (tmp_path / "told.jsonl").read_text().splitlines()]
     assert len(told) == len(set(told)), told
+
+
+def test_what_is_healthy_again_before_its_turn_is_not_restarted(tmp_path: Path) -> None:
+    """Sixteen steps are taken side by side; the seventeenth component recovers by itself meanwhile."""
+    store = f"sqlite:///{tmp_path}/s.db"
+    blocks = [
+        f"""
+[components.c{n:02}]
+kind = "command"
+command = ["test", "-e", "{tmp_path}/c{n:02}"]
+exit_codes = "plain"
+interval = 0.5
+retries = 0
+fail_threshold = 1
+recovery_threshold = 1
+recovery = {{ ladder = [{{ action = "command", command = ["sh", "-c", "touch {tmp_path}/begun; sleep {_STEP}"] }}] }}
+"""
+        for n in range(17)
+    ]
+    head = f'[heartbeat]\nstore = "{store}"\nstate_dir = "{tmp_path}/state"\n[recovery]\nverify_wait = 0\n'
+    (tmp_path / "heartbeat.toml").write_text(head + "".join(blocks))
+    alongside(tmp_path, (tmp_path / "c16").touch, "run", "-v")
+    taken = {one[0] for one in rows(store, "SELECT component FROM heartbeat_recoveries")}
+    assert taken == {f"c{n:02}" for n in range(16)}
+
+
+def test_the_end_says_nothing_of_a_cut_off_while_the_step_goes_on(store_url: str, tmp_path: Path) -> None:
+    """A script that has healed its component works on: it was called killed in the message of the end."""
+    configure(tmp_path, store_url)
+    path = tmp_path / "heartbeat.toml"
+    path.write_text(
+        path.read_text()
+        .replace("; touch", f"; touch {tmp_path}/late; exit 0; touch")
+        .replace(f"sleep {_STEP}", f"touch {tmp_path}/slow; sleep {_STEP}")
+        .replace("interval = 60", "interval = 1")
+    )
+    alongside(tmp_path, lambda: None, "run", "-v")
+    (step,) = rows(store_url, "SELECT outcome, verified FROM heartbeat_recoveries")
+    assert step[0] == "done" and step[1] is not None
+    told = (tmp_path / "told.jsonl").read_text()
+    assert '"recovered"' in told and "cut off" not in told, told
+
+
+def test_no_program_of_a_check_is_left_behind(tmp_path: Path) -> None:
+    """Recovery ends while a check that hangs is under way: it has its time, and what it saw is stored."""
+    store = f"sqlite:///{tmp_path}/s.db"
+    configure(tmp_path, store)
+    path = tmp_path / "heartbeat.toml"
+    block = '[components.hung]\nkind = "command"\ncommand = ["sleep", "4242"]\ninterval = 3\nretries = 0\n'
+    path.write_text(path.read_text() + block + 'timeout = 4\nrecovery = "off"\n')
+    alongside(tmp_path, lambda: None, "run", "-v")
+    left = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "4242"]]
+    assert not left
+    assert len(rows(store, "SELECT 1 FROM heartbeat_logs WHERE component = 'hung'")) >= 2

@@ -33,7 +33,7 @@ CURED_LATE = fault(step("one"), step("two", "touch well"))
 NOT_CURED = fault(step("one", "exit 3").replace(" }", ", tries = 1 }"))
 
 
-_SOON = 15.0  # seconds that a component has to come up by a step whose run was killed, and of which nothing is left
+_SOON = 5.0  # seconds that a component has to come up by a step whose run was killed, and of which nothing is left
 
 
 def told_once(story: Story, *more: str) -> None:

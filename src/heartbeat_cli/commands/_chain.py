@@ -89,7 +89,9 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     from heartbeat_cli.passes.housekeeping import tidy
 
     config, now = app.config, app.now
-    seen = keeper.run(lambda db: check.take(db, config, now(), prepare=imports_for_faults(config)), now())
+    seen = keeper.run(
+        lambda db: check.take(db, config, now(), prepare=imports_for_faults(config), confirms=True), now()
+    )
     log(f"checked {len(seen.readings)} of {len(config.components)} components")
     _judge.keep_and_judge(app, keeper, seen, log)
     if any(reading.certain for reading in seen.readings.values()):
@@ -121,7 +123,8 @@ def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
         if time.monotonic() + again.wait > until:
             return
         time.sleep(again.wait)
-        seen = keeper.run(partial(check.take, config=config, now=app.now(), wanted=again.components), app.now())
+        take = partial(check.take, config=config, now=app.now(), wanted=again.components, confirms=True)
+        seen = keeper.run(take, app.now())
         log(f"checked {', '.join(again.components)} again")
         _judge.keep_and_judge(app, keeper, seen, log)
 

@@ -27,36 +27,42 @@ _PATIENCE = 0.2  # seconds that a message which is sent meanwhile is waited for;
 
 
 class DueChecks:
-    """Call it again and again; it returns whether something was judged since."""
+    """Call it again and again; it returns whether something was judged since. `finish` ends it."""
 
     def __init__(self, app: App, keeper: "Keeper", post: "PassDelivery", log: "Callable[[str], None]") -> None:
         self._app, self._keeper, self._post, self._log = app, keeper, post, log
         self._next = time.monotonic() + _SPACING
         self._asked = False  # whether `_next` is a moment at which something is due
-        self._wanted: list[str] | None = None  # what is to be checked then; None: what is due
+        self._confirmations = _Confirmations()
         self._seen: list[Checked] = []
         self._under_way: threading.Thread | None = None
 
     def __call__(self) -> bool:
         if self._under_way is not None:
             return not self._under_way.is_alive() and self._judge()
-        if time.monotonic() < self._next:
-            return False
-        if self._asked:
-            self._begin()
-        else:
+        if not self._asked and time.monotonic() >= self._next:
             self._ask()
+        if time.monotonic() >= min(self._next, self._confirmations.next):
+            self._begin()
         return False
+
+    def finish(self) -> None:
+        """Wait for the checks that are under way, which end by their timeouts, and judge them: no program of theirs is
+        left behind, and what they have seen is not lost."""
+        if self._under_way is not None:
+            self._under_way.join()
+            self._judge()
 
     def _ask(self) -> None:
         now = self._app.now()
         due_in: float = self._keeper.run(partial(check.due_in, config=self._app.config, now=now), now)
-        self._next, self._asked, self._wanted = time.monotonic() + due_in, True, None
+        self._next, self._asked = time.monotonic() + due_in, True
 
     def _begin(self) -> None:
         now, config = self._app.now(), self._app.config
+        begin = partial(check.begin, config=config, now=now, besides=self._confirmations.due(), confirms=True)
         self._keeper.extend()
-        begun: Begun = self._keeper.run(partial(check.begin, config=config, now=now, wanted=self._wanted), now)
+        begun: Begun = self._keeper.run(begin, now)
 
         def work() -> None:
             try:
@@ -79,6 +85,32 @@ class DueChecks:
         self._post.go(_PATIENCE)
         _judge.draw(self._app, self._keeper)
         again = self._keeper.run(partial(confirm.due, config=self._app.config, seen=seen), self._app.now())
-        if again is not None:
-            self._next, self._asked, self._wanted = time.monotonic() + again.wait, True, again.components
+        self._confirmations.take(set(seen.readings), again)
         return True
+
+
+class _Confirmations:
+    """Which components are to be checked again to confirm a certain failure, and when (time.monotonic())."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+        self._until: dict[str, float] = {}  # no longer than `run` confirms: what wants longer is checked when it is due
+
+    @property
+    def next(self) -> float:
+        return min(self._at.values(), default=float("inf"))
+
+    def due(self) -> set[str]:
+        now = time.monotonic()
+        return {id_ for id_, at in self._at.items() if at <= now}
+
+    def take(self, checked: set[str], again: confirm.Next | None) -> None:
+        """What is to be confirmed after a pass over these components."""
+        now, wanted = time.monotonic(), set(again.components) if again is not None else set()
+        for id_ in checked:
+            self._at.pop(id_, None)
+        self._until = {id_: until for id_, until in self._until.items() if id_ in wanted or id_ not in checked}
+        for id_ in wanted:
+            until = self._until.setdefault(id_, now + confirm.LONGEST)
+            if again is not None and now + again.wait <= until:
+                self._at[id_] = now + again.wait

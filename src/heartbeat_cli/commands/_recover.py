@@ -31,7 +31,9 @@ def recover(
 
     store = recover.Store(lambda work: keeper.run(work, app.now()), save)
     meanwhile = DueChecks(app, keeper, post, log)
-    return recover.recover(store, app.config, wanted=wanted, forced=forced, dry_run=dry_run, meanwhile=meanwhile)
+    results = recover.recover(store, app.config, wanted=wanted, forced=forced, dry_run=dry_run, meanwhile=meanwhile)
+    meanwhile.finish()
+    return results
 
 
 def line(step: "StepResult") -> str:

@@ -1,5 +1,6 @@
 """Finds what a run or a recovery step has started and what runs still, by a mark in its environment, which whatever it
-starts inherits. What runs as another user (by sudo) is not seen, unless we are root.
+starts inherits. What runs as another user (by sudo) is not seen: to read the environment of a process is to read its
+memory, and who owns it can have that wait for ever (a file system of his own behind it).
 """
 
 import os
@@ -9,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from heartbeat_cli.domain.plain import whole
-from heartbeat_cli.system import procfs
-from heartbeat_cli.system.process import RUN_MARK
+from heartbeat_cli.system import process, procfs
 
 STEP = "HEARTBEAT_STEP"  # the variable that says which step: what `step_mark` makes of its program
 _ENVIRONMENT = 1_048_576  # bytes of it that are read
@@ -21,7 +21,7 @@ def left_by(pid: int) -> bool:
     """Whether a program runs that the run of this number started, or that comes from such a one. True where there is no
     /proc to read."""
     try:
-        return any(_marked(RUN_MARK, str(pid)))
+        return any(_marked(process.RUN_MARK, str(pid)))
     except OSError:
         return True
 
@@ -36,17 +36,17 @@ def started_by(mark: str) -> float | None:
     """When (epoch seconds) the newest program began that a step of this mark has started and that still runs; None
     where there is none."""
     begun = []
-    up = procfs.uptime()
     with suppress(OSError):
         begun = [at for pid in _marked(STEP, mark) if (at := _began(pid)) is not None]
+    up = procfs.uptime()
     return time.time() - (up - max(begun)) if begun and up is not None else None
 
 
 def _marked(name: str, value: str) -> Iterator[str]:
-    """The numbers of the processes with that in their environment. Raises OSError where there is no /proc."""
+    """The numbers of our processes with that in their environment. Raises OSError where there is no /proc."""
     mark = f"{name}={value}\0".encode()
     for number in os.listdir("/proc"):
-        if whole(number) is None:
+        if whole(number) is None or process.owner(f"/proc/{number}") != os.geteuid():
             continue
         try:
             with open(f"/proc/{number}/environ", "rb") as file:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from heartbeat_cli.domain.plain import whole
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -46,6 +48,19 @@ def minimal_env(extra: Mapping[str, str]) -> dict[str, str]:
     missing = [folder for folder in _PATH.split(":") if folder not in path.split(":")]
     kept |= {"PATH": ":".join([path, *missing] if path else missing), "LC_ALL": "C.UTF-8", RUN_MARK: str(os.getpid())}
     return kept | dict(extra)
+
+
+def owner(place: str) -> int | None:
+    """The user of the process whose folder in /proc this is; None where that cannot be read, or where it has several (a
+    setuid program). Ask before you read its environment or command line: both are its memory, and another user can have
+    a read of that wait for ever. Whom the files there belong to says nothing: a process can change it."""
+    try:
+        with open(f"{place}/status", encoding="utf-8", errors="replace") as file:
+            line = next((line for line in file.read(8_192).splitlines() if line.startswith("Uid:")), "")
+    except OSError:
+        return None
+    users = set(line.split()[1:])
+    return whole(users.pop()) if len(users) == 1 else None
 
 
 def is_gone(pid: int) -> bool:

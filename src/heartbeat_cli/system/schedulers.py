@@ -12,6 +12,7 @@ from pathlib import Path
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.system.process import owner
 
 _DAEMONS = ("cron", "crond", "fcron", "supercronic")
 _PID_FILES = ("crond.pid", "cron.pid", "crond/crond.pid", "fcron.pid")
@@ -38,7 +39,7 @@ def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
 def _living(process: str) -> str:
     """The name of a process that is a cron daemon; "" of another one, and of one that has ended and was not reaped."""
     name, _, rest = _text(f"{process}/stat").partition("(")[2].rpartition(")")
-    if name == "busybox" and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
+    if name == "busybox" and owner(process) in (None, 0) and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
         name = "crond"
     return name if name in _DAEMONS and rest.split()[:1] not in (["Z"], ["X"]) else ""
 

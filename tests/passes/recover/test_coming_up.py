@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from heartbeat_cli.actions import command, script
@@ -20,6 +22,15 @@ def number(folder: Path, name: str) -> int:
     return int((folder / name).read_text())
 
 
+def ended(pid: int) -> None:
+    """Kill it, and wait until it is gone, or waits for its parent only."""
+    os.kill(pid, signal.SIGKILL)
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+
+
 def test_what_a_command_started_has_twice_its_grace_before_a_person_is_called(ward: Make, tmp_path: Path) -> None:  # noqa: F811
     one = ward([{"action": "command", "command": starter(tmp_path, "pid")}])
     one.scene.now = time.time() - 3_600
@@ -28,7 +39,7 @@ def test_what_a_command_started_has_twice_its_grace_before_a_person_is_called(wa
     for later, said in ((61, "it has 59 s left to come up"), (58, "it has 1 s left to come up")):
         scene.now += later
         assert said in one.recover()[0][1]
-    os.kill(number(tmp_path, "pid"), signal.SIGKILL)
+    ended(number(tmp_path, "pid"))
     scene.now += 2
     assert one.recover()[0][0] == "exhausted"
 
@@ -38,7 +49,7 @@ def test_what_ended_again_has_its_grace_only(ward: Make, tmp_path: Path) -> None
     one.scene.now = time.time() - 3_600
     scene = one.fault()
     assert scene.recover()[-1].outcome == "done"
-    os.kill(number(tmp_path, "pid"), signal.SIGKILL)
+    ended(number(tmp_path, "pid"))
     scene.now += 61
     assert one.recover()[0][0] == "exhausted"
 

@@ -71,7 +71,7 @@ def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since
     if error is None:
         return Decision("printed" if isinstance(attempt.note, Printed) else "sent")
     cheap = attempt.took < _AT_ONCE and not error.lasting
-    again = next_try(attempts, error.retry_after, now, cheap) if error.retryable else None
+    again = next_try(attempts, error.retry_after, now, now - failing_since, cheap) if error.retryable else None
     if common.fallback is not None:
         if again is None:
             return Decision("handed_over")
@@ -80,14 +80,17 @@ def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since
     return Decision("failed") if again is None else Decision("waiting", again, error.unsure)
 
 
-def next_try(attempts: int, retry_after: float | None, now: float, cheap: bool = False) -> float:
-    """Later each time, and never sooner than the other side asks. `cheap`: the try that failed took no time."""
+def next_try(
+    attempts: int, retry_after: float | None, now: float, failing: float = _BACK_OFF[1], cheap: bool = False
+) -> float:
+    """Later each time, by no more than it has been failing for (seconds), and never sooner than the other side asks.
+    `cheap`: the try that failed took no time."""
     first, most = _BACK_OFF
     asked = min(retry_after or 0.0, _LONGEST_WAIT)
     if cheap and attempts < _OFTEN:
         return now + max(_SOON, asked)
     doubled = attempts - _OFTEN if cheap else attempts
-    return now + max(min(most, first * 2.0 ** min(doubled, 20)), asked)
+    return now + max(min(most, first * 2.0 ** min(doubled, 20), first + max(0.0, failing)), asked)
 
 
 def pause(error: DeliveryError | None, now: float) -> float | None:

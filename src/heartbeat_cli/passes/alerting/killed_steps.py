@@ -2,6 +2,8 @@
 it is being taken.
 """
 
+from heartbeat_cli import plugins
+from heartbeat_cli.domain.component import Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.system import offspring, process
@@ -24,6 +26,11 @@ def may_be_at_work(attempt: Attempt) -> bool:
     """Whether something of a step whose process was killed may still run: its script, or what that started."""
     pid = _process_of(attempt)
     return pid is None or not process.is_gone(pid) or offspring.left_by(pid)
+
+
+def runs_here(step: Step) -> bool:
+    """Whether programs of this host do all that a step does: what a hook has set going elsewhere cannot be seen."""
+    return hasattr(plugins.load("actions", step.action), "left_behind")
 
 
 def _process_of(attempt: Attempt) -> int | None:

@@ -73,26 +73,51 @@ def take(
     now: float,
     wanted: Iterable[str] | None = None,
     prepare: Sequence[Callable[[], object]] = (),
+    confirms: bool = False,
 ) -> Checked:
-    """Check, without saving what was seen. What `prepare` holds is called meanwhile if a fault is likely."""
-    begun = begin(db, config, now, wanted)
+    """Check, without saving what was seen. What `prepare` holds is called meanwhile if a fault is likely; `confirms`:
+    the caller confirms certain failures."""
+    begun = begin(db, config, now, wanted, confirms=confirms)
     with prewarm.ready(prepare, begun.last_chance):
         found = run(begun.asked)
     return conclude(config, begun, found)
 
 
-def begin(db: Database, config: Config, now: float, wanted: Iterable[str] | None = None) -> Begun:
-    """Choose what is to be checked, and read from the store what the checks need."""
+def begin(
+    db: Database,
+    config: Config,
+    now: float,
+    wanted: Iterable[str] | None = None,
+    besides: Container[str] = (),
+    *,
+    confirms: bool = False,
+) -> Begun:
+    """Choose what is to be checked (the wanted components, or what is due and what is named `besides`), and read from
+    the store what the checks need."""
     at, pace = time.monotonic(), strategy(db, config)
     last = passes.check_memories(db, config.observer)
-    mine, sooner = _own(config), states.unsettled(db) if wanted is None else {}
-    chosen = _due(mine, sooner, last, pace, now) if wanted is None else [config.components[id_] for id_ in wanted]
+    mine, sooner = _own(config), states.unsettled(db) if wanted is None or confirms else {}
+    if wanted is None:
+        due = _due(mine, sooner, last, pace, now)
+        chosen = [one for one in mine if one in due or one.id in besides] if besides else due
+    else:
+        chosen = [config.components[id_] for id_ in wanted]
     asked = [
-        engine.Asked(one, _context(db, config, one, last, pace, now), one.confirm_every(pace) > 0) for one in chosen
+        engine.Asked(
+            one, _context(db, config, one, last, pace, now), confirms and _will_be_confirmed(one, sooner, pace)
+        )
+        for one in chosen
     ]
     last_chance = any(sooner.get(one.id, -1) + 1 >= one.common.fail_threshold for one in chosen)
     everything = bool(mine) and {one.id for one in mine} <= {one.id for one in chosen}
     return Begun(asked, now, at, pace, _tick(mine, pace), wanted is None or everything, last_chance)
+
+
+def _will_be_confirmed(one: Component, unsettled: Mapping[str, int], pace: Strategy) -> bool:
+    """Whether one more failure that is certain leaves it suspect, so that further checks of this run confirm it."""
+    failures = unsettled.get(one.id)
+    suspect = one.common.fail_threshold > 1 if failures is None else 0 < failures < one.common.fail_threshold - 1
+    return suspect and one.confirm_every(pace) > 0
 
 
 def conclude(config: Config, begun: Begun, found: Mapping[str, Reading]) -> Checked:
@@ -111,6 +136,8 @@ def due_in(db: Database, config: Config, now: float) -> float:
     last, pace, sooner = passes.check_memories(db, config.observer), strategy(db, config), states.unsettled(db)
     left = [
         last[one.id].at + (one.retry_interval(pace) if one.id in sooner else one.interval(pace)) - now
+        if last[one.id].at <= now
+        else 0.0  # the clock was set back
         for one in _own(config)
         if one.id in last
     ]

@@ -6,11 +6,17 @@ Each is a heartbeat of its own, and the thresholds stay as they are. Used by `ru
 from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.component import ancestors
 from heartbeat_cli.passes.check.check import Checked
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 
 LONGEST = 15.0  # seconds that one run confirms; what wants longer is confirmed by the next ones
+
+
+def _parents(config: Config, id_: str) -> set[str]:
+    """What a component needs: while that fails, it is that which has to be judged first."""
+    return set(ancestors(id_, config.components))
 
 
 class Next(NamedTuple):
@@ -27,6 +33,11 @@ def due(db: Database, config: Config, seen: Checked) -> Next | None:
     wanted = {id_: config.components[id_].confirm_every(pace) for id_, one in seen.readings.items() if one.certain}
     if not any(wanted.values()):
         return None
-    suspect = {id_ for id_, state in states.states(db).items() if state.state == "suspect"}
-    found = {id_: every for id_, every in wanted.items() if every > 0 and id_ in suspect}
+    known = states.states(db)
+    failing = {id_ for id_, state in known.items() if state.state in ("suspect", "fault")}
+    found = {
+        id_: every
+        for id_, every in wanted.items()
+        if every > 0 and id_ in known and known[id_].state == "suspect" and not failing & _parents(config, id_)
+    }
     return Next(list(found), min(found.values())) if found else None

@@ -1,6 +1,6 @@
 """Self-isolation: whether this host itself is cut off. Tested only when every remote component is silent at once."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
@@ -33,12 +33,17 @@ def self_isolation(config: Config, readings: Mapping[str, Reading]) -> str | Non
     return Text("this host is cut off: {addresses} did not answer either", addresses=", ".join(addresses))
 
 
-def notify(db: Database, config: Config, at: float, cut_off: str | None, now: float) -> tuple[str, str] | None:
-    """Notify, once each, that this host is cut off (`cut_off` says why) and that it no longer is: an alert about the
-    host, not about its targets. Returns what was decided, and why."""
+def notify(
+    db: Database, config: Config, at: float, cut_off: str | None, now: float, asked: Container[str]
+) -> tuple[str, str] | None:
+    """Notify, once each, that this host is cut off (`cut_off` says why) and that it no longer is, which only a pass can
+    say that has `asked` something remote: an alert about the host, not about its targets. Returns what was decided, and
+    why."""
     observer, name = config.observer, f"blind/{config.observer}"
     since = preferences.get(db, name)
     if bool(since) == bool(cut_off):
+        return None
+    if not cut_off and (over_network := remote(config)) and not any(id_ in asked for id_ in over_network):
         return None
     from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, enqueue_to, host_alert
     from heartbeat_cli.store.outbox import alerts

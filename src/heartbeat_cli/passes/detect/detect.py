@@ -3,6 +3,7 @@
 What only an event needs is imported when there is one: most passes are without.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -81,7 +82,8 @@ class DetectionRun:
         before = states.states(self.db)
         self.states = self.alert_context.states = dict(before)
         for one in waiting:
-            if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now):
+            asked = {id_ for id_, seen in one.heartbeats if seen.status != "unknown"}
+            if changed := isolation.notify(self.db, self.config, one.started, one.isolated, self.now, asked):
                 self.verdicts.append(Verdict(self.config.observer, *changed))
             self._judge(one)
         if any(state.degraded or state.state in ("fault", "recovering") for state in self.states.values()):
@@ -190,10 +192,12 @@ class DetectionRun:
         for event in events:
             over = self._open.get(component.id) if event.name == "ended" else None
             if over is not None and before is not None:
+                from heartbeat_cli.passes.alerting.killed_steps import by_process
                 from heartbeat_cli.store.state import recoveries
 
                 # What came up later than recovery waited for was healed by it all the same.
-                recoveries.mark_verified(self.db, over.id, before.since if before.state == "recovering" else event.at)
+                healthy_since = before.since if before.state == "recovering" else event.at
+                recoveries.mark_verified(self.db, over.id, healthy_since, by_process(os.getpid()))
             yield component, event, self._incident(component, event, before)
 
     def _note_relapse(self, component: Component, before: State, known: Incident) -> None:

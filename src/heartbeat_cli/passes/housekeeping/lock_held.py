@@ -4,6 +4,7 @@ for each holder, and once when the lock is free again.
 The pass that finds it has no lock: it writes a row or two, as `ack` does, and delivers under the outbox's leases.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_end, enqueue_host_alert, host_alert
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.system import process
 from heartbeat_cli.system.files import read_own, write_own
 from heartbeat_cli.system.lock import HELD, Busy
 
@@ -30,9 +32,10 @@ def longest_pass(config: Config) -> float:
     timeouts = [one.timeout(pace) for one in config.components.values() for pace in STRATEGIES.values()]
     check = max(timeouts, default=0.0)
     recovery = config.recovery
-    # A step may begin as long as `timeout` after the first one; the component is checked once more before it.
+    # A step may begin as long as `timeout` after the first one; the component is checked once more before it. What has
+    # fallen due meanwhile is checked, too.
     recovering = 2 * recovery.timeout + check + recovery.verify_wait
-    return check + recovering + _STORE * config.heartbeat.store_timeout + _BESIDES
+    return 2 * check + recovering + _STORE * config.heartbeat.store_timeout + _BESIDES
 
 
 def too_long(config: Config, busy: Busy) -> bool:
@@ -99,7 +102,9 @@ def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
 
 
 def _command(pid: int) -> str:
-    """A process's command line, as far as this user may see it."""
+    """A process's command line, as far as this user may see it. Its number may be another process's by now."""
+    if process.owner(f"/proc/{pid}") not in (0, os.geteuid(), None):
+        return "of another user"
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(4_096).split(b"\0")

@@ -11,7 +11,7 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.brakes import of_component, unheld
 from heartbeat_cli.domain.recovery.decision import Approval, Decision
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.alerting.killed_steps import may_be_at_work
+from heartbeat_cli.passes.alerting.killed_steps import may_be_at_work, runs_here
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, steps_in_words
 from heartbeat_cli.passes.recover import coming_up, handoff, preconditions
 from heartbeat_cli.passes.recover.results import StepResult, about
@@ -130,7 +130,7 @@ class Choice:
         took, left, until = None, True, last.verify_until
         if last.observer == self.config.observer and last.step < len(component.plan.ladder):
             took = preconditions.took_place(component.plan.ladder[last.step], last.started)
-            left = may_be_at_work(last)
+            left = may_be_at_work(last) or not runs_here(component.plan.ladder[last.step])
         if took is None and not left:
             until = self.context.until_left_alone(component, last)
         found = {

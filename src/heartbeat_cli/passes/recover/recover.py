@@ -7,7 +7,7 @@ component is checked once more, its action is asked for objections, and it for w
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
@@ -96,7 +96,9 @@ class RecoveryRun:
         self._start()
         for events in self._executor:
             unhelped = [event.component for event in events if self._ended_without_help(event)]
-            if self._meanwhile():
+            if self._meanwhile() and not self._late:
+                # What waits was decided on before: it may be healthy by now, or worked on.
+                self._waiting = deque(one for one in self._waiting if one.forced)
                 self._choose([id_ for id_ in ids if id_ not in self._busy])
             elif unhelped:  # together: each is checked once more, and one that hangs takes its whole time for it
                 self._choose(unhelped)
@@ -113,7 +115,7 @@ class RecoveryRun:
         """The components whose step waits, is being taken, or is being verified."""
         return {one.component.id for one in self._waiting} | self._executor.busy
 
-    def _choose(self, ids: Iterable[str]) -> None:
+    def _choose(self, ids: Sequence[str]) -> None:
         """Decide about each: what needs no step is a result, what is due waits for its step."""
 
         def choice(db: Database) -> Choice:
@@ -123,8 +125,8 @@ class RecoveryRun:
             ).make(ids)
 
         made: Choice = self._store.run(choice)
-        said = {(one.component, one.decision, one.name) for one in made.results}
-        self.results = [one for one in self.results if (one.component, one.decision, one.name) not in said]
+        anew = set(ids)
+        self.results = [one for one in self.results if one.decision == "ran" or one.component not in anew]
         self.results += made.results
         self._waiting += made.due
 

@@ -17,6 +17,8 @@ _RECENT = "started >= to_timestamp(?) OR incident IN (SELECT id FROM heartbeat_i
 
 _MAX_START_TIMES = 10  # of a component, remembered as its history
 
+_KEPT = {"verified": "COALESCE(excluded.verified, heartbeat_recoveries.verified)"}
+
 _RECOVERED_BEFORE = "its run was cut off; the component was healthy again before that was examined"
 
 
@@ -26,10 +28,10 @@ def lock(db: Database) -> None:
 
 
 def save(db: Database, attempt: Attempt) -> None:
-    """Save an attempt, new or changed."""
+    """Save an attempt, new or changed. Once it is verified it stays so."""
     columns = COLUMNS.split(", ")
     marks = ", ".join("to_timestamp(?)" if column in _TIMES else "?" for column in columns)
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    updates = ", ".join(f"{column} = {_KEPT.get(column, f'excluded.{column}')}" for column in columns[1:])
     db.run(
         f"INSERT INTO heartbeat_recoveries ({COLUMNS}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}",
         attempt._replace(
@@ -89,19 +91,20 @@ def start_times(db: Database, components: Iterable[str]) -> dict[str, list[float
     return {component: times[:_MAX_START_TIMES] for component, times in found.items()}
 
 
-def mark_verified(db: Database, incident: str, well_since: float) -> None:
+def mark_verified(db: Database, incident: str, well_since: float, at_work: str = "-") -> None:
     """The incident has ended: mark its last step as verified, when the component recovered within the time that the
     step was given, or as much again (the next time it is given more). A step whose process was killed is marked as cut
-    off; should that process live after all, on another host, it saves the outcome itself."""
+    off; should that process live after all, on another host, it saves the outcome itself. `at_work` is the output of
+    the steps that this very process is taking."""
     db.run(
         "UPDATE heartbeat_recoveries SET outcome = 'cut off', detail = ?,"
         " finished = CASE WHEN started > to_timestamp(?) THEN started ELSE to_timestamp(?) END"
-        " WHERE incident = ? AND outcome = 'running'",
-        (_RECOVERED_BEFORE, well_since, well_since, incident),
+        " WHERE incident = ? AND outcome = 'running' AND output <> ?",
+        (_RECOVERED_BEFORE, well_since, well_since, incident, at_work),
     )
     rows = db.rows(
         "SELECT id, started, verify_until FROM heartbeat_recoveries WHERE incident = ? AND verified IS NULL"
-        " AND outcome IN ('done', 'working', 'cut off') AND key = (SELECT max(key) FROM heartbeat_recoveries"
+        " AND outcome IN ('done', 'working', 'cut off', 'running') AND key = (SELECT max(key) FROM heartbeat_recoveries"
         " WHERE incident = ? AND outcome <> 'held')",
         (incident, incident),
     )
