@@ -93,3 +93,21 @@ def test_isolated_checks_move_nothing_and_are_reported_once(tmp_path: Path) -> N
     ]
     assert db.rows("SELECT count(*) FROM heartbeat_incidents") == [(0,)]
     db.close()
+
+
+def test_a_pass_that_asked_nothing_remote_does_not_say_that_it_is_over(tmp_path: Path) -> None:
+    """While a step is under way, or a failure is confirmed, a pass may be about one component of this host."""
+    with full_backlog() as url:
+        here = {"kind": "command", "command": ["true"]}
+        made = load(tmp_path, [url.split("//")[-1].rstrip("/")], **agents(2), here=here)
+    db = database.connect(f"sqlite:///{tmp_path}/db", 3)
+    schema.migrate(db)
+    blind = Reading("unknown", error="cut off")
+    seen = [{"a0": blind, "a1": blind, "here": WELL}, {"here": WELL}, {"a0": WELL}]
+    said = []
+    for number, readings in enumerate(seen):
+        done = check.Pass(f"p{number}", made.observer, 1000.0 + number, 1001.0 + number, None if number else "cut off")
+        check.save(db, made, check.Checked(done, readings, 60.0))
+        said.append([verdict.decision for verdict in detect.detect(db, made, 1002.0 + number)])
+    assert said == [["observer_blind"], [], ["observer_sees"]]
+    db.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.store.state import recoveries
+from tests.parts.http import Server
 from tests.passes.recover.test_recover import Make, server, ward  # noqa: F401 - fixtures
 
 
@@ -23,7 +24,7 @@ def cut_off(one: Any, pid: int) -> Any:
     (attempt,) = scene.attempts
     running = attempt._replace(outcome="running", finished=None, verified=None, output=f"process {pid}")
     recoveries.save(scene.db, running)
-    one.done.unlink()
+    one.done.unlink(missing_ok=True)
     scene.now += 2
     return scene
 
@@ -60,6 +61,13 @@ def test_while_something_that_it_started_lives_that_has_its_grace(ward: Make, tm
         scene = cut_off(ward(), pid)
         (step,) = scene.recover()
         child.kill()
+    assert step.reason == "step 1 was taken; it has 58 s left to come up"
+
+
+def test_a_hook_that_was_called_keeps_its_whole_grace(ward: Make, server: Server) -> None:  # noqa: F811
+    """What it has set going elsewhere cannot be seen."""
+    scene = cut_off(ward([{"action": "http", "url": f"{server.url}/hook"}]), dead())
+    (step,) = scene.recover()
     assert step.reason == "step 1 was taken; it has 58 s left to come up"
 
 
