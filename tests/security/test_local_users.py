@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.system import offspring, process
 from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
@@ -282,3 +283,21 @@ def test_a_pipe_in_the_place_of_a_certificate_stops_no_pass(home: Path, key: str
         verb = ["notify", "--test", "x"] if kind == "email" else ["check", "--format", "json"]
         done = heartbeat(home, "--config", "hb.toml", *verb, timeout=20)
     assert "is a pipe, and not a file" in done.out + done.err, done
+
+
+_HIDES = (
+    "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(flush=True); time.sleep(60)"  # PR_SET_DUMPABLE
+)
+
+
+@pytest.mark.parametrize("mark", ["HEARTBEAT_PID", "HEARTBEAT_STEP"])
+def test_a_strangers_process_is_nobodys_offspring(mark: str) -> None:
+    """Not even one whose files in /proc belong to root, because it has said that it must not be dumped."""
+    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-I", "-S", "-c", _HIDES]
+    with subprocess.Popen(argv, env={mark: "1234567"}, stdout=subprocess.PIPE, cwd="/") as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        seen = os.stat(f"/proc/{other.pid}/environ").st_uid, process.owner(f"/proc/{other.pid}")
+        found = offspring.left_by(1_234_567), offspring.started_by("1234567")
+        other.kill()
+    assert (seen, found) == ((0, 65534), (False, None))
