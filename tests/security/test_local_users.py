@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.system import offspring, process
+from heartbeat_cli.system import offspring, portable, process
 from tests.parts import lacking
 from tests.parts.verb import heartbeat
 
@@ -301,3 +301,15 @@ def test_a_strangers_process_is_nobodys_offspring(mark: str) -> None:
         found = offspring.left_by(1_234_567), offspring.started_by("1234567")
         other.kill()
     assert (seen, found) == ((0, 65534), (False, None))
+
+
+def test_the_names_of_the_biggest_processes_are_the_kernels(tmp_path: Path) -> None:
+    """Not completed from the command line, which its owner writes, and whose reading he can have wait for ever."""
+    program = tmp_path / "a_name_of_more_than_fifteen"
+    program.symlink_to("/bin/sh")
+    with subprocess.Popen([str(program), "-c", "while :; do :; done"]) as busy:
+        try:
+            found = portable.biggest("cpu", 5.0, most=50)
+        finally:
+            busy.kill()
+    assert f"a_name_of_more_ (pid {busy.pid})" in found

@@ -11,6 +11,7 @@ from heartbeat_cli.domain.kinds.container import ended_at, exit_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import trusted
 
+_PATH = 4_096  # characters: PATH_MAX
 _NOTE = 1_048_576  # bytes of the Engine's note of a container
 
 
@@ -39,7 +40,8 @@ def stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any]
             how=exit_words(state),
             why=str(error),
         )
-    marked = _manually_stopped(inspected) if past.is_forgotten(inspected, log) else None
+    here = str(client.sdk.base_url).startswith("http+docker:")  # as the SDK names a Unix socket
+    marked = _manually_stopped(inspected) if here and past.is_forgotten(inspected, log) else None
     told = past.stopped_on_purpose(inspected, log, marked)
     if told is None:
         return Text(
@@ -55,8 +57,9 @@ def _manually_stopped(inspected: Mapping[str, Any]) -> bool | None:
     """Whether the Engine notes that somebody has stopped or killed a container since it was started last; None where
     that cannot be read: it is root's. The note is `HasBeenManuallyStopped` in the container's config.v2.json (moby,
     container/container.go), beside the file that inspect names."""
-    folder, _, name = str(inspected.get("HostnamePath") or "").rpartition("/")
-    if name != "hostname" or not folder.endswith(f"/{inspected.get('Id')}"):
+    path = str(inspected.get("HostnamePath") or "")
+    folder, _, name = path.rpartition("/")
+    if len(path) > _PATH or name != "hostname" or not folder.endswith(f"/{inspected.get('Id')}"):
         return None
     try:
         note = foreign_json.parse(trusted.read(f"{folder}/config.v2.json", _NOTE).decode())

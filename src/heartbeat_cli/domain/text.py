@@ -77,9 +77,11 @@ def listed(parts: Iterable[str]) -> str:
 
 
 def _in_a_row(parts: list[str], two: Text) -> str:
+    """By halves: a row of hundreds must not be as deep."""
     if len(parts) < 2:
         return parts[0] if parts else ""
-    return two.with_values(first=parts[0], then=_in_a_row(parts[1:], two))
+    half = len(parts) // 2
+    return two.with_values(first=_in_a_row(parts[:half], two), then=_in_a_row(parts[half:], two))
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -27,7 +27,7 @@ def left_by(pid: int) -> bool:
 
 
 def step_mark(argv: Sequence[str], cwd: str | None) -> str:
-    """What marks what a step starts. It says nothing about the arguments, which may be secrets."""
+    """What marks what a step starts: a checksum, since the arguments may be secrets."""
     text = "\0".join([cwd or "", *argv]).encode(errors="surrogateescape")
     return f"{crc32(text):08x}{len(text):x}"
 

@@ -3,6 +3,7 @@
 Kept apart so that an ordinary tick on Linux never imports psutil.
 """
 
+import os
 import time
 
 import psutil
@@ -67,9 +68,21 @@ def _size(process: psutil.Process, by: str) -> float:
         return 0.0
 
 
+def _name(process: psutil.Process) -> str:
+    """As the kernel has it, cut after 15 characters. psutil completes it from the command line, which is memory of the
+    process: who owns it can have a read of that wait for ever."""
+    try:
+        with open(f"/proc/{process.pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read(64).rstrip("\n")
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            raise
+        return process.name()
+
+
 def _line(process: psutil.Process, size: float, by: str) -> str:
     try:
-        name = plain.one_line(process.name(), 40)
+        name = plain.one_line(_name(process), 40)
     except (psutil.Error, OSError):
         name = "(ended)"
     return f"{name} (pid {process.pid}): " + (f"{size:.0f} % of one CPU" if by == "cpu" else plain.size(size))

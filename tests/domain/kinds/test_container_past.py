@@ -114,3 +114,8 @@ def test_who_shares_its_network() -> None:
         {"Names": None, "HostConfig": None},
     ]
     assert dependents(every, inspected()) == ["by-id", "by-name", "by-short-id", "looping"]
+
+
+def test_a_moment_that_no_clock_has_is_passed_over() -> None:
+    own = {"ID": "a" * 64}
+    assert events([{"Action": "stop", "Actor": own, "timeNano": 10**400}], "a" * 64) == []

@@ -14,6 +14,7 @@ from heartbeat_cli.domain.kinds.container import ended_at, started_at
 NOTED = ("kill", "die", "stop", "start", "unpause")
 AFTER_END = 10.0  # seconds after FinishedAt within which its `stop` is logged, even by a busy Engine
 
+_LATEST = 2**63  # nanoseconds since the epoch, as Docker counts them
 _BEFORE_END = 1.0
 _BETWEEN = 5.0  # seconds from `die` to `start` in a restart, on a busy Engine
 _ASKED_TO_END = (0, 143)  # ended well, or by the SIGTERM of a `docker stop`
@@ -34,7 +35,7 @@ def events(lines: Sequence[Any], container: str) -> list[Event]:
         if not isinstance(actor, Mapping) or actor.get("ID") != container or line.get("Action") not in NOTED:
             continue
         nanos = line.get("timeNano")
-        if isinstance(nanos, int):
+        if isinstance(nanos, int) and 0 <= nanos < _LATEST:
             found.append(Event(str(line["Action"]), nanos / 1e9))
     return sorted(found, key=lambda event: event.at)
 

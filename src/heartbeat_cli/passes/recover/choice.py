@@ -2,6 +2,7 @@
 which takes the steps that are due.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from heartbeat_cli.config.types import Config
@@ -23,6 +24,8 @@ from heartbeat_cli.store.state import steps_seen
 _KEPT = frozenset(
     {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
 )
+
+_QUESTIONS = 8.0  # seconds in which actions are asked what became of earlier steps, one after another
 
 SaveAttempt = Callable[[Attempt], None]
 
@@ -47,6 +50,7 @@ class Choice:
         self.context = RecoveryContext(db, config, clock())
         self.context.planned = waiting
         self.busy = busy
+        self._until = time.monotonic() + _QUESTIONS
         self.results: list[StepResult] = []
         self.due: list[Due] = []
 
@@ -65,6 +69,11 @@ class Choice:
             else:
                 self.due.append(one)
         return self
+
+    @property
+    def _has_time(self) -> bool:
+        """Whether another action may be asked, and waited for: one Engine that hangs may be behind all of them."""
+        return time.monotonic() < self._until
 
     def _due(self, component: Component) -> Due | None:
         """The step that is due for a component, if one is; else why not is a result."""
@@ -89,7 +98,8 @@ class Choice:
         if decision.move == "prove":
             self._resolve_interrupted(component, context.tried(component)[-1])
             decision = context.decide(component, self.approval)
-        if decision.move == "exhausted" and (longer := coming_up.extended(context, component)):
+        exhausted = decision.move == "exhausted" and self._has_time
+        if exhausted and (longer := coming_up.extended(context, component)):
             context.attempts[longer.id] = longer
             if not self.dry:
                 self.save(longer)
@@ -129,7 +139,7 @@ class Choice:
         """What became of a step whose process was killed."""
         took, left, until = None, True, last.verify_until
         if last.observer == self.config.observer and last.step < len(component.plan.ladder):
-            took = preconditions.took_place(component.plan.ladder[last.step], last.started)
+            took = preconditions.took_place(component.plan.ladder[last.step], last.started) if self._has_time else None
             left = may_be_at_work(last) or not runs_here(component.plan.ladder[last.step])
         if took is None and not left:
             until = self.context.until_left_alone(component, last)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.incident import Attempt
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, own_fault
 from heartbeat_cli.domain.recovery.brakes import held
 from heartbeat_cli.domain.recovery.decision import Approval
 from heartbeat_cli.domain.recovery.outcome import Outcome
@@ -199,4 +199,8 @@ class RecoveryRun:
         return recorded
 
     def _clean(self, text: str) -> str:
-        return one_line(redact(text, self.config.secrets), 300)
+        """Fit to be stored. An action may say what it likes: it costs its own words, and never the run."""
+        try:
+            return one_line(redact(text, self.config.secrets), 300)
+        except Exception as error:
+            return own_fault(error)
