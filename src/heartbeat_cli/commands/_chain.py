@@ -126,7 +126,7 @@ def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
         take = partial(check.take, config=config, now=app.now(), wanted=again.components, confirms=True)
         seen = keeper.run(take, app.now())
         log(f"checked {', '.join(again.components)} again")
-        _judge.keep_and_judge(app, keeper, seen, log)
+        _judge.keep_and_judge(app, keeper, seen, log, further=True)
 
 
 def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:

@@ -80,7 +80,7 @@ class DueChecks:
             return False
         seen = self._seen.pop()
         self._log(f"checked {len(seen.readings)} meanwhile")
-        _judge.keep_and_judge(self._app, self._keeper, seen, self._log)
+        _judge.keep_and_judge(self._app, self._keeper, seen, self._log, further=True)
         self._keeper.refresh_mirror(self._app.now())
         self._post.go(_PATIENCE)
         _judge.draw(self._app, self._keeper)

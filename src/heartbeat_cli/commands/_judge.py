@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 Log = Callable[[str], None]
 
 
-def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log) -> None:
-    """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected."""
+def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, further: bool = False) -> None:
+    """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected.
+    `further`: not the first pass of this run, which has not asked since whether the store is back."""
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
 
@@ -24,7 +25,7 @@ def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log) -> N
         with db.transaction():
             check.save(db, config, seen)
             found = detect.detect(db, config, now())
-            if keeper.degraded is not None:
+            if keeper.degraded is not None and not further:
                 from heartbeat_cli.passes.housekeeping import outage
 
                 outage.notify(db, config, keeper.degraded, now())
