@@ -30,7 +30,7 @@ def _is_silent(target: Mapping[str, str]) -> bool:
         return _answer(_socket.AF_UNIX, f"{host}/.s.PGSQL.{number}") in _NOBODY
     if is_remote(host):
         return False
-    addresses = _LOOPBACK if host.startswith("localhost") else (host,)
+    addresses = _LOOPBACK if host.lower().rstrip(".").endswith("localhost") else (host,)  # no name is looked up
     tried = [_answer(_socket.AF_INET6 if ":" in at else _socket.AF_INET, (at, number)) for at in addresses]
     return errno.ECONNREFUSED in tried and 0 not in tried
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from heartbeat_cli.actions import command, script
 from tests.passes.recover.test_recover import Make, server, ward  # noqa: F401 - fixtures
@@ -77,8 +76,8 @@ def test_each_step_knows_what_it_started_itself_and_the_newest_of_it(tmp_path: P
     assert command.left_behind(one, timeout=1) is None
 
 
-@pytest.mark.parametrize("name", ["restart_main.sh"])
-def test_a_script_too(tmp_path: Path, name: str) -> None:
+def test_a_script_too(tmp_path: Path) -> None:
+    name = "restart_main.sh"
     path = tmp_path / name
     path.write_text(f"#!/bin/sh\nsleep 61 >/dev/null 2>&1 &\necho $! > {tmp_path}/pid\n")
     path.chmod(0o700)

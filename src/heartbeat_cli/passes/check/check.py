@@ -88,7 +88,7 @@ def begin(
     config: Config,
     now: float,
     wanted: Iterable[str] | None = None,
-    besides: Container[str] = (),
+    besides: Iterable[str] = (),
     *,
     confirms: bool = False,
 ) -> Begun:
@@ -99,7 +99,8 @@ def begin(
     mine, sooner = _own(config), states.unsettled(db) if wanted is None or confirms else {}
     if wanted is None:
         due = _due(mine, sooner, last, pace, now)
-        chosen = [one for one in mine if one in due or one.id in besides] if besides else due
+        ids = {one.id for one in due}.union(besides)
+        chosen = [one for one in mine if one.id in ids]
     else:
         chosen = [config.components[id_] for id_ in wanted]
     asked = [

@@ -14,11 +14,6 @@ from heartbeat_cli.store.state import states
 LONGEST = 15.0  # seconds that one run confirms; what wants longer is confirmed by the next ones
 
 
-def _parents(config: Config, id_: str) -> set[str]:
-    """What a component needs: while that fails, it is that which has to be judged first."""
-    return set(ancestors(id_, config.components))
-
-
 class Next(NamedTuple):
     """Which components are to be checked again, and in how many seconds."""
 
@@ -27,8 +22,8 @@ class Next(NamedTuple):
 
 
 def due(db: Database, config: Config, seen: Checked) -> Next | None:
-    """What `seen` asks to be confirmed: components whose failure is certain, and which are not in fault yet. None where
-    there is nothing to wait for."""
+    """What `seen` asks to be confirmed: components whose failure is certain, and which are not in fault yet. What such
+    a component depends on has to be judged first, where that fails. None where there is nothing to wait for."""
     pace = seen.done.strategy
     wanted = {id_: config.components[id_].confirm_every(pace) for id_, one in seen.readings.items() if one.certain}
     if not any(wanted.values()):
@@ -38,6 +33,9 @@ def due(db: Database, config: Config, seen: Checked) -> Next | None:
     found = {
         id_: every
         for id_, every in wanted.items()
-        if every > 0 and id_ in known and known[id_].state == "suspect" and not failing & _parents(config, id_)
+        if every > 0
+        and id_ in known
+        and known[id_].state == "suspect"
+        and failing.isdisjoint(ancestors(id_, config.components))
     }
     return Next(list(found), min(found.values())) if found else None
