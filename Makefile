@@ -18,6 +18,7 @@ run: .venv/run  ## one real pass over this host: status table and dashboard file
 
 # Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
 test: .venv/dev
+	@$(BIN)/python -m compileall -q src
 	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: .venv/dev

@@ -25,7 +25,7 @@ from heartbeat_cli.passes.check.check import Checked
 from heartbeat_cli.passes.detect import detect
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.board import board
-from heartbeat_cli.store.history import gaps, passes, summary
+from heartbeat_cli.store.history import gaps, last_checks, passes, summary
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import silences, states
@@ -78,7 +78,7 @@ def sane(scene: Scene) -> None:
         assert attempt.verified is None or attempt.started <= attempt.verified
     assert all(gap.started < gap.ended <= now + HOUR * 48 for gap in gaps.between(db, 0.0, 9e9))
     for id_, state in states.states(db).items():
-        row = rows.status_row(scene.config.components[id_], state, passes.last_checks(db).get(id_), now)
+        row = rows.status_row(scene.config.components[id_], state, last_checks.read(db).get(id_), now)
         assert row["age"] is None or row["age"] >= 0
     day = report.today(now, scene.config.timezone)
     shown = report.report(db, scene.config, report.period(day, day, scene.config.timezone), now)

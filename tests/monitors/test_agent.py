@@ -311,4 +311,6 @@ def test_every_setting_has_its_help_line() -> None:
 
 def test_the_ladder_is_the_designed_one() -> None:
     assert [step["action"] for step in agent.LADDER] == ["systemd", "script"]
-    assert agent.LADDER[0]["unit"] == "openclaw-{id}.service"
+    named, guessed = (agent.ladder(agent.Settings("http://h/", unit=unit)) for unit in ("main.service", None))
+    assert named == agent.LADDER and guessed[1:] == named[1:]
+    assert guessed[0] == {"action": "systemd", "unit": "openclaw-{id}.service", "optional": True}

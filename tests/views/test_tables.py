@@ -8,7 +8,7 @@ from heartbeat_cli.domain.component import Common, Component, Plan, Step
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import system_words
-from heartbeat_cli.store.history.passes import LastCheck
+from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.views import rows, tables
 from heartbeat_cli.views.columns import columns
 
@@ -17,6 +17,7 @@ ESCAPES = "\x1b[31m\x1b]0;owned\x07\r\n\x08\u202e\u2028\x9b31m"
 
 def checked(**more: Any) -> dict[str, Any]:
     values = {"kind": "agent", "status": "healthy", "response_time": 0.0123, "error": None, "attempts": 1}
+    values |= {"category": None, "remedy": None}
     return {"component": "main", **values, **more}
 
 
@@ -54,6 +55,16 @@ def test_a_status() -> None:
     assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "12 s ago", "refused"]
     assert cells(text, 2) == ["b", "agent", "unknown", "unknown", "-", "never"]
     assert cells(text, 3)[5:] == ["2 h ago", "no longer checked; was slow"]
+
+
+def test_whose_fault_it_is_stands_before_what_was_seen() -> None:
+    """Not where it is the component's own: that is what the state says."""
+    said = {"state": "fault", "status": "unhealthy", "error": "HTTP 401"}
+    seen = [stood(**said, category="credentials", remedy="person"), stood(**said, category="process", remedy="restart")]
+    text = tables.status_table(seen, "en", "UTC")
+    assert [cells(text, n)[-1] for n in range(2)] == ["credentials: HTTP 401", "HTTP 401"]
+    assert cells(tables.check_table(seen, "en"))[-1] == "credentials: HTTP 401"
+    assert "憑證：HTTP 401" in tables.status_table(seen, "zh-HK", "UTC")
 
 
 def test_the_other_language() -> None:

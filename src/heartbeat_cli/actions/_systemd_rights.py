@@ -27,7 +27,7 @@ def _by_sudo(systemctl: Sequence[str], unit: str, timeout: float) -> Right:
     """`sudo -l COMMAND` ends with 0 when the command may be run, and runs nothing."""
     absent = []
     for verb in ("restart", "reset-failed"):
-        wanted = systemd.privileged(systemctl, False, True, verb, unit)
+        wanted = systemd.privileged(systemctl, False, True, unit, verb)
         if _code(["sudo", "-n", "-l", *wanted[2:]], timeout / 2) != 0:
             absent.append(" ".join(wanted[2:]))
     if not absent:

@@ -23,10 +23,12 @@ from heartbeat_cli.system import process
 
 _PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,Result,ExecMainStatus,InvocationID,Job,InactiveExitTimestampMonotonic,"
-    "NRestarts"
+    "NRestarts,ExecMainCode,RestartPreventExitStatus,TimeoutStopUSec,TimeoutStartUSec"
 )
 _LOOK_SHARE = 0.15  # of the time, for the check before and again for the one after
 _LONGEST_LOOK = 5.0
+_POLL = 0.2  # seconds between two questions about a job
+_LONGEST_JOB = 3_600.0  # seconds that a job may take whose unit has no limit
 
 
 class Settings(NamedTuple):
@@ -35,12 +37,17 @@ class Settings(NamedTuple):
     unit: the unit to restart
     user: true: a unit of the user heartbeat runs as (systemctl --user)
     sudo: true: restart it through `sudo -n`, for which sudoers must allow it; checking it needs no sudo
+    optional: true: where there is no such unit, the step is passed over without a word
+    hang_kill: seconds after which a unit that is silent and still being stopped is killed (SIGKILL to all of its
+        processes), less than `timeout` of `[recovery]`; 0: never
     systemctl: the program, with a prefix where one is needed, as ["docker", "exec", "box", "systemctl"]
     """
 
     unit: str
     user: bool = False
     sudo: bool = False
+    optional: bool = False
+    hang_kill: float = 0.0
     systemctl: tuple[str, ...] = ("systemctl",)
 
 
@@ -56,6 +63,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     found = systemd.problems(settings.unit, settings.systemctl)
     if settings.sudo and settings.user:
         found.append(("sudo", "a unit of this user needs none: leave out sudo or user"))
+    if settings.hang_kill < 0:
+        found.append(("hang_kill", f"expected 0 (never) or more seconds, got {settings.hang_kill:g}"))
     return found
 
 
@@ -98,6 +107,22 @@ def begun(settings: Settings, *, timeout: float) -> float | None:
     return None if left is None or left > now else time.time() - (now - left)
 
 
+def absent(settings: Settings, *, timeout: float) -> bool:
+    """Whether the step is optional, and there is no such unit."""
+    found = _seen(settings, timeout) if settings.optional else None
+    return found is not None and found.get("LoadState") == "not-found"
+
+
+def busy_until(settings: Settings, since: float, *, timeout: float) -> float | None:
+    """While a job of the unit is queued or running: as long as stopping and starting may take by the unit's own limits,
+    from `since` on."""
+    found = _seen(settings, timeout)
+    if not found or not systemd.job_waiting(found):
+        return None
+    limits = (systemd.seconds(found, name) for name in ("TimeoutStopUSec", "TimeoutStartUSec"))
+    return since + sum(min(_LONGEST_JOB, 90.0 if one is None else one) for one in limits)
+
+
 def rights(settings: Settings, *, timeout: float) -> Right:
     wrong = problems(settings)
     if wrong:
@@ -106,6 +131,8 @@ def rights(settings: Settings, *, timeout: float) -> Right:
         found = _show(settings, timeout / 2)
     except _Failed as failed:
         return Right("bad", failed.outcome.detail, "is systemd running here, and is `systemctl` right?")
+    if found.get("LoadState") == "not-found" and settings.optional:
+        return Right("ok", f"there is no unit {settings.unit}: this step is passed over")
     if found.get("LoadState") == "not-found":
         return Right("warn", f"there is no unit {settings.unit}", "mend `unit`, or leave this step out of the ladder")
     return _systemd_rights.judge(settings.systemctl, settings.user, settings.sudo, settings.unit, timeout / 2)
@@ -128,7 +155,11 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
         return Outcome("refused", Text("{unit} is not restarted: {reason}", unit=settings.unit, reason=reason))
     _call(settings, look, _privileged(settings, "reset-failed"))  # a unit that has not failed is no error here
     started = time.monotonic()
-    finished = _call(settings, max(0.1, deadline - started - look), _privileged(settings, "restart"))
+    left = max(0.1, deadline - started - look)
+    patience = min(settings.hang_kill, left) if settings.hang_kill else left
+    finished = _call(settings, patience, _privileged(settings, "restart"))
+    if finished.timed_out and settings.hang_kill and _killed(settings, look):
+        _wait_for_job(settings, deadline - look)
     if finished.code not in (0, None):
         complaint = systemd.complaint(finished.code, finished.stderr)
         return _bad(settings, systemd.denied(finished.stderr), complaint)
@@ -137,6 +168,20 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
     except _Failed as failed:
         raise _Failed(failed.outcome._replace(result="unsure")) from None
     return _proof(settings, before, after, finished.timed_out, time.monotonic() - started)
+
+
+def _killed(settings: Settings, seconds: float) -> bool:
+    """Kill what is left of a unit that is still being stopped; systemd, whose job goes on, then starts it anew. False
+    where it is not being stopped, or the right to kill it is missing."""
+    if _show(settings, seconds).get("ActiveState") != "deactivating":
+        return False
+    return _call(settings, seconds, _privileged(settings, "kill", "--signal=SIGKILL")).code == 0
+
+
+def _wait_for_job(settings: Settings, deadline: float) -> None:
+    """Wait until no job of the unit is left, or until the deadline (time.monotonic())."""
+    while (left := deadline - time.monotonic()) > 0 and systemd.job_waiting(_show(settings, max(0.1, left))):
+        time.sleep(min(_POLL, left))
 
 
 def _proof(
@@ -190,6 +235,8 @@ def _why_wait(properties: systemd.Properties) -> str:
         return Text("it is masked (somebody wants it off)")
     if properties.get("ActiveState") == "deactivating":
         return Text("it is being stopped")
+    if status := systemd.prevented(properties):
+        return Text("it ended with exit {n}, after which its unit must not be started again", n=status)
     return Text("it is still starting") if systemd.starting(properties) else ""
 
 
@@ -203,8 +250,8 @@ def _show(settings: Settings, seconds: float) -> systemd.Properties:
     return found
 
 
-def _privileged(settings: Settings, verb: str) -> list[str]:
-    return systemd.privileged(settings.systemctl, settings.user, settings.sudo, verb, settings.unit)
+def _privileged(settings: Settings, *verb: str) -> list[str]:
+    return systemd.privileged(settings.systemctl, settings.user, settings.sudo, settings.unit, *verb)
 
 
 def _call(settings: Settings, seconds: float, argv: list[str]) -> process.Finished:

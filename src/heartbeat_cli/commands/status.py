@@ -113,7 +113,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     """The status rows of some components, from the store; lines about what else a person should know are added to
     `remarks`."""
     from heartbeat_cli.store.board import board
-    from heartbeat_cli.store.history import passes
+    from heartbeat_cli.store.history import last_checks
     from heartbeat_cli.store.quorum import healers, peers
     from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
@@ -122,7 +122,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
     components = {id_: app.config.components[id_] for id_ in wanted}
     with app.store_to_read() as db:
         now = app.now()
-        known, last, incidents = states.states(db), passes.last_checks(db), states.open_incidents(db)
+        known, last, incidents = states.states(db), last_checks.read(db), states.open_incidents(db)
         together = peers.rounds(db, components.values())
         tried, silenced = (
             board.attempts_of_open_incidents(db) if incidents else {},

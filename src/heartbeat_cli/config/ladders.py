@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 from heartbeat_cli import plugins
 from heartbeat_cli.config.sections import check_values
 from heartbeat_cli.config.settings import Problems, build, build_kind, check_kind, format_value, suggestion
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -41,9 +42,13 @@ class StepKeys(NamedTuple):
 
     tries: how often it is taken while it fails: the next step follows at once, and what failed is taken again, under
         backoff, before a person is called; default: 2, and 3 for the last step of a ladder
+    mends: categories of failure that it can mend: process, starting, draining, dependency, provider, credentials,
+        quota, configuration, resource, network; of any other it is passed over; default: process, for postgres steps
+        and ladders of host and database also resource
     """
 
     tries: int | None = None
+    mends: tuple[Category, ...] | None = None
 
 
 _TABLES = ("mode", "ladder", "busy", "drain")
@@ -60,15 +65,16 @@ _STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
 
 
 class Scope(NamedTuple):
-    """What a ladder belongs to: the component's id and settings, the scripts folder, and its place in the file."""
+    """What a ladder belongs to: the component's id, kind and settings, the scripts folder, its place in the file."""
 
     component: str
+    kind: str
     settings: Any
     scripts: str | None
     where: str
 
 
-def plan(value: Any, default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> Plan:
+def plan(value: Any, default: Sequence[Mapping[str, Any]], scope: Scope, problems: Problems) -> Plan:
     """The plan that a `recovery` value asks for: a mode, or a table with any of `KEYS`."""
     if isinstance(value, str):
         return Plan(_mode(value, scope.where, problems), _default_steps(default, scope, problems))
@@ -97,7 +103,7 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
     return "off"
 
 
-def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
+def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
     """The default steps of a kind, without those whose placeholder is unset, and without scripts when there is no
     folder. Their types are right, as are those of the settings that fill them; the values are checked."""
     steps = []
@@ -113,8 +119,14 @@ def _default_steps(default: Sequence[Mapping[str, str]], scope: Scope, problems:
         module = plugins.load("actions", action)
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
-        steps.append(Step(action, settings))
+        steps.append(Step(action, settings, mends=_usually_mends(action)))
     return tuple(steps)
+
+
+def _usually_mends(action: str, own_ladder_of: str = "") -> tuple[Category, ...]:
+    """What a step mends where it does not say: of the ladder that a user wrote for a kind, or of a default one."""
+    broad = action == "postgres" or own_ladder_of in ("host", "database")
+    return ("process", "resource") if broad else ("process",)
 
 
 @cache  # the same few for a thousand components
@@ -159,7 +171,10 @@ def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems
         table = {**table, "folder": scope.scripts}
     own = {key: value for key, value in table.items() if key not in ("action", *StepKeys._fields)}
     step = _build_step(action, own, where, problems)
-    return step._replace(tries=keys.tries) if step is not None else None
+    if step is None:
+        return None
+    mends = _usually_mends(action, scope.kind) if keys.mends is None else keys.mends
+    return step._replace(tries=keys.tries, mends=mends)
 
 
 def _guard(value: Mapping[str, Any], keys: Keys, scope: Scope, problems: Problems) -> Guard | None:
@@ -200,8 +215,10 @@ def _build_step(action: str, table: Mapping[str, Any], where: str, problems: Pro
     return None if settings is None or broken else Step(action, settings)
 
 
-def _fill(text: str, scope: Scope) -> Any:
-    """A text of a default ladder with its placeholder filled; None where that is unset."""
+def _fill(text: Any, scope: Scope) -> Any:
+    """A value of a default ladder, its placeholder filled; None where that is unset."""
+    if not isinstance(text, str):
+        return text
     before, name, after = _parts(text)
     if not name:
         return text

@@ -229,11 +229,17 @@ def _component(
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
     settings, broken = build_kind(module, own, where, problems, _COMMON_KEYS)
     usable = settings is not None and not broken
-    scope = ladders.Scope(id_, settings, recovery.scripts, f"{where}.recovery")
-    default = getattr(module, "LADDER", ()) if usable else ()
+    scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery")
+    default = _default_ladder(module, settings) if usable else ()
     plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
     severity: Severity = getattr(module, "SEVERITY", "high")
     return Component(id_, table["kind"], settings, common, plan, severity, broken)
+
+
+def _default_ladder(module: Any, settings: Any) -> Sequence[Mapping[str, Any]]:
+    """The steps that a kind has where a component has none of its own: always the same, or by its settings."""
+    by_settings = getattr(module, "ladder", None)
+    return by_settings(settings) if by_settings else getattr(module, "LADDER", ())
 
 
 def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], problems: Problems) -> Common:

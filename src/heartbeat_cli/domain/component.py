@@ -1,9 +1,10 @@
 """A thing that is watched, as configured: its kind's own settings and what every kind has in common."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
+from heartbeat_cli.domain.category import Category, Failure
 from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
@@ -69,12 +70,13 @@ class Common(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a ladder: an action, its typed settings, and how often it is taken while it fails (None: the usual
-    number)."""
+    """One step of a ladder: an action, its typed settings, how often it is taken while it fails (None: the usual
+    number), and the categories of failure that it mends."""
 
     action: str
     settings: Any
     tries: int | None = None
+    mends: tuple[Category, ...] = ("process",)
 
 
 class Guard(NamedTuple):
@@ -99,6 +101,17 @@ class Plan(NamedTuple):
     startup_grace: float | None = None
     budget: int | None = None
     backoff: float | None = None
+
+    def without(self, places: Collection[int]) -> "Plan":
+        """The plan with some steps that mend nothing: they keep their places, by which attempts name them."""
+        if not places:
+            return self
+        steps = (one._replace(mends=()) if place in places else one for place, one in enumerate(self.ladder))
+        return self._replace(ladder=tuple(steps))
+
+    def mending(self, found: Failure) -> list[int]:
+        """The steps (places in the ladder) that can mend such a failure."""
+        return [place for place, step in enumerate(self.ladder) if found.mended_by in step.mends]
 
 
 class Component(NamedTuple):

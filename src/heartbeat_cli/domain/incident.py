@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from heartbeat_cli.domain.category import Failure, failure_by_words
 from heartbeat_cli.domain.plain import whole
 
 _LATEST = 200_000_000_000_000  # milliseconds since the epoch that are still a date
@@ -23,7 +24,8 @@ class Relapse(NamedTuple):
 class Incident(NamedTuple):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
     `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one notified of.
-    A fault that returns soon reopens its incident: each time is one of `relapses`, oldest first."""
+    `category` and `remedy` are those of its cause, empty for a row of an earlier version. A fault that returns soon
+    reopens its incident: each time is one of `relapses`, oldest first."""
 
     id: str
     component: str
@@ -37,7 +39,20 @@ class Incident(NamedTuple):
     acked: float | None = None
     acked_by: str | None = None
     recovery: str = ""
+    category: str = ""
+    remedy: str = ""
     relapses: tuple[Relapse, ...] = ()
+
+    @property
+    def failure(self) -> Failure | None:
+        """What kind of failure its cause is."""
+        return failure_by_words(self.category, self.remedy)
+
+    def with_cause(self, cause: str, failure: Failure | None) -> "Incident":
+        """The incident with the failure that it is about."""
+        return self._replace(
+            cause=cause, category=failure.category if failure else "", remedy=failure.remedy if failure else ""
+        )
 
     @property
     def needs_person(self) -> bool:

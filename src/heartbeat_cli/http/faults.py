@@ -83,7 +83,8 @@ def _connect(state: TransferState) -> Fault:
     if number == errno.ECONNREFUSED:
         return Fault("connect", Text("connection refused by {place}", place=place), refused=True)
     reason = system_words(os.strerror(number)) if number else plain(state.said)
-    return Fault("connect", Text("cannot connect to {place}: {reason}", place=place, reason=reason))
+    kind: FaultKind = "route" if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN) else "connect"
+    return Fault(kind, Text("cannot connect to {place}: {reason}", place=place, reason=reason))
 
 
 def _unsupported(state: TransferState) -> Fault:

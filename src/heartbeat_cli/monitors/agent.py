@@ -7,6 +7,9 @@ unhealthy  the status code is not in `accept`, or the body says so or lacks what
 degraded   the body says warn or degraded, or the certificate ends within `certificate_warn_days`
 unknown    heartbeat could not check: its CA file is unreadable, the URL unusable, the pattern too slow
 
+Name service and routing are of category network, a refused key (401, 403) credentials, 402 quota, a wrong path (404,
+405, 410), another protocol or a bad certificate configuration, 429 provider; all else is the process's own.
+
 With `expect = "auto"` a body such as {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
 other body leaves the decision to the status code. Prefer `json` or `contains` to `regex`: a pattern is
 searched in the first 8,192 characters only and given up after half a second, so no answer hangs the pass.
@@ -17,23 +20,26 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
-from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import health_body
-from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors._http import category_of, days_left, url_problems
+from heartbeat_cli.monitors._http import evidence as exchange_evidence
+from heartbeat_cli.monitors._http import metrics as exchange_metrics
 
-_DAY = 86_400.0
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
-_SECONDS = {"unit": "s"}
 
-LADDER: tuple[Mapping[str, str], ...] = (
-    {"action": "systemd", "unit": "openclaw-{id}.service"},
+LADDER: tuple[Mapping[str, Any], ...] = (
+    {"action": "systemd", "unit": "{unit}", "user": "{user}"},
     {"action": "script", "name": "restart_{id}.sh"},
 )
+# Before the key `unit` there was only this name; it goes with the version after this one.
+_GUESSED_UNIT: Mapping[str, Any] = {"action": "systemd", "unit": "openclaw-{id}.service", "optional": True}
 
 
 class Settings(NamedTuple):
@@ -57,6 +63,8 @@ class Settings(NamedTuple):
     redirects_to: where they may lead: any (default; another origin gets neither secrets nor the client certificate,
         and a request with a body does not go there) or same-host (any port of the host in url)
     max_body: bytes of the body that are read (default 65536); more is cut and not waited for
+    unit: systemd unit that its recovery restarts first (default: openclaw-<id>.service, where there is such a unit)
+    user: true: that is a unit of the user heartbeat runs as (systemctl --user)
     """
 
     url: str
@@ -77,6 +85,13 @@ class Settings(NamedTuple):
     redirects: int = 5
     redirects_to: Literal["any", "same-host"] = "any"
     max_body: int = 65_536
+    unit: str | None = None
+    user: bool = False
+
+
+def ladder(settings: Settings) -> tuple[Mapping[str, Any], ...]:
+    """The recovery steps that a component without a ladder of its own gets."""
+    return LADDER if settings.unit is not None else (_GUESSED_UNIT, *LADDER[1:])
 
 
 def host_of(settings: Settings) -> str | None:
@@ -88,7 +103,7 @@ def host_of(settings: Settings) -> str | None:
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """What is wrong with the settings, as (key, text)."""
-    found = [("url", text) for text in _url_problems(settings.url)]
+    found = [("url", text) for text in url_problems(settings.url)]
     if not (settings.method.isascii() and settings.method.isalpha()):
         found.append(("method", f"{settings.method!r} is not an HTTP method like GET"))
     for name, value in settings.headers.items():
@@ -102,25 +117,9 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     for key in ("certificate_warn_days", "redirects", "max_body"):
         if getattr(settings, key) < 0:
             found.append((key, "must not be negative"))
+    if settings.user and settings.unit is None:
+        found.append(("user", "works only with unit"))
     return found + _rule_problems(settings)
-
-
-def _url_problems(url: str) -> list[str]:
-    if _PLAIN_URL.fullmatch(url):  # as nearly all are: taking it apart costs ten times as much
-        return []
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return [f"is not a URL: {error}"]
-    if parts.scheme not in ("http", "https") or not host:
-        return [f"{url!r} is not an address like http://localhost:8000/health"]
-    ordinary = url.isascii() and url.isprintable() and " " not in url
-    if not ordinary and any(sign <= " " or sign == "\x7f" for sign in url):
-        return ["must not contain spaces or control characters"]
-    return []
 
 
 def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
@@ -169,20 +168,30 @@ def request(settings: Settings, context: CheckContext) -> Request:
 class _Verdict(NamedTuple):
     status: Literal["healthy", "degraded", "unhealthy"]
     why: str | None = None
+    category: Category | None = None
+
+
+_OF_CODES: Mapping[int, Category] = {
+    **dict.fromkeys((401, 403), "credentials"),
+    402: "quota",
+    **dict.fromkeys((404, 405, 410), "configuration"),
+    429: "provider",
+}
 
 
 def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
-    metrics, evidence, fault = _metrics(response, context), _evidence(response), response.fault
+    metrics, evidence, fault = exchange_metrics(response, context), exchange_evidence(response), response.fault
     if fault is not None and fault.kind in ("forbidden", "other"):
         raise Unobservable(fault.text)
     if fault is not None:
         here = not is_remote(host_of(settings))
-        return Reading("error", None, fault.text, metrics, evidence, certain=fault.refused and here)
+        category = category_of(fault, here)
+        return Reading("error", None, fault.text, metrics, evidence, certain=fault.refused and here, category=category)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
     verdict = _with_certificate(verdict, settings, response, context)
-    return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence)
+    return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence, category=verdict.category)
 
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
@@ -192,7 +201,7 @@ def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
         name = next((one.phrase for one in HTTPStatus if one == response.status), "")
         line = f"HTTP {response.status} {name}".rstrip()
         why = health_body.explanation(health_body.parse(text))
-        return _Verdict("unhealthy", f"{line}: {why}" if why else line)
+        return _Verdict("unhealthy", f"{line}: {why}" if why else line, _OF_CODES.get(response.status))
     if settings.expect == "auto":
         return _judge_auto(text)
     if settings.expect == "json":
@@ -241,17 +250,12 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, context: CheckContext) -> _Verdict:
-    days = _days_left(response, context)
+    days = days_left(response, context)
     if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
         return verdict
     ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
     line = ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
-    return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line)
-
-
-def _days_left(response: Response, context: CheckContext) -> float | None:
-    expires = response.certificate_expires
-    return None if expires is None else (expires - context.now) / _DAY
+    return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line, "configuration")
 
 
 def _accepted(status: int, accept: tuple[str, ...]) -> bool:
@@ -271,29 +275,6 @@ def _span(code: str) -> range:
     if hundred:
         return range(int(hundred) * 100, int(hundred) * 100 + 100)
     return range(int(low), int(high or low) + 1)
-
-
-def _metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:
-    """Each phase's own share of the time, and the days the certificate has left."""
-    metrics, since = [], 0.0
-    for phase in ("dns", "connect", "tls", "first_byte"):
-        moment = response.phases.get(phase)
-        if moment is not None:
-            metrics.append(Metric(f"{phase}_seconds", max(0.0, moment - since), metadata=_SECONDS))
-            since = moment
-    days = _days_left(response, context)
-    if days is not None:
-        metrics.append(Metric("certificate_days_left", days, metadata={"unit": "d"}))
-    return tuple(metrics)
-
-
-def _evidence(response: Response) -> dict[str, str]:
-    phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in response.phases.items())
-    head = f"HTTP {response.status}" if response.status else "no HTTP answer"
-    evidence = {"http": f"{head} from {one_line(response.url)} ({phases})"}
-    if response.body:
-        evidence[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
-    return evidence
 
 
 def _quoted(text: str | None) -> str:

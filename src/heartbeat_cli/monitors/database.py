@@ -172,7 +172,9 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         if trouble.kind == "login":
             raise Unobservable(trouble.text) from None
         if trouble.kind == "answered":
-            return Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=context.memory)
+            category = postgres_health.category_of_error(trouble.code, trouble.text)
+            took = time.monotonic() - begun
+            return Reading("unhealthy", took, trouble.text, memory=context.memory, category=category)
         from heartbeat_cli.postgres.silence import nobody_listens
 
         certain = trouble.kind == "connect" and nobody_listens(settings.dsn)
@@ -198,6 +200,7 @@ def _with_details(
         metrics=good.metrics + postgres_health.metrics(figures) + size,
         evidence=evidence,
         memory=memory,
+        category=postgres_health.category(figures, limits),
     )
 
 

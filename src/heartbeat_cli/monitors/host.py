@@ -117,6 +117,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         (*_metrics(snapshot, since), *disks),
         _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2)),
         context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
+        category="resource",
     )
 
 

@@ -9,7 +9,8 @@ unhealthy  failed, inactive, stopping, waiting for its automatic restart, restar
 unknown    systemctl cannot be run or does not answer, or there is no service manager to ask
 
 A unit that does not exist is `unhealthy`, so that a typing error in the configuration is noticed. It is never
-restarted. All units are read with one `systemctl show`.
+restarted. One that is being stopped is of category draining; masked, broken, or ended with an exit status in its
+RestartPreventExitStatus of category configuration: no restart mends that. All units are read with one `systemctl show`.
 
     [components.web]
     kind = "service"
@@ -21,6 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
@@ -30,11 +32,10 @@ from heartbeat_cli.system import process
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
-    "UnitFileState,MemoryCurrent,TriggeredBy"
+    "UnitFileState,MemoryCurrent,TriggeredBy,RestartPreventExitStatus"
 )
 _MAX_OUTPUT = 2_000_000
 _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
-_EXITED = "1"  # ExecMainCode is the CLD_ code of waitid: 1 exited, 2 killed, 3 dumped core
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "systemd", "unit": "{unit}", "user": "{user}", "systemctl": "{systemctl}"},
@@ -64,6 +65,7 @@ class Settings(NamedTuple):
 class _Verdict(NamedTuple):
     status: Status
     error: str | None = None
+    category: Category | None = None
 
 
 class _Answer(NamedTuple):
@@ -160,6 +162,7 @@ def _reading(settings: Settings, context: CheckContext, answer: _Answer) -> Read
         {"systemd": systemd.summary(properties)},
         {} if restarts is None else {"restarts": restarts},
         certain=verdict.status == "unhealthy" and properties.get("ActiveState") in ("failed", "inactive"),
+        category=verdict.category,
     )
 
 
@@ -189,8 +192,9 @@ def _not_loaded(settings: Settings, load: str, properties: systemd.Properties) -
         "masked": Text("masked: it cannot be started until it is unmasked"),
     }.get(load, Text("its unit file cannot be used ({load}); see systemctl status", load=one_line(load, 40)))
     if properties.get("ActiveState") in ("active", "reloading", "refreshing"):
-        return _Verdict("degraded", Text("running, but would not start again: {words}", words=words))
-    return _Verdict("unhealthy", words)
+        words = Text("running, but would not start again: {words}", words=words)
+        return _Verdict("degraded", words, "configuration")
+    return _Verdict("unhealthy", words, "configuration")
 
 
 def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
@@ -203,9 +207,10 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
         return _activating(settings, properties, oneshot)
     if active == "deactivating":
         # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
-        return _Verdict("healthy") if oneshot else _Verdict("unhealthy", Text("is being stopped"))
+        return _Verdict("healthy") if oneshot else _Verdict("unhealthy", Text("is being stopped"), "draining")
     if active == "failed":
-        return _Verdict("unhealthy", _with_end(Text("failed: {result}", result=_result(properties)), properties))
+        line = _with_end(Text("failed: {result}", result=_result(properties)), properties)
+        return _Verdict("unhealthy", line, "configuration" if systemd.prevented(properties) else None)
     if active == "inactive":
         return _inactive(settings, properties)
     if active == "maintenance":
@@ -230,7 +235,7 @@ def _activating(settings: Settings, properties: systemd.Properties, oneshot: boo
         return _Verdict("unhealthy", _with_end(line, properties))
     if oneshot:
         return _Verdict("healthy")
-    return _Verdict("degraded", Text("still starting ({state})", state=str(properties.get("SubState"))))
+    return _Verdict("degraded", Text("still starting ({state})", state=str(properties.get("SubState"))), "starting")
 
 
 def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
@@ -251,5 +256,7 @@ def _with_end(line: str, properties: systemd.Properties) -> str:
     status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")
     if status in ("", "0") or code in ("", "0"):
         return line
-    how = Text("exit {code}", code=status) if code == _EXITED else Text("killed by signal {signal}", signal=status)
+    how = (
+        Text("exit {code}", code=status) if code == systemd.EXITED else Text("killed by signal {signal}", signal=status)
+    )
     return Text("{line} ({how})", line=line, how=how)

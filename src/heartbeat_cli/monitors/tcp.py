@@ -21,6 +21,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.text import Text
@@ -62,11 +63,12 @@ class Settings(NamedTuple):
 
 
 class _Ended(Exception):
-    """The talk ended early: what that makes of the component, and why."""
+    """The talk ended early: what that makes of the component, why, and the kind of failure it is."""
 
-    def __init__(self, status: Status, text: str) -> None:
+    def __init__(self, status: Status, text: str, category: Category | None = None) -> None:
         super().__init__(text)
         self.status = status
+        self.category = category
 
 
 def host_of(settings: Settings) -> str | None:
@@ -95,13 +97,15 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             metrics.append(Metric("connect_seconds", time.monotonic() - started))
             warning = _talk(settings, context, link, started, metrics)
     except DialError as error:
-        certain = error.refused and not is_remote(settings.host)
-        return Reading("error", error=plain.one_line(str(error)), certain=certain)
+        here = not is_remote(settings.host)
+        category: Category | None = "network" if error.unreachable and not here else None
+        return Reading("error", error=plain.one_line(str(error)), certain=error.refused and here, category=category)
     except _Ended as ended:
         answered = time.monotonic() - started if ended.status == "unhealthy" else None
-        return Reading(ended.status, answered, str(ended), tuple(metrics))
+        return Reading(ended.status, answered, str(ended), tuple(metrics), category=ended.category)
     elapsed = time.monotonic() - started
-    return Reading("degraded" if warning else "healthy", elapsed, warning, tuple(metrics))
+    status: Status = "degraded" if warning else "healthy"
+    return Reading(status, elapsed, warning, tuple(metrics), category="configuration")
 
 
 def _talk(
@@ -163,7 +167,9 @@ def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float)
         secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
         raise _Ended(
-            "unhealthy", Text("certificate not accepted: {verify_message}", verify_message=error.verify_message)
+            "unhealthy",
+            Text("certificate not accepted: {verify_message}", verify_message=error.verify_message),
+            "configuration",
         ) from None
     except TimeoutError:
         raise _Ended(

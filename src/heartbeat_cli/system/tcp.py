@@ -15,17 +15,20 @@ from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import Unobservable
 
 _STAGGER_SECONDS = 0.25  # RFC 8305: how long one address has to itself
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 _OWN_TROUBLE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EPERM)
 
 Address = tuple[int, Any]  # a family, and what the socket module takes as an address of it
 
 
 class DialError(Exception):
-    """No connection, with the reason in plain words. `refused`: something at the other end answered, and said no."""
+    """No connection, with the reason in plain words. `refused`: something at the other end answered, and said no;
+    `unreachable`: the host has no known address, or there is no way to it."""
 
-    def __init__(self, text: str, *, refused: bool = False) -> None:
+    def __init__(self, text: str, *, refused: bool = False, unreachable: bool = False) -> None:
         super().__init__(text)
         self.refused = refused
+        self.unreachable = unreachable
 
 
 def dial(host: str, port: int, timeout: float) -> socket.socket:
@@ -43,6 +46,7 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
     raise DialError(
         Text("no connection to {host}:{port}: {why}", host=host, port=port, why=reasons),
         refused=errno.ECONNREFUSED in failed,
+        unreachable=all(code in _NO_WAY for code in failed),
     )
 
 
@@ -65,14 +69,15 @@ def _lookup(host: str, port: int, timeout: float) -> list[Address]:
     thread.start()
     thread.join(timeout)
     if trouble:
-        raise DialError(Text("cannot find host {host}: {trouble}", host=host, trouble=trouble[0]))
+        raise DialError(Text("cannot find host {host}: {trouble}", host=host, trouble=trouble[0]), unreachable=True)
     if thread.is_alive() or not found:
         raise DialError(
             Text(
                 "cannot find host {host}: no answer from the name service within {timeout:g} s",
                 host=host,
                 timeout=timeout,
-            )
+            ),
+            unreachable=True,
         )
     return found
 

@@ -38,7 +38,55 @@ DESCRIPTIONS = {
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
 }
 
+_BIGGEST_USERS = (
+    N_("Find the biggest users: top, df -h, du -x."),
+    N_("Stop or move what is not needed."),
+    N_("Think about a bigger machine if this comes back."),
+)
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
+    # By what kind of failure it is, where that says more than the kind of component.
+    "starting": (
+        N_("Do nothing yet: it has not finished starting."),
+        N_("If it stays so, read its log from its start on."),
+    ),
+    "draining": (
+        N_("Do nothing yet: it is finishing what it has begun."),
+        N_("If it stays so, find out what it waits for."),
+    ),
+    "dependency": (
+        N_("Find out which part it needs has failed: the line above and the evidence name it."),
+        N_("Mend that part; this one follows by itself."),
+    ),
+    "provider": (
+        N_("Look at the provider's status page."),
+        N_("Wait, or switch to another provider or model; a restart here changes nothing."),
+    ),
+    "credentials": (
+        N_("Find the key or login that is refused: the evidence names who refuses it."),
+        N_("Renew it where it is issued, and enter it in the configuration of {id}."),
+        N_("Restart it if it reads its keys only at its start: {restart}."),
+    ),
+    "quota": (
+        N_("Look at usage and limits in the provider's console."),
+        N_("Raise the limit, or find out who spends so much."),
+    ),
+    "configuration": (
+        N_("Compare address, path, names and certificate in the line above with the component's own settings."),
+        N_("Correct what is wrong; if that was its own configuration, restart it: {restart}."),
+    ),
+    "resource": _BIGGEST_USERS,
+    "database_resource": (
+        N_(
+            "See who holds connections:"
+            " select usename, application_name, state, count(*) from pg_stat_activity group by 1, 2, 3."
+        ),
+        N_("End idle sessions: select pg_terminate_backend(pid); then mend the application that leaves them open."),
+        N_("If all are needed: put a pooler in front, or raise max_connections. Free disk space: df -h."),
+    ),
+    "network": (
+        N_("Check the name service and the way from {observer}: resolvectl query, ip route, ping."),
+        N_("Check whether the component's host is up."),
+    ),
     "agent": (
         N_("Check that the agent's process is running."),
         N_("Read the agent's log from the time of the first failure on."),
@@ -63,11 +111,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Read its journal: journalctl -u {target}."),
         N_("Restart it: systemctl restart {target}."),
     ),
-    "host": (
-        N_("Find the biggest users: top, df -h, du -x."),
-        N_("Stop or move what is not needed."),
-        N_("Think about a bigger machine if this comes back."),
-    ),
+    "host": _BIGGEST_USERS,
     "tcp": (
         N_("Check that the server listens: ss -ltnp."),
         N_("Check firewall and network on the way to it."),

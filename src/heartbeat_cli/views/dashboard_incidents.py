@@ -26,7 +26,8 @@ def wanted(one: Incident, board: Board, components: Mapping[str, Component], now
     """`person`, `word` or nothing: see `domain.board.wants`."""
     component = components.get(one.component)
     tried, orphaned = board.attempts.get(one.id, ()), one.component in board.orphans
-    return wants(component, one, tried, now, orphaned) if component else ""
+    glance = board.glances.get(one.component)
+    return wants(component, one, tried, now, orphaned, glance.failure if glance else None) if component else ""
 
 
 def _incident(one: Incident, board: Board, components: Mapping[str, Component], voice: Voice) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def _incident(one: Incident, board: Board, components: Mapping[str, Component], 
         "id": one.component,
         "name": _name(one.component, components, voice),
         "severity": one.severity,
-        "cause": voice.said(one.cause, 400),
+        "cause": voice.blamed(voice.said(one.cause, 400), one.failure),
         "since": voice.moment(one.started),
         "held_by": _name(one.held_by, components, voice) if one.held_by else "",
         "acked_by": voice.clean(one.acked_by or "?", 60) if one.acked else "",

@@ -96,7 +96,9 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "since": voice.moment(state.since) if state else None,
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
-        "cause": voice.said(glance.error or "", 200) if glance and glance.status != "healthy" else "",
+        "cause": voice.blamed(voice.said(glance.error or "", 200), glance.failure)
+        if glance and glance.status != "healthy"
+        else "",
         "votes": [_vote(vote, voice) for vote in (board.rounds[one.id].votes if one.id in board.rounds else ())],
         "spark": _spark([seen[n].response if n in seen else None for n in range(board.slots.number)], voice),
         "day": dashboard_bars.day(board, one.id, voice),

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from shlex import quote
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.alerting.alert import Alert, over
+from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import description, local_time, recommendations
+from heartbeat_cli.views.wording import blamed, description, local_time, recommendations
 
 Values = dict[str, Any]
 
@@ -21,18 +21,6 @@ _EVIDENCE, _PIECES = 600, 10  # characters of one piece in a message, and pieces
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _LATEST = 2e11  # seconds since the epoch that are still a date
-_OVER = (
-    "recovered",
-    "degraded_ended",
-    "observer_sees",
-    "observer_back",
-    "lock_free",
-    "store_restored",
-    "unwatched",
-    "unconfirmed_ended",
-    "observed_again",
-)
-_FAMILIES = ("down", "slow", "degraded", "unobserved")
 _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
 
@@ -48,14 +36,6 @@ class Detail(NamedTuple):
 DETAILS = (Detail(2, 2, 300), Detail(0, 2, 300), Detail(0, 0, 300), Detail(0, 0, 60), Detail(0, 0, 0, short=True))
 
 
-def family(type_: str) -> str:
-    """What an alert type has in common with others: down, slow, degraded, unobserved, over, or nothing."""
-    if type_ in _OVER:
-        return "over"
-    tail = type_.rpartition("_")[2]
-    return tail if tail in _FAMILIES else ""
-
-
 def worst(alerts: Sequence[Alert]) -> Severity:
     """The gravest severity among what began; what is over is never grave."""
     gone = over(alerts)
@@ -69,7 +49,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     known = alert.incident or alert.type == "missed_runs"
     started, ended = (_number(details.get(key)) if known else None for key in ("started", "ended"))
     text = details.get("text")
-    tried = _tried(alert, voice)
+    tried, cause = _tried(alert, voice), voice.said(_text(details.get("cause")))
     return {
         "mark": _mark(alert),
         "title": voice.clean(alert.title, 200),
@@ -86,7 +66,8 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "until": "" if ended is None else moment(ended, alert.at, voice.timezone),
         "lasting": "" if started is None else voice.span(max(0.0, (ended or alert.at) - started)),
         "description": _description(alert, voice),
-        "cause": voice.said(_text(details.get("cause"))),
+        "cause": blamed(cause, _text(details.get("category")), voice.locale),
+        "remedy": "" if ends else _remedy(alert, voice),
         "last": _last(alert, voice),
         "flapping": bool(details.get("flapping")),
         "reason": "" if alert.reason == details.get("cause") else voice.said(alert.reason),
@@ -102,6 +83,12 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
         **_times(alert, voice),
     }
+
+
+def _remedy(alert: Alert, voice: Voice) -> str:
+    """What could mend it, where recovery cannot."""
+    remedy = _text(alert.details.get("remedy"))
+    return voice.word(f"remedy_{remedy}") if remedy in ("wait", "person") and alert.details.get("cause") else ""
 
 
 def _times(alert: Alert, voice: Voice) -> Values:
@@ -216,7 +203,8 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
     local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
-    for topic in (alert.type, family(alert.type), kind if own else ""):
+    category = _text(alert.details.get("category"))
+    for topic in (f"{kind}_{category}", category, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(topic, _word(alert.component), target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []

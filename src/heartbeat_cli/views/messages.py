@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from heartbeat_cli.domain.alerting.alert import Alert, without_past
+from heartbeat_cli.domain.alerting.alert import Alert, family, without_past
 from heartbeat_cli.domain.alerting.markup import parse, render
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import LIMIT, units
@@ -40,7 +40,7 @@ def message(
         return _report(alert)
     voice = Voice(locale, timezone, tuple(secrets), alert.at)
     values = facts.of_alert(alert, voice) | {"remark": voice.said(remark)}
-    title, text, html = _filled([alert.type, facts.family(alert.type)], values, voice, own)
+    title, text, html = _filled([alert.type, family(alert.type)], values, voice, own)
     return Message(
         id=alert.id,
         type=alert.type,

@@ -110,11 +110,17 @@ def _components(figures: Figures, components: Mapping[str, Component]) -> list[F
     states: dict[Labels, str] = {one: _state(known.get(one)) for one in named.values()}
     statuses: dict[Labels, str] = {one: seen[one].status if one in seen else "unknown" for one in named.values()}
     failing: Samples = [(one, state.fail_count) for one, state in known.items()]
+    failing_by: Samples = [
+        ((*one, ("category", look.failure.category), ("remedy", look.failure.remedy)), 1)
+        for one, look in seen.items()
+        if look.failure is not None
+    ]
     took: Samples = [(one, look.response_time) for one, look in seen.items() if look.response_time is not None]
     return [
         _gauge("component_info", "What is watched.", info),
         _gauge("component_state", "1 for the state it is in.", _one_hot("state", STATES, states)),
         _gauge("component_status", "1 for the status of its last look.", _one_hot("status", STATUSES, statuses)),
+        _gauge("component_failure", "1 for the kind of failure its last look shows, and what mends it.", failing_by),
         _gauge("component_flapping", "1 while it flaps.", [(one, state.flapping) for one, state in known.items()]),
         _gauge("component_unobserved", "1 while it cannot be checked.", [(o, s.unobserved) for o, s in known.items()]),
         _gauge("component_failed_looks", "Failing checks in a row.", failing),

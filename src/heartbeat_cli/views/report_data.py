@@ -132,7 +132,18 @@ def _incident(story: Story) -> dict[str, Any]:
     return {
         **{
             key: getattr(one, key)
-            for key in ("id", "component", "kind", "severity", "cause", "held_by", "acked_by", "recovery")
+            for key in (
+                "id",
+                "component",
+                "kind",
+                "severity",
+                "cause",
+                "category",
+                "remedy",
+                "held_by",
+                "acked_by",
+                "recovery",
+            )
         },
         **times,
         "duration": None if one.ended is None else round(one.downtime(one.ended), 6),

@@ -90,7 +90,7 @@ def _faults(speech: Speech) -> list[Item]:
         if one.recovery == "failed" or untried:
             key = "need_failed" if one.recovery == "failed" else "need_untried"
             facts = speech.word(key, since=speech.when(one.started), lasted=speech.span(story.lasted))
-            found.append(Item("bad", speech.name(one.component), facts, (speech.said(one.cause),)))
+            found.append(Item("bad", speech.name(one.component), facts, (speech.cause(one),)))
     return found
 
 
@@ -198,7 +198,7 @@ def _item(story: Story, speech: Speech) -> Item:
         facts.append(speech.word("outages", n=len(one.outages)))
     if one.acked is not None and one.ended is None:
         facts.append(speech.word("acked", who=speech.clean(one.acked_by or "?", 40)))
-    lines = [speech.said(one.cause), _healing(story, speech)]
+    lines = [speech.cause(one), _healing(story, speech)]
     if one.held_by:
         lines.append(speech.word("because_of", name=speech.name(one.held_by)))
     if taken := _taken(story, speech):

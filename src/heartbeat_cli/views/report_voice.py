@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.component import Severity
-from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.domain.text import Text
@@ -70,6 +70,10 @@ class Speech(NamedTuple):
         if self.summary.hosts < 2 or not attempt.observer:
             return action
         return self.word("on_host", action=action, host=self.clean(attempt.observer, 40))
+
+    def cause(self, incident: Incident) -> str:
+        """What an incident was, after whose fault it was where that is not the component's own."""
+        return wording.blamed(self.said(incident.cause), incident.category, self.locale)
 
     def severity(self, severity: Severity | str) -> str:
         return wording.word(severity, self.locale)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
@@ -30,6 +31,7 @@ def check_row(component: Component, reading: Reading, at: float, state: State | 
         "status": reading.status,
         "response_time": None if reading.response_time is None else round(reading.response_time, 6),
         "error": None if reading.error is None else redact(reading.error),
+        **failure_words(reading.failure),
         "timestamp": iso(at),
         "fail_count": state.fail_count if state else 0,
         "attempts": reading.attempts,
@@ -56,15 +58,13 @@ def status_row(
     round_: Round | None = None,
     orphaned: bool = False,
 ) -> Row:
-    """Where one component stands, as `status --format json` gives it; `last` is its last look, if any, `incident` the
-    open one and `tried` what recovery did about it, `round_` what several hosts say;
-    `orphaned`: nobody who may restart it is there.
-
-    `late` says that nobody looks any more: what is stored may have been true long ago.
-    """
-    wanted = wants(component, incident, tried, now, orphaned)
-    alone = unconfirmed(round_, incident)
+    """Where one component stands, as `status --format json` gives it; `last` is its last check, if any, `incident` the
+    open one and `tried` what recovery did about it, `round_` what several hosts say; `orphaned`: nobody who may restart
+    it is there. `late` in it: nobody checks it any more, and what is stored may have been true long ago."""
     status, error = _seen(last, round_)
+    failure = last.failure if last and last.status == status else None
+    wanted = wants(component, incident, tried, now, orphaned, failure)
+    alone = unconfirmed(round_, incident)
     age = round(max(0.0, now - last.at), 3) if last else None
     return {
         **_head(component),
@@ -73,6 +73,7 @@ def status_row(
         **_counters(state),
         "response_time": last.response_time if last else None,
         "error": redact(error) if error else None,
+        **failure_words(failure),
         "last_look": iso(last.at) if last else None,
         "age": age,
         "late": age is not None and age > late_after(component),
@@ -84,6 +85,11 @@ def status_row(
         "unconfirmed": alone,
         "votes": [_vote(one) for one in round_.votes] if round_ else [],
     }
+
+
+def failure_words(failure: Failure | None) -> Row:
+    """What kind of failure it is and what could mend it; None twice where there is none."""
+    return {"category": failure.category if failure else None, "remedy": failure.remedy if failure else None}
 
 
 def _people(incident: Incident | None, quiet: Quiet | None) -> Row:

@@ -10,7 +10,7 @@ from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.views.columns import columns
 from heartbeat_cli.views.rows import took
-from heartbeat_cli.views.wording import local_time, word
+from heartbeat_cli.views.wording import blamed, local_time, word
 
 _COLORS = {
     "healthy": "green",
@@ -44,7 +44,7 @@ def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
                 row["kind"],
                 word(row["status"], locale),
                 took(row["response_time"]) + (f" ({row['attempts']}x)" if row["attempts"] > 1 else ""),
-                translated(row["error"] or "", locale),
+                blamed(translated(row["error"] or "", locale), row["category"] or "", locale),
             )
             for row in rows
         ],
@@ -96,7 +96,7 @@ def _cause(row: Mapping[str, Any], locale: str) -> str:
         f"{one['observer']}: {translated(one['error'], locale) if one['error'] else word(one['status'], locale)}"
         for one in failing
     )
-    cause = translated(row["error"] or "", locale)
+    cause = blamed(translated(row["error"] or "", locale), row["category"] or "", locale)
     return f"{cause}: {said}" if said else cause
 
 

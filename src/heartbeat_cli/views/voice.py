@@ -3,10 +3,12 @@
 from typing import Any, NamedTuple
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 from heartbeat_cli.i18n import catalogs
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
+from heartbeat_cli.views import wording
 from heartbeat_cli.views.rows import iso
 from heartbeat_cli.views.wording import local_time, word
 
@@ -54,6 +56,10 @@ class Voice(NamedTuple):
     def said(self, text: str, limit: int = 400) -> str:
         """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
         return self.clean(translated(text, self.locale), limit)
+
+    def blamed(self, said: str, failure: Failure | None) -> str:
+        """What was seen, after whose fault it is where that is not the component's own."""
+        return wording.blamed(said, failure.category if failure else "", self.locale)
 
     def phrase(self, message: str, context: str = "", **values: Any) -> Any:
         """A message of a template, which may hold HTML; what is put into it is escaped."""

@@ -21,6 +21,16 @@ def word(key: str, locale: str, **values: Any) -> str:
     return catalogs.word(WORDS[key], locale, **values) if key in WORDS else one_line(key, _KEY)
 
 
+def blamed(said: str, category: str, locale: str) -> str:
+    """What was seen, after the category of the failure where that says more than that the component itself failed."""
+    if category in ("", "process") or not said:
+        return said
+    from heartbeat_cli.i18n import catalogs
+
+    name = word(f"category_{category}", locale)
+    return catalogs.word(catalogs.N_("{name}: {said}"), locale, name=name, said=said)
+
+
 def title(alert: str, component: Component, locale: str) -> str:
     """The title of an alert type (`agent_down`, `recovered`) about a component."""
     from heartbeat_cli.i18n import catalogs

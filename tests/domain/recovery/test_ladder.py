@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_cli.domain.category import CATEGORIES, failure
 from heartbeat_cli.domain.component import Mode, Plan, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import Brakes
@@ -360,3 +361,47 @@ def test_a_step_in_a_few_words_never_shows_an_address() -> None:
     assert label(Step("docker", docker.Settings("gateway"))) == "docker gateway"
     assert label(Step("command", command.Settings(("/bin/x", "y")))) == "command x"
     assert label(Step("http", http.Settings("http://h/secret"))) == "http"
+
+
+def _mending(*steps: tuple[str, ...]) -> Plan:
+    return Plan("on", tuple(Step("command", number, mends=mends) for number, mends in enumerate(steps)))  # type: ignore[arg-type]
+
+
+def _by_category(plan_: Plan, category: Any, before: list[Attempt] | None = None, forced: bool = False) -> Decision:
+    circumstances = FAULT._replace(failure=failure(category))
+    past = Past(before or [], before or [], (), "here")
+    return decide(plan_, LIMITS, past, circumstances, NOW, Approval(asked=forced, forced=forced))
+
+
+@pytest.mark.parametrize("category", [one for one in CATEGORIES if one != "process"])
+def test_what_no_restart_mends_is_held_unless_forced(category: Any) -> None:
+    found = _by_category(plan(), category)
+    assert (found.move, found.name) == ("held", "remedy")
+    assert found.reason.startswith("held: a restart cannot mend this: ")
+    assert _by_category(plan(), category, forced=True).move == "run"
+
+
+def test_the_first_step_that_mends_the_category_is_taken() -> None:
+    both = _mending(("process",), ("resource",), ("process", "resource"))
+    assert _by_category(both, "process")[::3] == ("run", 0)
+    assert _by_category(both, "resource")[::3] == ("run", 1)
+    assert _by_category(both, "resource", [tried(1, "failed")])[::3] == ("run", 2)
+    assert _by_category(both, "process", [tried(0, "failed")])[::3] == ("run", 2)
+
+
+def test_a_step_that_was_passed_over_is_taken_when_the_category_changes() -> None:
+    both = _mending(("process",), ("resource",))
+    assert _by_category(both, "process", [tried(1, "done")])[::3] == ("run", 0)
+
+
+def test_steps_that_do_not_mend_the_category_are_not_counted_as_left() -> None:
+    both = _mending(("process",), ("resource",))
+    often = [tried(0, "failed", ago=400 - 100 * n) for n in range(3)]
+    found = _by_category(both, "process", often)
+    assert found.move == "exhausted" and "the only step was tried" in found.reason
+
+
+def test_a_ladder_that_mends_no_process_leaves_it_alone() -> None:
+    found = _by_category(_mending(("resource",)), "process")
+    assert (found.move, found.name) == ("held", "remedy")
+    assert found.reason == "held: none of its steps mends a failure of the process itself"

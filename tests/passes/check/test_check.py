@@ -11,7 +11,7 @@ import pytest
 from heartbeat_cli.domain.checking.coverage import Watch
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.store.board import board
-from heartbeat_cli.store.history import gaps, passes
+from heartbeat_cli.store.history import gaps, last_checks
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.beats import Beat, add
@@ -191,7 +191,7 @@ def test_ids_of_passes_tell_observer_moment_and_process() -> None:
 def test_the_last_check_is_the_newest_pass_s(store: Database, store_url: str, tmp_path: Path) -> None:
     scene = Scene(store, store_url, tmp_path, {"a": QUICK})
     scene.check()
-    assert passes.last_checks(store, "here")["a"].at == scene.now
+    assert last_checks.read(store, "here")["a"].at == scene.now
     last = board.last_pass(store, "here")
     assert last is not None and last.started == scene.now <= last.finished
 

@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.store.board import board
-from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import silences
@@ -81,7 +81,7 @@ def test_it_concerns_what_it_names(made: Any) -> None:
 def test_checks_go_on(made: Any) -> None:
     scene = made({})
     notify(scene, START + 60, BAD, BAD, BAD)
-    assert passes.last_checks(scene.db)["db"].status == "error" and "db" in scene.incidents
+    assert last_checks.read(scene.db)["db"].status == "error" and "db" in scene.incidents
     shown = board.read(scene.db, scene.config, UTC, scene.now).quiet["db"]
     assert (shown.kind, shown.ends, shown.reason) == ("maintenance", START + HOUR, "backup")
 

@@ -476,7 +476,7 @@ def test_killed_after_the_restart_there_is_no_second_one(ward: Make, store_url: 
     elsewhere(store_url, _KILLED, json.dumps(scene.tables), scene.now, times=1)
     assert one.steps == ["one"]
     assert [attempt.outcome for attempt in scene.attempts] == ["running"]
-    scene.now += 2
+    scene.now += 1
     assert one.recover()[0][0] == "wait" and one.steps == ["one"]
 
 

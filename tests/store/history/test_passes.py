@@ -13,7 +13,7 @@ from heartbeat_cli.domain.checking.result import STATUSES, Metric, Reading, unkn
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.board import board
-from heartbeat_cli.store.history import passes
+from heartbeat_cli.store.history import last_checks, passes
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.sql.database import Database, connect
 from tests.parts.stores import elsewhere
@@ -131,14 +131,14 @@ def test_a_moment_survives_whatever_its_fraction(store: Database, offset: float)
 def test_the_last_look_is_remembered_by_observer(store: Database) -> None:
     passes.save(store, pass_at(NOON), SEEN, COMPONENTS)
     passes.save(store, pass_at(NOON + 5, observer="elsewhere"), {"db": Reading("healthy", 0.2)}, COMPONENTS)
-    mine = passes.last_checks(store, "here")
+    mine = last_checks.read(store, "here")
     assert mine["db"][:4] == (NOON, "error", None, "no connection")
     assert mine["db"].evidence == {"log": "refused"}
     left = {"main": (NOON, {}), "db": (NOON, {"n": 1}), "host": (NOON, {"a": [1]})}
-    assert passes.check_memories(store, "here") == left
-    assert passes.last_checks(store)["db"].status == "healthy"
+    assert last_checks.memories(store, "here") == left
+    assert last_checks.read(store)["db"].status == "healthy"
     passes.save(store, pass_at(NOON - 3600, "put-back"), {"db": unknown("no idea", {"n": 1})}, COMPONENTS)
-    assert passes.last_checks(store, "here")["db"].at == NOON - 3600  # the clock was put back: what is newest counts
+    assert last_checks.read(store, "here")["db"].at == NOON - 3600  # the clock was put back: what is newest counts
 
 
 def test_the_newest_pass_of_an_observer(store: Database) -> None:
@@ -185,9 +185,9 @@ def test_whatever_a_component_says_is_kept_and_breaks_nothing(store: Database, t
     assert store.rows("SELECT error FROM heartbeat_logs") == [(clean,)]
     (row,) = store.rows("SELECT metadata FROM system_metrics")
     assert (json.loads(row[0]) if isinstance(row[0], str) else row[0]) == {clean: clean}
-    last = passes.last_checks(store, "here")["main"]
+    last = last_checks.read(store, "here")["main"]
     assert (last.error, last.evidence) == (clean, {"said": clean})
-    assert passes.check_memories(store, "here")["main"].memory == {"memory": clean, "deep": [clean]}
+    assert last_checks.memories(store, "here")["main"].memory == {"memory": clean, "deep": [clean]}
     ((_, seen),) = passes.undetected(store, "here")[0].heartbeats
     assert seen.error == clean
 
@@ -197,7 +197,7 @@ def test_figures_that_are_no_numbers_and_memories_that_are_no_json_break_nothing
     strange: Any = {"when": datetime(2026, 1, 1, tzinfo=UTC), "set": (1, 2), 3: float("-inf")}
     passes.save(store, pass_at(NOON), {"main": Reading("healthy", 0.1, metrics=metrics, memory=strange)}, COMPONENTS)
     assert store.rows("SELECT metric_value FROM system_metrics WHERE metric_name = 'good'") == [(1.5,)]
-    assert passes.check_memories(store, "here")["main"].memory == {
+    assert last_checks.memories(store, "here")["main"].memory == {
         "when": "2026-01-01 00:00:00+00:00",
         "set": [1, 2],
         "3": None,

@@ -13,6 +13,20 @@ _EMPTY: Mapping[str, Any] = {}
 _LATEST = 2e11  # seconds since the epoch that are still a date
 
 
+_OVER = (
+    "recovered",
+    "degraded_ended",
+    "observer_sees",
+    "observer_back",
+    "lock_free",
+    "store_restored",
+    "unwatched",
+    "unconfirmed_ended",
+    "observed_again",
+)
+_FAMILIES = ("down", "slow", "degraded", "unobserved")
+
+
 class Alert(NamedTuple):
     """One alert. `id` follows from what happened, so the same alert cannot be raised twice;
     `details` is JSON-able: started, cause, evidence, attempts."""
@@ -77,6 +91,14 @@ def unobserved_severity(component: Component) -> Severity:
     """How grave it is that a component cannot be checked: never graver than that it is down."""
     own: Severity = "high" if component.kind in _GRAVE_UNOBSERVED else "medium"
     return min(own, component.severity, key=severity_rank)
+
+
+def family(type_: str) -> str:
+    """What an alert type has in common with others: down, slow, degraded, unobserved, over, or nothing."""
+    if type_ in _OVER:
+        return "over"
+    tail = type_.rpartition("_")[2]
+    return tail if tail in _FAMILIES else ""
 
 
 def over(alerts: Iterable[Alert]) -> set[str]:

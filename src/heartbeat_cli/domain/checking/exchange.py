@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 FaultKind = Literal[
-    "timeout", "dns", "connect", "tls", "reset", "redirects", "too_large", "protocol", "forbidden", "other"
+    "timeout", "dns", "route", "connect", "tls", "reset", "redirects", "too_large", "protocol", "forbidden", "other"
 ]
 
 _EMPTY: Mapping[str, float] = {}

@@ -6,6 +6,8 @@ Named tuples, not dataclasses: every tick pays for building these classes, and a
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.domain.category import PROCESS, Category, Failure, Remedy, failure_by_words
+
 Status = Literal["healthy", "degraded", "unhealthy", "error", "unknown"]
 
 STATUSES: tuple[Status, ...] = ("healthy", "degraded", "unhealthy", "error", "unknown")
@@ -45,7 +47,8 @@ class Reading(NamedTuple):
     `error` is one plain line (None when healthy); `evidence` holds longer facts for an alert, by label;
     `memory` is handed to the next check (JSON-able, small). `certain`: nothing runs there on this host (a connection
     refused by it, a unit or container that has ended), so that checks which confirm it need not wait; never for what
-    only keeps silent or answers badly.
+    only keeps silent or answers badly. `category`: what kind of failure a status other than healthy shows, and `remedy`
+    what could mend it, where that is not what usually mends its category.
     """
 
     status: Status
@@ -56,6 +59,16 @@ class Reading(NamedTuple):
     memory: Mapping[str, Any] = _EMPTY
     attempts: int = 1
     certain: bool = False
+    category: Category | None = None
+    remedy: Remedy | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What kind of failure it shows: of a failing reading that does not say, one of the process. None where there
+        is none to explain."""
+        if self.status in ("healthy", "unknown"):
+            return None
+        return failure_by_words(self.category, self.remedy) or (PROCESS if self.status in FAILURES else None)
 
 
 def unknown(reason: str, memory: Mapping[str, Any] = _EMPTY) -> Reading:

@@ -36,9 +36,7 @@ def judge(common: Common, reading: Reading, memory: Mapping[str, Any]) -> Readin
     if reading.status != "healthy" or took is None:
         return reading
     if common.slow_after is not None and took > common.slow_after:
-        return reading._replace(
-            status="degraded", error=Text("slow: {took:.2f} s (limit {limit:g} s)", took=took, limit=common.slow_after)
-        )
+        return _late(reading, Text("slow: {took:.2f} s (limit {limit:g} s)", took=took, limit=common.slow_after))
     if own_limit is not None and took > own_limit:
         text = Text(
             "slow: {took:.2f} s ({slow_factor:g} times its recent 95th percentile is {own_limit:.2f} s)",
@@ -46,8 +44,13 @@ def judge(common: Common, reading: Reading, memory: Mapping[str, Any]) -> Readin
             slow_factor=common.slow_factor or 0.0,
             own_limit=own_limit,
         )
-        return reading._replace(status="degraded", error=text)
+        return _late(reading, text)
     return reading
+
+
+def _late(reading: Reading, why: str) -> Reading:
+    """What a monitor says of a failure is not about its lateness."""
+    return reading._replace(status="degraded", error=why, category=None, remedy=None)
 
 
 def _own_limit(common: Common, memory: Mapping[str, Any]) -> tuple[float | None, list[float]]:

@@ -19,6 +19,7 @@ fault is `fail_threshold` failures among that many checks, in a row or not.
 
 from typing import Literal, NamedTuple
 
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.flapping import SLOTS, is_flapping, remember
 from heartbeat_cli.domain.plain import duration
@@ -50,12 +51,14 @@ class Policy(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One heartbeat as detection sees it; `at` in seconds since the epoch. `excuse` only matters for `unknown`."""
+    """One heartbeat as detection sees it; `at` in seconds since the epoch. `excuse` only matters for `unknown`,
+    `failure` is the kind of failure that anything else shows."""
 
     at: float
     status: Status
     error: str | None = None
     excuse: Excuse = ""
+    failure: Failure | None = None
 
 
 class Parent(NamedTuple):
@@ -95,7 +98,8 @@ class State(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something worth recording; `started` is the first failing check, `reason` one line for a person."""
+    """Something worth recording; `started` is the first failing check, `reason` one line for a person, `failure` what
+    kind of failure the check shows that brought it about."""
 
     name: EventName
     at: float
@@ -103,6 +107,7 @@ class Event(NamedTuple):
     reason: str
     cause: str = ""
     held_by: str | None = None
+    failure: Failure | None = None
 
 
 def step(
@@ -260,12 +265,12 @@ def _graded(policy: Policy, state: State, seen: Observation) -> tuple[State, tup
     reason = (
         Text("{n} degraded checks in a row", n=count) if state.degraded else Text("{n} good checks in a row", n=count)
     )
-    return state, (Event(name, seen.at, seen.at, reason, seen.error or ""),)
+    return state, (Event(name, seen.at, seen.at, reason, seen.error or "", failure=seen.failure),)
 
 
 def _event(name: EventName, policy: Policy, state: State, seen: Observation) -> Event:
     started = seen.at if state.failing_since is None else min(state.failing_since, seen.at)
-    return Event(name, seen.at, started, _reason(name, policy, state), seen.error or "", state.held_by)
+    return Event(name, seen.at, started, _reason(name, policy, state), seen.error or "", state.held_by, seen.failure)
 
 
 def _reason(name: EventName, policy: Policy, state: State) -> str:

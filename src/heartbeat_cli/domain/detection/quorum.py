@@ -12,8 +12,9 @@ configured that one host cannot make.
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
-from heartbeat_cli.domain.detection.fault_detection import Observation
+from heartbeat_cli.domain.detection.fault_detection import Excuse, Observation
 from heartbeat_cli.domain.text import Text
 
 Sense = Literal["up", "down", "open"]
@@ -28,6 +29,7 @@ class Vote(NamedTuple):
     status: Status
     error: str | None = None
     ended: float = 0.0
+    failure: Failure | None = None
 
 
 class Round(NamedTuple):
@@ -91,8 +93,9 @@ def observation(own: Vote, round_: Round) -> Observation:
     Where it is undecided, a component that any host sees, well or not, is still seen."""
     wanted = {"down": FAILURES, "up": SUCCESSES, "open": frozenset({"unknown"})}[round_.sense]
     of_these = [one for one in (own, *round_.votes) if one.status in wanted]
-    status, error = (of_these[0].status, of_these[0].error) if of_these else ("unknown", round_.words)
-    return Observation(own.at, status, error, "seen elsewhere" if round_.failing or round_.good else "")
+    said = of_these[0] if of_these else own._replace(status="unknown", error=round_.words, failure=None)
+    excuse: Excuse = "seen elsewhere" if round_.failing or round_.good else ""
+    return Observation(own.at, said.status, said.error, excuse, said.failure)
 
 
 def agrees(status: Status, sense: Sense) -> bool:
@@ -137,7 +140,7 @@ class Council:
         if others is None or not mine:
             return None
         if not others and (self._quorum or 1) == 1:
-            return Observation(own.at, own.status, own.error)
+            return Observation(own.at, own.status, own.error, failure=own.failure)
         return observation(own, count(self._quorum, [own, *others]))
 
 

@@ -7,10 +7,24 @@ more harm than good.
 
 from typing import NamedTuple
 
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric, Status
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, joined
 
+# What a server says to a client that it does not let in, or whose work it ends: by SQLSTATE where there is one (class
+# 53: insufficient resources), else in words. https://www.postgresql.org/docs/current/errcodes-appendix.html
+_WORDS: tuple[tuple[str, Category], ...] = (
+    ("starting up", "starting"),
+    ("in recovery mode", "starting"),
+    ("not yet accepting connections", "starting"),
+    ("shutting down", "draining"),
+    ("too many clients", "resource"),
+    ("too many connections", "resource"),
+    ("connection slots", "resource"),
+    ("no space left", "resource"),
+    ("out of memory", "resource"),
+)
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
 
@@ -80,6 +94,19 @@ def judge(figures: Figures, limits: Limits) -> tuple[Status, str | None]:
         return "healthy", None
     critical = _above(connections_percent(figures), limits.connections_critical_percent)
     return "unhealthy" if critical else "degraded", joined(lines)
+
+
+def category(figures: Figures, limits: Limits) -> Category | None:
+    """The kind of failure behind the figures: connections and transaction ids are used up, else nothing special."""
+    return "resource" if _connections(figures, limits) or _wraparound(figures, limits) else None
+
+
+def category_of_error(code: str | None, text: str) -> Category | None:
+    """The kind of failure that a server's own error shows; None where it says nothing special."""
+    if (code or "").startswith("53"):
+        return "resource"
+    low = text.lower()
+    return next((found for words, found in _WORDS if words in low), None)
 
 
 def evidence(figures: Figures) -> dict[str, str]:

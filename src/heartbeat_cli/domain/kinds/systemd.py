@@ -1,6 +1,7 @@
 """systemd's command line as values: how `systemctl` is asked and what its answer says. Shared by the service
 monitor and the systemd action; neither a process nor a clock is touched here."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,7 @@ _TYPES = frozenset(
     ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 )
 _LONGEST = 255
+EXITED = "1"  # ExecMainCode: CLD_EXITED of sigaction(2)
 _DENIED = (
     "interactive authentication required",
     "access denied",
@@ -48,12 +50,13 @@ def command(systemctl: Sequence[str], user: bool, *words: str) -> list[str]:
     return [*systemctl, *(["--user"] if user else []), "--no-ask-password", "--no-pager", *words]
 
 
-def privileged(systemctl: Sequence[str], user: bool, sudo: bool, verb: str, unit: str) -> list[str]:
-    """The argument list of what needs a right (`restart`, `reset-failed`). Through sudo it is kept to the bare words,
-    because a line in sudoers must name every one of them; a unit name cannot be an option (`problems`)."""
+def privileged(systemctl: Sequence[str], user: bool, sudo: bool, unit: str, *verb: str) -> list[str]:
+    """The argument list of what needs a right (`restart`, `reset-failed`, `kill` with its options). Through sudo it is
+    kept to the bare words, because a line in sudoers must name every one of them; a unit name cannot be an option
+    (`problems`)."""
     if sudo:
-        return ["sudo", "-n", *systemctl, verb, full_name(unit)]
-    return command(systemctl, user, verb, "--", unit)
+        return ["sudo", "-n", *systemctl, *verb, full_name(unit)]
+    return command(systemctl, user, *verb, "--", unit)
 
 
 def extra_env(environ: Mapping[str, str], uid: int) -> dict[str, str]:
@@ -112,6 +115,32 @@ def number(properties: Properties, name: str) -> int | None:
 def job_waiting(properties: Properties) -> bool:
     """Whether a job (start, stop, restart) of the unit is queued or running."""
     return properties.get("Job", "") not in ("", "0")
+
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def seconds(properties: Properties, name: str) -> float | None:
+    """A span of time as `systemctl show` words it (`5min 30s`); infinity for `infinity`, None where there is none.
+    systemd.time(7)."""
+    text = properties.get(name, "").strip()
+    if text == "infinity":
+        return math.inf
+    parts = [re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(us|ms|s|min|h|d|w)", part) for part in text.split()[:8]]
+    if text == "0":
+        return 0.0
+    if not parts or not all(parts):
+        return None
+    return sum(float(part[1]) * _UNITS[part[2]] for part in parts if part)
+
+
+def prevented(properties: Properties) -> int | None:
+    """The exit status of the main process, where it is one with which the unit must not be started again
+    (RestartPreventExitStatus=): its author says that a restart cannot help. systemd.service(5)."""
+    status = number(properties, "ExecMainStatus")
+    named = properties.get("RestartPreventExitStatus", "").split()
+    ended = properties.get("ExecMainCode", "") == EXITED and properties.get("ActiveState") in ("failed", "inactive")
+    return status if ended and status and str(status) in named else None
 
 
 def left_inactive(properties: Properties) -> float | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from heartbeat_cli.domain.category import PROCESS, Failure
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import Brakes
 
@@ -13,7 +14,8 @@ class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
     maintenance in force (its reason), whether it fails anew for too few checks (`blip`), seconds this host has been
-    up, when it was checked last (epoch seconds), and why it is another host's to restart (`apart`)."""
+    up, when it was checked last (epoch seconds), why it is another host's to restart (`apart`), and what kind of
+    `failure` its last check shows."""
 
     state: str
     last_status: str
@@ -24,6 +26,7 @@ class Circumstances(NamedTuple):
     uptime: float | None = None
     last_checked: float | None = None
     apart: str | None = None
+    failure: Failure = PROCESS
 
 
 class Approval(NamedTuple):

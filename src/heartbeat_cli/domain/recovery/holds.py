@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Plan
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import held
@@ -21,6 +22,8 @@ def held_back(plan: Plan, limits: Limits, past: Past, circumstances: Circumstanc
         return Decision("wait", "blip", Text("it was healthy again; waiting for as many failures as make a fault"))
     if circumstances.last_status == "unknown":
         return Decision("held", "unknown", held(Text("the last check could not be made, so it may be healthy")))
+    if not plan.mending(circumstances.failure):
+        return Decision("held", "remedy", held(cannot_mend(circumstances.failure)))
     if healed := _just_healed(past.tried, circumstances.last_checked):
         return Decision(
             "wait", "healed", Text("step {step} healed it; waiting for the next check", step=healed.step + 1)
@@ -38,6 +41,30 @@ def held_back(plan: Plan, limits: Limits, past: Past, circumstances: Circumstanc
             "wait", "boot", Text("this host has just started; it has {left:.0f} s left to come up", left=left)
         )
     return None
+
+
+_WHY = {
+    "process": Text("none of its steps mends a failure of the process itself"),
+    "starting": Text("it is still starting"),
+    "draining": Text("it is stopping or reloading in an orderly way"),
+    "dependency": Text("something that it needs has failed"),
+    "provider": Text("the provider has failed"),
+    "credentials": Text("its credentials are refused or have expired"),
+    "quota": Text("its quota or budget is spent"),
+    "configuration": Text("its configuration is wrong"),
+    "resource": Text("a resource is used up"),
+    "network": Text("the network or the name service has failed"),
+}
+
+
+def cannot_mend(failure: Failure) -> Text:
+    """Why no step of a component is of use against a failure, and what is."""
+    why = _WHY[failure.category]
+    if failure.mended_by == "process":
+        return why
+    if failure.remedy == "person":
+        return Text("a restart cannot mend this: {why}; a person has to", why=why)
+    return Text("a restart cannot mend this: {why}; it is waited for", why=why)
 
 
 def _elsewhere(circumstances: Circumstances) -> Decision | None:

@@ -37,12 +37,14 @@ def decide(
     approval: Approval = _NO_APPROVAL,
 ) -> Decision:
     """The next step; in mode `ask` it waits for a person's word."""
-    if not plan.ladder:
+    if not any(step.mends for step in plan.ladder):
         return Decision("nothing", "nothing", Text("no recovery steps are configured for it"))
     if not approval.forced and (waits := held_back(plan, limits, past, circumstances)):
         return waits
     now = _caught_up(past, now)
-    decision = _next(plan, limits, past, now, approval)
+    # A person's order is carried out whatever the failure is.
+    fit = plan.mending(circumstances.failure) or [place for place, step in enumerate(plan.ladder) if step.mends]
+    decision = _next(plan, fit, limits, past, now, approval)
     if decision.move == "run" and not approval.forced:
         if braked := _braked(limits, past, decision, now):
             if decision.name == "retry" and braked.name == "backoff":
@@ -72,52 +74,52 @@ def _caught_up(past: Past, now: float) -> float:
     return max((at for at in theirs if now < at <= now + _LEAD), default=now)
 
 
-def _next(plan: Plan, limits: Limits, past: Past, now: float, approval: Approval) -> Decision:
-    """The next step, brakes aside."""
+def _next(plan: Plan, fit: Sequence[int], limits: Limits, past: Past, now: float, approval: Approval) -> Decision:
+    """The next step of those that are `fit` to mend the failure, brakes aside."""
     done = [one for one in past.tried if one.outcome != "held"]
     if done and not approval.forced and (waiting := _in_progress(done[-1], limits, past, now)):
         return waiting
     tried = _round(done, limits, now)
-    steps = len(plan.ladder)
     if not tried:
-        return Decision("run", "first", _anew(done, now))
+        return Decision("run", "first", _anew(done, now), fit[0])
     last = tried[-1]
-    if last.outcome == "lost":
-        return Decision(
-            "run",
-            "lost",
-            Text("step {step} was cut off before it began", step=last.step + 1),
-            min(last.step, steps - 1),
-        )
-    if last.verified is not None and last.step < steps:
+    if last.outcome == "lost" and (place := min(last.step, len(plan.ladder) - 1)) in fit:
+        return Decision("run", "lost", Text("step {step} was cut off before it began", step=last.step + 1), place)
+    if last.verified is not None and last.step in fit:
         return Decision(
             "run", "again", Text("step {step} healed it before, and it fell again", step=last.step + 1), last.step
         )
-    if last.outcome == "cut off" and last.step < steps and sum(one.outcome == "cut off" for one in tried) == 1:
+    if last.outcome == "cut off" and last.step in fit and sum(one.outcome == "cut off" for one in tried) == 1:
         return Decision(
             "run", "resumed", Text("step {step} was cut off, and did not heal it", step=last.step + 1), last.step
         )
-    untried = set(range(last.step + 1, steps)) - {one.step for one in tried if one.outcome != "lost"}
+    taken_already = {one.step for one in tried if one.outcome != "lost"}
+    untried = [place for place in fit if place not in taken_already and (place > last.step or _differ(plan))]
     if untried:
         return Decision(
             "run",
             "next",
             Text("step {step} did not heal it ({outcome})", step=last.step + 1, outcome=last.outcome),
-            min(untried),
+            next((place for place in untried if place > last.step), untried[0]),
         )
-    if retry := _retry(plan, tried):
+    if retry := _retry(plan, fit, tried):
         return retry
     if approval.forced:
-        return Decision("run", "forced", Text("from the first step again, as asked"))
-    return _exhausted(tried, steps, limits, now)
+        return Decision("run", "forced", Text("from the first step again, as asked"), fit[0])
+    return _exhausted(tried, fit, limits, now)
 
 
-def _retry(plan: Plan, tried: Sequence[Attempt]) -> Decision | None:
+def _differ(plan: Plan) -> bool:
+    """Whether its steps mend different things, so that an earlier one may have been passed over."""
+    return len({step.mends for step in plan.ladder}) > 1
+
+
+def _retry(plan: Plan, fit: Sequence[int], tried: Sequence[Attempt]) -> Decision | None:
     """A step that failed and has tries left, once no other is left to be taken meanwhile: the last one first. What was
     refused (no such script, no such unit) is tried again as the last step only: it may be there again soon, as a
     container that is made anew."""
-    final = len(plan.ladder) - 1
-    for number in (final, *range(final)):
+    *earlier, final = fit
+    for number in (final, *earlier):
         failures = _failures(tried, number)
         tries = plan.ladder[number].tries or (LAST_TRIES if number == final else TRIES)
         if not failures or len(failures) >= tries or (failures[-1].outcome == "refused" and number != final):
@@ -149,7 +151,7 @@ def _anew(tried: Sequence[Attempt], now: float) -> str:
     return Text("from the first step again: nothing was done for {now}", now=duration(abs(now - tried[-1].started)))
 
 
-def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float) -> Decision:
+def _exhausted(tried: Sequence[Attempt], fit: Sequence[int], limits: Limits, now: float) -> Decision:
     left = duration(limits.brakes.rearm - max(0.0, now - tried[-1].started))
     how = Text(
         "the first one again after {left} of quiet; or now by: heartbeat recover --component {id} --force",
@@ -162,9 +164,10 @@ def _exhausted(tried: Sequence[Attempt], steps: int, limits: Limits, now: float)
             "denied",
             Text("heartbeat is not permitted to do it: {why}; {then}", why=Text(tried[-1].detail), then=how),
         )
+    steps, final = len(fit), fit[-1]
     all_ = Text("the only step was tried") if steps == 1 else Text("all {steps} steps were tried", steps=steps)
-    failures = len(_failures(tried, steps - 1))
-    often = [Text("step {step} failed {n} times", step=steps, n=failures)] if failures > 1 else []
+    failures = len(_failures(tried, final))
+    often = [Text("step {step} failed {n} times", step=final + 1, n=failures)] if failures > 1 else []
     return Decision("exhausted", "exhausted", joined([all_, *often, how]))
 
 

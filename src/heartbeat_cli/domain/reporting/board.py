@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
@@ -89,12 +90,13 @@ class Known(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """The last check of a component."""
+    """The last check of a component; `failure` is what kind of failure it shows."""
 
     at: float
     status: Status
     response_time: float | None = None
     error: str | None = None
+    failure: Failure | None = None
 
 
 class Quiet(NamedTuple):
@@ -188,14 +190,21 @@ def gathered(
 
 
 def wants(
-    component: Component, incident: Incident | None, tried: Sequence[Attempt], now: float, orphaned: bool = False
+    component: Component,
+    incident: Incident | None,
+    tried: Sequence[Attempt],
+    now: float,
+    orphaned: bool = False,
+    failure: Failure | None = None,
 ) -> Wanted:
-    """Whether an open incident needs a `person`, because recovery can do no more or nobody is there to do it
-    (`orphaned`), or waits for a person's `word`, which mode `ask` asks for; while a step is given its time it does not.
-    What a parent holds is the parent's."""
+    """Whether an open incident needs a `person`, because recovery can do no more, nobody is there to do it
+    (`orphaned`), or no restart mends such a `failure`, or waits for a person's `word`, which mode `ask` asks for; while
+    a step is given its time it does not. What a parent holds is the parent's."""
     if incident is None or incident.held_by:
         return ""
     if orphaned or incident.recovery == "failed":
         return "person"
+    if failure is not None and not component.plan.mending(failure):
+        return "person" if failure.remedy == "person" else ""
     pending = bool(tried) and (tried[-1].verify_until or 0.0) > now
     return "word" if component.plan.mode == "ask" and component.plan.ladder and not pending else ""

@@ -9,19 +9,21 @@ from typing import NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.category import PROCESS, Failure
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Component, Step, ancestors, healed_by, watched_by
 from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
-from heartbeat_cli.domain.recovery.brakes import Brakes, of_component
+from heartbeat_cli.domain.recovery.brakes import Brakes
 from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Decision, Limits, Past
 from heartbeat_cli.domain.recovery.labels import label
 from heartbeat_cli.domain.recovery.ladder import decide, taken
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.killed_steps import is_killed
-from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastCheck
+from heartbeat_cli.store.history import last_checks
+from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.quorum import healers, peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, silences, states, steps_seen
@@ -30,18 +32,20 @@ from heartbeat_cli.views import wording
 
 _LEARNED = 1.5  # times the longest start that was seen
 _MOST_LEARNED = 900.0  # seconds
-_KILLED = 5.0  # seconds that a component whose starts were never seen gets after a step whose process was killed
+_KILLED = 2.0  # seconds that a component whose starts were never seen gets after a step whose process was killed
 _TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 
 
 class RecoveryContext:
     """The store's view at `now`. What is asked for is read once; `attempts` may be brought up to date, and `planned`
-    counts the steps that are about to be taken, so that they share the host's budget."""
+    counts the steps that are about to be taken, so that they share the host's budget; `passed_over` are the optional
+    steps that there is nothing to take on, by component."""
 
     def __init__(self, db: Database, config: Config, now: float) -> None:
         self.db, self.config, self.now = db, config, now
         self.horizon = now - config.recovery.budget_window - config.recovery.rearm
         self.planned = 0
+        self.passed_over: dict[str, set[int]] = {}
         self.attempts = {one.id: one for one in recoveries.recent(db, self.horizon)}
 
     @cached_property
@@ -54,7 +58,7 @@ class RecoveryContext:
 
     @cached_property
     def _last_checks(self) -> dict[str, LastCheck]:
-        return passes.last_checks(self.db, self.config.observer)
+        return last_checks.read(self.db, self.config.observer)
 
     @cached_property
     def in_force(self) -> list[silences.Silence]:
@@ -76,7 +80,8 @@ class RecoveryContext:
     def decide(self, component: Component, approval: Approval, circumstances: Circumstances | None = None) -> Decision:
         """The next step for a component."""
         circumstances = circumstances or self._circumstances(component)
-        found = decide(component.plan, self.limits(component), self._past(component), circumstances, self.now, approval)
+        plan = component.plan.without(self.passed_over.get(component.id, ()))
+        found = decide(plan, self.limits(component), self._past(component), circumstances, self.now, approval)
         return found._replace(name="orphaned") if found.name == "apart" and self._orphaned(component) else found
 
     def limits(self, component: Component) -> Limits:
@@ -165,6 +170,21 @@ class RecoveryContext:
         """Read only where another host took a step."""
         return steps_seen.read(self.db, self.config.observer) if self.foreign else {}
 
+    def present_error(self, component: Component) -> str:
+        """What its last check said, if it failed."""
+        last = self._last_checks.get(component.id)
+        return last.error or "" if last is not None and last.status in FAILURES else ""
+
+    def is_silent(self, component: Component) -> bool:
+        """Whether its last check had no answer at all."""
+        last = self._last_checks.get(component.id)
+        return last is not None and last.status == "error"
+
+    def failure(self, component: Component) -> Failure:
+        """What kind of failure its last check shows."""
+        last = self._last_checks.get(component.id)
+        return (last.failure if last else None) or PROCESS
+
     def _circumstances(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
         parent = parent_of(component, self._states, self.config.components)
@@ -180,6 +200,7 @@ class RecoveryContext:
             self._uptime,
             last.at if last else None,
             self.apart(component),
+            self.failure(component),
         )
 
     def _parent_back(self, component: Component) -> tuple[str, float] | None:
@@ -240,8 +261,8 @@ class RecoveryContext:
 
 class Due(NamedTuple):
     """A component that is due for a step: as decided, with its incident (None: by force), the last attempt `since` then
-    that this was decided upon, the seconds it gets to come up, what was last said against a step, and whether a person
-    ordered it."""
+    that this was decided upon, the seconds it gets to come up, what was last said against a step, whether a person
+    ordered it, and whether its last check had no answer at all."""
 
     component: Component
     incident: Incident | None
@@ -251,6 +272,7 @@ class Due(NamedTuple):
     grace: float
     objection: str = ""
     forced: bool = False
+    silent: bool = False
 
     @property
     def step(self) -> Step:
@@ -265,29 +287,6 @@ class Due(NamedTuple):
             total=len(self.component.plan.ladder),
             what=self.decision.reason,
         )
-
-
-class Outlook(NamedTuple):
-    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person."""
-
-    text: str
-    asks: bool
-
-
-def outlook(context: RecoveryContext, component: Component) -> Outlook:
-    """What comes next for a component that has just been found in fault."""
-    circumstances = Circumstances(
-        "fault", "error", maintenance=context.maintenance(component), apart=context.apart(component)
-    )
-    decision = context.decide(component, Approval(), circumstances)
-    steps = component.plan.ladder
-    if decision.move == "run":
-        context.planned += 1  # the next one says so when the host's budget will not last for it
-        step = Text(
-            "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
-        )
-        return Outlook(Text("next: {step}", step=step), False)
-    return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
 
 
 def steps_in_words(component: Component) -> str:

@@ -1,17 +1,23 @@
-"""What an alert knows so that it fits the component: how it is restarted here, where it is, what was done and where."""
+"""What an alert knows so that it fits the component: what kind of failure it is, how the component is restarted here,
+where it is, what was done and where."""
 
 from collections.abc import Sequence
 
 from heartbeat_cli import plugins
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
 
 
-def of(component: Component) -> dict[str, object]:
-    """`restart`: the command that does what its ladder begins with; `local`: no network lies between."""
+def of(component: Component, failure: Failure | None) -> dict[str, object]:
+    """`restart`: the command that does what its ladder begins with; `local`: no network lies between; `category` and
+    `remedy` of its failure: `restart` where a step of its own mends that."""
     found: dict[str, object] = {}
+    if failure is not None:
+        mended = failure.remedy != "restart" and bool(component.plan.mending(failure))
+        found |= {"category": failure.category, "remedy": "restart" if mended else failure.remedy}
     if component.plan.ladder:
         found["restart"] = _by_hand(component.plan.ladder[0]) or f"heartbeat recover --component {component.id} --force"
     if not plugins.uses_network(component.kind, component.settings):

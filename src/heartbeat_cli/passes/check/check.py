@@ -15,8 +15,9 @@ from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
 from heartbeat_cli.redact import redact
-from heartbeat_cli.store.history import gaps, passes
-from heartbeat_cli.store.history.passes import CheckMemory, Pass
+from heartbeat_cli.store.history import gaps, last_checks, passes
+from heartbeat_cli.store.history.last_checks import CheckMemory
+from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.sql import identity, preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import beats, states
@@ -95,7 +96,7 @@ def begin(
     """Choose what is to be checked (the wanted components, or what is due and what is named `besides`), and read from
     the store what the checks need."""
     at, pace = time.monotonic(), strategy(db, config)
-    last = passes.check_memories(db, config.observer)
+    last = last_checks.memories(db, config.observer)
     mine, sooner = _own(config), states.unsettled(db) if wanted is None or confirms else {}
     if wanted is None:
         due = _due(mine, sooner, last, pace, now)
@@ -134,7 +135,7 @@ def conclude(config: Config, begun: Begun, found: Mapping[str, Reading]) -> Chec
 
 def due_in(db: Database, config: Config, now: float) -> float:
     """Seconds until the next check of a component of this host falls due; infinite where there is none."""
-    last, pace, sooner = passes.check_memories(db, config.observer), strategy(db, config), states.unsettled(db)
+    last, pace, sooner = last_checks.memories(db, config.observer), strategy(db, config), states.unsettled(db)
     left = [
         last[one.id].at + (one.retry_interval(pace) if one.id in sooner else one.interval(pace)) - now
         if last[one.id].at <= now
@@ -199,7 +200,7 @@ def _remembered(value: Any, secrets: Iterable[str]) -> Any:
 
 def prepare(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
     """The check that a pass would make, for recovery to verify a step with."""
-    last = passes.check_memories(db, config.observer)
+    last = last_checks.memories(db, config.observer)
     return engine.Asked(component, _context(db, config, component, last, strategy(db, config), now))
 
 

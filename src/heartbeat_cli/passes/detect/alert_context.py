@@ -5,12 +5,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.category import PROCESS, Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.component import Component, children, descendants, target_of
 from heartbeat_cli.domain.detection.fault_detection import Event, State
 from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.store.history import passes
-from heartbeat_cli.store.history.passes import LastCheck
+from heartbeat_cli.store.history import last_checks
+from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql.database import Database
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class AlertContext:
 
     @cached_property
     def _last_checks(self) -> dict[str, LastCheck]:
-        return passes.last_checks(self.db, self.config.observer)
+        return last_checks.read(self.db, self.config.observer)
 
     def _last_check(self, component: Component) -> LastCheck | None:
         """This host's, or of what several check, that of one which sees what they say together."""
@@ -42,7 +43,7 @@ class AlertContext:
             from heartbeat_cli.domain.detection.quorum import witness
 
             who = witness(round_, who)
-        checks = self._last_checks if who == self.config.observer else passes.last_checks(self.db, who)
+        checks = self._last_checks if who == self.config.observer else last_checks.read(self.db, who)
         return checks.get(component.id)
 
     @cached_property
@@ -51,9 +52,10 @@ class AlertContext:
 
     def of_event(self, component: Component, event: Event, incident: Incident | None) -> Details:
         """The details of an alert about what has just happened to a component."""
-        details = self._common(component) | {"cause": event.cause, "started": event.started}
+        failure = incident.failure if incident is not None and event.name == "ended" else event.failure
+        details = self._common(component, failure) | {"cause": event.cause, "started": event.started}
         if event.name in ("opened", "released"):
-            details |= self._outlook(component)
+            details |= self._outlook(component, event.failure)
         last = self._last_check(component)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
@@ -75,20 +77,21 @@ class AlertContext:
 
     def of_lasting(self, component: Component, incident: Incident) -> Details:
         """The details of an alert about a fault that lasts: what it was, what was done, and what is seen now."""
-        details = self._common(component) | {"cause": incident.cause, "started": incident.started}
-        details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
-        details |= self._outlook(component)
         last = self._last_check(component)
+        failure = (last.failure if last is not None and last.status in FAILURES else None) or incident.failure
+        details = self._common(component, failure) | {"cause": incident.cause, "started": incident.started}
+        details |= {"declared": incident.declared, "attempts": self._attempts(incident)}
+        details |= self._outlook(component, failure)
         if last is not None:
             details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
         return details
 
-    def _common(self, component: Component) -> dict[str, object]:
+    def _common(self, component: Component, failure: Failure | None) -> dict[str, object]:
         from heartbeat_cli.passes.alerting import remedies  # alerts are rare
 
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details["target"] = target_of(component)
-        details |= remedies.of(component)
+        details |= remedies.of(component, failure)
         details["in_fault"] = self._in_fault()
         details["watched"] = len(self.config.components)
         if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
@@ -126,11 +129,11 @@ class AlertContext:
 
         return RecoveryContext(self.db, self.config, self.now)
 
-    def _outlook(self, component: Component) -> Details:
+    def _outlook(self, component: Component, failure: Failure | None) -> Details:
         """What recovery will do, or what holds it back."""
-        from heartbeat_cli.passes.alerting.recovery_context import outlook
+        from heartbeat_cli.passes.alerting.outlook import outlook
 
-        next_ = outlook(self._recovery, component)
+        next_ = outlook(self._recovery, component, failure or PROCESS)
         return {"recovery": next_.text, "ask": next_.asks}
 
     def _attempts(self, incident: Incident) -> list[list[str]]:

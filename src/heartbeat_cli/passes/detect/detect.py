@@ -258,7 +258,7 @@ class DetectionRun:
                 event.started,
                 event.at,
                 held_by=event.held_by,
-            )
+            ).with_cause(event.cause, event.failure)
         else:
             found = self._open.get(component.id)
             if found is None or event.name not in ("released", "ended"):

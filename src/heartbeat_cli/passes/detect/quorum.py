@@ -78,7 +78,7 @@ class QuorumEvaluator:
         self._before[component.id] = seen.at
         if others is None:
             return Judged(None, can_be_overruled)
-        quorum, own = peers.quorum_of(component), Vote(self._me, seen.at, seen.status, seen.error)
+        quorum, own = peers.quorum_of(component), Vote(self._me, seen.at, seen.status, seen.error, failure=seen.failure)
         round_ = count(quorum, [own, *others])
         own_turn = without_store or leads(before, others)
         if self._in_spool or not without_store:  # else that was done when the check was made

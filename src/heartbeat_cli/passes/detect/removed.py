@@ -10,7 +10,7 @@ from heartbeat_cli.domain.component import watched_by
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_to, host_alert
-from heartbeat_cli.store.history import gaps, passes
+from heartbeat_cli.store.history import gaps, last_checks
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
@@ -45,7 +45,7 @@ def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, 
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
-    for observer, at in passes.checked_by(db, id_):
+    for observer, at in last_checks.checked_by(db, id_):
         theirs = observer != config.observer
         came = watches[observer].started if theirs and observer in watches else now
         if came - at <= (LONGEST if theirs and component is None else patience):

@@ -22,7 +22,7 @@ def reopened(db: Database, component: Component, event: Event, within: float) ->
     last = states.last_ended(db, component.id, event.started - within) if within > 0 else None
     if last is None or (again := relapse.returned(event, last.ended, last.held_by, within)) is None:
         return None
-    return last.with_relapse(again)._replace(ended=None, cause=event.cause)
+    return last.with_relapse(again)._replace(ended=None).with_cause(event.cause, event.failure)
 
 
 def relapsed(db: Database, component: Component, before: State, after: State, incident: Incident) -> Incident | None:

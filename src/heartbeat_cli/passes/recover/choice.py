@@ -22,7 +22,19 @@ from heartbeat_cli.store.state import steps_seen
 
 # Holds worth a row of their own, once an incident: they say why nothing was done about a fault.
 _KEPT = frozenset(
-    {"parent", "maintenance", "unknown", "ask", "budget", "host_budget", "objection", "answers", "busy", "orphaned"}
+    {
+        "parent",
+        "maintenance",
+        "unknown",
+        "ask",
+        "budget",
+        "host_budget",
+        "objection",
+        "answers",
+        "busy",
+        "orphaned",
+        "remedy",
+    }
 )
 
 _QUESTIONS = 8.0  # seconds in which actions are asked what became of earlier steps, one after another
@@ -98,11 +110,14 @@ class Choice:
         if decision.move == "prove":
             self._resolve_interrupted(component, context.tried(component)[-1])
             decision = context.decide(component, self.approval)
-        exhausted = decision.move == "exhausted" and self._has_time
-        if exhausted and (longer := coming_up.extended(context, component)):
+        ends = decision.move in ("run", "exhausted") and not self.approval.forced and self._has_time
+        if ends and (longer := coming_up.extended(context, component, decision.move == "exhausted")):
             context.attempts[longer.id] = longer
             if not self.dry:
                 self.save(longer)
+            decision = context.decide(component, self.approval)
+        while decision.move == "run" and self._is_absent(component, decision.step):
+            context.passed_over.setdefault(component.id, set()).add(decision.step)
             decision = context.decide(component, self.approval)
         if decision.move == "run":
             grace, said = context.limits(component).grace, context.objection(component)
@@ -115,16 +130,23 @@ class Choice:
                 grace,
                 said,
                 self.approval.forced,
+                context.is_silent(component),
             )
             context.planned += 1
             return due
         reason = self._clean(of_component(decision.reason, component.id))
         if incident is not None and not self.dry:
             self._note(component, incident, decision, reason)
-            if decision.name in handoff.NAMES:
+            if decision.name in handoff.NAMES or handoff.is_news(decision, incident, context.failure(component)):
                 handoff.notify(self.db, self.config, context, component, incident, decision._replace(reason=reason))
         failed = decision.name in handoff.NAMES or decision.name == "orphaned"
         return StepResult(component.id, decision.move, reason, decision.name, failed=failed)
+
+    def _is_absent(self, component: Component, place: int) -> bool:
+        """Whether a step is optional, and there is nothing here to take it on."""
+        step = component.plan.ladder[place]
+        optional = getattr(step.settings, "optional", False) and self._has_time
+        return bool(optional) and preconditions.is_absent(step)
 
     def _resolve_interrupted_orders(self) -> None:
         """A person's order for a component in no fault, killed: no decision about a fault would ever come to it."""
@@ -157,14 +179,22 @@ class Choice:
 
     def _not_now(self, one: Due, name: str, reason: str) -> StepResult:
         decision = Decision("held", name, self._clean(reason), one.decision.step)
-        incident, now = one.incident, self.context.now
-        fresh = name == "objection" and incident is not None and now < incident.redeclared + one.grace
-        needs_person = name in handoff.NAMES and not fresh  # it may be about to start, or to stop
+        incident = one.incident
+        fresh = name == "objection" and incident is not None and self._may_change(one, incident)
+        needs_person = name in handoff.NAMES and not fresh
         if incident is not None and not self.dry:
             self._note(one.component, incident, decision, decision.reason)
             if needs_person:
                 handoff.notify(self.db, self.config, self.context, one.component, incident, decision)
         return about(one, "held", decision.reason, name)._replace(failed=needs_person)
+
+    def _may_change(self, one: Due, incident: Incident) -> bool:
+        """Whether what an action says against its step may soon be over: it is about to start, or to stop, and may
+        take as long as the service manager gives it."""
+        if self.context.now < incident.redeclared + one.grace:
+            return True
+        until = coming_up.at_work_until(one.step, incident.redeclared) if self._has_time else None
+        return until is not None and self.context.now < until + one.grace
 
     def _note(self, component: Component, incident: Incident, decision: Decision, reason: str) -> None:
         """Keep why nothing is done, once an incident and reason; an objection in its last words, which are needed."""

@@ -2,6 +2,7 @@
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
@@ -25,13 +26,19 @@ NAMES = {
     "answers": "recovery_held",
     "host_budget": "recovery_braked",
 }
+_ALERTS = {**NAMES, "remedy": "recovery_held"}
+
+
+def is_news(decision: Decision, incident: Incident, failure: Failure) -> bool:
+    """Whether only a person can mend it, and the alert that opened the incident did not say so."""
+    return decision.name == "remedy" and failure.remedy == "person" and incident.failure != failure
 
 
 def notify(
     db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> None:
     """Notify a person, once a kind: the incident keeps the last kind, and the alert's id what it is about."""
-    kind = NAMES[decision.name]
+    kind = _ALERTS[decision.name]
     came_to = kind.removeprefix("recovery_")
     if incident.recovery == came_to:
         return
@@ -52,7 +59,7 @@ def notify(
 def _failed(
     db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> Alert:
-    kind = NAMES[decision.name]
+    kind, failure = _ALERTS[decision.name], context.failure(component)
     return Alert(
         id=_id(context, component, incident, decision),
         type=kind,
@@ -63,12 +70,12 @@ def _failed(
         incident=incident.id,
         reason=decision.reason,
         details={
-            "cause": incident.cause,
+            "cause": context.present_error(component) or incident.cause,
             "started": incident.started,
             "kind": component.kind,
             "observer": config.observer,
             "target": target_of(component),
-            **remedies.of(component),
+            **remedies.of(component, failure),
             "attempts": remedies.tried(db, context.tried(component)),
         },
     )
@@ -80,7 +87,7 @@ def _id(context: RecoveryContext, component: Component, incident: Incident, deci
     own = taken([one for one in context.attempts.values() if one.component == component.id])
     if decision.name == "budget" and (last := opener(context.limits(component).brakes, own, context.now)):
         about = incident_id(component.id, last.started)
-    return f"{about}/{NAMES[decision.name]}"
+    return f"{about}/{_ALERTS[decision.name]}"
 
 
 def _braked(config: Config, context: RecoveryContext, decision: Decision) -> Alert:

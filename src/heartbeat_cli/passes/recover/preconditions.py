@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
 from heartbeat_cli.domain.component import Component, Guard, Step
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.recovery.brakes import held
+from heartbeat_cli.domain.recovery.holds import cannot_mend
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext
 from heartbeat_cli.passes.check import check
@@ -65,13 +66,22 @@ def took_place(step: Step, since: float) -> bool | None:
     return _asked_at_once({"": partial(_happened, step, since)}).get("")
 
 
+def is_absent(step: Step) -> bool:
+    """Whether there is nothing here to take an optional step on."""
+    action = plugins.load("actions", step.action)
+    return bool(_asked_at_once({"": partial(action.absent, step.settings, timeout=_ASK)}).get(""))
+
+
 def _recheck(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
     """Those that do not fail just now."""
     asked = [check.prepare(db, config, one.component, now) for one in due]
-    found = {}
+    found, steps = {}, {one.component.id: one for one in due}
     for id_, seen in check.run(asked).items() if asked else ():
+        failure = seen.failure
         if seen.status in SUCCESSES:
             found[id_] = ("well", held(Text("it answers again")))
+        elif failure is not None and steps[id_].decision.step not in steps[id_].component.plan.mending(failure):
+            found[id_] = ("remedy", held(cannot_mend(failure)))
         elif seen.status not in FAILURES:
             found[id_] = (
                 "unknown",

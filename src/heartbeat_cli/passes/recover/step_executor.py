@@ -156,7 +156,7 @@ class _Taking(NamedTuple):
             return Outcome("lost", STOOD_STILL)
         if not self.due.forced and self._is_begun():
             return Outcome("lost", STARTED)
-        outcome = run_step(self.due.step, self.timeout)
+        outcome = run_step(_sparing(self.due), self.timeout)
         return self._found_out(outcome) if outcome.result == "unsure" else outcome
 
     def _is_begun(self) -> bool:
@@ -184,6 +184,14 @@ class _Taking(NamedTuple):
             return ask(self.due.step.settings, *given, timeout=timeout) if ask else None
         except Exception:
             return None
+
+
+def _sparing(due: Due) -> Step:
+    """The step; of a component that answers nothing is killed, since it may be finishing its work."""
+    settings = due.step.settings
+    if due.silent or not getattr(settings, "hang_kill", 0):
+        return due.step
+    return due.step._replace(settings=settings._replace(hang_kill=0.0))
 
 
 def run_step(step: Step, timeout: float) -> Outcome:

@@ -20,7 +20,7 @@ from heartbeat_cli.domain.reporting.summary import Period, Standing, Stretch, Su
 from heartbeat_cli.domain.reporting.trends import Comparison, Forecast, Hour, Shift
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.check import check
-from heartbeat_cli.store.history import gaps, passes, rollups, summary
+from heartbeat_cli.store.history import gaps, last_checks, rollups, summary
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import unconfirmed
 from heartbeat_cli.store.sql import sentences
@@ -90,7 +90,7 @@ def report(db: Database, config: Config, span: Period, now: float | None = None)
 
 def _with_what_stands(db: Database, config: Config, made: Summary) -> Summary:
     """What cannot be checked, and what fails and is not in fault yet, as far as that began before the period ended."""
-    last = passes.last_checks(db)
+    last = last_checks.read(db)
     found: dict[str, list[Standing]] = {"unobserved": [], "failing": []}
     for id_, state in sorted(states.states(db).items()):
         since = state.unknown_since if state.unobserved else state.failing_since if state.state == "suspect" else None

@@ -11,6 +11,7 @@ from typing import Any
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Sent
+from heartbeat_cli.domain.category import failure_by_number
 from heartbeat_cli.domain.checking.result import BY_NUMBER, Metric
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round
@@ -117,8 +118,8 @@ def glances(db: Database, components: Collection[Component]) -> dict[str, Glance
 
 def glances_and_rounds(db: Database, components: Collection[Component]) -> tuple[dict[str, Glance], dict[str, Round]]:
     """The same, and the votes on the components that several hosts check."""
-    rows = db.rows("SELECT component, at, status, response_time, error FROM heartbeat_looks ORDER BY at")
-    found = {row[0]: Glance(*row[1:]) for row in rows}
+    rows = db.rows("SELECT component, at, status, response_time, error, failure FROM heartbeat_looks ORDER BY at")
+    found = {row[0]: Glance(*row[1:-1])._replace(failure=failure_by_number(row[-1])) for row in rows}
     if len(rows) == len(found) and not any((one.common.quorum or 1) > 1 for one in components):
         return found, {}
     rounds = peers.rounds(db, components)

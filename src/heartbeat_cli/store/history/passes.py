@@ -5,8 +5,9 @@ Detection marks a pass as consumed in the transaction that changes the counters.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from heartbeat_cli.domain.category import failure_by_number, failure_number
 from heartbeat_cli.domain.checking.coverage import hour_of, last_hour, reach
 from heartbeat_cli.domain.checking.result import BY_NUMBER, STATUSES, Reading
 from heartbeat_cli.domain.component import Component
@@ -14,36 +15,15 @@ from heartbeat_cli.domain.detection.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.errors import StoreError
+from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
-from heartbeat_cli.store.sql.text import as_json, storable, understood
+from heartbeat_cli.store.sql.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
 SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares with other hosts (quorum/peers.py)
 _MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
-
-
-class LastCheck(NamedTuple):
-    """The result of an observer's last check of a component; `evidence_json` is its evidence as it is stored."""
-
-    at: float
-    status: str
-    response_time: float | None
-    error: str | None
-    evidence_json: str = "{}"
-
-    @property
-    def evidence(self) -> Mapping[str, str]:
-        """Decoded when it is asked for: of a thousand checks few have an alert."""
-        return understood(self.evidence_json, dict) or {}
-
-
-class CheckMemory(NamedTuple):
-    """What the next check of a component is given of the last one: when it was made, and its memory."""
-
-    at: float
-    memory: Mapping[str, Any]
 
 
 class Pass(NamedTuple):
@@ -97,7 +77,7 @@ def save(db: Database, done: Pass, readings: Mapping[str, Reading], components: 
         (key,) = new.values()
         _insert_heartbeats(db, key, done.started, readings, keys, reaches)
         _insert_metrics(db, done.started, readings, keys)
-        _save_last_checks(db, done, readings)
+        last_checks.save(db, done.observer, done.started, readings)
 
 
 def _process_number(id_: str) -> int:
@@ -183,11 +163,12 @@ def _insert_heartbeats(
             one.attempts,
             storable(one.error),
             reaches[id_],
+            failure_number(one.failure),
         )
         for id_, one in readings.items()
     ]
-    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach)"
-    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
+    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach, failure)"
+    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
@@ -200,46 +181,11 @@ def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], ke
     db.insert(head, "(to_timestamp(?), ?, ?)", rows)
 
 
-def _save_last_checks(db: Database, done: Pass, readings: Mapping[str, Reading]) -> None:
-    rows = [
-        (
-            *(done.observer, id_, done.started, one.status, one.response_time, storable(one.error)),
-            *(as_json(dict(one.evidence)), as_json(dict(one.memory))),
-        )
-        for id_, one in readings.items()
-    ]
-    db.insert(
-        "INSERT INTO heartbeat_looks (observer, component, at, status, response_time, error, evidence, memory)",
-        "(?, ?, to_timestamp(?), ?, ?, ?, ?, ?)",
-        rows,
-        "ON CONFLICT (observer, component) DO UPDATE SET before = heartbeat_looks.at, at = excluded.at,"
-        " status = excluded.status, response_time = excluded.response_time, error = excluded.error,"
-        " evidence = excluded.evidence, memory = excluded.memory",
-    )
-
-
 def microseconds(seconds: float | None) -> int | None:
     """A response time as it is stored: at most 35 minutes, which is what the column holds."""
     if seconds is None or not math.isfinite(seconds):
         return None
     return max(0, min(round(seconds * 1_000_000), _MAX_MICROSECONDS))
-
-
-def last_checks(db: Database, observer: str | None = None) -> dict[str, LastCheck]:
-    """The last check of each component by this observer, or the newest by any."""
-    rows = db.rows(
-        "SELECT component, at, status, response_time, error, evidence FROM heartbeat_looks"
-        + (" WHERE observer = ?" if observer else " ORDER BY at"),
-        (observer,) if observer else (),
-    )
-    return {component: LastCheck(*check) for component, *check in rows}
-
-
-def check_memories(db: Database, observer: str) -> dict[str, CheckMemory]:
-    """What this observer's last check of each component left for the next one."""
-    rows = db.rows("SELECT component, at, memory FROM heartbeat_looks WHERE observer = ?", (observer,))
-    read = {text: understood(text, dict) or {} for _, _, text in rows if text != "{}"}
-    return {component: CheckMemory(at, read.get(memory, {})) for component, at, memory in rows}
 
 
 def undetected(db: Database, observer: str) -> list[UndetectedPass]:
@@ -263,11 +209,15 @@ def undetected(db: Database, observer: str) -> list[UndetectedPass]:
 def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:
     # All heartbeats of a pass bear its start: the time bound lets both stores find them without a scan.
     rows = db.rows(
-        "SELECT c.id, l.at, l.status, l.error FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component"
-        " WHERE l.pass = ? AND l.at = to_timestamp(?)",
+        "SELECT c.id, l.at, l.status, l.error, l.failure FROM heartbeat_log l"
+        " JOIN heartbeat_components c ON c.key = l.component WHERE l.pass = ? AND l.at = to_timestamp(?)",
         (pass_key, started),
     )
-    return [(id_, Observation(at, BY_NUMBER[status], error)) for id_, at, status, error in rows if status in BY_NUMBER]
+    return [
+        (id_, Observation(at, BY_NUMBER[status], error, failure=failure_by_number(failure)))
+        for id_, at, status, error, failure in rows
+        if status in BY_NUMBER
+    ]
 
 
 def mark_detected(db: Database, keys: Sequence[int]) -> None:
@@ -289,11 +239,3 @@ def overrule(db: Database, one: UndetectedPass, components: Sequence[str]) -> No
             "UPDATE heartbeat_pending SET stale = ? WHERE pass = ? AND (stale IS NULL OR stale > ?)",
             (hour, one.key, hour),
         )
-
-
-def checked_by(db: Database, component: str) -> list[tuple[str, float]]:
-    """The observers that have checked a component, each with the time of its newest check (epoch seconds)."""
-    return [
-        (row[0], row[1])
-        for row in db.rows("SELECT observer, at FROM heartbeat_looks WHERE component = ?", (component,))
-    ]

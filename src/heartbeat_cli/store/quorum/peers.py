@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
+from heartbeat_cli.domain.category import failure_by_number
 from heartbeat_cli.domain.checking.coverage import REACH, TICK, reach
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
@@ -59,15 +60,18 @@ def votes(db: Database, observer: str, since: float) -> Votes:
     others: dict[str, list[Vote]] = {}
     before: dict[str, float] = {}
     rows = db.rows(
-        "SELECT component, observer, at, status, error, ended, before FROM heartbeat_looks WHERE at >= to_timestamp(?)"
+        "SELECT component, observer, at, status, error, ended, failure, before FROM heartbeat_looks"
+        " WHERE at >= to_timestamp(?)"
         " AND component IN (SELECT component FROM heartbeat_looks WHERE observer = ?)",
         (since, observer),
     )
-    for component, name, at, status, error, ended, earlier in rows:
+    for component, name, at, status, error, ended, failure, earlier in rows:
         if name == observer:
             before[component] = earlier or 0.0
         else:
-            others.setdefault(component, []).append(Vote(name, at, status, error, ended or 0.0))
+            others.setdefault(component, []).append(
+                Vote(name, at, status, error, ended or 0.0, failure_by_number(failure))
+            )
     return Votes(others, before)
 
 

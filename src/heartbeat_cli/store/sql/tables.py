@@ -53,7 +53,7 @@ COMPONENTS = _table("heartbeat_components", "id", "id kind registered", "registe
 LAST_CHECKS = _table(
     "heartbeat_looks",
     "observer component",
-    "observer component at status response_time error evidence memory",
+    "observer component at status response_time error evidence memory failure",
     "at",
     only="excluded.at >= {0}.at",
 )
@@ -68,7 +68,7 @@ STATE = _table(
 INCIDENTS = _table(
     "heartbeat_incidents",
     "id",
-    "id component kind severity cause started declared ended held_by acked acked_by recovery relapses",
+    "id component kind severity cause started declared ended held_by acked acked_by recovery category remedy relapses",
     "started declared ended acked",
 )
 ALERTS = _table(

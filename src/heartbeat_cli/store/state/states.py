@@ -14,7 +14,8 @@ _STATE = (
     " grace_looks, history, unknown_count, unknown_since, unobserved, unobserved_alert"
 )
 _INCIDENT = (
-    "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery, relapses"
+    "id, component, kind, severity, cause, started, declared, ended, held_by, acked, acked_by, recovery,"
+    " category, remedy, relapses"
 )
 
 

@@ -1,0 +1,43 @@
+"""What recovery is going to do about a fault that has just been found, for its first message."""
+
+from typing import NamedTuple
+
+from heartbeat_cli.domain.category import Failure
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.recovery.brakes import of_component
+from heartbeat_cli.domain.recovery.decision import Approval, Circumstances
+from heartbeat_cli.domain.recovery.labels import label
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
+
+
+class Outlook(NamedTuple):
+    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person. No line where the
+    kind of failure says it all: a restart cannot mend it."""
+
+    text: str
+    asks: bool
+
+
+def outlook(context: RecoveryContext, component: Component, failure: Failure) -> Outlook:
+    """What comes next for a component that has just been found in fault, by a failure of that kind."""
+    circumstances = Circumstances(
+        "fault",
+        "error",
+        maintenance=context.maintenance(component),
+        apart=context.apart(component),
+        failure=failure,
+    )
+    decision = context.decide(component, Approval(), circumstances)
+    steps = component.plan.ladder
+    if decision.move == "run":
+        context.planned += 1  # the next one says so when the host's budget will not last for it
+        step = Text(
+            "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
+        )
+        if getattr(steps[decision.step].settings, "optional", False):
+            return Outlook(Text("next: {step}, if there is one", step=step), False)
+        return Outlook(Text("next: {step}", step=step), False)
+    if decision.name == "remedy":
+        return Outlook("", False)
+    return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
