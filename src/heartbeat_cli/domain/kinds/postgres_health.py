@@ -5,6 +5,7 @@ unhealthy by itself, except for `connections_critical_percent`: while it answers
 more harm than good.
 """
 
+import re
 from typing import NamedTuple
 
 from heartbeat_cli.domain.category import Category
@@ -14,16 +15,10 @@ from heartbeat_cli.domain.text import Text, joined
 
 # What a server says to a client that it does not let in, or whose work it ends: by SQLSTATE where there is one (class
 # 53: insufficient resources), else in words. https://www.postgresql.org/docs/current/errcodes-appendix.html
-_WORDS: tuple[tuple[str, Category], ...] = (
-    ("starting up", "starting"),
-    ("in recovery mode", "starting"),
-    ("not yet accepting connections", "starting"),
+_SAID: tuple[tuple[str, Category], ...] = (
+    ("(?:starting up|in recovery mode|not yet accepting connections)", "starting"),
     ("shutting down", "draining"),
-    ("too many clients", "resource"),
-    ("too many connections", "resource"),
-    ("connection slots", "resource"),
-    ("no space left", "resource"),
-    ("out of memory", "resource"),
+    ("(?:too many clients|too many connections|connection slots|no space left|out of memory)", "resource"),
 )
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
@@ -105,8 +100,7 @@ def category_of_error(code: str | None, text: str) -> Category | None:
     """The kind of failure that a server's own error shows; None where it says nothing special."""
     if (code or "").startswith("53"):
         return "resource"
-    low = text.lower()
-    return next((found for words, found in _WORDS if words in low), None)
+    return next((found for words, found in _SAID if re.search(words, text, re.I)), None)
 
 
 def evidence(figures: Figures) -> dict[str, str]:
