@@ -48,7 +48,16 @@ command = ["/bin/echo", "{id}"]
 
 
 def test_check(tmp_path: Path) -> None:
-    (tmp_path / "heartbeat.toml").write_text(WHOLE.replace("@h:5432", "@localhost:5432"))
+    whole = WHOLE.replace("@h:5432", "@localhost:5432")
+    (tmp_path / "heartbeat.toml").write_text(whole)
+    ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
+    assert ended == (
+        0,
+        "heartbeat.toml: fine: 2 components, 1 channel\n",
+        "heartbeat: heartbeat.toml: warning: main: unit is not set, so recovery tries openclaw-<id>.service where there"
+        ' is one, for this version only; set unit = "…" (with user = true for a user unit), or write a ladder\n',
+    )
+    (tmp_path / "heartbeat.toml").write_text(whole.replace("[components.main]", '[components.main]\nunit = "main"'))
     ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
     assert ended == (0, "heartbeat.toml: fine: 2 components, 1 channel\n", "")
     line = "components.db.dsn: environment variable DSN is not set (cron starts with almost none)"

@@ -1,6 +1,7 @@
 """May this user restart a unit? Asked of sudo or of polkit, without restarting anything."""
 
 import os
+import pwd
 from collections.abc import Sequence
 
 from heartbeat_cli.domain.kinds import systemd
@@ -13,7 +14,7 @@ _PLAIN = ("systemctl",)
 
 def judge(systemctl: Sequence[str], user: bool, sudo: bool, unit: str, timeout: float) -> Right:
     if user:
-        return Right("ok", f"{unit} is this user's own")
+        return _of_user(unit) if tuple(systemctl) == _PLAIN else Right("ok", f"{unit} is that user's own")
     if sudo:
         return _by_sudo(systemctl, unit, timeout)
     if tuple(systemctl) != _PLAIN:
@@ -21,6 +22,16 @@ def judge(systemctl: Sequence[str], user: bool, sudo: bool, unit: str, timeout: 
     if os.geteuid() == 0:
         return Right("ok", f"root may restart {unit}")
     return _by_polkit(unit, timeout)
+
+
+def _of_user(unit: str) -> Right:
+    """The service manager of a user ends when the user logs out, and with it all units, unless the user lingers:
+    systemd-logind(8)."""
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    if os.path.exists(f"/var/lib/systemd/linger/{name}"):
+        return Right("ok", f"{unit} is this user's own")
+    text = f"{unit} is this user's own, and ends when the user logs out"
+    return Right("warn", text, f"loginctl enable-linger {name}")
 
 
 def _by_sudo(systemctl: Sequence[str], unit: str, timeout: float) -> Right:

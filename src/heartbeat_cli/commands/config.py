@@ -27,13 +27,15 @@ def check(app: App) -> None:
     need not prove who it is gets a warning on standard error.
     """
     from heartbeat_cli.domain.plain import counted
-    from heartbeat_cli.passes.doctor import connections
+    from heartbeat_cli.passes.doctor import connections, units
 
     config = app.config
     if config.unresolved:
         raise ConfigError(list(config.unresolved))
     for one in connections.weak(config):
         print_remark(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
+    if guessed := units.guessed(config):
+        print_remark(f"heartbeat: {config.source}: warning: {guessed.text}; {guessed.advice}")
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
     for line in _stranded_messages(app):

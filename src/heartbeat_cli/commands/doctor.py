@@ -43,7 +43,7 @@ def command(app: App, form: str) -> int:
 def _findings(app: App) -> "Iterator[Finding]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
-    from heartbeat_cli.passes.doctor import checks, connections, hosts, owners, permissions, starters
+    from heartbeat_cli.passes.doctor import checks, connections, hosts, owners, permissions, starters, units
 
     try:
         config = app.config
@@ -65,6 +65,8 @@ def _findings(app: App) -> "Iterator[Finding]":
     yield from permissions.docker(config, os.environ)
     yield from permissions.systemd(config)
     yield from permissions.ladders(config)
+    if guessed := units.guessed(config):
+        yield guessed
     yield from starters.examine(config, wanted_tick(app, quiet=True), _watch(app), app.now())
     yield from checks.time_zone(config, app.now())
 

@@ -1,5 +1,7 @@
 """What systemctl is asked and what its answers mean, by hand."""
 
+import math
+
 import pytest
 
 from heartbeat_cli.domain.kinds import systemd
@@ -56,3 +58,42 @@ def test_figures() -> None:
     assert systemd.number({"NRestarts": str(2**63 - 1)}, "NRestarts") == 2**63 - 1
     assert systemd.number({"NRestarts": str(2**63)}, "NRestarts") is None, "more than a store can hold"
     assert [systemd.job_waiting(job) for job in ({"Job": "71"}, {"Job": "0"}, {"Job": ""}, {})] == [True, *[False] * 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5min 30s", 330.0),
+        ("1min 30s", 90.0),
+        ("90s", 90.0),
+        ("1h 2min 3.5s", 3723.5),
+        ("100ms", 0.1),
+        ("1w 1d", 691_200.0),
+        ("0", 0.0),
+        ("infinity", math.inf),
+        ("", None),
+        ("soon", None),
+        ("5min soon", None),
+        ("-5s", None),
+        ("9" * 400 + "s", None),
+    ],
+)
+def test_spans_of_time_as_systemctl_words_them(text: str, expected: float | None) -> None:
+    assert systemd.seconds({"TimeoutStopUSec": text}, "TimeoutStopUSec") == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 78),
+        ({"ActiveState": "inactive"}, 78),
+        ({"ActiveState": "active"}, None),
+        ({"ExecMainCode": "2"}, None),  # killed by signal 78
+        ({"ExecMainStatus": "1"}, None),
+        ({"RestartPreventExitStatus": ""}, None),
+        ({"RestartPreventExitStatus": "0", "ExecMainStatus": "0"}, None),
+    ],
+)
+def test_an_exit_status_after_which_no_restart_helps(changes: dict[str, str], expected: int | None) -> None:
+    ended = {"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78"}
+    assert systemd.prevented({**ended, "RestartPreventExitStatus": "78 SIGUSR1", **changes}) == expected
