@@ -323,3 +323,25 @@ def test_a_table_for_people(tmp_path: Path) -> None:
         if line.startswith("BAD   component a: agent, GET http://127.0.0.1:1/: error")
     ]
     assert lines[bad + 1] == "      → is it running, and is this the right address?"
+
+
+def test_a_page_for_people_is_no_health_address(tmp_path: Path) -> None:
+    """It answers 200 on every path: a mistyped one would be called healthy for ever."""
+    page = Answer(200, b"<!DOCTYPE html><html><body>app</body></html>", (("Content-Type", "text/html"),))
+    with healthy_server(page) as server:
+        agent = f'kind = "agent"\nurl = "{server.url}/helath"\nrecovery = "off"\n'
+        rule = 'expect = "contains"\ncontains = "app"\n'
+        found = doctor(tmp_path, f"[components.plain]\n{agent}[components.ruled]\n{agent}{rule}", 0)
+    assert found["component plain"]["level"] == "warn"
+    assert "a page for people" in found["component plain"]["text"]
+    assert found["component ruled"]["level"] == "ok"
+
+
+def test_agents_whose_unit_is_guessed_are_named_once(tmp_path: Path) -> None:
+    with healthy_server() as server:
+        agent = f'kind = "agent"\nurl = "{server.url}/"\n'
+        blocks = [f"[components.a{n}]\n{agent}" for n in range(7)]
+        text = "".join(blocks) + f'[components.named]\n{agent}unit = "named.service"\n'
+        found = doctor(tmp_path, text, None)
+    assert found["unit"]["level"] == "warn"
+    assert found["unit"]["text"].startswith("a0, a1, a2, a3, a4 and 2 more: unit is not set")

@@ -16,6 +16,7 @@ from heartbeat_cli.config import load
 from heartbeat_cli.discovery import discover, http, local
 from heartbeat_cli.discovery.http import Address
 from heartbeat_cli.discovery.local import Container, Unit
+from heartbeat_cli.discovery.owners import Owner
 from tests.parts import lacking
 from tests.parts.docker import RunContainer, inspect, wait_for
 from tests.parts.http import Answer, healthy_server
@@ -149,7 +150,7 @@ def test_health_addresses() -> None:
     with healthy_server(nothing) as none, healthy_server(nothing) as spring, healthy_server(page) as any_page:
         spring.answers["/actuator/health"] = Answer(503, b'{"status": "DOWN"}')
         any_page.answers["/healthz"] = Answer(200, b'{"ok": true}')
-        found = {one.port: one for one in http.addresses(5.0)}
+        found = {one.port: one for one in http.addresses(5.0, ephemeral=True)}
     assert found[spring.port][:3] == (
         f"http://localhost:{spring.port}/actuator/health",
         spring.port,
@@ -163,7 +164,7 @@ def test_health_addresses() -> None:
 def test_a_port_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute, healthy_server() as server:
         begun = time.monotonic()
-        found = [one.port for one in http.addresses(3.0)]
+        found = [one.port for one in http.addresses(3.0, ephemeral=True)]
         assert time.monotonic() - begun < 3.0 + SLACK
         assert server.port in found
         assert mute.getsockname()[1] not in found
@@ -219,10 +220,10 @@ def test_the_full_search_ends_whatever_hangs(bare: Path, monkeypatch: pytest.Mon
         healthy_server() as server,
     ):
         begun = time.monotonic()
-        found = discover.discover((str(slow),))
+        found = discover.discover((str(slow),), ephemeral=True)
         assert time.monotonic() - begun < 2.0 + SLACK
     urls = {one.table.get("url"): one for one in found.things}
-    agent = urls[f"http://localhost:{server.port}/health"]
+    agent = urls[f"http://localhost:{server.port}/readyz"]
     assert agent.table["recovery"] == "off"  # nobody knows what to restart
     assert any("Docker" in note for note in found.notes)
     assert "systemd: systemctl did not answer in time" in found.notes
@@ -238,8 +239,10 @@ def test_what_an_address_belongs_to_is_its_parent_and_what_to_restart() -> None:
         [Unit("openclaw-main.service", "active (running)")],
         [
             Address("http://localhost:8080/health", 8080, "HTTP 200"),
-            Address("http://localhost:8000/health", 8000, "{}", "openclaw-main.service"),
-            Address("http://localhost:9000/health", 9000, "{}", "thing.service"),
+            Address("http://localhost:8000/health", 8000, "{}", Owner("openclaw-main.service")),
+            Address("http://localhost:9000/health", 9000, "{}", Owner("thing.service")),
+            Address("http://localhost:9001/health", 9001, "{}", Owner("openclaw-gateway.service", user=True)),
+            Address("http://localhost:9002/health", 9002, "{}", Owner(process="node")),
         ],
     )
     tables = {one.id: one.table for one in things}
@@ -247,7 +250,49 @@ def test_what_an_address_belongs_to_is_its_parent_and_what_to_restart() -> None:
     assert tables["web-8080"]["recovery"]["ladder"] == [{"action": "docker", "container": "web"}]
     assert tables["main"]["depends_on"] == ["openclaw-main"]
     assert tables["thing-9000"]["recovery"]["ladder"] == [{"action": "systemd", "unit": "thing.service"}]
+    step = {"action": "systemd", "unit": "openclaw-gateway.service", "user": True}
+    assert tables["gateway"]["recovery"]["ladder"] == [step] and "depends_on" not in tables["gateway"]
+    assert tables["node-9002"]["recovery"] == "off"
     load.load({"components": tables}, "found")
+
+
+def test_a_page_that_answers_every_path_is_no_health_address() -> None:
+    """Any mistyped path of it would be called healthy."""
+    page = Answer(200, b"<!doctype html><html>", (("Content-Type", "text/html"),))
+    with healthy_server(page) as app, healthy_server(Answer(404, b"", ())) as honest:
+        honest.answers["/health"] = page
+        found = {one.port: one.url for one in http.addresses(5.0, ephemeral=True)}
+    assert app.port not in found
+    assert found[honest.port] == f"http://localhost:{honest.port}/health"
+
+
+def test_ports_that_the_kernel_gives_away_are_passed_over() -> None:
+    with healthy_server() as server:
+        assert server.port not in [one.port for one in http.addresses(3.0)]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "kind", "keys"),
+    [
+        ("/readyz", Answer(503, b'{"ready": false, "failing": ["telegram"]}'), "openclaw", {"url": "{base}"}),
+        ("/health/liveliness", Answer(200, b'"I\'m alive!"'), "llm", {"url": "{base}/v1"}),
+        ("/v1/models", Answer(200, b'{"object": "list", "data": [{"id": "qwen3"}]}'), "llm", {"url": "{base}/v1"}),
+        ("/mcp", Answer(406, b'{"jsonrpc": "2.0", "error": {"code": -32600}}'), "mcp", {"url": "{base}/mcp"}),
+        ("/ok", Answer(200, b'{"ok": true}'), "agent", {}),
+    ],
+)
+def test_software_with_a_kind_of_its_own_is_recognised(path: str, answer: Answer, kind: str, keys: Any) -> None:
+    with healthy_server(Answer(404, b"", ())) as server:
+        server.answers[path] = answer
+        (found,) = [one for one in http.addresses(5.0, ephemeral=True) if one.port == server.port]
+    assert (found.kind, found.keys) == (
+        kind,
+        {key: text.format(base=server_base(server.port)) for key, text in keys.items()},
+    )
+
+
+def server_base(port: int) -> str:
+    return f"http://localhost:{port}"
 
 
 def test_ids_are_valid_and_each_is_given_once() -> None:

@@ -50,8 +50,9 @@ def default_tables() -> dict[str, object]:
     return {"recovery": {"mode": "off"}, "components": {one.id: one.table for one in things}}
 
 
-def discover(systemctl: Sequence[str] = ("systemctl",)) -> Found:
-    """The full search, two seconds at most: probes go on side by side, and what is late is left out."""
+def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = False) -> Found:
+    """The full search, two seconds at most: probes go on side by side, and what is late is left out. `ephemeral`: with
+    the ports that the kernel gives away."""
     from heartbeat_cli.discovery import http
 
     answers, notes = _side_by_side(
@@ -59,7 +60,7 @@ def discover(systemctl: Sequence[str] = ("systemctl",)) -> Found:
             "Docker": lambda: local.containers(_PROBE_SECONDS),
             "PostgreSQL": lambda: local.servers(_PROBE_SECONDS),
             "systemd": lambda: local.units(systemctl, _PROBE_SECONDS),
-            "HTTP": lambda: http.addresses(_PROBE_SECONDS),
+            "HTTP": lambda: http.addresses(_PROBE_SECONDS, ephemeral=ephemeral),
         }
     )
     containers, docker_note = answers.get("Docker", (None, ""))
@@ -82,7 +83,7 @@ def _things(
     services = {one.name: _service(names, one) for one in units}
     published = {port: owners[one.name] for one in containers or () for port in one.ports}
     found += services.values()
-    return found + [_agent(names, one, published.get(one.port), services) for one in addresses]
+    return found + [_answering(names, one, published.get(one.port), services) for one in addresses]
 
 
 def _side_by_side(probes: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
@@ -134,22 +135,25 @@ def _service(names: _Names, one: Unit) -> Thing:
     return Thing(names.take(one.name.removesuffix(".service")), {"kind": "service", "unit": one.name}, one.said)
 
 
-def _agent(names: _Names, address: Any, container: Thing | None, services: Mapping[str, Thing]) -> Thing:
-    """An HTTP health address. Its id, its parent and its recovery follow from the container or unit it belongs to;
+def _answering(names: _Names, address: Any, container: Thing | None, services: Mapping[str, Thing]) -> Thing:
+    """What answers on a port. Its id, its parent and its recovery follow from the container or unit it belongs to;
     where neither is known, nobody can say what to restart."""
-    table: dict[str, Any] = {"kind": "agent", "url": address.url}
-    said = f"it answers {address.said}"
+    table: dict[str, Any] = {"kind": address.kind, **(address.keys or {"url": address.url})}
+    said, owner = f"it answers {address.said}", address.owner
     if container is not None:
         name = container.table["container"]
         step = {"action": "docker", "container": name}
         table |= {"depends_on": [container.id], "recovery": {"mode": "ask", "ladder": [step]}}
         return Thing(names.take(f"{name}-{address.port}"), table, said)
-    if not address.unit:
+    if not owner.unit:
         said += "; what to restart is not known"
-        return Thing(names.take(f"http-{address.port}"), table | {"recovery": "off"}, said)
-    if address.unit in services:
-        table["depends_on"] = [services[address.unit].id]
-    table["recovery"] = {"mode": "ask", "ladder": [{"action": "systemd", "unit": address.unit}]}
-    bare = address.unit.removesuffix(".service")
+        return Thing(names.take(f"{owner.process or 'http'}-{address.port}"), table | {"recovery": "off"}, said)
+    if owner.unit in services and not owner.user:
+        table["depends_on"] = [services[owner.unit].id]
+    step = {"action": "systemd", "unit": owner.unit} | ({"user": True} if owner.user else {})
+    # An OpenClaw gateway says itself what no restart mends: it needs nobody's consent.
+    mode = "on" if address.kind == "openclaw" else "ask"
+    table["recovery"] = {"mode": mode, "ladder": [step]}
+    bare = owner.unit.removesuffix(".service")
     short = bare.removeprefix("openclaw-")
     return Thing(names.take(short if short != bare else f"{bare}-{address.port}"), table, said)

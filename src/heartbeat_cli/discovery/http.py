@@ -1,25 +1,31 @@
 """HTTP health addresses on this host: what listens, asked for its health. For `discover.py`.
 
 Only ports that listen on loopback or on every address are asked, a bounded number of them, and none that is known to
-speak something else: a GET in the wrong place fills logs, or worse, is printed.
+speak something else: a GET in the wrong place fills logs, or worse, is printed. Ephemeral ports are passed over: what
+has one today has another tomorrow. A server that answers a path which nobody can have is a catch-all page: of it only
+an answer counts that speaks of health.
 """
 
 import json
 import os
-import re
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from heartbeat_cli.discovery import owners
+from heartbeat_cli.discovery.owners import Owner
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import one_line
 
-_PATHS = ("/health", "/healthz", "/actuator/health")
+# The first of these that answers as health does is taken: readiness before liveness, the general before the special.
+_PATHS = ("/readyz", "/health", "/healthz", "/ok", "/health/liveliness", "/actuator/health", "/v1/models")
+_MCP = "/mcp"  # where MCP servers of the usual frameworks listen
+_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+_EPHEMERAL = (32_768, 60_999)  # Linux' own, where it does not say
 _MOST_PORTS = 64
 _MAX_BODY = 16_384
 _ANY = ("0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0")  # noqa: S104 - to compare with
-_UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?:/|$)")
 
 # What speaks no HTTP: mail, names, files, shells, databases, caches, queues, printers, desktops.
 _NOT_HTTP = """
@@ -29,55 +35,86 @@ _NOT_HTTP = """
     5900 5901 6000 6010 6379 6380 6432 6667 7000 7001 8883 9042 9092 9418 11211 25672 26379 27017 27018 33060
 """
 
-# They hold ports for others: a container's, a user's.
-_NOT_THE_OWNER = ("docker.", "containerd.", "podman.", "user@")
-
 
 class Address(NamedTuple):
-    """A health address that answers; `unit` is the systemd service it belongs to, where that can be seen."""
+    """A health address that answers: the `kind` of component that checks it and `keys` of its table, what it `said`,
+    and the `owner` of its port, as far as that can be seen."""
 
     url: str
     port: int
     said: str
-    unit: str = ""
+    owner: Owner = Owner()
+    kind: str = "agent"
+    keys: Mapping[str, Any] = {}
 
 
-def addresses(seconds: float) -> list[Address]:
+def addresses(seconds: float, *, ephemeral: bool = False) -> list[Address]:
     """The health addresses of this host, by port: the first path of each port that answers as health does."""
     from heartbeat_cli.http import multi
 
     deadline = time.monotonic() + seconds
-    said: dict[str, str] = {}
+    said: dict[str, Response] = {}
 
     def done(exchange: multi.Exchange, response: Response) -> None:
-        if text := _understood(response):
-            said[exchange.key] = text
+        if response.fault is None:
+            said[exchange.key] = response
 
-    ports, owners = _listening()
-    urls = [f"http://{host}:{port}{path}" for port, host in ports for path in _PATHS]
+    nowhere = f"/heartbeat-{os.urandom(8).hex()}"
+    ports, pids = _listening(ephemeral)
+    urls = [f"http://{host}:{port}{path}" for port, host in ports for path in (*_PATHS, _MCP, nowhere)]
     asked = [multi.Exchange(url, Request(url, redirects=0, max_body=_MAX_BODY), seconds) for url in urls]
     multi.drive(asked, deadline=deadline, done=done)
     found = []
     for port, host in ports:
-        hits = [url for path in _PATHS if (url := f"http://{host}:{port}{path}") in said]
-        hits.sort(key=lambda url: not said[url].startswith("{"))  # one that speaks of health before any 200
-        found += [Address(url, port, said[url]) for url in hits[:1]]
-    return _with_units(found, owners)
+        base = f"http://{host}:{port}"
+        answers = {path: said[base + path] for path in (*_PATHS, _MCP, nowhere) if base + path in said}
+        catch_all = answers.pop(nowhere, None)
+        if (one := _address(base, port, answers, catch_all is not None and catch_all.status == 200)) is not None:
+            found.append(one._replace(owner=owners.of(pids[port]) if port in pids else Owner()))
+    return found
 
 
-def _understood(response: Response) -> str:
-    """What a health answer says, "" for an answer that is none."""
-    if response.fault is not None:
-        return ""
-    value = health_body.parse(response.body.decode("utf-8", "replace"))
-    if health_body.understand(value).opinion is not None:
-        return one_line(json.dumps(value, ensure_ascii=False), 80)
-    return "HTTP 200" if response.status == 200 else ""
+def _address(base: str, port: int, answers: Mapping[str, Response], catch_all: bool) -> Address | None:
+    """What is known of a port by its answers; None where nothing in them speaks of health."""
+    bodies = {path: health_body.parse(one.body.decode("utf-8", "replace")) for path, one in answers.items()}
+    if known := _recognised(base, port, answers, bodies):
+        return known
+    speaking = [path for path in _PATHS if path in bodies and _speaks_of_health(bodies[path])]
+    plain = [path for path in _PATHS if path in answers and answers[path].status == 200 and not catch_all]
+    for path in (*speaking, *plain):
+        body = bodies[path]
+        text = one_line(json.dumps(body, ensure_ascii=False), 80) if path in speaking else "HTTP 200"
+        return Address(base + path, port, text)
+    return None
 
 
-def _listening() -> tuple[list[tuple[int, str]], dict[int, int]]:
+def _speaks_of_health(body: Any) -> bool:
+    return health_body.understand(body).opinion is not None
+
+
+def _recognised(base: str, port: int, answers: Mapping[str, Response], bodies: Mapping[str, Any]) -> Address | None:
+    """Software that has a kind of its own, by what it alone says."""
+    ready, models, mcp = (bodies.get(path) for path in ("/readyz", "/v1/models", _MCP))
+    if isinstance(ready, dict) and {"ready", "failing"} <= ready.keys():
+        return Address(base, port, "an OpenClaw gateway", kind="openclaw", keys={"url": base})
+    liveliness = answers.get("/health/liveliness")
+    if liveliness is not None and liveliness.status == 200 and b"alive" in liveliness.body[:100]:
+        return Address(base, port, "LiteLLM", kind="llm", keys={"url": f"{base}/v1"})
+    if isinstance(models, dict) and models.get("object") == "list" and isinstance(models.get("data"), list):
+        return Address(base, port, f"an OpenAI-compatible API{_models(models)}", kind="llm", keys={"url": f"{base}/v1"})
+    if isinstance(mcp, dict) and mcp.get("jsonrpc") == "2.0":
+        return Address(base, port, "an MCP server", kind="mcp", keys={"url": base + _MCP})
+    return None
+
+
+def _models(models: Mapping[str, Any]) -> str:
+    names = [one["id"] for one in models["data"][:3] if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    return f" ({one_line(', '.join(names), 80)})" if names else ""
+
+
+def _listening(ephemeral: bool) -> tuple[list[tuple[int, str]], dict[int, int]]:
     """(port, host to ask) of what listens for everybody or on loopback, lowest port first; and by port the process
-    behind it, where that may be seen."""
+    behind it, where that may be seen. `ephemeral`: those that the kernel gives away, too."""
     import psutil
 
     try:
@@ -87,30 +124,24 @@ def _listening() -> tuple[list[tuple[int, str]], dict[int, int]]:
     found: dict[int, str] = {}
     owners: dict[int, int] = {}
     spared = {int(port) for port in _NOT_HTTP.split()}
+    low, high = (0, -1) if ephemeral else _ephemeral()
     for one in every:
         if not one.laddr or one.status != psutil.CONN_LISTEN:
             continue
         address, port = one.laddr
         local = address in _ANY
-        if port not in spared and (local or address.startswith("127.")):
+        if port not in spared and not low <= port <= high and (local or address.startswith("127.")):
             found[port] = "localhost" if local else found.get(port, address)
             if one.pid:
                 owners[port] = one.pid
     return sorted(found.items())[:_MOST_PORTS], owners
 
 
-def _with_units(found: list[Address], owners: Mapping[int, int]) -> list[Address]:
-    """Each address with its systemd unit, as far as the process behind the port may be seen."""
-    if not os.path.isdir("/run/systemd/system"):
-        return found
-    return [one._replace(unit=_unit(owners[one.port]) if one.port in owners else "") for one in found]
-
-
-def _unit(pid: int) -> str:
+def _ephemeral() -> tuple[int, int]:
+    """The ports that this kernel gives to whoever asks for none: ip(7)."""
     try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as lines:
-            units: list[str] = _UNIT.findall(lines.read())
-    except (OSError, UnicodeDecodeError):
-        return ""
-    # A user's unit stands below its manager's; `systemctl` alone cannot restart it.
-    return units[0] if len(set(units)) == 1 and not units[0].startswith(_NOT_THE_OWNER) else ""
+        with open(_RANGE, encoding="ascii") as file:
+            low, high = (int(word) for word in file.read(100).split())
+    except (OSError, ValueError):
+        return _EPHEMERAL
+    return low, high

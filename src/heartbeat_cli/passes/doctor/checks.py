@@ -144,7 +144,19 @@ def _component(config: Config, one: Component, reading: Reading, now: float) -> 
     said = f": {reading.error}" if reading.error else ""
     text = f"{one.kind}, {asked_what(one, now)}: {reading.status}{took}{said}"
     text = redact(one_line(text, 500), config.secrets)
+    if reading.status == "healthy" and _is_page(one, reading):
+        said = "what answers is a page for people, and may answer so on every path, whatever is wrong"
+        advice = "use the path that speaks of health, or say what must be in it (expect, checks)"
+        return Finding(f"component {one.id}", "warn", f"{text}; {said}", advice)
     return Finding(f"component {one.id}", _LEVELS[reading.status], text, _ADVICE.get(reading.status, ""))
+
+
+def _is_page(one: Component, reading: Reading) -> bool:
+    """Whether a health address without a rule of its own gives an HTML page."""
+    if one.kind != "agent" or one.settings.expect != "auto" or getattr(one.settings, "checks", ()):
+        return False
+    body = str(reading.evidence.get("body", "")).lstrip().lower()
+    return body.startswith(("<!doctype html", "<html"))
 
 
 def asked_what(one: Component, now: float) -> str:
