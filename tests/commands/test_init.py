@@ -98,10 +98,10 @@ def test_it_says_when_nobody_would_hear_of_an_alert(tmp_path: Path, words: tuple
 def test_what_really_runs_is_found_and_can_be_checked(tmp_path: Path, run_container: RunContainer) -> None:
     name = run_container()
     with healthy_server() as server:
-        ended = heartbeat(tmp_path, "init", "--discover")
+        ended = heartbeat(tmp_path, "init", "--discover", "--all-ports")
         assert ended.code == 0
         found = tomllib.loads((tmp_path / "heartbeat.toml").read_text())
-        agents = [id_ for id_, one in found["components"].items() if one.get("url") == f"{local(server.url)}/health"]
+        agents = [id_ for id_, one in found["components"].items() if one.get("url") == f"{local(server.url)}/readyz"]
         assert f"found docker    {name}: " in ended.err
         assert found["components"][name] == {"kind": "docker", "container": name, "depends_on": ["docker-daemon"]}
         assert found["recovery"] == {"mode": "ask"}

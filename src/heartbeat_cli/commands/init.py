@@ -29,25 +29,29 @@ class _Draft(NamedTuple):
 
 @click.command("init")
 @click.option("--discover", is_flag=True, help="Write what runs on this host instead of the commented example.")
+@click.option("--all-ports", is_flag=True, help="With --discover: ask ephemeral ports, too.")
 @click.option(
     "-o", "target", metavar="FILE", default="heartbeat.toml", show_default=True, help="Where to write; - prints it."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
-def command(discover: bool, target: str, force: bool) -> None:
+def command(discover: bool, all_ports: bool, target: str, force: bool) -> None:
     """Write a configuration to start from.
 
     With --discover it holds what runs on this host: Docker containers, PostgreSQL, systemd services, HTTP health
-    addresses and the host itself; its recovery is set to `ask`, so that nothing is restarted without your consent.
+    addresses (OpenClaw, MCP servers and model APIs among them) and the host itself; its recovery is set to `ask`, so
+    that nothing is restarted without your consent, except that of an OpenClaw gateway, which says what a restart mends.
     Without, it is a commented example of every key and kind. The file is readable only to you (mode 0600).
 
     \b
     Example:
       heartbeat init --discover -o ~/.config/heartbeat/heartbeat.toml
     """
+    if all_ports and not discover:
+        raise UsageError("--all-ports works only with --discover")
     path = Path(target).expanduser()
     if target != "-" and os.path.lexists(path) and not force:
         raise UsageError(_exists_text(target))
-    draft = _discovered() if discover else _Draft(_example(), ())
+    draft = _discovered(all_ports) if discover else _Draft(_example(), ())
     loaded = _must_load(draft.text)
     for remark in draft.remarks:
         print_remark(remark)
@@ -68,13 +72,13 @@ def _exists_text(target: str) -> str:
     return f"{target}: is already there; --force overwrites it, -o FILE writes elsewhere"
 
 
-def _discovered() -> _Draft:
+def _discovered(all_ports: bool) -> _Draft:
     from heartbeat_cli.config import sections
     from heartbeat_cli.discovery import discover as discovery
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.views import discovered
 
-    found = discovery.discover()
+    found = discovery.discover(ephemeral=all_ports)
     remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
     remarks += [f"not looked at: {note}" for note in found.notes]
     return _Draft(discovered.text(found.things, sections.host_timezone(), _why_unnotified(["console"])), tuple(remarks))
