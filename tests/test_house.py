@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bench.startup import VERBS as MEASURED
 from heartbeat_cli import plugins
 from heartbeat_cli.config.ladders import Keys
 from heartbeat_cli.config.sections import SECTIONS
-from heartbeat_cli.config.settings import describe
+from heartbeat_cli.config.settings import Field, describe
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.views import advice
@@ -182,11 +182,16 @@ def test_a_text_becomes_a_number_in_one_place(path: Path) -> None:
         assert {"isdigit", "isdecimal", "isnumeric"}.isdisjoint(calls)
 
 
+def with_inner(fields: Iterable[Field]) -> Iterator[Field]:
+    for field in fields:
+        yield from (field, *with_inner(field.keys))
+
+
 @pytest.mark.parametrize(("room", "kind"), [(room, kind) for room in plugins.PACKAGES for kind in plugins.kinds(room)])
 def test_every_kind_has_settings_help_and_a_test(room: str, kind: str) -> None:
     module = plugins.load(room, kind)
     assert module.__doc__
-    for field in describe(module.Settings):
+    for field in with_inner(describe(module.Settings)):
         assert field.help, f"{room}/{kind}: key {field.key} has no help line"
     assert (ROOT / f"tests/{room}/test_{kind}.py").is_file()
     shapes = {"monitors": ("request", "probe", "probe_all"), "actions": ("run",), "channels": ("send",)}[room]

@@ -13,6 +13,19 @@ from heartbeat_cli.config.settings import Problems
 SECRET = "hunter2-" + "x" * 80
 
 
+class Inner(NamedTuple):
+    """A table within the table.
+
+    op: one of two
+    limit: a number, true or false, or a text
+    password: a secret
+    """
+
+    op: Literal["<", ">"]
+    limit: float | bool | str | None = None
+    password: str | None = None
+
+
 class Everything(NamedTuple):
     """Keys of every type.
 
@@ -29,6 +42,8 @@ class Everything(NamedTuple):
     table: a table
     rates: a table of numbers
     from: a key that is no name
+    inner: a table
+    inners: a list of tables
     """
 
     text: str = "t"
@@ -43,6 +58,8 @@ class Everything(NamedTuple):
     table: dict[str, str] = {}  # noqa: RUF012 - never changed
     rates: dict[str, float] = {}  # noqa: RUF012 - never changed
     from_: str = "x"
+    inner: Inner | None = None
+    inners: tuple[Inner, ...] = ()
 
 
 def built(table: dict[str, Any], folder: Path | None = None) -> tuple[Any, Problems]:
@@ -64,6 +81,10 @@ def built(table: dict[str, Any], folder: Path | None = None) -> tuple[Any, Probl
         ({"rates": {"a": 1}}, "rates", {"a": 1.0}),
         ({"from": "me"}, "from_", "me"),
         ({}, "ports", (80,)),
+        ({"inner": {"op": "<"}}, "inner", Inner("<")),
+        ({"inners": [{"op": "<", "limit": 1}, {"op": ">"}]}, "inners", (Inner("<", 1.0), Inner(">"))),
+        ({"inners": [{"op": "<", "limit": True}]}, "inners", (Inner("<", True),)),
+        ({"inners": [{"op": "<", "limit": "1"}]}, "inners", (Inner("<", "1"),)),
     ],
 )
 def test_what_fits(table: dict[str, Any], key: str, value: object) -> None:
@@ -99,6 +120,12 @@ def test_what_fits(table: dict[str, Any], key: str, value: object) -> None:
         ({"table": ["a"]}, 'f: s.table: expected a table, a string each, got ["a"]'),
         ({"table": {"a": 1}}, "f: s.table.a: expected a string, got 1"),
         ({"rates": {"a": "1"}}, 'f: s.rates.a: expected a number, got "1"'),
+        ({"inner": 1}, "f: s.inner: expected a table, got 1"),
+        ({"inner": {}}, "f: s.inner.op: is required: one of <, >"),
+        ({"inners": {"op": "<"}}, 'f: s.inners: expected a list, a table each, got {op = "<"}'),
+        ({"inners": ["x"]}, 'f: s.inners[0]: expected a table, got "x"'),
+        ({"inners": [{"op": "<"}, {"op": "="}]}, 'f: s.inners[1].op: expected one of <, >, got "="'),
+        ({"inners": [{"op": "<", "limits": 1}]}, "f: s.inners[0].limits: unknown key; did you mean limit?"),
         ({"form": "x"}, "f: s.form: unknown key; did you mean from?"),
         ({"text": 1, "number": "1"}, "f: s.text: expected a string, got 1"),
         ({"a\nf: s.b": 1}, "f: s.a f: s.b: unknown key"),
@@ -247,7 +274,7 @@ def test_a_kind_does_not_judge_what_leads_nowhere(monkeypatch: pytest.MonkeyPatc
 
 def test_a_class_describes_itself() -> None:
     found = {field.key: field for field in settings.describe(Everything)}
-    assert found["number"] == ("number", "a number", "1.5", "a number, explained on two lines")
+    assert found["number"][:4] == ("number", "a number", "1.5", "a number, explained on two lines")
     assert found["ports"][1:3] == ("a list, a whole number each", "[80]")
     assert found["word"][1:3] == ("one of red, blue", '"red"')
     assert found["maybe"][1:3] == ("a string", "unset")
@@ -267,3 +294,20 @@ def test_a_class_describes_itself() -> None:
 )
 def test_the_nearest_name(word: str, known: list[str], said: str) -> None:
     assert settings.suggestion(word, known) == said
+
+
+def test_a_table_in_a_list_keeps_its_secrets() -> None:
+    found, problems = built({"inners": [{"op": "<", "password": "hunter2"}]})
+    assert found.inners[0].password == "hunter2" and problems.secrets == {"hunter2"}
+
+
+def test_the_keys_of_inner_tables_are_described() -> None:
+    fields = {field.key: field for field in settings.describe(Everything)}
+    assert (fields["inner"].expects, fields["inners"].expects) == ("a table", "a list, a table each")
+    for name in ("inner", "inners"):
+        assert [(one.key, one.default, one.help) for one in fields[name].keys] == [
+            ("op", None, "one of two"),
+            ("limit", "unset", "a number, true or false, or a text"),
+            ("password", "unset", "a secret"),
+        ]
+    assert fields["text"].keys == ()

@@ -31,6 +31,6 @@ def command(names: tuple[str, ...], form: str) -> None:
             raise UsageError(f"unknown kind {name!r}{suggestion(name, dict.fromkeys(known), len(known))}")
     chosen = [page for page, kind in zip(pages, known, strict=True) if not wanted or kind in wanted]
     if form == "json":
-        print_json([page._asdict() | {"keys": [key._asdict() for key in page.keys]} for page in chosen])
+        print_json([page._asdict() | {"keys": manual.json_keys(page.keys)} for page in chosen])
     else:
         click.echo("\n\n".join(manual.text(page) for page in chosen) if names else manual.overview(pages))

@@ -6,7 +6,8 @@ The first sentence of a module's docstring says to a user what the kind is for; 
 import inspect
 import re
 import textwrap
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders
@@ -100,14 +101,29 @@ def text(page: Page) -> str:
     lines = [f"{page.kind} ({page.room})", ""]
     lines += [f"  {line}".rstrip() for line in page.about.splitlines()]
     lines += [""] if page.about else []
-    for key in page.keys:
-        default = "required" if key.default is None else f"default {key.default}"
-        lines.append(f"  {key.key}: {key.expects}, {default}")
-        lines += textwrap.wrap(key.help, 96, initial_indent="      ", subsequent_indent="      ")
+    lines += _key_lines(page.keys, "  ")
     if page.ladder:
         lines += ["", "  recovery steps by default, those whose keys are set:"]
         lines += [f"      {number}. {_step_line(step)}" for number, step in enumerate(page.ladder, 1)]
     return "\n".join(lines)
+
+
+def _key_lines(keys: Sequence[Field], indent: str) -> list[str]:
+    """Each key with its help, and below it the keys of the tables that it takes."""
+    lines = []
+    for key in keys:
+        default = "required" if key.default is None else f"default {key.default}"
+        lines.append(f"{indent}{key.key}: {key.expects}, {default}")
+        inner = indent + "    "
+        lines += textwrap.wrap(key.help, 102 - len(inner), initial_indent=inner, subsequent_indent=inner)
+        lines += _key_lines(key.keys, inner)
+    return lines
+
+
+def json_keys(keys: Sequence[Field]) -> list[dict[str, Any]]:
+    """Keys as the JSON form has them; only one that takes tables has `keys`."""
+    plain = [{name: value for name, value in key._asdict().items() if name != "keys"} for key in keys]
+    return [one | ({"keys": json_keys(key.keys)} if key.keys else {}) for one, key in zip(plain, keys, strict=True)]
 
 
 def _step_line(step: dict[str, str]) -> str:

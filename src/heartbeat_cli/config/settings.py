@@ -1,7 +1,7 @@
 """Reads one TOML table into one typed, frozen settings class, and describes such a class to a person.
 
 A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's `key: text`
-lines are the help. Problems are collected, not raised, so that a user sees all at once.
+lines are the help. A field whose type is such a class is a table of its own. Problems are collected, not raised, so that a user sees all at once.
 """
 
 import re
@@ -66,12 +66,14 @@ def _reveals_part(text: str, value: str) -> bool:
 
 
 class Field(NamedTuple):
-    """One key of a settings class, for a reader: `default` is None for a required key."""
+    """One key of a settings class, for a reader: `default` is None for a required key; `keys` are those of the table
+    that stands there, or of each table of a list."""
 
     key: str
     expects: str
     default: str | None
     help: str
+    keys: tuple["Field", ...] = ()
 
 
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
@@ -169,6 +171,8 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
         return tuple(convert(item, args[0], f"{where}[{n}]", problems, name) for n, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {key: convert(item, args[1], f"{where}.{key}", problems) for key, item in value.items()}
+    if hasattr(kind, "_fields") and isinstance(value, Mapping):
+        return build(kind, value, where, problems)
     return _scalar(value, kind, where, written, problems)
 
 
@@ -242,7 +246,13 @@ def expects(kind: Any) -> str:
         return f"a list, {expects(args[0])} each"
     if origin is dict:
         return f"a table, {expects(args[1])} each"
-    return _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+    return "a table" if hasattr(kind, "_fields") else _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def table_class(kind: Any) -> Any:
+    """The settings class of the table, or of each table of the list, that a key of this type takes; else None."""
+    classes = (table_class(arg) for arg in get_args(kind))
+    return kind if hasattr(kind, "_fields") else next((one for one in classes if one), None)
 
 
 def describe(cls: Any) -> list[Field]:
@@ -252,7 +262,8 @@ def describe(cls: Any) -> list[Field]:
     for key, kind in cls.__annotations__.items():
         default = cls._field_defaults.get(key)
         shown = None if key not in cls._field_defaults else "unset" if default is None else _toml(default)
-        found.append(Field(key_of(key), expects(kind), shown, texts.get(key_of(key), "")))
+        keys = describe(inner) if (inner := table_class(kind)) else ()
+        found.append(Field(key_of(key), expects(kind), shown, texts.get(key_of(key), ""), tuple(keys)))
     return found
 
 

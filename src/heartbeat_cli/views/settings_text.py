@@ -85,6 +85,8 @@ def _value(value: Any, config: Config, key: str) -> Any:
         if key in _HIDDEN or (is_secret(key) and not value.startswith(("env:", "file:"))):
             return BLOT
         return redact(value, config.secrets)
+    if hasattr(value, "_fields"):  # a table within a table
+        return _plain(value, config)
     if isinstance(value, tuple | list):
         return [_value(item, config, key) for item in value]
     if isinstance(value, Mapping):
