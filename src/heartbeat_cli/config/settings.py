@@ -1,7 +1,8 @@
 """Reads one TOML table into one typed, frozen settings class, and describes such a class to a person.
 
 A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's `key: text`
-lines are the help. A field whose type is such a class is a table of its own. Problems are collected, not raised, so that a user sees all at once.
+lines are the help. A field whose type is such a class is a table of its own. Problems are collected, not raised, so
+that a user sees all at once.
 """
 
 import re

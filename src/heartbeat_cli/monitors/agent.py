@@ -24,7 +24,7 @@ from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
-from heartbeat_cli.domain.kinds import health_body
+from heartbeat_cli.domain.kinds import health_body, json_path
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -134,7 +134,7 @@ def _rule_problems(settings: Settings) -> list[tuple[str, str]]:
             found.append((key, f'works only with expect = "{rule}"'))
     if settings.equals is not None and settings.expect != "json":
         found.append(("equals", 'works only with expect = "json"'))
-    if settings.json_path and (wrong := health_body.path_problem(settings.json_path)):
+    if settings.json_path and (wrong := json_path.path_problem(settings.json_path)):
         found.append(("json_path", wrong))
     try:
         if settings.pattern is not None:
@@ -223,12 +223,12 @@ def _judge_auto(text: str) -> _Verdict:
 
 def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
     document = health_body.parse(text)
-    if document is health_body.MISSING:
+    if document is json_path.MISSING:
         cut = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
         return _Verdict("unhealthy", cut if response.truncated else Text("the answer is not JSON"))
     path = settings.json_path or ""
-    value: Any = health_body.at_path(document, path)
-    if value is health_body.MISSING:
+    value: Any = json_path.at_path(document, path)
+    if value is json_path.MISSING:
         return _Verdict("unhealthy", Text("the answer has nothing at {path}", path=path))
     shown = _quoted(health_body.as_text(value))
     if settings.equals is not None:

@@ -1,21 +1,18 @@
 """The rules over a health answer's body, one table row per case."""
 
-import json
 from typing import Any
 
 import pytest
 
 from heartbeat_cli.domain.kinds.health_body import (
-    MISSING,
     Verdict,
     as_text,
-    at_path,
     explanation,
     judge_word,
     parse,
-    path_problem,
     understand,
 )
+from heartbeat_cli.domain.kinds.json_path import MISSING
 
 
 @pytest.mark.parametrize(
@@ -46,6 +43,12 @@ from heartbeat_cli.domain.kinds.health_body import (
         ({"ok": "false"}, None),
         ({"ok": 0}, None),
         ({"error": "of no status"}, None),
+        ({"ready": True}, "healthy"),
+        ({"ready": False}, "unhealthy"),
+        ({"ok": True, "ready": False}, "unhealthy"),
+        ({"ok": True, "ready": "no"}, "healthy"),
+        ({"alive": False}, "unhealthy"),
+        ({"status": "ok", "ready": False}, "healthy"),
         ({}, None),
         ([], None),
         (["fail"], None),
@@ -61,6 +64,8 @@ def test_what_a_body_says(body: Any, opinion: str | None) -> None:
 
 def test_the_verdict_names_the_word_and_the_explanation() -> None:
     assert understand({"status": "fail", "output": "disk\nfull"}) == Verdict("unhealthy", "status fail", "disk full")
+    ready = {"ready": False, "failing": ["telegram"]}
+    assert understand(ready) == Verdict("unhealthy", "ready false", "failing: telegram")
     assert understand({"ok": False}) == Verdict("unhealthy", "ok false", "")
 
 
@@ -77,6 +82,13 @@ def test_the_verdict_names_the_word_and_the_explanation() -> None:
         ({"output": "\ud800"}, ""),
         ({"output": "x" * 1000}, "x" * 199 + "…"),
         (["output"], ""),
+        ({"failing": ["telegram", "state-database"]}, "failing: telegram, state-database"),
+        ({"failing": ["telegram"], "message": "no channel"}, "no channel"),
+        ({"failing": [], "errors": [{"code": 1}, {"message": "no disk"}]}, "errors: no disk"),
+        ({"unhealthy": [{"name": "gpt"}, 7, None, " "]}, "unhealthy: gpt"),
+        ({"failing": "telegram"}, ""),
+        ({"failing": ["a\nb"] * 1000}, "failing: " + ", ".join(["a b"] * 10)),
+        ({"pendingReason": "migrating"}, "migrating"),
         (MISSING, ""),
     ],
 )
@@ -87,41 +99,6 @@ def test_how_a_body_explains_itself(body: Any, text: str) -> None:
 @pytest.mark.parametrize("body", ["", "ok", "<html>", "{", '{"a":1}x', "[" * 100_000, "9" * 10_000, "\ufeff{}"])
 def test_what_is_not_json_is_missing(body: str) -> None:
     assert parse(body) is MISSING
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("status", "ok"),
-        ("checks.0.state", "up"),
-        ("checks.1.state", "down"),
-        ("checks", [{"state": "up"}, {"state": "down"}]),
-        ("numbers.10", "a key, not a position"),
-        ("nothing", None),
-        ("checks.2.state", MISSING),
-        ("checks.-1.state", MISSING),
-        ("checks.state", MISSING),
-        ("checks." + "9" * 5000, MISSING),
-        ("status.ok", MISSING),
-        ("nothing.more", MISSING),
-        ("missing", MISSING),
-    ],
-)
-def test_dotted_paths(path: str, value: Any) -> None:
-    document = json.loads(
-        """{"status": "ok", "checks": [{"state": "up"}, {"state": "down"}], "nothing": null,
-        "numbers": {"10": "a key, not a position"}}"""
-    )
-    found = at_path(document, path)
-    assert found is MISSING if value is MISSING else found == value
-
-
-def test_bad_paths_are_explained() -> None:
-    assert path_problem("checks.0.state") is None
-    for bad in ("", ".", "a..b", ".a", "a."):
-        assert "empty step" in (path_problem(bad) or "")
-    assert path_problem(".".join("a" * 20)) is None
-    assert path_problem(".".join("a" * 21)) == "has more than 20 steps"
 
 
 @pytest.mark.parametrize(

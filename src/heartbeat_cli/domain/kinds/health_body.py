@@ -1,7 +1,7 @@
 """What a health answer's body says: pure rules over its text. `monitors/agent.py` adds the HTTP side.
 
-`understand` knows the common shapes (health+json, Spring Actuator, `{"ok": true}`); `at_path` and `as_text`
-serve the explicit `json` rule.
+`understand` knows the common shapes (health+json, Spring Actuator, `{"ok": true}`, `{"ready": false, "failing": […]}`);
+`as_text` serves the explicit `json` rule.
 """
 
 import json
@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain import foreign_json
-from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.kinds.json_path import MISSING
+from heartbeat_cli.domain.plain import one_line
 
 Opinion = Literal["healthy", "degraded", "unhealthy"]
 
@@ -20,12 +21,12 @@ _WORDS: dict[str, Opinion] = {
     **dict.fromkeys(("critical", "false"), "unhealthy"),
 }
 _STATUS_KEYS = ("status", "state", "health")
-_FLAG_KEYS = ("ok", "healthy")
-_EXPLAINING = ("output", "message", "error", "detail", "reason", "description", "title")
+_FLAG_KEYS = ("ok", "healthy", "ready", "alive")
+_EXPLAINING = ("output", "message", "error", "detail", "reason", "description", "title", "pendingReason")
 _EXPLANATION_LIMIT = 200
-_DEEPEST_PATH = 20
-
-MISSING = object()
+_LISTING = ("failing", "failed", "unhealthy", "unavailable", "missing", "degraded", "problems", "errors", "reasons")
+_NAMES = ("name", "id", "component", "message")  # what says which one an entry of such a list is
+_LISTED = 10  # entries of it that are shown
 
 
 class Verdict(NamedTuple):
@@ -52,9 +53,9 @@ def understand(value: Any) -> Verdict:
         opinion = judge_word(value.get(key))
         if opinion is not None:
             return _verdict(opinion, key, value)
-    for key in _FLAG_KEYS:
-        if isinstance(value.get(key), bool):
-            return _verdict("healthy" if value[key] else "unhealthy", key, value)
+    flags = sorted((key for key in _FLAG_KEYS if isinstance(value.get(key), bool)), key=lambda key: bool(value[key]))
+    if flags:  # one that is false comes first
+        return _verdict("healthy" if value[flags[0]] else "unhealthy", flags[0], value)
     return Verdict(None)
 
 
@@ -80,29 +81,21 @@ def explanation(value: Any) -> str:
             found = found.get("message")
         if isinstance(found, str) and found.strip():
             return one_line(found, _EXPLANATION_LIMIT)
+    for key in _LISTING:
+        if names := _names(value.get(key)):
+            return one_line(f"{key}: {', '.join(names)}", _EXPLANATION_LIMIT)
     return ""
 
 
-def at_path(value: Any, path: str) -> Any:
-    """The value at a dotted path (`status`, `checks.0.state`); MISSING where the path leads nowhere."""
-    for step in path.split(".")[:_DEEPEST_PATH]:
-        if isinstance(value, dict):
-            value = value.get(step, MISSING)
-        elif isinstance(value, list) and (place := whole(step, len(value) - 1)) is not None:
-            value = value[place]
-        else:
-            return MISSING
-    return value
-
-
-def path_problem(path: str) -> str | None:
-    """What is wrong with a dotted path, None when it can be followed."""
-    steps = path.split(".")
-    if not all(steps):
-        return "has an empty step; expected names or list positions joined by dots, like checks.0.state"
-    if len(steps) > _DEEPEST_PATH:
-        return f"has more than {_DEEPEST_PATH} steps"
-    return None
+def _names(found: Any) -> list[str]:
+    """The names in a list of texts, or of objects that have one."""
+    names = []
+    for one in found[:_LISTED] if isinstance(found, list) else ():
+        if isinstance(one, dict):
+            one = next((one[key] for key in _NAMES if isinstance(one.get(key), str)), None)
+        if isinstance(one, str) and one.strip():
+            names.append(one_line(one, _EXPLANATION_LIMIT))
+    return names
 
 
 def as_text(value: Any) -> str:

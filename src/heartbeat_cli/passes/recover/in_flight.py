@@ -9,7 +9,8 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.actions import http
 from heartbeat_cli.domain.component import Guard
-from heartbeat_cli.domain.kinds.health_body import MISSING, parse
+from heartbeat_cli.domain.kinds.health_body import parse
+from heartbeat_cli.domain.kinds.json_path import MISSING
 from heartbeat_cli.domain.plain import one_line, own_fault
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
