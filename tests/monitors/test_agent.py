@@ -14,6 +14,7 @@ import pytest
 
 from heartbeat_cli.domain.checking.exchange import Fault, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
+from heartbeat_cli.domain.kinds.check_keys import Check
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors import agent
@@ -149,6 +150,84 @@ def test_body_rules(server: Server, keys: dict[str, Any], body: object, status: 
     server.answer = says(body)
     reading = run_checks(server.url, **keys)
     assert (reading.status, reading.error) == (status, error)
+
+
+LITELLM = {"healthy_endpoints": [{"model": "a"}], "healthy_count": 1, "unhealthy_count": 1}
+CHECKS: list[tuple[object, tuple[Check, ...], dict[str, Any], str, str | None]] = [
+    (LITELLM, (Check(">=", "healthy_count", critical=1.0),), {}, "healthy", None),
+    (
+        LITELLM,
+        (Check(">=", "healthy_count", critical=2.0), Check("==", "unhealthy_count", warn=0.0)),
+        {},
+        "unhealthy",
+        "healthy_count is 1, needs >= 2; unhealthy_count is 1, needs == 0",
+    ),
+    (
+        LITELLM,
+        (Check("contains", "healthy_endpoints.*.model", critical="gpt"),),
+        {},
+        "unhealthy",
+        'healthy_endpoints.*.model does not contain "gpt"',
+    ),
+    ({"ok": False, "n": 1}, (Check("<", "n", warn=1.0),), {}, "unhealthy", "it says: ok false; n is 1, needs < 1"),
+    (
+        {"status": "warn", "n": 1},
+        (Check("<", "n", critical=1.0),),
+        {},
+        "unhealthy",
+        "n is 1, needs < 1; it says: status warn",
+    ),
+    ({"ready": False, "failing": ["telegram"]}, (), {}, "unhealthy", "it says: ready false (failing: telegram)"),
+    (b"<html>", (Check("<", "n", warn=1.0),), {}, "unhealthy", "the answer is not JSON"),
+    (
+        b"<html>",
+        (Check("<", "n", warn=1.0),),
+        {"expect": "json", "json_path": "n"},
+        "unhealthy",
+        "the answer is not JSON",
+    ),
+    (b'{"n": NaN}', (Check("<", "n", warn=1.0),), {}, "unknown", "n is not a number (NaN)"),
+]
+
+
+@pytest.mark.parametrize(("body", "checks", "keys", "status", "error"), CHECKS, ids=range(len(CHECKS)))
+def test_checks_and_the_body_rule_together(
+    server: Server, body: object, checks: tuple[Check, ...], keys: dict[str, Any], status: str, error: str | None
+) -> None:
+    server.answer = says(body)
+    reading = run_checks(server.url, checks=checks, **keys)
+    assert (reading.status, reading.error) == (status, error)
+    assert (reading.response_time is None) == (status == "unknown")
+
+
+def test_a_refused_answer_is_not_checked(server: Server) -> None:
+    server.answer = says({"error": "no model"}, 503)
+    reading = run_checks(server.url, checks=(Check("<", "n", warn=1.0),))
+    assert reading.error == "HTTP 503 Service Unavailable: no model"
+
+
+def test_the_category_of_a_check_is_that_of_the_reading(server: Server) -> None:
+    server.answer = says({"n": 5})
+    checks = (Check("<", "n", critical=1.0, category="quota"), Check("<", "n", warn=1.0, category="resource"))
+    assert run_checks(server.url, checks=checks).category == "quota"
+    assert run_checks(server.url, checks=checks[1:]).category == "resource"
+
+
+def test_a_counter_is_remembered_also_past_a_failure(server: Server) -> None:
+    settings = agent.Settings(server.url, checks=(Check(">", "done", critical=0.0, rate=True),))
+
+    def read(response: Response, at: float, before: Reading | None) -> Reading:
+        memory = before.memory if before else {}
+        return agent.read(settings, response, CheckContext("main", 5.0, NOW + at, memory))
+
+    first = read(Response(200, body=b'{"done": 7}'), 0, None)
+    assert (first.status, [one.name for one in first.metrics]) == ("healthy", [])
+    refused = read(Response(503), 10, first)
+    gone = read(Response(0, fault=Fault("connect", "refused")), 20, refused)
+    assert gone.memory == refused.memory == first.memory
+    last = read(Response(200, body=b'{"done": 7}'), 30, gone)
+    assert (last.status, last.error) == ("unhealthy", "done is 0 per second, needs > 0")
+    assert [(one.name, one.value) for one in last.metrics] == [("done_per_second", 0.0)]
 
 
 def test_what_goes_out(server: Server) -> None:

@@ -115,7 +115,7 @@ def _key_lines(keys: Sequence[Field], indent: str) -> list[str]:
         default = "required" if key.default is None else f"default {key.default}"
         lines.append(f"{indent}{key.key}: {key.expects}, {default}")
         inner = indent + "    "
-        lines += textwrap.wrap(key.help, 102 - len(inner), initial_indent=inner, subsequent_indent=inner)
+        lines += textwrap.wrap(key.help, 96, initial_indent=inner, subsequent_indent=inner)
         lines += _key_lines(key.keys, inner)
     return lines
 

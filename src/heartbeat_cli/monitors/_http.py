@@ -5,14 +5,23 @@ from collections.abc import Mapping
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Fault, Response
-from heartbeat_cli.domain.checking.result import CheckContext, Metric
+from heartbeat_cli.domain.checking.isolation import is_remote
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _SECONDS = {"unit": "s"}
 _OF_FAULTS: Mapping[str, Category] = {"dns": "network", "route": "network", "tls": "configuration"}
+
+_OF_STATUS: Mapping[int, Category] = {
+    **dict.fromkeys((401, 403), "credentials"),
+    402: "quota",
+    **dict.fromkeys((404, 405, 410), "configuration"),
+    429: "provider",
+}
 
 
 def url_problems(url: str) -> list[str]:
@@ -34,16 +43,66 @@ def url_problems(url: str) -> list[str]:
     return []
 
 
+def header_problems(headers: Mapping[str, str]) -> list[str]:
+    """What is wrong with request headers, as texts."""
+    return [
+        f"{name!r}: a name is one word, and a value has no line breaks"
+        for name, value in headers.items()
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value)
+    ]
+
+
 def category_of(fault: Fault, here: bool) -> Category | None:
     """The kind of failure behind an exchange without an answer; `here`: it was with this host, to which there always is
     a way."""
     return None if here and fault.kind == "route" else _OF_FAULTS.get(fault.kind)
 
 
+def category_of_status(status: int) -> Category | None:
+    """The kind of failure behind a status code; None where it is the process's own, as far as one can tell."""
+    return _OF_STATUS.get(status)
+
+
+def status_line(status: int, why: str = "") -> str:
+    """`HTTP 503 Service Unavailable`, and how the body explains it."""
+    from http import HTTPStatus  # a healthy pass has no use for it
+
+    name = next((one.phrase for one in HTTPStatus if one == status), "")
+    line = f"HTTP {status} {name}".rstrip()
+    return f"{line}: {why}" if why else line
+
+
+def no_answer(url: str, response: Response, context: CheckContext) -> Reading:
+    """The reading of an exchange with a fault. Raises Unobservable where the trouble is heartbeat's own."""
+    fault = response.fault
+    if fault is None or fault.kind in ("forbidden", "other"):
+        raise Unobservable(fault.text if fault else "")
+    here = not is_remote(host_of(url))
+    certain, category = fault.refused and here, category_of(fault, here)
+    found, said = metrics(response, context), evidence(response)
+    return Reading("error", None, fault.text, found, said, certain=certain, category=category)
+
+
+def host_of(url: str) -> str | None:
+    """The host of an address."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname
+
+
 def days_left(response: Response, context: CheckContext) -> float | None:
     """Days until the certificate ends, None where none was seen."""
     expires = response.certificate_expires
     return None if expires is None else (expires - context.now) / _DAY
+
+
+def certificate_warning(response: Response, context: CheckContext, warn_days: float) -> str | None:
+    """What is said of a certificate that ends in fewer days; None of any other."""
+    days = days_left(response, context)
+    if days is None or days >= warn_days:
+        return None
+    ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
+    return ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
 
 
 def metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:

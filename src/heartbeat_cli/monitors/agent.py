@@ -22,15 +22,13 @@ from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import health_body, json_path
+from heartbeat_cli.domain.kinds.check_keys import MEMORY, Check
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors._http import category_of, days_left, url_problems
-from heartbeat_cli.monitors._http import evidence as exchange_evidence
-from heartbeat_cli.monitors._http import metrics as exchange_metrics
+from heartbeat_cli.monitors import _http
 
 _CODES = r"(?ai)([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?"
 
@@ -63,6 +61,7 @@ class Settings(NamedTuple):
     redirects_to: where they may lead: any (default; another origin gets neither secrets nor the client certificate,
         and a request with a body does not go there) or same-host (any port of the host in url)
     max_body: bytes of the body that are read (default 65536); more is cut and not waited for
+    checks: limits on single values of a JSON body, as a list of tables; the worst of them and of expect counts
     unit: systemd unit that its recovery restarts first (default: openclaw-<id>.service, where there is such a unit)
     user: true: that is a unit of the user heartbeat runs as (systemctl --user)
     """
@@ -85,6 +84,7 @@ class Settings(NamedTuple):
     redirects: int = 5
     redirects_to: Literal["any", "same-host"] = "any"
     max_body: int = 65_536
+    checks: tuple[Check, ...] = ()
     unit: str | None = None
     user: bool = False
 
@@ -96,19 +96,15 @@ def ladder(settings: Settings) -> tuple[Mapping[str, Any], ...]:
 
 def host_of(settings: Settings) -> str | None:
     """The host that a check must reach."""
-    from urllib.parse import urlsplit
-
-    return urlsplit(settings.url).hostname
+    return _http.host_of(settings.url)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """What is wrong with the settings, as (key, text)."""
-    found = [("url", text) for text in url_problems(settings.url)]
+    found = [("url", text) for text in _http.url_problems(settings.url)]
     if not (settings.method.isascii() and settings.method.isalpha()):
         found.append(("method", f"{settings.method!r} is not an HTTP method like GET"))
-    for name, value in settings.headers.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value):
-            found.append(("headers", f"{name!r}: a name is one word, and a value has no line breaks"))
+    found += [("headers", text) for text in _http.header_problems(settings.headers)]
     if not settings.accept:
         found.append(("accept", "is empty; expected status codes like 200, 2xx or 200-299"))
     for code in settings.accept:
@@ -119,6 +115,10 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
             found.append((key, "must not be negative"))
     if settings.user and settings.unit is None:
         found.append(("user", "works only with unit"))
+    if settings.checks:
+        from heartbeat_cli.monitors import _checks  # few agents have any, and every pass pays for imports
+
+        found += _checks.problems(settings.checks, "path")
     return found + _rule_problems(settings)
 
 
@@ -171,37 +171,33 @@ class _Verdict(NamedTuple):
     category: Category | None = None
 
 
-_OF_CODES: Mapping[int, Category] = {
-    **dict.fromkeys((401, 403), "credentials"),
-    402: "quota",
-    **dict.fromkeys((404, 405, 410), "configuration"),
-    429: "provider",
-}
-
-
 def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
     """Judge what came back. Raises Unobservable when the trouble is heartbeat's own."""
-    metrics, evidence, fault = exchange_metrics(response, context), exchange_evidence(response), response.fault
-    if fault is not None and fault.kind in ("forbidden", "other"):
-        raise Unobservable(fault.text)
-    if fault is not None:
-        here = not is_remote(host_of(settings))
-        category = category_of(fault, here)
-        return Reading("error", None, fault.text, metrics, evidence, certain=fault.refused and here, category=category)
+    if response.fault is not None:
+        reading = _http.no_answer(settings.url, response, context)
+        return reading._replace(memory=_kept(settings, context))
+    metrics, evidence = _http.metrics(response, context), _http.evidence(response)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
     verdict = _with_certificate(verdict, settings, response, context)
-    return Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence, category=verdict.category)
+    reading = Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence, category=verdict.category)
+    if not settings.checks or not _accepted(response.status, settings.accept):
+        return reading._replace(memory=_kept(settings, context))
+    from heartbeat_cli.monitors import _checks
+
+    cut = settings.max_body if response.truncated else None
+    return _checks.on_json(reading, settings.checks, text, cut, context)
+
+
+def _kept(settings: Settings, context: CheckContext) -> Mapping[str, Any]:
+    """What the next check remembers where there is nothing for `checks` to judge."""
+    return {MEMORY: context.memory[MEMORY]} if settings.checks and MEMORY in context.memory else {}
 
 
 def _judge(settings: Settings, response: Response, text: str) -> _Verdict:
     if not _accepted(response.status, settings.accept):
-        from http import HTTPStatus  # a healthy pass has no use for it
-
-        name = next((one.phrase for one in HTTPStatus if one == response.status), "")
-        line = f"HTTP {response.status} {name}".rstrip()
         why = health_body.explanation(health_body.parse(text))
-        return _Verdict("unhealthy", f"{line}: {why}" if why else line, _OF_CODES.get(response.status))
+        return _Verdict("unhealthy", _http.status_line(response.status, why), _http.category_of_status(response.status))
     if settings.expect == "auto":
         return _judge_auto(text)
     if settings.expect == "json":
@@ -250,11 +246,9 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _with_certificate(verdict: _Verdict, settings: Settings, response: Response, context: CheckContext) -> _Verdict:
-    days = days_left(response, context)
-    if days is None or verdict.status == "unhealthy" or days >= settings.certificate_warn_days:
+    line = _http.certificate_warning(response, context, settings.certificate_warn_days)
+    if line is None or verdict.status == "unhealthy":
         return verdict
-    ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
-    line = ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
     return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line, "configuration")
 
 

@@ -10,6 +10,7 @@ DESCRIPTIONS = {
     "host": N_("The machine is running out of a resource."),
     "tcp": N_("The port gave no good answer."),
     "command": N_("The check command reports a problem."),
+    "prometheus": N_("Its metrics break a limit, or cannot be read."),
     "push": N_("It has not reported that it is alive, or its last run failed."),
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
@@ -119,6 +120,11 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     "command": (
         N_("Run the command by hand and read its whole output."),
         N_("Mend what it names, or the command itself."),
+    ),
+    "prometheus": (
+        N_("Compare its metrics page with the limits in its checks."),
+        N_("Read the log of the process behind the page."),
+        N_("Restart that process if it no longer works: {restart}."),
     ),
     "push": (
         N_("Check that the job still runs, and when it last did."),

@@ -111,18 +111,18 @@ def _without(metric: Metric, hide: Callable[[str], str]) -> Metric:
     label = hide(metric.metadata.get("label", metric.name))
     if label == metric.metadata.get("label", metric.name):
         return metric._replace(metadata=metadata)
-    return metric._replace(name=_name(label), metadata={**metadata, "label": label})
+    return metric._replace(name=figure_name(label), metadata={**metadata, "label": label})
 
 
-def _name(label: str) -> str:
-    """One for a figure that is called so."""
+def figure_name(label: str) -> str:
+    """The name, in snake_case, of a figure that is called so."""
     name = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60] or "value"
     return f"n{name}" if "0" <= name[0] <= "9" else name
 
 
 def _metric(figure: Perf) -> Metric:
     value, unit, kind = _base(figure)
-    name = _name(figure.label)
+    name = figure_name(figure.label)
     plain = name == figure.label
     if unit in ("seconds", "bytes", "percent") and not name.endswith(unit):
         name = f"{name}_{unit}"

@@ -1,0 +1,136 @@
+"""The Prometheus text format: its own examples, what OpenMetrics adds, and pages that nobody means well with."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from heartbeat_cli.domain.kinds.exposition import is_exposition, samples, values
+
+# From https://prometheus.io/docs/instrumenting/exposition_formats/
+PAGE = r"""# HELP http_requests_total The total number of HTTP requests.
+# TYPE http_requests_total counter
+http_requests_total{method="post",code="200"} 1027 1395066363000
+http_requests_total{method="post",code="400"}    3 1395066363000
+
+# Escaping in label values:
+msdos_file_access_time_seconds{path="C:\\DIR\\FILE.TXT",error="Cannot find file:\n\"FILE.TXT\""} 1.458255915e9
+
+# Minimalistic line:
+metric_without_timestamp_and_labels 12.47
+
+# A weird metric from before the epoch:
+something_weird{problem="division by zero"} +Inf -3982045
+
+http_request_duration_seconds_bucket{le="0.05"} 24054
+http_request_duration_seconds_bucket{le="+Inf"} 144320
+rpc_duration_seconds{quantile="0.01"} 3102
+  indented	{ a = "1" , b="2" , }	7
+nothing NaN
+negative -1.5e-3
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "found"),
+    [
+        ("http_requests_total", {}, [1027, 3]),
+        ("http_requests_total", {"code": "400"}, [3]),
+        ("http_requests_total", {"code": "400", "method": "get"}, []),
+        ("http_requests", {}, [1027, 3]),
+        ("metric_without_timestamp_and_labels", {}, [12.47]),
+        ("metric_without_timestamp_and_labels", {"host": ""}, [12.47]),  # a label that is not there is empty
+        ("something_weird", {}, [math.inf]),
+        ("http_request_duration_seconds_bucket", {"le": "+Inf"}, [144320]),
+        ("msdos_file_access_time_seconds", {"error": 'Cannot find file:\n"FILE.TXT"'}, [1.458255915e9]),
+        ("msdos_file_access_time_seconds", {"path": "C:\\DIR\\FILE.TXT"}, [1.458255915e9]),
+        ("indented", {"a": "1", "b": "2"}, [7]),
+        ("negative", {}, [-0.0015]),
+        ("rpc_duration", {}, []),
+        ("HELP", {}, []),
+    ],
+)
+def test_the_examples_of_the_format(metric: str, labels: dict[str, str], found: list[float]) -> None:
+    assert values(PAGE, metric, labels) == found
+
+
+def test_what_is_not_a_number() -> None:
+    assert math.isnan(values(PAGE, "nothing", {})[0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'a{b="1} 2',
+        'a{b="1" c="2"} 2',
+        "a{b=1} 2",
+        "a{",
+        "a",
+        "a ",
+        "a x",
+        "a 1_000",
+        "a 1.2.3",
+        'a{b="1"}',
+        "ab 2",
+        "#a 2",
+    ],
+)
+def test_a_line_that_cannot_be_read_is_passed_over(line: str) -> None:
+    assert values(f"{line}\na 5\n", "a", {}) == [5]
+
+
+def test_openmetrics() -> None:
+    page = (
+        '# TYPE a counter\na_total{b="1"} 5.0 1520879607.789 # {trace_id="KOO5S4vxi0o"} 0.67\na_created 1.5e9\n# EOF\n'
+    )
+    assert values(page, "a", {}) == values(page, "a_total", {"b": "1"}) == [5]
+
+
+@given(st.dictionaries(st.text(max_size=5), st.floats(), min_size=1, max_size=4))
+def test_what_the_client_library_writes_is_read(given_values: dict[str, float]) -> None:
+    registry = CollectorRegistry()
+    gauge, counter = Gauge("g", "…", ["own"], registry=registry), Counter("c", "…", ["own"], registry=registry)
+    for label, value in given_values.items():
+        gauge.labels(label).set(value)
+        counter.labels(label).inc(2)
+    for page in (generate_latest(registry).decode(), openmetrics.generate_latest(registry).decode()):
+        for label, value in given_values.items():
+            (found,) = values(page, "g", {"own": label})
+            assert found == value or (math.isnan(found) and math.isnan(value))
+            assert values(page, "c", {"own": label}) == [2]
+
+
+@given(st.text(alphabet=st.sampled_from('a{}b="\\,# \t\r0.1eE+-NIinf_\n'), max_size=60))
+def test_any_text_gives_numbers_or_nothing(text: str) -> None:
+    assert all(isinstance(value, float) for _, value in samples(text, "a"))
+    assert isinstance(is_exposition(text), bool)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a" * 4_000_000,
+        "a{" * 2_000_000,
+        "a{" + 'b="c",' * 600_000,
+        'a{b="' + "\\" * 4_000_000,
+        "a" + " " * 4_000_000,
+        " " * 4_000_000,
+        "a{" + "} " * 2_000_000,
+        "a " + "1" * 4_000_000,
+        "a\n" * 2_000_000,
+    ],
+    ids=range(9),
+)
+def test_a_hostile_page_comes_to_an_end(hostile: str) -> None:
+    """With an expression of more than linear time it would take days."""
+    assert len(values(hostile, "a", {})) <= 1
+    is_exposition(hostile)
+
+
+def test_whether_it_is_a_page_of_metrics() -> None:
+    assert is_exposition(PAGE) and is_exposition("a 1") and is_exposition('a{b="}"} NaN')
+    for other in ("", "# only a comment\n", "<html>\n<body>up 1</body>", '{"status": "ok"}', "it is all right"):
+        assert not is_exposition(other)
