@@ -42,7 +42,7 @@ class Hop(NamedTuple):
 class Transfer:
     """A running hop: the sinks libcurl writes into, and the reading of the result."""
 
-    __slots__ = ("body", "curl", "head", "header_bytes", "hop", "limit", "refused", "status", "truncated")
+    __slots__ = ("body", "curl", "enough", "head", "header_bytes", "hop", "limit", "refused", "status", "truncated")
 
     def __init__(self, curl: Any, hop: Hop, limit: float) -> None:
         """`limit` is what is left of the exchange's seconds. Raises ValueError when it cannot go out."""
@@ -53,6 +53,7 @@ class Transfer:
         self.body = bytearray()
         self.truncated = False
         self.refused = False
+        self.enough = False
         configure(curl, hop.request, limit)
         curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
@@ -78,6 +79,9 @@ class Transfer:
         if len(chunk) > room:
             self.truncated = True
             return 0
+        if self.hop.request.enough is not None and self.hop.request.enough(chunk):
+            self.enough = True
+            return 0
         return None
 
     def _location(self) -> str | None:
@@ -94,7 +98,7 @@ class Transfer:
         if self.refused:
             limit = self.hop.request.max_headers
             return self._response(Fault("too_large", Text("the headers are larger than {limit} bytes", limit=limit)))
-        if code == 0 or (stopped_by_us and self.truncated):
+        if code == 0 or (stopped_by_us and (self.truncated or self.enough)):
             return self._response(None)
         fault = fault_of(self._state(code, said))
         return self._response(redirected(fault) if self.hop.number else fault)

@@ -1,6 +1,6 @@
 """One HTTP exchange as data: what a monitor asks for and what `multi.py` brings back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 FaultKind = Literal[
@@ -15,7 +15,9 @@ class Request(NamedTuple):
 
     `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed, with
     `same_host` only those that stay on the URL's host;
-    `max_body` bytes kept of the answer: more is cut and `Response.truncated` set, without waiting for the rest.
+    `max_body` bytes kept of the answer: more is cut and `Response.truncated` set, without waiting for the rest;
+    `enough` is called with each piece of the body: once it returns True the answer counts as complete, and no more is
+    waited for (a stream of events may stay open for ever).
     """
 
     url: str
@@ -31,6 +33,7 @@ class Request(NamedTuple):
     same_host: bool = False
     max_body: int = 65_536
     max_headers: int = 65_536
+    enough: Callable[[bytes], bool] | None = None
 
 
 class Fault(NamedTuple):
