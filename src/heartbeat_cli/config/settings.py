@@ -156,6 +156,10 @@ def convert(value: Any, kind: Any, where: str, problems: Problems, name: bool = 
 
 def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, name: bool) -> Any:
     """`written` is the value as the file has it: errors show the reference, never what it gave."""
+    if kind is Any:  # somebody else's table: its texts may be references all the same
+        if not isinstance(value, Mapping | list):
+            return value
+        kind = dict[str, Any] if isinstance(value, Mapping) else tuple[Any, ...]
     origin, args = _shape(kind)
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
@@ -246,7 +250,7 @@ def expects(kind: Any) -> str:
     if origin is tuple:
         return f"a list, {expects(args[0])} each"
     if origin is dict:
-        return f"a table, {expects(args[1])} each"
+        return "a table" if args[1] is Any else f"a table, {expects(args[1])} each"
     return "a table" if hasattr(kind, "_fields") else _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
 
 
