@@ -1,7 +1,7 @@
 """What the kinds that speak HTTP have in common: their addresses, and what an exchange says besides its answer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Fault, Response
@@ -43,13 +43,15 @@ def url_problems(url: str) -> list[str]:
     return []
 
 
-def header_problems(headers: Mapping[str, str]) -> list[str]:
-    """What is wrong with request headers, as texts."""
-    return [
-        f"{name!r}: a name is one word, and a value has no line breaks"
-        for name, value in headers.items()
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value)
-    ]
+def header_problems(headers: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
+    """What is wrong with a table of request headers, as texts; `ours` are names, in lower case, that heartbeat sets."""
+    found = []
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", value):
+            found.append(f"{name!r}: a name is one word, and a value has no line breaks")
+        elif name.lower() in ours:
+            found.append(f"{name!r} is set by heartbeat itself")
+    return found
 
 
 def category_of(fault: Fault, here: bool) -> Category | None:
@@ -96,13 +98,14 @@ def days_left(response: Response, context: CheckContext) -> float | None:
     return None if expires is None else (expires - context.now) / _DAY
 
 
-def certificate_warning(response: Response, context: CheckContext, warn_days: float) -> str | None:
-    """What is said of a certificate that ends in fewer days; None of any other."""
+def certificate_warning(response: Response, context: CheckContext, warn_days: float) -> Text | None:
+    """What is said of a certificate that ends in fewer days than that; None where there is none to warn of."""
     days = days_left(response, context)
     if days is None or days >= warn_days:
         return None
-    ended = Text("TLS certificate ended {days:.1f} days ago", days=-days)
-    return ended if days < 0 else Text("TLS certificate ends in {days:.1f} days", days=days)
+    if days < 0:
+        return Text("TLS certificate ended {days:.1f} days ago", days=-days)
+    return Text("TLS certificate ends in {days:.1f} days", days=days)
 
 
 def metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:

@@ -98,12 +98,12 @@ def run(
         collector = _Collector(child, max_output, keep_tail)
         ended = collector.collect(deadline - min(_GRACE_SECONDS, timeout * 0.1))
         if not ended:
-            _signal_group(child, signal.SIGTERM)
+            signal_group(child, signal.SIGTERM)
             collector.collect(deadline)
     finally:
         if not (ended and leave_children):
-            _signal_group(child, signal.SIGKILL)
-        _reap(child)
+            signal_group(child, signal.SIGKILL)
+        reap(child)
     return Finished(child.returncode if ended else None, collector.stdout(), collector.stderr())
 
 
@@ -227,7 +227,7 @@ def _has_ended(child: "subprocess.Popen[bytes]") -> bool:
         return child.poll() is not None
 
 
-def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
+def signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
     """The group outlives its leader when the program left children behind: signal it either way."""
     try:
         os.killpg(child.pid, number)
@@ -235,7 +235,8 @@ def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
         return
 
 
-def _reap(child: "subprocess.Popen[bytes]") -> None:
+def reap(child: "subprocess.Popen[bytes]") -> None:
+    """Close the pipes it was read from, and wait a moment for the end of a child that was killed."""
     import subprocess
 
     for pipe in (child.stdout, child.stderr):
