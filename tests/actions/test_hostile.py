@@ -64,7 +64,7 @@ def test_a_hostile_name_is_refused_before_anything_runs(name: str, tmp_path: Any
 def test_a_unit_name_is_one_argument_and_no_option(unit: str, sudo: bool, verb: str) -> None:
     if words.problems(unit, ("systemctl",)):
         return
-    argv = words.privileged(("systemctl",), False, sudo, verb, unit)
+    argv = words.privileged(("systemctl",), False, sudo, unit, verb)
     fixed = ["sudo", "-n", "systemctl", verb] if sudo else words.command(("systemctl",), False, verb, "--")
     assert argv[:-1] == fixed
     assert argv[-1] in (unit, f"{unit}.service")

@@ -82,7 +82,7 @@ def test_a_pass_opens_its_own_day_alone(database: str, tmp_path: Path) -> None:
     tidy(db, scene.config, scene.now)
     db.close()
     assert len(db.plans) > 20
-    assert any("ended, before FROM heartbeat_looks" in sql for sql in db.plans)
+    assert any("ended, failure, before FROM heartbeat_looks" in sql for sql in db.plans)
     for sql, plan in db.plans.items():
         scans = [line for line in plan if re.search(r"Scan.* on heartbeat_(log|samples|pass_rows)", line)]
         assert not [line for line in scans if "Seq Scan" in line], (sql, plan)

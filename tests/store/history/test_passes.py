@@ -280,3 +280,26 @@ def test_a_turn_is_waited_for_longer_than_a_statement_and_not_for_ever(
             assert here.time_left > 0.5, "that was no fault of the store"
     finally:
         other.join()
+
+
+def test_the_kind_of_failure_of_a_check_is_kept(store: Database) -> None:
+    """With the number of tries, in the row and in what detection is given; people query its category."""
+    seen = {
+        "db": Reading("error", error="refused", attempts=3),
+        "main": Reading("unhealthy", error="no database", attempts=2, category="dependency", remedy="person"),
+        "chat": Reading("degraded", error="nearly full", category="resource"),
+        "host": Reading("healthy"),
+    }
+    passes.save(store, pass_at(NOON), seen, {id_: Component(id_, "agent", None) for id_ in seen})
+    (waiting,) = passes.undetected(store, "here")
+    assert {id_: one.failure for id_, one in waiting.heartbeats} == {id_: one.failure for id_, one in seen.items()}
+    assert {id_: one.failure for id_, one in last_checks.read(store, "here").items()} == {
+        id_: one.failure for id_, one in seen.items()
+    }
+    rows = store.rows("SELECT component, attempts, category FROM heartbeat_logs ORDER BY component")
+    assert [tuple(row) for row in rows] == [
+        ("chat", 1, "resource"),
+        ("db", 3, "process"),
+        ("host", 1, None),
+        ("main", 2, "dependency"),
+    ]

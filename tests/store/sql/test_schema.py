@@ -81,7 +81,9 @@ def test_a_failed_migration_leaves_nothing_behind(store_url: str) -> None:
 def test_a_store_from_before_sentences_keeps_its_lines_and_learns_new_ones(store: Database, store_url: str) -> None:
     """Version 8 has a table for what sentences were made of; a line that an earlier version stored stays as it is."""
     store.run("DROP TABLE heartbeat_texts")
-    store.run("ALTER TABLE heartbeat_incidents DROP COLUMN relapses")
+    for table, columns in {"incidents": ("relapses", "category", "remedy"), "looks": ("failure",)}.items():
+        for column in columns:
+            store.run(f"ALTER TABLE heartbeat_{table} DROP COLUMN {column}")
     preferences.put(store, "line", "is being stopped")
     store.run("UPDATE heartbeat_schema SET version = 7")
     with closing(database.connect(store_url, 10.0)) as again:

@@ -19,6 +19,7 @@ from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.sql import locks
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import ensure_day
+from heartbeat_cli.store.sql.schema import FAILURE
 from heartbeat_cli.store.sql.text import as_json, storable
 
 _NUMBER = {status: number for number, status in enumerate(STATUSES)}
@@ -160,15 +161,21 @@ def _insert_heartbeats(
             keys[id_],
             microseconds(one.response_time),
             _NUMBER[one.status],
-            one.attempts,
+            _tries_and_failure(one),
             storable(one.error),
             reaches[id_],
-            failure_number(one.failure),
         )
         for id_, one in readings.items()
     ]
-    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach, failure)"
-    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    head = "INSERT INTO heartbeat_log (at, pass, component, response_us, status, attempts, error, reach)"
+    db.insert(head, "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _tries_and_failure(one: Reading) -> int:
+    """How often a check was tried, and the kind of failure that it shows, as one column has them: a ninth column would
+    cost PostgreSQL eight bytes a heartbeat."""
+    kind = failure_number(one.failure)
+    return min(one.attempts, FAILURE - 1) + (0 if kind is None else FAILURE * (1 + kind))
 
 
 def _insert_metrics(db: Database, at: float, readings: Mapping[str, Reading], keys: Mapping[str, int]) -> None:
@@ -209,13 +216,13 @@ def undetected(db: Database, observer: str) -> list[UndetectedPass]:
 def _heartbeats(db: Database, pass_key: int, started: float) -> list[tuple[str, Observation]]:
     # All heartbeats of a pass bear its start: the time bound lets both stores find them without a scan.
     rows = db.rows(
-        "SELECT c.id, l.at, l.status, l.error, l.failure FROM heartbeat_log l"
+        "SELECT c.id, l.at, l.status, l.error, l.attempts FROM heartbeat_log l"
         " JOIN heartbeat_components c ON c.key = l.component WHERE l.pass = ? AND l.at = to_timestamp(?)",
         (pass_key, started),
     )
     return [
-        (id_, Observation(at, BY_NUMBER[status], error, failure=failure_by_number(failure)))
-        for id_, at, status, error, failure in rows
+        (id_, Observation(at, BY_NUMBER[status], error, failure=failure_by_number(attempts // FAILURE - 1)))
+        for id_, at, status, error, attempts in rows
         if status in BY_NUMBER
     ]
 

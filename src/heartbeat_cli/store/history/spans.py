@@ -33,7 +33,7 @@ _LESS_GAPS = """{greatest}(0, until - since - COALESCE((
 # In microseconds: `t` is when the check was made, `own_next` the observer's next check, `next_known` the next check of
 # any observer that had a result, and `since` to `until` the part of the span that the check counts for.
 _TALLIES = """WITH checks AS (
-    SELECT l.component, o.id AS observer, l.pass, {us:l.at} AS t, l.status, l.response_us, l.attempts,
+    SELECT l.component, o.id AS observer, l.pass, {us:l.at} AS t, l.status, l.response_us, l.attempts & 63 AS attempts,
         COALESCE(l.reach, {reach}) * CAST(1000000 AS BIGINT) AS reach
     FROM heartbeat_log l LEFT JOIN heartbeat_pass_rows p ON p.key = l.pass AND p.started >= to_timestamp(:first)
     LEFT JOIN heartbeat_observers o ON o.key = p.observer

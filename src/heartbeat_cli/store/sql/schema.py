@@ -197,17 +197,18 @@ _SENTENCES = ("CREATE TABLE heartbeat_texts (line TEXT PRIMARY KEY, source TEXT 
 # The times at which the fault of an incident returned, as JSON: see `Relapse` in domain/incident.py.
 _RELAPSES = ("ALTER TABLE heartbeat_incidents ADD COLUMN relapses TEXT NOT NULL DEFAULT '[]'",)
 
-# What kind of failure a check shows, and an incident's cause is: see domain/category.py.
+# What kind of failure a check shows, and an incident's cause is: see domain/category.py. In `attempts` of heartbeat_log
+# it stands above the number of tries: FAILURE times its own number and one.
+FAILURE = 64
 _FAILURES = (
-    "ALTER TABLE heartbeat_log ADD COLUMN failure SMALLINT",
     "ALTER TABLE heartbeat_looks ADD COLUMN failure SMALLINT",
     "ALTER TABLE heartbeat_incidents ADD COLUMN category TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE heartbeat_incidents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''",
     "DROP VIEW heartbeat_logs",
     """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass, l.attempts AS attempts,
-        CASE l.failure % 16 {categories} END AS category
+        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass, l.attempts & 63 AS attempts,
+        CASE (l.attempts / 64 - 1) & 15 {categories} END AS category
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_pass_rows p ON p.key = l.pass JOIN heartbeat_observers o ON o.key = p.observer""",
 )

@@ -31,7 +31,7 @@ _PASSES = (
     f"SELECT p.key, o.id, {', '.join(f'p.{name}' for name in PassRow._fields)} FROM heartbeat_pass_rows p"
     " JOIN heartbeat_observers o ON o.key = p.observer WHERE p.key > ? ORDER BY p.key LIMIT ?"
 )
-_LOG = "at, pass, component, response_us, status, attempts, error, reach, failure"
+_LOG = "at, pass, component, response_us, status, attempts, error, reach"
 # Detection computes these from the passes, so they are not copied.
 _DETECTED_TABLES = (tables.COMPONENTS, tables.STATE, tables.INCIDENTS)
 _DETECTION_SETTINGS = "blind/"
@@ -262,7 +262,7 @@ def _replay_passes(
     bounds = "WHERE at >= to_timestamp(?) AND at <= to_timestamp(?)"
     log = spool.rows(f"SELECT {_LOG} FROM heartbeat_log {bounds} ORDER BY pass", span)
     rows = [(one[0], fresh[one[1]][0], keys[one[2]], *one[3:]) for one in log if one[1] in fresh]
-    db.insert(f"INSERT INTO heartbeat_log ({_LOG})", "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    db.insert(f"INSERT INTO heartbeat_log ({_LOG})", "(to_timestamp(?), ?, ?, ?, ?, ?, ?, ?)", rows)
     starts = {started for _, started in fresh.values()}
     samples = spool.rows(f"SELECT at, component, samples FROM heartbeat_samples {bounds}", span)
     metrics = [(at, keys[component], text) for at, component, text in samples if at in starts]
