@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from heartbeat_cli.domain.checking.result import Reading
+
 FaultKind = Literal[
     "timeout", "dns", "route", "connect", "tls", "reset", "redirects", "too_large", "protocol", "forbidden", "other"
 ]
@@ -60,6 +62,15 @@ class Response(NamedTuple):
     certificate_expires: float | None = None
     url: str = ""
     fault: Fault | None = None
+
+
+class FollowUp(NamedTuple):
+    """What a monitor's `read` gives in place of a reading where an answer that is complete does not decide: one more
+    exchange, within what is left of the check's time, and what judges its response. That gives a reading: there is one
+    follow-up at most."""
+
+    request: Request
+    read: Callable[[Response], Reading]
 
 
 def headers(head: Iterable[bytes]) -> Iterator[tuple[str, str]]:

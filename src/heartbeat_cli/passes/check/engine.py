@@ -4,7 +4,8 @@ Exchange-shaped kinds share one libcurl multi handle on this thread; calls and b
 nobody waits for past the deadline: a thread that never returns costs its component an `unknown`, and the process ends
 without it. Each job has a thread of its own, so that many that hang cannot starve one that would answer.
 A check that got no answer (`error`) is tried again inside its timeout: one lost packet is not worth a counter. An
-answer is one, whatever it says, and stands.
+answer is one, whatever it says, and stands. An exchange-shaped check may follow its answer up with one more exchange in
+the same time; tried again, it begins with its first.
 """
 
 import math
@@ -14,20 +15,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line, own_fault
+from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.passes.check.guarded import a_reading, answered, guarded, not_checked
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from heartbeat_cli.domain.checking.exchange import Fault, Response
+    from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
     from heartbeat_cli.http.multi import Exchange
 
 _THREADS = 256  # as many sockets as the wire takes at once; jobs beyond that wait for a free thread
@@ -85,7 +86,7 @@ def _prepare(jobs: "list[_Job]") -> None:
 
 
 def _judged(one: Asked, reading: Reading) -> Reading:
-    tidied = _guarded(one.context, tidy, reading)
+    tidied = guarded(one.context, tidy, reading)
     return slowness.judge(one.component.common, tidied, one.context.memory)
 
 
@@ -106,27 +107,6 @@ def tidy(reading: Reading) -> Reading:
     return reading._replace(response_time=took, error=error, metrics=metrics, evidence=evidence)
 
 
-def _guarded(context: CheckContext, call: Callable[..., Reading], *values: Any) -> Reading:
-    """One check, whatever the monitor does."""
-    try:
-        return _a_reading(call(*values))
-    except Exception as error:
-        return _not_checked(context, error)
-
-
-def _a_reading(value: Any) -> Reading:
-    if isinstance(value, Reading):
-        return value
-    raise TypeError(f"the monitor gave {type(value).__name__} instead of a Reading")
-
-
-def _not_checked(context: CheckContext, error: Exception) -> Reading:
-    """Not being able to check is `unknown`, and so is a fault of our own: one monitor's bug must not stop the pass."""
-    if isinstance(error, Unobservable):
-        return unknown(one_line(str(error)), context.memory)
-    return unknown(own_fault(error), context.memory)
-
-
 def _pause(attempt: int) -> float:
     shortest, longest = _BACK_OFF
     share = int.from_bytes(os.urandom(4), "big") / 2**32  # the module random would cost every pass a millisecond
@@ -143,13 +123,15 @@ def _retried(reading: Reading, attempt: int) -> Reading:
 
 class _Progress(NamedTuple):
     """One check on its way: which attempt is being made, when its time is over (monotonic; known once the first attempt
-    has begun), and the reading of the attempt before."""
+    has begun), the reading of the attempt before, the follow-up whose response is waited for, and what it follows."""
 
     asked: Asked
     module: "ModuleType"
     attempt: int = 1
     ends: float = 0.0
     before: Reading | None = None
+    then: "FollowUp | None" = None
+    first: "Request | None" = None
 
 
 class _Exchanges:
@@ -181,27 +163,38 @@ class _Exchanges:
                 request = module.request(one.component.settings, one.context)
                 found.append(Exchange(id_, request, one.context.timeout))
             except Exception as error:
-                self._readings[id_] = _not_checked(one.context, error)
+                self._readings[id_] = not_checked(one.context, error)
         return found
 
     def _next(self, exchange: "Exchange", response: "Response") -> "Exchange | None":
-        """Read the answer to an exchange. Returns the same exchange to be made again, or None once the reading
-        stands."""
+        """Read the answer to an exchange. Returns the exchange that follows: the check's own once more, or its
+        follow-up; None once the reading stands."""
         state = self._progress[exchange.key]
-        context, settings = state.asked.context, state.asked.component.settings
-        reading = _guarded(context, state.module.read, settings, response, context)
-        if state.before is not None and response.fault in self._unmade:
+        if state.ends == 0.0:  # its time began when its turn came
+            begun = time.monotonic() - response.elapsed
+            state = state._replace(ends=min(begun + state.asked.context.timeout, self._deadline))
+        found = self._read(state, exchange, response)
+        if not isinstance(found, Reading):
+            self._progress[exchange.key] = state._replace(then=found, first=exchange.request)
+            return exchange._replace(request=found.request, timeout=max(0.0, state.ends - time.monotonic()))
+        if state.before is not None and state.then is None and response.fault in self._unmade:
             self._readings[exchange.key] = _retried(state.before, state.attempt - 1)  # the answer before stands
             return None
-        if reading.status == _NO_ANSWER and state.before is None:  # its time began when its turn came
-            begun = time.monotonic() - response.elapsed
-            state = state._replace(ends=min(begun + context.timeout, self._deadline))
-        again = _try_again(state, reading)
+        again = _try_again(state, found)
         if again is None:
-            self._readings[exchange.key] = _retried(reading, state.attempt)
+            self._readings[exchange.key] = _retried(found, state.attempt)
             return None
-        self._progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=reading)
-        return exchange._replace(not_before=again, timeout=state.ends - again)
+        self._progress[exchange.key] = state._replace(attempt=state.attempt + 1, before=found, then=None)
+        request = state.first or exchange.request
+        return exchange._replace(request=request, not_before=again, timeout=state.ends - again)
+
+    def _read(self, state: _Progress, exchange: "Exchange", response: "Response") -> "Reading | FollowUp":
+        context, fault = state.asked.context, response.fault
+        if state.then is None:
+            return answered(context, state.module.read, state.asked.component.settings, response)
+        if fault is not None and fault.kind == "timeout" and exchange.timeout < _WORTH * context.timeout:
+            response = response._replace(fault=self._unmade[1])  # the answer before it took nearly all of the time
+        return guarded(context, state.then.read, response)
 
 
 def _try_again(state: _Progress, reading: Reading) -> float | None:
@@ -231,7 +224,7 @@ def _call(job: _Job) -> list[Reading]:
     attempt = 1
     while True:
         context = one.context._replace(timeout=max(0.05, ends - time.monotonic()))
-        reading = _guarded(context, job.module.probe, one.component.settings, context)
+        reading = guarded(context, job.module.probe, one.component.settings, context)
         again = _try_again(_Progress(one, job.module, attempt, ends), reading)
         if again is None:
             return [_retried(reading, attempt)]
@@ -243,11 +236,11 @@ def _batch(job: _Job) -> list[Reading]:
     """Every component of a kind that answers for many at once."""
     pairs = [(one.component.settings, one.context) for one in job.asked]
     try:
-        readings = [_a_reading(one) for one in job.module.probe_all(pairs)]
+        readings = [a_reading(one) for one in job.module.probe_all(pairs)]
         if len(readings) != len(pairs):
             raise ValueError(f"the monitor gave {len(readings)} readings for {len(pairs)} looks")
     except Exception as error:
-        return [_not_checked(one.context, error) for one in job.asked]
+        return [not_checked(one.context, error) for one in job.asked]
     return readings
 
 
