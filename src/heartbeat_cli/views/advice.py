@@ -4,6 +4,7 @@ from heartbeat_cli.i18n.catalogs import N_
 
 DESCRIPTIONS = {
     "agent": N_("The agent's health address gave no good answer."),
+    "openclaw": N_("The OpenClaw gateway is not ready, or does not answer."),
     "database": N_("PostgreSQL gave no good answer."),
     "docker": N_("The container is not running as it should."),
     "service": N_("The systemd unit is not running as it should."),
@@ -84,6 +85,10 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("End idle sessions: select pg_terminate_backend(pid); then mend the application that leaves them open."),
         N_("If all are needed: put a pooler in front, or raise max_connections. Free disk space: df -h."),
     ),
+    "openclaw_resource": (
+        N_("Look at the CPU of the host, and which process uses it: top."),
+        N_("Find out which work holds the gateway up: openclaw status, its log, its scheduled jobs and plugins."),
+    ),
     "network": (
         N_("Check the name service and the way from {observer}: resolvectl query, ip route, ping."),
         N_("Check whether the component's host is up."),
@@ -93,6 +98,12 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Read the agent's log from the time of the first failure on."),
         N_("Restart the agent: {restart}."),
         N_("Check the network between {observer} and the agent's address."),
+    ),
+    "openclaw": (
+        N_("See what the gateway says of itself: openclaw gateway status, openclaw channels status."),
+        N_("Read its log from the first failure on: openclaw logs."),
+        N_("Restart it when no work is under way: {restart}."),
+        N_("Check the network between {observer} and the gateway's address."),
     ),
     "database": (
         N_("Check that the postgres process is running."),

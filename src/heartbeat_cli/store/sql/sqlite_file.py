@@ -50,7 +50,7 @@ def _check(path: str) -> None:
     if not stat.S_ISREG(found.st_mode):
         if path.endswith(SIDES[1:]):  # the database itself may be a link of ours
             raise OSError(errno.EINVAL, f"{path} is not a regular file; remove it", path)
-    elif found.st_uid == 0 and not os.access(path, os.R_OK | os.W_OK):
+    elif found.st_uid == 0 and not os.access(path, os.R_OK | os.W_OK) and os.path.lexists(path):  # another run deletes
         raise trusted.left_by_root(path)
     elif not trusted.is_ours(found):
         trusted.check(path)
