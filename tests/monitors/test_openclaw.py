@@ -276,6 +276,7 @@ DECIDED_BY_LIVENESS = [
     (HTML, HTML, "unhealthy", "configuration", "no OpenClaw gateway there: /healthz answers HTTP 200, HTML"),
     (HTML, Answer(404, b""), "unhealthy", "configuration", "no OpenClaw gateway there: /healthz answers HTTP 404"),
     (HTML, Answer(502, b"<h1>"), "unhealthy", "process", "not live: /healthz answers HTTP 502, HTML"),
+    (HTML, Answer(503, LIVE.body), "unhealthy", "process", "not live: /healthz answers HTTP 503"),
     (HTML, Answer(200, b'{"ok":false}'), "unhealthy", "process", "not live: /healthz answers HTTP 200"),
 ]  # fmt: skip
 
@@ -319,6 +320,7 @@ def test_nobody_there_and_nobody_answering() -> None:
     reading = check(f"http://127.0.0.1:{port}")
     assert verdict(reading) == ("error", "process", "restart")
     assert (reading.error, reading.certain) == (f"connection refused by 127.0.0.1:{port}", True)
+    assert reading.category == "process"  # said, not left to be guessed
     with hostile.hostile_server(hostile.closes_at_once) as mute:
         reading = check(mute.url)
     assert (verdict(reading), reading.certain) == (("error", "process", "restart"), False)

@@ -70,6 +70,11 @@ def test_any_memory_is_understood(memory: dict[str, Any]) -> None:
     assert all(0 <= began <= last for began, last in past.lasting.values())
 
 
+def test_times_that_cannot_be_are_forgotten() -> None:
+    memory = {"lasting": {"gateway-draining": [5, 3], "plugin-reload": [3, 5], "startup-sidecars": [-1, 5]}}
+    assert openclaw.recalled(memory) == Past({}, {"plugin-reload": (3.0, 5.0)})
+
+
 _checks = st.lists(st.tuples(st.sets(st.sampled_from((*CHANNELS, *HIDING))), st.floats(1, 200)), max_size=12)
 
 

@@ -90,6 +90,30 @@ def test_what_had_no_time_left_for_the_follow_up_is_not_blamed() -> None:
     assert reading.error == "asked late, and the pass had no time left to wait for the answer"
 
 
+def test_a_follow_up_has_what_is_left_of_the_time() -> None:
+    with healthy_server(Answer(200, b"<html>", delay=1.0)) as server:
+        server.answers["/healthz"] = Answer(200, LIVE.body, delay=30.0)
+        reading = check(server, timeout=4.0)
+    assert reading.status == "error"
+    said = str(reading.error).removeprefix("no answer within ")
+    assert float(said.split()[0]) <= 3.01
+
+
+def test_a_try_that_was_answered_does_not_give_way_to_one_that_was_not() -> None:
+    """The first try had no answer. The second one had, and no time for its follow-up, which proves no silence."""
+
+    def answers_late(asked: Seen) -> Answer:
+        if len(server.seen) == 1:
+            raise ConnectionAbortedError
+        return Answer(200, b"<html>", delay=2.5 if asked.path == "/readyz" else 30.0)
+
+    with healthy_server() as server:
+        server.choose = answers_late
+        reading = check(server, timeout=4.0, retries=1)
+        assert paths(server) == ["/readyz", "/readyz", "/healthz"]
+    assert (reading.status, reading.attempts) == ("unknown", 2)
+
+
 def test_a_follow_up_to_no_answer_and_a_second_one_are_a_bug_of_the_monitor() -> None:
     """There is one follow-up at most, so no monitor can keep the pass busy."""
     more = FollowUp(Request("http://127.0.0.1:9/"), lambda _: Reading("healthy"))
