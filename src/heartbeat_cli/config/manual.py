@@ -88,9 +88,9 @@ def summary(page: Page) -> str:
 def overview(found: list[Page]) -> str:
     """What can be watched, what recovers it, and what notifies people: a line for each kind."""
     lines = []
-    widest = max(len(page.kind) for page in found if page.room in _PACKAGES.values())
     for room, heading in _OVERVIEW:
         kinds = [page for page in found if page.room == room and page.kind not in _OF_ALL]
+        widest = max(len(page.kind) for page in kinds)
         lines += [f"{heading}:", *(f"  {page.kind:<{widest}}  {summary(page)}" for page in kinds), ""]
     sections = ", ".join(page.kind.strip("[]") for page in found if page.room == "section")
     return "\n".join([*lines, _ALSO.format(sections=sections)])

@@ -13,8 +13,6 @@ from heartbeat_cli.errors import Unobservable
 
 _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LINE_BREAK = re.compile(r"[\r\n\0]")
 _SECONDS = {"unit": "s"}
 _OF_FAULTS: Mapping[str, Category] = {"dns": "network", "route": "network", "tls": "configuration"}
 

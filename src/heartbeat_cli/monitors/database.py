@@ -16,7 +16,6 @@ through a pooler and with several hosts in the `dsn`. If the figures cannot be r
     container = "openclaw-postgres"
 """
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -124,9 +123,8 @@ class Settings(NamedTuple):
 
 
 def host_of(settings: Settings) -> str | None:
-    """The (first) host that a check must reach; None for the local socket, which a URL writes as %2Fpath."""
-    found = re.search(r"(?:^\w+://(?:[^@/]*@)?|\bhost(?:addr)?\s*=\s*)(?P<host>\[[^\]]+\]|[^:/?,\s]+)", settings.dsn)
-    return found["host"] if found and not found["host"].lower().startswith("%2f") else None
+    """The (first) host that a check must reach."""
+    return postgres_health.host_of_dsn(settings.dsn)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

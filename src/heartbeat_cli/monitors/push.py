@@ -1,4 +1,4 @@
-"""A job that reports itself with `heartbeat beat`: a cron job, a backup, an agent behind a firewall.
+"""A job that reports itself with `heartbeat beat`: a cron job, a backup, an agent behind NAT.
 
 healthy    the last success is not older than `period` + `grace` seconds, or a run that reported `--start` is not
            older than `max_runtime` (default: `period` + `grace`)

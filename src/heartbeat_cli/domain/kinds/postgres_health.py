@@ -23,6 +23,12 @@ _SAID: tuple[tuple[str, Category], ...] = (
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
 
+def host_of_dsn(dsn: str) -> str | None:
+    """The (first) host of a connection string; None for the local socket, which a URL writes as %2Fpath."""
+    found = re.search(r"(?:^\w+://(?:[^@/]*@)?|\bhost(?:addr)?\s*=\s*)(?P<host>\[[^\]]+\]|[^:/?,\s]+)", dsn)
+    return found["host"] if found and not found["host"].lower().startswith("%2f") else None
+
+
 class Limits(NamedTuple):
     """Where warnings begin; the keys of the same names in a `database` table. 0 switches one off."""
 

@@ -1,0 +1,72 @@
+"""Whether work that waits gets done: a state machine over two numbers and the time. Pure.
+
+`done` should move while there is work; `waiting` is how much of it there is. Either may be unknown. A decrease of
+`done` is a reset and counts as movement; where only `waiting` is known, its fall does. Nothing is judged at the first
+check, and after more than `within` seconds without one, or a clock that was set back: nobody knows what happened
+meanwhile.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from heartbeat_cli.domain.kinds.value_checks import as_number
+
+Standing = Literal["idle", "moved", "still", "unjudged"]
+
+
+class State(NamedTuple):
+    """What one check leaves for the next: its time, since when nothing has moved (both epoch seconds), and the two
+    numbers. `key` says which settings they belong to."""
+
+    key: str
+    at: float
+    since: float
+    done: float | None
+    waiting: float | None
+
+
+class Verdict(NamedTuple):
+    """How things stand; `still_for`: seconds for which work has waited and nothing moved."""
+
+    standing: Standing
+    still_for: float = 0.0
+
+    def status(self, within: float) -> Literal["healthy", "degraded", "unhealthy"]:
+        """Unhealthy after `within` seconds without movement, degraded after half of them."""
+        if self.standing != "still" or self.still_for < within / 2:
+            return "healthy"
+        return "unhealthy" if self.still_for >= within else "degraded"
+
+
+def follow(
+    before: State | None, key: str, done: float | None, waiting: float | None, now: float, within: float, least: float
+) -> tuple[State, Verdict]:
+    """The state after a check at `now` that saw `done` and `waiting` (None: not asked), and what it means. Less than
+    `least` waiting is no work."""
+    anew = State(key, now, now, done, waiting)
+    if waiting is not None and waiting < least:
+        return anew, Verdict("idle")
+    if before is None or before.key != key or not before.since <= before.at <= now <= before.at + within:
+        return anew, Verdict("unjudged")
+    if _moved(before, done, waiting):
+        return anew, Verdict("moved")
+    return anew._replace(since=before.since), Verdict("still", now - before.since)
+
+
+def _moved(before: State, done: float | None, waiting: float | None) -> bool:
+    if done is not None:
+        return done != before.done
+    return waiting is not None and before.waiting is not None and waiting < before.waiting
+
+
+def kept(state: State) -> dict[str, Any]:
+    """A state as memory."""
+    return state._asdict()
+
+
+def remembered(memory: Mapping[str, Any]) -> State | None:
+    """The state in a memory; None where there is none, or somebody has edited it."""
+    at, since = as_number(memory.get("at")), as_number(memory.get("since"))
+    if at is None or since is None:
+        return None
+    return State(str(memory.get("key")), at, since, as_number(memory.get("done")), as_number(memory.get("waiting")))

@@ -1,0 +1,122 @@
+"""Work that waits gets done: workers that answer but do nothing are found.
+
+healthy    nothing waits, or something was done since the last check
+degraded   work waits, and nothing was done for half of `within`
+unhealthy  work waits, and nothing was done for `within`
+unknown    a source could not be read
+
+`done` counts what was done, `waiting` what waits; each is a source, and one of them is enough. With `done` alone it
+must move, so use it for what always has work. With `waiting` alone its fall is movement. A decrease of `done` is a
+reset and counts as movement. The first check judges nothing, nor does one after more than `within` without any: let
+`within` be several intervals.
+
+    [components.workers]
+    kind = "progress"
+    waiting = { redis = { command = ["LLEN", "celery"] } }
+    done = { prometheus = { url = "http://localhost:9808/metrics", metric = "celery_task_succeeded_total" } }
+    unit = "celery.service"
+"""
+
+from binascii import crc32
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
+from heartbeat_cli.domain.kinds import progress
+from heartbeat_cli.domain.kinds.value_checks import shown
+from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.monitors import _sources
+from heartbeat_cli.monitors._sources import Source
+
+LADDER: tuple[Mapping[str, Any], ...] = (
+    {"action": "systemd", "unit": "{unit}", "user": "{user}"},
+    {"action": "docker", "container": "{container}"},
+    {"action": "script", "name": "restart_{id}.sh"},
+)
+
+
+class Settings(NamedTuple):
+    """
+    done: source of a number that moves when work is done: a counter, or the time of a file
+    waiting: source of how much work waits
+    within: seconds in which something must be done while work waits
+    waiting_min: how much must wait to be work
+    unit: systemd unit that its recovery restarts
+    user: true: that is a unit of the user heartbeat runs as (systemctl --user)
+    container: Docker container that its recovery restarts
+    """
+
+    done: Source | None = None
+    waiting: Source | None = None
+    within: float = 600
+    waiting_min: float = 1
+    unit: str | None = None
+    user: bool = False
+    container: str | None = None
+
+
+def host_of(settings: Settings) -> str | None:
+    """The host that a check must reach."""
+    return _sources.host_of((settings.done, settings.waiting))
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    """What is wrong with the settings, as (key, text)."""
+    found = [*_sources.problems(settings.done, "done"), *_sources.problems(settings.waiting, "waiting")]
+    if settings.done is None and settings.waiting is None:
+        found.append(("done", "is required, or waiting"))
+    if settings.within <= 0:
+        found.append(("within", f"must be above 0 seconds, got {settings.within:g}"))
+    if settings.waiting_min <= 0:
+        found.append(("waiting_min", f"must be above 0, got {settings.waiting_min:g}"))
+    if settings.user and settings.unit is None:
+        found.append(("user", "works only with unit"))
+    return found
+
+
+def probe(settings: Settings, context: CheckContext) -> Reading:
+    """Read the sources and judge what they say. Raises Unobservable when one of them cannot be read."""
+    numbers = _sources.read({"waiting": settings.waiting, "done": settings.done}, context)
+    done, waiting = numbers.get("done"), numbers.get("waiting")
+    before, key = progress.remembered(context.memory), _key(settings)
+    state, verdict = progress.follow(before, key, done, waiting, context.now, settings.within, settings.waiting_min)
+    status = verdict.status(settings.within)
+    return Reading(
+        status,
+        error=None if status == "healthy" else _stuck(waiting, verdict.still_for),
+        metrics=_metrics(done, waiting, verdict.still_for),
+        evidence={Text("progress"): _said(verdict)},
+        memory=progress.kept(state),
+        category=None if status == "healthy" else "process",
+    )
+
+
+def _key(settings: Settings) -> str:
+    """Which numbers a memory is of: those of other sources say nothing about these."""
+    return f"{crc32(repr((settings.done, settings.waiting)).encode()):08x}"
+
+
+def _stuck(waiting: float | None, still_for: float) -> str:
+    if waiting is None:
+        return Text("none done for {span}", span=duration(still_for))
+    return Text("{n} wait, none done for {span}", n=shown(waiting), span=duration(still_for))
+
+
+def _said(verdict: progress.Verdict) -> str:
+    if verdict.standing == "idle":
+        return Text("idle: nothing waits")
+    if verdict.standing == "unjudged":
+        return Text("not judged: there is no check before this one to compare with")
+    if verdict.standing == "moved":
+        return Text("something was done since the last check")
+    return Text("none done for {span}", span=duration(verdict.still_for))
+
+
+def _metrics(done: float | None, waiting: float | None, still_for: float) -> tuple[Metric, ...]:
+    found = [Metric("stuck_seconds", still_for, metadata={"unit": "s"})]
+    if waiting is not None:
+        found.append(Metric("waiting", waiting))
+    if done is not None:
+        found.append(Metric("done", done, "counter"))
+    return tuple(found)
