@@ -65,7 +65,7 @@ def test_a_page(tmp_path: Path) -> None:
 
 def test_default_ladders_are_shown(tmp_path: Path) -> None:
     out = heartbeat(tmp_path, "kinds", "agent").out
-    assert '  recovery steps by default, those whose keys are set:\n      1. action = "systemd", unit = "op' in out
+    assert '  recovery steps by default, those whose keys are set:\n      1. action = "systemd", unit = "{unit}"' in out
 
 
 @pytest.mark.parametrize("name", ["recovery", "[recovery]"])

@@ -45,7 +45,7 @@ UNTRANSLATED = {
     "hosts",
     "proxy_remark",
 }
-UNTRANSLATED |= {"guarded", "ping", "proxies"}
+UNTRANSLATED |= {"guarded", "ping", "proxies", "units"}
 DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")
 DOMAIN += ("quorum", "clock_trust", "coverage", "attribution")
 FOUND = {path for room in ROOMS for path in SOURCE.glob(room)} | {

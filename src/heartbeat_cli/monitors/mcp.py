@@ -1,4 +1,4 @@
-"""An MCP server, over HTTP or started as a program: it answers and lists the tools that are needed.
+"""An MCP server, over HTTP or as a program: it answers, and lists the tools that are needed.
 
 healthy    every step was answered, and all tools are there
 degraded   the tool in `call` reports an error, the session could not be closed, or the certificate ends soon
