@@ -101,7 +101,7 @@ def test_what_really_runs_is_found_and_can_be_checked(tmp_path: Path, run_contai
         ended = heartbeat(tmp_path, "init", "--discover", "--all-ports")
         assert ended.code == 0
         found = tomllib.loads((tmp_path / "heartbeat.toml").read_text())
-        agents = [id_ for id_, one in found["components"].items() if one.get("url") == f"{local(server.url)}/readyz"]
+        agents = [id_ for id_, one in found["components"].items() if one.get("url") == f"{server.url}/readyz"]
         assert f"found docker    {name}: " in ended.err
         assert found["components"][name] == {"kind": "docker", "container": name, "depends_on": ["docker-daemon"]}
         assert found["recovery"] == {"mode": "ask"}
@@ -110,10 +110,6 @@ def test_what_really_runs_is_found_and_can_be_checked(tmp_path: Path, run_contai
         checked = heartbeat(tmp_path, "check", *chosen)
         assert checked.out.count("healthy") + checked.out.count("degraded") == 4
         assert "unhealthy" not in checked.out
-
-
-def local(url: str) -> str:
-    return url.replace("127.0.0.1", "localhost")
 
 
 def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_health_addresses() -> None:
         any_page.answers["/healthz"] = Answer(200, b'{"ok": true}')
         found = {one.port: one for one in http.addresses(5.0, ephemeral=True)}
     assert found[spring.port][:3] == (
-        f"http://localhost:{spring.port}/actuator/health",
+        f"http://127.0.0.1:{spring.port}/actuator/health",
         spring.port,
         '{"status": "DOWN"}',
     )
@@ -223,7 +223,7 @@ def test_the_full_search_ends_whatever_hangs(bare: Path, monkeypatch: pytest.Mon
         found = discover.discover((str(slow),), ephemeral=True)
         assert time.monotonic() - begun < 2.0 + SLACK
     urls = {one.table.get("url"): one for one in found.things}
-    agent = urls[f"http://localhost:{server.port}/readyz"]
+    agent = urls[f"http://127.0.0.1:{server.port}/readyz"]
     assert agent.table["recovery"] == "off"  # nobody knows what to restart
     assert any("Docker" in note for note in found.notes)
     assert "systemd: systemctl did not answer in time" in found.notes
@@ -263,7 +263,19 @@ def test_a_page_that_answers_every_path_is_no_health_address() -> None:
         honest.answers["/health"] = page
         found = {one.port: one.url for one in http.addresses(5.0, ephemeral=True)}
     assert app.port not in found
-    assert found[honest.port] == f"http://localhost:{honest.port}/health"
+    assert found[honest.port] == f"http://127.0.0.1:{honest.port}/health"
+
+
+def test_another_users_listener_on_the_other_family_is_not_asked_in_its_name() -> None:
+    """`localhost` leads to ::1 first: whoever takes that port there would speak for a service on 127.0.0.1."""
+    with healthy_server() as server:
+        try:
+            other = socket.create_server(("::1", server.port), family=socket.AF_INET6)
+        except OSError:
+            lacking("there is no IPv6 loopback")
+        with other:
+            found = {one.port: one.url for one in http.addresses(3.0, ephemeral=True)}
+    assert found[server.port].startswith(f"http://127.0.0.1:{server.port}/")
 
 
 def test_ports_that_the_kernel_gives_away_are_passed_over() -> None:
@@ -287,12 +299,8 @@ def test_software_with_a_kind_of_its_own_is_recognised(path: str, answer: Answer
         (found,) = [one for one in http.addresses(5.0, ephemeral=True) if one.port == server.port]
     assert (found.kind, found.keys) == (
         kind,
-        {key: text.format(base=server_base(server.port)) for key, text in keys.items()},
+        {key: text.format(base=f"http://127.0.0.1:{server.port}") for key, text in keys.items()},
     )
-
-
-def server_base(port: int) -> str:
-    return f"http://localhost:{port}"
 
 
 def test_ids_are_valid_and_each_is_given_once() -> None:

@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 class Server:
     """`answer` is given on every path without an own entry in `answers`; `seen` are the requests so far, `found` those
-    that called it `localhost`: a discovery asks every server of this host, those of the tests beside it too.
+    of a discovery, which asks every server of this host, those of the tests beside it too.
     `connections` are the peers that came. `choose`, where it is set, answers instead."""
 
     def __init__(self, url: str) -> None:
@@ -64,8 +64,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Seen(self.command, self.path, headers, body)
-            by_name = headers.get("host") == server.url.replace("http://127.0.0.1", "localhost")
-            (server.found if by_name else server.seen).append(asked)
+            discovery = headers.get("user-agent", "").endswith("(discovery)")
+            (server.found if discovery else server.seen).append(asked)
             answer = server.choose(asked) if server.choose else server.answers.get(self.path, server.answer)
             server.stopping.wait(answer.delay)
             self.send_response(answer.status)

@@ -51,6 +51,7 @@ _PAGES = (
     "<p <script>",
     "<" * 1_000_000,
     "<p " + " " * 1_000_000,
+    "<p" + " " * 1_000_000 + "x>",  # as it has its end, its attributes are looked for
     "<p>" * 1_000_000,
 )
 

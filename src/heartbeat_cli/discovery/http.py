@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from heartbeat_cli import __version__
 from heartbeat_cli.discovery import owners
 from heartbeat_cli.discovery.owners import Owner
 from heartbeat_cli.domain.checking.exchange import Request, Response
@@ -23,9 +24,9 @@ _PATHS = ("/readyz", "/health", "/healthz", "/ok", "/health/liveliness", "/actua
 _MCP = "/mcp"  # where MCP servers of the usual frameworks listen
 _RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 _EPHEMERAL = (32_768, 60_999)  # Linux' own, where it does not say
+_HEADERS = (("User-Agent", f"heartbeat/{__version__} (discovery)"),)  # a log shows who asks for all these paths
 _MOST_PORTS = 64
 _MAX_BODY = 16_384
-_ANY = ("0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0")  # noqa: S104 - to compare with
 
 # What speaks no HTTP: mail, names, files, shells, databases, caches, queues, printers, desktops.
 _NOT_HTTP = """
@@ -62,7 +63,9 @@ def addresses(seconds: float, *, ephemeral: bool = False) -> list[Address]:
     nowhere = f"/heartbeat-{os.urandom(8).hex()}"
     ports, pids = _listening(ephemeral)
     urls = [f"http://{host}:{port}{path}" for port, host in ports for path in (*_PATHS, _MCP, nowhere)]
-    asked = [multi.Exchange(url, Request(url, redirects=0, max_body=_MAX_BODY), seconds) for url in urls]
+    asked = [
+        multi.Exchange(url, Request(url, headers=_HEADERS, redirects=0, max_body=_MAX_BODY), seconds) for url in urls
+    ]
     multi.drive(asked, deadline=deadline, done=done)
     found = []
     for port, host in ports:
@@ -113,28 +116,47 @@ def _models(models: Mapping[str, Any]) -> str:
 
 
 def _listening(ephemeral: bool) -> tuple[list[tuple[int, str]], dict[int, int]]:
-    """(port, host to ask) of what listens for everybody or on loopback, lowest port first; and by port the process
-    behind it, where that may be seen. `ephemeral`: those that the kernel gives away, too."""
+    """(port, host to ask) of what listens for everybody or on loopback, those of root and of this user first; and by
+    port the process behind it, where that may be seen. `ephemeral`: ports that the kernel gives away, too.
+
+    The host is an address, not `localhost`: of that name another user's process may take the other family."""
     import psutil
 
     try:
         every = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
         return [], {}
-    found: dict[int, str] = {}
-    owners: dict[int, int] = {}
+    found: dict[int, tuple[int, str]] = {}
+    pids: dict[int, int] = {}
     spared = {int(port) for port in _NOT_HTTP.split()}
     low, high = (0, -1) if ephemeral else _ephemeral()
     for one in every:
         if not one.laddr or one.status != psutil.CONN_LISTEN:
             continue
         address, port = one.laddr
-        local = address in _ANY
-        if port not in spared and not low <= port <= high and (local or address.startswith("127.")):
-            found[port] = "localhost" if local else found.get(port, address)
-            if one.pid:
-                owners[port] = one.pid
-    return sorted(found.items())[:_MOST_PORTS], owners
+        rank, host = _as_asked(address)
+        if port in spared or low <= port <= high or not host or found.get(port, (9, ""))[0] <= rank:
+            continue
+        found[port] = rank, host
+        pids.pop(port, None)
+        if one.pid:
+            pids[port] = one.pid
+    mine = (0, os.getuid())
+    order = sorted(found, key=lambda port: (port in pids and owners.uid_of(pids[port]) not in mine, port))
+    return [(port, found[port][1]) for port in order[:_MOST_PORTS]], pids
+
+
+def _as_asked(address: str) -> tuple[int, str]:
+    """The address to ask of what listens there ("" for none), after how exactly it is what listens."""
+    if address.startswith("127."):
+        return (0, address) if address == "127.0.0.1" else (4, address)
+    return {
+        "0.0.0.0": (1, "127.0.0.1"),  # noqa: S104 - to compare with
+        "::ffff:127.0.0.1": (1, "127.0.0.1"),
+        "::ffff:0.0.0.0": (1, "127.0.0.1"),
+        "::": (2, "127.0.0.1"),
+        "::1": (3, "[::1]"),
+    }.get(address, (9, ""))
 
 
 def _ephemeral() -> tuple[int, int]:

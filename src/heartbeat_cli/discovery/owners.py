@@ -19,6 +19,14 @@ class Owner(NamedTuple):
     process: str = ""
 
 
+def uid_of(pid: int) -> int | None:
+    """The user of a process; None where that may not be seen."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
 def of(pid: int) -> Owner:
     """The owner of whatever a process does."""
     try:

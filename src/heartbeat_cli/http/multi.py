@@ -22,15 +22,18 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.options import own_file_fault
 from heartbeat_cli.http.sockets import Sockets
+from heartbeat_cli.http.tls_guard import TlsGuard
 from heartbeat_cli.http.transfer import Hop, Transfer, no_answer, redirected
 
 _AT_A_TIME = 8  # asked before the answers of earlier ones are looked for
 _LONGEST_SLEEP = 1.0
 _PROMISED = 0.9  # share of its time without which an exchange says nothing about its target
+_TLS_BYTES = 262_144  # that may come besides head and body: certificates, records, what is on its way
 
 # `other`, not `timeout`: the target was not asked, or not long enough, so it must not count as failing.
 NOT_ASKED = Fault("other", Text("not asked: the pass had no time left"))
 CUT_SHORT = Fault("other", Text("asked late, and the pass had no time left to wait for the answer"))
+FLOODED = Fault("too_large", Text("it sent far more than an answer may have, without an answer in it"))
 
 
 class Exchange(NamedTuple):
@@ -65,6 +68,7 @@ class _Running(NamedTuple):
     transfer: Transfer
     ends: float
     cut_short: bool  # by the deadline, because it had to wait for its turn
+    held: float  # seconds that calls had been held up when it began
 
 
 class _Wire:
@@ -79,6 +83,7 @@ class _Wire:
         self._wake: float | None = None
         self._left_resolving = False
         self._sockets = Sockets()
+        self._guard = TlsGuard()
         self._selector = selectors.DefaultSelector()
         self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
@@ -110,6 +115,7 @@ class _Wire:
             self._multi.remove_handle(curl)
         self._running.clear()
         self._sockets.close()
+        self._guard.close()
         if self._left_resolving:
             threading.Thread(target=self._close_now, daemon=True).start()
         else:
@@ -146,10 +152,10 @@ class _Wire:
         for key, mask in self._selector.select(self._pause()):
             flags = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
             flags |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-            self._multi.socket_action(key.fd, flags)
+            self._guard.call(self._multi.socket_action, key.fd, flags)
         if self._wake is not None and time.monotonic() >= self._wake:
             self._wake = None
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            self._guard.call(self._multi.socket_action, pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
 
     def _pause(self) -> float:
@@ -195,19 +201,25 @@ class _Wire:
             fault = Fault("other", Text("cannot ask: {reason}", reason=str(reason)))
             self._report(exchange, no_answer(hop.request, redirected(fault) if hop.number else fault))
             return
-        self._running[curl] = _Running(exchange, transfer, ends, cut_short)
+        request = hop.request
+        if request.url[:6].lower() == "https:":
+            most = request.max_headers + request.max_body + _TLS_BYTES
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._guard.opener(curl, most))
+        self._running[curl] = _Running(exchange, transfer, ends, cut_short, self._guard.held)
         self._multi.add_handle(curl)
 
     def _ended(self, curl: Any, code: int, said: str) -> None:
         running = self._running.pop(curl)
         outcome = running.transfer.finish(code, said)
+        if self._guard.release(curl) and isinstance(outcome, Response):
+            outcome = outcome._replace(fault=FLOODED)
         self._note_resolving(running.transfer, code)
         self._multi.remove_handle(curl)
         self._idle.append(curl)
         if isinstance(outcome, Hop):
             self._start(running.exchange, outcome, running.ends, running.cut_short)
         else:
-            self._report(running.exchange, _fair(running, outcome))
+            self._report(running.exchange, self._fair(running, outcome))
 
     def _note_resolving(self, transfer: Transfer, code: int) -> None:
         if code and transfer.resolving():
@@ -226,18 +238,21 @@ class _Wire:
         for curl, running in list(self._running.items()):
             self._note_resolving(running.transfer, 1)
             response = running.transfer.abandon()
+            if self._guard.release(curl):
+                response = response._replace(fault=FLOODED)
             self._multi.remove_handle(curl)
             del self._running[curl]
-            self._report(running.exchange, _fair(running, response))
+            self._report(running.exchange, self._fair(running, response))
         waiting = [*self._ready, *(entry[2] for entry in self._later)]
         self._ready.clear()
         self._later.clear()
         for exchange in waiting:
             self._done(exchange, no_answer(exchange.request, NOT_ASKED))
 
-
-def _fair(running: _Running, response: Response) -> Response:
-    """Who was asked late cannot be blamed for not having answered by the end of the pass."""
-    if running.cut_short and response.fault is not None and response.fault.kind in ("timeout", "dns"):
-        return response._replace(fault=CUT_SHORT)
-    return response
+    def _fair(self, running: _Running, response: Response) -> Response:
+        """Who was asked late cannot be blamed for not having answered by the end of the pass; nor can one whose answer
+        may have lain there unread, while another's connection held everything up."""
+        held = self._guard.held - running.held > (1 - _PROMISED) * running.exchange.timeout
+        if (running.cut_short or held) and response.fault is not None and response.fault.kind in ("timeout", "dns"):
+            return response._replace(fault=CUT_SHORT)
+        return response

@@ -7,7 +7,7 @@ import re
 
 _MOST = 2_000_000  # characters; a report of hundreds of components takes a tenth of that
 _TAG = re.compile(r"</?([a-z][a-z0-9]*)((?:\s[^<>]*)?)>|<!doctype html>", re.I)
-_ATTRIBUTE = re.compile(r"""\s+([a-z-]+)=("[^"<>]*"|'[^'<>]*')""", re.I)
+_ATTRIBUTE = re.compile(r"""(?<!\s)\s+([a-z-]+)=("[^"<>]*"|'[^'<>]*')""", re.I)
 _STRUCTURE = "html head title meta body main section header footer div p span br hr h1 h2 h3 h4 a img"
 _LOOKS = "b strong i em small code pre ul ol li dl dt dd table caption thead tbody tfoot tr th td"
 _SAID = "style class lang dir charset name content role title alt scope href src"

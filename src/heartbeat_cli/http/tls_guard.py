@@ -1,0 +1,96 @@
+"""Ends TLS connections that flood below HTTP. Used by `multi.py`, for https alone.
+
+Inside one call OpenSSL goes on reading as long as messages lie in the socket that a client skips: empty requests for a
+handshake, session tickets without end. libcurl, and with it every deadline and bound, waits for that call. So a thread
+looks after calls that last too long, and shuts the connections that have brought more than an answer may have. Linux
+counts the bytes of a connection (tcp_info in linux/tcp.h); where no system does, nothing is shut.
+"""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+_LONG = 0.1  # seconds after which a call counts as held
+_TICK = 0.05  # seconds between two looks at the call that is being made
+_RECEIVED = (128, "=Q")  # offset and form of tcpi_bytes_received, since Linux 4.1
+
+
+class TlsGuard:
+    """The https connections of one drive. `held` is for how many seconds calls were held up in all."""
+
+    def __init__(self) -> None:
+        self.held = 0.0
+        self._since: float | None = None  # when the call began that is being made
+        self._links: dict[Any, list[tuple[socket.socket, int]]] = {}
+        self._cut: set[Any] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def opener(self, transfer: Any, most: int) -> Callable[[int, Any], socket.socket]:
+        """What libcurl calls for a new socket of a transfer, which may bring so many bytes."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+
+        def open_socket(_purpose: int, address: Any) -> socket.socket:
+            link = socket.socket(address.family, address.socktype, address.protocol)
+            with self._lock:
+                self._links.setdefault(transfer, []).append((link, most))
+            return link  # libcurl gets a descriptor of its own
+
+        return open_socket
+
+    def release(self, transfer: Any) -> bool:
+        """Forget the connections of a transfer that has ended; whether one of them was shut."""
+        with self._lock:
+            links = self._links.pop(transfer, ())
+            for link, _ in links:
+                link.close()
+            cut = transfer in self._cut
+            self._cut.discard(transfer)
+        return cut
+
+    def call(self, act: Callable[[int, int], object], fd: int, flags: int) -> None:
+        """Let libcurl act upon a socket, under the eyes of the thread where there is any https."""
+        if self._thread is None:
+            act(fd, flags)
+            return
+        self._since = begun = time.monotonic()
+        act(fd, flags)
+        self._since = None
+        self.held += max(0.0, time.monotonic() - begun - _LONG)
+
+    def close(self) -> None:
+        """End the thread, and let go of all connections."""
+        self._over.set()
+        for transfer in list(self._links):
+            self.release(transfer)
+
+    def _watch(self) -> None:
+        while not self._over.wait(_TICK):
+            since = self._since
+            if since is not None and time.monotonic() - since > _LONG:
+                self._shut_floods()
+
+    def _shut_floods(self) -> None:
+        with self._lock:
+            for transfer, links in self._links.items():
+                for link, most in links:
+                    if _received(link) > most:
+                        self._cut.add(transfer)
+                        with suppress(OSError):
+                            link.shutdown(socket.SHUT_RDWR)
+
+
+def _received(link: socket.socket) -> int:
+    """How many bytes a connection has brought; 0 where the system does not count them."""
+    offset, form = _RECEIVED
+    with suppress(OSError, AttributeError, struct.error):
+        info = link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, offset + 8)
+        return int(struct.unpack_from(form, info, offset)[0])
+    return 0
