@@ -63,6 +63,17 @@ def test_a_page(tmp_path: Path) -> None:
     assert "  grace: a number, default 60\n" in ended.out
 
 
+def test_the_keys_of_inner_tables_stand_below_their_key(tmp_path: Path) -> None:
+    out = heartbeat(tmp_path, "kinds", "prometheus").out
+    assert "  checks: a list, a table each, required\n      limits on" in out
+    assert "\n      op: one of >=, <=, <, >, ==, !=, contains, required\n          what must hold" in out
+    (page,) = pages(tmp_path, "progress")
+    fields = {key["key"]: key for key in page["keys"]}  # type: ignore[attr-defined]
+    ways = {key["key"]: key for key in fields["waiting"]["keys"]}
+    assert [key["key"] for key in ways["file"]["keys"]] == ["path", "what"]
+    assert "keys" not in fields["within"]
+
+
 def test_default_ladders_are_shown(tmp_path: Path) -> None:
     out = heartbeat(tmp_path, "kinds", "agent").out
     assert '  recovery steps by default, those whose keys are set:\n      1. action = "systemd", unit = "{unit}"' in out

@@ -166,8 +166,8 @@ def ladder(rungs: str, also: str = "") -> str:
         ("[components.main]\nkind = 'agnet'\n", ['components.main.kind: unknown kind "agnet"; did you mean agent?']),
         ("[components.main]\nkind = 1\n", [f"components.main.kind: unknown kind 1; known: {MONITORS}"]),
         (
-            "[components.main]\nkind = '_program'\n",
-            ['components.main.kind: unknown kind "_program"; did you mean progress?'],
+            "[components.main]\nkind = '_journal'\n",
+            [f'components.main.kind: unknown kind "_journal"; known: {MONITORS}'],
         ),
         ("[components.main]\nkind = 'agent'\n", ["components.main.url: is required: a string"]),
         (AGENT + "urll = 'x'\n", ["components.main.urll: unknown key; did you mean url?"]),

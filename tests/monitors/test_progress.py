@@ -13,6 +13,7 @@ from heartbeat_cli.errors import ConfigError, Unobservable
 from heartbeat_cli.monitors import progress
 from heartbeat_cli.monitors._sources import FileSource, RedisSource, Source
 from heartbeat_cli.passes.check import engine
+from heartbeat_cli.views import settings_text
 from tests.parts import hostile, redis
 
 NOW = 1_800_000_000.0
@@ -131,6 +132,18 @@ def test_its_settings_and_its_recovery() -> None:
     assert component.settings.done.prometheus.labels == {"queue": "a"}
     assert [step.action for step in component.plan.ladder] == ["systemd"]
     assert progress.host_of(component.settings) == "h"
+
+
+def test_its_settings_are_shown_without_secrets_and_can_be_read_again() -> None:
+    text = (
+        'waiting.redis = { command = ["LLEN", "a"], password = "hunter2" }\n'
+        'done.json = { url = "http://h/", path = "a", headers = { X-Api-Key = "sesame" } }\n'
+    )
+    config = load.load(tomllib.loads(f"[components.x]\nkind = 'progress'\n{text}"), "f")
+    shown = settings_text.toml_text(config)
+    assert "hunter2" not in shown and "sesame" not in shown
+    again = load.load(tomllib.loads(shown), "f").components["x"].settings
+    assert (again.waiting.redis.command, again.done.json.path) == (("LLEN", "a"), "a")
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def asked_what(one: Component, now: float) -> str:
     if one.kind == "command":
         return str(values["command"][0])
     shown = [f"{key} {values[key]}" for key in _SHOWN_KEYS if values.get(key)]
-    return ", ".join(shown) or "this host"
+    host = getattr(module, "host_of", lambda _: None)(one.settings)
+    return ", ".join(shown) or host or "this host"
 
 
 def proxy(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
