@@ -81,7 +81,7 @@ def test_json(server: Server, path: str, agg: Any, value: float) -> None:
         (Answer(200, b'{"done": NaN}'), "done", "the number is nan"),
         (Answer(200, b"<html>"), "done", "the answer is not JSON"),
         (Answer(500, b'{"error": "no disk"}'), "done", "HTTP 500 Internal Server Error: no disk"),
-        (Answer(200, b" " * 5_000_000), "done", "the answer is longer than 4,194,304 bytes"),
+        (Answer(200, b" " * 5_000_000), "done", "the answer is longer than 1,048,576 bytes"),
     ],
 )
 def test_json_that_cannot_be_read(server: Server, answer: Answer, path: str, why: str) -> None:
@@ -95,6 +95,10 @@ def test_prometheus(server: Server) -> None:
     assert number(prometheus=PrometheusSource(server.url, "a", {"q": "y"})) == 2
     assert number(prometheus=PrometheusSource(server.url, "a", agg="avg")) == 1.5
     assert why_not(prometheus=PrometheusSource(server.url, "b")) == "b is missing"
+    server.answer = Answer(200, b"a 1\n" * 20_001)
+    assert why_not(prometheus=PrometheusSource(server.url, "a")) == "a has more than 20,000 series"
+    server.answer = Answer(200, b"a 1\n" * 1_100_000)
+    assert why_not(prometheus=PrometheusSource(server.url, "a")) == "the answer is longer than 4,194,304 bytes"
 
 
 def test_nobody_there_and_nobody_who_answers() -> None:

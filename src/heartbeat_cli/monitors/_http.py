@@ -85,6 +85,17 @@ def no_answer(url: str, response: Response, context: CheckContext) -> Reading:
     return Reading("error", None, fault.text, found, said, certain=certain, category=category)
 
 
+def series(text: str, metric: str, labels: Mapping[str, str]) -> list[float]:
+    """The values of a metric's series on a page. Raises Unobservable where there are too many to be read."""
+    from heartbeat_cli.domain.kinds import exposition
+
+    try:
+        return exposition.values(text, metric, labels)
+    except exposition.TooManySeries:
+        name, most = one_line(metric, 80), exposition.MOST_SERIES
+        raise Unobservable(Text("{name} has more than {n:,} series", name=name, n=most)) from None
+
+
 def host_of(url: str) -> str | None:
     """The host of an address."""
     from urllib.parse import urlsplit

@@ -121,7 +121,7 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
         return reading._replace(status="unhealthy", error=error, category="configuration")
 
     def find(check: Check) -> Any:
-        return exposition.values(text, check.metric or "", check.labels)
+        return _http.series(text, check.metric or "", check.labels)
 
     reading = _checks.after(reading, settings.checks, find, context)
     line = _http.certificate_warning(response, context, settings.certificate_warn_days)

@@ -1,6 +1,7 @@
 """The Prometheus text format: its own examples, what OpenMetrics adds, and pages that nobody means well with."""
 
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from heartbeat_cli.domain.kinds.exposition import is_exposition, samples, values
+from heartbeat_cli.domain.kinds.exposition import MOST_SERIES, TooManySeries, is_exposition, samples, values
 
 # From https://prometheus.io/docs/instrumenting/exposition_formats/
 PAGE = r"""# HELP http_requests_total The total number of HTTP requests.
@@ -75,6 +76,7 @@ def test_what_is_not_a_number() -> None:
         "a 1.2.3",
         'a{b="1"}',
         "ab 2",
+        "a1 2",
         "#a 2",
     ],
 )
@@ -126,8 +128,15 @@ def test_any_text_gives_numbers_or_nothing(text: str) -> None:
 )
 def test_a_hostile_page_comes_to_an_end(hostile: str) -> None:
     """With an expression of more than linear time it would take days."""
-    assert len(values(hostile, "a", {})) <= 1
+    with suppress(TooManySeries):
+        assert len(values(hostile, "a", {})) <= 1
     is_exposition(hostile)
+
+
+def test_a_metric_has_a_bounded_number_of_series() -> None:
+    assert len(values("a 1\n" * MOST_SERIES, "a", {})) == MOST_SERIES
+    with pytest.raises(TooManySeries):
+        values("a 1\n" * (MOST_SERIES + 1), "a", {})
 
 
 def test_whether_it_is_a_page_of_metrics() -> None:

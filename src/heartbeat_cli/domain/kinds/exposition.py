@@ -11,6 +11,7 @@ expression can take more than linear time, and a line that cannot be read is pas
 import re
 from collections.abc import Iterator, Mapping
 
+MOST_SERIES = 20_000  # of one metric: an honest page has hundreds
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _LABEL = re.compile(rf'[ \t]*({LABEL})[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(,?)')
@@ -22,16 +23,22 @@ _ANY = re.compile(rf"^[ \t]*{NAME}(?:\{{[^\n]*\}})?[ \t]+(?:[-+]?[0-9.]|[-+]?[iI
 _ESCAPES = {"n": "\n"}  # others stand for themselves
 
 
+class TooManySeries(ValueError):
+    """The page has more than `MOST_SERIES` lines of one metric."""
+
+
 def values(text: str, metric: str, labels: Mapping[str, str]) -> list[float]:
     """The value of each series of `metric` that has these labels, with whatever others. Where there is no sample of
-    that name, those of `<metric>_total` are taken."""
+    that name, those of `<metric>_total` are taken. Raises TooManySeries."""
     found = list(samples(text, metric)) or list(samples(text, f"{metric}_total"))
     return [value for own, value in found if all(own.get(name, "") == wanted for name, wanted in labels.items())]
 
 
 def samples(text: str, metric: str) -> Iterator[tuple[dict[str, str], float]]:
-    """Each sample of a metric: its labels, and its value, which may be NaN or infinite."""
-    for line in re.finditer(rf"^[ \t]*{re.escape(metric)}(?=[ \t{{])([^\n]*)", text, re.M):
+    """Each sample of a metric: its labels, and its value, which may be NaN or infinite. Raises TooManySeries."""
+    for number, line in enumerate(re.finditer(rf"^[ \t]*{re.escape(metric)}(?=[ \t{{])([^\n]*)", text, re.M)):
+        if number == MOST_SERIES:
+            raise TooManySeries
         sample = _sample(line[1])
         if sample is not None:
             yield sample
