@@ -3,7 +3,8 @@
     <state_dir>/heartbeat.db                  the default SQLite store
     <state_dir>/compiled/                     compiled templates, shared: they depend on the template file alone
     <state_dir>/<configuration>/              run.lock, deliver.lock, mirror.lock, lock-held, pinged, dashboard.days,
-                                              dashboard.trouble, spool.trouble, config
+                                              dashboard.trouble, spool.trouble, config, and note-<component>.json
+                                              of a component whose checks cost money
     <state_dir>/<configuration>/<store>/      mirror.json and spool.db of the store at that address
 
 `<configuration>` is the file's name and a checksum of its path, `<store>` the dialect and a checksum of the store's
@@ -30,6 +31,13 @@ def config_folder(config: Config) -> Path:
     """The folder of a configuration. It depends on the path of its file; links to the file itself are not followed,
     because a ConfigMap and its like are links whose target changes with every update."""
     return _config_folder(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
+
+
+def note_file(config: Config, component: str) -> Path:
+    """The file of a component's checks for what a killed pass must not forget."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", component)[:64]
+    end = "" if name == component else f"-{crc32(component.encode()):08x}"
+    return config_folder(config) / f"note-{name}{end}.json"
 
 
 @cache

@@ -124,11 +124,12 @@ class HttpLink:
             failed.other_era = failed.other_era or step == "server/discover"
             raise failed
         why = _line(response, reply)
+        other = isinstance(reply, RpcError) and step in _FIRST and mcp.other_era(reply)
         raise StepFailed(
             "unhealthy",
             Text("at {step}: {why}", step=step, why=why),
             _category(step, code),
-            other_era=step == "server/discover" and code not in _OF_CODES,
+            other_era=code not in _OF_CODES and (other or step == "server/discover"),
         )
 
 

@@ -47,11 +47,18 @@ class StdioLink:
         began = time.monotonic()
         try:
             self._program.send(json_rpc.encode(message.method, message.params, self._number), until)
-            while (reply := json_rpc.reply_to(self._number, [line := self._program.line(until)])) is None:
-                self._noise = self._noise or b'"jsonrpc"' not in line
+            while (reply := self._reply(self._program.line(until))) is None:
+                pass
         except (TimeoutError, Ended, TooMuch) as error:
             raise self._failed(message.method, error, until - began) from None
         return reply
+
+    def _reply(self, line: bytes) -> Reply | None:
+        """The reply to the last request, if that is what the line holds."""
+        if not line.lstrip().startswith((b"{", b"[")):
+            self._noise = True
+            return None
+        return json_rpc.reply_to(self._number, [line])
 
     def tell(self, message: mcp.Message, until: float) -> None:
         began = time.monotonic()

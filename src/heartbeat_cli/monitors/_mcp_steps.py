@@ -23,7 +23,8 @@ _SECONDS = {"unit": "s"}
 
 class StepFailed(Exception):
     """A step that did not go as it should: the status it makes, one line that names it, and the kind of failure.
-    `certain` as in `Reading`; `silent`: nothing came in time; `other_era`: the server may be of the other generation.
+    `certain` as in `Reading`; `silent`: nothing came in time; `other_era`: the server may be of the other generation;
+    `unknown_revision`: it names the protocol revisions that it speaks, and heartbeat knows none of them.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class StepFailed(Exception):
         certain: bool = False,
         silent: bool = False,
         other_era: bool = False,
+        unknown_revision: bool = False,
     ) -> None:
         super().__init__(text)
         self.status, self.category, self.certain = status, category, certain
-        self.silent, self.other_era = silent, other_era
+        self.silent, self.other_era, self.unknown_revision = silent, other_era, unknown_revision
 
 
 class Link(Protocol):
@@ -166,7 +168,7 @@ def rpc_failed(step: str, error: RpcError) -> StepFailed:
     first = step in ("initialize", "server/discover")
     if first and (versions := mcp.supported(error)) and mcp.NEWEST not in versions and mcp.OFFERED not in versions:
         text = Text("at {step}: it speaks protocol revisions {versions} only", step=step, versions=versions)
-        return StepFailed("unhealthy", text, "configuration", other_era=True)
+        return StepFailed("unhealthy", text, "configuration", other_era=True, unknown_revision=True)
     text = Text("at {step}: JSON-RPC error {code}: {said}", step=step, code=error.code, said=error.message)
     return StepFailed("unhealthy", text, "process", other_era=first and mcp.other_era(error))
 

@@ -30,6 +30,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds.mcp import ERAS, HANDSHAKE, STATELESS, Era
 from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._http import certificate_warning, header_problems, url_problems
 from heartbeat_cli.monitors._http import evidence as exchange_evidence
 from heartbeat_cli.monitors._http import metrics as exchange_metrics
@@ -206,6 +207,9 @@ class _Check:
                     raise
                 # Of the two failures, that at `initialize` says more: it is what most servers understand.
                 if first is not None:
+                    for one in (first, failed):
+                        if one.unknown_revision:
+                            raise Unobservable(one.args[0]) from None
                     raise (failed if era == HANDSHAKE else first) from None
                 first = failed
         raise AssertionError("there are two generations")

@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
@@ -53,7 +54,7 @@ class Dialogue:
         )
         self._left = most
         self._rest, self._errors = b"", b""
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
         self._selector = selectors.DefaultSelector()
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
@@ -89,12 +90,11 @@ class Dialogue:
     def line(self, until: float) -> bytes:
         """The next line that it prints, without its end. Raises TimeoutError when none has come by `until`
         (time.monotonic()), Ended or TooMuch when none will come."""
-        while not self._lines:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
+        while (left := until - time.monotonic()) > 0:
+            if self._lines:
+                return self._lines.popleft()
             self._turn(left)
-        return self._lines.pop(0)
+        raise TimeoutError
 
     def _turn(self, wait: float) -> None:
         for key, _ in self._selector.select(wait):

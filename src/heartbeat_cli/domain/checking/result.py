@@ -32,13 +32,16 @@ class CheckContext(NamedTuple):
     """The circumstances of one check: everything a monitor may know besides its settings.
 
     `memory` is what the last check of this component left behind (`Reading.memory`), empty at first.
-    `now` is seconds since the epoch, `timeout` seconds this check may take.
+    `now` is seconds since the epoch, `timeout` seconds this check may take. `note` is the path of a file in the state
+    folder that a monitor with `KEEPS_NOTES = True` has to itself for this component, for what a killed pass must not
+    forget; None where the check is not one of a pass (`heartbeat doctor`).
     """
 
     component: str
     timeout: float
     now: float
     memory: Mapping[str, Any] = _EMPTY
+    note: str | None = None
 
 
 class Reading(NamedTuple):

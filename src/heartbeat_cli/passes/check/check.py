@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
+from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import MISSED, TICK, missed
 from heartbeat_cli.domain.checking.isolation import as_unknown
@@ -248,11 +249,14 @@ def _due(
 def _context(
     db: Database, config: Config, component: Component, last: Mapping[str, CheckMemory], pace: Strategy, now: float
 ) -> CheckContext:
-    memory = last[component.id].memory if component.id in last else {}
-    if getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False):
+    memory, note = last[component.id].memory if component.id in last else {}, None
+    module = plugins.load("monitors", component.kind)
+    if getattr(module, "KEEPS_NOTES", False):
+        note = str(places.note_file(config, component.id))
+    if getattr(module, "WANTS_BEATS", False):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
         now += db.clock_ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
-    return CheckContext(component.id, component.timeout(pace), now, memory)
+    return CheckContext(component.id, component.timeout(pace), now, memory, note)
 
 
 def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:

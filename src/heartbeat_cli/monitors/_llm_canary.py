@@ -1,0 +1,197 @@
+"""The canary of a model API, for `llm.py`: the smallest completion there is, streamed, now and then, and never twice.
+
+When one was sent, how many, and what the last has shown is in a note in the state folder. A canary is counted there,
+under a lock, before it is sent; what cannot be counted is not sent.
+"""
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.domain.checking.exchange import Request, Response, headers
+from heartbeat_cli.domain.checking.isolation import is_remote
+from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric, Reading
+from heartbeat_cli.domain.kinds import canary, model_api
+from heartbeat_cli.domain.kinds.canary import Note, Verdict
+from heartbeat_cli.domain.plain import duration, json_text
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _llm_answers
+from heartbeat_cli.redact import redact, worth_hiding
+from heartbeat_cli.system import note
+
+if TYPE_CHECKING:
+    from heartbeat_cli.monitors.llm import Settings
+
+_PATH = "/chat/completions"
+_LEAST = 1.0  # seconds that must be left for a canary, or this share of a shorter timeout:
+_SHARE = 0.5
+_MOST_BODY = 262_144
+_LABEL = Text("canary")
+
+
+def with_canary(
+    settings: "Settings", context: CheckContext, reading: Reading, request: Request, ends: float
+) -> Reading:
+    """The reading of `/models`, with what the canary shows: a new one where it is due and there is time until `ends`
+    (time.monotonic()), else the last one while it stands. Raises Unobservable."""
+    if context.note is None:
+        return _saying(reading, Text("none is sent in a check that keeps no notes"))
+    least = min(_LEAST, _SHARE * context.timeout)
+    try:
+        with note.held(context.note) as held:
+            kept = _read(held, context.now)
+            when = canary.when(kept, context.now, _every(settings, kept), settings.budget_per_day)
+            due = when == "due" and ends - time.monotonic() >= least
+            if due:
+                kept = canary.sent(kept, context.now)
+                held.save(canary.to_json(kept))
+    except OSError as error:
+        why = error.strerror or str(error)
+        return _saying(reading, Text("none is sent: its note cannot be kept: {why}", why=why))
+    if due:
+        verdict, told = _send(settings, context, request, ends - time.monotonic())
+        kept = kept._replace(verdict=verdict, not_before=context.now + told if told is not None else 0.0)
+        _save_verdict(context.note, kept)
+        return _with_verdict(reading, kept, verdict, context.now, None)
+    remark = _remark(settings, kept, when, context.now)
+    return _with_verdict(reading, kept, canary.standing(kept, context.now, settings.canary_every), context.now, remark)
+
+
+def wait_as_told(context: CheckContext, response: Response) -> None:
+    """Send no canary before the time that the answer to `/models` asks for, if it does."""
+    told = _told(response, context.now)
+    if response.status not in (429, 503) or told is None or context.note is None:
+        return
+    with suppress(OSError), note.held(context.note) as held:
+        kept = _read(held, context.now)
+        held.save(canary.to_json(kept._replace(not_before=max(kept.not_before, context.now + told))))
+
+
+def _read(held: note.Note, now: float) -> Note:
+    """The note; one that nobody can read counts as that of a canary just sent."""
+    return Note(at=now) if held.unreadable else canary.from_json(held.value)
+
+
+def _every(settings: "Settings", kept: Note) -> float:
+    """Seconds between canaries. While one of this host's own server fails the next comes sooner, for a restart to be
+    verified, and that a restart is not decided by a single one."""
+    last = kept.verdict
+    if last is not None and last.status in FAILURES and last.category == "process" and _is_own(settings):
+        return min(settings.canary_every, canary.SOONER)
+    return settings.canary_every
+
+
+def _is_own(settings: "Settings") -> bool:
+    from urllib.parse import urlsplit
+
+    return not settings.gateway and not is_remote(urlsplit(settings.url).hostname)
+
+
+def _send(
+    settings: "Settings", context: CheckContext, request: Request, timeout: float
+) -> tuple[Verdict, float | None]:
+    """Make the completion. Returns what it shows, and the seconds that the server asks to wait."""
+    began = time.monotonic()
+    stream = model_api.Completion()
+    first: list[float] = []
+
+    def enough(piece: bytes) -> bool:
+        done = stream.feed(piece)
+        if stream.begun and not first:
+            first.append(time.monotonic() - began)
+        return done
+
+    body = json_text(model_api.completion(settings.model or "", settings.limit_key)).encode()
+    response = _llm_answers.exchange(
+        request._replace(
+            method="POST",
+            body=body,
+            headers=(*request.headers, ("Content-Type", "application/json")),
+            max_body=_MOST_BODY,
+            enough=enough,
+        ),
+        timeout,
+    )
+    if not stream.seen and stream.error is None and response.fault is None:
+        stream.take(model_api.parse(response.body))  # of a server that does not stream
+    verdict = _verdict(settings, context.now, response, stream, first[0] if first else None)
+    hidden = worth_hiding([settings.api_key or "", *settings.headers.values()])
+    error = None if verdict.error is None else redact(verdict.error, hidden)  # the note is a file
+    return verdict._replace(error=error), _told(response, context.now)
+
+
+def _verdict(
+    settings: "Settings", now: float, response: Response, stream: model_api.Completion, first: float | None
+) -> Verdict:
+    try:
+        found = _llm_answers.failure(settings, response, _PATH)
+    except Unobservable as error:
+        return Verdict(now, "unknown", Text("{path}: {why}", path=_PATH, why=error.args[0]))
+    if found is None and stream.error is not None:
+        found = _llm_answers.in_stream(settings, stream.error, _PATH)
+    if found is not None:
+        return Verdict(now, found.status, found.error, found.category, first)
+    if not stream.seen:
+        text = Text("{path}: the answer is no completion", path=_PATH)
+        return Verdict(now, "unhealthy", text, "configuration")
+    if stream.empty:
+        text = Text("{path}: the completion is empty", path=_PATH)
+        return Verdict(now, "degraded", text, "process" if _is_own(settings) else "provider")
+    if first is not None and first > settings.first_token_warn:
+        limit = settings.first_token_warn
+        return Verdict(
+            now, "degraded", Text("first token after {took:.1f} s (limit {limit:g} s)", took=first, limit=limit),
+            "resource" if _is_own(settings) else "provider", first,
+        )  # fmt: skip
+    return Verdict(now, "healthy", first_token=first)
+
+
+def _told(response: Response, now: float) -> float | None:
+    given = next((value for name, value in headers(response.head) if name == "retry-after"), None)
+    return model_api.retry_after(given, now) if response.status >= 400 else None
+
+
+def _save_verdict(path: str, kept: Note) -> None:
+    """Save what a canary has shown. Where that fails, the note says that it was sent, and nothing else."""
+    with suppress(OSError), note.held(path) as held:
+        if canary.from_json(held.value).at == kept.at:  # no other process has sent one since
+            held.save(canary.to_json(kept))
+
+
+def _remark(settings: "Settings", kept: Note, when: canary.When, now: float) -> Text | None:
+    """Why no canary is sent now, as far as a person wants to know."""
+    if when == "budget":
+        return Text("the budget of {n} canaries a day is spent", n=settings.budget_per_day)
+    if when == "told to wait":
+        return Text("the server asked to wait for {span}", span=duration(kept.not_before - now))
+    if when == "due":
+        return Text("no time was left to send one")
+    return Text("the last one was cut off before its end") if canary.unfinished(kept) else None
+
+
+def _with_verdict(reading: Reading, kept: Note, verdict: Verdict | None, now: float, remark: Text | None) -> Reading:
+    """The reading with the canary's verdict, which decides where there is one."""
+    metrics = [Metric("canaries_today", canary.spent(kept, now))]
+    if verdict is None or verdict.status == "unknown":
+        why = verdict.error if verdict is not None else remark
+        return _saying(
+            reading, Text("only /models was checked: {why}", why=why or Text("no canary was sent yet")), metrics
+        )
+    age = now - verdict.at
+    metrics.append(Metric("canary_age_seconds", age, metadata={"unit": "s"}))
+    if verdict.first_token is not None:
+        metrics.append(Metric("first_token_seconds", verdict.first_token, metadata={"unit": "s"}))
+    error = verdict.error
+    if age >= 1 and error is not None:
+        error = Text("{said} (canary {age} ago)", said=error, age=duration(age))
+    found = reading._replace(status=verdict.status, error=error, category=verdict.category)
+    if verdict.status == "error":
+        found = found._replace(response_time=None)
+    said = Text("{status}, {age} ago", status=verdict.status, age=duration(age))
+    return _saying(found, Text("{line}; {why}", line=said, why=remark) if remark else said, metrics)
+
+
+def _saying(reading: Reading, text: Text, metrics: list[Metric] | None = None) -> Reading:
+    evidence = {**reading.evidence, _LABEL: text}
+    return reading._replace(evidence=evidence, metrics=(*reading.metrics, *(metrics or [])))
