@@ -23,6 +23,7 @@ from heartbeat_cli.passes.check import engine
 from tests.parts import agents, hostile
 from tests.parts.http import Answer, certificate, healthy_server
 from tests.parts.mcp_server import McpServer, mcp_server
+from tests.system.test_dialogue import wait_until_gone
 
 OLD = {"era": "handshake"}
 
@@ -418,8 +419,7 @@ def test_nothing_of_a_program_is_left(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"trap '' TERM; sleep 300 & echo $! >{pid}; exec 3>&1; while :; do sleep 1; done"
     check(1.5, OLD, command=program(script))
-    gone = int(pid.read_text())
-    assert not psutil.pid_exists(gone) or psutil.Process(gone).status() == psutil.STATUS_ZOMBIE
+    wait_until_gone(int(pid.read_text()))
 
 
 def test_a_flood_on_both_pipes_is_bounded() -> None:

@@ -12,7 +12,6 @@ from heartbeat_cli.domain.kinds import model_api
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors._http import category_of
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ class Failure(NamedTuple):
 
 def exchange(request: Request, timeout: float) -> Response:
     """Make one exchange; it ends after `timeout` seconds."""
+    from heartbeat_cli.http.multi import Exchange, drive  # libcurl is not needed to read settings
+
     found: list[Response] = []
     deadline = time.monotonic() + timeout + _SLACK
     drive([Exchange("", request, timeout)], deadline=deadline, done=lambda _, response: found.append(response))
@@ -51,7 +52,7 @@ def exchange(request: Request, timeout: float) -> Response:
 def failure(server: Server, response: Response, path: str) -> Failure | None:
     """What an answer that is not 2xx shows, or none at all; None for a good one. Raises Unobservable."""
     fault, code = response.fault, response.status
-    here = _is_here(server)
+    here = is_here(server)
     if fault is not None and fault.kind in ("forbidden", "other"):
         raise Unobservable(fault.text)
     if fault is not None:
@@ -77,12 +78,13 @@ def in_stream(server: Server, error: "ApiError", path: str) -> Failure:
 
 
 def _failed(server: Server, code: int, error: "ApiError | None", path: str, line: str) -> Failure:
-    found = model_api.classify(code, error, _is_here(server) and not server.gateway)
+    found = model_api.classify(code, error, is_here(server) and not server.gateway)
     said = Text("{line}: {said}", line=line, said=error.message) if error is not None and error.message else line
     return Failure(found.status, Text("{path}: {why}", path=path, why=said), found.category)
 
 
-def _is_here(server: Server) -> bool:
+def is_here(server: Server) -> bool:
+    """Whether the server is on this host."""
     from urllib.parse import urlsplit
 
     return not is_remote(urlsplit(server.url).hostname)

@@ -5,11 +5,11 @@ under a lock, before it is sent; what cannot be counted is not sent.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from heartbeat_cli.domain.checking.exchange import Request, Response, headers
-from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import canary, model_api
 from heartbeat_cli.domain.kinds.canary import Note, Verdict
@@ -20,9 +20,6 @@ from heartbeat_cli.monitors import _llm_answers
 from heartbeat_cli.redact import redact, worth_hiding
 from heartbeat_cli.system import note
 
-if TYPE_CHECKING:
-    from heartbeat_cli.monitors.llm import Settings
-
 _PATH = "/chat/completions"
 _LEAST = 1.0  # seconds that must be left for a canary, or this share of a shorter timeout:
 _SHARE = 0.5
@@ -30,9 +27,32 @@ _MOST_BODY = 262_144
 _LABEL = Text("canary")
 
 
-def with_canary(
-    settings: "Settings", context: CheckContext, reading: Reading, request: Request, ends: float
-) -> Reading:
+class Settings(_llm_answers.Server, Protocol):
+    """What is to be known of a canary: keys of `llm.Settings`."""
+
+    @property
+    def api_key(self) -> str | None: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def canary_every(self) -> float: ...
+
+    @property
+    def budget_per_day(self) -> int: ...
+
+    @property
+    def first_token_warn(self) -> float: ...
+
+    @property
+    def limit_key(self) -> str: ...
+
+
+def with_canary(settings: Settings, context: CheckContext, reading: Reading, request: Request, ends: float) -> Reading:
     """The reading of `/models`, with what the canary shows: a new one where it is due and there is time until `ends`
     (time.monotonic()), else the last one while it stands. Raises Unobservable."""
     if context.note is None:
@@ -73,7 +93,7 @@ def _read(held: note.Note, now: float) -> Note:
     return Note(at=now) if held.unreadable else canary.from_json(held.value)
 
 
-def _every(settings: "Settings", kept: Note) -> float:
+def _every(settings: Settings, kept: Note) -> float:
     """Seconds between canaries. While one of this host's own server fails the next comes sooner, for a restart to be
     verified, and that a restart is not decided by a single one."""
     last = kept.verdict
@@ -82,15 +102,11 @@ def _every(settings: "Settings", kept: Note) -> float:
     return settings.canary_every
 
 
-def _is_own(settings: "Settings") -> bool:
-    from urllib.parse import urlsplit
-
-    return not settings.gateway and not is_remote(urlsplit(settings.url).hostname)
+def _is_own(settings: Settings) -> bool:
+    return not settings.gateway and _llm_answers.is_here(settings)
 
 
-def _send(
-    settings: "Settings", context: CheckContext, request: Request, timeout: float
-) -> tuple[Verdict, float | None]:
+def _send(settings: Settings, context: CheckContext, request: Request, timeout: float) -> tuple[Verdict, float | None]:
     """Make the completion. Returns what it shows, and the seconds that the server asks to wait."""
     began = time.monotonic()
     stream = model_api.Completion()
@@ -122,7 +138,7 @@ def _send(
 
 
 def _verdict(
-    settings: "Settings", now: float, response: Response, stream: model_api.Completion, first: float | None
+    settings: Settings, now: float, response: Response, stream: model_api.Completion, first: float | None
 ) -> Verdict:
     try:
         found = _llm_answers.failure(settings, response, _PATH)
@@ -159,7 +175,7 @@ def _save_verdict(path: str, kept: Note) -> None:
             held.save(canary.to_json(kept))
 
 
-def _remark(settings: "Settings", kept: Note, when: canary.When, now: float) -> Text | None:
+def _remark(settings: Settings, kept: Note, when: canary.When, now: float) -> Text | None:
     """Why no canary is sent now, as far as a person wants to know."""
     if when == "budget":
         return Text("the budget of {n} canaries a day is spent", n=settings.budget_per_day)

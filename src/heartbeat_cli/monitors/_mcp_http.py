@@ -16,7 +16,6 @@ from heartbeat_cli.domain.kinds.json_rpc import Reply, RpcError
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.http.multi import Exchange, drive
 from heartbeat_cli.monitors._http import category_of
 from heartbeat_cli.monitors._mcp_steps import StepFailed, rpc_failed, too_large
 
@@ -97,6 +96,8 @@ class HttpLink:
         return self._base._replace(method=method, headers=found, body=body, max_body=MOST_BODY, redirects=0)
 
     def _exchange(self, request: Request, until: float) -> Response:
+        from heartbeat_cli.http.multi import Exchange, drive  # libcurl is not needed to read settings
+
         timeout = max(0.05, until - time.monotonic())
         found: list[Response] = []
         deadline = time.monotonic() + timeout + _SLACK

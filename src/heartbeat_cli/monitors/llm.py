@@ -90,9 +90,9 @@ class Settings(NamedTuple):
 
 def ladder(settings: Settings) -> tuple[Mapping[str, Any], ...]:
     """The recovery steps that a component without a ladder of its own gets; none for a server elsewhere."""
-    if is_remote(host_of(settings)) and settings.unit is None:
-        return ()
-    return LADDER if settings.unit is not None else LADDER[1:]
+    if settings.unit is not None:
+        return LADDER
+    return () if url_problems(settings.url) or is_remote(host_of(settings)) else LADDER[1:]
 
 
 def host_of(settings: Settings) -> str | None:
