@@ -261,8 +261,10 @@ def test_tools_on_many_pages(server: McpServer) -> None:
     reading = check(30, OLD, url=server.url, tools=("a",))
     assert (reading.status, reading.error) == (
         "unhealthy",
-        "at tools/list: the list does not end after 51 pages",
+        "at tools/list: the list does not end after 50 pages",
     )
+    server.same_cursor = True
+    assert check(30, OLD, url=server.url).error == "at tools/list: the list does not end after 2 pages"
     assert server.sessions == set()
 
 

@@ -20,7 +20,7 @@ class McpServer:
         self.url = server.url + "/mcp"
         self.answers: dict[str, Answer] = {}
         self.pages: list[list[str]] = [["read", "write"]]
-        self.endless = False
+        self.endless, self.same_cursor = False, False
         self.call_result: dict[str, Any] = {"content": []}
         self.sessions: set[str] = set()
         self.opened = 0
@@ -63,7 +63,7 @@ class McpServer:
             page = int(params.get("cursor", "0"))
             more = self.endless or page + 1 < len(self.pages)
             tools = [{"name": name} for name in self.pages[page % len(self.pages)]]
-            return {"tools": tools} | ({"nextCursor": str(page + 1)} if more else {})
+            return {"tools": tools} | ({"nextCursor": "1" if self.same_cursor else str(page + 1)} if more else {})
         return self.call_result if method == "tools/call" else {}
 
 

@@ -14,7 +14,7 @@ from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric,
 from heartbeat_cli.domain.kinds import canary, model_api
 from heartbeat_cli.domain.kinds.canary import Note, Verdict
 from heartbeat_cli.domain.plain import duration, json_text
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _llm_answers
 from heartbeat_cli.redact import redact, worth_hiding
@@ -179,7 +179,7 @@ def _remark(settings: Settings, kept: Note, when: canary.When, now: float) -> Te
     """Why no canary is sent now, as far as a person wants to know."""
     if when == "budget":
         return Text("the budget of {n} canaries a day is spent", n=settings.budget_per_day)
-    if when == "told to wait":
+    if when == "deferred":
         return Text("the server asked to wait for {span}", span=duration(kept.not_before - now))
     if when == "due":
         return Text("no time was left to send one")
@@ -205,9 +205,9 @@ def _with_verdict(reading: Reading, kept: Note, verdict: Verdict | None, now: fl
     if verdict.status == "error":
         found = found._replace(response_time=None)
     said = Text("{status}, {age} ago", status=verdict.status, age=duration(age))
-    return _saying(found, Text("{line}; {why}", line=said, why=remark) if remark else said, metrics)
+    return _saying(found, joined([said, remark]) if remark else said, metrics)
 
 
-def _saying(reading: Reading, text: Text, metrics: list[Metric] | None = None) -> Reading:
+def _saying(reading: Reading, text: str, metrics: list[Metric] | None = None) -> Reading:
     evidence = {**reading.evidence, _LABEL: text}
     return reading._replace(evidence=evidence, metrics=(*reading.metrics, *(metrics or [])))

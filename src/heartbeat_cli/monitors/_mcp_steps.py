@@ -131,7 +131,7 @@ class Steps:
         """The names of all tools, from as many pages as there are."""
         names: set[str] = set()
         cursor, cursors = None, set[str]()
-        for _ in range(MOST_PAGES):
+        for read in range(1, MOST_PAGES + 1):
             params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
             page = mcp.tools_of(self._result(self._message("tools/list", params), until))
             if page is None:
@@ -140,12 +140,12 @@ class Steps:
             names.update(page.names)
             if page.cursor is None:
                 return frozenset(names)
-            if page.cursor in cursors:
-                break
+            if page.cursor in cursors or read == MOST_PAGES:
+                text = Text("at {step}: the list does not end after {n} pages", step="tools/list", n=read)
+                raise StepFailed("unhealthy", text, "process")
             cursor = page.cursor
             cursors.add(cursor)
-        text = Text("at {step}: the list does not end after {n} pages", step="tools/list", n=len(cursors) + 1)
-        raise StepFailed("unhealthy", text, "process")
+        raise AssertionError(cursors)
 
     def _message(self, method: str, params: Mapping[str, Any]) -> mcp.Message:
         stateless = self._era == mcp.STATELESS

@@ -1,4 +1,4 @@
-"""A model API that is compatible with OpenAI's: it lists the model and, if asked to, completes a token.
+"""A language model's server or provider: it lists the model and, if asked to, completes a token.
 
 healthy    `/models` lists the model, and the last canary got a token in time
 degraded   it limits the rate (429), a completion was empty or its first token late, or the certificate ends soon

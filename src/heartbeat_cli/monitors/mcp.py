@@ -130,20 +130,20 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         found.append(("user", "works only with unit"))
     if settings.call is not None and not settings.call.tool:
         found.append(("call.tool", "is empty; expected the name of a tool"))
-    if settings.call is not None and (wrong := _unsendable(settings.call.arguments)):
-        found.append(("call.arguments", wrong))
+    if settings.call is not None and not _is_json(settings.call.arguments):
+        found.append(("call.arguments", "holds a date, a time, or a number that JSON does not have"))
     return found
 
 
-def _unsendable(value: Any) -> str | None:
-    """Why a value cannot be sent as JSON: TOML has dates and times, and numbers that are none."""
+def _is_json(value: Any) -> bool:
+    """Whether a value can be sent as JSON: TOML has dates and times, and numbers that are none."""
     import json
 
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        return "holds a date, a time, or a number that JSON does not have"
-    return None
+        return False
+    return True
 
 
 def prepare() -> None:
@@ -212,7 +212,7 @@ class _Check:
                             raise Unobservable(one.args[0]) from None
                     raise (failed if era == HANDSHAKE else first) from None
                 first = failed
-        raise AssertionError("there are two generations")
+        raise AssertionError(eras)
 
     def _asked(self, era: Era, *, last: bool) -> Outcome:
         """The outcome in one generation. Raises StepFailed, of which `other_era` says to try the other one."""

@@ -51,7 +51,7 @@ def test_a_clock_set_back_to_yesterday_earns_nothing() -> None:
 
 def test_what_the_server_asked_for() -> None:
     note = Note(not_before=NOON + 100)
-    assert canary.when(note, NOON, 900, 5) == "told to wait"
+    assert canary.when(note, NOON, 900, 5) == "deferred"
     assert canary.when(note, NOON + 100, 900, 5) == "due"
     assert canary.when(Note(not_before=NOON + 3 * DAY), NOON, 900, 5) == "due", "of a clock that was wrong"
 

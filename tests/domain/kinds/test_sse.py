@@ -39,3 +39,10 @@ def test_the_pieces_do_not_matter(stream: bytes, cuts: list[int]) -> None:
     found = [data for a, b in pairwise(places) for data in parser.feed(stream[a:b])]
     found += parser.feed(b"\ndata: end\n\n")
     assert found == events(stream + b"\ndata: end\n\n")
+
+
+@given(STREAM)
+def test_byte_by_byte(stream: bytes) -> None:
+    parser = Events()
+    whole = b"data: a\r\ndata: b\r\n" + stream + b"\ndata: end\n\n"
+    assert [data for byte in whole for data in parser.feed(bytes([byte]))] == events(whole)

@@ -15,7 +15,7 @@ SOONER = 30.0  # seconds between canaries while one of a local server fails: a r
 _STANDS = 2  # times `every`
 _DEEPEST = 4  # sentences within sentences
 
-When = Literal["due", "early", "told to wait", "budget"]
+When = Literal["due", "early", "deferred", "budget"]
 
 
 class Verdict(NamedTuple):
@@ -43,7 +43,7 @@ def when(note: Note, now: float, every: float, budget: int) -> When:
     """Whether a canary may be sent now, and why not. A clock that was set back by less than `every` brings none
     forward; one that was wrong by more does not hold them up for ever."""
     if now < note.not_before <= now + DAY:
-        return "told to wait"
+        return "deferred"
     if note.at is not None and abs(now - note.at) < every:
         return "early"
     return "due" if spent(note, now) < budget else "budget"
