@@ -311,3 +311,18 @@ def test_the_keys_of_inner_tables_are_described() -> None:
             ("password", "unset", "a secret"),
         ]
     assert fields["text"].keys == ()
+
+
+def test_a_table_of_any_values_is_taken_as_it_is_but_for_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Call(NamedTuple):
+        """arguments: whatever there is"""
+
+        arguments: dict[str, Any] = {}  # noqa: RUF012
+
+    monkeypatch.setenv("HB_HIDDEN", "hush-hush")
+    problems = Problems("f")
+    table = {"arguments": {"a": [1, 2.5, True, {"b": "env:HB_HIDDEN"}], "token": "hunter22"}}
+    made = settings.build(Call, table, "call", problems)
+    assert made.arguments == {"a": (1, 2.5, True, {"b": "hush-hush"}), "token": "hunter22"}
+    assert problems.lines == [] and problems.secrets == {"hush-hush", "hunter22"}
+    assert settings.describe(Call)[0].expects == "a table"

@@ -169,6 +169,19 @@ def test_a_status_that_is_none_is_no_status(code: bytes, capfd: pytest.CaptureFi
     assert capfd.readouterr().err == ""
 
 
+def test_an_answer_is_complete_once_there_is_enough_of_it() -> None:
+    pieces: list[bytes] = []
+
+    def enough(piece: bytes) -> bool:
+        pieces.append(piece)
+        return len(b"".join(pieces)) >= 3
+
+    with hostile_server(hostile.drips_body) as peer:
+        answer = ask(peer.url, 20.0, enough=enough)
+    assert (answer.fault, answer.truncated, answer.body) == (None, False, b"".join(pieces))
+    assert 3 <= len(answer.body) < 1_000
+
+
 def test_what_arrived_before_the_fault_is_kept() -> None:
     with hostile_server(hostile.closes_mid_body) as server:
         answer = ask(server.url)
