@@ -11,6 +11,9 @@ DESCRIPTIONS = {
     "host": N_("The machine is running out of a resource."),
     "tcp": N_("The port gave no good answer."),
     "command": N_("The check command reports a problem."),
+    "progress": N_("Work waits, but none of it gets done."),
+    "budget": N_("It spends more than its budget allows."),
+    "prometheus": N_("Its metrics break a limit, or cannot be read."),
     "mcp": N_("The MCP server did not answer as it should, or lacks a tool."),
     "llm": N_("The model API did not answer as it should, or lacks the model."),
     "push": N_("It has not reported that it is alive, or its last run failed."),
@@ -132,6 +135,20 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     "command": (
         N_("Run the command by hand and read its whole output."),
         N_("Mend what it names, or the command itself."),
+    ),
+    "progress": (
+        N_("Find out what the workers do at the moment: read their log from the last finished job on."),
+        N_("Restart the workers: {restart}."),
+        N_("If they work, only slowly: add workers, or raise within."),
+    ),
+    "budget": (
+        N_("Find out what spends: read the usage of the last hours."),
+        N_("Stop it, or raise the limit of {id}."),
+    ),
+    "prometheus": (
+        N_("Compare its metrics page with the limits in its checks."),
+        N_("Read the log of the process behind the page."),
+        N_("Restart that process if it no longer works: {restart}."),
     ),
     "mcp": (
         N_("Check that the server's process is running; the line above names the step that failed."),
