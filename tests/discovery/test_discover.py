@@ -234,6 +234,7 @@ def test_the_full_search_ends_whatever_hangs(bare: Path, monkeypatch: pytest.Mon
 
 def test_what_an_address_belongs_to_is_its_parent_and_what_to_restart() -> None:
     things = discover._things(
+        discover._Names(),
         [Container("web", "nginx", "Up", {8080: 80})],
         [local.Server("postgresql://localhost:5432/postgres", 5432)],
         [Unit("openclaw-main.service", "active (running)")],

@@ -30,11 +30,12 @@ class _Draft(NamedTuple):
 @click.command("init")
 @click.option("--discover", is_flag=True, help="Write what runs on this host instead of the commented example.")
 @click.option("--all-ports", is_flag=True, help="With --discover: ask ephemeral ports, too.")
+@click.option("--deep", is_flag=True, help="With --discover: ask Redis for the queues of Celery and RQ.")
 @click.option(
     "-o", "target", metavar="FILE", default="heartbeat.toml", show_default=True, help="Where to write; - prints it."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file when it is there.")
-def command(discover: bool, all_ports: bool, target: str, force: bool) -> None:
+def command(discover: bool, all_ports: bool, deep: bool, target: str, force: bool) -> None:
     """Write a configuration to start from.
 
     With --discover it holds what runs on this host: Docker containers, PostgreSQL, systemd services, HTTP health
@@ -46,12 +47,12 @@ def command(discover: bool, all_ports: bool, target: str, force: bool) -> None:
     Example:
       heartbeat init --discover -o ~/.config/heartbeat/heartbeat.toml
     """
-    if all_ports and not discover:
-        raise UsageError("--all-ports works only with --discover")
+    if (all_ports or deep) and not discover:
+        raise UsageError(f"--{'deep' if deep else 'all-ports'} works only with --discover")
     path = Path(target).expanduser()
     if target != "-" and os.path.lexists(path) and not force:
         raise UsageError(_exists_text(target))
-    draft = _discovered(all_ports) if discover else _Draft(_example(), ())
+    draft = _discovered(all_ports, deep) if discover else _Draft(_example(), ())
     loaded = _must_load(draft.text)
     for remark in draft.remarks:
         print_remark(remark)
@@ -72,13 +73,13 @@ def _exists_text(target: str) -> str:
     return f"{target}: is already there; --force overwrites it, -o FILE writes elsewhere"
 
 
-def _discovered(all_ports: bool) -> _Draft:
+def _discovered(all_ports: bool, deep: bool) -> _Draft:
     from heartbeat_cli.config import sections
     from heartbeat_cli.discovery import discover as discovery
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.views import discovered
 
-    found = discovery.discover(ephemeral=all_ports)
+    found = discovery.discover(ephemeral=all_ports, deep=deep)
     remarks = [f"found {one.table['kind']:<9} {one.id}: {one_line(one.remark, 160)}" for one in found.things]
     remarks += [f"not looked at: {note}" for note in found.notes]
     return _Draft(discovered.text(found.things, sections.host_timezone(), _why_unnotified(["console"])), tuple(remarks))

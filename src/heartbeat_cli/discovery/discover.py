@@ -50,13 +50,15 @@ def default_tables() -> dict[str, object]:
     return {"recovery": {"mode": "off"}, "components": {one.id: one.table for one in things}}
 
 
-def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = False) -> Found:
+def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = False, deep: bool = False) -> Found:
     """The full search, two seconds at most: probes go on side by side, and what is late is left out. `ephemeral`: with
-    the ports that the kernel gives away."""
-    from heartbeat_cli.discovery import http
+    the ports that the kernel gives away; `deep`: Redis is asked for the queues of Celery and RQ."""
+    from heartbeat_cli.discovery import http, queues
 
+    deeper = {"Redis": lambda: queues.queues(_PROBE_SECONDS)} if deep else {}
     answers, notes = _side_by_side(
         {
+            **deeper,
             "Docker": lambda: local.containers(_PROBE_SECONDS),
             "PostgreSQL": lambda: local.servers(_PROBE_SECONDS),
             "systemd": lambda: local.units(systemctl, _PROBE_SECONDS),
@@ -65,14 +67,20 @@ def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = Fal
     )
     containers, docker_note = answers.get("Docker", (None, ""))
     units, systemd_note = answers.get("systemd", ((), ""))
-    things = _things(containers, answers.get("PostgreSQL", ()), units, answers.get("HTTP", ()))
-    return Found(tuple(things), tuple(note for note in (docker_note, systemd_note, *notes) if note))
+    names = _Names()
+    things = _things(names, containers, answers.get("PostgreSQL", ()), units, answers.get("HTTP", ()))
+    found, redis_note = answers.get("Redis", ((), ""))
+    things += [_queue(names, one) for one in found]
+    return Found(tuple(things), tuple(note for note in (docker_note, systemd_note, redis_note, *notes) if note))
 
 
 def _things(
-    containers: Sequence[Container] | None, servers: Iterable[Server], units: Iterable[Unit], addresses: Iterable[Any]
+    names: "_Names",
+    containers: Sequence[Container] | None,
+    servers: Iterable[Server],
+    units: Iterable[Unit],
+    addresses: Iterable[Any],
 ) -> list[Thing]:
-    names = _Names()
     found = [Thing(names.take("host"), {"kind": "host"}, "this machine: CPU, memory, disks, network")]
     owners: dict[str, Thing] = {}
     if containers is not None:
@@ -133,6 +141,13 @@ def _database(names: _Names, one: Server, containers: Iterable[Container]) -> Th
 
 def _service(names: _Names, one: Unit) -> Thing:
     return Thing(names.take(one.name.removesuffix(".service")), {"kind": "service", "unit": one.name}, one.said)
+
+
+def _queue(names: _Names, one: Any) -> Thing:
+    """A queue whose jobs are to get done; which unit works them off, nobody can tell."""
+    waiting = {"redis": {"command": ["LLEN", one.key]}}
+    table = {"kind": "progress", "waiting": waiting, "recovery": "off"}
+    return Thing(names.take(f"{one.owner}-{one.name}"), table, f"a queue of {one.owner}; what to restart is not known")
 
 
 def _answering(names: _Names, address: Any, container: Thing | None, services: Mapping[str, Thing]) -> Thing:

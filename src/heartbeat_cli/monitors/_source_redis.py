@@ -4,17 +4,15 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
 import re
-import socket
 import time
 
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._sources import RedisSource
+from heartbeat_cli.system.resp import Conversation
 from heartbeat_cli.system.tcp import DialError, dial
 
-_MOST_BYTES = 1_048_576  # of a reply
-_LONGEST_LINE = 4_096
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?(?:[eE][-+]?[0-9]{1,3})?|inf|nan)")
 
 
@@ -45,7 +43,7 @@ def read(source: RedisSource, deadline: float) -> float:
     """The number, by the deadline (time.monotonic()). Raises Unobservable."""
     try:
         with dial(source.host, source.port, max(0.05, deadline - time.monotonic())) as link:
-            reply = _Conversation(link, deadline).reply_to(source)
+            reply = _reply(Conversation(link, deadline), source)
     except DialError as error:
         raise Unobservable(str(error)) from None
     except TimeoutError:
@@ -61,79 +59,18 @@ def read(source: RedisSource, deadline: float) -> float:
     return float(reply)
 
 
+def _reply(talk: Conversation, source: RedisSource) -> str | None:
+    """Log in, choose the database, and ask."""
+    if source.password is not None:
+        talk.ask("AUTH", *([source.user] if source.user is not None else []), source.password)
+    if source.db:
+        talk.ask("SELECT", str(source.db))
+    return talk.ask(*source.command)
+
+
 def _field(info: str, name: str) -> str:
     for line in info.splitlines():
         key, colon, value = line.partition(":")
         if colon and key == name:
             return value
     raise Unobservable(Text("redis: INFO has no field {name}", name=name))
-
-
-class _Conversation:
-    """Commands and replies on one connection, until a deadline."""
-
-    def __init__(self, link: socket.socket, deadline: float) -> None:
-        self._link, self._deadline = link, deadline
-        self._read = bytearray()
-
-    def reply_to(self, source: RedisSource) -> str | None:
-        """Log in, choose the database, and return the reply to the command, None where that is null."""
-        if source.password is not None:
-            self._ask("AUTH", *([source.user] if source.user is not None else []), source.password)
-        if source.db:
-            self._ask("SELECT", str(source.db))
-        return self._ask(*source.command)
-
-    def _ask(self, *words: str) -> str | None:
-        parts = [word.encode() for word in words]
-        sent = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-        self._link.settimeout(self._left())
-        self._link.sendall(sent)
-        return self._reply()
-
-    def _reply(self) -> str | None:
-        line = self._line()
-        kind, rest = line[:1], line[1:].decode("utf-8", "replace")
-        if kind == b"-":
-            raise Unobservable(Text("redis answers: {said}", said=one_line(rest)))
-        if kind in (b"+", b":"):
-            return rest
-        length = re.fullmatch(r"-?[0-9]{1,9}", rest)
-        if kind != b"$" or length is None:
-            if kind in (b"*", b"%", b"~"):
-                raise Unobservable(Text("redis answers a list, not a number"))
-            raise Unobservable(Text("what answers there does not speak the protocol of Redis"))
-        if int(length[0]) < 0:
-            return None
-        if int(length[0]) > _MOST_BYTES:
-            raise Unobservable(Text("the answer is longer than {n:,} bytes", n=_MOST_BYTES))
-        return self._bytes(int(length[0])).decode("utf-8", "replace")
-
-    def _line(self) -> bytes:
-        while (end := self._read.find(b"\r\n")) < 0:
-            if len(self._read) > _LONGEST_LINE:
-                raise Unobservable(Text("what answers there does not speak the protocol of Redis"))
-            self._receive()
-        line = bytes(self._read[:end])
-        del self._read[: end + 2]
-        return line
-
-    def _bytes(self, count: int) -> bytes:
-        while len(self._read) < count + 2:
-            self._receive()
-        found = bytes(self._read[:count])
-        del self._read[: count + 2]
-        return found
-
-    def _receive(self) -> None:
-        self._link.settimeout(self._left())
-        chunk = self._link.recv(65_536)
-        if not chunk:
-            raise Unobservable(Text("redis closed the connection"))
-        self._read += chunk
-
-    def _left(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
