@@ -170,6 +170,13 @@ def ladder(rungs: str, also: str = "") -> str:
             [f'components.main.kind: unknown kind "_journal"; known: {MONITORS}'],
         ),
         ("[components.main]\nkind = 'agent'\n", ["components.main.url: is required: a string"]),
+        (
+            AGENT + "[[components.main.recovery.ladder]]\naction = 'systemd'\nunit = 'a'\nhang_kill = 30\n",
+            [
+                "components.main.recovery.ladder[0].hang_kill: 30 s are never reached: a step has 30 s"
+                " ([recovery] timeout)"
+            ],
+        ),
         (AGENT + "urll = 'x'\n", ["components.main.urll: unknown key; did you mean url?"]),
         *[
             (f"{AGENT}{typo} = 2\n", [f"components.main.{typo}: unknown key; did you mean {meant}?"])

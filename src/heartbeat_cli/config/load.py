@@ -232,6 +232,10 @@ def _component(
     scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery")
     default = _default_ladder(module, settings) if usable else ()
     plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
+    for number, step in enumerate(plan.ladder):
+        if (kill := getattr(step.settings, "hang_kill", 0.0)) >= recovery.timeout:
+            short = f"{kill:g} s are never reached: a step has {recovery.timeout:g} s ([recovery] timeout)"
+            problems.add(f"{where}.recovery.ladder[{number}].hang_kill", short)
     severity: Severity = getattr(module, "SEVERITY", "high")
     return Component(id_, table["kind"], settings, common, plan, severity, broken)
 
