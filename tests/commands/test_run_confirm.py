@@ -110,7 +110,7 @@ def test_what_one_failure_puts_in_fault_is_tried_again_within_the_check(tmp_path
     assert heartbeat(tmp_path, "run").code == 0
     db = connect(store, 5)
     try:
-        assert db.rows("SELECT attempts FROM heartbeat_log") == [(2,)]
+        assert db.rows("SELECT attempts FROM heartbeat_logs") == [(2,)]
     finally:
         db.close()
 
