@@ -1,0 +1,61 @@
+"""What a scenario of `bench agents` is: a component, how it is broken, and the label that a check must arrive at."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from bench._agents_parts import Part, Small
+
+Restart = Literal["must", "may", "never"]
+
+
+def nothing() -> None:
+    """A break that is only a change of the configuration, or none at all."""
+
+
+class Scenario(NamedTuple):
+    """`label` is the category of the fault, or `healthy`, `unknown`, or `none` (degraded without a category).
+
+    restart: must (and it must be healthy again after that), may, or never: there a restart mends nothing
+    settings: the component's table besides kind, and `after` what is changed in it when all is broken
+    fail: breaks it
+    curl: the address that a loop of `curl -f -m 3` would ask; None: there is none
+    steps: its ladder
+    keys: common keys and keys of recovery that differ from the others'
+    """
+
+    id: str
+    kind: str
+    label: str
+    restart: Restart
+    settings: Mapping[str, Any]
+    fail: Callable[[], object] = nothing
+    curl: str | None = None
+    steps: tuple[Mapping[str, Any], ...] = ()
+    after: Mapping[str, Any] = {}  # noqa: RUF012 - a named tuple's default; never changed
+    keys: Mapping[str, Any] = {}  # noqa: RUF012 - as above
+    recovery: Mapping[str, Any] = {}  # noqa: RUF012 - as above
+
+
+class Place:
+    """Where the parts of a group live; they are started together and end with `stack`."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.parts: list[Part] = []
+
+    def add(self, part: Part) -> Part:
+        self.parts.append(part)
+        self.stack.callback(part.stop)
+        part.start()
+        return part
+
+    def small(self, name: str, well: Mapping[str, Any]) -> Small:
+        part = Small(self.folder / name, well)
+        self.add(part)
+        return part
+
+    def wait(self) -> None:
+        for part in self.parts:
+            part.wait()
