@@ -16,7 +16,6 @@ from bench._agents_scenario import Place, Restart, Scenario
 _PAGES = Path(__file__).parent.parent / "tests/monitors/openclaw_pages"
 _OK = {"body": '{"status": "ok"}'}
 _HTML = {"body": "<!doctype html>\n<html><title>Control</title></html>", "type": "text/html; charset=utf-8"}
-_UNAVAILABLE = {"status": 503, "body": '{"status": "error"}'}
 
 
 def agents(place: Place) -> Iterator[Scenario]:
@@ -45,6 +44,7 @@ def agents(place: Place) -> Iterator[Scenario]:
     )
     yield _moved(place, "agent-name-does-not-resolve", "network", "http://agent.invalid:8000/health")
     yield _certificate(place)
+    yield from _family(place)
     yield _model_gateway(place)
 
 
@@ -68,6 +68,15 @@ def _moved(place: Place, name: str, label: str, url: str) -> Scenario:
     return Scenario(
         name, "agent", label, "never", {"url": part.url()}, curl=part.url(), steps=(part.step,), after={"url": url}
     )
+
+
+def _family(place: Place) -> Iterator[Scenario]:
+    """A child fails because its parent does, and comes back with it. What its check sees is of category process."""
+    parent = _agent(place, "agent-parent-killed", "process", "must", "kill")
+    yield parent
+    part = place.small("agent-child-of-it", {**_OK, "needs": place.parts[-1].port})
+    yield Scenario("agent-child-of-it", "agent", "process", "never", {"url": part.url()}, curl=part.url(),
+                   steps=(part.step,), keys={"depends_on": [parent.id]})  # fmt: skip
 
 
 def _certificate(place: Place) -> Scenario:

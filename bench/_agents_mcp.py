@@ -86,7 +86,7 @@ def fastmcp(place: Place) -> Iterator[Scenario]:
     yield _mcp("mcp-wedged", "process", "must", second, second.freeze)
     third = _server(place, "mcp-tool-missing")
     yield _mcp("mcp-tool-missing", "configuration", "never", third, _get(third, "/drop"), tools=["add", "search"])
-    fourth = _server(place, "mcp-tool-broken")
+    fourth = _server(place, "mcp-tool-broken", shared=True)
     call = {"tool": "search", "arguments": {"query": "ping"}}
     yield _mcp("mcp-tool-broken", "none", "never", fourth, _get(fourth, "/spoil"), call=call)
     moved = _mcp("mcp-wrong-path", "configuration", "never", fourth, nothing)
@@ -96,8 +96,8 @@ def fastmcp(place: Place) -> Iterator[Scenario]:
     yield refused._replace(after={"headers": _bearer("of yesterday")})
 
 
-def _server(place: Place, name: str, how: str = "open") -> Part:
-    part = Part(place.folder / name, [_python(), "-P", "server.py", "PORT", how])
+def _server(place: Place, name: str, how: str = "open", *, shared: bool = False) -> Part:
+    part = Part(place.folder / name, [_python(), "-P", "server.py", "PORT", how], shared=shared)
     (part.folder / "server.py").write_text(_FASTMCP)
     return place.add(part)
 
@@ -110,9 +110,7 @@ def _get(part: Part, path: str) -> Callable[[], None]:
     return lambda: urlopen(part.url(path), timeout=20).close()
 
 
-def _mcp(
-    name: str, label: str, restart: Restart, part: Part, fail: Callable[[], object], **settings: Any
-) -> Scenario:
+def _mcp(name: str, label: str, restart: Restart, part: Part, fail: Callable[[], object], **settings: Any) -> Scenario:
     keys = {"url": part.url("/mcp"), **settings}
     # A start takes some seconds of CPU, and several restart at once.
     return Scenario(name, "mcp", label, restart, keys, fail, part.url(), (part.step,), keys={"timeout": 3},
@@ -135,7 +133,7 @@ def everything(place: Place) -> Iterator[Scenario]:
 def litellm(place: Place) -> Iterator[Scenario]:
     """A LiteLLM proxy that is stopped, and one whose provider fails: its liveliness page answers 200 all the time."""
     _python()
-    provider = place.small("provider", {"*": _MODELS, "/v1/chat/completions": _COMPLETION})
+    provider = place.small("provider", {"*": _MODELS, "/v1/chat/completions": _COMPLETION}, shared=True)
     stopped = _proxy(place, "litellm-wedged", provider.url("/v1"))
     alive = stopped.url("/health/liveliness")
     slow: Mapping[str, Any] = {"timeout": 4}

@@ -42,11 +42,14 @@ exec FOLDER/start
 
 
 class Part:
-    """A process in a folder of its own, on a port of its own; `PORT` in its arguments is replaced by that."""
+    """A process in a folder of its own, on a port of its own; `PORT` in its arguments is replaced by that. `shared`:
+    several scenarios need it."""
 
-    def __init__(self, folder: Path, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, argv: Sequence[str], environment: Mapping[str, str] | None = None, *, shared: bool = False
+    ) -> None:
         folder.mkdir(parents=True)
-        self.folder, self.port = folder, hostile.unused_port()
+        self.folder, self.port, self.shared = folder, hostile.unused_port(), shared
         words = [one.replace("PORT", str(self.port)) for one in argv]
         known = {
             "FOLDER": shlex.quote(str(folder)),
@@ -106,8 +109,8 @@ class Part:
 class Small(Part):
     """The small server of `_agents_server.py`."""
 
-    def __init__(self, folder: Path, well: Mapping[str, Any]) -> None:
-        super().__init__(folder, [sys.executable, "-I", "-S", str(_SERVER), str(folder), "PORT"])
+    def __init__(self, folder: Path, well: Mapping[str, Any], *, shared: bool = False) -> None:
+        super().__init__(folder, [sys.executable, "-I", "-S", str(_SERVER), str(folder), "PORT"], shared=shared)
         self._write("well", well)
 
     def breaks(self, answers: Mapping[str, Any]) -> Callable[[], None]:

@@ -35,12 +35,12 @@ def redis(place: Place) -> Iterator[Scenario]:
         yield Scenario(name, "tcp", label, restart, settings, fail, steps=(part.step,))  # type: ignore[arg-type]
 
 
-def _redis(place: Place, name: str) -> Part:
+def _redis(place: Place, name: str, *, shared: bool = False) -> Part:
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None or shutil.which("redis-cli") is None:
         lacking("no redis-server (install redis-server)")
     argv = [program, "--port", "PORT", "--bind", "127.0.0.1", "--save", "1 1", "--appendonly", "no"]
-    return place.add(Part(place.folder / name, argv))
+    return place.add(Part(place.folder / name, argv, shared=shared))
 
 
 def _full(part: Part) -> Callable[[], None]:
@@ -72,13 +72,12 @@ def database(place: Place) -> Iterator[Scenario]:
 
 
 def _restart_step(folder: Path, server: Server) -> dict[str, Any]:
-    """A reload in earnest, which gives no slot back."""
+    """A reload, as the step of a ladder that was written for it; it says that it mends no lack of slots."""
     folder.mkdir()
     script = folder / "restart"
-    script.write_text(f"#!/bin/sh\ndate +%s.%N >>{folder}/restarts\nread -r pid <{server.data}/postmaster.pid\n"
-                      'kill -s HUP "$pid"\n')  # fmt: skip
+    script.write_text(f'#!/bin/sh\nread -r pid <{server.data}/postmaster.pid\nkill -s HUP "$pid"\n')
     script.chmod(0o755)
-    return {"action": "command", "command": [str(script)]}
+    return {"action": "command", "command": [str(script)], "mends": ["process"]}
 
 
 def _taken(place: Place, server: Server) -> Callable[[], None]:
@@ -109,7 +108,7 @@ def _killed_database(place: Place) -> Scenario:
 def workers(place: Place) -> Iterator[Scenario]:
     """Workers of Celery and RQ: stuck ones still count as connected; idle and busy ones are left alone."""
     queues.python()
-    broker = _redis(place, "broker")
+    broker = _redis(place, "broker", shared=True)
     for number, (name, kind, label) in enumerate((
         ("celery-stuck", "celery", "process"),
         ("celery-busy", "celery", "healthy"),
@@ -117,7 +116,6 @@ def workers(place: Place) -> Iterator[Scenario]:
         ("rq-stuck", "rq", "process"),
         ("rq-busy", "rq", "healthy"),
     )):  # fmt: skip
-        broker.wait()
         yield _worker(place, name, kind, label, broker.port, number)
 
 

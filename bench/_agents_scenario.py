@@ -39,23 +39,28 @@ class Scenario(NamedTuple):
 
 
 class Place:
-    """Where the parts of a group live; they are started together and end with `stack`."""
+    """Where the parts of a group live; they end with `stack`. Without `wanted` all scenarios are played."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder, self.stack = folder, stack
+    def __init__(self, folder: Path, stack: ExitStack, wanted: frozenset[str] = frozenset()) -> None:
+        self.folder, self.stack, self.wanted = folder, stack, wanted
         self.parts: list[Part] = []
 
     def add(self, part: Part) -> Part:
         self.parts.append(part)
-        self.stack.callback(part.stop)
-        part.start()
         return part
 
-    def small(self, name: str, well: Mapping[str, Any]) -> Small:
-        part = Small(self.folder / name, well)
+    def small(self, name: str, well: Mapping[str, Any], *, shared: bool = False) -> Small:
+        part = Small(self.folder / name, well, shared=shared)
         self.add(part)
         return part
 
-    def wait(self) -> None:
-        for part in self.parts:
-            part.wait()
+    def start(self) -> None:
+        """Start what the scenarios need, first what several of them share, and wait until it answers."""
+        needed = [one for one in self.parts if one.shared or not self.wanted or one.folder.name in self.wanted]
+        for shared in (True, False):
+            parts = [one for one in needed if one.shared == shared]
+            for part in parts:
+                self.stack.callback(part.stop)
+                part.start()
+            for part in parts:
+                part.wait()

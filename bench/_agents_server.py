@@ -2,7 +2,7 @@
 
 At each request the first of `until-restart.json`, `broken.json` and `well.json` is read; a restart of the part removes
 the first. Each holds answers by path, `*` for all others: status, body, type, headers, delay (seconds), or `mode`: hang
-(never answers) or close (closes without an answer). `@SECONDS@` in a body is how long the server has run. With a
+(never answers) or close (closes without an answer). With `needs`, a port, it answers 503 while nobody listens there. `@SECONDS@` in a body is how long the server has run. With a
 `cert.pem` (and key) in the folder it speaks TLS, with the certificate that is there at that moment.
 """
 
@@ -31,12 +31,22 @@ def _answer(path: str) -> dict[str, Any]:
     return {}
 
 
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 class _Handler(BaseHTTPRequestHandler):
     timeout = 20
 
     def _serve(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         answer = _answer(self.path)
+        if "needs" in answer and not _listens(int(answer["needs"])):
+            answer = {"status": 503, "body": '{"status": "error", "output": "no connection to what it needs"}'}
         time.sleep(float(answer.get("delay", 0)))
         mode = answer.get("mode")
         if mode == "hang":

@@ -54,7 +54,16 @@ def _row(one: Outcome) -> tuple[object, ...]:
     restarts = f"{one.restarts} WRONG" if one.wrongly_restarted else str(one.restarts)
     quiet = label == "healthy"
     healed = _seconds(one.healed) if one.heals else "-"
-    return one.scenario.id, one.scenario.kind, label, "-" if quiet else _seconds(one.seen), category, restarts, healed, _curl(one)
+    return (
+        one.scenario.id,
+        one.scenario.kind,
+        label,
+        "-" if quiet else _seconds(one.seen),
+        category,
+        restarts,
+        healed,
+        _curl(one),
+    )
 
 
 def _seconds(value: float | None) -> str:
