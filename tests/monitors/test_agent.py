@@ -152,6 +152,24 @@ def test_body_rules(server: Server, keys: dict[str, Any], body: object, status: 
     assert (reading.status, reading.error) == (status, error)
 
 
+@pytest.mark.parametrize(
+    ("body", "category"),
+    [
+        (b"<!doctype html>\n<html></html>", "configuration"),
+        (b"\xef\xbb\xbf <HTML><body>Login", "configuration"),
+        (b"<status>ok</status>", None),
+        (b"Internal error", None),
+        (b"", None),
+    ],
+)
+def test_a_web_page_where_json_is_expected_is_a_wrong_path(server: Server, body: bytes, category: str | None) -> None:
+    """A server with one page for every path answers 200 where the address is mistyped: no restart mends that."""
+    server.answer = says(body)
+    by_rule = run_checks(server.url, expect="json", json_path="status", equals="ok")
+    by_checks = run_checks(server.url, checks=(Check(">=", "n", critical=1.0),))
+    assert [(one.status, one.category) for one in (by_rule, by_checks)] == [("unhealthy", category)] * 2
+
+
 LITELLM = {"healthy_endpoints": [{"model": "a"}], "healthy_count": 1, "unhealthy_count": 1}
 CHECKS: list[tuple[object, tuple[Check, ...], dict[str, Any], str, str | None]] = [
     (LITELLM, (Check(">=", "healthy_count", critical=1.0),), {}, "healthy", None),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.kinds.check_keys import MEMORY, Check
@@ -72,7 +73,8 @@ def on_json(reading: Reading, checks: Sequence[Check], text: str, cut: int | Non
         line = Text("the answer is not JSON")
         if cut is not None:
             line = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=cut)
-        return combined(reading, Outcome("unhealthy", line))._replace(memory=kept(checks, context))
+        category: Category | None = "configuration" if health_body.is_page(text) else None
+        return combined(reading, Outcome("unhealthy", line, category))._replace(memory=kept(checks, context))
     return after(reading, checks, lambda check: at_path(document, check.path or ""), context)
 
 

@@ -8,7 +8,8 @@ degraded   the body says warn or degraded, or the certificate ends within `certi
 unknown    heartbeat could not check: its CA file is unreadable, the URL unusable, the pattern too slow
 
 Name service and routing are of category network, a refused key (401, 403) credentials, 402 quota, a wrong path (404,
-405, 410), another protocol or a bad certificate configuration, 429 provider; all else is the process's own.
+405, 410, or a web page where JSON is expected), another protocol or a bad certificate configuration, 429 provider; all
+else is the process's own.
 
 With `expect = "auto"` a body such as {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
 other body leaves the decision to the status code. Prefer `json` or `contains` to `regex`: a pattern is
@@ -220,8 +221,10 @@ def _judge_auto(text: str) -> _Verdict:
 def _judge_json(settings: Settings, response: Response, text: str) -> _Verdict:
     document = health_body.parse(text)
     if document is json_path.MISSING:
-        cut = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
-        return _Verdict("unhealthy", cut if response.truncated else Text("the answer is not JSON"))
+        line = Text("the answer is not JSON")
+        if response.truncated:
+            line = Text("the answer is not JSON (cut at max_body, {n} bytes)", n=settings.max_body)
+        return _Verdict("unhealthy", line, "configuration" if health_body.is_page(text) else None)
     path = settings.json_path or ""
     value: Any = json_path.at_path(document, path)
     if value is json_path.MISSING:

@@ -45,6 +45,11 @@ def parse(body: str) -> Any:
         return MISSING
 
 
+def is_page(body: str) -> bool:
+    """Whether the body is a web page: what a path that is not there gets from a server with a page for every path."""
+    return body.lstrip("\ufeff \t\r\n")[:14].lower().startswith(("<!doctype html", "<html"))
+
+
 def understand(value: Any) -> Verdict:
     """The verdict of a parsed health document of a known shape; no opinion on any other."""
     if not isinstance(value, dict):
