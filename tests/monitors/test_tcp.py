@@ -12,7 +12,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import tcp
 from heartbeat_cli.system import tcp as dial
-from tests.parts import hostile
+from tests.parts import hostile, redis
 from tests.parts.http import Certificate, certificate, healthy_server
 
 SLACK = 5.0
@@ -163,6 +163,26 @@ def test_another_banner_is_unhealthy_soon() -> None:
     assert reading.status == "unhealthy"
     assert reading.error == r"answered 'SSH-2.0-\x1b[2Jodd\r\n', expected '220'"
     assert reading.response_time is not None and 0 < reading.response_time < 15, "it did answer"
+
+
+def test_a_redis_that_takes_no_data_says_why(tmp_path: Path) -> None:
+    """A restart mends neither: a full one loads all of it again."""
+    with redis.running(tmp_path, "--maxmemory", "1", password="of this test") as server:
+        login, write = "AUTH of-another\r\n", "SET heartbeat 1\r\n"
+        inside = 'AUTH "of this test"\r\nSET heartbeat 1\r\n'
+        for send, banner, category, said in (
+            (write, "+OK", "credentials", "-NOAUTH"),
+            (login, "+OK", "credentials", "-WRONGPASS"),
+            (inside, "+OK\r\n+OK", None, "-OOM"),  # the first line is that of the login
+        ):
+            reading = probe(tcp.Settings("127.0.0.1", server.port, send=send, banner=banner))
+            assert (reading.status, reading.category) == ("unhealthy", category)
+            assert reading.error is not None and said in reading.error
+    with redis.running(tmp_path, "--maxmemory", "1") as server:
+        reading = probe(tcp.Settings("127.0.0.1", server.port, send=write, banner="+OK"))
+        assert (reading.status, reading.category) == ("unhealthy", "resource")
+        ping = tcp.Settings("127.0.0.1", server.port, send="PING\r\n", banner="+PONG")
+        assert probe(ping).status == "healthy"
 
 
 def test_silence_where_a_banner_is_expected() -> None:

@@ -5,6 +5,9 @@ degraded   the certificate ends within `certificate_warn_days`
 unhealthy  a wrong banner, or a certificate that is not valid
 error      no connection, no TLS, or no answer
 
+An error of Redis says what kind of failure it is: memory (OOM), a refused login (NOAUTH), loading its data (LOADING).
+A full Redis answers PING and takes no data: to find that, send it a SET.
+
 `timeout` covers name lookup, connecting to every address of the name (both families in turn, a new one every 250 ms,
 the first to answer wins), the TLS handshake and the banner together.
 
@@ -205,8 +208,11 @@ def _converse(settings: Settings, context: CheckContext, link: socket.socket, de
         return
     wanted = plain.one_line(repr(settings.banner), 60)
     if heard:
-        said = plain.one_line(repr(heard.decode("utf-8", "replace")), 100)
-        raise _Ended("unhealthy", Text("answered {said}, expected {wanted}", said=said, wanted=wanted))
+        from heartbeat_cli.domain.kinds import redis_errors  # a healthy pass has no use for it
+
+        text = heard.decode("utf-8", "replace")
+        line = Text("answered {said}, expected {wanted}", said=plain.one_line(repr(text), 100), wanted=wanted)
+        raise _Ended("unhealthy", line, redis_errors.category_of(text))
     raise _Ended("error", Text("connected, but said nothing, expected {wanted}", wanted=wanted))
 
 
