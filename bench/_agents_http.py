@@ -14,28 +14,31 @@ from bench._agents_parts import Small
 from bench._agents_scenario import Place, Restart, Scenario
 
 _PAGES = Path(__file__).parent.parent / "tests/monitors/openclaw_pages"
-_OK = {"body": '{"status": "ok"}'}
-_HTML = {"body": "<!doctype html>\n<html><title>Control</title></html>", "type": "text/html; charset=utf-8"}
+_Answer = Mapping[str, Any]
+_OK: _Answer = {"body": '{"status": "ok"}'}
+_HTML: _Answer = {"body": "<!doctype html>\n<html><title>Control</title></html>", "type": "text/html; charset=utf-8"}
 
 
 def agents(place: Place) -> Iterator[Scenario]:
     """The kind agent: what ends, hangs or lies is restarted, and what an answer blames elsewhere is not."""
     yield _agent(place, "agent-killed", "process", "must", "kill")
     yield _agent(place, "agent-wedged", "process", "must", "freeze")
-    for name, broken in {
+    mended_by_restart: dict[str, _Answer] = {
         "agent-never-answers": {"mode": "hang"},
         "agent-closes-without-an-answer": {"mode": "close"},
         "agent-500": {"status": 500, "body": '{"status": "error"}'},
         "agent-body-says-fail": {"body": '{"status": "fail", "output": "worker pool is dead"}'},
-    }.items():
+    }
+    for name, broken in mended_by_restart.items():
         yield _agent(place, name, "process", "must", broken, until_restart=True)
-    for name, label, broken in (
+    left_alone: tuple[tuple[str, str, _Answer], ...] = (
         ("agent-401", "credentials", {"status": 401, "body": '{"error": "token expired"}'}),
         ("agent-403", "credentials", {"status": 403, "body": '{"error": "forbidden"}'}),
         ("agent-402", "quota", {"status": 402, "body": '{"error": "payment required"}'}),
         ("agent-429", "provider", {"status": 429, "body": '{"error": "slow down"}'}),
         ("agent-404", "configuration", {"status": 404, "body": '{"detail": "Not Found"}'}),
-    ):
+    )
+    for name, label, broken in left_alone:
         yield _agent(place, name, label, "never", broken)
     yield _agent(place, "agent-busy", "healthy", "never", {**_OK, "delay": 0.4})
     yield _agent(place, "agent-idle", "healthy", "never", _OK)
@@ -109,7 +112,7 @@ def _model_gateway(place: Place) -> Scenario:
 
 def gateways(place: Place) -> Iterator[Scenario]:
     """The kind openclaw over recorded pages."""
-    for name, label, restart, keys in (
+    pages: tuple[tuple[str, str, Restart, dict[str, Any]], ...] = (
         ("startup-sidecars", "starting", "never", {}),
         ("gateway-draining", "draining", "never", {}),
         ("channel-refused", "credentials", "never", {"required_channels": ["telegram"]}),
@@ -119,7 +122,8 @@ def gateways(place: Place) -> Iterator[Scenario]:
         ("plugin-reload", "draining", "never", {}),
         ("plugin-reload-failed", "configuration", "never", {}),
         ("internal", "process", "must", {}),
-    ):
+    )
+    for name, label, restart, keys in pages:
         yield _gateway(place, f"openclaw-{name}", label, restart, {"/readyz": _page(name)}, **keys)
     late = _page("startup-sidecars", uptimeMs=400_000)
     yield _gateway(place, "openclaw-starts-for-too-long", "process", "must", {"/readyz": late})
@@ -166,21 +170,23 @@ def _metrics(waiting: int, tokens: str, cache: float = 0.5) -> dict[str, Any]:
 
 def engines(place: Place) -> Iterator[Scenario]:
     """A model server by its metrics (as vLLM has them) and a budget: the front door answers 200 all the time."""
-    for name, label, restart, broken in (
+    counters: tuple[tuple[str, str, Restart, _Answer], ...] = (
         ("engine-stuck", "process", "must", _metrics(7, "1000")),
         ("engine-busy", "healthy", "never", _metrics(40, "9@SECONDS@")),
         ("engine-idle", "healthy", "never", _metrics(0, "1000")),
-    ):
+    )
+    for name, label, restart, broken in counters:
         part = place.small(name, _metrics(0, "1000"))
         yield _progress(part, label, restart, broken)
     check = {"metric": "vllm:kv_cache_usage_perc", "op": "<", "critical": 0.95, "category": "resource"}
-    for name, label, broken in (
+    pages: tuple[tuple[str, str, _Answer], ...] = (
         ("metrics-cache-full", "resource", _metrics(0, "1000", 0.99)),
         ("metrics-catch-all", "configuration", _HTML),
         ("metrics-404", "configuration", {"status": 404, "body": "404 page not found", "type": "text/plain"}),
-    ):
+    )
+    for name, label, broken in pages:
         part = place.small(name, _metrics(0, "1000"))
-        settings = {"url": part.url("/metrics"), "checks": [check]}
+        settings: dict[str, Any] = {"url": part.url("/metrics"), "checks": [check]}
         yield Scenario(
             name, "prometheus", label, "never", settings, part.breaks(broken), part.url(), steps=(part.step,)
         )

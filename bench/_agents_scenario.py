@@ -33,9 +33,9 @@ class Scenario(NamedTuple):
     fail: Callable[[], object] = nothing
     curl: str | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
-    after: Mapping[str, Any] = {}  # noqa: RUF012 - a named tuple's default; never changed
-    keys: Mapping[str, Any] = {}  # noqa: RUF012 - as above
-    recovery: Mapping[str, Any] = {}  # noqa: RUF012 - as above
+    after: Mapping[str, Any] = {}
+    keys: Mapping[str, Any] = {}
+    recovery: Mapping[str, Any] = {}
 
 
 class Place:

@@ -2,8 +2,9 @@
 
 At each request the first of `until-restart.json`, `broken.json` and `well.json` is read; a restart of the part removes
 the first. Each holds answers by path, `*` for all others: status, body, type, headers, delay (seconds), or `mode`: hang
-(never answers) or close (closes without an answer). With `needs`, a port, it answers 503 while nobody listens there. `@SECONDS@` in a body is how long the server has run. With a
-`cert.pem` (and key) in the folder it speaks TLS, with the certificate that is there at that moment.
+(never answers) or close (closes without an answer). With `needs`, a port, it answers 503 while nobody listens there.
+`@SECONDS@` in a body is how long the server has run. With a `cert.pem` (and key) in the folder it speaks TLS, with the
+certificate that is there at that moment.
 """
 
 import json

@@ -82,11 +82,11 @@ def _curl(one: Outcome) -> str:
 
 
 _NOTES = """
-Label: the category of the fault; unknown: heartbeat cannot check; none: degraded without a category. Category: of the last
-failing check before the first step. Restarts: steps taken, none of which may be where a restart mends nothing. Healthy
-again: the first of the checks that were healthy up to the end. curl loop: blind where all of its calls succeeded; in vain
-where a restart mends nothing. It is asked about the same parts: one that heartbeat restarted before its third strike is
-healthy again for it, too.
+Label: the category of the fault; unknown: heartbeat cannot check; none: degraded without a category. Category: of the
+last failing check before the first step. Restarts: steps taken; none may be taken where a restart mends nothing.
+Healthy again: the first of the checks that were healthy up to the end. Curl loop: blind where all of its calls
+succeeded; in vain where a restart mends nothing. It is asked about the same parts: one that heartbeat restarted before
+its third strike is healthy again for it, too.
 """
 
 
