@@ -76,12 +76,13 @@ def read(store: Path) -> tuple[list[Check], list[Step]]:
             "SELECT component, started, outcome, detail FROM heartbeat_recoveries WHERE outcome <> 'held'"
         ).fetchall()
     return (
-        sorted((Check(one[0], _epoch(one[1]), *one[2:]) for one in checks), key=lambda one: one.at),
-        sorted((Step(one[0], _epoch(one[1]), *one[2:]) for one in steps), key=lambda one: one.at),
+        sorted((Check(one[0], epoch(one[1]), *one[2:]) for one in checks), key=lambda one: one.at),
+        sorted((Step(one[0], epoch(one[1]), *one[2:]) for one in steps), key=lambda one: one.at),
     )
 
 
-def _epoch(stored: object) -> float:
+def epoch(stored: object) -> float:
+    """A time of the store in seconds since the epoch."""
     if isinstance(stored, int | float):
         return float(stored)
     return datetime.fromisoformat(str(stored)).timestamp()

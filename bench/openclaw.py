@@ -1,0 +1,159 @@
+"""heartbeat over a real OpenClaw gateway, as a unit of a real systemd: what it heals, and what it leaves to a person.
+
+1. The gateway is frozen (SIGSTOP): its event loop is blocked. systemd alone would wait 330 s for it to stop; with
+   `hang_kill` one step heals it, and nobody is called.
+2. Its configuration is broken, and it ends with exit status 78: no restart mends that.
+
+The component is that of docs/recipes/openclaw.md, but for a system unit. HEARTBEAT_BENCH_OPENCLAW names the folder that
+OpenClaw is installed in. Seconds are from the break.
+"""
+
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from tabulate import tabulate
+
+from bench._agents_judge import Check, Step, epoch, read
+from bench._measure import ENVIRONMENT, heartbeat, target
+from bench._openclaw_box import UNIT, Gateway, gateway
+
+_CYCLE = 5.0  # seconds from one pass to the next
+_WELL, _HEALS_WITHIN, _WATCHED = 3, 240.0, 90.0
+_STRIKES = 3
+_CONFIG = """[heartbeat]
+store = "sqlite:///{folder}/store.db"
+state_dir = "{folder}/state"
+[channels.file]
+kind = "file"
+path = "{folder}/state/messages.jsonl"
+[components.openclaw]
+kind = "openclaw"
+interval = 5
+timeout = 4
+user = false
+[components.openclaw.recovery]
+startup_grace = 120
+ladder = [ {{ action = "systemd", unit = "{unit}", hang_kill = 10, systemctl = {systemctl} }} ]
+[components.unit]
+kind = "service"
+unit = "{unit}"
+interval = 5
+timeout = 4
+systemctl = {systemctl}
+recovery = "off"
+"""
+_CALLS = ("recovery_failed", "recovery_held")
+
+
+class Seen(NamedTuple):
+    """What became of one break; `categories` are those of the failing checks by component, the last one of each."""
+
+    first: float | None
+    categories: dict[str, str]
+    steps: list[Step]
+    healed: float | None
+    alerts: list[str]
+    decision: str
+    strikes: int
+
+    @property
+    def calls(self) -> list[str]:
+        """The messages that ask a person to act."""
+        return [one for one in self.alerts if one in _CALLS]
+
+
+def main() -> int:
+    with gateway() as unit, tempfile.TemporaryDirectory() as name:
+        took = unit.wait()
+        folder = Path(name)
+        systemctl = str(list(unit.box.prefix)).replace("'", '"')
+        (folder / "heartbeat.toml").write_text(_CONFIG.format(folder=folder, unit=UNIT, systemctl=systemctl))
+        run = _Run(folder, unit)
+        for _ in range(_WELL):
+            run.once()
+        early = [one for one in read(folder / "store.db")[0] if one.status != "healthy"]
+        frozen = run.play(unit.freeze, lambda seen: seen.healed is not None, _HEALS_WITHIN)
+        spoilt = run.play(unit.spoil_configuration, lambda seen: False, _WATCHED)
+    print(f"OpenClaw under systemd: ready {took:.0f} s after its start; a pass every {_CYCLE:g} s")
+    rows = [_row("frozen (SIGSTOP)", frozen), _row("configuration broken (exit 78)", spoilt)]
+    print(tabulate(rows, headers=_HEADS, disable_numparse=True))
+    for one in (*frozen.steps, *spoilt.steps):
+        print(f"  step: {one.outcome}: {one.detail}")
+    print(f"  decided on exit 78: {spoilt.decision}\n")
+    return _targets(early, frozen, spoilt)
+
+
+class _Run:
+    """Passes of the installed program in the gateway's network, and a curl beside each."""
+
+    def __init__(self, folder: Path, unit: Gateway) -> None:
+        self._folder, self._unit = folder, unit
+        self._strikes, self._due = 0, 0.0
+
+    def once(self) -> None:
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = time.monotonic() + _CYCLE
+        self._strikes += self._unit.curl("/healthz").returncode != 0
+        argv = [*self._unit.inside, *heartbeat(self._folder / "heartbeat.toml", "run")]
+        done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode in (0, 1), f"heartbeat run: exit {done.returncode}: {done.stderr[-2000:]}"
+
+    def play(self, breaks: Callable[[], None], decided: Callable[[Seen], bool], seconds: float) -> Seen:
+        self._strikes, at = 0, time.time()
+        breaks()
+        while time.time() < at + seconds and not decided(self._seen(at)):
+            self.once()
+        return self._seen(at)
+
+    def _seen(self, since: float) -> Seen:
+        store = self._folder / "store.db"
+        checks, steps = read(store)
+        after = [one for one in checks if one.at >= since]
+        failing = [one for one in after if one.status in ("error", "unhealthy")]
+        ours = [one for one in after if one.component == "openclaw"]
+        bad = max((one.at for one in ours if one.status != "healthy"), default=None)
+        healed = [one.at for one in ours if bad is not None and one.at > bad]
+        with closing(sqlite3.connect(store, timeout=20)) as db:
+            alerts = db.execute(
+                "SELECT alert_type, alert_time FROM heartbeat_alerts WHERE component = 'openclaw' ORDER BY alert_time"
+            ).fetchall()
+            held = db.execute(
+                "SELECT detail, reason FROM heartbeat_recoveries WHERE outcome = 'held' ORDER BY key DESC LIMIT 1"
+            ).fetchone()
+        return Seen(
+            failing[0].at - since if failing else None,
+            {one.component: one.category or "process" for one in failing},
+            [one for one in steps if one.at >= since],
+            healed[0] - since if len(healed) >= 2 else None,
+            [kind for kind, stamp in alerts if epoch(stamp) >= since],
+            " ".join(held) if held else "",
+            self._strikes,
+        )
+
+
+_HEADS = ["the gateway's fault", "seen s", "category", "steps", "healthy again s", "messages", "curl loop"]
+
+
+def _row(name: str, seen: Seen) -> tuple[object, ...]:
+    category = ", ".join(f"{key}: {value}" for key, value in sorted(seen.categories.items()))
+    first, healed = (f"{one:.1f}" if one is not None else "never" for one in (seen.first, seen.healed))
+    loop = f"{seen.strikes // _STRIKES} restarts"
+    return name, first, category, len(seen.steps), healed, ", ".join(seen.alerts) or "none", loop
+
+
+def _targets(early: list[Check], frozen: Seen, spoilt: Seen) -> int:
+    missed = target("checks that failed while all was well", len(early), 0)
+    missed += target("frozen: steps beyond the first", abs(len(frozen.steps) - 1), 0)
+    missed += target("frozen: not healed", frozen.healed is None, 0)
+    missed += target("frozen: calls for a person", len(frozen.calls), 0)
+    missed += target("exit 78: restarts", len(spoilt.steps), 0)
+    wrong = {key for key, value in spoilt.categories.items() if value != "configuration"}
+    return missed + target(
+        f"exit 78: components with another category than configuration {sorted(wrong)}", len(wrong), 0
+    )
