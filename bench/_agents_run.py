@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench._agents_judge import Curled, Outcome, judge, read
+from bench._agents_judge import Check, Curled, Outcome, Step, judge, read
 from bench._agents_scenario import Scenario, nothing
 from bench._measure import ENVIRONMENT, heartbeat
 
@@ -79,22 +79,37 @@ class Run:
 
     def _outcomes(self) -> list[Outcome]:
         checks, steps = read(self.folder / "store.db")
-        return [
-            judge(one, self.broken_at[one.id], _of(checks, one.id), _of(steps, one.id), self._curl.seen(one.id))
-            for one in self.scenarios
-        ]
+        return [self._outcome(one, _of(checks, one.id), _of(steps, one.id)) for one in self.scenarios]
+
+    def _outcome(self, scenario: Scenario, checks: Sequence[Check], steps: Sequence[Step]) -> Outcome:
+        """By the store; where the part has noted more restarts than the store knows of, those count."""
+        at = self.broken_at[scenario.id]
+        found = judge(scenario, at, checks, steps, self._curl.seen(scenario.id))
+        return found._replace(restarts=max(found.restarts, noted(scenario, at)))
 
     def _write(self, broken: bool) -> None:
         new = self.config.with_suffix(".new")
-        new.write_text(_HEAD.format(folder=self.folder) + "".join(_block(one, broken) for one in self.scenarios))
+        new.write_text(configuration(self.folder, self.scenarios, broken))
         new.rename(self.config)
 
 
 _ENVIRONMENT = {**ENVIRONMENT, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
+def noted(scenario: Scenario, since: float) -> int:
+    """The restarts since then, as the restart scripts themselves noted them."""
+    files = {Path(step["command"][0]).with_name("restarts") for step in scenario.steps if "command" in step}
+    moments = [float(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+    return sum(moment >= since for moment in moments)
+
+
 def _of(rows: Sequence[Any], id_: str) -> list[Any]:
     return [one for one in rows if one.component == id_]
+
+
+def configuration(folder: Path, scenarios: Sequence[Scenario], broken: bool) -> str:
+    """The configuration of all of them, before or after somebody has edited it."""
+    return _HEAD.format(folder=folder) + "".join(_block(one, broken) for one in scenarios)
 
 
 def _block(scenario: Scenario, broken: bool) -> str:

@@ -2,7 +2,8 @@
 
 All is well for some passes; then all is broken at once. A loop of `curl -f -m 3` that restarts at the third failure in
 a row is asked at the same moments. HEARTBEAT_BENCH_AGENTS names single scenarios, separated by commas;
-HEARTBEAT_BENCH_AGENTS_KEEP a folder to which everything is copied at the end. Seconds are from the break.
+HEARTBEAT_BENCH_AGENTS_KEEP a folder to which everything is copied at the end. Seconds are from the break. The software
+of others is that of `.ci/agents` and `.ci/agents-queues`.
 """
 
 import os
