@@ -13,6 +13,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.finding import Finding, Level
+from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import counted, one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
@@ -155,8 +156,7 @@ def _is_page(one: Component, reading: Reading) -> bool:
     """Whether a health address without a rule of its own gives an HTML page."""
     if one.kind != "agent" or one.settings.expect != "auto" or getattr(one.settings, "checks", ()):
         return False
-    body = str(reading.evidence.get("body", "")).lstrip().lower()
-    return body.startswith(("<!doctype html", "<html"))
+    return health_body.is_page(str(reading.evidence.get("body", "")))
 
 
 def asked_what(one: Component, now: float) -> str:
