@@ -70,8 +70,17 @@ def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = Fal
     names = _Names()
     things = _things(names, containers, answers.get("PostgreSQL", ()), units, answers.get("HTTP", ()))
     found, redis_note = answers.get("Redis", ((), ""))
-    things += [_queue(names, one) for one in found]
+    things = [one for one in (*things, *(_queue(names, one) for one in found)) if not _refers(one.table)]
     return Found(tuple(things), tuple(note for note in (docker_note, systemd_note, redis_note, *notes) if note))
+
+
+def _refers(value: Any) -> bool:
+    """Whether a configuration would follow something in it to a file or a variable: what is found is no reference."""
+    if isinstance(value, Mapping):
+        return any(_refers(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return any(_refers(one) for one in value)
+    return isinstance(value, str) and value.startswith(("env:", "file:"))
 
 
 def _things(
@@ -166,8 +175,8 @@ def _answering(names: _Names, address: Any, container: Thing | None, services: M
     if owner.unit in services and not owner.user:
         table["depends_on"] = [services[owner.unit].id]
     step = {"action": "systemd", "unit": owner.unit} | ({"user": True} if owner.user else {})
-    # An OpenClaw gateway says itself what no restart mends: it needs nobody's consent.
-    mode = "on" if address.kind == "openclaw" else "ask"
+    # A gateway says itself what no restart mends, and needs nobody's consent, unless another user speaks for it.
+    mode = "on" if address.kind == "openclaw" and owner.trusted else "ask"
     table["recovery"] = {"mode": mode, "ladder": [step]}
     bare = owner.unit.removesuffix(".service")
     short = bare.removeprefix("openclaw-")

@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 _UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?=/|$)", re.M)
 _MANAGER = re.compile(r"/user@([0-9]{1,10})\.service(?=/|$)", re.M)
-# They hold ports for others: a container's.
-_NOT_THE_OWNER = ("docker.", "containerd.", "podman.")
+# They hold ports for others: a container's, a job's, a login's.
+_NOT_THE_OWNER = ("docker.", "containerd.", "podman.", "cron.", "crond.", "atd.", "ssh.", "sshd.", "at.")
 
 
 class Owner(NamedTuple):
-    """The unit ("" where there is none of its own), whether it is one of the user heartbeat runs as, and the name of
-    the process; empty where that may not be seen."""
+    """The unit ("" where there is none of its own), whether it is one of the user heartbeat runs as, the name of the
+    process, and whether that is root's or this user's own; empty where that may not be seen."""
 
     unit: str = ""
     user: bool = False
     process: str = ""
+    trusted: bool = False
 
 
 def uid_of(pid: int) -> int | None:
@@ -43,4 +44,5 @@ def of(pid: int) -> Owner:
     if manager and int(manager[1]) != os.getuid():
         return Owner(process=name)  # another user's: `systemctl` of this one cannot restart it
     unit = units.pop() if len(units) == 1 else ""
-    return Owner("" if unit.startswith(_NOT_THE_OWNER) else unit, bool(manager and unit), name)
+    trusted = uid_of(pid) in (0, os.getuid())
+    return Owner("" if unit.startswith(_NOT_THE_OWNER) else unit, bool(manager and unit), name, trusted)

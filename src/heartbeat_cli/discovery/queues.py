@@ -1,12 +1,15 @@
 """The queues of Celery and RQ in the Redis of this host, for `init --discover --deep`.
 
-It asks names only. A Redis that wants a password is not asked further.
+It asks names only. A Redis that wants a password, or that runs as another user, is not asked further. Names that a
+configuration would take for a reference (`file:`, `env:`) are left out: anybody may give a queue its name.
 """
 
+import re
 import time
 from typing import NamedTuple
 
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.postgres import peers
 from heartbeat_cli.system.resp import Conversation
 from heartbeat_cli.system.tcp import DialError, dial
 
@@ -14,6 +17,7 @@ PORT = 6379
 _HOST = "127.0.0.1"
 _MOST = 20  # queues
 _CELERY = "_kombu.binding."  # and the exchange: kombu keeps a set of this name for each
+_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 _NO_QUEUES = ("celeryev", "pidbox")  # events and remote control of workers
 
 
@@ -28,14 +32,21 @@ class Queue(NamedTuple):
 def queues(seconds: float, port: int = PORT) -> tuple[list[Queue], str]:
     """The queues, and a note where there is a Redis that may not be asked."""
     deadline = time.monotonic() + seconds
+    if not peers.on_port(port, "redis", "valkey"):
+        return [], f"Redis on port {port}: not asked, for another user listens there"
     try:
         with dial(_HOST, port, seconds) as link:
             talk = Conversation(link, deadline)
-            return [*_of_celery(talk), *_of_rq(talk)][:_MOST], ""
+            found = [one for one in (*_of_celery(talk), *_of_rq(talk)) if _is_plain(one.key)]
+            return found[:_MOST], ""
     except DialError:
         return [], ""
     except (Unobservable, OSError) as error:
-        return [], f"Redis on port {port}: {error or 'no answer'}"
+        return [], f"Redis on port {port}: {str(error) or 'no answer in time'}"
+
+
+def _is_plain(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None and not key.startswith(("env:", "file:"))
 
 
 def _of_celery(talk: Conversation) -> list[Queue]:

@@ -50,9 +50,9 @@ def of_connection(link: _socket.socket) -> None:
         raise Stranger(Text("the server at that socket runs as {who}, and everybody may make one", who=who))
 
 
-def on_port(port: int) -> bool:
-    """Whether nobody but trusted users listens on this TCP port of this host."""
-    trusted = _trusted()
+def on_port(port: int, *names: str) -> bool:
+    """Whether nobody but trusted users, and those of these names, listens on this TCP port of this host."""
+    trusted = _trusted(*names)
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
@@ -64,11 +64,11 @@ def on_port(port: int) -> bool:
     return True
 
 
-def _trusted() -> set[int]:
+def _trusted(*names: str) -> set[int]:
     import pwd
 
     found = {os.getuid(), 0}
-    for name in _TRUSTED:
+    for name in (*_TRUSTED, *names):
         try:
             found.add(pwd.getpwnam(name).pw_uid)
         except KeyError:

@@ -30,12 +30,19 @@ class Conversation:
         return self._reply()
 
     def names(self, *words: str) -> list[str]:
-        """The reply to a command that gives a list of strings, at most 1,000 of them."""
+        """The reply to a command that gives a list of strings: at most 1,000 of them, and 1 MiB in all."""
         self._send(words)
         line = self._line()
         if re.fullmatch(rb"[*~][0-9]{1,6}", line) is None:
             raise Unobservable(Text("redis answers no list"))
-        return [one for one in (self._reply() for _ in range(min(int(line[1:]), _MOST_NAMES))) if one is not None]
+        found: list[str] = []
+        size = 0
+        for _ in range(min(int(line[1:]), _MOST_NAMES)):
+            found.append(self._reply() or "")
+            size += len(found[-1])
+            if size > _MOST_BYTES:
+                raise Unobservable(Text("the answer is longer than {n:,} bytes", n=_MOST_BYTES))
+        return [one for one in found if one]
 
     def _send(self, words: tuple[str, ...]) -> None:
         parts = [word.encode() for word in words]
