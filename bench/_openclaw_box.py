@@ -25,12 +25,16 @@ _ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}
 _INSTALL_SECONDS, _START_SECONDS = 900, 240.0
 _CONFIG = "/var/lib/openclaw/.openclaw/openclaw.json"
 _WELL = {"gateway": {"mode": "local", "bind": "loopback", "auth": {"mode": "token", "token": "of-this-bench-only"}}}
+# A wait that never ends in the thread of the event loop, as a synchronous call that hangs is. Nothing in JavaScript
+# runs any more, the handler of SIGTERM neither.
+_BLOCK = "process.on('SIGUSR2', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));"
 _SERVICE = """[Unit]
 StartLimitBurst=10
 StartLimitIntervalSec=300
 [Service]
 Environment=HOME=/var/lib/openclaw
 Environment=PATH=/opt/openclaw/{node}/bin:/usr/bin:/bin
+Environment="NODE_OPTIONS=--require /var/lib/openclaw/block.cjs"
 WorkingDirectory=/var/lib/openclaw
 ExecStart=/opt/openclaw/{node}/bin/node /opt/openclaw/node_modules/openclaw/openclaw.mjs gateway --port 18789
 Restart=always
@@ -50,13 +54,21 @@ class Gateway(NamedTuple):
         argv = [*self.inside, "curl", "-f", "-s", "-m", "3", f"http://127.0.0.1:18789{path}"]
         return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
 
-    def freeze(self) -> None:
-        """SIGSTOP for the gateway itself: its event loop is blocked, and its port takes connections."""
-        self.box.systemctl("kill", "--kill-whom=main", "--signal=STOP", UNIT)
+    def stop_process(self) -> None:
+        """SIGSTOP for the gateway itself. Its port takes connections; systemd wakes it with SIGCONT when it stops the
+        unit, so that it can end in order."""
+        self._signal("STOP")
+
+    def block_event_loop(self) -> None:
+        """Its port takes connections, and SIGTERM does not reach it: only SIGKILL ends it."""
+        self._signal("USR2")
+
+    def _signal(self, name: str) -> None:
+        self.box.systemctl("kill", "--kill-whom=main", f"--signal={name}", UNIT)
 
     def spoil_configuration(self) -> None:
         """An edit that the gateway does not accept, and its end."""
-        self._write({"gateway": {"mode": "everywhere"}})
+        self.write(_CONFIG, json.dumps({"gateway": {"mode": "everywhere"}}))
         self.box.systemctl("kill", "--signal=KILL", UNIT)
 
     def wait(self) -> float:
@@ -68,8 +80,9 @@ class Gateway(NamedTuple):
             time.sleep(0.5)
         return time.monotonic() - began
 
-    def _write(self, configuration: object) -> None:
-        self.box.shell(f"mkdir -p $(dirname {_CONFIG}); printf '%s' '{json.dumps(configuration)}' >{_CONFIG}")
+    def write(self, path: str, text: str) -> None:
+        argv = ["docker", "exec", "-i", self.box.name, "sh", "-c", 'mkdir -p "$(dirname "$0")"; cat >"$0"', path]
+        subprocess.run(argv, input=text, text=True, capture_output=True, timeout=60, check=True)
 
 
 @contextmanager
@@ -82,7 +95,8 @@ def gateway() -> Iterator[Gateway]:
     with booted(more=("--volume", f"{folder}:/opt/openclaw:ro")) as box:
         pid = docker("inspect", "--format", "{{.State.Pid}}", box.name)
         found = Gateway(box, ("nsenter", f"--net=/proc/{pid}/ns/net", "--"))
-        found._write(_WELL)
+        found.write(_CONFIG, json.dumps(_WELL))
+        found.write("/var/lib/openclaw/block.cjs", _BLOCK)
         box.write_unit(UNIT, _SERVICE.format(node=node))
         box.systemctl("start", UNIT)
         yield found
