@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from tests.parts import lacking
 
-from bench._agents_parts import Part
+from bench._agents_parts import Part, only_notes
 from bench._agents_scenario import Place, Restart, Scenario, nothing
 
 _ROOT = Path(__file__).parent.parent
@@ -90,7 +90,7 @@ def fastmcp(place: Place) -> Iterator[Scenario]:
     call = {"tool": "search", "arguments": {"query": "ping"}}
     yield _mcp("mcp-tool-broken", "none", "never", fourth, _get(fourth, "/spoil"), call=call)
     moved = _mcp("mcp-wrong-path", "configuration", "never", fourth, nothing)
-    yield moved._replace(after={"url": fourth.url("/mpc")})
+    yield moved._replace(after={"url": fourth.url("/mpc")}, steps=(only_notes(place.folder / moved.id),))
     guarded = _server(place, "mcp-token-refused", "guarded")
     refused = _mcp("mcp-token-refused", "credentials", "never", guarded, nothing, headers=_bearer("good"))
     yield refused._replace(after={"headers": _bearer("of yesterday")})
@@ -122,12 +122,14 @@ def everything(place: Place) -> Iterator[Scenario]:
     command = _everything()
     part = Part(place.folder / "everything-killed", [*command, "streamableHttp"], {"PORT": "PORT"})
     yield _mcp("everything-killed", "process", "must", place.add(part), part.kill)._replace(curl=None)
-    slow = {"timeout": 20, "interval": 6}
     stdio = {"command": [*command, "stdio"], "tools": ["echo"]}
-    yield Scenario("everything-stdio-tool-missing", "mcp", "configuration", "never", stdio, keys=slow,
-                   after={"tools": ["echo", "search"]}, steps=(part.step,))  # fmt: skip
-    yield Scenario("everything-stdio-program-gone", "mcp", "unknown", "never", stdio, keys=slow,
-                   after={"command": [str(place.folder / "no-such-program"), "stdio"]}, steps=(part.step,))  # fmt: skip
+    for name, label, after in (
+        ("everything-stdio-tool-missing", "configuration", {"tools": ["echo", "search"]}),
+        ("everything-stdio-program-gone", "unknown", {"command": [str(place.folder / "no-such-program"), "stdio"]}),
+    ):
+        slow = {"timeout": 20, "interval": 6}
+        step = only_notes(place.folder / name)
+        yield Scenario(name, "mcp", label, "never", stdio, steps=(step,), after=after, keys=slow)
 
 
 def litellm(place: Place) -> Iterator[Scenario]:

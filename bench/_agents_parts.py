@@ -41,6 +41,15 @@ exec FOLDER/start
 """
 
 
+def only_notes(folder: Path) -> dict[str, Any]:
+    """The step of a ladder for what has no process of its own to restart: its script notes the moment."""
+    folder.mkdir(parents=True)
+    script = folder / "restart"
+    script.write_text(f"#!/bin/sh\ndate +%s.%N >>{shlex.quote(str(folder))}/restarts\n")
+    script.chmod(0o755)
+    return {"action": "command", "command": [str(script)]}
+
+
 class Part:
     """A process in a folder of its own, on a port of its own; `PORT` in its arguments is replaced by that. `shared`:
     several scenarios need it."""
