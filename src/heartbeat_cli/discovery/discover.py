@@ -17,6 +17,7 @@ from heartbeat_cli.system import in_threads
 
 _QUICK_SECONDS = 0.5  # each of two, when a tick has no configuration file
 _PROBE_SECONDS = 1.0
+_HTTP_SECONDS = 1.7  # nine paths of every port are asked
 _ALL_SECONDS = 1.9
 _LONGEST_ID = 64
 _POSTGRES = 5432
@@ -62,7 +63,7 @@ def discover(systemctl: Sequence[str] = ("systemctl",), *, ephemeral: bool = Fal
             "Docker": lambda: local.containers(_PROBE_SECONDS),
             "PostgreSQL": lambda: local.servers(_PROBE_SECONDS),
             "systemd": lambda: local.units(systemctl, _PROBE_SECONDS),
-            "HTTP": lambda: http.addresses(_PROBE_SECONDS, ephemeral=ephemeral),
+            "HTTP": lambda: http.addresses(_HTTP_SECONDS, ephemeral=ephemeral),
         }
     )
     containers, docker_note = answers.get("Docker", (None, ""))
