@@ -10,6 +10,7 @@ from heartbeat_cli.errors import StoreError
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.store.sql import database, preferences, schema, sentences
 from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.dialects import render
 from tests.parts.stores import elsewhere, opened
 
 PUBLIC = {
@@ -93,3 +94,19 @@ def test_a_store_from_before_sentences_keeps_its_lines_and_learns_new_ones(store
         with again.transaction():
             preferences.put(again, "line", Text("is being stopped"))
         assert translated(sentences.known(again, line, "zh-HK"), "zh-HK") == "正被停止"
+
+
+def test_views_that_people_made_outlive_the_category(store: Database, store_url: str) -> None:
+    """Of version 9: its view of heartbeats had no category."""
+    for table, columns in {"incidents": ("category", "remedy"), "looks": ("failure",)}.items():
+        for column in columns:
+            store.run(f"ALTER TABLE heartbeat_{table} DROP COLUMN {column}")
+    (made,) = [text for text in schema._NARROW_PASSES if text.startswith("CREATE VIEW heartbeat_logs")]
+    store.run("DROP VIEW heartbeat_logs")
+    store.run(render(made, store.dialect))
+    store.run("CREATE VIEW mine AS SELECT component, attempts FROM heartbeat_logs")
+    store.run("UPDATE heartbeat_schema SET version = 9")
+    with closing(database.connect(store_url, 10.0)) as again:
+        schema.migrate(again)
+        assert again.rows("SELECT component, attempts FROM mine") == []
+        assert again.rows("SELECT category FROM heartbeat_logs") == []

@@ -204,11 +204,10 @@ _FAILURES = (
     "ALTER TABLE heartbeat_looks ADD COLUMN failure SMALLINT",
     "ALTER TABLE heartbeat_incidents ADD COLUMN category TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE heartbeat_incidents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''",
-    "DROP VIEW heartbeat_logs",
-    """CREATE VIEW heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
+    """{replaced_view} heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
-        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass, l.attempts & 63 AS attempts,
-        CASE (l.attempts / 64 - 1) & 15 {categories} END AS category
+        {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass,
+        CAST(l.attempts & 63 AS SMALLINT) AS attempts, CASE (l.attempts / 64 - 1) & 15 {categories} END AS category
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_pass_rows p ON p.key = l.pass JOIN heartbeat_observers o ON o.key = p.observer""",
 )
@@ -223,7 +222,7 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _UNOBSERVED, "postgres": _UNOBSERVED},
     {"sqlite": _SENTENCES, "postgres": _SENTENCES},
     {"sqlite": _RELAPSES, "postgres": _RELAPSES},
-    {"sqlite": _FAILURES, "postgres": _FAILURES},
+    {"sqlite": ("DROP VIEW heartbeat_logs", *_FAILURES), "postgres": _FAILURES},
 )
 
 
