@@ -86,14 +86,13 @@ def no_answer(url: str, response: Response, context: CheckContext) -> Reading:
 
 
 def series(text: str, metric: str, labels: Mapping[str, str]) -> list[float]:
-    """The values of a metric's series on a page. Raises Unobservable where there are too many to be read."""
+    """The values of a metric's series on a page. Raises Unobservable where they are beyond a bound."""
     from heartbeat_cli.domain.kinds import exposition
 
     try:
         return exposition.values(text, metric, labels)
-    except exposition.TooManySeries:
-        name, most = one_line(metric, 80), exposition.MOST_SERIES
-        raise Unobservable(Text("{name} has more than {n:,} series", name=name, n=most)) from None
+    except exposition.BeyondBounds as error:
+        raise Unobservable(error.text) from None
 
 
 def host_of(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """The Prometheus text format: its own examples, what OpenMetrics adds, and pages that nobody means well with."""
 
 import math
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from heartbeat_cli.domain.kinds.exposition import MOST_SERIES, TooManySeries, is_exposition, samples, values
+from heartbeat_cli.domain.kinds.exposition import (
+    MOST_LABEL,
+    MOST_LABELS,
+    MOST_LINE,
+    MOST_SERIES,
+    BeyondBounds,
+    is_exposition,
+    samples,
+    values,
+)
 
 # From https://prometheus.io/docs/instrumenting/exposition_formats/
 PAGE = r"""# HELP http_requests_total The total number of HTTP requests.
@@ -128,14 +138,57 @@ def test_any_text_gives_numbers_or_nothing(text: str) -> None:
 )
 def test_a_hostile_page_comes_to_an_end(hostile: str) -> None:
     """With an expression of more than linear time it would take days."""
-    with suppress(TooManySeries):
+    with suppress(BeyondBounds):
         assert len(values(hostile, "a", {})) <= 1
     is_exposition(hostile)
 
 
+@pytest.mark.parametrize("sign", ["x", r"\n", r"\"", "\\\\"], ids=["plain", "line break", "quote", "backslash"])
+@pytest.mark.parametrize("signs", [32_000, 2_000_000], ids=["line within its bound", "line beyond it"])
+def test_a_long_label_takes_little_memory(sign: str, signs: int) -> None:
+    page = 'a{b="' + sign * signs + '"} 1\n'
+    tracemalloc.start()
+    try:
+        with pytest.raises(BeyondBounds):
+            values(page, "a", {})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(page) + 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("at_the_bound", "beyond_it", "said"),
+    [
+        (
+            "a" + " " * (MOST_LINE - 1) + "1",
+            "a" + " " * MOST_LINE + "1",
+            "a line of a is longer than 65,536 characters",
+        ),
+        (
+            "a{" + ",".join(f'l{n}=""' for n in range(MOST_LABELS)) + "} 1",
+            "a{" + ",".join(f'l{n}=""' for n in range(MOST_LABELS + 1)) + "} 1",
+            "a line of a has more than 128 labels",
+        ),
+        (
+            'a{b="' + "x" * MOST_LABEL + '"} 1',
+            'a{b="' + "x" * (MOST_LABEL + 1) + '"} 1',
+            "a label of a is longer than 16,384 characters",
+        ),
+    ],
+    ids=["line", "labels", "label"],
+)
+def test_a_line_beyond_a_bound_is_not_left_out(at_the_bound: str, beyond_it: str, said: str) -> None:
+    """Without it a sum would be wrong. Lines of other metrics do not matter."""
+    assert values(at_the_bound, "a", {}) == [1]
+    with pytest.raises(BeyondBounds, match=f"^{said}$"):
+        values(f"a 1\n{beyond_it}\n", "a", {})
+    assert values(f"b 1\n{beyond_it}\n", "b", {}) == [1]
+
+
 def test_a_metric_has_a_bounded_number_of_series() -> None:
     assert len(values("a 1\n" * MOST_SERIES, "a", {})) == MOST_SERIES
-    with pytest.raises(TooManySeries):
+    with pytest.raises(BeyondBounds):
         values("a 1\n" * (MOST_SERIES + 1), "a", {})
 
 
