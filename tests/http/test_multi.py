@@ -12,7 +12,7 @@ import pytest
 from heartbeat_cli import __version__
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
 from heartbeat_cli.http import options
-from heartbeat_cli.http.multi import NOT_ASKED, Exchange, drive
+from heartbeat_cli.http.multi import CUT_SHORT, NOT_ASKED, Exchange, drive
 from heartbeat_cli.http.transfer import parse_expiry
 from tests.parts import hostile, lacking
 from tests.parts.hostile import Behaviour, full_backlog, hostile_server, says, unused_port
@@ -472,6 +472,24 @@ def test_the_deadline_ends_what_runs_and_what_waits() -> None:
     assert ended["later"].fault == NOT_ASKED
     assert fault(ended["r0"]).kind == "timeout"
     assert len([key for key in ended if key.startswith("r") and "+" not in key]) == 20
+
+
+def test_an_answer_that_lay_unread_while_another_was_read_is_no_timeout() -> None:
+    """Reading an answer takes place in the wire's one thread. The other's answer came in time, its reading did not."""
+    ended: dict[str, Response] = {}
+    with healthy_server() as quick, healthy_server(Answer(delay=0.4)) as slow, healthy_server(Answer(delay=1.5)) as end:
+        moved = Answer(302, b"", (("Location", end.url),))
+        with healthy_server(moved) as redirects:
+            urls = {"quick": (quick.url, 5.0), "slow": (slow.url, 1.0), "redirected": (redirects.url, 2.0)}
+
+            def done(exchange: Exchange, answer: Response) -> None:
+                ended[exchange.key] = answer
+                if exchange.key == "quick":
+                    time.sleep(1.2)  # a page that is long to read
+
+            asked = [Exchange(key, Request(url), timeout) for key, (url, timeout) in urls.items()]
+            drive(asked, deadline=time.monotonic() + 10, done=done)
+    assert {key: one.fault for key, one in ended.items()} == {"quick": None, "slow": CUT_SHORT, "redirected": CUT_SHORT}
 
 
 def test_a_deadline_in_the_past_asks_nobody() -> None:

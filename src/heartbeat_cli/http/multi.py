@@ -28,6 +28,7 @@ from heartbeat_cli.http.transfer import Hop, Transfer, no_answer, redirected
 _AT_A_TIME = 8  # asked before the answers of earlier ones are looked for
 _LONGEST_SLEEP = 1.0
 _PROMISED = 0.9  # share of its time without which an exchange says nothing about its target
+_LONG = 0.1  # seconds in `done` after which the others count as held up
 _TLS_BYTES = 262_144  # that may come besides head and body: certificates, records, what is on its way
 
 # `other`, not `timeout`: the target was not asked, or not long enough, so it must not count as failing.
@@ -68,7 +69,7 @@ class _Running(NamedTuple):
     transfer: Transfer
     ends: float
     cut_short: bool  # by the deadline, because it had to wait for its turn
-    held: float  # seconds that calls had been held up when it began
+    held: float  # seconds that the wire had been held up when it began
 
 
 class _Wire:
@@ -84,6 +85,7 @@ class _Wire:
         self._left_resolving = False
         self._sockets = Sockets()
         self._guard = TlsGuard()
+        self._held_by_done = 0.0  # seconds
         self._selector = selectors.DefaultSelector()
         self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
@@ -107,6 +109,11 @@ class _Wire:
             self._start_due(now)
             if self._running or self._later:
                 self._turn()
+
+    @property
+    def _held(self) -> float:
+        """For how many seconds the wire could serve no socket: one call of libcurl, or of `done`, took all of them."""
+        return self._guard.held + self._held_by_done
 
     def close(self) -> None:
         """Closing libcurl joins its resolver threads, which a silent name service can hold for half a minute:
@@ -189,9 +196,9 @@ class _Wire:
             now = time.monotonic()
             ends = min(self._deadline, now + max(0.0, exchange.timeout))
             cut_short = ends - now < _PROMISED * min(exchange.timeout, self._longest)
-            self._start(exchange, Hop(exchange.request), ends, cut_short)
+            self._start(exchange, Hop(exchange.request), ends, cut_short, self._held)
 
-    def _start(self, exchange: Exchange, hop: Hop, ends: float, cut_short: bool) -> None:
+    def _start(self, exchange: Exchange, hop: Hop, ends: float, cut_short: bool, held: float) -> None:
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         try:
             transfer = Transfer(curl, hop, ends - time.monotonic())
@@ -205,7 +212,7 @@ class _Wire:
         if request.url[:6].lower() == "https:":
             most = request.max_headers + request.max_body + _TLS_BYTES
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._guard.opener(curl, most))
-        self._running[curl] = _Running(exchange, transfer, ends, cut_short, self._guard.held)
+        self._running[curl] = _Running(exchange, transfer, ends, cut_short, held)
         self._multi.add_handle(curl)
 
     def _ended(self, curl: Any, code: int, said: str) -> None:
@@ -217,7 +224,7 @@ class _Wire:
         self._multi.remove_handle(curl)
         self._idle.append(curl)
         if isinstance(outcome, Hop):
-            self._start(running.exchange, outcome, running.ends, running.cut_short)
+            self._start(running.exchange, outcome, running.ends, running.cut_short, running.held)
         else:
             self._report(running.exchange, self._fair(running, outcome))
 
@@ -226,7 +233,9 @@ class _Wire:
             self._left_resolving = True
 
     def _report(self, exchange: Exchange, response: Response) -> None:
+        begun = time.monotonic()
         follow_up = self._done(exchange, response)
+        self._held_by_done += max(0.0, time.monotonic() - begun - _LONG)
         if follow_up is not None:
             self.enqueue(follow_up)
 
@@ -251,8 +260,8 @@ class _Wire:
 
     def _fair(self, running: _Running, response: Response) -> Response:
         """Who was asked late cannot be blamed for not having answered by the end of the pass; nor can one whose answer
-        may have lain there unread, while another's connection held everything up."""
-        held = self._guard.held - running.held > (1 - _PROMISED) * running.exchange.timeout
+        may have lain there unread, while another's connection, or the reading of its answer, held everything up."""
+        held = self._held - running.held > (1 - _PROMISED) * running.exchange.timeout
         if (running.cut_short or held) and response.fault is not None and response.fault.kind in ("timeout", "dns"):
             return response._replace(fault=CUT_SHORT)
         return response

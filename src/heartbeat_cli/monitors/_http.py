@@ -1,7 +1,7 @@
 """What the kinds that speak HTTP have in common: their addresses, and what an exchange says besides its answer."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Fault, Response
@@ -85,12 +85,13 @@ def no_answer(url: str, response: Response, context: CheckContext) -> Reading:
     return Reading("error", None, fault.text, found, said, certain=certain, category=category)
 
 
-def series(text: str, metric: str, labels: Mapping[str, str]) -> list[float]:
-    """The values of a metric's series on a page. Raises Unobservable where they are beyond a bound."""
+def series(text: str, selectors: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[float]]:
+    """The values of the series that each selector (metric, labels) selects on a page, which is read once. Raises
+    Unobservable where they are beyond a bound."""
     from heartbeat_cli.domain.kinds import exposition
 
     try:
-        return exposition.values(text, metric, labels)
+        return exposition.select(text, selectors)
     except exposition.BeyondBounds as error:
         raise Unobservable(error.text) from None
 

@@ -38,7 +38,7 @@ def read(source: JsonSource | PrometheusSource, deadline: float) -> float:
     headers, most = tuple(source.headers.items()), _MOST_BYTES[type(source)]
     text = _body(Request(source.url, headers=headers, same_host=True, max_body=most), deadline)
     if isinstance(source, PrometheusSource):
-        values: list[Any] = [*_http.series(text, source.metric, source.labels)]
+        values: list[Any] = [*_http.series(text, [(source.metric, source.labels)])[0]]
         return _known(aggregated(values, source.agg or "sum"), source.metric)
     document = health_body.parse(text)
     if document is json_path.MISSING:

@@ -4,7 +4,7 @@ healthy    every check holds
 degraded   a check's `warn` is broken, or the certificate ends within `certificate_warn_days`
 unhealthy  a check's `critical` is broken or its metric is missing, the status code is not 2xx, or there are no metrics
 error      no complete answer: refused, timed out, reset, TLS trouble
-unknown    a value is NaN, or the page is longer than `max_body`
+unknown    a value is NaN, the page is longer than `max_body`, or a line of a metric asked for than 64 KiB
 
 An entry of `checks` names a metric and what must hold: `op` against `warn` is degraded when it is broken, against
 `critical` unhealthy. The worst counts. Every value becomes a metric of the component.
@@ -120,9 +120,8 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
         error = Text("the answer has no metrics in the Prometheus text format")
         return reading._replace(status="unhealthy", error=error, category="configuration")
 
-    def find(check: Check) -> Any:
-        return _http.series(text, check.metric or "", check.labels)
-
-    reading = _checks.after(reading, settings.checks, find, context)
+    found = _http.series(text, [(check.metric or "", check.labels) for check in settings.checks])
+    by_selection = {check.selection: values for check, values in zip(settings.checks, found, strict=True)}
+    reading = _checks.after(reading, settings.checks, lambda check: by_selection[check.selection], context)
     line = _http.certificate_warning(response, context, settings.certificate_warn_days)
     return _checks.combined(reading, Outcome("degraded", line, "configuration")) if line else reading

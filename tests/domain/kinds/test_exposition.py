@@ -1,8 +1,12 @@
 """The Prometheus text format: its own examples, what OpenMetrics adds, and pages that nobody means well with."""
 
 import math
+import sys
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +21,7 @@ from heartbeat_cli.domain.kinds.exposition import (
     MOST_SERIES,
     BeyondBounds,
     is_exposition,
-    samples,
+    select,
     values,
 )
 
@@ -117,7 +121,7 @@ def test_what_the_client_library_writes_is_read(given_values: dict[str, float]) 
 
 @given(st.text(alphabet=st.sampled_from('a{}b="\\,# \t\r0.1eE+-NIinf_\n'), max_size=60))
 def test_any_text_gives_numbers_or_nothing(text: str) -> None:
-    assert all(isinstance(value, float) for _, value in samples(text, "a"))
+    assert all(isinstance(value, float) for value in values(text, "a", {}))
     assert isinstance(is_exposition(text), bool)
 
 
@@ -141,6 +145,48 @@ def test_a_hostile_page_comes_to_an_end(hostile: str) -> None:
     with suppress(BeyondBounds):
         assert len(values(hostile, "a", {})) <= 1
     is_exposition(hostile)
+
+
+def test_many_selectors_are_served_by_one_pass() -> None:
+    page = PAGE + 'a{b="1"} 3\na{b="2"} 4\n'
+    selectors = [
+        ("a", {"b": "2"}),
+        ("a", {}),
+        ("http_requests", {}),
+        ("http_requests_total", {"code": "400"}),
+        ("x", {}),
+    ]
+    assert select(page, selectors) == [values(page, *one) for one in selectors] == [[4], [3, 4], [1027, 3], [3], []]
+
+
+def calls(act: Callable[[], object]) -> int:
+    """How many functions of Python and of C are called by it."""
+    count = 0
+
+    def profile(_frame: FrameType, event: str, _arg: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_each_line_is_read_once_and_only_where_its_metric_is_asked_for() -> None:
+    page = "".join(f'a{{b="{n}",c="{"x" * 50}"}} {n}\n' for n in range(1000))
+    one, thirty = [("a", {"b": "1"})], [("a", {"b": str(n)}) for n in range(30)]
+    assert calls(lambda: select(page, thirty)) < 12 * calls(lambda: select(page, one))
+    assert calls(lambda: select(page, [("other", {})])) < 1000
+
+
+def test_labels_full_of_escapes_are_not_taken_apart() -> None:
+    """Each escape would be a call; the length alone says that it is another value."""
+    page = ('a{b="' + r"\n" * 8000 + '"} 1\n') * 20
+    assert calls(lambda: select(page, [("a", {"b": "1"})] * 5)) < 5_000
+    assert values(page, "a", {"b": "\n" * 8000}) == [1] * 20
 
 
 @pytest.mark.parametrize("sign", ["x", r"\n", r"\"", "\\\\"], ids=["plain", "line break", "quote", "backslash"])
