@@ -6,8 +6,8 @@ unhealthy  all of it is spent
 unknown    the source could not be read
 
 `spent` is the source of a counter that rises. What it has risen by counts, from the start of the hour or of the local
-day on, or from the first check in it. A counter that falls was reset, and that adds nothing. The category is quota: a
-restart does not bring the money back, so there are no recovery steps.
+day on, or from the first check in it. A counter that falls was reset, and that adds nothing. A clock that is set back
+gives nothing back. The category is quota: a restart does not bring the money back, so there are no recovery steps.
 
     [components.tokens]
     kind = "budget"

@@ -2,6 +2,9 @@
 
 What is spent is what the counter has risen by since the window began, or since the first check in it. A counter that
 falls was reset and adds nothing. An increase over the border of two windows is shared by time.
+
+A clock that is set back, or runs ahead for a while, gives no budget back: what was spent is kept for the window before
+as well, and counts again when the clock returns to it. A clock set back to another window takes along what was spent.
 """
 
 import math
@@ -17,7 +20,8 @@ _LEAST = 60.0  # seconds of a window that a rate needs
 
 class State(NamedTuple):
     """What one check leaves for the next: its time, the counter, the start of the window, since when it has been
-    counted in it (times in epoch seconds), and how much was spent since. `key` says which settings they belong to."""
+    counted in it (times in epoch seconds), and how much was spent since. `key` says which settings they belong to.
+    `past_*` are those of the window before, as if it had gone on: the clock may return to it."""
 
     key: str
     at: float
@@ -25,6 +29,9 @@ class State(NamedTuple):
     window: float
     since: float
     spent: float
+    past_window: float = 0.0
+    past_since: float = 0.0
+    past_spent: float = 0.0
 
     @property
     def per_hour(self) -> float | None:
@@ -51,13 +58,26 @@ def window(now: float, per: Per, zone: tzinfo | None) -> tuple[float, float]:
 
 def follow(before: State | None, key: str, value: float, now: float, began: float) -> State:
     """The state after a check at `now` that saw `value`, in the window that began at `began`."""
-    if before is None or before.key != key or now < before.at:
+    if before is None or before.key != key:
         return State(key, now, value, began, now, 0.0)
-    risen = max(0.0, value - before.value)
-    if began - before.window < 1.0:  # the same one: an hour begins at a fraction of a second
-        return before._replace(at=now, value=value, spent=before.spent + risen)
+    risen, set_back = max(0.0, value - before.value), max(0.0, before.at - now)
+    spent, past = before.spent + risen, before.past_spent + risen
+    since = before.since - set_back  # so that the rate stays what it was
+    if _same(began, before.window):
+        return before._replace(at=now, value=value, since=since, spent=spent, past_spent=past)
+    if _same(began, before.past_window):
+        counted = max(past, spent) if set_back else past
+        return State(key, now, value, began, min(now, before.past_since), counted, before.window, before.since, spent)
+    if set_back:
+        return State(key, now, value, began, since, spent, before.window, before.since, spent)
     share = (now - began) / (now - before.at) if before.at < began else 1.0
-    return State(key, now, value, began, max(began, before.at), risen * min(1.0, share))
+    inside = risen * min(1.0, share)
+    return State(key, now, value, began, max(began, before.at), inside, before.window, before.since, spent)
+
+
+def _same(one: float, other: float) -> bool:
+    """Whether two windows are one: an hour begins at a fraction of a second."""
+    return abs(one - other) < 1.0
 
 
 def kept(state: State) -> dict[str, Any]:
@@ -67,6 +87,6 @@ def kept(state: State) -> dict[str, Any]:
 
 def remembered(memory: Mapping[str, Any]) -> State | None:
     """The state in a memory; None where there is none, or somebody has edited it."""
-    numbers = [as_number(memory.get(name)) for name in State._fields[1:]]
+    numbers = [as_number(memory.get(name, State._field_defaults.get(name))) for name in State._fields[1:]]
     whole = [number for number in numbers if number is not None and math.isfinite(number)]
     return State(str(memory.get("key")), *whole) if len(whole) == len(numbers) else None
