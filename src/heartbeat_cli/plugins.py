@@ -33,3 +33,10 @@ def uses_network(kind: str, settings: Any) -> bool:
 
     host_of = getattr(load("monitors", kind), "host_of", None)
     return host_of is not None and settings is not None and is_remote(host_of(settings))
+
+
+def grace(kind: str, settings: Any) -> float:
+    """Seconds for which a component of this kind with these settings may go on failing after a step that helped, by the
+    kind's optional `grace`; 0 without one."""
+    of_kind = getattr(load("monitors", kind), "grace", None)
+    return 0.0 if of_kind is None or settings is None else float(of_kind(settings))

@@ -8,7 +8,8 @@ unknown    a source could not be read
 `done` counts what was done, `waiting` what waits; each is a source, and one of them is enough. With `done` alone it
 must move, so use it for what always has work. With `waiting` alone its fall is movement. A decrease of `done` is a
 reset and counts as movement. The first check judges nothing, nor does one after more than `within` without any: let
-`within` be several intervals.
+`within` be several intervals. After a recovery step the next one is not taken before `within` is over, unless the
+component's recovery has a `startup_grace` of its own.
 
     [components.workers]
     kind = "progress"
@@ -59,6 +60,12 @@ class Settings(NamedTuple):
 def host_of(settings: Settings) -> str | None:
     """The host that a check must reach."""
     return _sources.host_of((settings.done, settings.waiting))
+
+
+def grace(settings: Settings) -> float:
+    """Seconds for which it may go on failing after a step that helped: as long as it takes to see that nothing is done.
+    What waits is there still, and the next thing may be done late."""
+    return settings.within
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -85,7 +85,7 @@ class RecoveryContext:
         return found._replace(name="orphaned") if found.name == "apart" and self._orphaned(component) else found
 
     def limits(self, component: Component) -> Limits:
-        """Times and brakes of a component: its own, else the section's; its grace learns from its past starts."""
+        """Times and brakes of a component: its own, else the section's; its grace learns from past starts and kind."""
         general, own = self.config.recovery, component.plan
         brakes = Brakes(
             general.backoff if own.backoff is None else own.backoff,
@@ -94,7 +94,8 @@ class RecoveryContext:
             general.host_budget,
             general.rearm,
         )
-        usual = max(general.startup_grace, self._learned(component))
+        needed = plugins.grace(component.kind, component.settings)
+        usual = max(general.startup_grace, self._learned(component), needed)
         grace = usual if own.startup_grace is None else own.startup_grace
         return Limits(grace, general.timeout, brakes)
 
