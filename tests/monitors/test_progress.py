@@ -84,6 +84,21 @@ def test_the_first_check_judges_nothing_and_says_so(queue: redis.Redis) -> None:
     assert check(other, 12, late).evidence["progress"] == said
 
 
+def test_checks_that_are_too_far_apart_are_unknown_from_the_second_time_on(queue: redis.Redis) -> None:
+    queue.ask("RPUSH", "queue", "a")
+    workers = settings(queue)
+    first = check(workers, 0)
+    second = check(workers, 11, first)
+    third = check(workers, 25, second)
+    assert [one.status for one in (first, second, third)] == ["healthy", "healthy", "unknown"]
+    assert (third.error, third.category) == ("not judged: the last check was 14 min ago, and within is 10 min", None)
+    assert {one.name: one.value for one in third.metrics} == {"waiting": 1, "done": 0, "stuck_seconds": 0}
+    fourth = check(workers, 36, third)
+    assert fourth.status == "unknown"
+    fifth = check(workers, 42, fourth)  # soon enough: judged again
+    assert (fifth.status, fifth.error) == ("degraded", "1 wait, none done for 6 min")
+
+
 def test_limits_of_its_own(queue: redis.Redis) -> None:
     queue.ask("RPUSH", "queue", "a", "b")
     few = settings(queue, waiting_min=3.0, within=60.0)
@@ -116,6 +131,12 @@ def test_what_cannot_be_read_is_unknown_and_forgets_nothing(queue: redis.Redis) 
     context = CheckContext("workers", 5.0, NOW, first.memory)
     reading = engine.run_checks([engine.Asked(component, context)], float("inf"))["workers"]
     assert (reading.status, reading.memory) == ("unknown", first.memory)
+
+
+def test_within_is_measured_by_an_interval_that_is_known() -> None:
+    text = "done.redis.command = ['GET', 'a']\nwithin = "
+    assert loaded(f"{text}600\ninterval = 300").settings.within == 600
+    assert loaded(f"{text}1").settings.within == 1
 
 
 def loaded(text: str) -> Any:
@@ -152,6 +173,10 @@ def test_its_settings_are_shown_without_secrets_and_can_be_read_again() -> None:
         ("", "done: is required, or waiting"),
         ("done = {}", "done: expected one of json, prometheus, sql, redis, file, command; got none"),
         ("done.redis.command = ['GET', 'a']\nwithin = 0", "within: must be above 0 seconds, got 0"),
+        (
+            "done.redis.command = ['GET', 'a']\nwithin = 300\ninterval = 300",
+            "within: must be several times the interval (300 s), at least 2; got 300",
+        ),
         ("done.redis.command = ['GET', 'a']\nwaiting_min = 0", "waiting_min: must be above 0, got 0"),
         ("done.redis.command = ['GET', 'a']\nuser = true", "user: works only with unit"),
         ("done.redis.comand = ['GET', 'a']", "done.redis.comand: unknown key; did you mean command?"),

@@ -229,6 +229,9 @@ def _component(
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
     settings, broken = build_kind(module, own, where, problems, _COMMON_KEYS)
     usable = settings is not None and not broken
+    if usable and common.interval is not None and (find := getattr(module, "interval_problems", None)):
+        for key, text in find(settings, common.interval):
+            problems.add(f"{where}.{key}", text)
     scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery")
     default = _default_ladder(module, settings) if usable else ()
     plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)

@@ -3,7 +3,7 @@
 healthy    nothing waits, or something was done since the last check
 degraded   work waits, and nothing was done for half of `within`
 unhealthy  work waits, and nothing was done for `within`
-unknown    a source could not be read
+unknown    a source could not be read, or checks are further apart than `within`, the second time in a row
 
 `done` counts what was done, `waiting` what waits; each is a source, and one of them is enough. With `done` alone it
 must move, so use it for what always has work. With `waiting` alone its fall is movement. A decrease of `done` is a
@@ -29,6 +29,8 @@ from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.monitors import _sources
 from heartbeat_cli.monitors._sources import Source
+
+_INTERVALS = 2.0  # that `within` has at least: of checks further apart than `within` none is judged
 
 LADDER: tuple[Mapping[str, Any], ...] = (
     {"action": "systemd", "unit": "{unit}", "user": "{user}"},
@@ -82,6 +84,14 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def interval_problems(settings: Settings, interval: float) -> list[tuple[str, str]]:
+    """What is wrong with the settings of a component that is checked every `interval` seconds, as (key, text)."""
+    if settings.within >= _INTERVALS * interval:
+        return []
+    text = f"must be several times the interval ({interval:g} s), at least {_INTERVALS:g}; got {settings.within:g}"
+    return [("within", text)]
+
+
 def probe(settings: Settings, context: CheckContext) -> Reading:
     """Read the sources and judge what they say. Raises Unobservable when one of them cannot be read."""
     numbers = _sources.read({"waiting": settings.waiting, "done": settings.done}, context)
@@ -89,14 +99,13 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     before, key = progress.remembered(context.memory), _key(settings)
     state, verdict = progress.follow(before, key, done, waiting, context.now, settings.within, settings.waiting_min)
     status = verdict.status(settings.within)
-    return Reading(
-        status,
-        error=None if status == "healthy" else _stuck(waiting, verdict.still_for),
-        metrics=_metrics(done, waiting, verdict.still_for),
-        evidence={Text("progress"): _said(verdict)},
-        memory=progress.kept(state),
-        category=None if status == "healthy" else "process",
-    )
+    reading = Reading(status, evidence={Text("progress"): _said(verdict)}, memory=progress.kept(state))
+    if verdict.standing == "late":  # the memory goes on: once checks come more often, they are judged
+        return reading._replace(error=_late(verdict.still_for, settings.within), metrics=_metrics(done, waiting, 0.0))
+    reading = reading._replace(metrics=_metrics(done, waiting, verdict.still_for))
+    if status == "healthy":
+        return reading
+    return reading._replace(error=_stuck(waiting, verdict.still_for), category="process")
 
 
 def _key(settings: Settings) -> str:
@@ -110,10 +119,15 @@ def _stuck(waiting: float | None, still_for: float) -> str:
     return Text("{n} wait, none done for {span}", n=shown(waiting), span=duration(still_for))
 
 
+def _late(span: float, within: float) -> str:
+    text = Text("not judged: the last check was {span} ago, and within is {within}")
+    return text.with_values(span=duration(span), within=duration(within))
+
+
 def _said(verdict: progress.Verdict) -> str:
     if verdict.standing == "idle":
         return Text("idle: nothing waits")
-    if verdict.standing == "unjudged":
+    if verdict.standing in ("unjudged", "late"):
         return Text("not judged: there is no check before this one to compare with")
     if verdict.standing == "moved":
         return Text("something was done since the last check")

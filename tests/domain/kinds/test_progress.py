@@ -88,6 +88,20 @@ def test_after_a_gap_and_a_clock_set_back_nothing_is_judged() -> None:
     ]
 
 
+def test_checks_that_are_always_too_far_apart_are_unknown() -> None:
+    assert [
+        one[:2] for one in story((0, 5, 9), (11, 5, 9), (22, 6, 9), (33, 6, 0), (44, 6, 9), (55, 6, 9), (56, 6, 9))
+    ] == [
+        ("unjudged", "healthy"),
+        ("unjudged", "healthy"),  # a host may have been off
+        ("late", "unknown"),
+        ("idle", "healthy"),  # that needs no check before it
+        ("unjudged", "healthy"),
+        ("late", "unknown"),
+        ("still", "healthy"),
+    ]
+
+
 def test_other_settings_have_another_memory() -> None:
     assert [one.standing for one in run([Seen(NOW, 5, 9), Seen(NOW + 60, 5, 9, "other"), Seen(NOW + 90, 5, 9)])] == [
         *("unjudged", "unjudged", "unjudged")
@@ -98,6 +112,8 @@ def model(history: list[Seen], least: float) -> Verdict:
     """What the last check means, from the whole history: walk back to the last check that was not still."""
     *_, last = history
     standing = one_standing(history, len(history) - 1, least)
+    if standing == "late":
+        return Verdict("late", last.at - history[-2].at)
     if standing != "still":
         return Verdict(standing)  # type: ignore[arg-type]
     place = len(history) - 1
@@ -106,12 +122,21 @@ def model(history: list[Seen], least: float) -> Verdict:
     return Verdict("still", last.at - history[place].at)
 
 
+def too_far(history: list[Seen], place: int, least: float) -> bool:
+    """Whether a check that has work to judge came too long after the one before."""
+    now, before = history[place], history[place - 1] if place > 0 else None
+    idle = now.waiting is not None and now.waiting < least
+    return before is not None and before.key == now.key and not idle and now.at - before.at > WITHIN
+
+
 def one_standing(history: list[Seen], place: int, least: float) -> str:
     now = history[place]
     if now.waiting is not None and now.waiting < least:
         return "idle"
     before = history[place - 1] if place else None
-    if before is None or before.key != now.key or not 0 <= now.at - before.at <= WITHIN:
+    if too_far(history, place, least):
+        return "late" if too_far(history, place - 1, least) else "unjudged"
+    if before is None or before.key != now.key or now.at < before.at:
         return "unjudged"
     if now.done is not None:
         return "still" if before.done == now.done else "moved"

@@ -3,7 +3,7 @@
 `done` should move while there is work; `waiting` is how much of it there is. Either may be unknown. A decrease of
 `done` is a reset and counts as movement; where only `waiting` is known, its fall does. Nothing is judged at the first
 check, and after more than `within` seconds without one, or a clock that was set back: nobody knows what happened
-meanwhile.
+meanwhile. Where checks are that far apart twice in a row nothing will ever be judged: then nobody knows how things are.
 """
 
 from collections.abc import Mapping
@@ -11,28 +11,33 @@ from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.kinds.value_checks import as_number
 
-Standing = Literal["idle", "moved", "still", "unjudged"]
+Standing = Literal["idle", "moved", "still", "unjudged", "late"]
 
 
 class State(NamedTuple):
     """What one check leaves for the next: its time, since when nothing has moved (both epoch seconds), and the two
-    numbers. `key` says which settings they belong to."""
+    numbers. `key` says which settings they belong to; `late`: it came more than `within` after the one before."""
 
     key: str
     at: float
     since: float
     done: float | None
     waiting: float | None
+    late: bool = False
 
 
 class Verdict(NamedTuple):
-    """How things stand; `still_for`: seconds for which work has waited and nothing moved."""
+    """How things stand. `still_for`: seconds for which work has waited and nothing moved; where checks are too far
+    apart (`late`), seconds since the one before."""
 
     standing: Standing
     still_for: float = 0.0
 
-    def status(self, within: float) -> Literal["healthy", "degraded", "unhealthy"]:
-        """Unhealthy after `within` seconds without movement, degraded after half of them."""
+    def status(self, within: float) -> Literal["healthy", "degraded", "unhealthy", "unknown"]:
+        """Unhealthy after `within` seconds without movement, degraded after half of them; unknown where checks are too
+        far apart."""
+        if self.standing == "late":
+            return "unknown"
         if self.standing != "still" or self.still_for < within / 2:
             return "healthy"
         return "unhealthy" if self.still_for >= within else "degraded"
@@ -46,8 +51,11 @@ def follow(
     anew = State(key, now, now, done, waiting)
     if waiting is not None and waiting < least:
         return anew, Verdict("idle")
-    if before is None or before.key != key or not before.since <= before.at <= now <= before.at + within:
+    if before is None or before.key != key or not before.since <= before.at <= now:
         return anew, Verdict("unjudged")
+    if now > before.at + within:
+        verdict = Verdict("late", now - before.at) if before.late else Verdict("unjudged")
+        return anew._replace(late=True), verdict
     if _moved(before, done, waiting):
         return anew, Verdict("moved")
     return anew._replace(since=before.since), Verdict("still", now - before.since)
@@ -69,4 +77,5 @@ def remembered(memory: Mapping[str, Any]) -> State | None:
     at, since = as_number(memory.get("at")), as_number(memory.get("since"))
     if at is None or since is None:
         return None
-    return State(str(memory.get("key")), at, since, as_number(memory.get("done")), as_number(memory.get("waiting")))
+    done, waiting = as_number(memory.get("done")), as_number(memory.get("waiting"))
+    return State(str(memory.get("key")), at, since, done, waiting, memory.get("late") is True)
