@@ -97,7 +97,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     numbers = _sources.read({"waiting": settings.waiting, "done": settings.done}, context)
     done, waiting = numbers.get("done"), numbers.get("waiting")
     before, key = progress.remembered(context.memory), _key(settings)
-    state, verdict = progress.follow(before, key, done, waiting, context.now, settings.within, settings.waiting_min)
+    limits = settings.within, settings.waiting_min, context.interval
+    state, verdict = progress.follow(before, key, done, waiting, context.now, *limits)
     status = verdict.status(settings.within)
     reading = Reading(status, evidence={Text("progress"): _said(verdict)}, memory=progress.kept(state))
     if verdict.standing == "late":  # the memory goes on: once checks come more often, they are judged

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_cli.domain.checking.coverage import MISSED
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.kinds.progress import State, Verdict
 
@@ -21,13 +22,13 @@ class Seen(NamedTuple):
     key: str = "k"
 
 
-def run(history: list[Seen], least: float = 1.0) -> list[Verdict]:
+def run(history: list[Seen], least: float = 1.0, interval: float | None = None) -> list[Verdict]:
     """The verdict of each check; between two of them, memory goes through JSON as it does in a store."""
     memory: Any = {}
     verdicts = []
     for one in history:
         before = progress.remembered(json.loads(json.dumps(memory)))
-        state, verdict = progress.follow(before, one.key, one.done, one.waiting, one.at, WITHIN, least)
+        state, verdict = progress.follow(before, one.key, one.done, one.waiting, one.at, WITHIN, least, interval)
         memory = progress.kept(state)
         verdicts.append(verdict)
     return verdicts
@@ -86,6 +87,26 @@ def test_after_a_gap_and_a_clock_set_back_nothing_is_judged() -> None:
     assert [one[0] for one in story((0, 5, 9), (9, 5, 9), (20, 5, 9), (21, 5, 9), (15, 5, 9), (16, 5, 9))] == [
         *("unjudged", "still", "unjudged", "still", "unjudged", "still")
     ]
+
+
+def test_a_host_that_slept_counts_little_of_its_sleep() -> None:
+    awake = [Seen(NOW + minutes * 60, 5, 9) for minutes in (0, 1, 2, 3)]
+    slept = [*awake, Seen(NOW + 12 * 60, 5, 9), Seen(NOW + 13 * 60, 5, 9)]
+    assert [one.still_for for one in run(slept)[3:]] == [180, 720, 780]  # nobody says how far apart checks are
+    assert [one.still_for for one in run(slept, interval=60)[3:]] == [180, 330, 390]
+    assert [one.still_for for one in run(slept, interval=300)[3:]] == [180, 720, 780]  # no longer than usual
+    stuck = [Seen(NOW + minutes * 60, 5, 9) for minutes in range(12)]
+    assert [one.status(WITHIN) for one in run(stuck, interval=60)][-2:] == ["unhealthy", "unhealthy"]
+
+
+@given(st.lists(st.floats(0, 600), min_size=1, max_size=20), st.sampled_from([1.0, 60.0, 200.0]))
+def test_the_time_between_two_checks_counts_up_to_a_bound(gaps: list[float], interval: float) -> None:
+    history = [Seen(NOW, 5, 9)]
+    for gap in gaps:
+        history.append(Seen(history[-1].at + gap, 5, 9))
+    verdicts = run(history, interval=interval)
+    counted = sum(min(gap, MISSED * interval) for gap in gaps)
+    assert verdicts[-1].still_for == pytest.approx(counted, abs=1e-3)
 
 
 def test_checks_that_are_always_too_far_apart_are_unknown() -> None:

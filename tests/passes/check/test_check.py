@@ -227,3 +227,18 @@ def test_what_reporting_takes_is_made_ready_while_the_last_check_before_it_hangs
             found.append(subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip())
             heartbeat(tmp_path, "detect")
     assert found == ["", said]
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(30, 60 + 150), (300, 60 + 240), (None, 60 + 150)])
+def test_a_sleeping_host_is_no_stuck_worker(
+    store: Database, store_url: str, tmp_path: Path, interval: int | None, seconds: float
+) -> None:
+    """The usual distance between checks is known to the check, with cron's grain: 240 s may be usual, or a sleep."""
+    waiting = {"kind": "progress", "waiting": {"command": ["/bin/echo", "3"]}}
+    scene = Scene(store, store_url, tmp_path, {"w": waiting | ({"interval": interval} if interval else {})})
+    for after in (0, 30, 60):
+        scene.now = START + after
+        scene.check("w")
+    scene.now = START + 300
+    metrics = {one.name: one.value for one in scene.check("w").readings["w"].metrics}
+    assert metrics["stuck_seconds"] == seconds

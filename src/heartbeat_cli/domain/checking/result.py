@@ -34,7 +34,8 @@ class CheckContext(NamedTuple):
     `memory` is what the last check of this component left behind (`Reading.memory`), empty at first.
     `now` is seconds since the epoch, `timeout` seconds this check may take. `note` is the path of a file in the state
     folder that a monitor with `KEEPS_NOTES = True` has to itself for this component, for what a killed pass must not
-    forget; None where the check is not one of a pass (`heartbeat doctor`).
+    forget; None where the check is not one of a pass (`heartbeat doctor`). `interval` is how many seconds usually lie
+    between two checks of it; None where that is not known.
     """
 
     component: str
@@ -42,6 +43,7 @@ class CheckContext(NamedTuple):
     now: float
     memory: Mapping[str, Any] = _EMPTY
     note: str | None = None
+    interval: float | None = None
 
 
 class Reading(NamedTuple):

@@ -1,22 +1,26 @@
 """Whether work that waits gets done: a state machine over two numbers and the time. Pure.
 
 `done` should move while there is work; `waiting` is how much of it there is. Either may be unknown. A decrease of
-`done` is a reset and counts as movement; where only `waiting` is known, its fall does. Nothing is judged at the first
-check, and after more than `within` seconds without one, or a clock that was set back: nobody knows what happened
-meanwhile. Where checks are that far apart twice in a row nothing will ever be judged: then nobody knows how things are.
+`done` is a reset and counts as movement; where only `waiting` is known, its fall does.
+
+Nothing is judged at the first check, and after more than `within` seconds without one, or a clock that was set back:
+nobody knows what happened meanwhile. Where checks are that far apart twice in a row nothing will ever be judged: then
+nobody knows how things are. A host that slept counts little of its sleep, since the workers may have slept with it.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.domain.checking.coverage import MISSED
 from heartbeat_cli.domain.kinds.value_checks import as_number
 
 Standing = Literal["idle", "moved", "still", "unjudged", "late"]
 
 
 class State(NamedTuple):
-    """What one check leaves for the next: its time, since when nothing has moved (both epoch seconds), and the two
-    numbers. `key` says which settings they belong to; `late`: it came more than `within` after the one before."""
+    """What one check leaves for the next: its time, since when nothing has moved (both epoch seconds; what does not
+    count is left out), and the two numbers. `key` says which settings they belong to; `late`: it came more than
+    `within` after the one before."""
 
     key: str
     at: float
@@ -44,10 +48,18 @@ class Verdict(NamedTuple):
 
 
 def follow(
-    before: State | None, key: str, done: float | None, waiting: float | None, now: float, within: float, least: float
+    before: State | None,
+    key: str,
+    done: float | None,
+    waiting: float | None,
+    now: float,
+    within: float,
+    least: float,
+    interval: float | None = None,
 ) -> tuple[State, Verdict]:
     """The state after a check at `now` that saw `done` and `waiting` (None: not asked), and what it means. Less than
-    `least` waiting is no work."""
+    `least` waiting is no work. `interval`: seconds that usually lie between two checks (None: not known). The time
+    since the one before counts for `MISSED` of them at most: one may be missed, or come late."""
     anew = State(key, now, now, done, waiting)
     if waiting is not None and waiting < least:
         return anew, Verdict("idle")
@@ -58,7 +70,9 @@ def follow(
         return anew._replace(late=True), verdict
     if _moved(before, done, waiting):
         return anew, Verdict("moved")
-    return anew._replace(since=before.since), Verdict("still", now - before.since)
+    asleep = 0.0 if interval is None else max(0.0, now - before.at - MISSED * interval)
+    since = before.since + asleep
+    return anew._replace(since=since), Verdict("still", now - since)
 
 
 def _moved(before: State, done: float | None, waiting: float | None) -> bool:

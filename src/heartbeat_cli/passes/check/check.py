@@ -256,7 +256,8 @@ def _context(
     if getattr(module, "WANTS_BEATS", False):
         memory = {**memory, **beats.recent(db, component.id), "gap": _asleep(db, config, pace, now)}
         now += db.clock_ahead or 0.0  # beats bear the time of their arrival at the store, by its clock
-    return CheckContext(component.id, component.timeout(pace), now, memory, note)
+    usual = _tick([component], pace)
+    return CheckContext(component.id, component.timeout(pace), now, memory, note, usual)
 
 
 def _asleep(db: Database, config: Config, pace: Strategy, now: float) -> tuple[float, float] | None:
