@@ -184,6 +184,7 @@ def test_a_step_that_hangs_is_named_and_the_session_closed(server: McpServer, st
     assert (reading.status, reading.category, reading.certain) == ("error", "process", False)
     assert (reading.error or "").startswith(f"at {step}: no answer within 1.") or step == "initialize"
     assert (reading.error or "").startswith(f"at {step}: no answer within ")
+    assert (reading.response_time is None) == (step == "initialize"), "what answered a step is not silent"
     if step != "initialize":  # of that the name of the session never came
         assert server.opened == 1 and server.sessions == set()
         assert server.methods[-1] == "DELETE"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from heartbeat_cli.domain.checking.exchange import Request, Response, headers
-from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric, Reading
+from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.kinds import canary, model_api
 from heartbeat_cli.domain.kinds.canary import Note, Verdict
 from heartbeat_cli.domain.plain import duration, json_text
@@ -147,7 +147,9 @@ def _verdict(
     if found is None and stream.error is not None:
         found = _llm_answers.in_stream(settings, stream.error, _PATH)
     if found is not None:
-        return Verdict(now, found.status, found.error, found.category, first)
+        # `error` says that nothing at all answered, and the list of models was answered just before.
+        status: Status = "unhealthy" if found.status == "error" else found.status
+        return Verdict(now, status, found.error, found.category, first)
     if not stream.seen:
         text = Text("{path}: the answer is no completion", path=_PATH)
         return Verdict(now, "unhealthy", text, "configuration")
@@ -202,8 +204,6 @@ def _with_verdict(reading: Reading, kept: Note, verdict: Verdict | None, now: fl
     if age >= 1 and error is not None:
         error = Text("{said} (canary {age} ago)", said=error, age=duration(age))
     found = reading._replace(status=verdict.status, error=error, category=verdict.category)
-    if verdict.status == "error":
-        found = found._replace(response_time=None)
     said = Text("{status}, {age} ago", status=verdict.status, age=duration(age))
     return _saying(found, joined([said, remark]) if remark else said, metrics)
 

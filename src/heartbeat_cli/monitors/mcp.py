@@ -170,12 +170,14 @@ class _Check:
         self._metrics: tuple[Metric, ...] = ()
         self._warning: Text | None = None
         self._unclosed: str | None = None
+        self._answered = False  # the first step was: a later one that is not does not make it a silent server
 
     def reading(self) -> Reading:
         try:
             outcome = self._outcome()
         except StepFailed as failed:
-            took = None if failed.status == "error" else time.monotonic() - self._began
+            silent = failed.status == "error" and not self._answered
+            took = None if silent else time.monotonic() - self._began
             return self._reading(failed.status, took, failed.args[0])._replace(
                 category=failed.category, certain=failed.certain
             )
@@ -227,7 +229,7 @@ class _Check:
                 if finding_out and failed.silent:
                     failed.other_era, self._known = True, HANDSHAKE
                 raise
-            self._known = era
+            self._known, self._answered = era, True
             try:
                 return steps.rest(self._wanted, self._until)
             except StepFailed as failed:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.scene import Scene
@@ -34,6 +36,21 @@ def build(store: Database, store_url: str, tmp_path: Path, server: Server) -> An
         return Scene(store, store_url, tmp_path, {"main": agent})
 
     return scene
+
+
+@pytest.mark.parametrize(
+    ("seen", "silent"),
+    [
+        (Reading("error", None, "no answer within 5 s"), True),
+        (Reading("error", 5.0, "at tools/list: no answer within 5 s"), False),
+        (Reading("unhealthy", 0.1, "HTTP 500"), False),
+    ],
+)
+def test_only_what_answers_nothing_at_all_is_silent(build: Any, seen: Reading, silent: bool) -> None:
+    """A silent unit may be killed while it stops; one that answers a part may be at work."""
+    scene = build(None)
+    scene.saw(main=seen)
+    assert RecoveryContext(scene.db, scene.config, scene.now).is_silent(scene.config.components["main"]) is silent
 
 
 def steps(scene: Scene) -> list[str]:

@@ -177,9 +177,9 @@ class RecoveryContext:
         return last.error or "" if last is not None and last.status in FAILURES else ""
 
     def is_silent(self, component: Component) -> bool:
-        """Whether its last check had no answer at all."""
+        """Whether its last check had no answer at all: a response time says that a part of it was answered."""
         last = self._last_checks.get(component.id)
-        return last is not None and last.status == "error"
+        return last is not None and last.status == "error" and last.response_time is None
 
     def failure(self, component: Component) -> Failure:
         """What kind of failure its last check shows."""
