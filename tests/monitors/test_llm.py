@@ -176,8 +176,13 @@ def test_a_canary_in_a_bad_mood(
     assert (reading.status, reading.category, reading.error) == (status, category, f"/chat/completions: {error}")
     provider.mood = "ok"
     reading = check(after=20)
-    assert (reading.status, reading.category) == (status, category), "it stands until the next one"
-    assert reading.error == f"/chat/completions: {error} (canary 20 s ago)"
+    if status == "degraded":
+        assert (reading.status, reading.category) == (status, category), "it stands until the next one"
+        assert reading.error == f"/chat/completions: {error} (canary 20 s ago)"
+    else:
+        assert (reading.status, reading.category) == ("unknown", None), "a failure counts once"
+        assert reading.error == f"the last canary failed 20 s ago: /chat/completions: {error}"
+        assert reading.evidence["canary"] == reading.error
     assert isinstance(reading.error, Text), "and can be shown in another language"
     assert len(provider.completions) == 1
     assert check(after=900).status == "healthy"
@@ -296,6 +301,40 @@ def test_an_own_server_that_fails_is_asked_again_sooner(provider: Provider, chec
     check(after=900, gateway=True)
     check(after=31, gateway=True)
     assert len(provider.completions) == 3, "but not where others are behind it"
+    check(after=90, gateway=True)
+    assert len(provider.completions) == 4, "there it is after 120 s, for the fail threshold to be reached"
+    check(after=60, gateway=True, canary_every=60)
+    assert len(provider.completions) == 5, "and never less often than usual"
+
+
+def test_frequent_checks_are_not_unknown_until_they_count_as_unobserved(provider: Provider, check: Checker) -> None:
+    """After two of them the next canary is sent, so that the third one in a row is no `unknown`."""
+    provider.mood = "500"
+    memory: dict[str, Any] = {}
+    found = []
+    for _ in range(9):
+        settings = llm.Settings(**check.keys, gateway=True)
+        reading = llm.probe(settings, CheckContext("it", 5.0, check.now, memory, check.note))
+        found.append(reading.status)
+        memory, check.now = json.loads(json.dumps(reading.memory)), check.now + 30
+    assert found == ["unhealthy", "unknown", "unknown"] * 3
+
+
+def test_before_a_recovery_step_a_failing_canary_is_sent_again(provider: Provider, check: Checker) -> None:
+    def confirm(after: float = 1.0) -> Reading:
+        check.now += after
+        return llm.probe(llm.Settings(**check.keys), CheckContext("it", 5.0, check.now, {}, check.note, True))
+
+    check()
+    assert confirm().status == "healthy" and len(provider.completions) == 1, "one that was answered stands"
+    provider.mood = "500"
+    check(after=900)
+    assert confirm().status == "unhealthy" and len(provider.completions) == 3
+    provider.retry_after = "600"
+    confirm()
+    reading = confirm()
+    assert (reading.status, len(provider.completions)) == ("unknown", 4), "not while the server asks to wait"
+    assert (reading.error or "").startswith("the server asked to wait for 10 min; the last canary failed 1 s ago: ")
 
 
 def test_without_a_note_nothing_is_spent(provider: Provider, tmp_path: Path) -> None:

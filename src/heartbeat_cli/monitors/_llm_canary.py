@@ -25,6 +25,7 @@ _LEAST = 1.0  # seconds that must be left for a canary, or this share of a short
 _SHARE = 0.5
 _MOST_BODY = 262_144
 _LABEL = Text("canary")
+_FAILED = "checks_since_failed_canary"  # in the memory of a check
 
 
 class Settings(_llm_answers.Server, Protocol):
@@ -60,8 +61,8 @@ def with_canary(settings: Settings, context: CheckContext, reading: Reading, req
     least = min(_LEAST, _SHARE * context.timeout)
     try:
         with note.held(context.note) as held:
-            kept = _read(held, context.now)
-            when = canary.when(kept, context.now, _every(settings, kept), settings.budget_per_day)
+            kept = _read(held, context)
+            when = canary.when(kept, context.now, _pace(settings, context, kept), settings.budget_per_day)
             due = when == "due" and ends - time.monotonic() >= least
             if due:
                 kept = canary.sent(kept, context.now)
@@ -70,11 +71,10 @@ def with_canary(settings: Settings, context: CheckContext, reading: Reading, req
         why = error.strerror or str(error)
         return _saying(reading, Text("none is sent: its note cannot be kept: {why}", why=why))
     if due:
-        verdict, told = _send(settings, context, request, ends - time.monotonic())
-        kept = kept._replace(verdict=verdict, not_before=context.now + told if told is not None else 0.0)
-        _save_verdict(context.note, kept)
-        return _with_verdict(reading, kept, verdict, context.now, None)
+        return _sent(settings, context, reading, request, kept, ends)
     remark = _remark(settings, kept, when, context.now)
+    if when != "budget" and canary.failing(kept) is not None:
+        return _not_recovered(context, reading, kept, remark)
     return _with_verdict(reading, kept, canary.standing(kept, context.now, settings.canary_every), context.now, remark)
 
 
@@ -84,26 +84,49 @@ def wait_as_told(context: CheckContext, response: Response) -> None:
     if response.status not in (429, 503) or told is None or context.note is None:
         return
     with suppress(OSError), note.held(context.note) as held:
-        kept = _read(held, context.now)
+        kept = _read(held, context)
         held.save(canary.to_json(kept._replace(not_before=max(kept.not_before, context.now + told))))
 
 
-def _read(held: note.Note, now: float) -> Note:
+def _read(held: note.Note, context: CheckContext) -> Note:
     """The note; one that nobody can read counts as that of a canary just sent."""
-    return Note(at=now) if held.unreadable else canary.from_json(held.value)
+    return Note(at=context.now) if held.unreadable else canary.from_json(held.value)
 
 
-def _every(settings: Settings, kept: Note) -> float:
-    """Seconds between canaries. While one of this host's own server fails the next comes sooner, for a restart to be
-    verified, and that a restart is not decided by a single one."""
-    last = kept.verdict
-    if last is not None and last.status in FAILURES and last.category == "process" and _is_own(settings):
-        return min(settings.canary_every, canary.SOONER)
-    return settings.canary_every
+def _pace(settings: Settings, context: CheckContext, kept: Note) -> float:
+    """Seconds between canaries: none before a recovery step, which is not taken upon what an earlier one has shown."""
+    last = canary.failing(kept)
+    if last is not None and context.confirming:
+        return 0.0
+    own = last is not None and last.category == "process" and _is_own(settings)
+    every, budget = settings.canary_every, settings.budget_per_day
+    return canary.pace(kept, context.now, every, budget, own=own, checks=_checks(context))
+
+
+def _checks(context: CheckContext) -> int:
+    """How many checks there were since the last canary failed."""
+    number = context.memory.get(_FAILED)
+    return number if isinstance(number, int) else 0
 
 
 def _is_own(settings: Settings) -> bool:
     return not settings.gateway and _llm_answers.is_here(settings)
+
+
+def _sent(
+    settings: Settings, context: CheckContext, reading: Reading, request: Request, kept: Note, ends: float
+) -> Reading:
+    """Send the canary that is counted in the note `kept`. Its failure is one of this check, and of no later one."""
+    verdict, told = _send(settings, context, request, ends - time.monotonic())
+    failed = canary.failing(kept)
+    kept = kept._replace(not_before=context.now + told if told is not None else 0.0)
+    if failed is None or verdict.status != "unknown":  # what could not be made does not show that a failure is over
+        kept = kept._replace(verdict=verdict)
+    _save_verdict(context.note or "", kept)
+    if verdict.status == "unknown" and failed is not None:
+        return _not_recovered(context, reading, kept, verdict.error)
+    reading = _with_verdict(reading, kept, verdict, context.now, None)
+    return reading._replace(memory={_FAILED: 0}) if verdict.status in FAILURES else reading
 
 
 def _send(settings: Settings, context: CheckContext, request: Request, timeout: float) -> tuple[Verdict, float | None]:
@@ -206,6 +229,18 @@ def _with_verdict(reading: Reading, kept: Note, verdict: Verdict | None, now: fl
     found = reading._replace(status=verdict.status, error=error, category=verdict.category)
     said = Text("{status}, {age} ago", status=verdict.status, age=duration(age))
     return _saying(found, joined([said, remark]) if remark else said, metrics)
+
+
+def _not_recovered(context: CheckContext, reading: Reading, kept: Note, remark: str | None) -> Reading:
+    """The reading between a failing canary and the next one: that failure has counted, and `/models` shows no end."""
+    last = canary.failing(kept)
+    age = duration(max(0.0, context.now - last.at)) if last is not None else ""
+    said = last.error if last is not None else None
+    failed = Text("the last canary failed {age} ago: {said}", age=age, said=said or "")
+    line = joined([remark, failed]) if remark else failed
+    figures = [Metric("canaries_today", canary.spent(kept, context.now))]
+    found = reading._replace(status="unknown", response_time=None, error=line, category=None)
+    return _saying(found._replace(memory={_FAILED: _checks(context) + 1}), line, figures)
 
 
 def _saying(reading: Reading, text: str, metrics: list[Metric] | None = None) -> Reading:

@@ -4,12 +4,15 @@ healthy    `/models` lists the model, and the last canary got a token in time
 degraded   it limits the rate (429), a completion was empty or its first token late, or the certificate ends soon
 unhealthy  it answered otherwise (a refused key, a spent quota, a missing model, an error), or the canary had no answer
 error      `/models` was refused, or had no answer in time
-unknown    heartbeat could not check: its CA file is unreadable, the URL unusable, the list larger than 2 MiB
+unknown    heartbeat could not check (its CA file is unreadable, the list larger than 2 MiB), or the last
+           canary failed and no new one was sent
 
 `/models` proves only that the front door is open. With `canary = true` a completion of one token is streamed every
 `canary_every` seconds. It is never repeated, and counted before it is sent, so that a pass that is killed spends none
-twice. Each host that checks the component sends its own. Its verdict stands for twice `canary_every`; after that, or
-once `budget_per_day` is spent, only `/models` is checked, which the evidence says.
+twice. Each host that checks the component sends its own. A good or degraded verdict stands for twice `canary_every`;
+after that, or once `budget_per_day` is spent, only `/models` is checked, which the evidence says. A failure counts at
+the check that sent the canary; the checks after it are unknown until the next canary, which follows sooner: after 30 s
+where the process of this host fails, else after 120 s or three checks, until three quarters of the budget are spent.
 
 401 and 403 are of category credentials; 402, and quota or billing in an error's code or type, quota; other 429, 408 and
 5xx provider, of a server of this host 408 and 5xx process; a missing model or a wrong path configuration.
@@ -36,6 +39,7 @@ from heartbeat_cli.monitors._http import certificate_warning, header_problems, u
 from heartbeat_cli.monitors._http import evidence as exchange_evidence
 from heartbeat_cli.monitors._http import metrics as exchange_metrics
 
+JUDGES_SELDOM = True  # while it is in fault, checks between two canaries are unknown, and nobody is notified of them
 KEEPS_NOTES = True  # the canary's time and count must outlive a pass that is killed
 _MOST_BODY = 2_097_152
 _OURS = {"content-type"}

@@ -63,6 +63,28 @@ def test_how_long_a_verdict_stands() -> None:
     assert canary.standing(note, NOON - 1, 900) is None
 
 
+@given(st.integers(1, 200), st.floats(1, 3_000), st.booleans(), st.lists(st.floats(1, 300), max_size=300))
+def test_a_failing_one_leaves_a_quarter_of_the_budget_to_the_usual_pace(
+    budget: int, every: float, own: bool, steps: list[float]
+) -> None:
+    note, now, quick = Note(verdict=Verdict(NOON, "unhealthy")), NOON, 0
+    for step in steps:
+        now += step
+        pace = canary.pace(note, now, every, budget, own=own, checks=0)
+        assert pace == every or pace == min(every, canary.SOONER if own else canary.SOON)
+        if canary.when(note, now, pace, budget) == "due":
+            quick += pace < every
+            note = canary.sent(note, now)
+    assert quick <= 0.75 * budget + 1
+
+
+def test_only_a_failing_one_is_followed_sooner() -> None:
+    for status, pace in (("unhealthy", 30.0), ("error", 30.0), ("degraded", 900.0), ("healthy", 900.0)):
+        note = Note(NOON, 20_000, 1, verdict=Verdict(NOON, status))  # type: ignore[arg-type]
+        assert canary.pace(note, NOON, 900, 100, own=True, checks=0) == pace
+    assert canary.failing(Note(verdict=Verdict(0.0, "unhealthy"))) is not None, "however old"
+
+
 def test_a_sentence_survives_the_note() -> None:
     inner = Text("HTTP {code}", code=500)
     error = Text("{path}: {why}", path="/x", why=inner)

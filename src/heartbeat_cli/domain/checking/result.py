@@ -35,7 +35,8 @@ class CheckContext(NamedTuple):
     `now` is seconds since the epoch, `timeout` seconds this check may take. `note` is the path of a file in the state
     folder that a monitor with `KEEPS_NOTES = True` has to itself for this component, for what a killed pass must not
     forget; None where the check is not one of a pass (`heartbeat doctor`). `interval` is how many seconds usually lie
-    between two checks of it; None where that is not known.
+    between two checks of it; None where that is not known. `confirming`: a recovery step follows if it fails, so that
+    what stands from an earlier check is not enough.
     """
 
     component: str
@@ -44,6 +45,7 @@ class CheckContext(NamedTuple):
     memory: Mapping[str, Any] = _EMPTY
     note: str | None = None
     interval: float | None = None
+    confirming: bool = False
 
 
 class Reading(NamedTuple):

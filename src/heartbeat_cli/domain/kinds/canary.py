@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.category import CATEGORIES, Category
-from heartbeat_cli.domain.checking.result import STATUSES, Status
+from heartbeat_cli.domain.checking.result import FAILURES, STATUSES, Status
 from heartbeat_cli.domain.text import Text, plain
 
 DAY = 86_400.0
 SOONER = 30.0  # seconds between canaries while one of a local server fails: a restart is verified by the next one
+SOON = 120.0  # and while any other fails: the fail threshold is reached by canaries alone
+_BETWEEN = 2  # checks between two failing canaries: more of them would make the component unobserved
+_QUICK = 0.75  # share of the day's budget that is spent faster than usual; the rest has to notice the recovery
 _STANDS = 2  # times `every`
 _DEEPEST = 4  # sentences within sentences
 
@@ -58,6 +61,19 @@ def spent(note: Note, now: float) -> int:
 def sent(note: Note, now: float) -> Note:
     """The note to save before a canary is sent."""
     return note._replace(at=now, day=int(now // DAY), times=spent(note, now) + 1)
+
+
+def failing(note: Note) -> Verdict | None:
+    """The last verdict where it is a failure, however old: only a later canary can show that it is over."""
+    return note.verdict if note.verdict is not None and note.verdict.status in FAILURES else None
+
+
+def pace(note: Note, now: float, every: float, budget: int, *, own: bool, checks: int) -> float:
+    """Seconds between canaries. After a failing one the next follows sooner, until three quarters of the day's budget
+    are spent. `own`: a restart of the server on this host may mend the failure; `checks`: checks since that canary."""
+    if failing(note) is None or spent(note, now) >= _QUICK * budget:
+        return every
+    return min(every, SOONER if own or checks >= _BETWEEN else SOON)
 
 
 def standing(note: Note, now: float, every: float) -> Verdict | None:

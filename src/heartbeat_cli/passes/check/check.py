@@ -199,10 +199,13 @@ def _remembered(value: Any, secrets: Iterable[str]) -> Any:
     return [_remembered(one, secrets) for one in value] if isinstance(value, list) else value
 
 
-def prepare(db: Database, config: Config, component: Component, now: float) -> engine.Asked:
-    """The check that a pass would make, for recovery to verify a step with."""
+def prepare(
+    db: Database, config: Config, component: Component, now: float, *, confirming: bool = False
+) -> engine.Asked:
+    """The check that a pass would make, for recovery to verify a step with, or to confirm the failure before one."""
     last = last_checks.memories(db, config.observer)
-    return engine.Asked(component, _context(db, config, component, last, strategy(db, config), now))
+    context = _context(db, config, component, last, strategy(db, config), now)
+    return engine.Asked(component, context._replace(confirming=confirming))
 
 
 def prepare_again(db: Database, asked: engine.Asked, seen: Reading, now: float) -> engine.Asked:

@@ -60,6 +60,7 @@ def excused(scene: Scene, one: UndetectedPass, observations: Observations) -> li
         if seen.status == "unknown" and not seen.excuse:
             state = scene.states.get(component.id)
             expected = component.id in remote or _waits_for_its_first_beat(component, state)
+            expected = expected or _is_judged_seldom(component, state)
             if not expected and not (state is not None and state.unobserved):
                 if planned is None:
                     planned = [s for s in silences.in_force(scene.db, scene.config, seen.at) if s.kind == "maintenance"]
@@ -73,6 +74,12 @@ def excused(scene: Scene, one: UndetectedPass, observations: Observations) -> li
 def _waits_for_its_first_beat(component: Component, state: State | None) -> bool:
     beats = getattr(plugins.load("monitors", component.kind), "WANTS_BEATS", False)
     return beats and component.broken is None and not (state is not None and state.judged)
+
+
+def _is_judged_seldom(component: Component, state: State | None) -> bool:
+    """Whether people know of its fault, and only some of its checks can show whether that is over."""
+    seldom = getattr(plugins.load("monitors", component.kind), "JUDGES_SELDOM", False)
+    return seldom and component.broken is None and state is not None and state.state == "fault"
 
 
 def begin(scene: Scene, observations: Observations, in_force: Callable[[], Iterable[Silence]]) -> Decided:

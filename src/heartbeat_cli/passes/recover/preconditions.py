@@ -74,7 +74,7 @@ def is_absent(step: Step) -> bool:
 
 def _recheck(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
     """Those that do not fail just now."""
-    asked = [check.prepare(db, config, one.component, now) for one in due]
+    asked = [check.prepare(db, config, one.component, now, confirming=True) for one in due]
     found, steps = {}, {one.component.id: one for one in due}
     for id_, seen in check.run(asked).items() if asked else ():
         failure = seen.failure
