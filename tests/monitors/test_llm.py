@@ -270,6 +270,20 @@ def test_a_spent_budget_falls_back_and_says_so(provider: Provider, check: Checke
     assert len(provider.completions) == 3
 
 
+def test_with_a_spent_budget_a_failure_is_not_over(provider: Provider, check: Checker) -> None:
+    provider.mood = "500"
+    check(budget_per_day=1)
+    provider.mood = "ok"
+    reading = check(after=10_000, budget_per_day=1)
+    assert (reading.status, reading.category, len(provider.completions)) == ("unknown", None, 1)
+    assert reading.error == (
+        "the budget of 1 canaries a day is spent; the last canary failed 2 h 47 min ago: "
+        "/chat/completions: HTTP 500 Internal Server Error: It broke"
+    )
+    assert check(after=40_000, budget_per_day=1).status == "healthy", "the next day's canary shows it"
+    assert len(provider.completions) == 2
+
+
 def test_retry_after_is_honoured(provider: Provider, check: Checker) -> None:
     provider.mood, provider.retry_after = "429", "3000"
     check()
@@ -335,6 +349,30 @@ def test_before_a_recovery_step_a_failing_canary_is_sent_again(provider: Provide
     reading = confirm()
     assert (reading.status, len(provider.completions)) == ("unknown", 4), "not while the server asks to wait"
     assert (reading.error or "").startswith("the server asked to wait for 10 min; the last canary failed 1 s ago: ")
+
+
+def test_a_limited_rate_is_no_recovery(provider: Provider, check: Checker) -> None:
+    provider.mood, provider.front = "500", "ok"
+    check()
+    provider.front = "429"
+    reading = check(after=10)
+    assert (reading.status, reading.category) == ("unknown", None)
+    assert (reading.error or "").startswith(
+        "/models: HTTP 429 Too Many Requests: Slow down; the last canary failed 10 s"
+    )
+    provider.front = "500"
+    assert check(after=10).status == "unhealthy", "what /models shows itself counts"
+
+
+def test_a_canary_that_cannot_be_judged_ends_no_failure(provider: Provider, check: Checker, tmp_path: Path) -> None:
+    """As when the pass was killed before it could write down what the canary has shown."""
+    provider.mood = "500"
+    memory = dict(check().memory)
+    note = tmp_path / "note.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"verdict": None}))
+    context = CheckContext("it", 5.0, check.now + 10, memory, check.note)
+    reading = llm.probe(llm.Settings(**check.keys), context)
+    assert (reading.status, reading.error) == ("unknown", "the last canary failed 10 s ago: what it has shown is lost")
 
 
 def test_without_a_note_nothing_is_spent(provider: Provider, tmp_path: Path) -> None:

@@ -73,24 +73,35 @@ def with_canary(settings: Settings, context: CheckContext, reading: Reading, req
     if due:
         return _sent(settings, context, reading, request, kept, ends)
     remark = _remark(settings, kept, when, context.now)
-    if when != "budget" and canary.failing(kept) is not None:
+    if canary.failing(kept) is not None:
         return _not_recovered(context, reading, kept, remark)
     return _with_verdict(reading, kept, canary.standing(kept, context.now, settings.canary_every), context.now, remark)
 
 
-def wait_as_told(context: CheckContext, response: Response) -> None:
-    """Send no canary before the time that the answer to `/models` asks for, if it does."""
-    told = _told(response, context.now)
-    if response.status not in (429, 503) or told is None or context.note is None:
-        return
+def limited(context: CheckContext, reading: Reading, response: Response) -> Reading:
+    """The reading of `/models` where that is not healthy. No canary is sent before the time that the answer asks for,
+    if it does; and what only limits the rate has not recovered while the last canary failed."""
+    told = _told(response, context.now) if response.status in (429, 503) else None
+    if context.note is None or (told is None and reading.status in FAILURES):
+        return reading
     with suppress(OSError), note.held(context.note) as held:
         kept = _read(held, context)
-        held.save(canary.to_json(kept._replace(not_before=max(kept.not_before, context.now + told))))
+        if told is not None:
+            kept = kept._replace(not_before=max(kept.not_before, context.now + told))
+            held.save(canary.to_json(kept))
+        if canary.failing(kept) is not None and reading.status not in FAILURES:
+            return _not_recovered(context, reading, kept, reading.error)
+    return reading
 
 
 def _read(held: note.Note, context: CheckContext) -> Note:
-    """The note; one that nobody can read counts as that of a canary just sent."""
-    return Note(at=context.now) if held.unreadable else canary.from_json(held.value)
+    """The note. One that nobody can read counts as that of a canary just sent. A failure that was not written down is
+    known from the memory of the last check."""
+    kept = Note(at=context.now) if held.unreadable else canary.from_json(held.value)
+    failed = _FAILED in context.memory
+    if failed and kept.at is not None and canary.unfinished(kept) and canary.failing(kept) is None:
+        return kept._replace(verdict=Verdict(kept.at, "unhealthy", Text("what it has shown is lost")))
+    return kept
 
 
 def _pace(settings: Settings, context: CheckContext, kept: Note) -> float:

@@ -155,7 +155,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             request = base(settings, "/chat/completions")
             reading = _llm_canary.with_canary(settings, context, reading, request, ends)
         else:
-            _llm_canary.wait_as_told(context, response)
+            reading = _llm_canary.limited(context, reading, response)
     warning = certificate_warning(response, context, settings.certificate_warn_days)
     if warning is not None and reading.status in ("healthy", "degraded"):
         line = joined([line for line in (reading.error, warning) if line])

@@ -93,6 +93,9 @@ def test_a_provider_in_fault_is_one_message(build: Any, provider: Provider) -> N
     scene.pass_(100, 30)
     assert alert_types(scene) == ["llm_down"]
     assert len(provider.completions) < 20 and not states.states(scene.db)["model"].unobserved
+    scene.pass_(100, 120)
+    assert len(provider.completions) == 20 and list(scene.incidents) == ["model"], "a spent budget ends nothing"
+    assert alert_types(scene) == ["llm_down"]
     provider.mood = "ok"
     scene.now += 86_400
     assert "model ended" in scene.pass_(2)
