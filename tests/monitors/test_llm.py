@@ -378,12 +378,44 @@ def test_a_canary_that_cannot_be_judged_ends_no_failure(provider: Provider, chec
 def test_without_a_note_nothing_is_spent(provider: Provider, tmp_path: Path) -> None:
     reading = Checker(provider.url, None)()
     assert (reading.status, reading.evidence["canary"]) == ("healthy", "none is sent in a check that keeps no notes")
-    reading = Checker(provider.url, tmp_path / "missing" / "note.json")()
-    assert reading.evidence["canary"] == "none is sent: its note cannot be kept: No such file or directory"
-    (tmp_path / "torn.json").write_text('{"at": 1')
-    reading = Checker(provider.url, tmp_path / "torn.json")()
-    assert reading.status == "healthy"
     assert provider.completions == []
+
+
+def test_a_note_that_cannot_be_kept_is_no_good_verdict(provider: Provider, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "open").write_text("{}")
+    (tmp_path / "open").chmod(0o666)
+    (tmp_path / "link").symlink_to("open")
+    for name in ("missing/note.json", "pipe", "open", "link"):
+        with pytest.raises(Unobservable, match="no canary is sent: its note cannot be kept: "):
+            Checker(provider.url, tmp_path / name)()
+    assert provider.completions == []
+
+
+@pytest.mark.parametrize(
+    "torn", [b"\0" * 100, b'{"at": 1', b"\0" * 100_000, b"\xff"], ids=["zeros", "cut", "long", "binary"]
+)
+def test_an_unreadable_note_is_begun_anew(provider: Provider, check: Checker, tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / "note.json").write_bytes(torn)
+    for after in (0, 899):
+        reading = check(after=after)
+        assert (reading.status, provider.completions) == ("healthy", []), "as if one had just been sent"
+        said = "only /models was checked: its note could not be read, and was begun anew"
+        assert reading.evidence["canary"] == said
+        assert figures(reading)["canaries_today"] == 1, "and counted"
+    assert check(after=1).evidence["canary"] == "healthy, 0 s ago"
+    assert len(provider.completions) == 1 and figures(check())["canaries_today"] == 2
+
+
+def test_an_unreadable_note_ends_no_failure(provider: Provider, check: Checker, tmp_path: Path) -> None:
+    provider.mood = "401"
+    memory = dict(check().memory)
+    provider.mood = "ok"
+    (tmp_path / "note.json").write_bytes(b"\0" * 100)
+    for after, status in ((10, "unknown"), (110, "unknown"), (10, "healthy")):
+        check.now += after
+        reading = llm.probe(llm.Settings(**check.keys), CheckContext("it", 5.0, check.now, memory, check.note))
+        assert reading.status == status, reading.error
 
 
 def test_no_key_is_written_down(provider: Provider, tmp_path: Path) -> None:

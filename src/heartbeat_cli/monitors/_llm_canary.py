@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.exchange import Request, Response, headers
 from heartbeat_cli.domain.checking.result import FAILURES, CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.kinds import canary, model_api
@@ -26,6 +27,7 @@ _SHARE = 0.5
 _MOST_BODY = 262_144
 _LABEL = Text("canary")
 _FAILED = "checks_since_failed_canary"  # in the memory of a check
+_UNREADABLE = Text("its note could not be read, and was begun anew")
 
 
 class Settings(_llm_answers.Server, Protocol):
@@ -66,10 +68,11 @@ def with_canary(settings: Settings, context: CheckContext, reading: Reading, req
             due = when == "due" and ends - time.monotonic() >= least
             if due:
                 kept = canary.sent(kept, context.now)
+            if due or held.unreadable:
                 held.save(canary.to_json(kept))
     except OSError as error:
-        why = error.strerror or str(error)
-        return _saying(reading, Text("none is sent: its note cannot be kept: {why}", why=why))
+        why = plain.system_words(error.strerror or str(error))
+        raise Unobservable(Text("no canary is sent: its note cannot be kept: {why}", why=why)) from None
     if due:
         return _sent(settings, context, reading, request, kept, ends)
     remark = _remark(settings, kept, when, context.now)
@@ -88,6 +91,7 @@ def limited(context: CheckContext, reading: Reading, response: Response) -> Read
         kept = _read(held, context)
         if told is not None:
             kept = kept._replace(not_before=max(kept.not_before, context.now + told))
+        if told is not None or held.unreadable:
             held.save(canary.to_json(kept))
         if canary.failing(kept) is not None and reading.status not in FAILURES:
             return _not_recovered(context, reading, kept, reading.error)
@@ -95,10 +99,12 @@ def limited(context: CheckContext, reading: Reading, response: Response) -> Read
 
 
 def _read(held: note.Note, context: CheckContext) -> Note:
-    """The note. One that nobody can read counts as that of a canary just sent. A failure that was not written down is
-    known from the memory of the last check."""
-    kept = Note(at=context.now) if held.unreadable else canary.from_json(held.value)
+    """The note. One that nobody can read is begun anew as that of a canary just sent, which is counted. A failure that
+    was not written down is known from the memory of the last check."""
+    kept = canary.sent(Note(), context.now) if held.unreadable else canary.from_json(held.value)
     failed = _FAILED in context.memory
+    if held.unreadable:
+        return kept._replace(verdict=Verdict(context.now, "unhealthy" if failed else "unknown", _UNREADABLE))
     if failed and kept.at is not None and canary.unfinished(kept) and canary.failing(kept) is None:
         return kept._replace(verdict=Verdict(kept.at, "unhealthy", Text("what it has shown is lost")))
     return kept

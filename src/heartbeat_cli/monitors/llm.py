@@ -4,7 +4,7 @@ healthy    `/models` lists the model, and the last canary got a token in time
 degraded   it limits the rate (429), a completion was empty or its first token late, or the certificate ends soon
 unhealthy  it answered otherwise (a refused key, a spent quota, a missing model, an error), or the canary had no answer
 error      `/models` was refused, or had no answer in time
-unknown    heartbeat could not check (its CA file is unreadable, the list larger than 2 MiB), or the last
+unknown    heartbeat could not check (its CA file or its note is unusable, the list larger than 2 MiB), or the last
            canary failed and no new one was sent
 
 `/models` proves only that the front door is open. With `canary = true` a completion of one token is streamed every
