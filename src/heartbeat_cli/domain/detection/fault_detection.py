@@ -27,8 +27,8 @@ from heartbeat_cli.domain.text import Text
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
 EventName = Literal["opened", "held", "released", "ended", "degraded", "degraded_ended", "unobserved", "observed_again"]
-# Why an `unknown` does not count: a check is not to be expected (maintenance, a push before its first beat, this host
-# cut off), or another host sees the component.
+# Why an `unknown` does not count: a check is not to be expected (maintenance, a push before its first beat, a model in
+# fault between two canaries, this host cut off), or another host sees the component.
 Excuse = Literal["", "not expected", "seen elsewhere"]
 
 
