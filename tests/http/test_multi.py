@@ -477,15 +477,15 @@ def test_the_deadline_ends_what_runs_and_what_waits() -> None:
 def test_an_answer_that_lay_unread_while_another_was_read_is_no_timeout() -> None:
     """Reading an answer takes place in the wire's one thread. The other's answer came in time, its reading did not."""
     ended: dict[str, Response] = {}
-    with healthy_server() as quick, healthy_server(Answer(delay=0.4)) as slow, healthy_server(Answer(delay=1.5)) as end:
-        moved = Answer(302, b"", (("Location", end.url),))
+    with healthy_server() as quick, healthy_server(Answer(delay=0.8)) as slow, hostile_server(hostile.silent) as end:
+        moved = Answer(302, b"", (("Location", end.url),), delay=0.8)
         with healthy_server(moved) as redirects:
-            urls = {"quick": (quick.url, 5.0), "slow": (slow.url, 1.0), "redirected": (redirects.url, 2.0)}
+            urls = {"quick": (quick.url, 5.0), "slow": (slow.url, 2.0), "redirected": (redirects.url, 3.0)}
 
             def done(exchange: Exchange, answer: Response) -> None:
                 ended[exchange.key] = answer
                 if exchange.key == "quick":
-                    time.sleep(1.2)  # a page that is long to read
+                    time.sleep(2.5)  # a page that is long to read
 
             asked = [Exchange(key, Request(url), timeout) for key, (url, timeout) in urls.items()]
             drive(asked, deadline=time.monotonic() + 10, done=done)
