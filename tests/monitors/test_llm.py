@@ -337,7 +337,9 @@ def test_frequent_checks_are_not_unknown_until_they_count_as_unobserved(provider
 def test_before_a_recovery_step_a_failing_canary_is_sent_again(provider: Provider, check: Checker) -> None:
     def confirm(after: float = 1.0) -> Reading:
         check.now += after
-        return llm.probe(llm.Settings(**check.keys), CheckContext("it", 5.0, check.now, {}, check.note, True))
+        return llm.probe(
+            llm.Settings(**check.keys), CheckContext("it", 5.0, check.now, {}, check.note, confirming=True)
+        )
 
     check()
     assert confirm().status == "healthy" and len(provider.completions) == 1, "one that was answered stands"
