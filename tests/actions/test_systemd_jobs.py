@@ -1,13 +1,10 @@
 """The systemd action and a service manager that is at work: queued jobs, processes that do not stop, exit statuses
 after which a unit must not be started again, against a real systemd in a container."""
 
-import time
-
 from heartbeat_cli.actions import systemd as action
 from heartbeat_cli.actions.systemd import Settings
 from tests.parts.systemd import SystemdBox
 
-STUBBORN = "ExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 1; done'"
 SLEEP = "ExecStart=/bin/sleep 600"
 
 
@@ -17,8 +14,7 @@ def settings(box: SystemdBox, unit: str, **more: object) -> Settings:
 
 def test_while_a_restart_is_queued_it_may_take_as_long_as_the_unit_gives_it(systemd_box: SystemdBox) -> None:
     box = systemd_box
-    unit = box.service("j-wedged.service", STUBBORN, "TimeoutStopSec=5min 30s", "TimeoutStartSec=20", start=True)
-    time.sleep(0.5)  # the shell has to set its trap
+    unit = box.stubborn("j-wedged.service", "TimeoutStopSec=5min 30s", "TimeoutStartSec=20")
     assert action.busy_until(settings(box, unit), 1_000.0, timeout=20) is None
     outcome = action.run(settings(box, unit), timeout=4)
     assert outcome.result == "working", outcome
@@ -30,8 +26,7 @@ def test_while_a_restart_is_queued_it_may_take_as_long_as_the_unit_gives_it(syst
 
 def test_a_silent_unit_that_does_not_stop_is_killed_and_started_anew(systemd_box: SystemdBox) -> None:
     box = systemd_box
-    unit = box.service("j-hangs.service", STUBBORN, "TimeoutStopSec=600", start=True)
-    time.sleep(0.5)
+    unit = box.stubborn("j-hangs.service", "TimeoutStopSec=600")
     before = box.property(unit, "InvocationID")
     outcome = action.run(settings(box, unit, hang_kill=1.0), timeout=30)
     assert outcome.result == "done", outcome
@@ -41,9 +36,9 @@ def test_a_silent_unit_that_does_not_stop_is_killed_and_started_anew(systemd_box
 
 def test_one_that_stops_in_time_is_not_killed(systemd_box: SystemdBox) -> None:
     box = systemd_box
-    slow = "ExecStart=/bin/sh -c 'trap \"sleep 1; touch /tmp/j-ended; exit 0\" TERM; while :; do sleep 0.1; done'"
-    unit = box.service("j-ends.service", slow, start=True)
-    time.sleep(0.5)
+    ends = 'trap "sleep 1; touch /tmp/j-ended; exit 0" TERM; touch /run/j-ends.ready; while :; do sleep 0.1; done'
+    unit = box.service("j-ends.service", f"ExecStart=/bin/sh -c '{ends}'", start=True)
+    box.await_file("/run/j-ends.ready")
     assert action.run(settings(box, unit, hang_kill=8.0), timeout=30).result == "done"
     box.shell("test -e /tmp/j-ended")
 

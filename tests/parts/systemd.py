@@ -56,6 +56,19 @@ class SystemdBox(NamedTuple):
             self.try_systemctl("start", name)
         return name
 
+    def stubborn(self, name: str, *lines: str) -> str:
+        """Start a service whose process ignores SIGTERM; it has set its trap when this returns."""
+        mark = f"/run/{name}.deaf"
+        self.shell(f"rm -f {mark}")
+        script = f"trap : TERM; touch {mark}; while :; do sleep 1; done"
+        self.service(name, f"ExecStart=/bin/sh -c '{script}'", *lines, start=True)
+        self.await_file(mark)
+        return name
+
+    def await_file(self, path: str) -> None:
+        """Wait until there is such a file."""
+        self.shell(f"for n in $(seq 300); do test -e {path} && exit 0; sleep 0.1; done; exit 1")
+
     def property(self, unit: str, name: str) -> str:
         return self.systemctl("show", "--value", f"--property={name}", "--", unit)
 

@@ -1,12 +1,9 @@
 """Recovery and a service manager at work: a real systemd in a container, which takes its time to stop a process."""
 
-import time
 from pathlib import Path
 
 from tests.parts.systemd import SystemdBox
 from tests.passes.recover.test_recover import Make, server, ward  # noqa: F401 - fixtures
-
-STUBBORN = "ExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 1; done'"
 
 
 def step(box: SystemdBox, unit: str, **more: object) -> dict[str, object]:
@@ -19,8 +16,7 @@ def test_while_systemd_stops_a_wedged_unit_nobody_is_called_and_nothing_else_is_
 ) -> None:
     """The restart that heals is under way all that time: a person was called five minutes before its end."""
     box = systemd_box
-    unit = box.service("m-wedged.service", STUBBORN, "TimeoutStopSec=330", "TimeoutStartSec=60", start=True)
-    time.sleep(0.5)  # the shell has to set its trap
+    unit = box.stubborn("m-wedged.service", "TimeoutStopSec=330", "TimeoutStartSec=60")
     one = ward()
     one = ward([step(box, unit), one.step("script")])
     scene = one.fault()
@@ -40,8 +36,7 @@ def test_while_systemd_stops_a_wedged_unit_nobody_is_called_and_nothing_else_is_
 
 def test_the_manager_s_time_has_an_end(ward: Make, systemd_box: SystemdBox) -> None:  # noqa: F811
     box = systemd_box
-    unit = box.service("m-forever.service", STUBBORN, "TimeoutStopSec=100", "TimeoutStartSec=60", start=True)
-    time.sleep(0.5)
+    unit = box.stubborn("m-forever.service", "TimeoutStopSec=100", "TimeoutStartSec=60")
     one = ward([step(box, unit)])
     scene = one.fault()
     assert scene.recover()[0].outcome == "working"
