@@ -59,7 +59,9 @@ class SystemdBox(NamedTuple):
     def stubborn(self, name: str, *lines: str) -> str:
         """Start a service whose process ignores SIGTERM; it has set its trap when this returns."""
         mark = f"/run/{name}.deaf"
-        self.shell(f"rm -f {mark}")
+        ended = f"systemctl show --property=ActiveState --value {name} | grep -qE 'inactive|failed'"
+        kill = f"systemctl stop --no-block {name}; systemctl kill --signal=KILL {name}"
+        self.shell(f"until {ended}; do {kill}; sleep 0.2; done; rm -f {mark}")  # an earlier test's
         script = f"trap : TERM; touch {mark}; while :; do sleep 1; done"
         self.service(name, f"ExecStart=/bin/sh -c '{script}'", *lines, start=True)
         self.await_file(mark)
