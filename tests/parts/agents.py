@@ -36,7 +36,7 @@ class Running(NamedTuple):
 def python() -> str:
     """The interpreter that has mcp, fastmcp and litellm."""
     if not (_FOLDER / "python.done").is_file():
-        lacking(f"agent software in {_FOLDER}: run .ci/agents")
+        lacking(f"agent software in {_FOLDER}: run .ci/agents", "agents")
     return str(_FOLDER / "python/bin/python")
 
 
@@ -49,7 +49,7 @@ def everything() -> tuple[str, ...]:
     """The command of the reference server, but for its transport."""
     program = _FOLDER / "node/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
     if not (_FOLDER / "node.done").is_file() or (node := shutil.which("node")) is None:
-        lacking(f"the reference MCP server in {_FOLDER}, and node: run .ci/agents")
+        lacking(f"the reference MCP server in {_FOLDER}, and node: run .ci/agents", "agents")
     return node, str(program)
 
 

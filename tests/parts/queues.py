@@ -41,7 +41,7 @@ def python() -> Path:
     """The environment's Python."""
     found = Path(os.environ.get("HEARTBEAT_TEST_QUEUES") or ROOT / ".queues") / "bin/python"
     if not found.exists():
-        lacking("no Celery and RQ (run .ci/agents-queues)")
+        lacking("no Celery and RQ (run .ci/agents-queues)", "queues")
     return found.absolute()
 
 
