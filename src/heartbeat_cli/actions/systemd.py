@@ -39,7 +39,8 @@ class Settings(NamedTuple):
     sudo: true: restart it through `sudo -n`, for which sudoers must allow it; checking it needs no sudo
     optional: true: where there is no such unit, the step is passed over without a word
     hang_kill: seconds after which a unit that is silent and still being stopped is killed (SIGKILL to all of its
-        processes), less than `timeout` of `[recovery]`; 0: never
+        processes), less than `timeout` of `[recovery]`; 0: never; with sudo, sudoers must allow
+        `systemctl kill --signal=SIGKILL` of the unit as well
     systemctl: the program, with a prefix where one is needed, as ["docker", "exec", "box", "systemctl"]
     """
 
@@ -80,7 +81,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
 
 def hold(settings: Settings, *, timeout: float, before: str = "") -> str | None:
     found = _seen(settings, timeout)
-    reason = _why_wait(found) if found else ""
+    reason = (_why_wait(found) or _prevented(found)) if found else ""
     return Text("{unit} is left alone: {reason}", unit=settings.unit, reason=reason) if reason else None
 
 
@@ -158,8 +159,8 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
     left = max(0.1, deadline - started - look)
     patience = min(settings.hang_kill, left) if settings.hang_kill else left
     finished = _call(settings, patience, _privileged(settings, "restart"))
-    if finished.timed_out and settings.hang_kill and _killed(settings, look):
-        _wait_for_job(settings, deadline - look)
+    if finished.timed_out and settings.hang_kill:
+        _end_hang(settings, look, deadline)
     if finished.code not in (0, None):
         complaint = systemd.complaint(finished.code, finished.stderr)
         return _bad(settings, systemd.denied(finished.stderr), complaint)
@@ -170,18 +171,18 @@ def _restart(settings: Settings, timeout: float) -> Outcome:
     return _proof(settings, before, after, finished.timed_out, time.monotonic() - started)
 
 
-def _killed(settings: Settings, seconds: float) -> bool:
-    """Kill what is left of a unit that is still being stopped; systemd, whose job goes on, then starts it anew. False
-    where it is not being stopped, or the right to kill it is missing."""
-    if _show(settings, seconds).get("ActiveState") != "deactivating":
-        return False
-    return _call(settings, seconds, _privileged(settings, "kill", "--signal=SIGKILL")).code == 0
-
-
-def _wait_for_job(settings: Settings, deadline: float) -> None:
-    """Wait until no job of the unit is left, or until the deadline (time.monotonic())."""
-    while (left := deadline - time.monotonic()) > 0 and systemd.job_waiting(_show(settings, max(0.1, left))):
-        time.sleep(min(_POLL, left))
+def _end_hang(settings: Settings, look: float, deadline: float) -> None:
+    """Kill what is left of a unit that is still being stopped, and wait for systemd, whose job goes on, to start it
+    anew. Raises _Failed, `unsure`, where systemd does not answer: the restart is under way all the same."""
+    try:
+        if _show(settings, look).get("ActiveState") != "deactivating":
+            return
+        if _call(settings, look, _privileged(settings, "kill", "--signal=SIGKILL")).code != 0:
+            return  # the right to do that is missing
+        while (left := deadline - look - time.monotonic()) > 0 and systemd.job_waiting(_show(settings, max(0.1, left))):
+            time.sleep(min(_POLL, left))
+    except _Failed as failed:
+        raise _Failed(failed.outcome._replace(result="unsure")) from None
 
 
 def _proof(
@@ -235,9 +236,17 @@ def _why_wait(properties: systemd.Properties) -> str:
         return Text("it is masked (somebody wants it off)")
     if properties.get("ActiveState") == "deactivating":
         return Text("it is being stopped")
-    if status := systemd.prevented(properties):
-        return Text("it ended with exit {n}, after which its unit must not be started again", n=status)
     return Text("it is still starting") if systemd.starting(properties) else ""
+
+
+def _prevented(properties: systemd.Properties) -> str:
+    """Why it is not started by itself; a person who orders that has mended its configuration."""
+    status = systemd.prevented(properties)
+    return (
+        ""
+        if status is None
+        else Text("it ended with exit {n}, after which its unit must not be started again", n=status)
+    )
 
 
 def _show(settings: Settings, seconds: float) -> systemd.Properties:

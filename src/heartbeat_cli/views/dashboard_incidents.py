@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Component, severity_rank
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.reporting.board import Board, wants
@@ -27,7 +28,8 @@ def wanted(one: Incident, board: Board, components: Mapping[str, Component], now
     component = components.get(one.component)
     tried, orphaned = board.attempts.get(one.id, ()), one.component in board.orphans
     glance = board.glances.get(one.component)
-    return wants(component, one, tried, now, orphaned, glance.failure if glance else None) if component else ""
+    failure = glance.failure if glance and glance.status in FAILURES else None
+    return wants(component, one, tried, now, orphaned, failure) if component else ""
 
 
 def _incident(one: Incident, board: Board, components: Mapping[str, Component], voice: Voice) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from heartbeat_cli.domain.category import Failure
-from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.checking.result import FAILURES, Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Round, Vote
@@ -63,7 +63,7 @@ def status_row(
     it is there. `late` in it: nobody checks it any more, and what is stored may have been true long ago."""
     status, error = _seen(last, round_)
     failure = last.failure if last and last.status == status else None
-    wanted = wants(component, incident, tried, now, orphaned, failure)
+    wanted = wants(component, incident, tried, now, orphaned, failure if status in FAILURES else None)
     alone = unconfirmed(round_, incident)
     age = round(max(0.0, now - last.at), 3) if last else None
     return {

@@ -126,3 +126,14 @@ def test_what_turns_into_a_hang_is_restarted(build: Any, server: Server) -> None
     scene.pass_(1)
     scene.recover()
     assert steps(scene)
+
+
+def test_a_ladder_that_mends_something_else_is_said_in_the_message(build: Any, server: Server) -> None:
+    scene = build(["resource"])
+    server.answer = WEDGED
+    scene.pass_(3)
+    assert [one.name for one in scene.recover()] == ["remedy"] and steps(scene) == []
+    scene.deliver()
+    assert "None of its steps mends a failure of the process itself" in scene.messages[0]["text"].replace(
+        "Held: n", "N"
+    )

@@ -38,6 +38,6 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         if getattr(steps[decision.step].settings, "optional", False):
             return Outlook(Text("next: {step}, if there is one", step=step), False)
         return Outlook(Text("next: {step}", step=step), False)
-    if decision.name == "remedy":
+    if decision.name == "remedy" and failure.remedy != "restart":
         return Outlook("", False)
     return Outlook(of_component(decision.reason, component.id), decision.move == "ask")

@@ -182,9 +182,9 @@ class RecoveryContext:
         return last is not None and last.status == "error" and last.response_time is None
 
     def failure(self, component: Component) -> Failure:
-        """What kind of failure its last check shows."""
+        """What kind of failure its last check shows; of one that has not failed, another host's word counts alone."""
         last = self._last_checks.get(component.id)
-        return (last.failure if last else None) or PROCESS
+        return (last.failure if last and last.status in FAILURES else None) or PROCESS
 
     def _circumstances(self, component: Component) -> Circumstances:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)

@@ -1,17 +1,18 @@
 """Agents whose systemd unit is guessed from their id, as it was before they had the key `unit`."""
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.finding import Finding
 
 _NAMES = 5  # named one by one; more are counted
 
 
 def guessed(config: Config) -> Finding | None:
-    """One remark about all of them, None where there is none. A systemd step that is optional is a guessed one."""
+    """One remark about all of them, None where there is none."""
     found = [
         one.id
         for one in config.components.values()
-        if one.kind == "agent" and one.plan.mode != "off" and _is_guessed(one.settings, one.plan.ladder)
+        if one.kind == "agent" and one.plan.mode != "off" and _is_guessed(one)
     ]
     if not found:
         return None
@@ -22,7 +23,7 @@ def guessed(config: Config) -> Finding | None:
     return Finding("unit", "warn", text, 'set unit = "…" (with user = true for a user unit), or write a ladder')
 
 
-def _is_guessed(settings: object, ladder: tuple[object, ...]) -> bool:
-    """Whether its ladder is the kind's own, without a unit of its own."""
-    first = getattr(ladder[0], "settings", None) if ladder else None
-    return getattr(settings, "unit", None) is None and getattr(first, "optional", False)
+def _is_guessed(one: Component) -> bool:
+    """Whether its ladder begins with the unit that its kind guesses, as an optional step."""
+    first = one.plan.ladder[0].settings if one.plan.ladder else None
+    return getattr(first, "optional", False) and getattr(first, "unit", "") == f"openclaw-{one.id}.service"

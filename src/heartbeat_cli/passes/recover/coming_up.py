@@ -32,7 +32,7 @@ def extended(context: RecoveryContext, component: Component, at_the_end: bool) -
     step, grace = component.plan.ladder[last.step], context.limits(component).grace
     busy_until = at_work_until(step, last.started)
     if busy_until is not None and context.now < busy_until:
-        return last._replace(verify_until=min(context.now, busy_until) + grace)
+        return last._replace(verify_until=context.now + grace)
     until = last.started + 2 * grace
     if not at_the_end or context.was_seen_starting(component) or until <= max(last.verify_until, context.now):
         return None
