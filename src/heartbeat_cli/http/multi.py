@@ -15,15 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.options import own_file_fault
 from heartbeat_cli.http.sockets import Sockets
-from heartbeat_cli.http.tls_guard import TlsGuard
 from heartbeat_cli.http.transfer import Hop, Transfer, no_answer, redirected
+
+if TYPE_CHECKING:
+    from heartbeat_cli.http.tls_guard import TlsGuard
 
 _AT_A_TIME = 8  # asked before the answers of earlier ones are looked for
 _LONGEST_SLEEP = 1.0
@@ -84,7 +86,7 @@ class _Wire:
         self._wake: float | None = None
         self._left_resolving = False
         self._sockets = Sockets()
-        self._guard = TlsGuard()
+        self._guard: TlsGuard | None = None  # once there is an https exchange: what it imports is dear
         self._held_by_done = 0.0  # seconds
         self._selector = selectors.DefaultSelector()
         self._watched: set[int] = set()
@@ -113,7 +115,7 @@ class _Wire:
     @property
     def _held(self) -> float:
         """For how many seconds the wire could serve no socket: one call of libcurl, or of `done`, took all of them."""
-        return self._guard.held + self._held_by_done
+        return (self._guard.held if self._guard else 0.0) + self._held_by_done
 
     def close(self) -> None:
         """Closing libcurl joins its resolver threads, which a silent name service can hold for half a minute:
@@ -122,7 +124,8 @@ class _Wire:
             self._multi.remove_handle(curl)
         self._running.clear()
         self._sockets.close()
-        self._guard.close()
+        if self._guard is not None:
+            self._guard.close()
         if self._left_resolving:
             threading.Thread(target=self._close_now, daemon=True).start()
         else:
@@ -159,11 +162,29 @@ class _Wire:
         for key, mask in self._selector.select(self._pause()):
             flags = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
             flags |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-            self._guard.call(self._multi.socket_action, key.fd, flags)
+            self._act(key.fd, flags)
         if self._wake is not None and time.monotonic() >= self._wake:
             self._wake = None
-            self._guard.call(self._multi.socket_action, pycurl.SOCKET_TIMEOUT, 0)
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
+
+    def _act(self, fd: int, flags: int) -> None:
+        """Let libcurl act upon a socket."""
+        if self._guard is None:
+            self._multi.socket_action(fd, flags)
+        else:
+            self._guard.call(self._multi.socket_action, fd, flags)
+
+    def _tls_guard(self) -> "TlsGuard":
+        if self._guard is None:
+            from heartbeat_cli.http.tls_guard import TlsGuard
+
+            self._guard = TlsGuard()
+        return self._guard
+
+    def _was_cut(self, curl: Any) -> bool:
+        """Whether the connection of a transfer that has ended was shut, because it flooded."""
+        return self._guard is not None and self._guard.release(curl)
 
     def _pause(self) -> float:
         """Seconds until there is something to do besides what the sockets bring."""
@@ -211,14 +232,14 @@ class _Wire:
         request = hop.request
         if request.url[:6].lower() == "https:":
             most = request.max_headers + request.max_body + _TLS_BYTES
-            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._guard.opener(curl, most))
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._tls_guard().opener(curl, most))
         self._running[curl] = _Running(exchange, transfer, ends, cut_short, held)
         self._multi.add_handle(curl)
 
     def _ended(self, curl: Any, code: int, said: str) -> None:
         running = self._running.pop(curl)
         outcome = running.transfer.finish(code, said)
-        if self._guard.release(curl) and isinstance(outcome, Response):
+        if self._was_cut(curl) and isinstance(outcome, Response):
             outcome = outcome._replace(fault=FLOODED)
         self._note_resolving(running.transfer, code)
         self._multi.remove_handle(curl)
@@ -247,7 +268,7 @@ class _Wire:
         for curl, running in list(self._running.items()):
             self._note_resolving(running.transfer, 1)
             response = running.transfer.abandon()
-            if self._guard.release(curl):
+            if self._was_cut(curl):
                 response = response._replace(fault=FLOODED)
             self._multi.remove_handle(curl)
             del self._running[curl]

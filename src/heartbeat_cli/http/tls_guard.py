@@ -56,10 +56,7 @@ class TlsGuard:
         return cut
 
     def call(self, act: Callable[[int, int], object], fd: int, flags: int) -> None:
-        """Let libcurl act upon a socket, under the eyes of the thread where there is any https."""
-        if self._thread is None:
-            act(fd, flags)
-            return
+        """Let libcurl act upon a socket, under the eyes of the thread."""
         self._since = begun = time.monotonic()
         act(fd, flags)
         self._since = None
