@@ -43,5 +43,8 @@ def test_it_holds_neither_the_pass_nor_its_neighbours() -> None:
         urls = {"hostile": f"https://localhost:{port}/", "slow": slow.url, "quick": quick.url}
         asked = [multi.Exchange(key, Request(url), 3.0) for key, url in urls.items()]
         multi.drive(asked, deadline=time.monotonic() + 4.0, done=done)
-    assert found["hostile"].fault is not None and found["hostile"].fault.kind == "too_large"
+    fault = found["hostile"].fault
+    # Where the client drains faster than the server floods, libcurl has its turn, and its own time ends it.
+    assert fault is not None and fault.kind in ("too_large", "timeout")
+    assert found["hostile"].elapsed < 5.0, "it was given 3 s, and would have gone on for 20"
     assert [found[key].status for key in ("slow", "quick")] == [200, 200], found
