@@ -1,4 +1,4 @@
-"""What a PostgreSQL of the tests leaves in the kernel when it is killed: a host has 4,096 segments, and a suite kills many."""
+"""A PostgreSQL of the tests that was killed leaves nothing in the kernel: a host has 4,096 segments."""
 
 from pathlib import Path
 
