@@ -17,7 +17,7 @@ from typing import NamedTuple
 from bench._duel_targets import Container, Target
 
 CYCLE, THRESHOLD, TIMEOUT, BUDGET = 10, 3, 3, 5
-CONFIRM = 0.5  # seconds: Monit acts on the first look that finds no process; heartbeat wants three, and takes them so
+CONFIRM = 0.25  # seconds: Monit acts on the first look that finds no process; heartbeat wants three, and takes them so
 _MARK = "HEARTBEAT_DUEL"
 
 

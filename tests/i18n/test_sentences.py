@@ -170,6 +170,7 @@ def decisions() -> Iterator[str]:
         [tried(0, "failed", -20_000.0)],
     ):
         yield reason(past=past)
+    yield reason(calm._replace(comes_back=(30.0, 9.0)), [tried(1, "done", 10.0)])
     yield of_component(reason(plan=plan._replace(mode="ask")), "main")
     yield reason(plan=plan._replace(mode="off"))
     yield reason(plan=plan._replace(ladder=()))

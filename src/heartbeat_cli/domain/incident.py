@@ -10,6 +10,7 @@ OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held",
 
 
 _MOST_RELAPSES = 1_000
+_AS_LONG = 1.25  # times the longest outage before it: checks see its ends only now and then
 
 
 class Relapse(NamedTuple):
@@ -64,6 +65,14 @@ class Incident(NamedTuple):
         begins = [self.started, *(one.started for one in self.relapses)]
         ends = [*(one.ended for one in self.relapses), self.ended]
         return tuple(zip(begins, ends, strict=True))
+
+    def comes_back(self, now: float, within: float) -> tuple[float, float] | None:
+        """The longest of the outages before the present one that took no longer than `within`, and how long the
+        present one still has to end as they did (both in seconds); None where there is none, or its time is over."""
+        *before, (begun, over) = self.outages
+        longest = max((end - start for start, end in before if end is not None and end - start <= within), default=0.0)
+        left = begun + longest * _AS_LONG - now
+        return (longest, left) if over is None and longest > 0 and 0 < left <= longest * _AS_LONG else None
 
     def with_relapse(self, relapse: Relapse) -> "Incident":
         """The incident with one more relapse; it keeps as many as 1,000, and then counts what follows as one."""

@@ -258,6 +258,14 @@ def test_a_ladder_is_denied_only_when_every_step_was() -> None:
     assert next_(twice).name == "exhausted"
 
 
+def test_what_came_back_before_has_as_long_again_before_a_person_is_called() -> None:
+    used_up = [tried(0, "done"), tried(1, "done"), tried(2, "done", ago=61)]
+    patient = next_(used_up, FAULT._replace(comes_back=(30.0, 8.0)))
+    assert (patient.move, patient.reason) == ("wait", "it was down 30 s before and came back; it has 8 s left to")
+    assert next_(used_up[:2], FAULT._replace(comes_back=(30.0, 8.0))).move == "run"  # steps do not wait
+    assert next_(used_up).move == "exhausted"
+
+
 def test_a_step_that_never_began_is_taken_although_the_brakes_are_on() -> None:
     """It has been counted once, and not done."""
     tight = LIMITS._replace(brakes=Brakes(backoff=600, budget=1, host_budget=1))

@@ -201,5 +201,8 @@ def test_a_ladder_that_was_used_up_stays_used_up_within_the_same_trouble(
     scene.recover()
     follow(scene, "SSFFF")
     (found,) = scene.recover()
+    assert found.name == "comes back"  # as it did the first time
+    follow(scene, "FF")
+    (found,) = scene.recover()
     assert found.name == "exhausted"
     assert len(recoveries.of_incident(scene.db, scene.incidents["web"].id)) == 1

@@ -14,8 +14,9 @@ class Circumstances(NamedTuple):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
     maintenance in force (its reason), whether it fails anew for too few checks (`blip`), seconds this host has been
-    up, when it was checked last (epoch seconds), why it is another host's to restart (`apart`), and what kind of
-    `failure` its last check shows."""
+    up, when it was checked last (epoch seconds), why it is another host's to restart (`apart`), what kind of
+    `failure` its last check shows, and, where it was down before and came back, how long that took and how long the
+    present outage still has to end so (`Incident.comes_back`)."""
 
     state: str
     last_status: str
@@ -27,6 +28,7 @@ class Circumstances(NamedTuple):
     last_checked: float | None = None
     apart: str | None = None
     failure: Failure = PROCESS
+    comes_back: tuple[float, float] | None = None
 
 
 class Approval(NamedTuple):

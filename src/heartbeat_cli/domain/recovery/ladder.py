@@ -55,6 +55,10 @@ def decide(
             return Decision(
                 "ask", "ask", Text("waits for your word: heartbeat recover --component {id}", id=THE_ID), decision.step
             )
+    if decision.move == "exhausted" and (usual := circumstances.comes_back):
+        longest, left = map(duration, usual)
+        words = Text("it was down {longest} before and came back; it has {left} left to", longest=longest, left=left)
+        return Decision("wait", "comes back", words)
     return decision
 
 

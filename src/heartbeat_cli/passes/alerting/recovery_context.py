@@ -190,11 +190,10 @@ class RecoveryContext:
         state, incident = self._states.get(component.id), self.incidents.get(component.id)
         parent = parent_of(component, self._states, self.config.components)
         last = self._last_checks.get(component.id)
-        held_by = incident.held_by if incident else None
         return Circumstances(
             state.state if state else "healthy",
             last.status if last else "unknown",
-            held_by or (parent.id if parent and parent.in_fault else None),
+            (incident.held_by if incident else None) or (parent.id if parent and parent.in_fault else None),
             self._parent_back(component),
             self.maintenance(component),
             state is not None and not failing_enough(policy_of(component), state),
@@ -202,6 +201,7 @@ class RecoveryContext:
             last.at if last else None,
             self.apart(component),
             self.failure(component),
+            incident.comes_back(self.now, self.config.heartbeat.reopen_within) if incident else None,
         )
 
     def _parent_back(self, component: Component) -> tuple[str, float] | None:
