@@ -9,7 +9,8 @@ unknown    heartbeat could not check: its CA file is unreadable, the URL unusabl
 
 Name service and routing are of category network, a refused key (401, 403) credentials, 402 quota, a wrong path (404,
 405, 410, or a web page where JSON is expected), another protocol or a bad certificate configuration, 429 provider; all
-else is the process's own.
+else is the process's own. Where `unit` is named, and nothing listens, systemd is asked: an exit status in its
+RestartPreventExitStatus is configuration, a stop draining, a start starting.
 
 With `expect = "auto"` a body such as {"status": "ok"}, {"status": "DOWN"} or {"ok": false} is understood; any
 other body leaves the decision to the status code. Prefer `json` or `contains` to `regex`: a pattern is
@@ -18,12 +19,12 @@ searched in the first 8,192 characters only and given up after half a second, so
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response
-from heartbeat_cli.domain.checking.result import CheckContext, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Explain, Reading
 from heartbeat_cli.domain.kinds import health_body, json_path
 from heartbeat_cli.domain.kinds.check_keys import MEMORY, Check
 from heartbeat_cli.domain.plain import one_line
@@ -164,6 +165,15 @@ def request(settings: Settings, context: CheckContext) -> Request:
         same_host=settings.redirects_to == "same-host",
         max_body=settings.max_body,
     )
+
+
+def explain(settings: Settings) -> Explain | None:
+    """What asks systemd about its unit, where one is named."""
+    if not settings.unit:
+        return None
+    from heartbeat_cli.monitors._unit import explained
+
+    return partial(explained, settings.unit, settings.user)
 
 
 class _Verdict(NamedTuple):

@@ -8,6 +8,8 @@ unhealthy  an agent's database or the state database, an error inside the gatewa
 degraded   another channel, starting, draining, reloading plugins, or an event loop that is held up for too long
 unknown    the gateway refuses to answer heartbeat (401, 403): it wants a token in `headers`, or a proxy is in between
 
+What refuses a connection is asked for at its `unit`: one that ended with an exit status in its RestartPreventExitStatus
+is of category configuration, one that is being stopped of category draining.
 Starting and draining are waited for. A channel is of category credentials when it failed within 120 s of the gateway's
 start, since a channel that is merely out of reach fails only after that; else dependency. A database is left to a
 person.
@@ -24,7 +26,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import FollowUp, Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
-from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
+from heartbeat_cli.domain.checking.result import CheckContext, Explain, Metric, Reading
 from heartbeat_cli.domain.kinds import openclaw
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -155,6 +157,15 @@ def _unanswered(settings: Settings, response: Response, context: CheckContext, p
         certain=fault.refused and here,
         category=category_of(fault, here) or "process",
     )
+
+
+def explain(settings: Settings) -> Explain | None:
+    """What asks systemd about the gateway's unit."""
+    if not settings.unit:
+        return None
+    from heartbeat_cli.monitors._unit import explained
+
+    return partial(explained, settings.unit, settings.user)
 
 
 def _refuse(response: Response) -> None:

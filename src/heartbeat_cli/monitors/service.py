@@ -93,6 +93,17 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
 
 
+def of_unit(unit: str, user: bool, context: CheckContext) -> Reading | None:
+    """What this kind says of the unit behind a component of another kind; None where there is no such unit, or systemd
+    does not say."""
+    asked = Settings(unit, user), context._replace(memory={})
+    answer = _ask([asked])
+    properties = systemd.block_of(unit, answer.blocks)
+    if properties is None or properties.get("LoadState") == "not-found":
+        return None
+    return _with_journal(*asked, _reading(*asked, answer), time.monotonic() + _JOURNAL_SECONDS)
+
+
 def _with_journal(settings: Settings, context: CheckContext, reading: Reading, until: float) -> Reading:
     """What a unit that failed said last: read once for each way it stands, then remembered as long as it stands so."""
     if reading.status != "unhealthy":

@@ -3,7 +3,7 @@
 Named tuples, not dataclasses: every tick pays for building these classes, and a named tuple costs half.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.domain.category import PROCESS, Category, Failure, Remedy, failure_by_words
@@ -76,6 +76,9 @@ class Reading(NamedTuple):
         if self.status in ("healthy", "unknown"):
             return None
         return failure_by_words(self.category, self.remedy) or (PROCESS if self.status in FAILURES else None)
+
+
+Explain = Callable[[Reading, CheckContext], Reading]  # asks elsewhere about a certain failure; blocks for a moment
 
 
 def unknown(reason: str, memory: Mapping[str, Any] = _EMPTY) -> Reading:

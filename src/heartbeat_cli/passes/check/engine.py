@@ -73,8 +73,19 @@ def run_checks(asked: Iterable[Asked], deadline: float) -> dict[str, Reading]:
     _prepare(jobs)
     threads = _Threads(jobs, deadline)
     readings.update(_Exchanges(exchanges, deadline).readings() if exchanges else {})
+    readings.update(_explained(exchanges, readings, deadline))
     readings.update(threads.collect())
     return {one.component.id: _judged(one, readings[one.component.id]) for one in asked}
+
+
+def _explained(exchanges: list[Asked], readings: Mapping[str, Reading], deadline: float) -> Mapping[str, Reading]:
+    """Those where nothing runs any more, with what their monitors know besides."""
+    ended = [one for one in exchanges if readings[one.component.id].certain]
+    if not any(hasattr(plugins.load("monitors", one.component.kind), "explain") for one in ended):
+        return {}
+    from heartbeat_cli.passes.check import explain  # most passes need none
+
+    return explain.explained([(one.component, one.context, readings[one.component.id]) for one in ended], deadline)
 
 
 def _prepare(jobs: "list[_Job]") -> None:
