@@ -16,6 +16,7 @@ from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import database as monitor
 from heartbeat_cli.monitors.database import Settings
 from heartbeat_cli.postgres import libpq
+from tests.parts.docker import wait_for
 from tests.parts.postgres import Server, session
 from tests.parts.postgres_impostor import impostor, refusal
 
@@ -358,3 +359,25 @@ def test_settings_that_are_fine(dsn: str) -> None:
 )
 def test_which_host_a_check_must_reach(dsn: str, host: str | None) -> None:
     assert monitor.host_of(Settings(dsn)) == host
+
+
+def test_a_shutdown_is_waited_for_until_it_takes_too_long() -> None:
+    """It waits for a session that does not end, and lets nobody in: from some moment on that is a fault."""
+    with Server() as server, session(server.dsn()):
+        server.drain()
+        wait_for(lambda: "shutting down" in str(check(server.dsn()).error), "the shutdown")
+        first = check(server.dsn())
+        assert (first.status, first.category) == ("unhealthy", "draining")
+
+        def later(seconds: float, **limits: Any) -> Reading:
+            memory = {**first.memory, "draining_since": NOW - seconds}
+            return check(server.dsn(), memory=memory, **limits)
+
+        assert later(329).category == "draining"
+        assert (later(330).category, later(330).memory["draining_since"]) == ("process", NOW - 330)
+        assert str(later(330).error).endswith("for longer than 6 min")
+        assert later(-5).category == "draining"  # by a clock that was set back
+        assert later(10, draining_limit=10).category == "process"
+        server.kill()
+        server.start()
+        assert "draining_since" not in check(server.dsn(), memory={"draining_since": NOW - 9}).memory

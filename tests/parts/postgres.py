@@ -257,6 +257,11 @@ class Server:
             self._process.wait(30)
             self._process = None
 
+    def drain(self) -> None:
+        """Begin the shutdown that waits for every session, and lets nobody else in."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End all processes at once, as a crash does."""
         if self._process is not None:

@@ -162,7 +162,7 @@ def database_refusing(number: int) -> Part:
     Every other one is killed."""
     name, port = unique("postgres"), free_port()
     dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    block = f'kind = "database"\ndsn = "{dsn}"\ncontainer = "{name}"\ntimeout = 2\n'
+    block = f'kind = "database"\ndsn = "{dsn}"\ncontainer = "{name}"\ntimeout = 2\ndraining_limit = 0\n'
     held: list[Any] = []
 
     def fail() -> None:

@@ -3,7 +3,8 @@
 healthy    it let heartbeat in and answered
 degraded   it answered, and a warning limit is reached: connections, an open transaction, locks, replication lag,
            transaction ids
-unhealthy  a server is there and refuses: too many connections, starting up, shutting down
+unhealthy  a server is there and refuses: too many connections, starting up, shutting down (waited for, up to
+           `draining_limit`)
 error      nothing answered in time, or the connection broke
 unknown    this `dsn` does not get in: password, pg_hba.conf, no such database; that is no reason to restart it
 
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
+from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.postgres import libpq
@@ -35,6 +37,7 @@ LADDER: tuple[Mapping[str, str], ...] = (
 )
 
 _SHARE = 0.95  # of the check's time: the rest is for hanging up and for the way back to the engine
+_DRAINING = "draining_since"
 _SIZE_TIMEOUT = 2.0
 _SIZE_EVERY = 300.0  # it stats every file of the database; nobody needs that every 15 s
 
@@ -106,6 +109,8 @@ class Settings(NamedTuple):
     blocked_warn_seconds: seconds of waiting for a lock that count as blocked
     replication_lag_warn: seconds a standby is behind (asked on the standby itself or on its primary)
     xid_age_warn_percent: percent of the 2^31 transaction ids used before wraparound protection stops writes
+    draining_limit: seconds a shutdown may take; one that lasts longer, because a session does not end, is a fault that
+        a restart mends
     details: read the server's figures too; false does the login and `SELECT 1` only
     """
 
@@ -119,6 +124,7 @@ class Settings(NamedTuple):
     blocked_warn_seconds: float = 60.0
     replication_lag_warn: float = 300.0
     xid_age_warn_percent: float = 70.0
+    draining_limit: float = 330.0
     details: bool = True
 
 
@@ -141,6 +147,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         if value < 0 or (key.endswith("_percent") and value > 100):
             expected = "0 to 100" if key.endswith("_percent") else "0 or more"
             found.append((key, f"expected {expected} (0 switches it off), got {value:g}"))
+    if settings.draining_limit < 0:
+        found.append(("draining_limit", f"expected 0 or more seconds, got {settings.draining_limit:g}"))
     return found
 
 
@@ -154,6 +162,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     deadline = time.monotonic() + context.timeout * _SHARE
     driver()
     begun = time.monotonic()
+    memory = {key: value for key, value in context.memory.items() if key != _DRAINING}
     try:
         with libpq.connect(settings.dsn, deadline=deadline) as session:
             asked = time.monotonic()
@@ -163,7 +172,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
                 "healthy",
                 answered - begun,
                 metrics=(Metric("query_seconds", answered - asked),),
-                memory=context.memory,
+                memory=memory,
             )
             return _with_details(good, session, settings, context, deadline) if settings.details else good
     except libpq.Trouble as trouble:
@@ -171,12 +180,25 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             raise Unobservable(trouble.text) from None
         if trouble.kind == "answered":
             category = postgres_health.category_of_error(trouble.code, trouble.text)
-            took = time.monotonic() - begun
-            return Reading("unhealthy", took, trouble.text, memory=context.memory, category=category)
+            reading = Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=memory, category=category)
+            return _draining(reading, settings, context) if category == "draining" else reading
         from heartbeat_cli.postgres.silence import nobody_listens
 
         certain = trouble.kind == "connect" and nobody_listens(settings.dsn)
-        return Reading("error", None, trouble.text, memory=context.memory, certain=certain)
+        return Reading("error", None, trouble.text, memory=memory, certain=certain)
+
+
+def _draining(reading: Reading, settings: Settings, context: CheckContext) -> Reading:
+    """A shutdown takes its time, until it has taken too long: then it waits for a session that does not end."""
+    since = context.memory.get(_DRAINING)
+    if not isinstance(since, int | float) or not since <= context.now:
+        since = context.now
+    reading = reading._replace(memory={**reading.memory, _DRAINING: since})
+    if context.now - since < settings.draining_limit:
+        return reading
+    longest = duration(settings.draining_limit)
+    line = Text("{error}, for longer than {limit}", error=reading.error or "", limit=longest)
+    return reading._replace(error=line, category="process")
 
 
 def _with_details(
