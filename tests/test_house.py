@@ -16,9 +16,9 @@ import pytest
 from bench.startup import VERBS as MEASURED
 
 from heartbeat_cli import plugins
+from heartbeat_cli.config.describe import Field, describe
 from heartbeat_cli.config.ladders import Keys
 from heartbeat_cli.config.sections import SECTIONS
-from heartbeat_cli.config.settings import Field, describe
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.views import advice

@@ -59,8 +59,8 @@ def test_a_page(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "kinds", "push")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("push (component)\n\n")
-    assert "  period: a number, required\n      seconds between two beats" in ended.out
-    assert "  grace: a number, default 60\n" in ended.out
+    assert "  period: a duration, required\n      seconds between two beats" in ended.out
+    assert "  grace: a duration, default 60\n" in ended.out
 
 
 def test_the_keys_of_inner_tables_stand_below_their_key(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_every_component_takes(tmp_path: Path) -> None:
 def test_the_recovery_table_of_a_component(tmp_path: Path) -> None:
     out = heartbeat(tmp_path, "kinds", "ladder").out
     assert [key for key in KEYS if f"  {key}: " not in out] == []
-    assert "  busy_wait: a number, default 300\n" in out
+    assert "  busy_wait: a duration, default 300\n" in out
 
 
 def test_an_unknown_one_is_refused_with_the_known_ones(tmp_path: Path) -> None:

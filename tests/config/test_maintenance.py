@@ -35,7 +35,7 @@ WRONG = [
     ('cron = "0 2 * *"\nduration = "2h"', 'maintenance.w.cron: "0 2 * *": expected five fields (minute hour day month'),
     ('cron = "0 0 31 feb *"\nduration = "2h"', "maintenance.w.cron: there is no such day"),
     ('cron = "0 2 * * *"', 'maintenance.w.duration: is required with cron, as in "2h"'),
-    ('cron = "0 2 * * *"\nduration = "2 moons"', 'maintenance.w.duration: "2 moons": expected a time as in "2h"'),
+    ('cron = "0 2 * * *"\nduration = "2 moons"', 'maintenance.w.duration: expected a number of seconds,'),
     ('cron = "0 2 * * *"\nduration = 5', "maintenance.w.duration: expected a minute to 31 days, got 5 s"),
     ('cron = "0 2 * * *"\nduration = "40d"', "maintenance.w.duration: expected a minute to 31 days, got 3,456,000 s"),
     ('cron = "0 2 * * *"\nduration = "2h"\nfrom = 2026-01-01', "maintenance.w.cron: goes without from and until"),

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from heartbeat_cli.config import settings
-from heartbeat_cli.config.settings import Problems
+from heartbeat_cli.config import describe, problems, settings
+from heartbeat_cli.config.problems import Problems
 
 SECRET = "hunter2-" + "x" * 80
 
@@ -273,7 +273,7 @@ def test_a_kind_does_not_judge_what_leads_nowhere(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_class_describes_itself() -> None:
-    found = {field.key: field for field in settings.describe(Everything)}
+    found = {field.key: field for field in describe.describe(Everything)}
     assert found["number"][:4] == ("number", "a number", "1.5", "a number, explained on two lines")
     assert found["ports"][1:3] == ("a list, a whole number each", "[80]")
     assert found["word"][1:3] == ("one of red, blue", '"red"')
@@ -293,7 +293,7 @@ def test_a_class_describes_itself() -> None:
     ],
 )
 def test_the_nearest_name(word: str, known: list[str], said: str) -> None:
-    assert settings.suggestion(word, known) == said
+    assert problems.suggestion(word, known) == said
 
 
 def test_a_table_in_a_list_keeps_its_secrets() -> None:
@@ -302,7 +302,7 @@ def test_a_table_in_a_list_keeps_its_secrets() -> None:
 
 
 def test_the_keys_of_inner_tables_are_described() -> None:
-    fields = {field.key: field for field in settings.describe(Everything)}
+    fields = {field.key: field for field in describe.describe(Everything)}
     assert (fields["inner"].expects, fields["inners"].expects) == ("a table", "a list, a table each")
     for name in ("inner", "inners"):
         assert [(one.key, one.default, one.help) for one in fields[name].keys] == [
@@ -325,4 +325,4 @@ def test_a_table_of_any_values_is_taken_as_it_is_but_for_references(monkeypatch:
     made = settings.build(Call, table, "call", problems)
     assert made.arguments == {"a": (1, 2.5, True, {"b": "hush-hush"}), "token": "hunter22"}
     assert problems.lines == [] and problems.secrets == {"hush-hush", "hunter22"}
-    assert settings.describe(Call)[0].expects == "a table"
+    assert describe.describe(Call)[0].expects == "a table"

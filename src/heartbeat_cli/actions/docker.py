@@ -21,6 +21,7 @@ from heartbeat_cli.domain.kinds.container import exit_words
 from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 
 _PROOF_SECONDS = 2.0  # kept back for the check of what came of it
@@ -43,7 +44,7 @@ class Settings(NamedTuple):
 
     container: str
     do: Literal["auto", "restart", "start", "unpause"] = "auto"
-    stop_timeout: int | None = None
+    stop_timeout: Seconds | None = None
     stopped_on_purpose: Literal["leave", "start"] = "leave"
     host: str = AUTO
 
@@ -198,7 +199,7 @@ def _restart(client: _engine.Client, container: str, stop: int, budget: float) -
 def _stop_timeout(settings: Settings, inspected: Mapping[str, Any]) -> int:
     """A container's own -1 means that it must never be killed; the action's time bounds that too."""
     if settings.stop_timeout is not None:
-        return settings.stop_timeout
+        return int(settings.stop_timeout)
     own = (inspected.get("Config") or {}).get("StopTimeout")
     if not isinstance(own, int):
         return _STOP_SECONDS

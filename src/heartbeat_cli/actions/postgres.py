@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.recovery.outcome import Outcome
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.postgres import libpq
 
@@ -69,7 +70,7 @@ class Settings(NamedTuple):
 
     dsn: str
     do: Literal["reload", "terminate_idle", "terminate_blockers"] = "reload"
-    older_than: float = 300.0
+    older_than: Seconds = 300.0
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

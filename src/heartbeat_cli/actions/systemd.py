@@ -18,6 +18,7 @@ from heartbeat_cli.actions import _systemd_rights
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import bounded, duration, one_line, system_words
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import process
 
@@ -48,7 +49,7 @@ class Settings(NamedTuple):
     user: bool = False
     sudo: bool = False
     optional: bool = False
-    hang_kill: float = 0.0
+    hang_kill: Seconds = 0.0
     systemctl: tuple[str, ...] = ("systemctl",)
 
 

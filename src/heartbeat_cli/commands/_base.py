@@ -233,7 +233,7 @@ class App:
 
     def components(self, names: Sequence[str]) -> list[str]:
         """The ids that ids, kinds or globs name. Raises UsageError, naming the nearest, for one that names nothing."""
-        from heartbeat_cli.config.settings import suggestion
+        from heartbeat_cli.config.problems import suggestion
         from heartbeat_cli.domain.component import matching
 
         chosen, missed = matching(names, self.config.components)

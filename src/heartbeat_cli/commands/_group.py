@@ -18,7 +18,7 @@ class Group(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from heartbeat_cli.config.settings import suggestion
+            from heartbeat_cli.config.problems import suggestion
 
             ctx.fail(f"no such command {args[0]!r}{suggestion(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)

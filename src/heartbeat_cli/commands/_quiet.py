@@ -57,7 +57,7 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
 def _require_known_target(app: App, db: "Database", target: str) -> None:
     """Raise UsageError unless the target is a component, or a host of the store, whose silence people are notified of,
     too."""
-    from heartbeat_cli.config.settings import suggestion
+    from heartbeat_cli.config.problems import suggestion
     from heartbeat_cli.domain.component import goes_to, matching
     from heartbeat_cli.store.history import gaps
 

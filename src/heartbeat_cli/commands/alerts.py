@@ -158,7 +158,7 @@ def _moment(app: App, text: str | None, option: str) -> float | None:
     from zoneinfo import ZoneInfo
 
     from heartbeat_cli.domain.alerting.schedule import epoch
-    from heartbeat_cli.domain.alerting.windows import as_seconds
+    from heartbeat_cli.domain.seconds import as_seconds
     from heartbeat_cli.passes.report.report import period, today
 
     if text is None:

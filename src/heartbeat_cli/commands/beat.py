@@ -28,7 +28,7 @@ def command(
     Example, in a crontab:
       0 3 * * * backup.sh; heartbeat beat backup --exit-code $?
     """
-    from heartbeat_cli.config.settings import suggestion
+    from heartbeat_cli.config.problems import suggestion
     from heartbeat_cli.domain.plain import bounded
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.state import beats

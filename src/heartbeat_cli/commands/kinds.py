@@ -20,7 +20,7 @@ def command(names: tuple[str, ...], form: str) -> None:
       heartbeat kinds agent common
     """
     from heartbeat_cli.config import manual
-    from heartbeat_cli.config.settings import suggestion
+    from heartbeat_cli.config.problems import suggestion
     from heartbeat_cli.errors import UsageError
 
     pages = manual.pages()

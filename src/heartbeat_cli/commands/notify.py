@@ -35,7 +35,7 @@ def command(app: App, channel: str | None) -> int:
 
 
 def _test(app: App, channel: str) -> int:
-    from heartbeat_cli.config.settings import suggestion
+    from heartbeat_cli.config.problems import suggestion
     from heartbeat_cli.domain.alerting.delivery import Printed, State
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.passes.deliver import send

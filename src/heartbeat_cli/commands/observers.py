@@ -67,7 +67,7 @@ def _show(app: App, found: list[dict[str, Any]], now: float) -> None:
 
 
 def _forget(app: App, host: str) -> int:
-    from heartbeat_cli.config.settings import suggestion
+    from heartbeat_cli.config.problems import suggestion
     from heartbeat_cli.store.history import gaps
     from heartbeat_cli.store.quorum import peers
 

@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from heartbeat_cli import plugins
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import check_values
-from heartbeat_cli.config.settings import Problems, build, build_kind, check_kind, format_value, suggestion
+from heartbeat_cli.config.settings import build, build_kind, check_kind
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
+from heartbeat_cli.domain.seconds import Seconds
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -30,10 +32,10 @@ class Keys(NamedTuple):
     busy_then: what happens if it is still busy then: restart all the same, or give_up and leave it to a person
     """
 
-    startup_grace: float | None = None
+    startup_grace: Seconds | None = None
     budget: int | None = None
-    backoff: float | None = None
-    busy_wait: float = Guard().wait
+    backoff: Seconds | None = None
+    busy_wait: Seconds = Guard().wait
     busy_then: Then = Guard().then
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders, maintenance, observers
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import (
     CHANNEL_LIMITS,
     COMMON_LIMITS,
@@ -22,7 +23,7 @@ from heartbeat_cli.config.sections import (
     check_section,
     check_values,
 )
-from heartbeat_cli.config.settings import Problems, build, build_kind, format_value, suggestion
+from heartbeat_cli.config.settings import build, build_kind
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological

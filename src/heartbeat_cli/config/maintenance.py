@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
-from heartbeat_cli.config.settings import Problems, build, format_value, suggestion
+from heartbeat_cli.config.settings import build
 from heartbeat_cli.domain.alerting import schedule, windows
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, matching
+from heartbeat_cli.domain.seconds import Seconds
 
 
 class Maintenance(NamedTuple):
@@ -34,7 +36,7 @@ class Maintenance(NamedTuple):
     from_: date | str | None = None
     until: date | str | None = None
     cron: str | None = None
-    duration: float | str | None = None
+    duration: Seconds | None = None
     timezone: str | None = None
     reason: str = "planned maintenance"
     recovery: Literal["off", "on"] = "off"
@@ -93,10 +95,9 @@ def _repeating(window: Window, keys: Maintenance, where: str, problems: Problems
     if keys.duration is None:
         problems.add(f"{where}.duration", 'is required with cron, as in "2h"')
         return window
-    seconds = _parsed(windows.as_seconds, keys.duration, f"{where}.duration", problems)
-    if seconds is not None and not 60 <= seconds <= windows.LONGEST:
-        problems.add(f"{where}.duration", f"expected a minute to 31 days, got {seconds:,.10g} s")
-    return window._replace(schedule=times, seconds=seconds or 0.0)
+    if not 60 <= keys.duration <= windows.LONGEST:
+        problems.add(f"{where}.duration", f"expected a minute to 31 days, got {keys.duration:,.10g} s")
+    return window._replace(schedule=times, seconds=keys.duration)
 
 
 def _dated(window: Window, keys: Maintenance, where: str, problems: Problems) -> Window:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders
+from heartbeat_cli.config.describe import Field, describe
 from heartbeat_cli.config.maintenance import Maintenance
 from heartbeat_cli.config.sections import SECTIONS
-from heartbeat_cli.config.settings import Field, describe
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 

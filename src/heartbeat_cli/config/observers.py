@@ -3,7 +3,7 @@
 Which hosts there are is known to the store only: `heartbeat doctor` compares them (`passes/doctor/hosts.py`).
 """
 
-from heartbeat_cli.config.settings import Problems, format_value
+from heartbeat_cli.config.problems import Problems, format_value
 from heartbeat_cli.domain.component import Common, goes_to
 
 _WILDCARDS = "*?["

@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from heartbeat_cli.config.settings import Problems, format_value, suggestion
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.plain import port
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
 
@@ -50,14 +51,14 @@ class Heartbeat(NamedTuple):
     strategy: str = "normal"
     observer: str | None = None
     state_dir: str | None = None
-    store_timeout: float = 3.0
+    store_timeout: Seconds = 3.0
     reference: tuple[str, ...] | None = None
-    remind_after: float = 14_400.0
+    remind_after: Seconds = 14_400.0
     unobserved_after: int = 3
-    reopen_within: float = 300.0
+    reopen_within: Seconds = 300.0
     templates: str | None = None
     ping_url: str | None = None
-    ping_every: float | None = None
+    ping_every: Seconds | None = None
     proxy: str | None = None
 
 
@@ -82,15 +83,15 @@ class Recovery(NamedTuple):
 
     mode: Literal["off", "ask", "on"] = "on"
     scripts: str | None = None
-    timeout: float = 30.0
-    verify_wait: float = 8.0
-    startup_grace: float = 60.0
-    backoff: float = 60.0
-    steady_after: float = 300.0
+    timeout: Seconds = 30.0
+    verify_wait: Seconds = 8.0
+    startup_grace: Seconds = 60.0
+    backoff: Seconds = 60.0
+    steady_after: Seconds = 300.0
     budget: int = 5
-    budget_window: float = 3_600.0
+    budget_window: Seconds = 3_600.0
     host_budget: int = 20
-    rearm: float = 14_400.0
+    rearm: Seconds = 14_400.0
 
 
 class Retention(NamedTuple):
@@ -134,7 +135,7 @@ class Dashboard(NamedTuple):
     badges: str | None = None
     public: bool = False
     title: str = "heartbeat"
-    interval: float = 60.0
+    interval: Seconds = 60.0
 
 
 SECTIONS = {

@@ -1,80 +1,22 @@
-"""Reads one TOML table into one typed, frozen settings class, and describes such a class to a person.
+"""Reads one TOML table into one typed, frozen settings class.
 
 A settings class is a NamedTuple: annotations are the types, defaults are the defaults, the docstring's `key: text`
 lines are the help. A field whose type is such a class is a table of its own. Problems are collected, not raised, so
 that a user sees all at once.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from heartbeat_cli.config.problems import Problems, expects, format_value, suggestion
 from heartbeat_cli.config.references import UnresolvedReference, follow
-from heartbeat_cli.domain.plain import one_line
-from heartbeat_cli.redact import is_name, is_secret, redact, secret_parts, tokens, worth_hiding
+from heartbeat_cli.domain.seconds import as_seconds
+from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
 
-_SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
-_MAX_LINE = 1_000
 _MAX_NUMBER = 1e15  # beyond it neither arithmetic nor the stores are exact
-_HELP_LINE = r"^\s*(\w+): (.*)$"
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
-
-
-class Problems:
-    """Collects `file: key: what is wrong` lines, and the secrets that were read (to be redacted everywhere).
-
-    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present: the
-    file may be right all the same, so a caller can go on without what needs them.
-    """
-
-    def __init__(self, source: str, folder: Path | None = None) -> None:
-        self.source = source
-        self.folder = folder or Path.cwd()
-        self.lines: list[str] = []
-        self.unresolved: list[str] = []
-        self.secrets: set[str] = set()
-        self._given: dict[str, str] = {}  # what references gave, and the references
-
-    def add(self, key: str, text: str) -> None:
-        self.lines.append(self._line(key, text))
-
-    def add_unresolved(self, key: str, text: str) -> None:
-        self.unresolved.append(self._line(key, text))
-
-    def add_secret(self, reference: str, value: str) -> None:
-        """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
-        self.secrets.add(value)
-        self._given[value] = reference
-
-    def _line(self, key: str, text: str) -> str:
-        """One line, whatever the file contains, without values that `env:` or `file:` gave."""
-        hidden = redact(text, worth_hiding(self.secrets))
-        for value, reference in self._given.items():
-            if _reveals_part(hidden, value):
-                hidden = f"what {reference} gives cannot be used here"
-        line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
-        return one_line(line, _MAX_LINE)
-
-
-def _reveals_part(text: str, value: str) -> bool:
-    """Whether a text contains a part of a value, in upper or lower case."""
-    small, value = text.casefold(), value.casefold()
-    return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
-
-
-class Field(NamedTuple):
-    """One key of a settings class, for a reader: `default` is None for a required key; `keys` are those of the table
-    that stands there, or of each table of a list."""
-
-    key: str
-    expects: str
-    default: str | None
-    help: str
-    keys: tuple["Field", ...] = ()
 
 
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
@@ -164,6 +106,8 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
     if origin in (Union, UnionType):
         fitting = _fitting(value, [arg for arg in args if arg is not NoneType])
         return _typed(value, fitting, where, written, problems, name)
+    if origin is Annotated:
+        return _seconds(value, where, written, problems)
     if origin is Literal:
         if value in args:
             return value
@@ -209,6 +153,17 @@ def _fitting(value: Any, kinds: list[Any]) -> Any:
     return kinds[0]
 
 
+def _seconds(value: Any, where: str, written: Any, problems: Problems) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _scalar(value, float, where, written, problems)
+    try:
+        seconds = as_seconds(value)
+    except ValueError as wrong:
+        problems.add(where, f"{wrong}; got {format_value(written)}")
+        return None
+    return _scalar(seconds, float, where, written, problems)
+
+
 def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and kind in (int, float) and not -_MAX_NUMBER < value < _MAX_NUMBER:
@@ -222,79 +177,3 @@ def _scalar(value: Any, kind: Any, where: str, written: Any, problems: Problems)
     else:
         problems.add(where, f"expected {expects(kind)}, got {format_value(written)}")
     return None
-
-
-def format_value(value: Any) -> str:
-    """A value of the file, for an error line."""
-    return one_line(repr(value) if isinstance(value, float) else _toml(value), 60)
-
-
-def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
-    """`; did you mean …?` when a known word is close, else the known ones when they are few."""
-    import difflib
-
-    names = [str(name) for name in known]
-    close = difflib.get_close_matches(word[:200], names, 1) if isinstance(word, str) else []
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known: {', '.join(names)}" if 0 < len(names) <= few else ""
-
-
-def expects(kind: Any) -> str:
-    """A type in words: `a number`, `one of a, b`, `a list of strings`."""
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        return " or ".join(expects(arg) for arg in args if arg is not NoneType)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, args))
-    if origin is tuple:
-        return f"a list, {expects(args[0])} each"
-    if origin is dict:
-        return "a table" if args[1] is Any else f"a table, {expects(args[1])} each"
-    return "a table" if hasattr(kind, "_fields") else _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
-
-
-def table_class(kind: Any) -> Any:
-    """The settings class of the table, or of each table of the list, that a key of this type takes; else None."""
-    classes = (table_class(arg) for arg in get_args(kind))
-    return kind if hasattr(kind, "_fields") else next((one for one in classes if one), None)
-
-
-def describe(cls: Any) -> list[Field]:
-    """Every key of a settings class with its type, default and help, as `heartbeat kinds` shows them."""
-    texts = help_texts(cls)
-    found = []
-    for key, kind in cls.__annotations__.items():
-        default = cls._field_defaults.get(key)
-        shown = None if key not in cls._field_defaults else "unset" if default is None else _toml(default)
-        keys = describe(inner) if (inner := table_class(kind)) else ()
-        found.append(Field(key_of(key), expects(kind), shown, texts.get(key_of(key), ""), tuple(keys)))
-    return found
-
-
-def help_texts(cls: Any) -> dict[str, str]:
-    """The `key: text` lines of a settings class's docstring, continuation lines joined."""
-    texts: dict[str, str] = {}
-    keys = {key_of(field) for field in cls.__annotations__}
-    last = ""
-    for line in (cls.__doc__ or "").splitlines():
-        if (match := re.match(_HELP_LINE, line)) and match[1] in keys:
-            last = match[1]
-            texts[last] = match[2].strip()
-        elif last and line.strip():
-            texts[last] += " " + line.strip()
-        else:
-            last = ""
-    return texts
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from heartbeat_cli.domain.category import Category, Failure
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.strategy import Strategy
 
 Severity = Literal["low", "medium", "high", "severe"]
@@ -48,19 +49,19 @@ class Common(NamedTuple):
 
     name: str | None = None
     group: str | None = None
-    interval: float | None = None
-    timeout: float | None = None
+    interval: Seconds | None = None
+    timeout: Seconds | None = None
     fail_threshold: int = 3
     fail_window: int | None = None
     recovery_threshold: int = 2
     hold_flapping: bool = True
-    slow_after: float | None = None
+    slow_after: Seconds | None = None
     slow_factor: float | None = None
-    slow_floor: float = 0.2
+    slow_floor: Seconds = 0.2
     slow_threshold: int | None = None
-    retry_interval: float | None = None
+    retry_interval: Seconds | None = None
     retries: int = 1
-    confirm_every: float | None = None
+    confirm_every: Seconds | None = None
     depends_on: tuple[str, ...] = ()
     severity: Severity | None = None
     channels: tuple[str, ...] | None = None

@@ -25,6 +25,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.postgres import libpq
@@ -118,13 +119,13 @@ class Settings(NamedTuple):
     container: str | None = None
     connections_warn_percent: float = 85.0
     connections_critical_percent: float = 0.0
-    longest_transaction_warn: float = 3600.0
-    idle_in_transaction_warn: float = 600.0
+    longest_transaction_warn: Seconds = 3600.0
+    idle_in_transaction_warn: Seconds = 600.0
     blocked_warn: int = 1
-    blocked_warn_seconds: float = 60.0
-    replication_lag_warn: float = 300.0
+    blocked_warn_seconds: Seconds = 60.0
+    replication_lag_warn: Seconds = 300.0
     xid_age_warn_percent: float = 70.0
-    draining_limit: float = 330.0
+    draining_limit: Seconds = 330.0
     details: bool = True
 
 

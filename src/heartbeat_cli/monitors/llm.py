@@ -32,6 +32,7 @@ from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import model_api
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _llm_answers
@@ -78,9 +79,9 @@ class Settings(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default; never changed
     model: str | None = None
     canary: bool = False
-    canary_every: float = 900.0
+    canary_every: Seconds = 900.0
     budget_per_day: int = 100
-    first_token_warn: float = 5.0
+    first_token_warn: Seconds = 5.0
     limit_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     gateway: bool = False
     verify_tls: bool = True

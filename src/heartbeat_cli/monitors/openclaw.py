@@ -28,6 +28,7 @@ from heartbeat_cli.domain.checking.exchange import FollowUp, Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Explain, Metric, Reading
 from heartbeat_cli.domain.kinds import openclaw
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._http import category_of, header_problems, url_problems
@@ -62,10 +63,10 @@ class Settings(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default; never changed
     verify_tls: bool = True
     ca_file: str | None = None
-    startup_limit: float = 300.0
-    draining_limit: float = 330.0
+    startup_limit: Seconds = 300.0
+    draining_limit: Seconds = 330.0
     required_channels: tuple[str, ...] = ()
-    loop_delay_warn: float = 1.0
+    loop_delay_warn: Seconds = 1.0
     unit: str = "openclaw-gateway.service"
     user: bool = True
 

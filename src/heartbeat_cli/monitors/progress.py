@@ -26,6 +26,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.kinds.value_checks import shown
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.monitors import _sources
 from heartbeat_cli.monitors._sources import Source
@@ -52,7 +53,7 @@ class Settings(NamedTuple):
 
     done: Source | None = None
     waiting: Source | None = None
-    within: float = 600
+    within: Seconds = 600
     waiting_min: float = 1
     unit: str | None = None
     user: bool = False

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 
@@ -38,9 +39,9 @@ class Settings(NamedTuple):
     max_runtime: seconds one run may take from its start beat to its end; default: period + grace
     """
 
-    period: float
-    grace: float = 60
-    max_runtime: float | None = None
+    period: Seconds
+    grace: Seconds = 60
+    max_runtime: Seconds | None = None
 
 
 class Beat(NamedTuple):

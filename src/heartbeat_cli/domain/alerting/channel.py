@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.seconds import Seconds
 
 _PRINTERS = ("console",)  # kinds that print, which nobody may read
 
@@ -26,12 +27,12 @@ class ChannelCommon(NamedTuple):
     digest: bool = True
     rate: float | None = None
     fallback: str | None = None
-    fallback_after: float = 300.0
+    fallback_after: Seconds = 300.0
     min_severity: Severity = "low"
     components: tuple[str, ...] | None = None
     quiet_hours: str | None = None
     quiet_severity: Severity = "medium"
-    escalate_after: float | None = None
+    escalate_after: Seconds | None = None
 
 
 def fallback_circle(fallbacks: Mapping[str, str | None]) -> list[str]:

@@ -7,8 +7,6 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain.alerting.schedule import Schedule, epoch, last_start, next_start
 
 LONGEST = 31 * 86_400.0  # seconds: a repeating window is looked for this far back
-_UNITS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
-_PART = r"(?a)(\d+(?:\.\d+)?) ?(d|h|min|m|s) ?"
 _HOURS = r"(?a)([01]?\d|2[0-3]):([0-5]\d) ?- ?([01]?\d|2[0-3]):([0-5]\d)"
 
 Span = tuple[float, float]  # from, and up to but without
@@ -68,16 +66,6 @@ def as_datetime(value: date | str) -> datetime:
     if isinstance(value, str):
         return datetime.fromisoformat(value.strip())
     return value if isinstance(value, datetime) else datetime.combine(value, time())
-
-
-def as_seconds(value: float | str) -> float:
-    """`7200`, `"2h"`, `"1h 30min"`, `"2 d"`. Raises ValueError."""
-    if not isinstance(value, str):
-        return float(value)
-    text = value.strip().lower()
-    if not text or re.sub(_PART, "", text):
-        raise ValueError('expected a time as in "2h", "90min" or 5400 (seconds)')
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
 
 
 class QuietHours(NamedTuple):

@@ -1,0 +1,99 @@
+"""What is wrong with a configuration: collected, not raised, so that a user sees all at once, and put into words."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.redact import redact, worth_hiding
+
+_SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
+_MAX_LINE = 1_000
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
+
+
+class Problems:
+    """Collects `file: key: what is wrong` lines, and the secrets that were read (to be redacted everywhere).
+
+    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present: the
+    file may be right all the same, so a caller can go on without what needs them.
+    """
+
+    def __init__(self, source: str, folder: Path | None = None) -> None:
+        self.source = source
+        self.folder = folder or Path.cwd()
+        self.lines: list[str] = []
+        self.unresolved: list[str] = []
+        self.secrets: set[str] = set()
+        self._given: dict[str, str] = {}  # what references gave, and the references
+
+    def add(self, key: str, text: str) -> None:
+        self.lines.append(self._line(key, text))
+
+    def add_unresolved(self, key: str, text: str) -> None:
+        self.unresolved.append(self._line(key, text))
+
+    def add_secret(self, reference: str, value: str) -> None:
+        """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
+        self.secrets.add(value)
+        self._given[value] = reference
+
+    def _line(self, key: str, text: str) -> str:
+        """One line, whatever the file contains, without values that `env:` or `file:` gave."""
+        hidden = redact(text, worth_hiding(self.secrets))
+        for value, reference in self._given.items():
+            if _reveals_part(hidden, value):
+                hidden = f"what {reference} gives cannot be used here"
+        line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
+        return one_line(line, _MAX_LINE)
+
+
+def _reveals_part(text: str, value: str) -> bool:
+    """Whether a text contains a part of a value, in upper or lower case."""
+    small, value = text.casefold(), value.casefold()
+    return any(small[at : at + _SHARED_CHARACTERS] in value for at in range(len(small) - _SHARED_CHARACTERS + 1))
+
+
+def format_value(value: Any) -> str:
+    """A value of the file, for an error line."""
+    return one_line(repr(value) if isinstance(value, float) else toml_value(value), 60)
+
+
+def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
+    """`; did you mean …?` when a known word is close, else the known ones when they are few."""
+    import difflib
+
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(word[:200], names, 1) if isinstance(word, str) else []
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= few else ""
+
+
+def expects(kind: Any) -> str:
+    """A type in words: `a number`, `one of a, b`, `a list of strings`."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return " or ".join(expects(arg) for arg in args if arg is not NoneType)
+    if origin is Annotated:
+        return "a duration"
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, args))
+    if origin is tuple:
+        return f"a list, {expects(args[0])} each"
+    if origin is dict:
+        return "a table" if args[1] is Any else f"a table, {expects(args[1])} each"
+    return "a table" if hasattr(kind, "_fields") else _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + "}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
