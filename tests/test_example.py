@@ -92,9 +92,8 @@ def test_every_section_key_stands_in_it(section: str) -> None:
 
 
 def test_every_common_key_stands_in_it() -> None:
-    missing = [
-        key for key in (*Common.__annotations__, "kind", "recovery") if not has_key(BLOCKS["components.main"], key)
-    ]
+    lines = [*BLOCKS["defaults"], *BLOCKS["components.main"]]
+    missing = [key for key in (*Common.__annotations__, "kind", "recovery") if not has_key(lines, key)]
     assert missing == []
     assert [key for key in ChannelCommon.__annotations__ if not has_key(BLOCKS["channels.console"], key)] == []
 
@@ -113,7 +112,7 @@ def test_every_key_is_explained_where_it_first_appears() -> None:
     known: set[tuple[str, str]] = set()
     unexplained = []
     for name, lines in BLOCKS.items():
-        sort, explained = name.partition(".")[0], False
+        sort, explained = name.partition(".")[0].replace("defaults", "components"), False
         for line in lines:
             header = _HEADER.match(line)
             if key := re.match(r"#?(\w+) = ", line):

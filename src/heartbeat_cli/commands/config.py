@@ -26,12 +26,13 @@ def check(app: App) -> None:
     error here; other verbs go on without the component or channel that it is used in. A PostgreSQL on another host that
     need not prove who it is gets a warning on standard error.
     """
+    from heartbeat_cli.config import load
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.passes.doctor import connections, units
 
     config = app.config
     if config.unresolved:
-        raise ConfigError(list(config.unresolved))
+        raise ConfigError(load.located(config.unresolved, config.files, config.blocks))
     for one in connections.weak(config):
         print_remark(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
     if guessed := units.guessed(config):

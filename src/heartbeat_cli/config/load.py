@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import ladders, maintenance, observers
+from heartbeat_cli.config import expand, files, kind_words, ladders, maintenance, observers
+from heartbeat_cli.config.files import File
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import (
     CHANNEL_LIMITS,
@@ -23,7 +24,7 @@ from heartbeat_cli.config.sections import (
     check_section,
     check_values,
 )
-from heartbeat_cli.config.settings import build, build_kind
+from heartbeat_cli.config.settings import build_kind, build_partly
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
@@ -32,7 +33,6 @@ from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.system import trusted
 
-_MAX_BYTES = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -62,31 +62,17 @@ def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -
 
 
 def read(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError with every problem in it."""
-    import tomllib
-
-    try:
-        data = trusted.read(path, _MAX_BYTES)
-        if len(data) > _MAX_BYTES:
-            raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
-        tables = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
-        if not tables.keys() & {"heartbeat", "components"}:  # an editor may be at it: it names neither store nor target
-            advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
-            raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
-        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from error
-    return load(tables, str(path), path.absolute().parent)
+    """The configuration in a file, and those that it includes. Raises ConfigError with every problem in it, each with
+    its line."""
+    tables, read_from = files.read(path)
+    return load(tables, str(path), path.absolute().parent, read_from)
 
 
-def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> Config:
+def load(tables: Mapping[str, Any], source: str, folder: Path | None = None, read_from: Sequence[File] = ()) -> Config:
     """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
     one). Raises ConfigError with every problem in them."""
     problems = Problems(source, folder)
-    known = [*SECTIONS, "components", "channels", "maintenance"]
+    known = [*SECTIONS, "components", "channels", "maintenance", "defaults"]
     for name in tables:
         if name not in known:
             problems.add(str(name), f"unknown section{suggestion(name, known)}")
@@ -95,15 +81,15 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
     channels = _channels(named, problems)
     if sections["report"] is not None:
         _check_channels(sections["report"].channels, "report.channels", named, problems)
-    components = _components(
-        _subtable(tables, "components", problems), sections["recovery"] or Recovery(), named, problems
-    )
+    written = _subtable(tables, "components", problems)
+    full, blocks = expand.components(written, tables.get("defaults", {}), problems)
+    components = _components(full, sections["recovery"] or Recovery(), named, problems)
     for one in channels.values():
         maintenance.check_channel(one.common, f"channels.{one.id}", components, problems)
     windows = _id_tables(_subtable(tables, "maintenance", problems), "maintenance", problems)
     planned = maintenance.planned(windows, components, problems)
     if problems.lines:
-        raise ConfigError(problems.lines + problems.unresolved)
+        raise ConfigError(located(problems.lines + problems.unresolved, read_from, blocks))
     if proxy := sections["heartbeat"].proxy:
         channels, components = proxies.channels(channels, proxy), proxies.components(components, proxy)
     return Config(
@@ -112,23 +98,36 @@ def load(tables: Mapping[str, Any], source: str, folder: Path | None = None) -> 
         channels=channels,
         maintenance=planned,
         secrets=worth_hiding(problems.secrets),
-        tables=tables,
+        tables={**tables, "components": full},
         unresolved=tuple(problems.unresolved),
+        files=tuple(read_from),
+        blocks=blocks,
         **sections,
     )
 
 
+def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:
+    """The problems of a configuration that was read from files, with file and line."""
+    if not read_from:
+        return list(lines)
+    from heartbeat_cli.config import origins
+
+    return origins.located(lines, origins.Origins(read_from, blocks))
+
+
 def _section(name: str, tables: Mapping[str, Any], problems: Problems) -> Any:
     """One section, its paths made absolute. Unresolved references in it stop everything."""
-    section = build(SECTIONS[name], _subtable(tables, name, problems), name, problems)
+    found = build_partly(SECTIONS[name], _subtable(tables, name, problems), name, problems)
     if problems.unresolved:
         problems.lines += problems.unresolved
         problems.unresolved.clear()
         return None
-    if section is None:
+    noted = len(problems.lines)
+    check_section(name, found.settings, problems)
+    if found.wrong:
+        problems.keep(noted, name, found.right)
         return None
-    check_section(name, section, problems)
-    return _absolute_paths(section, problems.folder)
+    return _absolute_paths(found.settings, problems.folder)
 
 
 def _absolute_paths(section: Any, folder: Path) -> Any:
@@ -159,7 +158,7 @@ def _kind_module(room: str, table: Mapping[str, Any], where: str, problems: Prob
         problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
         return None
     if not isinstance(kind, str) or kind not in plugins.kinds(room):
-        problems.add(f"{where}.kind", f"unknown kind {format_value(kind)}{suggestion(kind, plugins.kinds(room))}")
+        problems.add(f"{where}.kind", f"unknown kind {format_value(kind)}{kind_words.suggested(kind, room)}")
         return None
     return plugins.load(room, kind)
 
@@ -182,7 +181,7 @@ def _channels(tables: Mapping[str, Any], problems: Problems) -> dict[str, Channe
     found = {}
     for id_, where, table in _id_tables(tables, "channels", problems):
         shared = {key: value for key, value in table.items() if key in ChannelCommon.__annotations__}
-        common = build(ChannelCommon, shared, where, problems) or ChannelCommon()
+        common = build_partly(ChannelCommon, shared, where, problems).settings
         check_values(common, where, CHANNEL_LIMITS, problems)
         if common.fallback is not None:
             _check_channels([common.fallback], f"{where}.fallback", tables, problems)
@@ -257,7 +256,7 @@ def _common(where: str, table: Mapping[str, Any], seen: dict[str, Common], probl
     said, before = repr(shared), (len(problems.lines), len(problems.unresolved))
     if said in seen:
         return seen[said]
-    found: Common = build(Common, shared, where, problems) or Common()
+    found: Common = build_partly(Common, shared, where, problems).settings
     check_values(found, where, COMMON_LIMITS, problems)
     observers.check(found, where, problems)
     if found.fail_window is not None and found.fail_threshold > found.fail_window:

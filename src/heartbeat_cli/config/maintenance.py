@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
-from heartbeat_cli.config.settings import build
+from heartbeat_cli.config.settings import build_partly
 from heartbeat_cli.domain.alerting import schedule, windows
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
@@ -49,12 +49,16 @@ def planned(
     found = {}
     for id_, where, table in sections:
         before = len(problems.unresolved)
-        keys = build(Maintenance, table, where, problems)
+        keys, wrong, right = build_partly(Maintenance, table, where, problems)
         # A window that is not known is a restart in the middle of somebody's work: that stops everything.
         problems.lines += problems.unresolved[before:]
         del problems.unresolved[before:]
-        if keys is not None and (window := _window(id_, keys, where, problems)) is not None:
-            check_names(window.components, f"{where}.components", components, problems)
+        noted = len(problems.lines)
+        window = _window(id_, keys, where, problems)
+        check_names(keys.components, f"{where}.components", components, problems)
+        if wrong:
+            problems.keep(noted, where, right)
+        elif window is not None:
             found[id_] = window
     return found
 

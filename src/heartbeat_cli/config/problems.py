@@ -1,6 +1,6 @@
 """What is wrong with a configuration: collected, not raised, so that a user sees all at once, and put into words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -11,6 +11,20 @@ from heartbeat_cli.redact import redact, worth_hiding
 _SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
 _MAX_LINE = 1_000
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
+
+
+class Problem(str):
+    """One line of what is wrong: `source: key: text`. The key is that of the effective configuration."""
+
+    source: str
+    key: str
+    text: str
+
+    @classmethod
+    def of(cls, source: str, key: str, text: str) -> "Problem":
+        line = cls(one_line(f"{source}: {key}: {text}" if key else f"{source}: {text}", _MAX_LINE))
+        line.source, line.key, line.text = source, key, one_line(text, _MAX_LINE)
+        return line
 
 
 class Problems:
@@ -34,6 +48,17 @@ class Problems:
     def add_unresolved(self, key: str, text: str) -> None:
         self.unresolved.append(self._line(key, text))
 
+    def keep(self, since: int, where: str, keys: Collection[str]) -> None:
+        """Take back what was noted since `len(lines)` was that, but for what is about these keys of a table: what was
+        found in settings of which others are wrong may be wrong for their sake."""
+        names = tuple(f"{where}.{key}" for key in keys)
+        about = tuple(name + end for name in names for end in (".", "["))
+        self.lines[since:] = [
+            one
+            for one in self.lines[since:]
+            if isinstance(one, Problem) and (one.key in names or one.key.startswith(about))
+        ]
+
     def add_secret(self, reference: str, value: str) -> None:
         """Note a value that `env:` or `file:` gave: no line ever shows a part of it."""
         self.secrets.add(value)
@@ -45,8 +70,7 @@ class Problems:
         for value, reference in self._given.items():
             if _reveals_part(hidden, value):
                 hidden = f"what {reference} gives cannot be used here"
-        line = f"{self.source}: {key}: {hidden}" if key else f"{self.source}: {hidden}"
-        return one_line(line, _MAX_LINE)
+        return Problem.of(self.source, key, hidden)
 
 
 def _reveals_part(text: str, value: str) -> bool:

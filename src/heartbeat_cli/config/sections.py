@@ -19,6 +19,8 @@ SQLITE = "sqlite:///"
 class Heartbeat(NamedTuple):
     """Keys of `[heartbeat]`.
 
+    include: further configuration files, as paths or globs relative to this file, read in sorted order; relative paths
+        in them start from this file's folder, too
     store: where everything is kept, `postgresql://…` or `sqlite:///path`; default: SQLite in the state folder
     timezone: time zone of days and of shown times; default: this host's
     locale: language of messages and reports: en, zh-HK, or another there is a catalog of
@@ -45,6 +47,7 @@ class Heartbeat(NamedTuple):
         default: no proxy
     """
 
+    include: tuple[str, ...] = ()
     store: str | None = None
     timezone: str | None = None
     locale: str = "en"

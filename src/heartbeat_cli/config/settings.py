@@ -8,7 +8,7 @@ that a user sees all at once.
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from heartbeat_cli.config.problems import Problems, expects, format_value, suggestion
 from heartbeat_cli.config.references import UnresolvedReference, follow
@@ -16,25 +16,48 @@ from heartbeat_cli.domain.seconds import as_seconds
 from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
 
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
+_BLANKS: Mapping[Any, Any] = {str: "", int: 0, float: 0.0, Annotated: 0.0, bool: False, tuple: (), dict: {}}
 _MAX_NUMBER = 1e15  # beyond it neither arithmetic nor the stores are exact
 
 
 def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()) -> Any:
     """`cls` filled from `table`, or None when something in it is wrong, which is added to `problems`. `also` are more
     keys that may be in the table, to be suggested for a mistyped one."""
-    before = len(problems.lines)
+    found = build_partly(cls, table, where, problems, also)
+    return None if found.wrong else found.settings
+
+
+class Partly(NamedTuple):
+    """Settings as far as they are right: a key of `wrong` (which may be unknown, or missing) has its default, or
+    something of its type. None where there is no such thing. `right` are the keys that were given and are right."""
+
+    settings: Any
+    wrong: frozenset[str]
+    right: frozenset[str]
+
+
+def build_partly(
+    cls: Any, table: Mapping[str, Any], where: str, problems: Problems, also: Iterable[str] = ()
+) -> Partly:
+    """`cls` filled from what is right in `table`, so that the rest can be checked in the same round."""
     fields, required = _fields(cls), _required(cls)
-    values = {}
-    for key in table:
-        if key not in fields:
-            problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
+    values: dict[str, Any] = {}
+    wrong = {key for key in table if key not in fields}
+    for key in (key for key in table if key in wrong):
+        problems.add(f"{where}.{key}", f"unknown key{_suggest_key(key, fields, also)}")
     for key in [key for key in fields if key in table or key in required]:  # in the order of the class
-        kind = cls.__annotations__[fields[key]]
-        if key in table:
-            values[fields[key]] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
-        else:
+        kind, before = cls.__annotations__[fields[key]], len(problems.lines)
+        if key not in table:
             problems.add(f"{where}.{key}", f"is required: {expects(kind)}")
-    return cls(**values) if len(problems.lines) == before else None
+        else:
+            values[fields[key]] = convert(table[key], kind, f"{where}.{key}", problems, is_name(key))
+        if len(problems.lines) > before:
+            wrong.add(key)
+            values.pop(fields[key], None)
+            if key in required and (blank := _BLANKS.get(get_origin(kind) or kind)) is not None:
+                values[fields[key]] = blank
+    complete = all(fields[key] in values for key in required)
+    return Partly(cls(**values) if complete else None, frozenset(wrong), frozenset(table) - wrong)
 
 
 def _suggest_key(key: str, own: Iterable[str], also: Iterable[str]) -> str:
@@ -71,12 +94,16 @@ def build_kind(
     """The settings of a kind, checked by its module too (None when something is wrong), and why they cannot be used at
     present: a reference in them is unresolved, or the module's optional `unavailable()` names what is missing."""
     before = len(problems.unresolved)
-    settings = build(module.Settings, table, where, problems, also)
+    found = build_partly(module.Settings, table, where, problems, also)
     if len(problems.unresolved) == before:
-        check_kind(module, settings, where, problems)
+        noted = len(problems.lines)
+        check_kind(module, found.settings, where, problems)
+        if found.wrong:
+            problems.keep(noted, where, found.right)
         if text := getattr(module, "unavailable", str)():
             problems.add_unresolved(where, text)
-    return settings, problems.unresolved[before] if len(problems.unresolved) > before else None
+    reason = problems.unresolved[before] if len(problems.unresolved) > before else None
+    return None if found.wrong else found.settings, reason
 
 
 def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:

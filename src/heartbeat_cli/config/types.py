@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heartbeat_cli.config.files import File
 from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
@@ -28,7 +29,9 @@ class Channel(NamedTuple):
 
 class Config(NamedTuple):
     """Everything a pass needs to know. `source` names the file (or says that there is none);
-    `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now."""
+    `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now.
+    `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block
+    with `each` that made a component, by its id."""
 
     source: str
     heartbeat: Heartbeat
@@ -42,6 +45,8 @@ class Config(NamedTuple):
     secrets: frozenset[str]
     tables: Mapping[str, Any]
     unresolved: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    blocks: Mapping[str, str] = {}
 
     @property
     def state_dir(self) -> Path:

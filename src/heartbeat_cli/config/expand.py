@@ -1,0 +1,197 @@
+"""Components as they are written, in full: `[defaults]` filled in, and a block with `each` made into many.
+
+A component's own keys go first, then those of `[defaults.<kind>]`, then those of `[defaults]`. In a block with `each`
+the placeholders of its names stand in any string, the id included; a string that is nothing but a placeholder becomes
+the value itself, so that `port = "{port}"` is a number where the value is one. There and in `[defaults]` `{id}` is the
+component's id.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
+from math import prod
+from typing import Any
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
+from heartbeat_cli.domain.component import Common
+
+_RANGE = r"([0-9]{1,9})\.\.([0-9]{1,9})"
+_MOST = 10_000  # components of one block
+_MAX_BYTES = 4_000_000  # bytes of a file that `each` is read from
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+COMMON = frozenset(Common.__annotations__) | {"recovery"}  # keys that every kind takes, and [defaults] with it
+
+Values = Mapping[str, Any]
+
+
+def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tables of all components by id, and of those that a block with `each` made, the id of the block."""
+    filled = _defaults(defaults, problems)
+    if not filled and not any(isinstance(table, Mapping) and "each" in table for table in tables.values()):
+        return dict(tables), {}
+    found: dict[str, Any] = {}
+    blocks: dict[str, str] = {}
+    for block, table in tables.items():
+        for id_, one in _made(block, table, filled, problems):
+            if id_ in found or (id_ != block and id_ in tables):
+                other = format_value(blocks.get(id_, id_))
+                problems.add(f"components.{block}", f"makes a component {format_value(id_)}, as {other} does")
+                continue
+            found[id_] = one
+            if id_ != block:
+                blocks[id_] = block
+    return found, blocks
+
+
+def _made(block: str, table: Any, defaults: Values, problems: Problems) -> Iterator[tuple[str, Any]]:
+    """The components of one block: id and whole table."""
+    if not isinstance(table, Mapping):
+        yield block, table
+        return
+    usual = _usual(defaults, table.get("kind"))
+    if "each" not in table:
+        yield block, {**_put(usual, {"id": block}), **table}  # what its own strings hold stands for itself
+        return
+    for id_, one in _each(block, {**usual, **table}, problems):
+        yield id_, _put(one, {"id": id_})
+
+
+def origin(key: str, block: Any, defaults: Any) -> str | None:
+    """Where a key of a component comes from, if it is not its own table: `defaults.<kind>` or `defaults`."""
+    if not isinstance(block, Mapping) or key in block or not isinstance(defaults, Mapping):
+        return None
+    kind = block.get("kind")
+    of_kind = defaults.get(kind) if isinstance(kind, str) else None
+    if isinstance(of_kind, Mapping) and key in of_kind:
+        return f"defaults.{kind}"
+    return "defaults" if key in defaults and key in COMMON else None
+
+
+def _defaults(defaults: Any, problems: Problems) -> Mapping[str, Any]:
+    """`[defaults]` without what it cannot hold, which is noted."""
+    if not isinstance(defaults, Mapping):
+        problems.add("defaults", "expected a section, as in [defaults]")
+        return {}
+    kinds, found = plugins.kinds("monitors"), {}
+    for key, value in defaults.items():
+        if key in COMMON or (key in kinds and isinstance(value, Mapping) and not value.keys() & {"kind", "each"}):
+            found[key] = value
+        elif key in kinds:
+            problems.add(f"defaults.{key}", "expected a table of keys, without kind and each")
+        else:
+            close = suggestion(key, [*COMMON, *kinds], few=0)
+            problems.add(f"defaults.{key}", f"unknown: neither a key of every component nor a kind{close}")
+    return found
+
+
+def _usual(defaults: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    common = {key: value for key, value in defaults.items() if key in COMMON}
+    own = defaults.get(kind) if isinstance(kind, str) and kind not in COMMON else None
+    return {**common, **(own or {})}
+
+
+# --- each --------------------------------------------------------------------------------------------------------
+
+
+def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The components of a block with `each`: id, and table without it."""
+    where = f"components.{block}.each"
+    try:
+        many = _values(table["each"], problems)
+    except ValueError as wrong:
+        problems.add(where, str(wrong))
+        return
+    rest = {key: value for key, value in table.items() if key != "each"}
+    seen = set()
+    for values in many:
+        id_ = str(_filled(block, values))
+        if id_ in seen:
+            problems.add(where, f"makes two components {format_value(id_)}: put what tells them apart into the id")
+            return
+        seen.add(id_)
+        yield id_, _put(rest, values)
+
+
+def _values(each: Any, problems: Problems) -> list[Values]:
+    """What the placeholders stand for, for each component. Raises ValueError."""
+    if isinstance(each, Mapping) and each.keys() == {"from_file"}:
+        each = _from_file(each["from_file"], problems)
+    rows = _product(each) if isinstance(each, Mapping) and each else each
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(
+            'expected a table, as in { n = "1..50" }, or a list of tables, as in [{ n = "a", port = 8000 }]'
+        )
+    if len(rows) > _MOST:
+        raise ValueError(f"makes {len(rows):,} components; {_MOST:,} at most")
+    for key, value in (pair for row in rows for pair in row.items()):
+        if not re.fullmatch(_NAME, key) or key == "id":
+            raise ValueError(f"{format_value(key)} cannot be a placeholder: letters, digits and _, and not id")
+        if not isinstance(value, str | int | float):
+            raise ValueError(f"{key}: expected texts and numbers, got {format_value(value)}")
+    return rows
+
+
+def _product(each: Mapping[str, Any]) -> list[Values]:
+    """Every value of a name with every value of the others."""
+    choices = [_choices(key, given) for key, given in each.items()]
+    if (total := prod(map(len, choices))) > _MOST:
+        raise ValueError(f"makes {total:,} components; {_MOST:,} at most")
+    return [dict(zip(each, row, strict=True)) for row in product(*choices)]
+
+
+def _choices(key: str, given: Any) -> list[Any]:
+    if isinstance(given, list) and given:
+        return given
+    if isinstance(given, str) and (found := re.fullmatch(_RANGE, given)):
+        first, last = int(found[1]), int(found[2])
+        if not first <= last < first + _MOST:
+            raise ValueError(f"{key}: expected a range of 1 to {_MOST:,} numbers, got {format_value(given)}")
+        width = len(found[1]) if found[1].startswith("0") else 0  # 01..12 keeps its zeros
+        return [f"{n:0{width}d}" if width else n for n in range(first, last + 1)]
+    raise ValueError(f'{key}: expected a range as in "1..50", or a list, got {format_value(given)}')
+
+
+def _from_file(path: Any, problems: Problems) -> Any:
+    """What stands in a JSON file: a list of tables, or of texts that {name} stands for."""
+    import os
+
+    from heartbeat_cli.domain import foreign_json
+    from heartbeat_cli.system import trusted
+
+    if not isinstance(path, str) or not path:
+        raise ValueError("from_file: expected the path of a JSON file")
+    try:
+        data = trusted.read(problems.folder / os.path.expanduser(path), _MAX_BYTES)
+    except OSError as error:
+        raise ValueError(f"from_file: {path} cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"from_file: {path} is larger than {_MAX_BYTES // 1_000_000} MB")
+    found = foreign_json.parse(data)
+    if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
+        return [{"name": one} for one in found]
+    if not isinstance(found, list):
+        raise ValueError(f"from_file: {path}: expected a JSON list")
+    return found
+
+
+def _put(value: Any, values: Values) -> Any:
+    """A value with what the placeholders stand for, in every string of it."""
+    if isinstance(value, str):
+        return _filled(value, values) if "{" in value else value
+    if isinstance(value, Mapping):
+        return {key: _put(one, values) for key, one in value.items()}
+    return [_put(one, values) for one in value] if isinstance(value, list) else value
+
+
+def _filled(text: str, values: Values) -> Any:
+    pattern = _pattern(tuple(values))
+    if (whole := pattern.fullmatch(text)) and not isinstance(values[whole[1]], str):
+        return values[whole[1]]
+    return pattern.sub(lambda found: str(values[found[1]]), text)
+
+
+@cache
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("\\{(" + "|".join(names) + ")\\}")

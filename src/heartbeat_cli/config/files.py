@@ -1,0 +1,120 @@
+"""Reads the configuration file and those that it includes, and puts them together.
+
+`[heartbeat] include` names files, as globs relative to the file it stands in; they are read in sorted order. Each may
+hold components, channels, maintenance, and sections that no other file has. What stands twice is a mistake.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heartbeat_cli.errors import ConfigError
+from heartbeat_cli.system import trusted
+
+_MAX_BYTES = 4_000_000  # bytes of a configuration file: whatever is bigger is something else
+_MAX_FILES = 1_000
+_BY_ID = ("components", "channels", "maintenance", "defaults")  # sections that several files may share
+
+
+class File(NamedTuple):
+    """One file: its path as messages name it, its text, and its tables as TOML gives them."""
+
+    path: str
+    text: str
+    tables: Mapping[str, Any]
+
+
+def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...]]:
+    """The tables of a configuration, those of included files among them, and the files that they come from, the file
+    itself first. Raises ConfigError with every problem in reading them."""
+    main = _file(path)
+    if not main.tables.keys() & {
+        "heartbeat",
+        "components",
+    }:  # an editor may be at it, it names no target
+        advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
+        raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
+    heartbeat = main.tables.get("heartbeat")
+    included = heartbeat.get("include") if isinstance(heartbeat, Mapping) else None
+    if included is None:
+        return main.tables, (main,)
+    if not isinstance(included, list) or not all(isinstance(one, str) and one for one in included):
+        raise ConfigError([f'{path}: heartbeat.include: expected a list of paths, as in ["conf.d/*.toml"]'])
+    files, wrong = [main], list[str]()
+    for place in _included(path, included):
+        try:
+            files.append(_file(place))
+        except ConfigError as error:
+            wrong += error.problems
+    if len(files) > _MAX_FILES:
+        wrong.append(f"{path}: heartbeat.include: more than {_MAX_FILES:,} files")
+    tables, twice = _together(files)
+    if wrong or twice:
+        raise ConfigError([*wrong, *twice])
+    return tables, tuple(files)
+
+
+def _included(path: Path, patterns: list[str]) -> list[Path]:
+    """The files that are included, each once; a name without a wildcard stands for itself, whether there is such a file
+    or not."""
+    from glob import glob, has_magic
+
+    folder = path.absolute().parent
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        full = os.path.join(folder, os.path.expanduser(pattern))
+        found |= dict.fromkeys(sorted(glob(full)) if has_magic(full) else [full])
+    own = os.path.realpath(path)
+    return [_shown(Path(one), path) for one in found if os.path.realpath(one) != own]
+
+
+def _shown(place: Path, beside: Path) -> Path:
+    """As the main file is named: relative to where we are when that is."""
+    if beside.is_absolute():
+        return place
+    return Path(os.path.relpath(place))
+
+
+def _file(path: Path) -> File:
+    import tomllib
+
+    try:
+        data = trusted.read(path, _MAX_BYTES)
+        if len(data) > _MAX_BYTES:
+            raise ConfigError([f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB: that is no configuration"])
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        return File(str(path), text, tomllib.loads(text))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
+        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from error
+
+
+def _together(files: list[File]) -> tuple[dict[str, Any], list[str]]:
+    """The tables of all files, and what stands in two of them."""
+    tables: dict[str, Any] = {}
+    owners: dict[tuple[str, ...], str] = {}
+    twice = []
+    for file in files:
+        for keys, value in _parts(file.tables):
+            if keys in owners:
+                twice.append(f"{file.path}: {'.'.join(keys)}: is given twice, also in {owners[keys]}")
+                continue
+            owners[keys] = file.path
+            if len(keys) == 1:
+                tables[keys[0]] = value
+            else:
+                tables.setdefault(keys[0], {})[keys[1]] = value
+    return tables, twice
+
+
+def _parts(tables: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Sections whole, and those that several files may share by the ids in them."""
+    for name, table in tables.items():
+        if name in _BY_ID and isinstance(table, Mapping):
+            yield from (((name, key), value) for key, value in table.items())
+        else:
+            yield (name,), table
