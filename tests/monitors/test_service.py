@@ -322,3 +322,38 @@ def test_cron_has_no_runtime_folder() -> None:
         "DOCKER_HOST": "y",
         "SYSTEMD_COLORS": "0",
     }
+
+
+def test_any_unit_that_failed_is_named(systemd_box: SystemdBox) -> None:
+    box = systemd_box
+    box.systemctl("reset-failed")
+
+    def failed() -> Reading:
+        settings = Settings(failed=True, systemctl=box.prefix)
+        (reading,) = monitor.probe_all([(settings, CheckContext("any", 20, 0.0))])
+        return reading
+
+    assert (failed().status, failed().metrics[0].value) == ("healthy", 0)
+    for number in range(7):
+        unit = box.service(f"fails-{number}.service", "ExecStart=/bin/false", start=True)
+        box.wait(unit, "ActiveState", "failed")
+        if not number:
+            assert failed().error == "1 unit has failed: fails-0.service"
+    reading = failed()
+    assert reading.status == "unhealthy" and str(reading.error).startswith("7 units have failed: fails-0.service, ")
+    assert str(reading.error).endswith("and 2 more") and "fails-6.service" in reading.evidence["systemd"]
+    assert reading.failure is not None and reading.failure.remedy == "person"
+    box.systemctl("reset-failed")
+
+
+@pytest.mark.parametrize("systemctl", [("false",), ("/nowhere/systemctl",)])
+def test_a_manager_that_says_nothing_about_failed_units_is_unknown(systemctl: tuple[str, ...]) -> None:
+    (reading,) = monitor.probe_all([(Settings(failed=True, systemctl=systemctl), CheckContext("any", 5, 0.0))])
+    assert reading.status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"), [({}, True), ({"unit": "a", "failed": True}, True), ({"failed": True}, False)]
+)
+def test_a_service_is_one_unit_or_all_that_failed(keys: dict[str, Any], wrong: bool) -> None:
+    assert [key for key, _ in monitor.problems(Settings(**keys))] == (["unit"] if wrong else [])

@@ -25,6 +25,7 @@ from heartbeat_cli.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from heartbeat_cli.config.groups import Found, Group
     from heartbeat_cli.config.types import Config
     from heartbeat_cli.domain.checking.coverage import Degraded
     from heartbeat_cli.store.sql.database import Database
@@ -35,12 +36,19 @@ _READ_TIMEOUTS = 5.0  # times the store's timeout: what all statements of a verb
 _LOCK_WAIT = 90.0  # seconds that a person's or a job's command waits for a busy pass: if it gave up, it would be lost
 
 
+def _discover(folder: "Path", groups: "Sequence[Group]") -> "Found":
+    from heartbeat_cli.discovery.groups import find  # most configurations have no such block
+
+    return find(folder, groups)
+
+
 class App:
     """The configuration named on the command line (or found), and the store it names. `path` is set by the root
     command. `secrets` can still be asked for after the verb has failed."""
 
     def __init__(self, path: str | None = None) -> None:
         self.path = path
+        self.discovers = False  # what blocks with `match` stand for; else what was found last stands
 
     @cached_property
     def config(self) -> "Config":
@@ -49,7 +57,7 @@ class App:
 
         path = load.find(self.path, print_remark)
         if path is not None:
-            return load.read(path)
+            return load.read(path, _discover) if self.discovers else load.read(path)
         from heartbeat_cli.config import places
         from heartbeat_cli.discovery import discover
 

@@ -29,6 +29,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     from heartbeat_cli.passes.housekeeping.ping import Ping
     from heartbeat_cli.system import lock
 
+    app.discovers = True
     log = print_remark if verbose else lambda text: None
     begun = time.monotonic()
     ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))

@@ -38,6 +38,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
+    app.discovers = True
     wanted = app.watched() if everything else app.components(names) if names else None
     with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)

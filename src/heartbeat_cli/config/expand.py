@@ -52,10 +52,10 @@ def _made(block: str, table: Any, defaults: Values, problems: Problems) -> Itera
         return
     usual = _usual(defaults, table.get("kind"))
     if "each" not in table:
-        yield block, {**_put(usual, {"id": block}), **table}  # what its own strings hold stands for itself
+        yield block, {**put(usual, {"id": block}), **table}  # what its own strings hold stands for itself
         return
     for id_, one in _each(block, {**usual, **table}, problems):
-        yield id_, _put(one, {"id": id_})
+        yield id_, put(one, {"id": id_})
 
 
 def origin(key: str, block: Any, defaults: Any) -> str | None:
@@ -111,7 +111,7 @@ def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[
             problems.add(where, f"makes two components {format_value(id_)}: put what tells them apart into the id")
             return
         seen.add(id_)
-        yield id_, _put(rest, values)
+        yield id_, put(rest, values)
 
 
 def _values(each: Any, problems: Problems) -> list[Values]:
@@ -176,13 +176,13 @@ def _from_file(path: Any, problems: Problems) -> Any:
     return found
 
 
-def _put(value: Any, values: Values) -> Any:
+def put(value: Any, values: Values) -> Any:
     """A value with what the placeholders stand for, in every string of it."""
     if isinstance(value, str):
         return _filled(value, values) if "{" in value else value
     if isinstance(value, Mapping):
-        return {key: _put(one, values) for key, one in value.items()}
-    return [_put(one, values) for one in value] if isinstance(value, list) else value
+        return {key: put(one, values) for key, one in value.items()}
+    return [put(one, values) for one in value] if isinstance(value, list) else value
 
 
 def _filled(text: str, values: Values) -> Any:

@@ -75,6 +75,11 @@ class Scope(NamedTuple):
     scripts: str | None
     where: str
 
+    @property
+    def file_name(self) -> str:
+        """The id in the name of a script: that of a found component has a slash."""
+        return self.component.replace("/", "_")
+
 
 def plan(value: Any, default: Sequence[Mapping[str, Any]], scope: Scope, problems: Problems) -> Plan:
     """The plan that a `recovery` value asks for: a mode, or a table with any of `KEYS`."""
@@ -153,7 +158,8 @@ def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step 
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
         return None
-    return _step(_fill_id(table, scope.component), where, scope, problems)
+    id_ = scope.file_name if table["action"] == "script" else scope.component
+    return _step(_fill_id(table, id_), where, scope, problems)
 
 
 def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems) -> Step | None:
@@ -224,7 +230,7 @@ def _fill(text: Any, scope: Scope) -> Any:
     before, name, after = _parts(text)
     if not name:
         return text
-    value = scope.component if name == "id" else getattr(scope.settings, name)
+    value = scope.file_name if name == "id" else getattr(scope.settings, name)
     return f"{before}{value}{after}" if (before or after) and value is not None else value
 
 

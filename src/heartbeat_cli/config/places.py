@@ -18,7 +18,7 @@ from binascii import crc32
 from functools import cache
 from pathlib import Path
 
-from heartbeat_cli.config.types import Config
+from heartbeat_cli.config.types import Config, default_state_dir
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.redact import redact
 from heartbeat_cli.system import trusted
@@ -31,6 +31,12 @@ def config_folder(config: Config) -> Path:
     """The folder of a configuration. It depends on the path of its file; links to the file itself are not followed,
     because a ConfigMap and its like are links whose target changes with every update."""
     return _config_folder(config.state_dir, BUILT_IN if config.source == BUILT_IN else os.path.abspath(config.source))
+
+
+def folder_of(source: str, state_dir: str | None) -> Path:
+    """The folder of a configuration that is about to be read."""
+    folder = Path(state_dir) if state_dir else default_state_dir()
+    return _config_folder(folder, source if source == BUILT_IN else os.path.abspath(source))
 
 
 def note_file(config: Config, component: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli.config.files import File
+from heartbeat_cli.config.groups import Group
 from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
@@ -31,7 +32,8 @@ class Config(NamedTuple):
     """Everything a pass needs to know. `source` names the file (or says that there is none);
     `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now.
     `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block
-    with `each` that made a component, by its id."""
+    with `each` or `match` that made a component, by its id; `groups` are the blocks with `match`, `fresh` the ids of
+    those whose manager has just said what there is."""
 
     source: str
     heartbeat: Heartbeat
@@ -47,6 +49,8 @@ class Config(NamedTuple):
     unresolved: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     blocks: Mapping[str, str] = {}
+    groups: tuple[Group, ...] = ()
+    fresh: frozenset[str] = frozenset()
 
     @property
     def state_dir(self) -> Path:

@@ -13,12 +13,12 @@ from glob import glob
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from heartbeat_cli.domain import foreign_json, plain
+from heartbeat_cli.discovery.engine import MOST_LISTED, ask, listed_under, name_of
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.postgres import peers
 
-_MOST_LISTED = (4_194_304, 200_000)  # bytes of a list of containers, and values in it
 _MOST_OF_ONE = (524_288, docker_host.MOST_VALUES)  # the same of an answer about one container
 _MOST_CONTAINERS = 200
 _MOST_ENDED = 50
@@ -71,21 +71,21 @@ def containers(seconds: float) -> tuple[list[Container] | None, str]:
         return None, ""
     if engine.socket and not os.access(engine.socket, os.R_OK | os.W_OK):
         return None, f"Docker: no right to use {engine.socket}; is the user in the group docker?"
-    listed = _ask(engine, ["/containers/json?all=1"], _MOST_LISTED, deadline)[0]
+    listed = ask(engine, ["/containers/json?all=1"], MOST_LISTED, deadline)[0]
     if not isinstance(listed, list):
         return None, f"Docker at {engine.host} does not answer"
-    found = [one for one in listed[:_MOST_CONTAINERS] if isinstance(one, dict) and _name(one)]
+    found = [one for one in listed[:_MOST_CONTAINERS] if isinstance(one, dict) and name_of(one)]
     found = [one for one in found if one.get("State") not in ("created", "removing")]
     jobs = _finished_jobs(engine, found, deadline)
-    kept = [_container(one) for one in found if _name(one) not in jobs]
+    kept = [_container(one) for one in found if name_of(one) not in jobs]
     return sorted(kept, key=lambda one: one.name), ""
 
 
 def _finished_jobs(engine: docker_host.Engine, listed: list[dict[str, Any]], deadline: float) -> set[str]:
     """Names of those that ended with exit 0 and are not to be started again; only an inspect tells the latter."""
-    ended = [_name(one) for one in listed if str(one.get("Status", "")).startswith("Exited (0)")][:_MOST_ENDED]
+    ended = [name_of(one) for one in listed if str(one.get("Status", "")).startswith("Exited (0)")][:_MOST_ENDED]
     paths = [f"/containers/{quote(name, safe='')}/json" for name in ended]
-    answers = _ask(engine, paths, _MOST_OF_ONE, deadline)
+    answers = ask(engine, paths, _MOST_OF_ONE, deadline)
     return {name for name, answer in zip(ended, answers, strict=True) if _restart_policy(answer) in ("no", "")}
 
 
@@ -96,48 +96,12 @@ def _restart_policy(answer: Any) -> str | None:
         return None
 
 
-def _name(listed: Mapping[str, Any]) -> str:
-    """The name proper: a linked container also has those that others call it by."""
-    names = [str(name).removeprefix("/") for name in _listed(listed, "Names")]
-    return next((name for name in names if "/" not in name and not docker_host.problems(name, "")), "")
-
-
-def _listed(table: Mapping[str, Any], key: str) -> list[Any]:
-    """The list under a key; none where a server says something else."""
-    found = table.get(key)
-    return found if isinstance(found, list) else []
-
-
 def _container(listed: Mapping[str, Any]) -> Container:
-    pairs = [port for port in _listed(listed, "Ports") if isinstance(port, dict)]
+    pairs = [port for port in listed_under(listed, "Ports") if isinstance(port, dict)]
     pairs = [port for port in pairs if isinstance(port.get("PublicPort"), int)]
     ports = {port["PublicPort"]: port.get("PrivatePort", 0) for port in pairs}
     image, said = one_line(str(listed.get("Image")), 80), one_line(str(listed.get("Status")), 80)
-    return Container(_name(listed), image, said, ports)
-
-
-def _ask(engine: docker_host.Engine, paths: Sequence[str], most: tuple[int, int], deadline: float) -> list[Any]:
-    """The JSON that the Engine answers to each path, None where it does not, or with more than so many bytes or
-    values."""
-    if not paths:
-        return []
-    from heartbeat_cli.domain.checking.exchange import Response
-    from heartbeat_cli.http import multi
-
-    answers: dict[str, Any] = {}
-
-    def done(exchange: multi.Exchange, response: Response) -> None:
-        good = response.fault is None and response.status == 200 and foreign_json.values(response.body) <= most[1]
-        if good and time.monotonic() < deadline:
-            try:
-                answers[exchange.key] = foreign_json.parse(response.body)
-            except foreign_json.NotJson:
-                return
-
-    requests = [engine.request(path, most[0]) for path in paths]
-    left = deadline - time.monotonic()
-    multi.drive([multi.Exchange(one.url, one, left) for one in requests], deadline=deadline, done=done)
-    return [answers.get(one.url) for one in requests]
+    return Container(name_of(listed), image, said, ports)
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------------------------

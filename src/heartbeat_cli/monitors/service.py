@@ -44,9 +44,10 @@ LADDER: tuple[Mapping[str, str], ...] = (
 
 
 class Settings(NamedTuple):
-    """Which unit, and how systemctl is called.
+    """Either `unit` or `failed`, and how systemctl is called.
 
     unit: the unit, as "nginx" or "backup.timer"
+    failed: true: healthy while no unit of the service manager has failed, else unhealthy, with their names
     user: true: a unit of the user heartbeat runs as (systemctl --user)
     systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"] or
         ["docker", "exec", "box", "systemctl"]
@@ -55,7 +56,8 @@ class Settings(NamedTuple):
         for a restart after a good end is well too (Restart=always used as a timer)
     """
 
-    unit: str
+    unit: str = ""
+    failed: bool = False
     user: bool = False
     systemctl: tuple[str, ...] = ("systemctl",)
     inactive_ok: bool = False
@@ -77,7 +79,9 @@ class _Answer(NamedTuple):
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    found = systemd.problems(settings.unit, settings.systemctl)
+    found = systemd.problems(settings.unit or "any", settings.systemctl)
+    if bool(settings.unit) == settings.failed:
+        found.append(("unit", "expected exactly one of unit = NAME and failed = true"))
     if settings.restart_limit < 0:
         found.append(("restart_limit", "expected 0 (never) or more"))
     return found
@@ -86,17 +90,29 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, CheckContext]]] = {}
     for settings, context in asked:
-        groups.setdefault((settings.systemctl, settings.user), []).append((settings, context))
+        if settings.unit:
+            groups.setdefault((settings.systemctl, settings.user), []).append((settings, context))
     until = time.monotonic() + min((context.timeout for _, context in asked), default=0.0) * _JOURNAL_SHARE
     answers = dict(zip(groups, _ask_all(list(groups.values())), strict=True))
-    readings = [_reading(settings, context, answers[settings.systemctl, settings.user]) for settings, context in asked]
+    readings = [
+        _reading(settings, context, answers[settings.systemctl, settings.user])
+        if settings.unit
+        else _failed(settings, context)
+        for settings, context in asked
+    ]
     return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
+
+
+def _failed(settings: Settings, context: CheckContext) -> Reading:
+    from heartbeat_cli.monitors import _failed_units  # few ask for it
+
+    return _failed_units.reading(settings.systemctl, settings.user, context)
 
 
 def of_unit(unit: str, user: bool, context: CheckContext) -> Reading | None:
     """What this kind says of the unit behind a component of another kind; None where there is no such unit, or systemd
     does not say."""
-    asked = Settings(unit, user), context._replace(memory={})
+    asked = Settings(unit, user=user), context._replace(memory={})
     answer = _ask([asked])
     properties = systemd.block_of(unit, answer.blocks)
     if properties is None or properties.get("LoadState") == "not-found":
@@ -106,7 +122,7 @@ def of_unit(unit: str, user: bool, context: CheckContext) -> Reading | None:
 
 def _with_journal(settings: Settings, context: CheckContext, reading: Reading, until: float) -> Reading:
     """What a unit that failed said last: read once for each way it stands, then remembered as long as it stands so."""
-    if reading.status != "unhealthy":
+    if reading.status != "unhealthy" or not settings.unit:
         return reading
     state, known = reading.evidence["systemd"], context.memory.get("journal")
     if isinstance(known, list) and len(known) == 2 and known[0] == state:

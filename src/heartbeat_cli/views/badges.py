@@ -26,7 +26,7 @@ def pictures(board: Board, config: Config, now: float) -> dict[str, str]:
     voice = voices.of(config, now)
     rows = {row["id"]: row for group in groups(board, config.components, voice) for row in group.all}
     made = {
-        f"{id_}.svg": _badge(row["name"], row["state"], row["level"], _known(board, id_), voice)
+        f"{id_.replace('/', '_')}.svg": _badge(row["name"], row["state"], row["level"], _known(board, id_), voice)
         for id_, row in rows.items()
     }
     worst, what, count = next(iter(counted(rows.values())), ("dim", "dim", 0))

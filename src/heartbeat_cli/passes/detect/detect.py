@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from heartbeat_cli.config.groups import group_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.detection.attribution import advance
@@ -77,6 +78,9 @@ class DetectionRun:
     def consume(self) -> None:
         waiting = passes.undetected(self.db, self.config.observer)
         if not waiting:
+            if self._is_one_gone():
+                self.states = states.states(self.db)
+                self._follow_up()
             return
         self._quorum = self._evaluator(waiting)
         before = states.states(self.db)
@@ -93,6 +97,13 @@ class DetectionRun:
         self._report_this_host()
         states.save_states(self.db, {id_: s for id_, s in self.states.items() if before.get(id_) != s})
         passes.mark_detected(self.db, [one.key for one in waiting])
+
+    def _is_one_gone(self) -> bool:
+        """Whether what is in fault was removed: where that was all, there is no pass with a check of anything."""
+        known, fresh = self.config.components, self.config.fresh
+        return bool(fresh) and any(
+            id_ not in known and group_of(id_, self.config.groups) in fresh for id_ in self._open
+        )
 
     def _judge(self, one: UndetectedPass) -> None:
         """One pass: first the new states, then the alerts; how many are in fault is known only then."""

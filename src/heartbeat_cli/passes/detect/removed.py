@@ -4,6 +4,7 @@ nothing would ever end their fault. It is closed, and whoever was notified of it
 
 from collections.abc import Mapping
 
+from heartbeat_cli.config.groups import group_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
@@ -18,6 +19,7 @@ from heartbeat_cli.store.state import states
 
 _PATIENCE = 3_600.0  # seconds without a check: a configuration may have been tried out, or be at work on
 _REMOVED = Text("it is no longer in the configuration")
+_GONE = Text("it was removed")
 _NOBODYS = Text("no host checks it any more")
 
 
@@ -42,12 +44,15 @@ def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, 
     """Why it is checked no more, if so. Another host's time runs while that makes its passes: one that is silent may
     come back to it. How seldom it checks what we do not have is not known."""
     component = config.components.get(id_)
+    gone = component is None and group_of(id_, config.groups) in config.fresh
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
     for observer, at in last_checks.checked_by(db, id_):
         theirs = observer != config.observer
+        if gone and not theirs:  # Docker or systemd has just said that there is no such thing
+            continue
         came = watches[observer].started if theirs and observer in watches else now
         if came - at <= (LONGEST if theirs and component is None else patience):
             return None
-    return _REMOVED if component is None else _NOBODYS
+    return _GONE if gone else _REMOVED if component is None else _NOBODYS
