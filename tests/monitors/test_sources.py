@@ -101,6 +101,35 @@ def test_prometheus(server: Server) -> None:
     assert why_not(prometheus=PrometheusSource(server.url, "a")) == "the answer is longer than 4,194,304 bytes"
 
 
+TOTAL = b"# HELP done_total Jobs that are done.\n# TYPE done_total counter\n"
+
+
+@pytest.mark.parametrize("page", [TOTAL, b"#  TYPE\tdone counter\n", TOTAL + b'done_total_more{q="x"} 4\n'])
+def test_a_counter_that_has_counted_nothing_yet_is_0(server: Server, page: bytes) -> None:
+    """A counter with labels has no series before its first event; OpenMetrics declares it without `_total`."""
+    server.answer = Answer(200, page)
+    for metric in ("done_total", "done"):
+        assert number(prometheus=PrometheusSource(server.url, metric)) == 0
+        assert number(prometheus=PrometheusSource(server.url, metric, {"q": "x"}, "sum")) == 0
+        assert why_not(prometheus=PrometheusSource(server.url, metric, agg="max")) == f"{metric} is missing"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        TOTAL.replace(b"counter", b"gauge"),
+        TOTAL.replace(b"TYPE", b"HELP"),
+        TOTAL.replace(b"# TYPE", b"x # TYPE"),
+        TOTAL + b'done_total{q="y"} 4\n',
+    ],
+    ids=["gauge", "no type", "no line of its own", "series without the label"],
+)
+def test_any_other_metric_without_a_series_is_missing(server: Server, page: bytes) -> None:
+    """A gauge that is not there may be anything, and a label that selects nothing may be misspelt."""
+    server.answer = Answer(200, page)
+    assert why_not(prometheus=PrometheusSource(server.url, "done_total", {"q": "x"})) == "done_total is missing"
+
+
 def test_nobody_there_and_nobody_who_answers() -> None:
     port = hostile.unused_port()
     assert why_not(json=JsonSource(f"http://127.0.0.1:{port}/", "a")) == f"connection refused by 127.0.0.1:{port}"

@@ -38,8 +38,7 @@ def read(source: JsonSource | PrometheusSource, deadline: float) -> float:
     headers, most = tuple(source.headers.items()), _MOST_BYTES[type(source)]
     text = _body(Request(source.url, headers=headers, same_host=True, max_body=most), deadline)
     if isinstance(source, PrometheusSource):
-        values: list[Any] = [*_http.series(text, [(source.metric, source.labels)])[0]]
-        return _known(aggregated(values, source.agg or "sum"), source.metric)
+        return _metric(source, text)
     document = health_body.parse(text)
     if document is json_path.MISSING:
         raise Unobservable(Text("the answer is not JSON"))
@@ -47,6 +46,14 @@ def read(source: JsonSource | PrometheusSource, deadline: float) -> float:
     if isinstance(value, list) or (source.agg is not None and value is not json_path.MISSING):
         value = aggregated(value if isinstance(value, list) else [value], source.agg or "sum")
     return _known(value, source.path)
+
+
+def _metric(source: PrometheusSource, text: str) -> float:
+    values: list[Any] = [*_http.series(text, [(source.metric, source.labels)])[0]]
+    agg = source.agg or "sum"
+    if not values and agg == "sum" and exposition.counts_nothing_yet(text, source.metric):
+        return 0.0  # an idle server that has just started can be read
+    return _known(aggregated(values, agg), source.metric)
 
 
 def _known(value: Any, name: str) -> float:

@@ -95,6 +95,15 @@ def _is(written: str, wanted: str) -> bool:
     return re.sub(r"\\(.)", lambda one: _ESCAPES.get(one[1], one[1]), written) == wanted
 
 
+def counts_nothing_yet(text: str, metric: str) -> bool:
+    """Whether a page declares a counter of that name and has no series of it. A counter with labels has its first
+    series with its first event, and every counter begins at 0. The declaration may lack the suffix `_total`, as in
+    OpenMetrics. Raises BeyondBounds."""
+    names = "|".join(re.escape(name) for name in (metric, f"{metric}_total", metric.removesuffix("_total")))
+    declared = re.search(rf"^#[ \t]*TYPE[ \t]+(?:{names})[ \t]+counter[ \t]*\r?$", text, re.M)
+    return declared is not None and not values(text, metric, {})
+
+
 def is_exposition(text: str) -> bool:
     """Whether there is any sample in a text."""
     return _ANY.search(text) is not None
