@@ -1,4 +1,4 @@
-"""Real agent software, pinned, in an environment of its own that `.ci/agents` makes: MCP servers and LiteLLM.
+"""Real agent software, pinned, in an environment of its own that `.ci/agents` makes: MCP servers, LiteLLM, LangGraph.
 
 It is looked for in `$HEARTBEAT_TEST_AGENTS`, else in `.venv/agents`.
 """
@@ -20,9 +20,24 @@ from tests.parts import lacking
 from tests.parts.hostile import unused_port
 
 _ROOT = Path(__file__).parent.parent.parent
-_FOLDER = Path(os.environ.get("HEARTBEAT_TEST_AGENTS", _ROOT / ".venv/agents"))
+_FOLDER = Path(os.environ.get("HEARTBEAT_TEST_AGENTS", _ROOT / ".venv/agents")).absolute()
 _SMALL = Path(__file__).parent / "fastmcp_server.py"
 _START_SECONDS = 120.0
+_GRAPH = """
+from typing import TypedDict
+from langgraph.graph import END, START, StateGraph
+
+
+class State(TypedDict):
+    said: str
+
+
+def answer(state: State) -> State:
+    return {"said": "pong"}
+
+
+graph = StateGraph(State).add_node("answer", answer).add_edge(START, "answer").add_edge("answer", END).compile()
+"""
 
 
 class Running(NamedTuple):
@@ -40,6 +55,12 @@ def python() -> str:
     return str(_FOLDER / "python/bin/python")
 
 
+def with_metrics() -> None:
+    """Skip the test where LiteLLM lacks what its callback `prometheus` needs."""
+    if not list(Path(python()).parent.parent.glob("lib/*/site-packages/prometheus_client")):
+        lacking(f"prometheus-client in {_FOLDER}: run .ci/agents", "agents")
+
+
 def small() -> tuple[str, ...]:
     """The command of the small FastMCP server on standard input and output."""
     return python(), "-P", str(_SMALL), "stdio"
@@ -54,11 +75,11 @@ def everything() -> tuple[str, ...]:
 
 
 @contextmanager
-def fastmcp_server(folder: Path, *, answers: str = "sse") -> Iterator[Running]:
+def fastmcp_server(folder: Path, *, answers: str = "sse", **variables: str) -> Iterator[Running]:
     """The small FastMCP server over HTTP; `answers` is sse or json. `/sessions` says how many it has."""
     port = unused_port()
     command = (python(), "-P", str(_SMALL), str(port), answers)  # -P: the parts beside it have names of modules
-    with _started(command, folder, port, "/sessions", {}) as server:
+    with _started(command, folder, port, "/sessions", variables) as server:
         yield server
 
 
@@ -71,14 +92,16 @@ def everything_server(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def litellm_server(folder: Path, backend: str, key: str) -> Iterator[Running]:
-    """A LiteLLM proxy that passes the model `small` on to `backend`, for clients with this key."""
+def litellm_server(folder: Path, backend: str, key: str, name: str = "small", price: float = 0) -> Iterator[Running]:
+    """A LiteLLM proxy that passes the model `name` on to `backend`, for clients with this key. With a price (USD a
+    token) it counts on `/metrics/` what is spent."""
     port = unused_port()
     config = folder / "litellm.json"
     model = {"model": "openai/small", "api_base": backend, "api_key": "sk-behind"}
+    priced = {"input_cost_per_token": price, "output_cost_per_token": price} if price else {}
     settings = {
-        "model_list": [{"model_name": "small", "litellm_params": model}],
-        "litellm_settings": {"num_retries": 0, "telemetry": False},
+        "model_list": [{"model_name": name, "litellm_params": model | priced}],
+        "litellm_settings": {"num_retries": 0, "telemetry": False, "callbacks": ["prometheus"] if price else []},
         "router_settings": {"disable_cooldowns": True},
         "general_settings": {"master_key": key},
     }
@@ -90,18 +113,38 @@ def litellm_server(folder: Path, backend: str, key: str) -> Iterator[Running]:
 
 
 @contextmanager
+def langgraph_server(folder: Path, port: int) -> Iterator[Running]:
+    """LangGraph's development server with a graph of one step, told to use this port. It is not asked whether it
+    answers there: it moves where the port is taken."""
+    if not (_FOLDER / "langgraph.done").is_file():
+        lacking(f"LangGraph in {_FOLDER}: run .ci/agents", "agents")
+    (folder / "graph.py").write_text(_GRAPH)
+    (folder / "langgraph.json").write_text('{"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}')
+    program = str(_FOLDER / "langgraph/bin/langgraph")
+    options = ("--config", str(folder / "langgraph.json"), "--host", "127.0.0.1", "--port", str(port))
+    command = (program, "dev", *options, "--no-browser", "--no-reload")
+    with _started(command, folder, port, "", {"LANGSMITH_TRACING": "false"}) as server:
+        end = time.monotonic() + _START_SECONDS
+        while "Application started up" not in server.log.read_text(errors="replace"):
+            assert server.process.poll() is None and time.monotonic() < end, server.log.read_text()[-2_000:]
+            time.sleep(0.1)
+        yield server
+
+
+@contextmanager
 def _started(
     command: tuple[str, ...], folder: Path, port: int, ready: str, env: Mapping[str, str]
 ) -> Iterator[Running]:
     log = folder / f"server-{port}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **env}, start_new_session=True
-        )
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **env},
+            start_new_session=True,
+        )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + _START_SECONDS
-        while not _answers(url + ready):
+        while ready and not _answers(url + ready):
             assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")[-2_000:]
             time.sleep(0.1)
         yield Running(url, process, log)

@@ -1,13 +1,20 @@
-"""A small FastMCP server, run by the interpreter that `.ci/agents` makes: `fastmcp_server.py stdio` or `… PORT sse`."""
+"""A small FastMCP server, run by the interpreter that `.ci/agents` makes: `fastmcp_server.py stdio` or `… PORT sse`.
 
+The environment may name further tools in `TOOLS`, a bearer token in `TOKEN` that every client must send, and in `BROKEN`
+a file: while it is there, those tools report an error."""
+
+import os
 import sys
 
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-server = FastMCP("small")
+TOKEN = os.environ.get("TOKEN")
+auth = StaticTokenVerifier({TOKEN: {"client_id": "heartbeat", "scopes": []}}) if TOKEN else None
+server = FastMCP("small", auth=auth)
 
 
 @server.tool
@@ -18,6 +25,16 @@ def add(a: int, b: int) -> int:
 @server.tool
 def broken() -> str:
     raise ValueError("no disk")
+
+
+def further(query: str = "", limit: int = 10) -> list[str]:
+    if os.path.exists(os.environ.get("BROKEN", "")):
+        raise ValueError("no index")
+    return [query][:limit]
+
+
+for name in os.environ.get("TOOLS", "").split():
+    server.tool(further, name=name)
 
 
 def over_http(port: int, json: bool) -> None:

@@ -1,8 +1,6 @@
 """Whose fault it is, through the graph: a provider's status page is an agent's parent. The block is the manual's."""
 
 import json
-import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +8,10 @@ import pytest
 
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.http import Answer, Server, healthy_server
+from tests.parts.recipes import Recipe, runs
 from tests.parts.scene import Scene
 
-PAGE = Path(__file__).parents[3] / "docs/recipes/models-and-mcp.md"
+pytestmark = runs("models-and-mcp", "Whose fault it is")
 
 
 def indicator(word: str) -> Answer:
@@ -34,11 +33,12 @@ def agent() -> Iterator[Server]:
 
 
 @pytest.fixture
-def scene(store: Database, store_url: str, tmp_path: Path, status_page: Server, agent: Server) -> Scene:
-    block = re.findall(r"```toml\n(.*?)```", PAGE.read_text().partition("## Whose fault it is")[2], re.S)[0]
-    tables = tomllib.loads(block)["components"]
-    tables["provider-status"]["url"] = status_page.url
-    tables["assistant"] |= {"url": agent.url, "recovery": {"ladder": [{"action": "command", "command": ["false"]}]}}
+def scene(
+    recipe: Recipe, store: Database, store_url: str, tmp_path: Path, status_page: Server, agent: Server
+) -> Scene:
+    here = {"https://status.example.com": status_page.url, "http://localhost:8000": agent.url}
+    tables = recipe.tables(here)["components"]
+    tables["assistant"]["recovery"] = {"ladder": [{"action": "command", "command": ["false"]}]}
     return Scene(store, store_url, tmp_path, tables)
 
 

@@ -1,0 +1,14 @@
+"""Every TOML block of the recipes for models, queues and OpenClaw is run by a test, well and with its fault."""
+
+from tests.e2e import test_recipes_models, test_recipes_openclaw, test_recipes_queues
+from tests.parts.recipes import PAGES, TAKEN, recipes
+from tests.passes.detect import test_provider
+
+RUNNERS = (test_recipes_models, test_recipes_openclaw, test_recipes_queues, test_provider)  # they take the blocks
+
+
+def test_every_block_is_run() -> None:
+    """A new block wants a test that `runs` it, in one of RUNNERS."""
+    there = {one[:3] for page in PAGES for one in recipes(page)}
+    assert there - TAKEN == set()
+    assert TAKEN <= there and len(there) >= 20
