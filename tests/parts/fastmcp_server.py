@@ -1,7 +1,7 @@
 """A small FastMCP server, run by the interpreter that `.ci/agents` makes: `fastmcp_server.py stdio` or `… PORT sse`.
 
-The environment may name further tools in `TOOLS`, a bearer token in `TOKEN` that every client must send, and in `BROKEN`
-a file: while it is there, those tools report an error."""
+The environment may name further tools in `TOOLS`, the bearer token that every client must send in `TOKEN`, and in
+`BROKEN` a file: while it is there, those tools report an error."""
 
 import os
 import sys

@@ -80,22 +80,28 @@ class World(Scene):
     def __exit__(self, *error: object) -> None:
         self.db.close()
 
-    def reading(self, after: float = 30.0, component: str = "") -> Reading:
-        """Time goes on by so many seconds, then a pass checks every component and detects: what it saw of one."""
+    def all(self, after: float = 30.0) -> Mapping[str, Reading]:
+        """Time goes on by so many seconds, then a pass checks every component and detects: what it saw, by id."""
         self.now += after
         seen = self.check(*self.config.components)
         self.detect()
-        return seen.readings[component or next(iter(self.config.components))]
+        return seen.readings
 
-    def said(self, after: float = 30.0, component: str = "") -> Said:
+    def reading(self, after: float = 30.0) -> Reading:
+        """The same, of the first component."""
+        return next(iter(self.all(after).values()))
+
+    def said(self, after: float = 30.0) -> Said:
         """The same, as status, category and remedy."""
-        return said(self.reading(after, component))
+        return said(self.reading(after))
 
+    def all_said(self, after: float = 30.0) -> list[Said]:
+        """The same of each component, in order."""
+        return [said(one) for one in self.all(after).values()]
 
     def readings(self, times: int, after: float = 30.0) -> list[Reading]:
         """What so many passes saw of the first component."""
         return [self.reading(after) for _ in range(times)]
-
 
     def steps(self, component: str) -> list[str]:
         """The actions of its recovery, in order."""

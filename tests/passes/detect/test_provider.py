@@ -33,9 +33,7 @@ def agent() -> Iterator[Server]:
 
 
 @pytest.fixture
-def scene(
-    recipe: Recipe, store: Database, store_url: str, tmp_path: Path, status_page: Server, agent: Server
-) -> Scene:
+def scene(recipe: Recipe, store: Database, store_url: str, tmp_path: Path, status_page: Server, agent: Server) -> Scene:
     here = {"https://status.example.com": status_page.url, "http://localhost:8000": agent.url}
     tables = recipe.tables(here)["components"]
     tables["assistant"]["recovery"] = {"ladder": [{"action": "command", "command": ["false"]}]}
