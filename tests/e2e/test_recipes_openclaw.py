@@ -2,6 +2,7 @@
 tests/monitors/test_openclaw.py)."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_a_safe_restart(recipe: Recipe, gateway: Server, tmp_path: Path) -> None
     """The command is tried first, and the gateway that it has restarted is well."""
     asked = tmp_path / "asked"
     command = tmp_path / "openclaw"
-    command.write_text(f'#!/bin/sh\necho "$@" >>{asked}\ncurl -fsS {gateway.url}/restart\n')
+    restart = f"import urllib.request; urllib.request.urlopen('{gateway.url}/restart')"
+    command.write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexec {sys.executable} -c "{restart}"\n')
     command.chmod(0o755)
     gateway.choose = lambda seen: restarted(gateway) if seen.path == "/restart" else gateway.answer
     with World(recipe, tmp_path, {KIND: f'{KIND}\nurl = "{gateway.url}"', "/usr/bin/openclaw": str(command)}) as world:

@@ -20,6 +20,7 @@ from heartbeat_cli.domain.kinds.exposition import (
     MOST_LINE,
     MOST_SERIES,
     BeyondBounds,
+    counts_nothing_yet,
     is_exposition,
     select,
     values,
@@ -119,6 +120,18 @@ def test_what_the_client_library_writes_is_read(given_values: dict[str, float]) 
             assert values(page, "c", {"own": label}) == [2]
 
 
+@pytest.mark.parametrize("write", [generate_latest, openmetrics.generate_latest], ids=["text", "openmetrics"])
+def test_a_counter_of_the_client_library_before_and_after_its_first_event(write: Callable[..., bytes]) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("done", "Jobs that are done.", ["queue"], registry=registry)
+    Gauge("depth", "Jobs that wait.", ["queue"], registry=registry)
+    page = write(registry).decode()
+    found = {name: counts_nothing_yet(page, name) for name in ("done_total", "done", "depth", "one", "done_tota")}
+    assert found == {"done_total": True, "done": True, "depth": False, "one": False, "done_tota": False}
+    counter.labels(queue="a").inc(0)
+    assert not counts_nothing_yet(write(registry).decode(), "done_total")
+
+
 @given(st.text(alphabet=st.sampled_from('a{}b="\\,# \t\r0.1eE+-NIinf_\n'), max_size=60))
 def test_any_text_gives_numbers_or_nothing(text: str) -> None:
     assert all(isinstance(value, float) for value in values(text, "a", {}))
@@ -137,13 +150,18 @@ def test_any_text_gives_numbers_or_nothing(text: str) -> None:
         "a{" + "} " * 2_000_000,
         "a " + "1" * 4_000_000,
         "a\n" * 2_000_000,
+        "#" + " " * 4_000_000,
+        "# TYPE a" + " " * 4_000_000,
+        "# TYPE a counter" + " " * 4_000_000 + "x",
+        "# TYPE a counter\n" * 250_000,
     ],
-    ids=range(9),
+    ids=range(13),
 )
 def test_a_hostile_page_comes_to_an_end(hostile: str) -> None:
     """With an expression of more than linear time it would take days."""
     with suppress(BeyondBounds):
         assert len(values(hostile, "a", {})) <= 1
+        counts_nothing_yet(hostile, "a")
     is_exposition(hostile)
 
 
