@@ -50,17 +50,24 @@ def minimal_env(extra: Mapping[str, str]) -> dict[str, str]:
     return kept | dict(extra)
 
 
-def owner(place: str) -> int | None:
-    """The user of the process whose folder in /proc this is; None where that cannot be read, or where it has several (a
-    setuid program). Ask before you read its environment or command line: both are its memory, and another user can have
-    a read of that wait for ever. Whom the files there belong to says nothing: a process can change it."""
+def users(place: str) -> list[int]:
+    """The users of the process whose folder in /proc this is: real, effective, saved and of its file accesses. Empty
+    where that cannot be read. Whom the files there belong to says nothing: a process can change it."""
     try:
         with open(f"{place}/status", encoding="utf-8", errors="replace") as file:
             line = next((line for line in file.read(8_192).splitlines() if line.startswith("Uid:")), "")
     except OSError:
-        return None
-    users = set(line.split()[1:])
-    return whole(users.pop()) if len(users) == 1 else None
+        return []
+    found = [whole(word) for word in line.split()[1:]]
+    return [one for one in found if one is not None]
+
+
+def owner(place: str) -> int | None:
+    """The user of the process whose folder in /proc this is; None where that cannot be read, or where it has several (a
+    setuid program). Ask before you read its environment or command line: both are its memory, and another user can have
+    a read of that wait for ever."""
+    found = set(users(place))
+    return found.pop() if len(found) == 1 else None
 
 
 def is_gone(pid: int) -> bool:

@@ -16,6 +16,8 @@ DESCRIPTIONS = {
     "prometheus": N_("Its metrics break a limit, or cannot be read."),
     "mcp": N_("The MCP server did not answer as it should, or lacks a tool."),
     "llm": N_("The model API did not answer as it should, or lacks the model."),
+    "process": N_("The process does not run as it should, or uses too much."),
+    "file": N_("The file is missing, too old, or has the wrong size."),
     "push": N_("It has not reported that it is alive, or its last run failed."),
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
@@ -48,6 +50,11 @@ _BIGGEST_USERS = (
     N_("Find the biggest users: top, df -h, du -x."),
     N_("Stop or move what is not needed."),
     N_("Think about a bigger machine if this comes back."),
+)
+_WRITTEN_BY_A_JOB = (
+    N_("Look at the files: ls -l --time-style=full-iso, with the path of {id}."),
+    N_("Find the job that writes them, see when it last ran, and read its log."),
+    N_("Check the free disk space there: df -h. Then run the job by hand."),
 )
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     # By what kind of failure it is, where that says more than the kind of component.
@@ -160,6 +167,13 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Read its log from the time of the first failure on; look at the GPU: nvidia-smi."),
         N_("Restart it: {restart}."),
     ),
+    "process": (
+        N_("See what runs: ps -e -o pid,user,lstart,rss,args; compare with the settings of {id}."),
+        N_("Read its log from the time of the first failure on; if the kernel killed it: dmesg, journalctl -k."),
+        N_("Restart it: {restart}."),
+    ),
+    "file": _WRITTEN_BY_A_JOB,
+    "file_dependency": _WRITTEN_BY_A_JOB,
     "push": (
         N_("Check that the job still runs, and when it last did."),
         N_("Read its log; run it by hand."),

@@ -1,0 +1,106 @@
+"""The processes of systemd units, for `process.py`: systemd names a unit's control group, the kernel who is in it.
+
+https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html (ControlGroup),
+https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.procs; one that has ended is not in it)
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.plain import one_line, system_words, whole
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.system import process
+
+_PROPERTIES = "Id,Names,LoadState,ActiveState,MainPID,ControlGroup,ExecMainStatus,ExecMainCode,RestartPreventExitStatus"
+_MAX_OUTPUT = 1_000_000
+_ROOT = "/sys/fs/cgroup"
+_HIERARCHIES = ("", "systemd", "unified")  # cgroup v2; version 1, and both side by side
+_MOST_GROUPS, _MOST_BYTES = 1_000, 1_048_576
+
+
+class Unit(NamedTuple):
+    """What is known of a unit: `state` is what systemd calls it; `prevented`: it ended with an exit status that forbids
+    a restart."""
+
+    exists: bool
+    state: str
+    pids: tuple[int, ...]
+    prevented: bool = False
+
+
+Answer = Sequence[systemd.Properties] | Unobservable
+
+
+def ask(wanted: Iterable[tuple[str, bool]], until: float) -> dict[bool, Answer]:
+    """What systemd says of units, each with whether it is one of this user: one call of systemctl for the system's and
+    one for the user's. An Unobservable stands for an answer that did not come by `until` (time.monotonic())."""
+    units: dict[bool, list[str]] = {}
+    for unit, user in dict.fromkeys(wanted):
+        units.setdefault(user, []).append(unit)
+    answers: dict[bool, Answer] = {}
+    for place, (user, names) in enumerate(units.items(), 1):
+        left = max(0.05, until - time.monotonic())
+        try:
+            answers[user] = _show(names, user, left if place == len(units) else left / 2)
+        except Unobservable as error:
+            answers[user] = error
+    return answers
+
+
+def _show(units: Sequence[str], user: bool, seconds: float) -> list[dict[str, str]]:
+    argv = systemd.command(("systemctl",), user, "show", f"--property={_PROPERTIES}", "--", *units)
+    environment = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
+    try:
+        done = process.run(argv, timeout=seconds, env=environment, max_output=_MAX_OUTPUT)
+    except OSError as error:
+        why = system_words(error.strerror or str(error))
+        raise Unobservable(Text("cannot run {command}: {why}", command="systemctl", why=why)) from None
+    if done.code != 0:
+        complaint = systemd.complaint(done.code, done.stderr)
+        raise Unobservable(Text("cannot ask systemd: {complaint}", complaint=complaint))
+    return systemd.blocks(done.stdout)
+
+
+def unit_of(name: str, answer: Answer, root: str = _ROOT) -> Unit:
+    """What the answer says of one unit, and its processes. Raises Unobservable where it says nothing, or they cannot be
+    seen."""
+    if isinstance(answer, Unobservable):
+        raise answer
+    properties = systemd.block_of(name, answer)
+    if properties is None:
+        raise Unobservable(Text("cannot ask systemd: {complaint}", complaint=Text("systemctl said nothing about it")))
+    exists, state = properties.get("LoadState") != "not-found", one_line(properties.get("ActiveState", ""), 40)
+    pids = _members(properties, root)
+    return Unit(exists, state, pids, systemd.prevented(properties) is not None)
+
+
+def _members(properties: Mapping[str, str], root: str) -> tuple[int, ...]:
+    """The numbers of a unit's processes, those of the groups below its own too."""
+    group = properties.get("ControlGroup", "").strip("/")
+    if not group:
+        return ()
+    folder = next((path for one in _HIERARCHIES if os.path.isdir(path := os.path.join(root, one, group))), None)
+    if folder is None:
+        if whole(properties.get("MainPID", "")):
+            raise Unobservable(Text("its control group {group} cannot be seen", group=one_line(f"/{group}", 120)))
+        return ()
+    found: list[int] = []
+    for place, (path, _, names) in enumerate(os.walk(folder)):
+        if place >= _MOST_GROUPS:
+            raise Unobservable(Text("it has more than {n:,} control groups", n=_MOST_GROUPS))
+        if "cgroup.procs" in names:
+            found += _procs(os.path.join(path, "cgroup.procs"))
+    return tuple(found)
+
+
+def _procs(path: str) -> list[int]:
+    """The processes of one group; none of one that is gone, or of threads only."""
+    numbers: list[str] = []
+    with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
+        numbers = file.read(_MOST_BYTES).split()
+    return [pid for one in numbers if (pid := whole(one))]
