@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
@@ -363,8 +364,8 @@ def seen_with_hidepid(option: str, *settings: Mapping[str, Any]) -> list[list[An
     line = f'mount -t proc -o hidepid={option} proc /proc && exec {nobody} "$0" -c "$1" "$2"'
     argv = ["unshare", "--mount", "sh", "-c", line, sys.executable, _HIDDEN, json.dumps(settings)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-    if "permission denied" in done.stderr.lower() and not done.stdout:
-        lacking(f"a /proc of our own, or a Python that others may run: {done.stderr[-200:]}")
+    if done.returncode and not done.stdout and re.search("(?i)not permitted|permission denied", done.stderr):
+        lacking(f"the right to mount /proc, or a Python that others may run: {done.stderr[-200:]}")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

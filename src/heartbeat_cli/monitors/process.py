@@ -1,4 +1,4 @@
-"""Processes of this host, by name, pid file or unit: whether they run, how many, their CPU, memory, age.
+"""By name, pid file or unit: whether programs run, how many, their CPU, memory and age.
 
 healthy    as many run as should, and within every limit
 degraded   over a `_warn` limit, or the oldest of them began less than `min_age` ago: it was restarted lately
