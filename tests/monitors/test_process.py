@@ -186,6 +186,15 @@ def test_heartbeat_and_what_started_it_are_not_what_it_looks_for(tmp_path: Path)
     assert (done.stdout, done.stderr) == ("unhealthy\n", "")
 
 
+def test_one_that_has_just_ended_is_not_one_that_may_not_be_read(start: Start) -> None:
+    child = start(*python("pass"))
+    seen = of_host.Processes(time.monotonic() + 5)
+    assert child.pid in {one.pid for one in seen.all}
+    child.kill()
+    child.wait()
+    assert seen.command_line(child.pid) == ""
+
+
 def test_another_users_command_line_is_not_read_and_nothing_is_concluded(start: Start) -> None:
     users.need_root()
     name, mark = unused(), f"--queue={unused()}"
@@ -357,12 +366,22 @@ for keys in json.loads(sys.argv[1]):
 """
 
 
-def seen_with_hidepid(option: str, *settings: Mapping[str, Any]) -> list[list[Any]]:
-    """What heartbeat as nobody says on a host whose /proc hides others."""
+def seen_with_hidepid(option: str, *settings: Mapping[str, Any], first: bool = False) -> list[list[Any]]:
+    """What heartbeat as nobody says on a host whose /proc hides others; `first`: as process 1 of a container."""
     users.need_root()
     nobody = f"setpriv --reuid={users.NOBODY} --regid={users.NOBODY} --clear-groups"
     line = f'mount -t proc -o hidepid={option} proc /proc && exec {nobody} "$0" -c "$1" "$2"'
-    argv = ["unshare", "--mount", "sh", "-c", line, sys.executable, _HIDDEN, json.dumps(settings)]
+    argv = [
+        "unshare",
+        "--mount",
+        *(["--pid", "--fork"] if first else []),
+        "sh",
+        "-c",
+        line,
+        sys.executable,
+        _HIDDEN,
+        json.dumps(settings),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode and not done.stdout and re.search("(?i)not permitted|permission denied", done.stderr):
         lacking(f"the right to mount /proc, or a Python that others may run: {done.stderr[-200:]}")
@@ -373,20 +392,39 @@ def seen_with_hidepid(option: str, *settings: Mapping[str, Any]) -> list[list[An
 @pytest.mark.parametrize("option", ["1", "2"])
 def test_where_proc_hides_others_nothing_is_called_down(option: str, start: Start, tmp_path: Path) -> None:
     name = unused()
-    start(*named(name))
-    hidden, ended, ours, pid, gone = seen_with_hidepid(
+    alive, dead = start(*named(name)), start(*named(name))
+    dead.kill()
+    dead.wait()
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    for child in (alive, dead):
+        (tmp_path / str(child.pid)).write_text(str(child.pid))
+    hidden, ended, ours, pid, gone, by_file, gone_by_file = seen_with_hidepid(
         option,
         {"process": name},
         {"process": unused()},
         {"process": unused(), "owner": str(users.NOBODY)},
         {"process": "py*", "owner": str(users.NOBODY)},
         {"process": name, "count_": 0},
+        {"pid_file": str(tmp_path / str(alive.pid))},
+        {"pid_file": str(tmp_path / str(dead.pid))},
     )
     why = "/proc is mounted with hidepid, and heartbeat does not see the processes of other users"
     assert hidden == ["unknown", f"no process is named {name}, but {why}", False]
     assert ended[0] == "unknown"
     assert (ours[0], ours[2]) == ("unhealthy", True), "its own processes are all seen"
     assert pid[0] == "healthy" and gone[0] == "healthy"
+    assert by_file == ["unknown", why, False] and gone_by_file[0] == "unhealthy"
+
+
+def test_process_1_may_be_ours_and_others_hidden() -> None:
+    (reading,) = seen_with_hidepid("2", {"process": unused()}, first=True)
+    assert reading[0] == "unknown"
+
+
+def test_a_group_that_hidepid_lets_see_all_sees_all() -> None:
+    (reading,) = seen_with_hidepid(f"2,gid={users.NOBODY}", {"process": unused()})
+    assert reading[0] == "unhealthy"
 
 
 def test_a_proc_that_cannot_be_read(tmp_path: Path) -> None:
@@ -458,7 +496,7 @@ def test_a_unit_without_a_process(systemd_box: SystemdBox, group_root: str) -> N
     ("script", "why"),
     [
         ("echo no bus >&2; exit 1", "cannot ask systemd: no bus"),
-        ("exec sleep 60", "cannot ask systemd: systemctl did not answer in time"),
+        ("trap : TERM; while :; do sleep 1; done", "cannot ask systemd: systemctl did not answer in time"),
     ],
 )
 def test_a_systemd_that_does_not_answer_costs_only_its_own(

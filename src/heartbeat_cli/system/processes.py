@@ -64,7 +64,8 @@ class Processes:
         return self._users[pid]
 
     def command_line(self, pid: int) -> str | None:
-        """The program and its arguments, with blanks between them; None for a process of another user."""
+        """The program and its arguments, with blanks between them; "" for one that has ended, None for a process of
+        another user."""
         if pid not in self._command_lines:
             self._command_lines[pid] = self._command_line(f"{self._proc}/{pid}")
         return self._command_lines[pid]
@@ -116,13 +117,17 @@ class Processes:
         return parse_stat(text, self._ticks, self._page)
 
     def _command_line(self, place: str) -> str | None:
-        if process.owner(place) != os.geteuid():
+        users = set(process.users(place))
+        if users and users != {os.geteuid()}:
             return None
         try:
             with open(f"{place}/cmdline", "rb") as file:
-                return file.read(_COMMAND_LINE).rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has ended
+                text = file.read(_COMMAND_LINE) if users else b""
+        except PermissionError:
             return None
+        except OSError:  # it has ended, as one without users has
+            return ""
+        return text.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
 
     def _status(self, number: str, key: str) -> list[str]:
         """The words of one line of its status; none where it has ended."""
