@@ -35,6 +35,7 @@ from heartbeat_cli.domain.kinds import file_limits
 from heartbeat_cli.domain.kinds.file_limits import Limits, Seen
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size, system_words
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import file_search
@@ -65,15 +66,15 @@ class Settings(NamedTuple):
     """
 
     path: str
-    max_age: float | None = None
-    min_age: float | None = None
+    max_age: Seconds | None = None
+    min_age: Seconds | None = None
     min_size: Size | None = None
     max_size: Size | None = None
     min_count: int = 1
     max_count: int | None = None
     total_max_size: Size | None = None
     shrink_warn: float | None = None
-    settle: float = 60
+    settle: Seconds = 60
     category: Category | None = None
 
 

@@ -36,6 +36,7 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.process_limits import Limits, Seen, judge, limit_problems
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _process_selection as selection
@@ -83,8 +84,8 @@ class Settings(NamedTuple):
     cpu_critical: float | None = None
     memory_warn: Size | None = None
     memory_critical: Size | None = None
-    min_age: float | None = None
-    max_age: float | None = None
+    min_age: Seconds | None = None
+    max_age: Seconds | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
