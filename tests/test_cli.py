@@ -158,8 +158,8 @@ def test_a_wrong_configuration_is_said_by_every_verb(tmp_path: Path, verb: str) 
     assert (ended.code, ended.out) == (2, "")
     lines = ended.err.splitlines()
     assert len(lines) == 2
-    assert lines[0] == 'heartbeat: heartbeat.toml: heartbeat.locale: expected one of en, zh-CN, zh-HK, got "xx"'
-    assert lines[1].startswith("heartbeat: heartbeat.toml: components.good.intervall: unknown key")
+    assert lines[0] == 'heartbeat: heartbeat.toml:6: heartbeat.locale: expected one of en, zh-CN, zh-HK, got "xx"'
+    assert re.match(r"heartbeat: heartbeat\.toml:\d+: components\.good\.intervall: unknown key", lines[1])
 
 
 # --- the store ---------------------------------------------------------------------------------------------------

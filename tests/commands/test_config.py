@@ -61,7 +61,7 @@ def test_check(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
     assert ended == (0, "heartbeat.toml: fine: 2 components, 1 channel\n", "")
     line = "components.db.dsn: environment variable DSN is not set (cron starts with almost none)"
-    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: heartbeat.toml: {line}\n")
+    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: heartbeat.toml:27: {line}\n")
 
 
 def test_show_hides_every_secret_and_says_the_rest(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def test_a_lost_secret_costs_its_component_only(tmp_path: Path) -> None:
     assert "🔴 db cannot be checked" in ended.err
     assert ended.err.endswith(f"heartbeat: {lost}\n")
     assert states(tmp_path)["db"] == found["db"], "never a fault of the database"
-    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: {lost}\n")
+    with_line = lost.replace("toml:", "toml:10:")
+    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: {with_line}\n")
     ended = heartbeat(tmp_path, "check", "--component", "db", "--format", "nagios")
     assert (ended.code, ended.err) == (3, f"{lost}\n")
     assert ended.out.startswith("HEARTBEAT UNKNOWN - db: heartbeat.toml: components.db.dsn: cannot read secret")

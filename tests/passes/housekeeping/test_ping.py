@@ -135,7 +135,7 @@ def test_no_secret_goes_out_or_is_shown(tmp_path: Path, monkeypatch: pytest.Monk
         shown = heartbeat(tmp_path, "config", "show").out
         assert 'ping_url = "•••"' in shown and "s3cr3t" not in shown
     (tmp_path / "heartbeat.toml").write_text('[heartbeat]\nping_url = "ftp://host/s3cr3t-1d"\n')
-    line = "heartbeat: heartbeat.toml: heartbeat.ping_url: expected http://host/path or https://host/path\n"
+    line = "heartbeat: heartbeat.toml:2: heartbeat.ping_url: expected http://host/path or https://host/path\n"
     assert heartbeat(tmp_path, "config", "check") == (2, "", line)
 
 
