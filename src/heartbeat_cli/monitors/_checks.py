@@ -20,7 +20,7 @@ def problems(checks: Sequence[Check], by: Literal["path", "metric"]) -> list[tup
     figures: dict[str, tuple[Any, ...]] = {}
     for number, check in enumerate(checks):
         where = f"checks[{number}]"
-        found += [(f"{where}.{key}", text) for key, text in (*_naming_problems(check, by), *_limit_problems(check))]
+        found += [(f"{where}.{key}", text) for key, text in (*_naming_problems(check, by), *limit_problems(check))]
         if figures.setdefault(check.figure, check.selection) != check.selection:
             text = f"two checks have the figure {check.figure}; give this one a name of its own"
             found.append((f"{where}.name", text))
@@ -44,7 +44,8 @@ def _naming_problems(check: Check, by: Literal["path", "metric"]) -> Iterator[tu
             yield "labels", f"{name!r} is not the name of a label"
 
 
-def _limit_problems(check: Check) -> Iterator[tuple[str, str]]:
+def limit_problems(check: Check) -> Iterator[tuple[str, str]]:
+    """What is wrong with the limits of one check, as (key, text)."""
     if not check.limits:
         yield "warn", "is required, or critical"
     numbers = [one for one in check.limits if isinstance(one, float) and not isinstance(one, bool)]

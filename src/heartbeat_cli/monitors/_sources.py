@@ -53,9 +53,9 @@ class PrometheusSource(NamedTuple):
 
 
 class SqlSource(NamedTuple):
-    """A query of PostgreSQL.
+    """A query of PostgreSQL or SQLite.
 
-    dsn: connection string, best as env:NAME, of a role that may only read
+    dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:///path
     query: one statement that gives one row with one number; it runs in a read-only transaction
     """
 
@@ -100,7 +100,7 @@ class Source(NamedTuple):
 
     json: a number in a JSON answer
     prometheus: a metric on a /metrics page
-    sql: a query of PostgreSQL
+    sql: a query of PostgreSQL or SQLite
     redis: the reply to a command of Redis
     file: age, size or length of a file
     command: a program and its arguments, as a list; the first number in its first line counts

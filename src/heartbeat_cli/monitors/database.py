@@ -27,7 +27,7 @@ from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _postgres
 from heartbeat_cli.postgres import libpq
 from heartbeat_cli.postgres.driver import driver
 
@@ -177,16 +177,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             )
             return _with_details(good, session, settings, context, deadline) if settings.details else good
     except libpq.Trouble as trouble:
-        if trouble.kind == "login":
-            raise Unobservable(trouble.text) from None
-        if trouble.kind == "answered":
-            category = postgres_health.category_of_error(trouble.code, trouble.text)
-            reading = Reading("unhealthy", time.monotonic() - begun, trouble.text, memory=memory, category=category)
-            return _draining(reading, settings, context) if category == "draining" else reading
-        from heartbeat_cli.postgres.silence import nobody_listens
-
-        certain = trouble.kind == "connect" and nobody_listens(settings.dsn)
-        return Reading("error", None, trouble.text, memory=memory, certain=certain)
+        reading = _postgres.failed(trouble, settings.dsn, time.monotonic() - begun)._replace(memory=memory)
+        return _draining(reading, settings, context) if reading.category == "draining" else reading
 
 
 def _draining(reading: Reading, settings: Settings, context: CheckContext) -> Reading:

@@ -70,12 +70,13 @@ class Trouble(Exception):
 
 class Session:
     """One connection; a context manager that hangs up without waiting for the server. `most` is how many bytes the
-    server may send for one `execute`."""
+    server may send for one `execute`; `columns` are the names of the last result's columns."""
 
     def __init__(self, line: BoundedConnection, where: str, secrets: frozenset[str]) -> None:
         self._line = line
         self._connection = line.connection
         self.most = _MOST
+        self.columns: tuple[str, ...] = ()
         self.where = where
         self._secrets = secrets
 
@@ -116,6 +117,7 @@ class Session:
             if not self._line.wait(deadline, self.most):
                 text = Text("{where} took longer than {t} for a query", where=self.where, t=duration(deadline - begun))
                 raise Trouble("timeout", text)
+            self.columns = tuple(column.name for column in cursor.description or ())
             if cursor.description is None or cursor.rowcount < 1:
                 self._line.count_as_rowless()
         except (Overrun, driver().Error) as error:

@@ -1,0 +1,129 @@
+"""One query of PostgreSQL or SQLite, read-only and bounded in time, bytes and rows; for the kind `sql` and for sources.
+
+The values of a row are numbers, texts, true, false and None: an interval is its seconds, everything else its text.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.kinds.postgres_health import host_of_dsn
+from heartbeat_cli.domain.kinds.sql_errors import ErrorVerdict, of_postgres
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
+
+SQLITE = "sqlite:///"
+# pg_type.oid of what psycopg2 would make objects of that heartbeat does not load (decimal), or parse without a bound.
+_NUMERIC, _NUMERICS, _JSON, _JSONB = 1700, 1231, 114, 3802
+
+
+class Table(NamedTuple):
+    """What a query gives: at most as many rows as were asked for, `cut` where there were more. `seconds` from the
+    beginning of the check to its end, `query_seconds` without the connection."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    cut: bool
+    seconds: float
+    query_seconds: float
+
+
+class Failed(Exception):
+    """There are no rows, because of what is watched; `reading` says why."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading.error)
+        self.reading = reading
+
+
+def problems(dsn: str, query: str) -> list[tuple[str, str]]:
+    """What is wrong with a connection string and a query, as (key, text)."""
+    found = []
+    scheme, _, rest = dsn.partition("://")
+    if not dsn.strip():
+        found.append(("dsn", 'expected a connection string such as "postgresql://user@host/database", got nothing'))
+    elif scheme == "sqlite" and not dsn.removeprefix(SQLITE).strip("/ "):
+        found.append(("dsn", "expected sqlite:///path"))
+    elif rest and scheme.isalpha() and scheme not in ("postgresql", "postgres", "sqlite"):
+        found.append(("dsn", "expected postgresql://… or sqlite:///path"))
+    if not query.strip(" \t\r\n;"):
+        found.append(("query", "is empty; expected one SELECT"))
+    elif ";" in query.rstrip(" \t\r\n;"):
+        found.append(("query", "must be one statement, without a semicolon in it"))
+    return found
+
+
+def host_of(dsn: str) -> str | None:
+    """The (first) host of a connection string; None for a file."""
+    return None if dsn.startswith(SQLITE) else host_of_dsn(dsn)
+
+
+def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: int) -> Table:
+    """The rows, by the deadline (time.monotonic()). Raises Failed, or Unobservable where heartbeat cannot ask."""
+    query = query.rstrip(" \t\r\n;")
+    if dsn.startswith("sqlite:"):
+        from heartbeat_cli.monitors import _sqlite
+
+        return _sqlite.read(dsn, query, deadline, most_bytes=most_bytes, most_rows=most_rows)
+    return _of_postgres(dsn, query, deadline, most_bytes, most_rows)
+
+
+def _of_postgres(dsn: str, query: str, deadline: float, most_bytes: int, most_rows: int) -> Table:
+    from heartbeat_cli.monitors import _postgres
+    from heartbeat_cli.postgres import libpq
+    from heartbeat_cli.postgres.driver import driver
+
+    driver()  # the time it takes to load is not the server's
+    begun = time.monotonic()
+    try:
+        session = libpq.connect(dsn, deadline=deadline)
+    except libpq.Trouble as trouble:
+        raise Failed(_postgres.failed(trouble, dsn, time.monotonic() - begun)) from None
+    with session:
+        asked = time.monotonic()
+        session.most = most_bytes
+        session.read_as(_NUMERIC, "NUMERIC", lambda text, _cursor: None if text is None else float(text))
+        for oid, name in ((_NUMERICS, "NUMERICS"), (_JSON, "JSON"), (_JSONB, "JSONB")):
+            session.read_as(oid, name, lambda text, _cursor: text)
+        try:
+            # The driver puts values in the places of %s.
+            rows = session.bounded_rows(query.replace("%", "%%"), deadline=deadline)
+        except libpq.Trouble as trouble:
+            raise _no_answer(trouble, time.monotonic() - begun) from None
+        return table(session.columns, rows, most_rows, begun, asked)
+
+
+def _no_answer(trouble: Any, took: float) -> Failed:
+    """A server that let heartbeat in, and then gave no rows."""
+    if trouble.kind != "answered":
+        category = "resource" if trouble.kind == "timeout" else "dependency"
+        return Failed(Reading("error", None, trouble.text, category=category))
+    return failed(of_postgres(trouble.code, trouble.text), trouble.text, took)
+
+
+def failed(verdict: ErrorVerdict, text: str, took: float) -> Failed:
+    """The exception for a verdict on an error. Raises Unobservable where that is `unknown`."""
+    if verdict.status == "unknown":
+        raise Unobservable(text) from None
+    answered = took if verdict.status == "unhealthy" else None
+    return Failed(Reading(verdict.status, answered, text, category=verdict.category))
+
+
+def table(
+    columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], most_rows: int, begun: float, asked: float
+) -> Table:
+    """The result of a query that began at `begun` and was sent at `asked` (time.monotonic())."""
+    now = time.monotonic()
+    taken = list(rows)
+    kept = tuple(tuple(map(_value, row)) for row in taken[:most_rows])
+    return Table(columns, kept, len(taken) > most_rows, now - begun, now - asked)
+
+
+def _value(value: Any) -> Any:
+    if value is None or isinstance(value, int | float | str):
+        return value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
