@@ -5,6 +5,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _sql
 from heartbeat_cli.monitors._sources import SqlSource
+from heartbeat_cli.monitors._sql_rows import Failed
 
 _MOST_BYTES = 65_536  # of an answer that should be one number
 _MOST_ROWS = 1_000
@@ -24,7 +25,7 @@ def read(source: SqlSource, deadline: float) -> float:
     """The number, by the deadline (time.monotonic()). Raises Unobservable."""
     try:
         found = _sql.read(source.dsn, source.query, deadline, most_bytes=_MOST_BYTES, most_rows=_MOST_ROWS)
-    except _sql.Failed as failed:
+    except Failed as failed:
         raise Unobservable(failed.reading.error) from None
     rows = found.rows
     if len(rows) != 1 or len(rows[0]) != 1:

@@ -1,41 +1,16 @@
-"""One query of PostgreSQL or SQLite, read-only and bounded in time, bytes and rows; for the kind `sql` and for sources.
-
-The values of a row are numbers, texts, true, false and None: an interval is its seconds, everything else its text.
-"""
+"""One query of PostgreSQL or SQLite, read-only and bounded in time, bytes and rows; for the kind `sql` and sources."""
 
 import time
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.kinds.postgres_health import host_of_dsn
-from heartbeat_cli.domain.kinds.sql_errors import ErrorVerdict, of_postgres
-from heartbeat_cli.domain.text import Text
-from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.domain.kinds.sql_errors import of_postgres
+from heartbeat_cli.monitors._sql_rows import SQLITE, Failed, Table, failed, table
 
-SQLITE = "sqlite:///"
 # pg_type.oid of what psycopg2 would make objects of that heartbeat does not load (decimal), or parse without a bound.
 _NUMERIC, _NUMERICS, _JSON, _JSONB = 1700, 1231, 114, 3802
-
-
-class Table(NamedTuple):
-    """What a query gives: at most as many rows as were asked for, `cut` where there were more. `seconds` from the
-    beginning of the check to its end, `query_seconds` without the connection."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    cut: bool
-    seconds: float
-    query_seconds: float
-
-
-class Failed(Exception):
-    """There are no rows, because of what is watched; `reading` says why."""
-
-    def __init__(self, reading: Reading) -> None:
-        super().__init__(reading.error)
-        self.reading = reading
 
 
 def problems(dsn: str, query: str) -> list[tuple[str, str]]:
@@ -98,32 +73,6 @@ def _of_postgres(dsn: str, query: str, deadline: float, most_bytes: int, most_ro
 def _no_answer(trouble: Any, took: float) -> Failed:
     """A server that let heartbeat in, and then gave no rows."""
     if trouble.kind != "answered":
-        category = "resource" if trouble.kind == "timeout" else "dependency"
+        category: Category = "resource" if trouble.kind == "timeout" else "dependency"
         return Failed(Reading("error", None, trouble.text, category=category))
     return failed(of_postgres(trouble.code, trouble.text), trouble.text, took)
-
-
-def failed(verdict: ErrorVerdict, text: str, took: float) -> Failed:
-    """The exception for a verdict on an error. Raises Unobservable where that is `unknown`."""
-    if verdict.status == "unknown":
-        raise Unobservable(text) from None
-    answered = took if verdict.status == "unhealthy" else None
-    return Failed(Reading(verdict.status, answered, text, category=verdict.category))
-
-
-def table(
-    columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], most_rows: int, begun: float, asked: float
-) -> Table:
-    """The result of a query that began at `begun` and was sent at `asked` (time.monotonic())."""
-    now = time.monotonic()
-    taken = list(rows)
-    kept = tuple(tuple(map(_value, row)) for row in taken[:most_rows])
-    return Table(columns, kept, len(taken) > most_rows, now - begun, now - asked)
-
-
-def _value(value: Any) -> Any:
-    if value is None or isinstance(value, int | float | str):
-        return value
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)

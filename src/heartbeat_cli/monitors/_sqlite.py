@@ -12,21 +12,21 @@ from heartbeat_cli.domain.kinds.sql_errors import of_sqlite
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors import _sql
+from heartbeat_cli.monitors import _sql_rows
 from heartbeat_cli.system import trusted
 
 _STEPS = 10_000  # instructions of SQLite's machine between two looks at the clock: some microseconds
 _BUSY_SHARE = 0.9  # of the time left that a lock is waited for
-_READING = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-)
+_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 
 
-def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: int) -> _sql.Table:
-    """The rows, by the deadline (time.monotonic()). Raises `_sql.Failed`, or Unobservable where heartbeat cannot or
-    must not read the file."""
-    path = os.path.expanduser(dsn.removeprefix(_sql.SQLITE))
-    path = path if path.startswith("/") else f"/{path}"  # one slash more or less: there is no folder that it could be in
+def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: int) -> _sql_rows.Table:
+    """The rows, by the deadline (time.monotonic()). Raises `Failed`, or Unobservable where heartbeat cannot or must not
+    read the file."""
+    path = os.path.expanduser(dsn.removeprefix(_sql_rows.SQLITE))
+    path = (
+        path if path.startswith("/") else f"/{path}"
+    )  # one slash more or less: there is no folder that it could be in
     begun = time.monotonic()
     _check(path)
     connection = sqlite3.connect(
@@ -46,7 +46,7 @@ def read(dsn: str, query: str, deadline: float, *, most_bytes: int, most_rows: i
         cursor = connection.execute(query)
         rows = _fetched(cursor, most_bytes, most_rows)
         columns = tuple(str(column[0]) for column in cursor.description or ())
-        return _sql.table(columns, rows, most_rows, begun, asked)
+        return _sql_rows.table(columns, rows, most_rows, begun, asked)
     except sqlite3.Error as error:
         raise _trouble(path, error, begun) from None
     finally:
@@ -63,7 +63,7 @@ def _check(path: str) -> None:
             raise Unobservable(Text("{path} is not a regular file", path=shown))
     except FileNotFoundError:
         text = Text("there is no file {path}", path=shown)
-        raise _sql.Failed(Reading("error", None, text, category="configuration")) from None
+        raise _sql_rows.Failed(Reading("error", None, text, category="configuration")) from None
     except OSError as error:
         why = one_line(error.strerror or str(error))
         raise Unobservable(Text("cannot read {path}: {why}", path=shown, why=why)) from None
@@ -88,8 +88,8 @@ def _fetched(cursor: sqlite3.Cursor, most_bytes: int, most_rows: int) -> list[tu
     return rows
 
 
-def _trouble(path: str, error: sqlite3.Error, begun: float) -> _sql.Failed:
+def _trouble(path: str, error: sqlite3.Error, begun: float) -> _sql_rows.Failed:
     said = one_line(str(error))
     name = getattr(error, "sqlite_errorname", "")
     text = Text("{path}: {said}", path=one_line(path), said=said)
-    return _sql.failed(of_sqlite(name, said), text, time.monotonic() - begun)
+    return _sql_rows.failed(of_sqlite(name, said), text, time.monotonic() - begun)

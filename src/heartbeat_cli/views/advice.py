@@ -14,6 +14,9 @@ DESCRIPTIONS = {
     "progress": N_("Work waits, but none of it gets done."),
     "budget": N_("It spends more than its budget allows."),
     "prometheus": N_("Its metrics break a limit, or cannot be read."),
+    "sql": N_("The result of its query breaks a limit, or there is no result."),
+    "gpu": N_("A GPU is missing, fails or is too hot, or its driver does not answer."),
+    "dns": N_("The name does not resolve as it should."),
     "mcp": N_("The MCP server did not answer as it should, or lacks a tool."),
     "llm": N_("The model API did not answer as it should, or lacks the model."),
     "process": N_("The process does not run as it should, or uses too much."),
@@ -156,6 +159,35 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Compare its metrics page with the limits in its checks."),
         N_("Read the log of the process behind the page."),
         N_("Restart that process if it no longer works: {restart}."),
+    ),
+    "sql": (
+        N_("Run the query of {id} by hand: the evidence names the rows that break a limit."),
+        N_("Find out what writes these rows, and whether it still works."),
+        N_("If the limit is wrong, correct it in the checks of {id}."),
+    ),
+    "gpu": (
+        N_("See what the driver says: nvidia-smi, and dmesg | grep -i -e xid -e nvrm."),
+        N_("Move the work to another GPU, and reset this one (nvidia-smi --gpu-reset) or reboot the host."),
+        N_("If it comes back: check power, seating and cooling, or have it replaced."),
+    ),
+    "gpu_resource": (
+        N_("See what the driver says: nvidia-smi, and dmesg | grep -i -e xid -e nvrm."),
+        N_("If a GPU is lost or the driver hangs: reset it (nvidia-smi --gpu-reset) or reboot the host."),
+        N_("If it is too hot: check fans, dust and airflow. If its memory is full: find out which process holds it."),
+    ),
+    "gpu_configuration": (
+        N_("Compare driver and library: cat /proc/driver/nvidia/version, nvidia-smi --version."),
+        N_("After an upgrade of the driver or the kernel: reboot the host, or load the module: modprobe nvidia."),
+        N_("Compare device and count of {id} with nvidia-smi -L."),
+    ),
+    "dns": (
+        N_("Ask by hand: dig, with the name, type and server in the line above."),
+        N_("Check that the name server runs and has the zone."),
+    ),
+    "dns_configuration": (
+        N_("Ask by hand: dig, with the name, type and server in the line above."),
+        N_("Compare the answer with the zone: has the record been changed or deleted, has the domain expired?"),
+        N_("If the change was meant, correct expect of {id}."),
     ),
     "mcp": (
         N_("Check that the server's process is running; the line above names the step that failed."),
