@@ -37,7 +37,7 @@ def started_by(mark: str) -> float | None:
     where there is none."""
     begun = []
     with suppress(OSError):
-        begun = [at for pid in _marked(STEP, mark) if (at := _began(pid)) is not None]
+        begun = [at for pid in _marked(STEP, mark) if (at := began(pid)) is not None]
     up = procfs.uptime()
     return time.time() - (up - max(begun)) if begun and up is not None else None
 
@@ -56,7 +56,7 @@ def _marked(name: str, value: str) -> Iterator[str]:
             continue
 
 
-def _began(pid: str) -> float | None:
+def began(pid: str) -> float | None:
     """Seconds from the host's start to that of a process; None where it has ended."""
     with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         fields = file.read(4_096).rpartition(") ")[2].split()

@@ -30,11 +30,13 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Finished(NamedTuple):
-    """`code` is the exit code, negative for a signal, None when the deadline ended it. Output is bounded."""
+    """`code` is the exit code, negative for a signal, None when the deadline ended it. Output is bounded. `left` is the
+    number of a process that did not even end when it was killed: it waits in the kernel, or is another user's."""
 
     code: int | None
     stdout: str
     stderr: str
+    left: int | None = None
 
     @property
     def timed_out(self) -> bool:
@@ -111,7 +113,8 @@ def run(
         if not (ended and leave_children):
             signal_group(child, signal.SIGKILL)
         reap(child)
-    return Finished(child.returncode if ended else None, collector.stdout(), collector.stderr())
+    left = child.pid if child.returncode is None else None
+    return Finished(child.returncode if ended else None, collector.stdout(), collector.stderr(), left)
 
 
 def _started(
