@@ -64,17 +64,14 @@ def notify(
 
 def own_references() -> tuple[str, ...]:
     """What this host cannot do without: its name servers, and where there is none but itself, its gateway."""
-    servers = tuple(_address(host) for host in _nameservers() if is_remote(host))
+    from heartbeat_cli.system.resolv_conf import nameservers
+
+    servers = tuple(_address(host) for host in nameservers() if is_remote(host))
     return servers[:2] or tuple(_address(host) for host in _gateways())[:1]
 
 
 def _address(host: str) -> str:
     return f"[{host}]:53" if ":" in host else f"{host}:53"
-
-
-def _nameservers() -> list[str]:
-    lines = _read("/etc/resolv.conf").splitlines()
-    return [words[1] for words in map(str.split, lines) if len(words) > 1 and words[0] == "nameserver"]
 
 
 def _gateways() -> list[str]:
