@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from heartbeat_cli.monitors._dns_query import Answer
 
-_LACKING = "the package dnspython is not installed: pip install 'heartbeat-cli[dns]'"
+_LACKING = Text(
+    "the package {name} is not installed: {command}", name="dnspython", command="pip install 'heartbeat-cli[dns]'"
+)
 _SHARE = 0.95  # of the check's time: the rest is for the way back to the engine
 _MOST_SERVERS = 3  # as resolv.conf(5) has it
 _PAYLOAD = 1_232  # bytes of an answer over UDP that arrive everywhere: https://www.dnsflagday.net/2020/
