@@ -14,7 +14,7 @@ import dns.message
 import dns.query
 import dns.rcode
 
-from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.plain import duration, one_line, system_words
 from heartbeat_cli.domain.text import Text
 
 _ROUNDS = 2  # a lost packet is not worth a failure
@@ -52,7 +52,7 @@ def ask(query: dns.message.Message, servers: Sequence[str], port: int, deadline:
             message = _exchange(query, server, port, left / (len(tries) - place), tcp)
         except ConnectionRefusedError:
             refused.add(server)
-            text = Text("connection refused by {host}:{port}", host=server, port=port)
+            text = Text("connection refused by {place}", place=f"{server}:{port}")
         except (OSError, EOFError, dns.exception.DNSException) as error:
             text = _words(error, server, deadline - started)
         else:
@@ -97,7 +97,7 @@ def _udp(query: dns.message.Message, server: str, port: int, timeout: float) -> 
 
 def _words(error: Exception, server: str, seconds: float) -> str:
     if isinstance(error, dns.exception.Timeout | TimeoutError):
-        return Text("{server} did not answer within {n:.1f} s", server=server, n=max(0.0, seconds))
+        return Text("{at} did not answer within {t}", at=server, t=duration(seconds))
     if isinstance(error, OSError):
         why = system_words((error.strerror or errno.errorcode.get(error.errno or 0, "") or str(error)).lower())
         return Text("no way to {server}: {why}", server=server, why=why)

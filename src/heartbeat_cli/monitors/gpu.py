@@ -199,9 +199,7 @@ def _judged(settings: Settings, answer: _Answer, kept: dict[str, Any]) -> Readin
     )
     kept[_SEEN] = verdict.seen
     metrics = (Metric("gpus", float(sum(not gpu.lost for gpu in gpus))), *gpu_health.metrics(gpus))
-    evidence: Mapping[str, str] = (
-        {Text("nvidia-smi"): "\n".join(answer.output.messages)} if answer.output.messages else {}
-    )
+    evidence: Mapping[str, str] = {"nvidia-smi": "\n".join(answer.output.messages)} if answer.output.messages else {}
     return Reading(verdict.status, answer.elapsed, verdict.error, metrics, evidence, kept, category=verdict.category)
 
 

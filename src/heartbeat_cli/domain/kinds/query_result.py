@@ -135,7 +135,7 @@ def _summary(
     lines = tuple(_said(shown, one, count) for shown, one in broken)
     error = joined(dict.fromkeys(lines)) if count == 1 else lines[0]
     if count > 1 and len(lines) > 1:
-        error = Text.counted(len(lines) - 1, "{first}, and {n} more", "{first}, and {n} more", first=lines[0])
+        error = Text("{first}, and {n} more", first=lines[0], n=len(lines) - 1)
     return Judgement(Outcome(worst, error, category, metrics, rates), lines[:_NAMED] if count > 1 else ())
 
 
