@@ -123,6 +123,13 @@ def test_no_answer_in_time(server: DnsServer, answer: Any, tcp: bool) -> None:
     assert found.error is not None and found.error.startswith("127.0.0.1 ")
 
 
+@pytest.mark.parametrize("forged", [dns_server.wrong_id, dns_server.garbage])
+def test_a_packet_that_is_no_answer_does_not_hide_the_answer(server: DnsServer, forged: Any) -> None:
+    server.before = forged
+    found = check(server, "www.example.test")
+    assert (found.status, len(server.asked)) == ("healthy", 1)
+
+
 def test_a_lost_packet(server: DnsServer) -> None:
     server.answer = lambda query, tcp: None if len(server.asked) < 2 else dns_server.from_zone(query, tcp)
     assert check(server, "www.example.test", timeout=4.0).status == "healthy"

@@ -100,10 +100,12 @@ def authenticated(query: dns.message.Message, over_tcp: bool) -> bytes:
 
 
 class DnsServer:
-    """A context manager; `answer` can be exchanged, `asked` are the questions as (name, type, over TCP)."""
+    """A context manager; `answer` can be exchanged, `before` is what it sends ahead of that over UDP, and `asked` are
+    the questions as (name, type, over TCP)."""
 
     def __init__(self, answer: Answerer = from_zone) -> None:
         self.answer = answer
+        self.before: Callable[[dns.message.Message, bool], bytes] | None = None
         self.asked: list[tuple[str, str, bool]] = []
         self.queries: list[dns.message.Message] = []
         self._servers: list[socketserver.BaseServer] = []
@@ -122,7 +124,10 @@ class DnsServer:
         class Udp(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 data, link = self.request
-                if (reply := outer._reply(data, False)) is not None:
+                reply = outer._reply(data, False)
+                if reply is not None and outer.before:
+                    link.sendto(outer.before(outer.queries[-1], False), self.client_address)
+                if reply is not None:
                     link.sendto(reply, self.client_address)
 
         class Tcp(socketserver.BaseRequestHandler):

@@ -174,8 +174,10 @@ def _reading(settings: Settings, context: CheckContext, answer: _Answer | Except
         return unknown(own_fault(answer), kept)
     if answer.failure is not None:
         return answer.failure._replace(memory={**kept, **answer.failure.memory})
+    kept.pop(_OLD, None)
     if answer.old:
-        kept[_OLD] = _until(context) or context.now + _OLD_FOR
+        until = _until(context)
+        kept[_OLD] = until if until > context.now else context.now + _OLD_FOR
     if not answer.output.gpus:
         return _none(answer, kept)
     return _judged(settings, answer, kept)
