@@ -33,7 +33,7 @@ def gone(pid: int) -> bool:
 
 def test_both_outputs_and_the_exit_code_come_back() -> None:
     finished = process.run(["/bin/sh", "-c", "echo out; echo err >&2; exit 7"], timeout=5)
-    assert finished == (7, "out\n", "err\n")
+    assert finished == (7, "out\n", "err\n", None)
     assert not finished.timed_out
 
 
@@ -44,7 +44,7 @@ def test_a_signal_is_a_negative_code() -> None:
 def test_the_program_gets_an_empty_stdin_and_only_the_given_environment() -> None:
     finished = process.run(["/usr/bin/env"], timeout=5, env={"ONLY": "this"})
     assert finished.stdout == "ONLY=this\n"
-    assert process.run(["/bin/cat"], timeout=5) == (0, "", "")
+    assert process.run(["/bin/cat"], timeout=5) == (0, "", "", None)
 
 
 def test_a_missing_program_is_an_os_error() -> None:
@@ -111,8 +111,8 @@ def test_a_lot_of_output_does_not_block_the_program_and_either_end_can_be_kept()
     code = "import sys; sys.stdout.write('a' * 500_000 + 'end'); sys.stderr.write('b' * 500_000)"
     head = process.run(python(code), timeout=20, max_output=10)
     tail = process.run(python(code), timeout=20, max_output=10, keep_tail=True)
-    assert head == (0, "a" * 10, "b" * 10)
-    assert tail == (0, "…" + "a" * 7 + "end", "…" + "b" * 10)
+    assert head == (0, "a" * 10, "b" * 10, None)
+    assert tail == (0, "…" + "a" * 7 + "end", "…" + "b" * 10, None)
 
 
 def test_a_program_that_closed_its_outputs_is_still_waited_for() -> None:
