@@ -22,6 +22,7 @@ _DRAIN_SECONDS = 0.2  # a background grandchild may hold the pipe open after the
 _GRACE_SECONDS = 0.3  # between SIGTERM and SIGKILL, taken from the program's own time
 _REAP_SECONDS = 1.0  # a program stuck in the kernel, or one of another user, may not end even then
 _POLL_SECONDS = 0.05  # only where the kernel has no pidfd
+_PIPE = 60_000  # bytes that a pipe takes without a reader
 _THROTTLE_SECONDS = 0.005  # a program that prints for ever blocks on its pipe instead of costing a CPU
 
 RUN_MARK = "HEARTBEAT_PID"  # in the environment of what a run starts: see offspring.py
@@ -96,7 +97,7 @@ def run(
 ) -> Finished:
     """Start `argv` (never a shell) in its own process group; shortly before the deadline the whole group
     gets SIGTERM, at the deadline SIGKILL. `keep_tail` keeps the last `max_output` bytes of each pipe, after a "…".
-    `given` is its standard input: no more than a pipe holds, 64 KiB.
+    `given` is its standard input; what is more than a pipe holds stands in a file without a name meanwhile.
 
     Raises OSError when the program cannot be started (missing, not executable), ValueError for a NUL in it.
     """
@@ -142,6 +143,10 @@ def _input(given: bytes) -> Iterator[int]:
     if not given:
         yield subprocess.DEVNULL
         return
+    if len(given) > _PIPE:
+        with _unnamed(given) as file:
+            yield file
+        return
     reader, writer = os.pipe()
     try:
         with open(writer, "wb", buffering=0) as pipe:
@@ -150,6 +155,18 @@ def _input(given: bytes) -> Iterator[int]:
         yield reader
     finally:
         os.close(reader)
+
+
+@contextmanager
+def _unnamed(given: bytes) -> Iterator[int]:
+    """A descriptor of a file without a name that holds `given`: in memory where the system has that."""
+    from tempfile import TemporaryFile
+
+    with open(os.memfd_create("given"), "r+b") if hasattr(os, "memfd_create") else TemporaryFile() as file:
+        file.write(given)
+        file.flush()
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        yield file.fileno()
 
 
 class _Collector:

@@ -1,0 +1,164 @@
+"""Follows the files of a log from check to check: each line is read once, across rotation and truncation.
+
+A place is kept for each file. One that has lost its name is read to its end, and for a while after that: its writer may
+not have noticed. What was rotated more than once since the last check is read as a whole. Files that the first check
+finds are read from their end on, those that appear later from their beginning.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, checksum, is_rotated, lines_in
+from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors._log_content import Content, has, opened
+from heartbeat_cli.monitors._log_rotated import Found, Search
+from heartbeat_cli.monitors._log_tally import Tally
+from heartbeat_cli.system import foreign_file
+from heartbeat_cli.system.foreign_file import Spot
+
+_MOST_FILES = 50  # that a glob may match
+_MOST_NAMES = 10_000  # in the folder
+_CHUNK = 1_048_576
+_OLD_SECONDS = 900.0  # for which a file without its name is still read
+GLOB = frozenset("*?[")
+
+
+class Followed(NamedTuple):
+    """`state` for the next check; `behind`: bytes that have not been read yet; `lost`: files that cannot be read."""
+
+    state: State
+    behind: int
+    lost: list[str]
+
+
+class _Named(NamedTuple):
+    """A file that the configured path means, None as content where it is not there."""
+
+    spot: Spot
+    content: Content | None
+
+
+def follow(path: str, before: State | None, key: str, now: float, tally: Tally) -> Followed:
+    """Read on in the files of an absolute path, or of a glob in its last part. Raises Unobservable where one must not
+    or cannot be read."""
+    try:
+        with ExitStack() as stack:
+            return _Files(stack, before, now, tally).follow(path, key)
+    except OSError as error:
+        why = (
+            error.strerror if isinstance(error.strerror, Text) else system_words((error.strerror or str(error)).lower())
+        )
+        place = error.filename if str(error.filename).startswith("/") else path
+        raise Unobservable(Text("cannot read {path}: {why}", path=one_line(str(place)), why=why)) from None
+
+
+class _Files:
+    def __init__(self, stack: ExitStack, before: State | None, now: float, tally: Tally) -> None:
+        self._stack, self._before, self._now, self._tally = stack, before, now, tally
+        self._lost: list[str] = []
+        self._unfound: list[Place] = []
+
+    def follow(self, path: str, key: str) -> Followed:
+        named = self._named(path)
+        missing = not any(one.content for one in named.values())
+        count = self._before.missing + 1 if missing and self._before else int(missing)
+        if self._before is None:
+            places = [_end(name, one.content) for name, one in named.items() if one.content]
+            return Followed(State(key, self._now, tuple(places), count), 0, [])
+        if not named:  # not even its folder: it may come back as it was
+            return Followed(self._before._replace(at=self._now, missing=count), 0, [])
+        read = list(self._read_all(list(self._to_read(path, named))))
+        behind = sum(left for _, left in read)
+        places = [one for one, left in read if one.left is None or left or self._now - one.left < _OLD_SECONDS]
+        places += self._unfound if missing else []  # its file system may be away for a moment
+        waiting = self._before.behind + 1 if behind else 0
+        return Followed(State(key, self._now, tuple(places), count, waiting), behind, self._lost)
+
+    def _named(self, path: str) -> dict[str, _Named]:
+        """What the path means, by name. The name of a glob itself stands for a folder without any."""
+        folder, _, last = path.rpartition("/")
+        names = [last]
+        try:
+            if GLOB & set(last):
+                with foreign_file.spot(path) as spot:
+                    found = spot.entries(_MOST_NAMES)
+                names = sorted(name for name in found if fnmatchcase(name, last) and not is_rotated(name)) or [last]
+            if len(names) > _MOST_FILES:
+                text = Text("{path} matches {n} files, more than {most}", path=path, n=len(names), most=_MOST_FILES)
+                raise Unobservable(text)
+            return {name: self._open(os.path.join(folder, name)) for name in names}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    def _open(self, path: str) -> _Named:
+        spot = self._stack.enter_context(foreign_file.spot(path))
+        try:
+            content = opened(spot.open(), "", self._tally.deadline)
+        except FileNotFoundError:
+            return _Named(spot, None)
+        self._keep(content)
+        return _Named(spot, content)
+
+    def _keep(self, content: Content) -> None:
+        self._stack.callback(content.close)
+
+    def _to_read(self, path: str, named: dict[str, _Named]) -> Iterator[Found]:
+        """Every file with the place from which on it is to be read, the older ones of a name first."""
+        places = self._before.places if self._before else ()
+        contents = {one.content.inode: one.content for one in named.values() if one.content}
+        standing = {one.inode: one for one in places if one.inode in contents and has(contents[one.inode], one)}
+        bases = dict.fromkeys([*(one.name for one in places), *named])
+        for name in bases:
+            gone = [one for one in places if one.name == name and standing.get(one.inode) != one]
+            if gone:
+                spot = named[name].spot if name in named else next(iter(named.values())).spot
+                search = Search(spot, {one.spot.name for one in named.values()}, *self._times(), self._keep)
+                yield from search.old(name if name not in named else spot.name, gone)
+                self._lost += search.lost
+                self._unfound += search.unfound
+            content = named[name].content if name in named else None
+            if content:
+                new = Place(name, content.inode, 0, checksum(b""), 0)
+                yield Found(standing.get(content.inode, new)._replace(name=name, left=None), content)
+
+    def _times(self) -> tuple[float, float, float]:
+        return self._before.at if self._before else self._now, self._now, self._tally.deadline
+
+    def _read_all(self, found: list[Found]) -> Iterator[tuple[Place, int]]:
+        """Read each, with an equal share of what may be read; the places after that, and how many bytes are left."""
+        for number, (place, content) in enumerate(found):
+            share = self._tally.left // (len(found) - number)
+            try:
+                read, left = self._read(place, content, share)
+            except OSError:
+                if not content.final:
+                    raise
+                self._lost.append(place.name)  # compressed, and damaged or too long
+                continue
+            if left or not content.final:
+                yield read, left
+
+    def _read(self, place: Place, content: Content, share: int) -> tuple[Place, int]:
+        window, offset, ended = content.window(place.offset), place.offset, False
+        stop = offset + share
+        while not ended and offset < stop and not self._tally.is_over:
+            wanted = max(LONGEST, min(_CHUNK, stop - offset))
+            data = content.read(offset, wanted)
+            ended = len(data) < wanted
+            lines = lines_in(data, ended and (content.final or content.size == place.seen))
+            judged = lines[: self._tally.take(lines)] if lines else []
+            taken = sum(map(len, judged))
+            window, offset = (window + data[:taken])[-WINDOW:], offset + taken
+            ended = ended and len(judged) == len(lines)
+        left = 0 if ended else max(1 if content.final else 0, content.size - offset)
+        return place._replace(offset=offset, before=checksum(window), seen=content.size), left
+
+
+def _end(name: str, content: Content) -> Place:
+    """The place at which the first check begins: what was written before it is no news."""
+    return Place(name, content.inode, content.size, checksum(content.window(content.size)), content.size)

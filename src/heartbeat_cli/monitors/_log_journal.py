@@ -1,0 +1,152 @@
+"""Follows the journal of a systemd unit from check to check, with journalctl(1): each entry is read once.
+
+It goes on from the cursor of the last entry. That entry is asked for once more: where it does not come, it has been
+removed from the journal, and the entries written later are asked for by their time.
+"""
+
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.kinds.log_place import LONGEST
+from heartbeat_cli.domain.plain import one_line, system_words, whole
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors._log_tally import Tally
+from heartbeat_cli.system import process
+
+_ENTRY_BYTES = 400  # of an entry's JSON besides its message, about
+_MORE_OUTPUT = 1_000_000
+_CURSOR = re.compile(r'"__CURSOR" ?: ?"([^"\\]{1,500})"')
+_MOMENT = re.compile(r'"__REALTIME_TIMESTAMP" ?: ?"([0-9]{1,19})"')
+_HIDDEN = ("insufficient permissions", "not seeing messages from other users")
+_QUICK_SECONDS = 2.0
+
+
+class Journal(NamedTuple):
+    """Whose journal is read, and with which program."""
+
+    unit: str
+    user: bool
+    program: Sequence[str]
+
+
+class _Entry(NamedTuple):
+    cursor: str
+    moment: int  # microseconds since the epoch
+    message: bytes
+
+
+class Followed(NamedTuple):
+    """`memory` for the next check; whether entries are `left` that have not been read; whether the unit does `exist`:
+    asked only while its journal has been empty."""
+
+    memory: dict[str, Any]
+    left: bool = False
+    exists: bool = True
+
+
+def follow(journal: Journal, memory: Mapping[str, Any], key: str, now: float, tally: Tally) -> Followed:
+    """Read on in the journal of a unit. Raises Unobservable where it cannot be read."""
+    cursor, moment = memory.get("cursor"), memory.get("moment")
+    if memory.get("key") != key or not isinstance(cursor, str) or not isinstance(moment, int):
+        last = _entries(journal, ["--lines=1"], tally)
+        place = (last[-1].cursor, last[-1].moment) if last else ("", int(now * 1e6))
+        return Followed(_kept(key, *place), exists=bool(last) or _exists(journal))
+    most = max(1, tally.left // _ENTRY_BYTES)
+    entries = _after(journal, cursor, moment, most, tally)
+    judged = tally.take([entry.message for entry in entries]) if entries else 0
+    if judged:
+        cursor, moment = entries[judged - 1].cursor, entries[judged - 1].moment
+    left = judged < len(entries) or judged >= most
+    behind = memory.get("behind")
+    waiting = (behind + 1 if isinstance(behind, int) else 1) if left else 0
+    return Followed({**_kept(key, cursor, moment), "behind": waiting}, left, bool(cursor) or _exists(journal))
+
+
+def _kept(key: str, cursor: str, moment: int) -> dict[str, Any]:
+    return {"key": key, "cursor": cursor, "moment": moment, "behind": 0}
+
+
+def _after(journal: Journal, cursor: str, moment: int, most: int, tally: Tally) -> list[_Entry]:
+    """The next entries, `most` at most."""
+    if cursor:
+        entries = _entries(journal, [f"--cursor={cursor}", f"--lines={most + 1}"], tally)
+        if entries and entries[0].cursor == cursor:
+            return entries[1:]
+    since = f"--since=@{moment // 1_000_000}"
+    return [entry for entry in _entries(journal, [since, f"--lines={most}"], tally) if entry.moment > moment]
+
+
+def _entries(journal: Journal, words: list[str], tally: Tally) -> list[_Entry]:
+    option = "--user-unit" if journal.user else "--unit"
+    unit = f"{option}={systemd.full_name(journal.unit)}"
+    more = ("--no-pager", "--output=json", "--all", "--output-fields=MESSAGE", unit, *words)
+    most = tally.left + _MORE_OUTPUT
+    done = _run([*journal.program, *more], max(0.05, tally.deadline - time.monotonic()), most)
+    if any(words in done.stderr for words in _HIDDEN) and not journal.user:
+        raise Unobservable(Text("may not read the journal: put its user into the group systemd-journal"))
+    if done.code is None:
+        raise Unobservable(Text("journalctl did not answer in time"))
+    if done.code and "seek to cursor" not in done.stderr:
+        said = one_line(done.stderr) or Text("exit code {code}", code=done.code)
+        raise Unobservable(Text("cannot read the journal: {why}", why=said))
+    lines = [line for line in done.stdout.split("\n") if line.startswith("{")]
+    found = [_entry(line, cut=number == 0) for number, line in enumerate(lines)]
+    return [one for one in found if one is not None]
+
+
+def _entry(line: str, *, cut: bool) -> _Entry | None:
+    """The entry in a line of JSON. The last line may have been `cut`, and comes whole next time; if it is the only one,
+    what there is of it counts. Format: https://systemd.io/JOURNAL_EXPORT_FORMATS/."""
+    try:
+        value = foreign_json.parse(line)
+        message = value.get("MESSAGE")
+        cursor, moment = value.get("__CURSOR"), whole(str(value.get("__REALTIME_TIMESTAMP")))
+    except (foreign_json.NotJson, AttributeError):
+        found, at = _CURSOR.search(line), _MOMENT.search(line)
+        if not cut or found is None or at is None:
+            return None
+        return _Entry(found[1], whole(at[1]) or 0, line[:LONGEST].encode("utf-8", "replace"))
+    if not isinstance(cursor, str) or moment is None:
+        return None
+    return _Entry(cursor, moment, _bytes(message)[:LONGEST].replace(b"\n", b" "))
+
+
+def _bytes(message: object) -> bytes:
+    """A field: text, a list of its bytes where it is no UTF-8, or a list of several fields of the name."""
+    if isinstance(message, str):
+        return message.encode("utf-8", "replace")
+    if isinstance(message, list):
+        if all(isinstance(one, int) and 0 <= one < 256 for one in message):
+            return bytes(message)
+        return b" ".join(_bytes(one) for one in message if not isinstance(one, list))
+    return b""
+
+
+def _exists(journal: Journal) -> bool:
+    """Whether systemd knows the unit; True where it does not say."""
+    folder, slash, name = journal.program[-1].rpartition("/")
+    if name != "journalctl":
+        return True
+    systemctl = [*journal.program[:-1], f"{folder}{slash}systemctl"]
+    unit = systemd.full_name(journal.unit)
+    try:
+        argv = systemd.command(systemctl, journal.user, "show", "--property=Id,LoadState", "--", unit)
+        done = _run(argv, _QUICK_SECONDS, _MORE_OUTPUT)
+    except Unobservable:
+        return True
+    return done.code != 0 or "LoadState=not-found" not in done.stdout
+
+
+def _run(argv: list[str], timeout: float, most: int) -> process.Finished:
+    env = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
+    try:
+        return process.run(argv, timeout=timeout, env=env, max_output=most)
+    except (OSError, ValueError) as error:
+        why = system_words(str(getattr(error, "strerror", None) or type(error).__name__))
+        raise Unobservable(Text("cannot run {command}: {why}", command=one_line(argv[0], 80), why=why)) from None
