@@ -18,7 +18,7 @@ from heartbeat_cli.monitors._log_tally import Tally
 
 FAR = 1e12  # a deadline that never comes
 STEPS = st.sampled_from(
-    ["append", "append", "half", "rename", "dated", "copytruncate", "compress", "late", "check", "check", "killed"]
+    ["append", "append", "half", "rename", "rename", "copytruncate", "compress", "late", "check", "check", "killed"]
 )
 
 
@@ -38,8 +38,8 @@ class Collector(Tally):
 class World:
     """A log and the one who follows it. Times are counted, so that they do not depend on the machine."""
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self.path, self.most = folder / "app.log", most
+    def __init__(self, folder: Path, most: int, dated: bool) -> None:
+        self.path, self.most, self.dated = folder / "app.log", most, dated
         self.clock, self.number, self.day = 1_000_000_000.0, 0, 0
         self.written: list[str] = []
         self.reported: list[str] = []
@@ -75,8 +75,19 @@ class World:
         if self.open_line:
             self.append()
 
+    def _rotated(self) -> Path:
+        """The name for the next rotated file."""
+        self.day += 1
+        if self.dated:
+            return self.path.with_name(f"app.log-{20260100 + self.day}")
+        self._shift()
+        return self.path.with_name("app.log.1")
+
+    def _newest(self) -> Path:
+        return self.path.with_name(f"app.log-{20260100 + self.day}" if self.dated else "app.log.1")
+
     def _shift(self) -> None:
-        for n in range(9, 0, -1):
+        for n in range(30, 0, -1):
             for end in ("", ".gz"):
                 old = self.path.with_name(f"app.log.{n}{end}")
                 if old.exists():
@@ -84,8 +95,7 @@ class World:
 
     def rename(self) -> None:
         self.finish()
-        self._shift()
-        self.path.rename(self.path.with_name("app.log.1"))
+        self.path.rename(self._rotated())
         self.path.touch()
         self._stamp(self.path)
 
@@ -94,12 +104,11 @@ class World:
         self.rename()
         self.number += 1
         self.written.append(f"line {self.number} late")
-        self._write(self.path.with_name("app.log.1"), self.written[-1] + "\n")
+        self._write(self._newest(), self.written[-1] + "\n")
 
     def copytruncate(self) -> None:
         self.finish()
-        self._shift()
-        copy = self.path.with_name("app.log.1")
+        copy = self._rotated()
         shutil.copyfile(self.path, copy)
         self._stamp(copy)
         os.truncate(self.path, 0)
@@ -107,16 +116,14 @@ class World:
 
     def compress(self) -> None:
         """Of the newest rotated file; its time stays, as with gzip(1)."""
-        plain = self.path.with_name("app.log.1")
+        plain = self._newest()
         if plain.exists():
             found = plain.stat()
-            packed = plain.with_name("app.log.1.gz")
+            packed = plain.with_name(f"{plain.name}.gz")
             with packed.open("wb") as raw, gzip.open(raw, "wb") as file:
                 file.write(plain.read_bytes())
             os.utime(packed, (found.st_mtime, found.st_mtime))
             plain.unlink()
-
-    dated = rename
 
     def check(self, *, killed: bool = False) -> None:
         self.clock += 1
@@ -142,10 +149,10 @@ def drained(world: World) -> Iterator[int]:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEPS, max_size=25), st.sampled_from([30, 200, 4_000_000]))
-def test_each_line_is_reported_once_and_in_order(steps: list[str], most: int) -> None:
+@given(st.lists(STEPS, max_size=25), st.sampled_from([30, 200, 4_000_000]), st.booleans())
+def test_each_line_is_reported_once_and_in_order(steps: list[str], most: int, dated: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), most)
+        world = World(Path(folder), most, dated)
         checks = 0
         for step in steps:
             checks = checks + 1 if step == "check" else 0 if step == "append" else checks

@@ -28,9 +28,9 @@ class Content(Protocol):
 
 
 def has(content: Content, place: Place) -> bool:
-    """Whether the bytes before the place are those that were read then."""
-    window = content.window(place.offset)
-    return len(window) == min(WINDOW, place.offset) and checksum(window) == place.before
+    """Whether the bytes before the mark of the place are those that were there then."""
+    window = content.window(place.mark)
+    return len(window) == min(WINDOW, place.mark) and checksum(window) == place.before
 
 
 def opened(handle: int, name: str, deadline: float) -> Content:
@@ -66,7 +66,7 @@ class Plain:
 
 
 class Packed:
-    """A file compressed with gzip; offsets are those in what it holds. It is read from its beginning on, once."""
+    """A file compressed with gzip; offsets are those in what it holds. It is read from its beginning on."""
 
     final = True
 
@@ -80,6 +80,9 @@ class Packed:
 
     def window(self, offset: int) -> bytes:
         """Raises OSError where it lies too far on, the time is over, or the file is damaged."""
+        if offset < self._at:
+            self._file.seek(0)
+            self._at, self._tail = 0, b""
         while self._at < offset and self._next(min(_CHUNK, offset - self._at)):
             if self._at > _SKIPPED or time.monotonic() > self._deadline:
                 raise OSError("there is too much of it to decompress")

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, checksum, is_rotated, lines_in
+from heartbeat_cli.domain.kinds.log_place import LONGEST, Place, State, checksum, is_rotated, lines_in, unread
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
@@ -111,7 +111,10 @@ class _Files:
         """Every file with the place from which on it is to be read, the older ones of a name first."""
         places = self._before.places if self._before else ()
         contents = {one.content.inode: one.content for one in named.values() if one.content}
-        standing = {one.inode: one for one in places if one.inode in contents and has(contents[one.inode], one)}
+        # An empty file does not show that it was filled, copied and truncated since.
+        standing = {
+            one.inode: one for one in places if one.mark > 0 and one.inode in contents and has(contents[one.inode], one)
+        }
         bases = dict.fromkeys([*(one.name for one in places), *named])
         for name in bases:
             gone = [one for one in places if one.name == name and standing.get(one.inode) != one]
@@ -123,7 +126,7 @@ class _Files:
                 self._unfound += search.unfound
             content = named[name].content if name in named else None
             if content:
-                new = Place(name, content.inode, 0, checksum(b""), 0)
+                new = unread(name, content.inode)
                 yield Found(standing.get(content.inode, new)._replace(name=name, left=None), content)
 
     def _times(self) -> tuple[float, float, float]:
@@ -144,21 +147,21 @@ class _Files:
                 yield read, left
 
     def _read(self, place: Place, content: Content, share: int) -> tuple[Place, int]:
-        window, offset, ended = content.window(place.offset), place.offset, False
+        offset, ended = place.offset, False
         stop = offset + share
         while not ended and offset < stop and not self._tally.is_over:
             wanted = max(LONGEST, min(_CHUNK, stop - offset))
             data = content.read(offset, wanted)
             ended = len(data) < wanted
-            lines = lines_in(data, ended and (content.final or content.size == place.seen))
+            lines = lines_in(data, ended and (content.final or content.size == place.mark))
             judged = lines[: self._tally.take(lines)] if lines else []
-            taken = sum(map(len, judged))
-            window, offset = (window + data[:taken])[-WINDOW:], offset + taken
+            offset += sum(map(len, judged))
             ended = ended and len(judged) == len(lines)
         left = 0 if ended else max(1 if content.final else 0, content.size - offset)
-        return place._replace(offset=offset, before=checksum(window), seen=content.size), left
+        mark = offset if content.final else content.size
+        return place._replace(offset=offset, mark=mark, before=checksum(content.window(mark))), left
 
 
 def _end(name: str, content: Content) -> Place:
     """The place at which the first check begins: what was written before it is no news."""
-    return Place(name, content.inode, content.size, checksum(content.window(content.size)), content.size)
+    return Place(name, content.inode, content.size, content.size, checksum(content.window(content.size)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import Place, checksum, rotated
+from heartbeat_cli.domain.kinds.log_place import Place, rotated, unread
 from heartbeat_cli.monitors._log_content import Content, has, opened
 from heartbeat_cli.system.foreign_file import Spot
 
@@ -61,11 +61,10 @@ class Search:
         for name in [name for name, inode in self._inodes.items() if inode == place.inode]:
             if content := self._holding(name, place):
                 return name, Found(moved, content)
-        if place.offset > 0 and (place.left is None or place.offset < place.seen):
-            for name in reversed(order):
-                written = self._inodes[name] not in known and self._is_new(name)
-                if written and (content := self._holding(name, place)):
-                    return name, Found(moved._replace(inode=content.inode), content)
+        for name in reversed(order) if place.mark > 0 else ():
+            written = self._inodes[name] not in known and self._is_new(name)
+            if written and (content := self._holding(name, place)):
+                return name, Found(moved._replace(inode=content.inode), content)
         return "", None
 
     def _add_new(self, base: str, names: list[str], found: dict[str, Found]) -> None:
@@ -74,7 +73,7 @@ class Search:
             if content is None:
                 self.lost.append(name)
             else:
-                found[name] = Found(Place(base, content.inode, 0, checksum(b""), 0, self._now), content)
+                found[name] = Found(unread(base, content.inode, self._now), content)
 
     def _holding(self, name: str, place: Place) -> Content | None:
         """The content of a file in which the place is one."""

@@ -19,14 +19,15 @@ _MOST = 200  # places that are remembered
 
 class Place(NamedTuple):
     """How far one file has been read. `name`: the name it has, or had before it was rotated, in the folder of the
-    configured path. `offset` bytes have been read, `before` is the checksum of the last `WINDOW` of them. `seen`: bytes
-    that it had then. `left`: when it was first seen without its name (epoch seconds), None while it has it."""
+    configured path. The lines in the first `offset` bytes have been read. The file had `mark` bytes then; `before` is
+    the checksum of the last `WINDOW` of them. `left`: when it was first seen without its name (epoch seconds), None
+    while it has it."""
 
     name: str
     inode: int
     offset: int
+    mark: int
     before: int
-    seen: int
     left: float | None = None
 
 
@@ -44,6 +45,11 @@ class State(NamedTuple):
 def checksum(window: bytes) -> int:
     """What `Place.before` holds of the bytes before a place."""
     return crc32(window[-WINDOW:])
+
+
+def unread(name: str, inode: int, left: float | None = None) -> Place:
+    """The place at the beginning of a file."""
+    return Place(name, inode, 0, 0, checksum(b""), left)
 
 
 def kept(state: State) -> dict[str, Any]:
@@ -64,10 +70,10 @@ def remembered(memory: Mapping[str, Any], key: str) -> State | None:
 def _place(stored: object) -> Place | None:
     if not isinstance(stored, list) or len(stored) != len(Place._fields):
         return None
-    name, inode, offset, before, seen, left = stored
-    if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in (inode, offset, before, seen)):
+    name, inode, offset, mark, before, left = stored
+    if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in (inode, offset, mark, before)):
         return None
-    return Place(name, inode, offset, before, seen, float(left) if isinstance(left, int | float) else None)
+    return Place(name, inode, offset, mark, before, float(left) if isinstance(left, int | float) else None)
 
 
 def lines_in(data: bytes, complete: bool) -> list[bytes]:
