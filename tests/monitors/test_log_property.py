@@ -43,7 +43,7 @@ class World:
         self.clock, self.number, self.day = 1_000_000_000.0, 0, 0
         self.written: list[str] = []
         self.reported: list[str] = []
-        self.open_line = ""
+        self.open_line, self.renamed = "", False
         self.memory: dict[str, Any] = {}
         self.path.write_text("old line\n")
         self._stamp(self.path)
@@ -96,19 +96,21 @@ class World:
     def rename(self) -> None:
         self.finish()
         self.path.rename(self._rotated())
+        self.renamed = True
         self.path.touch()
         self._stamp(self.path)
 
     def late(self) -> None:
-        """The writer has the old file open for one more line."""
-        self.rename()
-        self.number += 1
-        self.written.append(f"line {self.number} late")
-        self._write(self._newest(), self.written[-1] + "\n")
+        """The writer has the file that was renamed open for one more line, perhaps after it was read to its end."""
+        if self.renamed and self._newest().exists():
+            self.number += 1
+            self.written.append(f"line {self.number} late")
+            self._write(self._newest(), self.written[-1] + "\n")
 
     def copytruncate(self) -> None:
         self.finish()
         copy = self._rotated()
+        self.renamed = False
         shutil.copyfile(self.path, copy)
         self._stamp(copy)
         os.truncate(self.path, 0)

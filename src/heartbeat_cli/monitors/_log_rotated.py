@@ -40,14 +40,16 @@ class Search:
         """The files that the places of the name `base` lie in now, and those that were made and rotated since the last
         check, oldest first."""
         order = rotated(base, list(self._inodes))[-_MOST_FILES:]
-        known = {one.inode for one in gone}
         found: dict[str, Found] = {}
         newest = -1
         for place in gone:
-            name, one = self._moved(place, order, known)
+            name, one = self._moved(place, order)
             if one is not None:
                 found[name] = one
-                newest = max(newest, order.index(name)) if name in order and place.left is None else newest
+                if (
+                    name in order and place.left is None and place.mark > 0
+                ):  # an empty one may have been filled and copied
+                    newest = max(newest, order.index(name))
             else:
                 self.unfound.append(place)
         if any(place.left is None for place in gone):
@@ -55,15 +57,14 @@ class Search:
             self._add_new(base, unseen if newest >= 0 else [name for name in unseen if self._is_new(name)], found)
         return [found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else -1)]
 
-    def _moved(self, place: Place, order: list[str], known: set[int]) -> tuple[str, Found | None]:
+    def _moved(self, place: Place, order: list[str]) -> tuple[str, Found | None]:
         """Where the file of a place is now: renamed, or else copied or compressed."""
         moved = place._replace(left=self._now if place.left is None else min(place.left, self._now))
         for name in [name for name, inode in self._inodes.items() if inode == place.inode]:
             if content := self._holding(name, place):
                 return name, Found(moved, content)
         for name in reversed(order) if place.mark > 0 else ():
-            written = self._inodes[name] not in known and self._is_new(name)
-            if written and (content := self._holding(name, place)):
+            if self._is_new(name) and (content := self._holding(name, place)):
                 return name, Found(moved._replace(inode=content.inode), content)
         return "", None
 

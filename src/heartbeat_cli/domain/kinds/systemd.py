@@ -68,11 +68,15 @@ def extra_env(environ: Mapping[str, str], uid: int) -> dict[str, str]:
 
 
 def blocks(text: str) -> list[dict[str, str]]:
-    """The output of `systemctl show`: one block of `Key=value` lines a unit, an empty line between them."""
+    """The output of `systemctl show`: one block of `Key=value` lines a unit, an empty line between them. A
+    key that comes several times has a line for each."""
     found: list[dict[str, str]] = []
     for block in text.split("\n\n"):
         pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
-        if properties := {key: value for key, _, value in pairs}:
+        properties: dict[str, str] = {}
+        for key, _, value in pairs:
+            properties[key] = f"{properties[key]}\n{value}" if key in properties else value
+        if properties:
             found.append(properties)
     return found
 
@@ -118,6 +122,7 @@ def job_waiting(properties: Properties) -> bool:
 
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_UNITS |= {"month": 2_629_800.0, "y": 31_557_600.0}
 
 
 def seconds(properties: Properties, name: str) -> float | None:
@@ -126,7 +131,9 @@ def seconds(properties: Properties, name: str) -> float | None:
     text = properties.get(name, "").strip()
     if text == "infinity":
         return math.inf
-    parts = [re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(us|ms|s|min|h|d|w)", part) for part in text.split()[:8]]
+    parts = [
+        re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(us|ms|s|min|h|d|w|month|y)", part) for part in text.split()[:8]
+    ]
     if text == "0":
         return 0.0
     if not parts or not all(parts):
