@@ -17,7 +17,6 @@ RestartPreventExitStatus of category configuration: no restart mends that. All u
     unit = "nginx.service"
 """
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,13 +27,12 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors._journal import tail
-from heartbeat_cli.system import process
+from heartbeat_cli.monitors._systemctl import Answer, show, side_by_side
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
     "UnitFileState,MemoryCurrent,TriggeredBy,RestartPreventExitStatus"
 )
-_MAX_OUTPUT = 2_000_000
 _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
 
 LADDER: tuple[Mapping[str, str], ...] = (
@@ -70,14 +68,6 @@ class _Verdict(NamedTuple):
     category: Category | None = None
 
 
-class _Answer(NamedTuple):
-    """What one systemctl call said: the blocks, or why there are none for some units."""
-
-    blocks: Sequence[systemd.Properties]
-    complaint: str
-    elapsed: float
-
-
 def problems(settings: Settings) -> list[tuple[str, str]]:
     found = systemd.problems(settings.unit or "any", settings.systemctl)
     if bool(settings.unit) == settings.failed:
@@ -88,25 +78,17 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 
 def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
-    groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, CheckContext]]] = {}
+    groups: dict[tuple[tuple[str, ...], bool, bool], list[tuple[Settings, CheckContext]]] = {}
     for settings, context in asked:
-        if settings.unit:
-            groups.setdefault((settings.systemctl, settings.user), []).append((settings, context))
+        groups.setdefault(_manager(settings), []).append((settings, context))
     until = time.monotonic() + min((context.timeout for _, context in asked), default=0.0) * _JOURNAL_SHARE
-    answers = dict(zip(groups, _ask_all(list(groups.values())), strict=True))
-    readings = [
-        _reading(settings, context, answers[settings.systemctl, settings.user])
-        if settings.unit
-        else _failed(settings, context)
-        for settings, context in asked
-    ]
+    answers = dict(zip(groups, side_by_side(list(groups.values()), _ask), strict=True))
+    readings = [_reading(settings, context, answers[_manager(settings)]) for settings, context in asked]
     return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
 
 
-def _failed(settings: Settings, context: CheckContext) -> Reading:
-    from heartbeat_cli.monitors import _failed_units  # few ask for it
-
-    return _failed_units.reading(settings.systemctl, settings.user, context)
+def _manager(settings: Settings) -> tuple[tuple[str, ...], bool, bool]:
+    return settings.systemctl, settings.user, settings.failed
 
 
 def of_unit(unit: str, user: bool, context: CheckContext) -> Reading | None:
@@ -135,42 +117,21 @@ def _with_journal(settings: Settings, context: CheckContext, reading: Reading, u
     return reading._replace(evidence=evidence, memory={**reading.memory, "journal": [state, text]})
 
 
-def _ask_all(groups: list[list[tuple[Settings, CheckContext]]]) -> list[_Answer]:
-    """Groups are asked side by side, so that a service manager that hangs takes no time from another."""
-    if len(groups) <= 1:
-        return [_ask(group) for group in groups]
-    from concurrent.futures import ThreadPoolExecutor
+def _ask(group: list[tuple[Settings, CheckContext]]) -> Answer:
+    first, timeout = group[0][0], min(context.timeout for _, context in group)
+    if first.failed:
+        from heartbeat_cli.monitors import _failed_units  # few ask for it
 
-    with ThreadPoolExecutor(len(groups)) as pool:
-        return list(pool.map(_ask, groups))
-
-
-def _ask(group: list[tuple[Settings, CheckContext]]) -> _Answer:
-    first = group[0][0]
-    units = dict.fromkeys(settings.unit for settings, _ in group)
-    words = ("show", f"--property={_PROPERTIES}", "--", *units)
-    started = time.monotonic()
-    try:
-        finished = process.run(
-            systemd.command(first.systemctl, first.user, *words),
-            timeout=min(context.timeout for _, context in group),
-            env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
-            max_output=_MAX_OUTPUT,
-        )
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return _Answer(
-            (), Text("cannot run {command}: {why}", command=one_line(first.systemctl[0], 80), why=reason), 0.0
-        )
-    elapsed = time.monotonic() - started
-    if finished.code == 0:
-        return _Answer(systemd.blocks(finished.stdout), Text("systemctl said nothing about it"), elapsed)
-    # Only whole blocks count: the last one may have been cut where systemctl gave up.
-    whole = finished.stdout.rpartition("\n\n")[0]
-    return _Answer(systemd.blocks(whole), systemd.complaint(finished.code, finished.stderr), elapsed)
+        return _failed_units.ask(first.systemctl, first.user, timeout)
+    units = [settings.unit for settings, _ in group]
+    return show(first.systemctl, first.user, units, _PROPERTIES, timeout)
 
 
-def _reading(settings: Settings, context: CheckContext, answer: _Answer) -> Reading:
+def _reading(settings: Settings, context: CheckContext, answer: Answer) -> Reading:
+    if settings.failed:
+        from heartbeat_cli.monitors import _failed_units
+
+        return _failed_units.reading(answer)
     properties = systemd.block_of(settings.unit, answer.blocks)
     if properties is None:
         return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), context.memory)
@@ -209,7 +170,7 @@ def _judge(settings: Settings, properties: systemd.Properties, restarts: int) ->
         line = Text.counted(
             restarts, "crash loop: {n} restart since the last check", "crash loop: {n} restarts since the last check"
         )
-        return _Verdict("unhealthy", _with_end(line, properties))
+        return _Verdict("unhealthy", systemd.with_end(line, properties))
     return _by_state(settings, properties)
 
 
@@ -236,7 +197,7 @@ def _by_state(settings: Settings, properties: systemd.Properties) -> _Verdict:
         # A short stop is far below the fail threshold; one that hangs serves nobody and must be reported.
         return _Verdict("healthy") if oneshot else _Verdict("unhealthy", Text("is being stopped"), "draining")
     if active == "failed":
-        line = _with_end(Text("failed: {result}", result=_result(properties)), properties)
+        line = systemd.with_end(Text("failed: {result}", result=systemd.result(properties)), properties)
         return _Verdict("unhealthy", line, "configuration" if systemd.prevented(properties) else None)
     if active == "inactive":
         return _inactive(settings, properties)
@@ -255,11 +216,11 @@ def _active(properties: systemd.Properties, oneshot: bool) -> _Verdict:
 
 def _activating(settings: Settings, properties: systemd.Properties, oneshot: bool) -> _Verdict:
     if systemd.waiting_to_restart(properties):
-        result = _result(properties)
+        result = systemd.result(properties)
         if settings.restart_limit == 0 and result == "success":
             return _Verdict("healthy")
         line = Text("crash loop: waiting to be restarted, {result}", result=result)
-        return _Verdict("unhealthy", _with_end(line, properties))
+        return _Verdict("unhealthy", systemd.with_end(line, properties))
     if oneshot:
         return _Verdict("healthy")
     return _Verdict("degraded", Text("still starting ({state})", state=str(properties.get("SubState"))), "starting")
@@ -268,22 +229,7 @@ def _activating(settings: Settings, properties: systemd.Properties, oneshot: boo
 def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
     if settings.inactive_ok and properties.get("Result", "success") in ("success", ""):
         return _Verdict("healthy")
-    lines = [_with_end(Text("inactive: not running"), properties)]
+    lines = [systemd.with_end(Text("inactive: not running"), properties)]
     if trigger := one_line(properties.get("TriggeredBy", ""), 80):
         lines.append(Text("{trigger} starts it: set inactive_ok = true if it may rest in between", trigger=trigger))
     return _Verdict("unhealthy", joined(lines))
-
-
-def _result(properties: systemd.Properties) -> str:
-    return properties.get("Result") or Text("no result")
-
-
-def _with_end(line: str, properties: systemd.Properties) -> str:
-    """The line with how the main process ended, where it did and it tells something."""
-    status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")
-    if status in ("", "0") or code in ("", "0"):
-        return line
-    how = (
-        Text("exit {code}", code=status) if code == systemd.EXITED else Text("killed by signal {signal}", signal=status)
-    )
-    return Text("{line} ({how})", line=line, how=how)

@@ -150,6 +150,38 @@ def prevented(properties: Properties) -> int | None:
     return status if ended and status and str(status) in named else None
 
 
+def result(properties: Properties) -> str:
+    """How the unit's last run ended, in systemd's word: `exit-code`, `timeout`."""
+    return one_line(properties.get("Result", ""), 60) or Text("no result")
+
+
+def with_end(line: str, properties: Properties) -> str:
+    """The line with how the main process ended, where it did and it tells something."""
+    status, code = properties.get("ExecMainStatus", ""), properties.get("ExecMainCode", "")
+    if status in ("", "0") or code in ("", "0"):
+        return line
+    how = Text("exit {code}", code=status) if code == EXITED else Text("killed by signal {signal}", signal=status)
+    return Text("{line} ({how})", line=line, how=how)
+
+
+def moment(properties: Properties, name: str) -> float | None:
+    """A point in time in epoch seconds, as `systemctl show` words it in UTC (`Sat 2026-11-28 16:25:00 UTC`) or as
+    `@1795883100`; None where there is none. Raises ValueError for one in another time zone."""
+    text = properties.get(name, "").strip()
+    if text in ("", "n/a", "0"):
+        return None
+    if text.startswith("@") and (seconds := whole(text[1:].partition(".")[0])) is not None:
+        return float(seconds)
+    found = re.fullmatch(
+        r"(?:[A-Z][a-z]{2} )?([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})(?:\.[0-9]{1,6})? (?:UTC|GMT)", text
+    )
+    if found is None:
+        raise ValueError(one_line(text, 60))
+    from datetime import datetime  # only timers need it
+
+    return datetime.fromisoformat(f"{found[1]}+00:00").timestamp()
+
+
 def left_inactive(properties: Properties) -> float | None:
     """Seconds on the machine's monotonic clock when the unit last began to start, None where it never did."""
     moment = number(properties, "InactiveExitTimestampMonotonic")
