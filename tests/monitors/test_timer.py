@@ -30,6 +30,10 @@ def make(box: SystemdBox, name: str, when: list[str], *service: str, start: bool
     return name
 
 
+def await_trigger(box: SystemdBox, timer: str) -> None:
+    wait_for(lambda: box.property(timer, "LastTriggerUSec") != "", f"{timer} fires")
+
+
 def test_timers_that_are_well(systemd_box: SystemdBox) -> None:
     box = systemd_box
     make(box, "w-never", FAR)
@@ -38,7 +42,7 @@ def test_timers_that_are_well(systemd_box: SystemdBox) -> None:
     make(box, "w-once", ["OnActiveSec=10ms"])
     make(box, "w-running", ["OnActiveSec=10ms"], "ExecStart=/bin/sleep 600")
     for name in ("w-calendar", "w-span", "w-once", "w-running"):
-        wait_for(lambda name=name: box.property(f"{name}.timer", "LastTriggerUSec") != "", f"{name} fires")
+        await_trigger(box, f"{name}.timer")
     box.wait("w-running.service", "ActiveState", "activating")
     readings = check(box, "w-never", "w-calendar", "w-span.timer", "w-once", "w-running", max_age=3600, max_run=3600)
     box.systemctl("stop", "w-calendar.timer")
@@ -109,7 +113,7 @@ def test_a_run_that_takes_too_long_and_a_timer_that_rested_too_long(systemd_box:
     make(box, "l-rested", ["OnActiveSec=10ms", *FAR])
     make(box, "l-never", FAR)
     box.wait("l-slow.service", "ActiveState", "activating")
-    wait_for(lambda: box.property("l-rested.timer", "LastTriggerUSec") != "", "it fires")
+    await_trigger(box, "l-rested.timer")
     time.sleep(0.3)
     slow, rested, never = check(box, "l-slow", "l-rested", "l-never", max_run=0.1, max_age=0.1)
     assert (slow.error or "").startswith("l-slow.service has been running for ")
@@ -129,11 +133,11 @@ def read(tmp_path: Path, now: float = NOW, memory: Mapping[str, Any] | None = No
     """What the monitor makes of a timer with these properties, and of a service that rests."""
     basis = {"Id": "job.timer", "LoadState": "loaded", "ActiveState": "active", "SubState": "waiting"}
     service = {"Id": "job.service", "LoadState": "loaded", "ActiveState": "inactive", "Result": "success"}
-    keys = {key: properties.pop(key) for key in ("max_age", "grace") if key in properties}
+    keys: dict[str, Any] = {key: float(properties.pop(key)) for key in ("max_age", "grace") if key in properties}
     both = [basis | {"Unit": "job.service"} | properties, service]
     answer = tmp_path / "answer"
     answer.write_text("\n\n".join("\n".join(f"{k}={v}" for k, v in one.items()) for one in both))
-    settings = Settings("job", systemctl=("sh", "-c", f"cat {answer}"), **{k: float(v) for k, v in keys.items()})
+    settings = Settings("job", systemctl=("sh", "-c", f"cat {answer}"), **keys)
     return monitor.probe_all([(settings, CheckContext("it", 20, now, memory or {}))])[0]
 
 
