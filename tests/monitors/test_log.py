@@ -84,6 +84,7 @@ def test_limits_count_the_lines_of_several_checks(path: Path) -> None:
     assert found[3].error == "4 matching lines in 10 min: a slow request"
     assert log.check(8).status == "degraded", "those of the first checks no longer count"
     assert log.check(-60).status == "degraded", "a clock that was set back forgets nothing"
+    assert log.check(11).status == "healthy", "nor does it keep anything for longer"
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -97,9 +98,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert matches(log.check()) == 1, "it is new, so that all of it is"
     gone = Watched(path=str(tmp_path / "no/such/folder/a.log"), contains="x", missing_ok=True)
     assert [gone.check().status for _ in range(3)] == ["healthy"] * 3
-    path.rename(tmp_path / "elsewhere")
+    (tmp_path / "away").mkdir()
+    path.rename(tmp_path / "away/late.log")
     log.check()
-    (tmp_path / "elsewhere").rename(path)
+    (tmp_path / "away/late.log").rename(path)
     assert matches(log.check()) == 0, "it comes back as it was"
 
 
@@ -251,6 +253,9 @@ def test_a_link_of_another_user_does_not_show_what_he_may_not_read(theirs: Path,
     assert "belongs to root, and nobody may change its folder or path" in refused(theirs / "hard.log")
     as_user(NOBODY, "ln", "-s", str(tmp_path), f"{theirs}/folder")
     assert "belongs to root" in refused(theirs / "folder/secret")
+    theirs.chmod(0o1777)
+    os.chown(theirs, 0, 0)  # as /tmp is
+    assert "belongs to root, and nobody may change its folder or path" in refused(theirs / "folder/secret")
     as_user(NOBODY, "ln", "-s", "round", f"{theirs}/round")
     assert "symbolic links" in refused(theirs / "round")
 
