@@ -1,5 +1,6 @@
 """The bytes of one file of a log, plain or compressed with gzip, and whether a remembered place is one in it."""
 
+import errno
 import os
 import time
 import zlib
@@ -85,7 +86,7 @@ class Packed:
             self._at, self._tail = 0, b""
         while self._at < offset and self._next(min(_CHUNK, offset - self._at)):
             if self._at > _SKIPPED or time.monotonic() > self._deadline:
-                raise OSError("there is too much of it to decompress")
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         return self._tail if self._at == offset else b""
 
     def read(self, offset: int, most: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Lines that should not be there: those of a file or journal since the last check that match a pattern.
+"""Lines of a file or journal that match a pattern, each reported once.
 
 healthy    fewer matching lines than `warn` and `critical` were found within `hold`
 degraded   `warn` of them; or it cannot keep up with the file, or some of it could not be judged
@@ -103,7 +103,7 @@ def grace(settings: Settings) -> float:
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """What is wrong with the settings, as (key, text)."""
-    found = [*log_pattern.problems(_wanted(settings)), *_wrong_place(settings)]
+    found = [*log_pattern.problems(_wanted(settings)), *_place_problems(settings)]
     if settings.warn < 0 or settings.critical < 0 or settings.warn == settings.critical == 0:
         found.append(("critical", "expected 1 or more for critical or warn, and 0 (never) or more for the other"))
     elif settings.critical and settings.warn >= settings.critical:
@@ -115,7 +115,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def _wrong_place(settings: Settings) -> list[tuple[str, str]]:
+def _place_problems(settings: Settings) -> list[tuple[str, str]]:
     found = []
     if (settings.path is None) == (settings.unit is None):
         found.append(("path", "expected one of path and unit"))

@@ -21,6 +21,8 @@ DESCRIPTIONS = {
     "llm": N_("The model API did not answer as it should, or lacks the model."),
     "process": N_("The process does not run as it should, or uses too much."),
     "file": N_("The file is missing, too old, or has the wrong size."),
+    "log": N_("Its log has lines that should not be there, or cannot be followed."),
+    "timer": N_("The systemd timer does not fire in time, or the last run of its unit failed."),
     "push": N_("It has not reported that it is alive, or its last run failed."),
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
@@ -206,6 +208,16 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     ),
     "file": _WRITTEN_BY_A_JOB,
     "file_dependency": _WRITTEN_BY_A_JOB,
+    "log": (
+        N_("Read the lines above, and the log around them."),
+        N_("Mend what they name; restart it if that helps: {restart}."),
+        N_("If the lines do not matter, have them left out: ignore in [components.{id}]."),
+    ),
+    "timer": (
+        N_("Look at the timer and its next elapse: systemctl status {target}, systemctl list-timers --all."),
+        N_("Read the journal of the unit that it starts: journalctl -u, with the name above."),
+        N_("Mend what it names, then start the unit by hand once, if a second run does no harm."),
+    ),
     "push": (
         N_("Check that the job still runs, and when it last did."),
         N_("Read its log; run it by hand."),

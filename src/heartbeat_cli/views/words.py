@@ -22,6 +22,8 @@ TITLES = {
     "push_down": N_("{name} has not reported success in time"),
     "host_down": N_("{name} is running out of a resource"),
     "command_down": N_("{name} reports a problem"),
+    "log_down": N_("{name} has lines that should not be there"),
+    "timer_down": N_("{name} has not fired, or its job failed"),
     "unwatched": N_("{name} is no longer watched"),
     "missed_runs": N_("{name}: heartbeat did not run"),
     "clock_suspect": N_("{name}: its clock cannot be trusted"),
