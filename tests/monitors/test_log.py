@@ -15,6 +15,7 @@ from heartbeat_cli.monitors import log as monitor
 from heartbeat_cli.monitors.log import Settings
 from tests.parts.systemd import SystemdBox
 from tests.parts.users import NOBODY, as_user, need_root
+from tests.parts.verb import heartbeat
 
 NOW = 1_800_000_000.0
 
@@ -134,6 +135,34 @@ def test_a_log_behind_a_link_is_followed_when_the_link_moves(tmp_path: Path) -> 
     link.unlink()
     link.symlink_to("two.log")
     assert matches(log.check()) == 2
+
+
+def test_passes_and_a_store(tmp_path: Path) -> None:
+    """The whole way: a fault after three checks, the place and the lines kept in the store, no secret in sight."""
+    path = tmp_path / "app.log"
+    write(path, "ERROR old")
+    (tmp_path / "heartbeat.toml").write_text(
+        f"""
+        [heartbeat]
+        state_dir = "{tmp_path}/state"
+        [components.app]
+        kind = "log"
+        path = "{path}"
+        contains = "ERROR"
+        recovery = "off"
+        """
+    )
+    assert heartbeat(tmp_path, "check", "--component", "app").code == 0
+    write(path, "ERROR password=hunter2hunter2")
+    for fails in range(1, 4):
+        ended = heartbeat(tmp_path, "check", "--component", "app", "--format", "json")
+        assert ended.code == 1, ended.err
+        (row,) = json.loads(ended.out)
+        assert row["status"] == "unhealthy" and "ERROR password=•••" in row["error"]
+        assert "hunter2" not in ended.out
+        heartbeat(tmp_path, "detect")
+        status = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+        assert [one["state"] for one in status] == ["suspect" if fails < 3 else "fault"]
 
 
 # --- bounds

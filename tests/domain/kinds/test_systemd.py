@@ -69,6 +69,8 @@ def test_figures() -> None:
         ("1h 2min 3.5s", 3723.5),
         ("100ms", 0.1),
         ("1w 1d", 691_200.0),
+        ("1month 2d", 2_802_600.0),
+        ("1y 1us", 31_557_600.000001),
         ("0", 0.0),
         ("infinity", math.inf),
         ("", None),
@@ -97,3 +99,30 @@ def test_spans_of_time_as_systemctl_words_them(text: str, expected: float | None
 def test_an_exit_status_after_which_no_restart_helps(changes: dict[str, str], expected: int | None) -> None:
     ended = {"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78"}
     assert systemd.prevented({**ended, "RestartPreventExitStatus": "78 SIGUSR1", **changes}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sat 2026-11-28 16:25:00 UTC", 1_795_883_100.0),
+        ("Sat 2026-11-28 16:25:00.123456 UTC", 1_795_883_100.0),
+        ("2026-11-28 16:25:00 GMT", 1_795_883_100.0),
+        ("@1795883100", 1_795_883_100.0),
+        ("@1795883100.123456", 1_795_883_100.0),
+        ("", None),
+        ("n/a", None),
+        ("0", None),
+    ],
+)
+def test_points_in_time_as_systemctl_words_them(text: str, expected: float | None) -> None:
+    assert systemd.moment({"LastTriggerUSec": text}, "LastTriggerUSec") == expected
+
+
+@pytest.mark.parametrize("text", ["Sun 2026-11-29 00:25:00 HKT", "soon", "2026-99-99 16:25:00 UTC", "@" + "9" * 400])
+def test_a_point_in_time_that_is_not_understood(text: str) -> None:
+    with pytest.raises(ValueError):
+        systemd.moment({"LastTriggerUSec": text}, "LastTriggerUSec")
+
+
+def test_a_key_that_comes_twice_has_both_values() -> None:
+    assert systemd.blocks("A=1\nB=2\nA=3\n\nA=4\n") == [{"A": "1\n3", "B": "2"}, {"A": "4"}]
