@@ -1,5 +1,6 @@
 """Real programs that misbehave: each must end in time and leave nothing behind."""
 
+import hashlib
 import os
 import signal
 import sys
@@ -139,3 +140,8 @@ def test_the_small_environment_has_a_full_path_and_no_secret(monkeypatch: pytest
     assert env["PATH"] == "/opt/own:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin"
     assert (env["EXTRA"], env["LC_ALL"]) == ("1", "C.UTF-8")
     assert "PGPASSWORD" not in env
+
+
+def test_what_is_given_may_be_more_than_a_pipe_holds() -> None:
+    text = b"0123456789" * 100_000
+    assert process.run(["sha1sum"], timeout=20, given=text).stdout.split()[0] == hashlib.sha1(text).hexdigest()
