@@ -21,7 +21,7 @@ from heartbeat_cli.config.ladders import Keys
 from heartbeat_cli.config.sections import SECTIONS
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
-from heartbeat_cli.views import advice
+from heartbeat_cli.views import advice, descriptions
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src/heartbeat_cli"
@@ -221,7 +221,7 @@ def test_a_default_ladder_is_fit_to_be_filled_as_it_stands(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", plugins.kinds("monitors"))
 def test_every_kind_has_advice(kind: str) -> None:
-    assert advice.DESCRIPTIONS[kind] and advice.RECOMMENDATIONS[kind]
+    assert descriptions.DESCRIPTIONS[kind] and advice.RECOMMENDATIONS[kind]
 
 
 @pytest.mark.parametrize("verb", VERBS)

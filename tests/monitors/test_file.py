@@ -26,7 +26,7 @@ from heartbeat_cli.monitors import file
 from heartbeat_cli.monitors.file import Settings
 from heartbeat_cli.passes.check.engine import Asked, run_checks
 from heartbeat_cli.system import file_search
-from tests.parts import lacking, users
+from tests.parts import lacking, scratch, users
 
 HOUR = 3_600.0
 NOW = time.time()
@@ -115,8 +115,7 @@ def as_nobody(*settings: Mapping[str, Any]) -> list[list[Any]]:
 
 def test_what_may_not_be_read_is_neither_there_nor_missing(tmp_path: Path) -> None:
     users.need_root()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    scratch.let_others_in(tmp_path)
     open_, locked, listed = tmp_path / "open", tmp_path / "locked", tmp_path / "listed"
     for folder in (open_, locked, listed):
         write(folder / "a.dump")

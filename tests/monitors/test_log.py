@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import log as monitor
 from heartbeat_cli.monitors.log import Settings
+from tests.parts import scratch
 from tests.parts.systemd import SystemdBox
 from tests.parts.users import NOBODY, as_user, need_root
 from tests.parts.verb import heartbeat
@@ -243,9 +244,7 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
 def theirs(tmp_path: Path) -> Path:
     """A folder of another user's, in one that is ours."""
     need_root()
-    tmp_path.chmod(0o755)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    scratch.let_others_in(tmp_path)
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)

@@ -29,7 +29,7 @@ from heartbeat_cli.monitors import process
 from heartbeat_cli.monitors.process import Settings
 from heartbeat_cli.passes.check.engine import Asked, run_checks
 from heartbeat_cli.system import processes as of_host
-from tests.parts import lacking, users
+from tests.parts import lacking, scratch, users
 from tests.parts.docker import docker, wait_for
 from tests.parts.systemd import SystemdBox
 
@@ -395,8 +395,7 @@ def test_where_proc_hides_others_nothing_is_called_down(option: str, start: Star
     alive, dead = start(*named(name)), start(*named(name))
     dead.kill()
     dead.wait()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    scratch.let_others_in(tmp_path)
     for child in (alive, dead):
         (tmp_path / str(child.pid)).write_text(str(child.pid))
     hidden, ended, ours, pid, gone, by_file, gone_by_file = seen_with_hidepid(

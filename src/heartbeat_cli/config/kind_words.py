@@ -34,4 +34,4 @@ def suggested(kind: object, package: str) -> str:
     """`; did you mean agent?` for a word that stands for a known kind, else what is close to it, or all there are."""
     known = plugins.kinds(package)
     meant = [one for one, words in _OTHERS.get(package, {}).items() if kind in words.split() and one in known]
-    return f"; did you mean {meant[0]}?" if meant else suggestion(kind, known)
+    return f"; did you mean {meant[0]}?" if meant else suggestion(kind, known, few=40)

@@ -37,6 +37,7 @@ from heartbeat_cli.domain.kinds import log_matches, log_pattern, log_place, syst
 from heartbeat_cli.domain.kinds.log_matches import Recent
 from heartbeat_cli.domain.kinds.log_pattern import Wanted
 from heartbeat_cli.domain.plain import bounded, duration, one_line, size
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.monitors import _log_files, _log_journal
 from heartbeat_cli.monitors._log_tally import Tally
@@ -80,7 +81,7 @@ class Settings(NamedTuple):
     ignore: str = ""
     warn: int = 0
     critical: int = 1
-    hold: float = 600
+    hold: Seconds = 600
     missing_ok: bool = False
     max_bytes: int = 4_000_000
     category: Category = "process"

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
 from heartbeat_cli.domain.kinds import systemd, systemd_timer
 from heartbeat_cli.domain.kinds.systemd_timer import Clocks, Limits, Trouble
+from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors._journal import tail
 from heartbeat_cli.monitors._systemctl import Answer, show, side_by_side
@@ -50,9 +51,9 @@ class Settings(NamedTuple):
     unit: str
     user: bool = False
     systemctl: tuple[str, ...] = ("systemctl",)
-    grace: float = 300
-    max_age: float | None = None
-    max_run: float | None = None
+    grace: Seconds = 300
+    max_age: Seconds | None = None
+    max_run: Seconds | None = None
 
     @property
     def timer(self) -> str:

@@ -1,55 +1,6 @@
-"""What a fault means and what to do about it, in English."""
+"""What to do about a fault, in English."""
 
 from heartbeat_cli.i18n.catalogs import N_
-
-DESCRIPTIONS = {
-    "agent": N_("The agent's health address gave no good answer."),
-    "openclaw": N_("The OpenClaw gateway is not ready, or does not answer."),
-    "database": N_("PostgreSQL gave no good answer."),
-    "docker": N_("The container is not running as it should."),
-    "service": N_("The systemd unit is not running as it should."),
-    "host": N_("The machine is running out of a resource."),
-    "tcp": N_("The port gave no good answer."),
-    "command": N_("The check command reports a problem."),
-    "progress": N_("Work waits, but none of it gets done."),
-    "budget": N_("It spends more than its budget allows."),
-    "prometheus": N_("Its metrics break a limit, or cannot be read."),
-    "sql": N_("The result of its query breaks a limit, or there is no result."),
-    "gpu": N_("A GPU is missing, fails or is too hot, or its driver does not answer."),
-    "dns": N_("The name does not resolve as it should."),
-    "mcp": N_("The MCP server did not answer as it should, or lacks a tool."),
-    "llm": N_("The model API did not answer as it should, or lacks the model."),
-    "process": N_("The process does not run as it should, or uses too much."),
-    "file": N_("The file is missing, too old, or has the wrong size."),
-    "log": N_("Its log has lines that should not be there, or cannot be followed."),
-    "timer": N_("The systemd timer does not fire in time, or the last run of its unit failed."),
-    "push": N_("It has not reported that it is alive, or its last run failed."),
-    "slow": N_("It answers, but later than it should."),
-    "degraded": N_("It works, with a warning."),
-    "escalated": N_("Others were notified before; it has neither recovered nor been acknowledged."),
-    "reminder": N_("People were notified of this before; nothing has changed since."),
-    "recovery_failed": N_("heartbeat has done all that it may do, and it has not recovered."),
-    "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
-    "recovery_braked": N_("It was restarted as often as the configuration allows; more would only do harm."),
-    "recovery_held": N_("heartbeat has a reason not to restart it; the last line gives it."),
-    "missed_runs": N_("There was a gap between two runs. Nothing was checked during it."),
-    "clock_suspect": N_(
-        "Components are still checked and faults reported. Nothing is pruned, no incident closed by age."
-    ),
-    "observer_blind": N_(
-        "Nothing remote answers, so the trouble is at this host. Remote components are not judged now."
-    ),
-    "observer_silent": N_("Another host that should make checks has stored nothing for a while."),
-    "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
-    "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
-    "unobserved": N_(
-        "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed."
-    ),
-    "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
-    "observed_again": N_("Its present state: heartbeat status."),
-    "lock_free": N_("Nothing was checked while the lock was held."),
-    "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
-}
 
 _BIGGEST_USERS = (
     N_("Find the biggest users: top, df -h, du -x."),

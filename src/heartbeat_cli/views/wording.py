@@ -51,7 +51,7 @@ def observer_title(alert: str, observer: str, locale: str) -> str:
 def description(kind: str, locale: str) -> str:
     """What it means that a component of this kind is down."""
     from heartbeat_cli.i18n import catalogs
-    from heartbeat_cli.views.advice import DESCRIPTIONS
+    from heartbeat_cli.views.descriptions import DESCRIPTIONS
 
     return catalogs.word(DESCRIPTIONS[kind], locale) if kind in DESCRIPTIONS else ""
 
