@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.checking.exchange import Request, Response
+from heartbeat_cli.domain.checking.exchange import FollowUp, Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.http import multi
@@ -31,7 +31,8 @@ def exchange(request: Request, timeout: float) -> Response:
 
 def check(settings: Settings, memory: dict[str, Any] | None = None, timeout: float = 5) -> Reading:
     circumstances = CheckContext("it", timeout, time.time(), memory or {})
-    return monitor.read(settings, exchange(monitor.request(settings, circumstances), timeout), circumstances)
+    found = monitor.read(settings, exchange(monitor.request(settings, circumstances), timeout), circumstances)
+    return found.read(exchange(found.request, timeout)) if isinstance(found, FollowUp) else found
 
 
 def metrics(reading: Reading) -> dict[str, float]:
@@ -171,6 +172,79 @@ def test_the_daemon_itself(run_container: RunContainer) -> None:
     assert (reading.status, reading.error) == ("healthy", None)
     assert metrics(reading)["containers_running"] >= 1
     assert reading.evidence["docker"].startswith("version ")
+
+
+# --- what a container wrote last
+
+
+def test_a_container_that_fell_shows_the_end_of_its_log(run_container: RunContainer) -> None:
+    """Twelve lines in colours, on both streams in turn: the last ten, without what steers a terminal."""
+    script = (
+        "for i in 1 2 3 4 5 6; do printf '\\033[31mout %s\\033[0m\\n' $i; echo err $i >&2; sleep 0.02; done; exit 3"
+    )
+    ended = run_container(command=("sh", "-c", script))
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "the end of the container")
+    reading = check(Settings(ended))
+    assert (reading.status, reading.error) == ("unhealthy", "not running: exit 3")
+    assert list(reading.evidence) == ["container", "container log"]
+    found = reading.evidence["container log"].splitlines()
+    assert sorted(found) == sorted(f"{stream} {n}" for stream in ("out", "err") for n in range(2, 7))
+    assert found.index("out 2") < found.index("out 6")
+
+
+def test_the_log_of_a_container_with_a_terminal(run_container: RunContainer) -> None:
+    """There the Engine sends no frames, and each line ends with a carriage return."""
+    ended = run_container("--tty", command=("sh", "-c", "echo one; printf '10%%\\r20%%\\r99%%\\n'; echo two; exit 1"))
+    wait_for(lambda: inspect(ended)["State"]["Status"] == "exited", "the end of the container")
+    assert check(Settings(ended)).evidence["container log"] == "one\n99%\ntwo"
+
+
+def test_the_log_is_read_once_for_each_way_it_stands(run_container: RunContainer) -> None:
+    name = run_container(command=("sh", "-c", "echo started; sleep 0.1; exit 4"))
+    wait_for(lambda: inspect(name)["State"]["Status"] == "exited", "the end of the container")
+    first = check(Settings(name))
+    known = {**first.memory, "log": [first.memory["log"][0], "as it was remembered"]}
+    circumstances = CheckContext("it", 5, time.time(), known)
+    again = monitor.read(Settings(name), exchange(monitor.request(Settings(name), circumstances), 5), circumstances)
+    assert isinstance(again, Reading), "a second exchange is made although the log is known"
+    assert (again.evidence["container log"], again.memory) == ("as it was remembered", known)
+    docker("start", name)
+    wait_for(lambda: inspect(name)["State"]["FinishedAt"] not in str(known["log"][0]), "its second end")
+    wait_for(lambda: inspect(name)["State"]["Status"] == "exited", "its second end")
+    assert check(Settings(name), known).evidence["container log"] == "started\nstarted"
+
+
+def test_a_container_that_is_well_costs_one_exchange_and_remembers_no_log(run_container: RunContainer) -> None:
+    name = run_container(command=("sh", "-c", "echo here; sleep 600"))
+    circumstances = CheckContext("it", 5, time.time(), {"log": ["x", "old"]})
+    found = monitor.read(Settings(name), exchange(monitor.request(Settings(name), circumstances), 5), circumstances)
+    assert isinstance(found, Reading) and found.status == "healthy"
+    assert "container log" not in found.evidence and "log" not in found.memory
+
+
+def test_an_unhealthy_container_shows_its_health_checks_first_and_a_crash_loop_keeps_its_log(
+    run_container: RunContainer,
+) -> None:
+    options = ("--health-cmd=echo no database; false", "--health-interval=1s", "--health-retries=1")
+    ailing = run_container(*options, command=("sh", "-c", "echo waiting; sleep 600"))
+    looping = run_container("--restart=always", command=("sh", "-c", "echo no config; sleep 0.3; exit 7"))
+    wait_for(lambda: health(ailing) == "unhealthy", "unhealthy")
+    reading = check(Settings(ailing))
+    assert list(reading.evidence) == ["container", "health log", "container log"]
+    assert reading.evidence["container log"] == "waiting"
+    wait_for(lambda: inspect(looping)["RestartCount"] >= 2, "two restarts")
+    first = check(Settings(looping), {"id": inspect(looping)["Id"], "restarts": 0})
+    assert set(first.evidence["container log"].splitlines()) == {"no config"}
+    wait_for(lambda: inspect(looping)["RestartCount"] > first.memory["restarts"], "one more restart")
+    assert check(Settings(looping), dict(first.memory)).memory["log"] == first.memory["log"]
+
+
+def test_a_log_that_cannot_be_read_takes_nothing_away_and_is_not_asked_for_again(run_container: RunContainer) -> None:
+    name = run_container("--log-driver=none", command=("sh", "-c", "echo unseen; exit 5"))
+    wait_for(lambda: inspect(name)["State"]["Status"] == "exited", "the end of the container")
+    reading = check(Settings(name))
+    assert (reading.status, reading.error) == ("unhealthy", "not running: exit 5")
+    assert "container log" not in reading.evidence and reading.memory["log"][1] == ""
 
 
 # --- a daemon that is not well

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from heartbeat_cli.domain.checking.exchange import Fault, Response
+from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import docker as monitor
 from heartbeat_cli.monitors.docker import Settings
 
 WEB = Settings("web")
+NO_TIME = Response(0, fault=Fault("other", "no time was left"))
 
 
 def read(answer: object, *, status: int = 200, settings: Settings = WEB, **memory: Any) -> Reading:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return monitor.read(settings, Response(status, body=body, elapsed=0.1), CheckContext("web", 5, 1000.0, memory))
+    found = monitor.read(settings, Response(status, body=body, elapsed=0.1), CheckContext("web", 5, 1000.0, memory))
+    return found.read(NO_TIME) if isinstance(found, FollowUp) else found
 
 
 def state(status: str, **more: object) -> dict[str, object]:
@@ -127,6 +129,41 @@ def test_restarts_below_or_without_the_limit_are_well() -> None:
     assert read(answer, settings=Settings("web", restart_limit=2), **memory).status == "healthy"
     assert read(answer, settings=Settings("web", restart_limit=0), **memory).status == "healthy"
     assert read(answer, id="abc", restarts=9).status == "healthy", "started by hand: the count was set back"
+
+
+@pytest.mark.parametrize(
+    ("response", "known"),
+    [
+        (NO_TIME, None),  # asked again at the next check
+        (Response(0, fault=Fault("timeout", "x")), ""),
+        (Response(500, body=b'{"message": "the log driver cannot be read"}'), ""),
+        (Response(200, body=b"\1\0\0\0\0\0\0\3no\n"), "no"),
+    ],
+)
+def test_whatever_becomes_of_the_log_the_verdict_stands(response: Response, known: str | None) -> None:
+    body = json.dumps(state("exited", ExitCode=3, FinishedAt="t")).encode()
+    found = monitor.read(WEB, Response(200, body=body, elapsed=0.1), CheckContext("web", 5, 1000.0, {}))
+    assert isinstance(found, FollowUp)
+    assert found.request.url.endswith("/containers/abc/logs?stdout=1&stderr=1&tail=10")
+    reading = found.read(response)
+    assert (reading.status, reading.error, reading.response_time) == ("unhealthy", "not running: exit 3", 0.1)
+    assert reading.certain
+    assert reading.evidence.get("container log", "") == (known or "")
+    assert reading.memory.get("log", [0, None])[1] == known
+
+
+def test_the_log_of_a_container_that_fell_comes_before_its_past_health_checks() -> None:
+    health = {"Status": "unhealthy", "Log": [{"ExitCode": 0, "End": "t", "Output": "fine"}]}
+    body = json.dumps(state("exited", ExitCode=3, Health=health)).encode()
+    found = monitor.read(WEB, Response(200, body=body), CheckContext("web", 5, 1000.0, {}))
+    assert isinstance(found, FollowUp)
+    reading = found.read(Response(200, body=b"\1\0\0\0\0\0\0\3no\n"))
+    assert list(reading.evidence) == ["container", "container log", "health log"]
+
+
+@pytest.mark.parametrize("log", [3, [], ["abc exited 0 None"], {"a": 1}, ["another", "text"]])
+def test_a_remembered_log_that_is_garbage_is_read_anew(log: object) -> None:
+    assert "container log" not in read(state("exited"), log=log).evidence
 
 
 def test_a_health_log_is_bounded_and_harmless() -> None:

@@ -26,6 +26,12 @@ def bounded(text: str, limit: int = EVIDENCE) -> str:
     return kept if len(text) <= limit else kept[: limit - 1] + "…"
 
 
+def ending(text: str, limit: int) -> str:
+    """The end of a foreign text of several lines, after a sign that there was more: without that, half of a secret
+    would not be known as one."""
+    return bounded(text if len(text) <= limit else f"…{text[1 - limit :]}", limit)
+
+
 def printable(text: str) -> str:
     """Text of several lines without the characters that would steer a terminal."""
     return text if text.isprintable() else "".join(char for char in text if char.isprintable() or char in "\n\t")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from heartbeat_cli.domain.kinds import systemd
-from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.domain.plain import ending
 from heartbeat_cli.system import process
 
 _LINES = 10
@@ -24,12 +24,7 @@ def tail(unit: str, systemctl: Sequence[str], user: bool, seconds: float) -> str
         )
     except (OSError, ValueError):
         return ""
-    return _end(finished.stdout.strip()) if finished.code == 0 else ""
-
-
-def _end(text: str) -> str:
-    """The end of it, after a sign that there was more: without that, half of a secret would not be known as one."""
-    return bounded(text if len(text) <= _KEPT else f"…{text[1 - _KEPT :]}", _KEPT)
+    return ending(finished.stdout.strip(), _KEPT) if finished.code == 0 else ""
 
 
 def _program(systemctl: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ unknown    Docker does not answer, hangs, forbids or sends nonsense: that is the
            or the health check could not be run, or has not reported since the container was unhealthy
 
 Watch the daemon as a component of its own and let the containers depend on it. `$DOCKER_HOST`,
-`$DOCKER_TLS_VERIFY` and `$DOCKER_CERT_PATH` are read at each check, as the docker command does.
+`$DOCKER_TLS_VERIFY` and `$DOCKER_CERT_PATH` are read at each check, as the docker command does. Of a container that is
+not well the last ten lines of its log are evidence; they are read once for each way it stands.
 
     [components.gateway]
     kind = "docker"
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from heartbeat_cli.domain import foreign_json
-from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
+from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
@@ -78,11 +79,11 @@ def request(settings: Settings, context: CheckContext) -> Request:
     return engine.request(path, _MAX_BODY)
 
 
-def read(settings: Settings, response: Response, context: CheckContext) -> Reading:
+def read(settings: Settings, response: Response, context: CheckContext) -> Reading | FollowUp:
     return _read_daemon(response, context) if settings.daemon else _read_container(settings, response, context)
 
 
-def _read_container(settings: Settings, response: Response, context: CheckContext) -> Reading:
+def _read_container(settings: Settings, response: Response, context: CheckContext) -> Reading | FollowUp:
     """Whatever keeps Docker from answering is not the container's fault, so nothing of it may restart it."""
     if response.fault:
         raise Unobservable(_fault_words(response.fault))
@@ -102,7 +103,12 @@ def _read_container(settings: Settings, response: Response, context: CheckContex
     state = answer.get("State")
     if not isinstance(state, Mapping):
         raise Unobservable(Text("Docker's answer says nothing about the state of the container"))
-    return _judge(settings, answer, state, response.elapsed, context)
+    reading = _judge(settings, answer, state, response.elapsed, context)
+    if reading.status != "unhealthy":
+        return reading
+    from heartbeat_cli.monitors import _container_log  # most containers are well, and every pass pays for imports
+
+    return _container_log.added(reading, answer, state, find(settings.host, os.environ), context)
 
 
 def _judge(

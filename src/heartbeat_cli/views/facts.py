@@ -17,7 +17,7 @@ from heartbeat_cli.views.wording import blamed, description, local_time, recomme
 
 Values = dict[str, Any]
 
-_EVIDENCE, _PIECES = 600, 10  # characters of one piece in a message, and pieces; the store keeps more
+_EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of a log has), and pieces
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _LATEST = 2e11  # seconds since the epoch that are still a date

@@ -62,7 +62,7 @@ def _health(health: Mapping[str, Any], ailing: bool) -> Verdict:
     if word != "unhealthy":
         return Verdict("healthy")
     last = _last(health)
-    output = one_line(str(last.get("Output") or ""), 200)
+    output = one_line(_output(last), 200)
     if last.get("ExitCode") == _COULD_NOT_RUN and "exceeded timeout" not in output:
         return Verdict("unknown", Text("its health check could not be run: {output}", output=output), ailing)
     streak = health.get("FailingStreak")
@@ -82,14 +82,22 @@ def _last(health: Mapping[str, Any]) -> Mapping[str, Any]:
     return last if isinstance(last, Mapping) else {}
 
 
+def _output(entry: Mapping[str, Any]) -> str:
+    """What a health check wrote, without colours."""
+    text = str(entry.get("Output") or "")
+    if "\x1b" not in text:
+        return text
+    from heartbeat_cli.domain.kinds.container_log import without_escapes  # few write any
+
+    return without_escapes(text)
+
+
 def health_log(state: Mapping[str, Any]) -> str:
     """The last health checks as evidence, the newest first; empty when there are none."""
     health = state.get("Health")
     log = health.get("Log") if isinstance(health, Mapping) else None
     entries = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
-    lines = [
-        f"exit {one.get('ExitCode')} at {one.get('End')}\n{one.get('Output') or ''}".strip() for one in entries[::-1]
-    ]
+    lines = [f"exit {one.get('ExitCode')} at {one.get('End')}\n{_output(one)}".strip() for one in entries[::-1]]
     return bounded("\n".join(dict.fromkeys(lines)))
 
 
