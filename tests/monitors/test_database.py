@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
+from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import database as monitor
 from heartbeat_cli.monitors.database import Settings
@@ -222,6 +223,79 @@ def test_connections_run_short_and_then_out(own: Server) -> None:
         assert overfull.error is not None and overfull.error.endswith("sorry, too many clients already")
 
 
+HOLDERS = "who holds the connections"
+
+
+def test_connections_that_run_short_are_said_to_be_held_by_whom(own: Server) -> None:
+    """A group a role, application, address and state; below the limit nobody is asked."""
+    with ExitStack() as held:
+        watcher = held.enter_context(when_free(own.admin_dsn() + " application_name=watcher"))
+        for number in range(3):
+            worker = f"{app(own)}&application_name=worker%20-%20127.0.0.1:{5000 + number}"
+            connection = held.enter_context(when_free(worker))
+            connection.rollback()
+        held.enter_context(session(own.admin_dsn(), "SELECT 1"))
+        await_sessions(watcher, 5)
+        calm = check(own.admin_dsn(), connections_warn_percent=90.0)
+        assert HOLDERS not in calm.evidence
+        assert calm.memory["connections"] == {"at": NOW, "used": 6, "max": 8}
+        found = check(own.admin_dsn(), connections_warn_percent=75.0)
+    assert (found.status, next(iter(found.evidence))) == ("degraded", HOLDERS)
+    lines = found.evidence[HOLDERS].splitlines()
+    assert lines[0].startswith("3 connections: role app, application worker, from 127.0.0.1, idle, the oldest for ")
+    assert any("1 connection: role postgres, idle in transaction, the oldest for " in line for line in lines[1:])
+    assert any("role postgres, application watcher, " in line for line in lines[1:])
+    assert found.memory["connections"] == {"at": NOW, "used": 6, "max": 8, "who": found.evidence[HOLDERS]}
+
+
+def test_a_role_that_sees_little_names_the_roles_at_least(own: Server) -> None:
+    with ExitStack() as held:
+        watcher = held.enter_context(when_free(own.admin_dsn()))
+        held.enter_context(when_free(own.admin_dsn()))
+        await_sessions(watcher, 2)
+        found = check(app(own), connections_warn_percent=10.0)
+    assert found.evidence[HOLDERS] == "2 connections: role postgres"
+
+
+def test_where_heartbeat_gets_no_connection_the_last_check_says_who_holds_them(own: Server) -> None:
+    with ExitStack() as held:
+        watcher = held.enter_context(when_free(own.admin_dsn()))
+        for _ in range(4):
+            held.enter_context(when_free(app(own)))
+        await_sessions(watcher, 5)
+        short = check(app(own), connections_warn_percent=75.0)
+        held.enter_context(when_free(app(own)))
+        later = {"connections": {**short.memory["connections"], "at": NOW - 90}}
+        full = check(app(own), memory=later)
+    assert full.status == "unhealthy" and full.category == "resource"
+    first, *rest = full.evidence[HOLDERS].splitlines()
+    assert (first, rest) == ("2 min ago: 6 of 8 connections used", short.evidence[HOLDERS].splitlines())
+    assert full.memory["connections"] == later["connections"], "the next check that gets none needs it, too"
+
+
+def test_a_storm_that_came_between_two_checks_shows_how_it_was_before() -> None:
+    with impostor(refusal("53300", "FATAL", "sorry, too many clients already")) as port:
+        dsn = f"host=127.0.0.1 port={port} sslmode=disable"
+        found = check(dsn, memory={"connections": {"at": NOW - 15, "used": 4.0, "max": 100.0}})
+        assert found.evidence == {HOLDERS: "15 s ago: 4 of 100 connections used"}
+        for garbage in (None, 3, {}, {"at": NOW + 9, "used": 1, "max": 2}, {"at": NOW, "used": float("nan"), "max": 2}):
+            assert check(dsn, memory={"connections": garbage}).evidence == {}
+    with impostor(refusal("57P03", "FATAL", "the database system is starting up")) as port:
+        dsn = f"host=127.0.0.1 port={port} sslmode=disable"
+        assert check(dsn, memory={"connections": {"at": NOW, "used": 4.0, "max": 9.0}}).evidence == {}
+
+
+def test_who_holds_the_connections_is_only_evidence(own: Server) -> None:
+    """The connection breaks before the answer: the figures stand."""
+    until = time.monotonic() + 9
+    with libpq.connect(own.admin_dsn(), deadline=until) as broken:
+        figures = postgres_health.Figures(*broken.bounded_rows(monitor._FIGURES, (60.0,), deadline=until)[0])
+        broken.close()
+        limits = postgres_health.Limits(1, 0, 0, 0, 0, 0, 0, 0)
+        evidence, known = monitor._connections(broken, figures, limits, CheckContext("db", 5, NOW), until)
+    assert list(evidence) == ["connection holders missing"] and "who" not in known
+
+
 @pytest.mark.parametrize(
     ("password", "dbname", "said"),
     [
@@ -306,7 +380,7 @@ def test_a_standby_that_falls_behind() -> None:
 
 def test_the_size_is_measured_every_five_minutes(database: str) -> None:
     kept = check(database, memory={"size_at": NOW - 100, "size": 7})
-    assert (values(kept)["size_bytes"], kept.memory) == (7, {"size_at": NOW - 100, "size": 7})
+    assert (values(kept)["size_bytes"], kept.memory["size_at"], kept.memory["size"]) == (7, NOW - 100, 7)
     unknown = check(database, memory={"size_at": NOW - 100, "size": None})
     assert "size_bytes" not in values(unknown)
 

@@ -10,6 +10,7 @@ unknown    this `dsn` does not get in: password, pg_hba.conf, no such database; 
 
 Grant the role `pg_monitor`; without it, heartbeat sees only its own sessions and says so. It works on a standby,
 through a pooler and with several hosts in the `dsn`. If the figures cannot be read, a server that answers is healthy.
+Where the connections run short, evidence says who holds them; where heartbeat itself gets none, as of the last check.
 
     [components.db]
     kind = "database"
@@ -178,6 +179,10 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             return _with_details(good, session, settings, context, deadline) if settings.details else good
     except libpq.Trouble as trouble:
         reading = _postgres.failed(trouble, settings.dsn, time.monotonic() - begun)._replace(memory=memory)
+        if postgres_health.no_slot_left(trouble.code, trouble.text):
+            from heartbeat_cli.monitors import _connection_holders  # rarely needed, and every pass pays for imports
+
+            return reading._replace(evidence=_connection_holders.remembered(context))
         return _draining(reading, settings, context) if reading.category == "draining" else reading
 
 
@@ -207,12 +212,13 @@ def _with_details(
     status, error = postgres_health.judge(figures, limits)
     evidence = postgres_health.evidence(figures)
     size, memory = _size(session, context, deadline, evidence)
+    holders, connections = _connections(session, figures, limits, context, deadline)
     return good._replace(
         status=status,
         error=error,
         metrics=good.metrics + postgres_health.metrics(figures) + size,
-        evidence=evidence,
-        memory=memory,
+        evidence={**holders, **evidence},
+        memory={**memory, "connections": connections},
         category=postgres_health.category(figures, limits),
     )
 
@@ -231,6 +237,23 @@ def _size(
             evidence[Text("size missing")] = _excuse(trouble)
     known = (Metric("size_bytes", float(size)),) if isinstance(size, int | float) else ()
     return known, {"size_at": at, "size": size}
+
+
+def _connections(
+    session: libpq.Session, figures: Figures, limits: Limits, context: CheckContext, deadline: float
+) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """Where the connections run short, who holds them, as evidence; and what a check that gets none will need to know.
+    Whatever keeps the answer away takes nothing from the reading, and nothing is asked in this session after it."""
+    known = {"at": context.now, "used": figures.connections_used, "max": figures.connections_max}
+    if not postgres_health.connections_run_short(figures, limits):
+        return {}, known
+    from heartbeat_cli.monitors import _connection_holders
+
+    try:
+        holders = _connection_holders.asked(session, deadline)
+    except libpq.Trouble as trouble:
+        return {Text("connection holders missing"): trouble.text}, known
+    return {_connection_holders.LABEL: holders}, {**known, "who": holders}
 
 
 def _excuse(trouble: libpq.Trouble) -> str:

@@ -1,5 +1,7 @@
 """Figures of a PostgreSQL server become metrics, a status and a plain line."""
 
+import pytest
+
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 
@@ -88,3 +90,18 @@ def test_a_server_clock_set_back_makes_nothing_negative() -> None:
 def test_a_limited_view_says_what_to_grant() -> None:
     told = postgres_health.evidence(QUIET._replace(sees_all=False))
     assert told["limited view"].endswith("GRANT pg_monitor TO app shows all")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (None, "FATAL: sorry, too many clients already", True),
+        (None, "remaining connection slots are reserved for roles with the SUPERUSER attribute", True),
+        (None, 'too many connections for role "app"', True),
+        ("53300", "lo siento, ya tenemos demasiados clientes", True),
+        ("53200", "out of memory", False),
+        (None, "the database system is starting up", False),
+    ],
+)
+def test_a_refusal_for_want_of_a_slot(code: str | None, text: str, expected: bool) -> None:
+    assert postgres_health.no_slot_left(code, text) is expected

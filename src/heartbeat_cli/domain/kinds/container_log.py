@@ -33,7 +33,8 @@ def without_escapes(text: str) -> str:
 def _written(body: bytes) -> bytes:
     """What the frames hold, in the order of writing; a last frame may be cut. Bytes that are no frames stay as they
     are: other engines send those."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while at < len(body):
         head = body[at : at + _HEAD]
         if head[0] >= _STREAMS or head[1:4].strip(b"\0"):

@@ -20,6 +20,8 @@ _SAID: tuple[tuple[str, Category], ...] = (
     ("shutting down", "draining"),
     ("(?:too many clients|too many connections|connection slots|no space left|out of memory)", "resource"),
 )
+_TOO_MANY_CONNECTIONS = "53300"
+_NO_SLOT = "(?:too many clients|too many connections|connection slots)"
 _XID_SPAN = 2_147_483_648  # transaction ids between the oldest row and the server refusing to write
 
 
@@ -107,6 +109,16 @@ def category_of_error(code: str | None, text: str) -> Category | None:
     if (code or "").startswith("53"):
         return "resource"
     return next((found for words, found in _SAID if re.search(words, text, re.I)), None)
+
+
+def no_slot_left(code: str | None, text: str) -> bool:
+    """Whether a server refuses a client because the connections are used up: all, or those of a role or a database."""
+    return code == _TOO_MANY_CONNECTIONS or re.search(_NO_SLOT, text, re.I) is not None
+
+
+def connections_run_short(figures: Figures, limits: Limits) -> bool:
+    """Whether a limit of the connections is reached."""
+    return _connections(figures, limits) is not None
 
 
 def evidence(figures: Figures) -> dict[str, str]:
