@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
-from heartbeat_cli.monitors import host
-from heartbeat_cli.system import mounts
+from heartbeat_cli.monitors import _full_disks, host
+from heartbeat_cli.system import deleted_files, folder_sizes, mounts
 from heartbeat_cli.system.procfs import Snapshot
 from heartbeat_cli.system.rates import Rates
 from tests.parts import lacking
+from tests.parts.filesystems import disk as disk
+from tests.parts.filesystems import fill, hanging_mount
 
 CALM = Snapshot("b", 1e5, 4, (0, 0), (1, 1, 1), 16e9, 8e9, 4e9, 4e9, {}, {})
 IDLE = Rates(5.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -91,7 +93,7 @@ HALF = CALM._replace(load=(0, 200, 0), memory_available=8e9, swap_free=2e9)  # e
 
 @pytest.mark.parametrize(
     ("name", "about"),
-    [("cpu", "cpu"), ("load", "cpu"), ("memory", "memory"), ("swap", "memory"), ("disk", ""), ("inodes", "")],
+    [("cpu", "cpu"), ("load", "cpu"), ("memory", "memory"), ("swap", "swap"), ("disk", "space"), ("inodes", "inodes")],
 )
 @pytest.mark.parametrize(
     ("warn", "critical", "verdict"),
@@ -146,10 +148,12 @@ def test_swap_and_killed_processes() -> None:
 
 def test_a_full_disk_names_mount_limit_and_room() -> None:
     usage = mounts.Usage(96.4, 1.2e9, 12.0)
-    assert host._judge_disk(host.Settings(), "/", usage) == [(True, "disk / 96 % full (limit 95 %), 1.2 GB free", "")]
+    assert host._judge_disk(host.Settings(), "/", usage) == [
+        (True, "disk / 96 % full (limit 95 %), 1.2 GB free", "space")
+    ]
     assert host._judge_disk(host.Settings(), "/", mounts.Usage(90.0, 1.2e9, 99.0)) == [
-        (False, "disk / 90 % full (limit 85 %), 1.2 GB free", ""),
-        (True, "disk / 99 % of inodes used (limit 95 %)", ""),
+        (False, "disk / 90 % full (limit 85 %), 1.2 GB free", "space"),
+        (True, "disk / 99 % of inodes used (limit 95 %)", "inodes"),
     ]
     assert host._judge_disk(host.Settings(), "/", mounts.Usage(10.0, 1.2e9, None)) == []
 
@@ -209,27 +213,109 @@ def test_a_network_mount_that_hangs_is_a_finding_within_the_deadline() -> None:
         assert point not in {metric.metadata.get("mount") for metric in probe(OFF).metrics}
 
 
-class hanging_mount:
-    """FUSE over /dev/fuse, with nobody reading the requests."""
+SPACE, INODES = "largest folders and files", "folders with the most files"
+DELETED = "deleted files that are still open"
+NOW = 1_800_000_000.0
 
-    def __enter__(self) -> str:
-        import ctypes
-        import tempfile
 
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._point = tempfile.mkdtemp(prefix="heartbeat-fuse-")
-        self._device = os.open("/dev/fuse", os.O_RDWR)
-        options = f"fd={self._device},rootmode=40000,user_id=0,group_id=0".encode()
-        if self._libc.mount(b"nobody", self._point.encode(), b"fuse.test", 0, options) != 0:
-            os.close(self._device)
-            os.rmdir(self._point)
-            lacking(f"the right to mount: {os.strerror(ctypes.get_errno())}")
-        return self._point
+def full(disk: Path, memory: dict[str, object] | None = None, now: float = NOW, **limits: float) -> Reading:
+    settings = OFF._replace(mounts=(str(disk),), **(limits or {"disk_warn": 20.0}))
+    reading = host.probe(settings, CheckContext("host", 9.0, now, memory or {}))
+    return reading._replace(memory=json.loads(json.dumps(reading.memory)))
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self._device)  # aborts the connection: whoever hangs gets an error
-        self._libc.umount2(self._point.encode(), 2)
-        os.rmdir(self._point)
+
+def test_a_full_filesystem_names_its_largest_folders_and_how_much_was_seen(disk: Path) -> None:
+    """Of 64 MiB; the log is deleted and goes on growing, as a log does whose writer was not told."""
+    fill(disk / "home/ann/model.gguf", 10_000_000)
+    for number in range(30):
+        fill(disk / f"home/ann/cache/{number}", 100_000)
+    fill(disk / "spool/letter", 1_000)
+    fill(disk / "app.log", 20_000_000)
+    with (disk / "app.log").open():
+        (disk / "app.log").unlink()
+        reading = full(disk)
+    assert reading.status == "degraded" and list(reading.evidence) == [SPACE, DELETED]
+    assert reading.evidence[SPACE].splitlines() == [
+        f"10.0 MB {disk}/home/ann/model.gguf",
+        f"3.1 MB {disk}/home/ann/cache/",
+        f"13.1 MB of 33.1 MB used on {disk} seen",
+    ]
+    held = f"20.0 MB {disk}/app.log, held open by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})"
+    assert reading.evidence[DELETED] == held
+
+
+def test_many_small_files_are_named_by_their_number(disk: Path) -> None:
+    for number in range(100):
+        fill(disk / f"spool/in/{number}", 1)
+    for number in range(30):
+        fill(disk / f"spool/{number}", 1)
+    reading = full(disk, inodes_critical=0.0001)
+    assert reading.status == "unhealthy" and list(reading.evidence) == [INODES]
+    assert reading.evidence[INODES].splitlines() == [
+        f"101 {disk}/spool/in/",
+        f"31 the rest of {disk}/spool/",
+        f"132 of 133 files on {disk} seen",
+    ]
+
+
+def test_a_walk_is_remembered_for_an_hour_or_until_the_disk_is_fuller(disk: Path) -> None:
+    fill(disk / "old", 20_000_000)
+    first = full(disk)
+    fill(disk / "new", 1_200_000)  # 1.8 percent of the disk
+    again = full(disk, dict(first.memory), NOW + 600)
+    assert again.evidence[SPACE] == first.evidence[SPACE] + "\nas of 10 min ago"
+    assert again.memory["full"] == first.memory["full"]
+    for later, now in ((again, NOW + 3600), (again, NOW - 1)):
+        assert "/new\n" in full(disk, dict(later.memory), now).evidence[SPACE]
+    fill(disk / "newer", 1_200_000)
+    fuller = full(disk, dict(again.memory), NOW + 700)
+    assert "/newer\n" in fuller.evidence[SPACE] and fuller.memory["full"][str(disk)]["at"] == NOW + 700
+    also = full(disk, dict(fuller.memory), NOW + 800, disk_warn=20.0, inodes_warn=0.0001)
+    assert INODES in also.evidence, "it is short of something else now"
+    (disk / "old").unlink()
+    calm = full(disk, {**fuller.memory, "uptime": fuller.memory["uptime"] - 10}, NOW + 900)
+    assert (calm.status, calm.evidence, "full" in calm.memory) == ("healthy", {}, False)
+
+
+@pytest.mark.parametrize("known", [3, [], {"at": NOW}, {"at": "x", "percents": [1, 2]}, {"percents": [99, 99]}])
+def test_a_remembered_walk_that_is_garbage_is_made_anew(disk: Path, known: object) -> None:
+    fill(disk / "old", 20_000_000)
+    if isinstance(known, dict):
+        known = {"space": "what was never seen", "percents": [99], **known}
+    assert f"{disk}/old" in full(disk, {"full": {str(disk): known}}).evidence[SPACE]
+    assert f"{disk}/old" in full(disk, {"full": known}).evidence[SPACE]
+
+
+def test_a_disk_that_hangs_under_the_walk_costs_its_time_once() -> None:
+    """It answered before, and what it holds does not come: the finding stands without evidence."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        lacking("root and /dev/fuse, to mount a file system that hangs")
+    with hanging_mount() as point:
+        one = _full_disks.Full(
+            mounts.Mount(point, "ext4", "9:9"), point, mounts.Usage(99.0, 1.0, 5.0), frozenset({"space"})
+        )
+        pieces, kept = _full_disks.evidence([one], [one.mount], None, NOW, time.monotonic() + 0.2)
+        assert pieces == {} and kept[point]["space"] == ""
+        assert _full_disks.evidence([one], [one.mount], kept, NOW + 60, 0.0)[1] == kept
+
+
+def test_who_may_not_read_every_folder_is_told_so() -> None:
+    nodes = [folder_sizes.Node("/d/", -1), folder_sizes.Node("/d/a/", 0)]
+    seen = folder_sizes.Seen(nodes, [10, 40], [1, 1], 100, 9, 2, "/d/shut/", False)
+    one = _full_disks.Full(mounts.Mount("/d", "ext4", "9:9"), "/d", mounts.Usage(99.0, 1.0, 5.0), frozenset({"space"}))
+    nothing = deleted_files.Found([], 7)
+    assert _full_disks._space_note(one, seen, 2.0, nothing) == (
+        "50 B of 100 B used on /d seen; the search was ended after 2 s; "
+        "2 folders could not be read, the first of them /d/shut/"
+    )
+    assert _full_disks._space_note(one, seen._replace(complete=True, unread=0), 2.0, nothing) == (
+        "50 B of 100 B used on /d seen; deleted files that other users' processes hold open cannot be seen"
+    )
+
+
+def test_swap_that_is_short_names_who_is_swapped_out() -> None:
+    swapped = host.judge(host.Settings(), CALM._replace(swap_free=0.4e9), IDLE)
+    assert list(host._evidence(swapped, 1.0)) == ["biggest processes by swap"]
 
 
 def test_an_ordinary_check_never_imports_psutil() -> None:

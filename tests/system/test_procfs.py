@@ -122,3 +122,9 @@ def test_the_biggest_processes_are_named_without_arguments() -> None:
     assert "MB" in lines[0] or "GB" in lines[0]
     assert len(portable.biggest("cpu", 1).splitlines()) <= 5
     assert portable.biggest("memory", -1) == ""
+
+
+def test_what_is_swapped_out_of_a_process_is_read_in_the_same_way() -> None:
+    """`/proc/PID/status` has lines of that form among others."""
+    status = "Name:\tpython3\nUid:\t0\t0\t0\t0\nVmSwap:\t      12 kB\n"
+    assert procfs.parse_meminfo(status)["VmSwap"] == 12_288

@@ -40,13 +40,13 @@ def _line(
     count: float, role: str | None, application: str | None, address: str | None, state: str | None, age: float | None
 ) -> str:
     """What is unknown, or may not be seen, is left out."""
-    parts = [Text("role {role}", role=one_line(role or "?", 63))]
+    parts: list[str] = [Text("role {role}", role=one_line(role or "?", 63))]
     if application:
         parts.append(Text("application {name}", name=one_line(application, 63)))
     if address:
-        parts.append(Text("from {address}", address=address))
+        parts.append(Text("from {address}", address=one_line(address, 63)))
     if state:
-        parts.append(Text(one_line(state, 40)))
+        parts.append(one_line(state, 40))
     if age is not None:
         parts.append(Text("the oldest for {span}", span=duration(age)))
     return Text.counted(round(count), "{n} connection: {who}", "{n} connections: {who}", who=listed(parts))

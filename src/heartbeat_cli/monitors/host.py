@@ -15,9 +15,10 @@ is gone can hang; name them in `mounts` to include them.
 
 import os
 import time
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
@@ -26,7 +27,8 @@ from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import mounts, procfs, rates
 
 _EVIDENCE_SECONDS = 1.0
-_DISKS_SHARE = 0.6  # of the timeout: for network mounts to answer
+_DISKS_SHARE, _ALL_SHARE = 0.6, 0.9  # of the timeout: for network mounts to answer, and for everything
+_FULL = "full"  # in memory: what fills the filesystems that are over a limit
 
 
 class Settings(NamedTuple):
@@ -74,6 +76,9 @@ class Finding(NamedTuple):
     about: str = ""
 
 
+_FullDisk = tuple[mounts.Mount, str, mounts.Usage, frozenset[str]]  # as `_full_disks.Full`
+
+
 def problems(settings: Settings) -> list[tuple[str, str]]:
     found = []
     for name in ("cpu", "load", "memory", "swap", "disk", "inodes"):
@@ -107,16 +112,21 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         ) from None
     past = rates.recall(context.memory)
     since = rates.between(past, snapshot) if past else None
-    disks, findings = _disks(settings, table, started + context.timeout * _DISKS_SHARE)
+    disks, findings, full = _disks(settings, table, started + context.timeout * _DISKS_SHARE)
     elapsed = time.monotonic() - started
     findings = sorted(judge(settings, snapshot, since) + findings, key=lambda finding: not finding.critical)
+    memory = context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot)
+    evidence = _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2))
+    if full:
+        fills, found = _what_fills(full, table, context, started + context.timeout * _ALL_SHARE)
+        evidence, memory = evidence | fills, {**memory, _FULL: found}
     return Reading(
         _status(findings),
         elapsed,
         joined([finding.text for finding in findings]) or None,
         (*_metrics(snapshot, since), *disks),
-        _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2)),
-        context.memory if past and rates.too_soon(past, snapshot) else rates.remember(snapshot),
+        evidence,
+        memory,
         category="resource",
     )
 
@@ -143,7 +153,7 @@ def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -
     found.append(_over(used, s.memory_warn, s.memory_critical, text, " %", rest, "memory"))
     if (swap := _swap_percent(now)) is not None:
         text = Text("swap {share:.0f} % used", share=swap)
-        found.append(_over(swap, s.swap_warn, s.swap_critical, text, " %", "", "memory"))
+        found.append(_over(swap, s.swap_warn, s.swap_critical, text, " %", "", "swap"))
     if since is not None and since.oom_kills > 0 and s.oom_warn:
         text = Text("the kernel killed {oom_kills:.0f} process(es) for want of memory", oom_kills=since.oom_kills)
         found.append(Finding(False, text, "memory"))
@@ -196,7 +206,9 @@ def _metrics(now: procfs.Snapshot, since: rates.Rates | None) -> list[Metric]:
     return [Metric(name, value) for name, value in figures.items() if value is not None]
 
 
-def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tuple[list[Metric], list[Finding]]:
+def _disks(
+    settings: Settings, table: list[mounts.Mount], deadline: float
+) -> tuple[list[Metric], list[Finding], list[_FullDisk]]:
     """Room of every filesystem that is watched. A network mount gets until `deadline` to answer."""
     chosen, findings = _chosen(settings, table)
     answers: dict[str, mounts.Usage | Exception | None] = {}
@@ -206,6 +218,7 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
 
         answers |= in_threads.results(remote, deadline)
     metrics: list[Metric] = []
+    full: list[_FullDisk] = []
     for mount in chosen:
         shown = plain.one_line(mount.point, 100)
         if mount.point not in answers:
@@ -220,8 +233,10 @@ def _disks(settings: Settings, table: list[mounts.Mount], deadline: float) -> tu
             )
         elif isinstance(answer, mounts.Usage):
             metrics += _disk_metrics(shown, answer)
-            findings += _judge_disk(settings, shown, answer)
-    return metrics, findings
+            if over := _judge_disk(settings, shown, answer):
+                findings += over
+                full.append((mount, shown, answer, frozenset(finding.about for finding in over)))
+    return metrics, findings, full
 
 
 def _chosen(settings: Settings, table: list[mounts.Mount]) -> tuple[list[mounts.Mount], list[Finding]]:
@@ -258,19 +273,28 @@ def _judge_disk(settings: Settings, point: str, usage: mounts.Usage) -> list[Fin
     s, used, inodes = settings, usage.used_percent, usage.inodes_used_percent
     rest = Text(", {size} free", size=plain.size(usage.free))
     text = Text("disk {point} {share:.0f} % full", point=point, share=used)
-    found = [_over(used, s.disk_warn, s.disk_critical, text, " %", rest)]
+    found = [_over(used, s.disk_warn, s.disk_critical, text, " %", rest, "space")]
     if inodes is not None:
         text = Text("disk {point} {inodes:.0f} % of inodes used", point=point, inodes=inodes)
-        found.append(_over(inodes, s.inodes_warn, s.inodes_critical, text, " %"))
+        found.append(_over(inodes, s.inodes_warn, s.inodes_critical, text, " %", "", "inodes"))
     return [finding for finding in found if finding is not None]
 
 
 def _evidence(findings: list[Finding], seconds: float) -> dict[str, str]:
-    """Who uses what there is too little of. Only a host in trouble pays for psutil."""
-    wanted = sorted({finding.about for finding in findings if finding.about})
-    if not wanted:
+    """The processes that use what there is too little of. Only a host in trouble pays for psutil."""
+    short_of = {finding.about for finding in findings}
+    if short_of.isdisjoint(("cpu", "memory", "swap")):
         return {}
-    from heartbeat_cli.system.portable import biggest
+    from heartbeat_cli.monitors import _host_evidence
 
-    labels = {"cpu": Text("biggest processes by cpu"), "memory": Text("biggest processes by memory")}
-    return {labels[by]: biggest(by, seconds / len(wanted)) for by in wanted}
+    return _host_evidence.processes(short_of, seconds)
+
+
+def _what_fills(
+    full: list[_FullDisk], table: list[mounts.Mount], context: CheckContext, until: float
+) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """What fills the filesystems over a limit, as evidence, and what the next check is given of that."""
+    from heartbeat_cli.monitors import _full_disks  # most disks have room, and every pass pays for imports
+
+    found = [_full_disks.Full(*one) for one in full]
+    return _full_disks.evidence(found, table, context.memory.get(_FULL), context.now, until)

@@ -10,7 +10,7 @@ import psutil
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.system.mounts import Mount
-from heartbeat_cli.system.procfs import Snapshot, is_part
+from heartbeat_cli.system.procfs import Snapshot, is_part, parse_meminfo
 
 _BETWEEN_SECONDS = 0.2  # two samples this far apart tell who is using the CPU now
 
@@ -44,7 +44,7 @@ def mounts() -> list[Mount]:
 
 
 def biggest(by: str, seconds: float, most: int = 5) -> str:
-    """The biggest processes by `memory` or `cpu`, a line each; names only, since arguments may hold secrets.
+    """The biggest processes by `memory`, `swap` or `cpu`, a line each; names only, since arguments may hold secrets.
 
     Ends within about `seconds`, with what it has by then.
     """
@@ -63,9 +63,17 @@ def biggest(by: str, seconds: float, most: int = 5) -> str:
 
 def _size(process: psutil.Process, by: str) -> float:
     try:
+        if by == "swap":
+            return _swapped(process.pid)
         return process.cpu_percent() if by == "cpu" else float(process.memory_info().rss)
     except (psutil.Error, OSError):
         return 0.0
+
+
+def _swapped(pid: int) -> float:
+    """Bytes of a process that are in swap, as every user may read them; 0 where the system does not tell."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        return parse_meminfo(file.read(16_384)).get("VmSwap", 0.0)
 
 
 def _name(process: psutil.Process) -> str:
