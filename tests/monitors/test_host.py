@@ -238,7 +238,7 @@ def test_a_full_filesystem_names_its_largest_folders_and_how_much_was_seen(disk:
     assert reading.evidence[SPACE].splitlines() == [
         f"10.0 MB {disk}/home/ann/model.gguf",
         f"3.1 MB {disk}/home/ann/cache/",
-        f"13.1 MB of 33.1 MB used on {disk} seen",
+        f"searched 13.1 MB of 33.1 MB used on {disk}",
     ]
     held = f"20.0 MB {disk}/app.log, held open by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})"
     assert reading.evidence[DELETED] == held
@@ -254,7 +254,7 @@ def test_many_small_files_are_named_by_their_number(disk: Path) -> None:
     assert reading.evidence[INODES].splitlines() == [
         f"101 {disk}/spool/in/",
         f"31 the rest of {disk}/spool/",
-        f"132 of 133 files on {disk} seen",
+        f"searched 132 of 133 files on {disk}",
     ]
 
 
@@ -305,11 +305,11 @@ def test_who_may_not_read_every_folder_is_told_so() -> None:
     one = _full_disks.Full(mounts.Mount("/d", "ext4", "9:9"), "/d", mounts.Usage(99.0, 1.0, 5.0), frozenset({"space"}))
     nothing = deleted_files.Found([], 7)
     assert _full_disks._space_note(one, seen, 2.0, nothing) == (
-        "50 B of 100 B used on /d seen; the search was ended after 2 s; "
+        "searched 50 B of 100 B used on /d; the search was ended after 2 s; "
         "2 folders could not be read, the first of them /d/shut/"
     )
     assert _full_disks._space_note(one, seen._replace(complete=True, unread=0), 2.0, nothing) == (
-        "50 B of 100 B used on /d seen; deleted files that other users' processes hold open cannot be seen"
+        "searched 50 B of 100 B used on /d; deleted files that other users' processes hold open cannot be seen"
     )
 
 

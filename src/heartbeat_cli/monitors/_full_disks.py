@@ -155,7 +155,7 @@ def _space_note(one: Full, seen: Seen, took: float, held: deleted_files.Found) -
     """How much of what is used the walk has seen, and why not all of it."""
     total = sum(seen.sizes)
     notes = [
-        Text("{seen} of {used} used on {point} seen", seen=size(total), used=size(seen.used), point=one.shown),
+        Text("searched {seen} of {used} used on {point}", seen=size(total), used=size(seen.used), point=one.shown),
         *_gaps(seen, took),
     ]
     missing = seen.used - total - sum(file.size for file in held.files)
@@ -166,7 +166,7 @@ def _space_note(one: Full, seen: Seen, took: float, held: deleted_files.Found) -
 
 def _inodes_note(one: Full, seen: Seen, took: float) -> str:
     count, used = sum(seen.counts), seen.used_entries
-    note = Text("{seen:,} of {used:,} files on {point} seen", seen=count, used=used, point=one.shown)
+    note = Text("searched {seen:,} of {used:,} files on {point}", seen=count, used=used, point=one.shown)
     return joined([note, *_gaps(seen, took)])
 
 
