@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_cli.redact import BLOT, redact
+from tests.parts.docker import RunContainer, inspect, wait_for
 from tests.parts.verb import heartbeat
 
 UMLAUTS = 'Gänse(füße)/ma~l*3\'="x"!&ab'
@@ -502,6 +503,22 @@ def test_what_a_journal_says_is_remembered_without_secrets(tmp_path: Path) -> No
     done = heartbeat(tmp_path, "check", "--all", "--format", "json", HB_KEY=secret)
     said = done.out + done.err + everything_kept(tmp_path / "state")
     assert '"journal"' in said and "\\u2022" in said
+    assert secret not in said and secret[-20:] not in said
+
+
+def test_what_a_container_wrote_is_remembered_without_secrets(tmp_path: Path, run_container: RunContainer) -> None:
+    """One is split by a colour, and the end of a long log begins in the middle of another."""
+    secret = "sk-live-" + "0123456789abcdef" * 4
+    line = f"{secret} {'=' * 870} {secret[:30]}\x1b[31m{secret[30:]}"
+    name = run_container(command=("sh", "-c", f"echo '{line}'; exit 1"))
+    wait_for(lambda: inspect(name)["State"]["Status"] == "exited", "the end of the container")
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstate_dir = "{tmp_path}/state"\n[components.a]\nkind = "docker"\ncontainer = "{name}"\n'
+        '[components.b]\nkind = "agent"\nurl = "http://127.0.0.1:9/"\nheaders = { X-Key = "env:HB_KEY" }\n'
+    )
+    done = heartbeat(tmp_path, "check", "--all", "--format", "json", HB_KEY=secret)
+    said = done.out + done.err + everything_kept(tmp_path / "state")
+    assert '"container log"' in said and "=====" in said and "\\u2022" in said
     assert secret not in said and secret[-20:] not in said
 
 

@@ -173,6 +173,17 @@ def test_a_digest_loses_evidence_before_advice_before_causes_and_never_a_name(co
     assert ("x" * 100 in shown) == (count == 2) and ("What to do" in shown) == (count <= 9)
 
 
+def test_the_end_of_a_log_is_whole_in_a_message_and_four_logs_are_shortened_before_they_are_left_out() -> None:
+    """What the log ends with is why it fell. Four of a thousand characters are more than a message holds."""
+    log = "\n".join(f"{n:02} {'x' * 96}" for n in range(10))
+    one = alert("docker_down", evidence={"container": "y" * 150, "container log": log})
+    assert log in made(one).text
+    shown = messages.digest([one, one._replace(id="2")], "en", ZONE, [], id="d").text
+    assert log in shown
+    shown = messages.digest([one._replace(id=f"{n}") for n in range(4)], "en", ZONE, [], id="d").text
+    assert log not in shown and shown.count("00 xxx") == 4
+
+
 OWN = {
     "a type": ("alert.agent_down.en.j2", "<b>{{ title }}!</b> call Ann: {{ cause }}"),
     "a family": ("alert.down.en.j2", "<b>{{ title }}!</b> call Ann: {{ cause }}"),

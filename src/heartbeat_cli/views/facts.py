@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import bounded, one_line
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import blamed, description, local_time, recommendations
 
@@ -25,15 +25,20 @@ _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
 
 class Detail(NamedTuple):
-    """How much of each alert a digest holds: evidence pieces, advice lines, characters of the cause; `short`: names."""
+    """How much of each alert a digest holds: evidence pieces, advice lines, characters of the cause; `short`: names;
+    `piece`: characters of a piece of evidence."""
 
     evidence: int
     advice: int
     cause: int
     short: bool = False
+    piece: int = _EVIDENCE
 
 
-DETAILS = (Detail(2, 2, 300), Detail(0, 2, 300), Detail(0, 0, 300), Detail(0, 0, 60), Detail(0, 0, 0, short=True))
+DETAILS = (
+    *(Detail(2, 2, 300), Detail(2, 2, 300, piece=600), Detail(0, 2, 300)),
+    *(Detail(0, 0, 300), Detail(0, 0, 60), Detail(0, 0, 0, short=True)),
+)
 
 
 def worst(alerts: Sequence[Alert]) -> Severity:
@@ -129,7 +134,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
 def _shortened(values: Values, detail: Detail) -> Values:
     cause = values["cause"]
     return values | {
-        "evidence": values["evidence"][: detail.evidence],
+        "evidence": [(label, bounded(text, detail.piece)) for label, text in values["evidence"][: detail.evidence]],
         "advice": values["advice"][: detail.advice],
         "cause": cause if len(cause) <= detail.cause else cause[: detail.cause - 1] + "…",
         "recovery": values["recovery"] if detail.advice else "",
