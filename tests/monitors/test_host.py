@@ -244,6 +244,15 @@ def test_a_full_filesystem_names_its_largest_folders_and_how_much_was_seen(disk:
     assert reading.evidence[DELETED] == held
 
 
+def test_the_evidence_of_what_is_worst_comes_first(disk: Path) -> None:
+    """Of several alerts in one message each shows two pieces."""
+    fill(disk / "old", 20_000_000)
+    worse = full(disk, disk_critical=20.0, memory_warn=0.001)
+    assert list(worse.evidence) == [SPACE, "biggest processes by memory"]
+    better = full(disk, disk_warn=20.0, memory_critical=0.001)
+    assert list(better.evidence) == ["biggest processes by memory", SPACE]
+
+
 def test_many_small_files_are_named_by_their_number(disk: Path) -> None:
     for number in range(100):
         fill(disk / f"spool/in/{number}", 1)

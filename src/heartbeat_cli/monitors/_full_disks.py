@@ -1,7 +1,7 @@
 """What fills the filesystems that are over a limit, as evidence for `host.py`: found by a walk, which is remembered."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class Full(NamedTuple):
 
 
 def evidence(
-    full: Sequence[Full], table: Sequence[Mount], past: object, now: float, until: float
+    full: Iterable[Full], table: Sequence[Mount], past: object, now: float, until: float
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
     """What fills them, by label, and what the next check must be given as `past`. A walk ends at `until`
     (time.monotonic()) and after two seconds."""

@@ -119,7 +119,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     evidence = _evidence(findings, min(_EVIDENCE_SECONDS, context.timeout * 0.2))
     if full:
         fills, found = _what_fills(full, table, context, started + context.timeout * _ALL_SHARE)
-        evidence, memory = evidence | fills, {**memory, _FULL: found}
+        evidence = {**fills, **evidence} if findings[0].about in ("space", "inodes") else {**evidence, **fills}
+        memory = {**memory, _FULL: found}
     return Reading(
         _status(findings),
         elapsed,
@@ -296,5 +297,4 @@ def _what_fills(
     """What fills the filesystems over a limit, as evidence, and what the next check is given of that."""
     from heartbeat_cli.monitors import _full_disks  # most disks have room, and every pass pays for imports
 
-    found = [_full_disks.Full(*one) for one in full]
-    return _full_disks.evidence(found, table, context.memory.get(_FULL), context.now, until)
+    return _full_disks.evidence(map(_full_disks.Full._make, full), table, context.memory.get(_FULL), context.now, until)

@@ -65,9 +65,9 @@ class Response(NamedTuple):
 
 
 class FollowUp(NamedTuple):
-    """What a monitor's `read` gives in place of a reading where an answer that is complete does not decide: one more
-    exchange, within what is left of the check's time, and what judges its response. That gives a reading: there is one
-    follow-up at most."""
+    """What a monitor's `read` gives in place of a reading where an answer that is complete does not decide, or where
+    evidence has to be asked for: one more exchange, within what is left of the check's time, and what judges its
+    response. That gives a reading: there is one follow-up at most."""
 
     request: Request
     read: Callable[[Response], Reading]
