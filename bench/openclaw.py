@@ -113,6 +113,12 @@ class _Run:
         self._folder, self._unit = folder, unit
         self._strikes, self._due = 0, 0.0
         systemctl = json.dumps(unit.box.prefix)
+        reaching = folder / "bin"  # on the gateway's own host these are the ones of its systemd
+        reaching.mkdir()
+        for name in ("systemctl", "journalctl"):
+            (reaching / name).write_text(f'#!/bin/sh\nexec docker exec {unit.box.name} {name} "$@"\n')
+            (reaching / name).chmod(0o755)
+        self._environment = ENVIRONMENT | {"PATH": f"{reaching}:{ENVIRONMENT['PATH']}"}
         (folder / "heartbeat.toml").write_text(_CONFIG.format(folder=folder, unit=UNIT, systemctl=systemctl))
 
     def once(self) -> None:
@@ -120,7 +126,7 @@ class _Run:
         self._due = time.monotonic() + _CYCLE
         self._strikes += self._unit.curl("/healthz").returncode != 0
         argv = [*self._unit.inside, *heartbeat(self._folder / "heartbeat.toml", "run")]
-        done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run(argv, env=self._environment, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode in (0, 1), f"heartbeat run: exit {done.returncode}: {done.stderr[-2000:]}"
 
     def grow_old(self) -> None:
