@@ -12,7 +12,8 @@ import pytest
 from tests.parts import lacking
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ("src", "templates", "pyproject.toml", "README.md", "LICENSE", "heartbeat.example.toml")
+SCHEMA = "docs/reference/heartbeat.schema.json"
+SOURCES = ("src", "templates", "pyproject.toml", "README.md", "LICENSE", "heartbeat.example.toml", SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         source = ROOT / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     argv = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), str(folder)]
     subprocess.run(argv, check=True, capture_output=True, timeout=120)
@@ -68,5 +70,8 @@ def test_pass_page_report_and_example_work_without_the_sources(installed: Path, 
     assert "</html>" in report.stdout, report.stderr
     example = heartbeat(installed, tmp_path, "init", "-o", "heartbeat.toml")
     assert example.returncode == 0, example.stderr
-    assert "Main Agent" in (tmp_path / "heartbeat.toml").read_text()
+    text = (tmp_path / "heartbeat.toml").read_text()
+    assert "Main Agent" in text
+    first = text.splitlines()[0].removeprefix("#:schema file://")
+    assert first.startswith(str(installed)) and Path(first).read_text() == (ROOT / SCHEMA).read_text()
     assert heartbeat(installed, tmp_path, "config", "check").returncode == 0

@@ -19,7 +19,9 @@ def test_the_example_is_written_for_its_owner_only(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "init")
     written = tmp_path / "heartbeat.toml"
     assert (ended.code, ended.out) == (0, "")
-    assert written.read_bytes() == (ROOT / "heartbeat.example.toml").read_bytes()
+    schema, _, text = written.read_text().partition("\n")
+    assert text == (ROOT / "heartbeat.example.toml").read_text()
+    assert schema == f"#:schema {(ROOT / 'docs/reference/heartbeat.schema.json').as_uri()}"
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
     assert "heartbeat check --all" in ended.err
     assert [path.name for path in tmp_path.iterdir()] == ["heartbeat.toml"]
@@ -115,4 +117,4 @@ def test_what_really_runs_is_found_and_can_be_checked(tmp_path: Path, run_contai
 def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "init", "--force", "-o", "/dev/stdout")
     assert ended.code == 0
-    assert ended.out.startswith("# heartbeat: example configuration")
+    assert ended.out.partition("\n")[2].startswith("# heartbeat: example configuration")

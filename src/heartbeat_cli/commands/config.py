@@ -81,3 +81,15 @@ def show(app: App, form: str) -> None:
         print_json(settings_text.tree(app.config))
     else:
         click.echo(settings_text.toml_text(app.config))
+
+
+@command.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors.
+
+    Draft 7; it refuses unknown keys, for each kind. `heartbeat init` writes a line into the file that tells Taplo and
+    Even Better TOML where the same schema lies. No configuration is read.
+    """
+    from heartbeat_cli.config import schema
+
+    click.echo(schema.text())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.config.types import Config
 
 _EXAMPLE = "heartbeat.example.toml"
+_SCHEMA = "heartbeat.schema.json"
 _NEXT = {
     "doctor": "is everything reachable?",
     "check --all": "a first look",
@@ -53,6 +54,7 @@ def command(discover: bool, all_ports: bool, deep: bool, target: str, force: boo
     if target != "-" and os.path.lexists(path) and not force:
         raise UsageError(_exists_text(target))
     draft = _discovered(all_ports, deep) if discover else _Draft(_example(), ())
+    draft = draft._replace(text=_for_editors(draft.text))
     loaded = _must_load(draft.text)
     for remark in draft.remarks:
         print_remark(remark)
@@ -86,12 +88,26 @@ def _discovered(all_ports: bool, deep: bool) -> _Draft:
 
 
 def _example() -> str:
-    """The example: in the package's templates when installed, at the top of the source tree else."""
-    package = Path(__file__).parents[1]
-    for path in (package / "templates" / _EXAMPLE, package.parents[1] / _EXAMPLE):
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-    raise HeartbeatError(f"{_EXAMPLE} is missing from this installation; install heartbeat-cli anew")
+    """The commented example."""
+    path = _shipped(_EXAMPLE, "")
+    if path is None:
+        raise HeartbeatError(f"{_EXAMPLE} is missing from this installation; install heartbeat-cli anew")
+    return path.read_text(encoding="utf-8")
+
+
+def _for_editors(text: str) -> str:
+    """The text below a line that tells editors where its JSON Schema is (Taplo, Even Better TOML:
+    https://taplo.tamasfe.dev/configuration/directives.html). It must stand above all other lines."""
+    path = _shipped(_SCHEMA, "docs/reference")
+    return text if path is None else f"#:schema {path.as_uri()}\n{text}"
+
+
+def _shipped(name: str, folder: str) -> Path | None:
+    """A file of the project: in the package's templates when installed, in that folder of the source tree else."""
+    package = Path(__file__).resolve().parents[1]
+    return next(
+        (path for path in (package / "templates" / name, package.parents[1] / folder / name) if path.is_file()), None
+    )
 
 
 def _warn(unheard: str) -> None:

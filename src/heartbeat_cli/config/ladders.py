@@ -19,7 +19,7 @@ from heartbeat_cli.domain.seconds import Seconds
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MODES: tuple[Mode, ...] = get_args(Mode)
-_CALLS = {"url": "http", "command": "command"}  # what a guard's table names, and the action that makes the call
+CALLS = {"url": "http", "command": "command"}  # what a guard's table names, and the action that makes the call
 
 
 class Keys(NamedTuple):
@@ -55,7 +55,7 @@ class StepKeys(NamedTuple):
 
 _TABLES = ("mode", "ladder", "busy", "drain")
 KEYS = (*_TABLES, *Keys._fields)
-_LIMITS: Mapping[str, tuple[float, float]] = {
+LIMITS: Mapping[str, tuple[float, float]] = {
     "startup_grace": (0, 86_400),
     "budget": (1, 1_000),
     "backoff": (0, 86_400),
@@ -63,7 +63,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
 }
 
 
-_STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
+STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
 
 
 class Scope(NamedTuple):
@@ -97,7 +97,7 @@ def plan(value: Any, default: Sequence[Mapping[str, Any]], scope: Scope, problem
     steps = _default_steps(default, scope, problems) if own is None else _own_steps(own, scope, problems)
     plain = {key: value[key] for key in Keys._fields if key in value}
     keys: Keys = build(Keys, plain, scope.where, problems) or Keys()
-    check_values(keys, scope.where, _LIMITS, problems)
+    check_values(keys, scope.where, LIMITS, problems)
     guard = _guard(value, keys, scope, problems)
     return Plan(mode, steps, guard, keys.startup_grace, keys.budget, keys.backoff)
 
@@ -167,7 +167,7 @@ def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems
     action = table["action"]
     common = {key: table[key] for key in StepKeys._fields if key in table}
     keys: StepKeys = build(StepKeys, common, where, problems) or StepKeys()
-    check_values(keys, where, _STEP_LIMITS, problems)
+    check_values(keys, where, STEP_LIMITS, problems)
     if action not in plugins.kinds("actions"):
         known = suggestion(action, plugins.kinds("actions"))
         problems.add(f"{where}.action", f"unknown action {format_value(action)}{known}")
@@ -204,16 +204,16 @@ def _call(value: Mapping[str, Any], key: str, method: str, scope: Scope, problem
     if not isinstance(table, Mapping):
         problems.add(where, "expected a table with url or command")
         return None
-    named = [name for name in _CALLS if name in table]
+    named = [name for name in CALLS if name in table]
     if len(named) != 1:
         problems.add(where, "expected url or command" + (", not both" if named else ""))
-        known = {field: None for kind in _CALLS.values() for field in plugins.load("actions", kind).Settings._fields}
+        known = {field: None for kind in CALLS.values() for field in plugins.load("actions", kind).Settings._fields}
         for name in table:
             if name not in known:
                 problems.add(f"{where}.{name}", f"unknown key{suggestion(name, known)}")
         return None
     filled = _fill_id(table, scope.component)
-    action = _CALLS[named[0]]
+    action = CALLS[named[0]]
     return _build_step(action, {"method": method, **filled} if action == "http" else filled, where, problems)
 
 

@@ -151,7 +151,7 @@ SECTIONS = {
 
 _YEAR = 31_536_000
 _PING_URL = r"(?i)https?://[^\s/?#]+[^\s\x7f]*"
-_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+SECTION_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "heartbeat": {
         "ping_every": (1, 86_400),
         "store_timeout": (0.1, 600),
@@ -198,7 +198,7 @@ CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
 
 def check_section(name: str, section: Any, problems: Problems) -> None:
     """What types cannot say of a section: its numbers keep their limits, its texts say something that can be used."""
-    check_values(section, name, _LIMITS[name], problems)
+    check_values(section, name, SECTION_LIMITS[name], problems)
     if isinstance(section, Heartbeat):
         _check_heartbeat(section, problems)
 

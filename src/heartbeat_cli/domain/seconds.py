@@ -6,6 +6,11 @@ from typing import Annotated
 _UNITS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1, "ms": 0.001}
 _PART = r"(?a)(\d+(?:\.\d+)?) ?(d|h|min|ms|m|s) ?"
 
+# The same texts as a regular expression of JSON Schema (ECMA 262), which has no flag for upper and lower case:
+# https://json-schema.org/draft-07/json-schema-validation#rfc.section.6.3.3
+_UNIT = "(?:[dDhHsS]|[mM](?:[iI][nN]|[sS])?)"
+PATTERN = rf"\s*(?:[0-9]+(?:\.[0-9]+)? ?{_UNIT} ?)+\s*"
+
 Seconds = Annotated[float, "seconds"]  # the type of a key that takes one; its value is a number of seconds
 
 
