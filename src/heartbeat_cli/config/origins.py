@@ -32,6 +32,7 @@ class Origins:
 
     def __init__(self, files: Sequence[File], blocks: Mapping[str, str]) -> None:
         self._files, self._blocks = files, blocks
+        self._sections: dict[str, Mapping[str, Any]] = {}
 
     @cached_property
     def _lines(self) -> list[dict[lines.Path, int]]:
@@ -71,11 +72,13 @@ class Origins:
         return section, id_, tuple(number or name for number, name in re.findall(_PART, rest))
 
     def _section(self, name: str) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        for file in self._files:
-            table = file.tables.get(name)
-            found |= table if isinstance(table, Mapping) else {}
-        return found
+        if name not in self._sections:
+            found: dict[str, Any] = {}
+            for file in self._files:
+                table = file.tables.get(name)
+                found |= table if isinstance(table, Mapping) else {}
+            self._sections[name] = found
+        return self._sections[name]
 
 
 def located(problems: Iterable[str], origins: Origins) -> list[str]:

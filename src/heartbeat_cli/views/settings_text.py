@@ -10,6 +10,7 @@ from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, Guard, Plan
 from heartbeat_cli.domain.plain import UNSEEN
 from heartbeat_cli.redact import BLOT, is_secret, redact
+from heartbeat_cli.views import settings_origins
 
 _Tree = dict[str, Any]
 # What is sent may hold a secret under any name: headers by their names alone, and no body.
@@ -42,9 +43,22 @@ def _window(window: Window) -> _Tree:
 
 
 def toml_text(config: Config) -> str:
-    """Every effective setting as TOML that can be read again; what leads nowhere just now stands above it."""
+    """Every effective setting as TOML that can be read again, with the place where it was written behind it; what leads
+    nowhere just now stands above it."""
     broken = [f"# cannot be used: {line}" for line in config.unresolved]
-    return "\n".join([f"# effective settings of {config.source}", *broken, toml(tree(config))])
+    found = tree(config)
+    head = f"# effective settings of {config.source}"
+    if config.files:
+        head += "; a value without a place behind it is the program's default"
+    text = settings_origins.commented(toml(found), settings_origins.written(config, found))
+    return "\n".join([head, *broken, text])
+
+
+def json_tree(config: Config) -> _Tree:
+    """Every effective setting by section, and in `origins` the place of each that was written in a file, by its key."""
+    found = tree(config)
+    written = settings_origins.written(config, found)
+    return found | {"origins": {settings_origins.dotted(path): one.place for path, one in written.items()}}
 
 
 def _component(component: Component, config: Config) -> _Tree:
