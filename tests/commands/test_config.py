@@ -48,20 +48,24 @@ command = ["/bin/echo", "{id}"]
 
 
 def test_check(tmp_path: Path) -> None:
-    whole = WHOLE.replace("@h:5432", "@localhost:5432")
+    whole = WHOLE.replace("@h:5432", "@localhost:5432").replace("interval = 0.1234567", "interval = 60")
     (tmp_path / "heartbeat.toml").write_text(whole)
     ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
     assert ended == (
         0,
         "heartbeat.toml: fine: 2 components, 1 channel\n",
-        "heartbeat: heartbeat.toml: warning: main: unit is not set, so recovery tries openclaw-<id>.service where there"
-        ' is one, for this version only; set unit = "…" (with user = true for a user unit), or write a ladder\n',
+        "heartbeat: heartbeat.toml:18: components.main.unit: warning: main: unit is not set, so recovery tries"
+        " openclaw-<id>.service where there is one, for this version only;"
+        ' set unit = "…" (with user = true for a user unit), or write a ladder\n',
     )
     (tmp_path / "heartbeat.toml").write_text(whole.replace("[components.main]", '[components.main]\nunit = "main"'))
     ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db?sslmode=verify-full")
     assert ended == (0, "heartbeat.toml: fine: 2 components, 1 channel\n", "")
+    (tmp_path / "heartbeat.toml").write_text(whole)
     line = "components.db.dsn: environment variable DSN is not set (cron starts with almost none)"
-    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: heartbeat.toml:27: {line}\n")
+    assert heartbeat(tmp_path, "config", "check") == (2, "", f"heartbeat: heartbeat.toml:26: {line}\n")
+    ended = heartbeat(tmp_path, "config", "check", DSN="postgresql://h/db")
+    assert "heartbeat: heartbeat.toml:26: components.db.dsn: warning: h need not prove who it is" in ended.err
 
 
 def test_show_hides_every_secret_and_says_the_rest(tmp_path: Path) -> None:

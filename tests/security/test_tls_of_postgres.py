@@ -74,7 +74,7 @@ def test_config_check_warns_and_goes_on(tmp_path: Path) -> None:
     text = "db.example.org need not prove who it is (sslmode=prefer): an impostor would get the password"
     assert (ended.code, ended.err.count("\n")) == (0, 3)
     advice = f"add ?sslmode=verify-full&{ROOTS} at its end"
-    assert ended.err.splitlines()[0] == f"heartbeat: heartbeat.toml: heartbeat.store: warning: {text}; {advice}"
+    assert ended.err.splitlines()[0] == f"heartbeat: heartbeat.toml:3: heartbeat.store: warning: {text}; {advice}"
     assert "pa55word" not in ended.err
 
 

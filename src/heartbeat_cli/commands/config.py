@@ -23,20 +23,25 @@ def check(app: App) -> None:
     """Validate the configuration.
 
     All errors are listed, one line each, with exit code 2. An `env:` or `file:` reference that cannot be resolved is an
-    error here; other verbs go on without the component or channel that it is used in. A PostgreSQL on another host that
-    need not prove who it is gets a warning on standard error.
+    error here; other verbs go on without the component or channel that it is used in.
+
+    Warnings go to standard error and do not change the exit code: limits that are never reached, a timeout longer than
+    the interval, channels that no component notifies, defaults that no component takes, patterns of `include` without
+    a file, a PostgreSQL on another host that need not prove who it is.
     """
-    from heartbeat_cli.config import load
+    from heartbeat_cli.config import load, warnings
+    from heartbeat_cli.config.warnings import Remark
     from heartbeat_cli.domain.plain import counted
     from heartbeat_cli.passes.doctor import connections, units
 
     config = app.config
     if config.unresolved:
         raise ConfigError(load.located(config.unresolved, config.files, config.blocks))
-    for one in connections.weak(config):
-        print_remark(f"heartbeat: {config.source}: {one.key}: warning: {one.text}; {one.advice}")
+    found = [Remark(*one) for one in connections.weak(config)]
     if guessed := units.guessed(config):
-        print_remark(f"heartbeat: {config.source}: warning: {guessed.text}; {guessed.advice}")
+        found.append(Remark(f"components.{guessed.first}.unit", guessed.text, guessed.advice))
+    for line in warnings.lines(config, [*found, *warnings.remarks(config)]):
+        print_remark(f"heartbeat: {line}")
     counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
     for line in _stranded_messages(app):
@@ -71,14 +76,15 @@ def _stranded_messages(app: App) -> list[str]:
 @click.option("--format", "form", type=click.Choice(("toml", "json")), default="toml", help="How to print.")
 @pass_app
 def show(app: App, form: str) -> None:
-    """Show the effective settings, without secrets.
+    """Show the effective settings, without secrets, and where each was written.
 
-    Defaults are included.
+    In TOML the file and line stand behind a value, and the table if it is another one ([defaults], a block with each);
+    in JSON they stand in `origins`. A value without a place is the program's default.
     """
     from heartbeat_cli.views import settings_text
 
     if form == "json":
-        print_json(settings_text.tree(app.config))
+        print_json(settings_text.json_tree(app.config))
     else:
         click.echo(settings_text.toml_text(app.config))
 

@@ -52,6 +52,7 @@ def _findings(app: App) -> "Iterator[Finding]":
             yield Finding("config", "bad", line, "mend the file; `heartbeat kinds` shows what it may hold")
         return
     yield from checks.configuration(config, config_path())
+    yield from checks.warnings(config)
     yield from owners.texts(config)
     yield from checks.state_folder(config)
     stores = list(checks.store(app.configured_store(), config.store))
@@ -65,8 +66,7 @@ def _findings(app: App) -> "Iterator[Finding]":
     yield from permissions.docker(config, os.environ)
     yield from permissions.systemd(config)
     yield from permissions.ladders(config)
-    if guessed := units.guessed(config):
-        yield guessed
+    yield from units.findings(config)
     yield from starters.examine(config, wanted_tick(app, quiet=True), _watch(app), app.now())
     yield from checks.time_zone(config, app.now())
 

@@ -5,7 +5,7 @@ hold components, channels, maintenance, and sections that no other file has. Wha
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,16 +55,25 @@ def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...]]:
     return tables, tuple(files)
 
 
-def _included(path: Path, patterns: list[str]) -> list[Path]:
-    """The files that are included, each once; a name without a wildcard stands for itself, whether there is such a file
-    or not."""
+def unmatched(source: str, patterns: Sequence[str]) -> list[int]:
+    """The places, among the patterns of a configuration's `include`, of those that match no file."""
+    return [place for place, pattern in enumerate(patterns) if not _matches(Path(source), pattern)]
+
+
+def _matches(path: Path, pattern: str) -> list[str]:
+    """The files that a pattern names, in sorted order; a name without a wildcard stands for itself, whether there is
+    such a file or not."""
     from glob import glob, has_magic
 
-    folder = path.absolute().parent
+    full = os.path.join(path.absolute().parent, os.path.expanduser(pattern))
+    return sorted(glob(full)) if has_magic(full) else [full]
+
+
+def _included(path: Path, patterns: list[str]) -> list[Path]:
+    """The files that are included, each once."""
     found: dict[str, None] = {}
     for pattern in patterns:
-        full = os.path.join(folder, os.path.expanduser(pattern))
-        found |= dict.fromkeys(sorted(glob(full)) if has_magic(full) else [full])
+        found |= dict.fromkeys(_matches(path, pattern))
     own = os.path.realpath(path)
     return [_shown(Path(one), path) for one in found if os.path.realpath(one) != own]
 

@@ -66,6 +66,13 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, str, str]]:
+    """Limits that are never reached, as (key, text, advice)."""
+    if settings.warn < 100:
+        return []
+    return [("warn", "100 % is never reached: from there on it is unhealthy", "choose less than 100")]
+
+
 def probe(settings: Settings, context: CheckContext) -> Reading:
     """Read the counter and judge what was spent. Raises Unobservable when it cannot be read."""
     value = _sources.read({"spent": settings.spent}, context)["spent"]

@@ -154,6 +154,15 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, str, str]]:
+    """Limits that are never reached, as (key, text, advice)."""
+    warn, critical = settings.connections_warn_percent, settings.connections_critical_percent
+    if not 0 < critical <= warn:
+        return []
+    text = f"{warn:g} % is never reached: from connections_critical_percent ({critical:g} %) on it is unhealthy"
+    return [("connections_warn_percent", text, "choose less than connections_critical_percent")]
+
+
 def prepare() -> None:
     """Load psycopg2, which costs less before other threads run."""
     driver()

@@ -124,6 +124,14 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, str, str]]:
+    """Limits that a check of so many seconds never reaches, as (key, text, advice)."""
+    if not settings.canary or settings.first_token_warn < timeout:
+        return []
+    text = f"{settings.first_token_warn:g} s is never reached: a check ends at its timeout of {timeout:g} s"
+    return [("first_token_warn", text, "choose less than the timeout, or a longer timeout")]
+
+
 def _address_problems(settings: Settings) -> list[tuple[str, str]]:
     found = [("url", text) for text in url_problems(settings.url)]
     if "?" in settings.url or "#" in settings.url:

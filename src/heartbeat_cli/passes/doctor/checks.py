@@ -35,6 +35,18 @@ class _RollBack(Exception):
     """Ends the trial write without keeping it."""
 
 
+def warnings(config: Config) -> Iterator[Finding]:
+    """What the configuration may hold and that cannot work as it was meant."""
+    from heartbeat_cli.config import warnings
+
+    by_advice: dict[str, list[warnings.Remark]] = {}
+    for one in warnings.remarks(config):
+        by_advice.setdefault(one.advice, []).append(one)
+    for advice, found in by_advice.items():
+        for line in warnings.located_lines(config, ((one.key, one.text) for one in found)):
+            yield Finding("config", "warn", line, advice)
+
+
 def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
     count = f"{counted(len(config.components), 'component')}, {counted(len(config.channels), 'channel')}"
     if path is None:

@@ -1,5 +1,8 @@
 """Agents whose systemd unit is guessed from their id, as it was before they had the key `unit`."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.finding import Finding
@@ -7,8 +10,22 @@ from heartbeat_cli.domain.finding import Finding
 _NAMES = 5  # named one by one; more are counted
 
 
-def guessed(config: Config) -> Finding | None:
-    """One remark about all of them, None where there is none."""
+class Guessed(NamedTuple):
+    """One remark about all of them: the id of the first, what is the matter, what to do."""
+
+    first: str
+    text: str
+    advice: str
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    """The remark for `doctor`."""
+    if found := guessed(config):
+        yield Finding("unit", "warn", found.text, found.advice)
+
+
+def guessed(config: Config) -> Guessed | None:
+    """The remark about all of them, None where there is none."""
     found = [
         one.id
         for one in config.components.values()
@@ -20,7 +37,7 @@ def guessed(config: Config) -> Finding | None:
     text = (
         f"{names}: unit is not set, so recovery tries openclaw-<id>.service where there is one, for this version only"
     )
-    return Finding("unit", "warn", text, 'set unit = "…" (with user = true for a user unit), or write a ladder')
+    return Guessed(found[0], text, 'set unit = "…" (with user = true for a user unit), or write a ladder')
 
 
 def _is_guessed(one: Component) -> bool:
