@@ -1,13 +1,12 @@
 """What is valid in a configuration and cannot work as it was meant: a warning with its line, and no mistake."""
 
-import os
+import json
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from heartbeat_cli.config import load, unused, warnings
-from heartbeat_cli.passes.doctor import checks
 from tests.parts.verb import heartbeat
 
 TCP = "[components.x]\nkind = 'tcp'\nhost = 'h'\nport = 1\n"
@@ -221,11 +220,12 @@ def test_config_check_prints_them_and_is_content(tmp_path: Path) -> None:
 
 
 def test_doctor_shows_them_as_findings(tmp_path: Path) -> None:
-    said(tmp_path, FIFTY)
-    found = list(checks.warnings(load.read(Path(os.path.relpath(tmp_path / "hb.toml")))))
-    assert [(one.topic, one.level) for one in found] == [("config", "warn")] * 2
-    assert found[0].text.endswith("a check may take 9 s, and the next one is due after 5 s (50 components)")
-    assert found[1].advice == "correct it, or remove it"
+    (tmp_path / "hb.toml").write_text(textwrap.dedent(FIFTY).replace('"h"', '"127.0.0.1"').lstrip())
+    ended = heartbeat(tmp_path, "--config", "hb.toml", "doctor", "--format", "json")
+    found = [one for one in json.loads(ended.out) if (one["topic"], one["level"]) == ("config", "warn")]
+    assert found[0]["text"].startswith("hb.toml:9: components.w-{n}.timeout: a check may take 9 s, and the next one")
+    assert found[0]["text"].endswith(" (50 components)") and found[1]["advice"] == "correct it, or remove it"
+    assert len(found) == 2
 
 
 def test_without_a_file_the_key_is_named_alone() -> None:

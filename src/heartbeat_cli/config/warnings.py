@@ -74,13 +74,15 @@ def _component(component: Component, pace: Strategy, config: Config) -> Iterator
 
 
 def _of_kind(component: Component, interval: float, timeout: float) -> Iterator[Remark]:
-    """What its kind finds by the optional `unreachable_problems(settings, timeout)` and, where the interval is the
-    strategy's, by `interval_problems`: with an interval of its own these are mistakes."""
+    """What its kind finds by the optional `unreachable_problems(settings, timeout)`, and by `interval_problems` where
+    the interval is the strategy's: with an interval of its own these were mistakes."""
+    if component.broken:
+        return
     module, where = plugins.load("monitors", component.kind), f"components.{component.id}"
     if find := getattr(module, "unreachable_problems", None):
         for key, text, advice in find(component.settings, timeout):
             yield Remark(f"{where}.{key}", text, advice)
-    if component.common.interval is None and (find := getattr(module, "interval_problems", None)):
+    if find := getattr(module, "interval_problems", None):
         for key, text in find(component.settings, interval):
             yield Remark(f"{where}.{key}", text, "give the component a shorter interval of its own")
 
