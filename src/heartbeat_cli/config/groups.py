@@ -28,7 +28,7 @@ FILE = "found.json"
 _MAX_BYTES = 4_000_000
 _MAX_FOUND = 2_000  # components of one block
 _LONGEST = 100  # characters of a name in an id
-_KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
+KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
 _GIVES = {"docker": "container", "service": "unit"}  # the key that the name is the value of
 
 
@@ -65,15 +65,15 @@ def split(tables: Mapping[str, Any], problems: Problems) -> tuple[dict[str, Any]
 
 def _group(id_: str, table: Mapping[str, Any], problems: Problems) -> Group | None:
     where, kind, match = f"components.{id_}", table.get("kind"), table["match"]
-    if not isinstance(kind, str) or kind not in _KEYS:
-        problems.add(f"{where}.match", f"goes with the kinds {' and '.join(_KEYS)}")
+    if not isinstance(kind, str) or kind not in KEYS:
+        problems.add(f"{where}.match", f"goes with the kinds {' and '.join(KEYS)}")
         return None
     if not isinstance(match, Mapping) or not match or not all(isinstance(one, str) and one for one in match.values()):
-        problems.add(f"{where}.match", f"expected a table of {', '.join(_KEYS[kind])}, got {format_value(match)}")
+        problems.add(f"{where}.match", f"expected a table of {', '.join(KEYS[kind])}, got {format_value(match)}")
         return None
     for key in match:
-        if key not in _KEYS[kind]:
-            problems.add(f"{where}.match.{key}", f"unknown key{suggestion(key, _KEYS[kind])}")
+        if key not in KEYS[kind]:
+            problems.add(f"{where}.match.{key}", f"unknown key{suggestion(key, KEYS[kind])}")
             return None
     own = _GIVES[kind]
     if own in table:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import ladders
+from heartbeat_cli.config import groups, ladders
 from heartbeat_cli.config.maintenance import Maintenance
 from heartbeat_cli.config.schema_types import (
     EXACT,
@@ -58,7 +58,6 @@ _EACH: Schema = {
     "items": {"type": "object", "additionalProperties": {"type": _SCALARS}},
 }
 _COMMON = dict.fromkeys((*Common._fields, "recovery"), True)
-_MATCH = {"docker": ("label", "name", "project"), "service": ("unit",)}  # what finds components of a kind
 
 
 def text() -> str:
@@ -160,9 +159,9 @@ def _component(kind: str, form: Form) -> Schema:
 
 def _block_keys(kind: str) -> Schema:
     """The keys that make a table stand for several components."""
-    if kind not in _MATCH:
+    if kind not in groups.KEYS:
         return {"each": EXACT.ref("each")}
-    match = table({key: {"type": "string", "minLength": 1} for key in _MATCH[kind]})
+    match = table({key: {"type": "string", "minLength": 1} for key in groups.KEYS[kind]})
     about = "stands for every one that fits, found anew in each run; {name} stands in any string of the block"
     return {"each": EXACT.ref("each"), "match": {"description": about, **match, "minProperties": 1}}
 
