@@ -137,6 +137,13 @@ def test_the_names_may_stand_in_a_file(tmp_path: Path, content: Any) -> None:
         each(tmp_path, '{ from_file = "fleet.json" }')
 
 
+def test_a_fleet_file_holds_no_references(tmp_path: Path) -> None:
+    """It may be made from an inventory: what stands there must not lead to this host's files."""
+    (tmp_path / "fleet.json").write_text(json.dumps([{"n": "a", "token": "file:/root/secret"}]))
+    with pytest.raises(ConfigError, match="is a reference"):
+        each(tmp_path, '{ from_file = "fleet.json" }')
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

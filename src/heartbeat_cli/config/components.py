@@ -62,7 +62,12 @@ def build_components(
     found: dict[str, Component] = {}
     seen: dict[str, Common] = {}
     for id_, where, table in id_tables(tables, "components", problems, found_ids):
-        one = found[id_] = _component(id_, where, table, recovery, seen, problems)
+        noted = len(problems.lines)
+        one = _component(id_, where, table, recovery, seen, problems)
+        if id_ in found_ids and len(problems.lines) > noted:  # the block is right, or its sample says what is not
+            one = one._replace(broken=str(problems.lines[noted]))
+            del problems.lines[noted:]
+        found[id_] = one
         missing = [parent for parent in one.common.depends_on if parent not in tables]
         for parent in missing:
             if groups.group_of(parent, matching) is None:
@@ -71,9 +76,10 @@ def build_components(
             there = tuple(parent for parent in one.common.depends_on if parent in tables)
             found[id_] = one._replace(common=one.common._replace(depends_on=there))
         check_channels(one.common.channels, f"{where}.channels", channels, problems)
+    unresolved = len(problems.unresolved)
     for group in matching:
-        if not any(made.blocks[id_] == group.id for id_ in found_ids):
-            _component(group.id, f"components.{group.id}", groups.sample(group), recovery, seen, problems)
+        _component(group.id, f"components.{group.id}", groups.sample(group), recovery, seen, problems)
+    del problems.unresolved[unresolved:]  # of these there is no component to do without
     try:
         topological(found)
     except ValueError as cycle:

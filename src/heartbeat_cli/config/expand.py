@@ -169,11 +169,13 @@ def _from_file(path: Any, problems: Problems) -> Any:
     if len(data) > _MAX_BYTES:
         raise ValueError(f"from_file: {path} is larger than {_MAX_BYTES // 1_000_000} MB")
     found = foreign_json.parse(data)
-    if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
-        return [{"name": one} for one in found]
     if not isinstance(found, list):
         raise ValueError(f"from_file: {path}: expected a JSON list")
-    return found
+    rows = [one if isinstance(one, Mapping) else {"name": one} for one in found]
+    for value in (value for row in rows for value in row.values()):
+        if isinstance(value, str) and value.startswith(("env:", "file:")):
+            raise ValueError(f"from_file: {path}: {format_value(value)} is a reference: write it into the block")
+    return rows
 
 
 def put(value: Any, values: Values) -> Any:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.config.expand import put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
+from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.system import trusted
 
 FILE = "found.json"
@@ -42,9 +43,11 @@ class Group(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The names that were found, by block; `fresh` are the blocks that were asked for just now, and answered."""
+    """The names that were found, by block, and who gave them (an Engine's address, how systemctl is called); `fresh`
+    are the blocks of which the same manager as before has just said what there is."""
 
     names: Mapping[str, Sequence[str]] = {}
+    managers: Mapping[str, str] = {}
     fresh: frozenset[str] = frozenset()
 
 
@@ -84,13 +87,18 @@ def _group(id_: str, table: Mapping[str, Any], problems: Problems) -> Group | No
 
 
 def tables_of(group: Group, names: Sequence[str]) -> dict[str, Any]:
-    """The tables of the components that a group stands for, by id."""
+    """The tables of the components that a group stands for, by id. A manager may name what no component can be, as the
+    unit `-.mount`: that is left out."""
     found = {}
-    for name in sorted(names)[:_MAX_FOUND]:
+    for name in sorted(name for name in names if _usable(group.kind, name))[:_MAX_FOUND]:
         id_ = id_of(group.id, name)
         own = {key: one if key == "recovery" else put(one, {"id": id_}) for key, one in group.table.items()}
         found[id_] = {**put(own, {"name": name}), _GIVES[group.kind]: name}  # ladders fill in the id themselves
     return found
+
+
+def _usable(kind: str, name: str) -> bool:
+    return not (systemd.problems(name, ["systemctl"]) if kind == "service" else docker_host.problems(name, ""))
 
 
 def sample(group: Group) -> dict[str, Any]:
@@ -117,9 +125,18 @@ def remembered(folder: Path, groups: Sequence[Group]) -> Found:
     with suppress(OSError, ValueError, RecursionError):
         data = trusted.read(folder / FILE, _MAX_BYTES)
         known = json.loads(data) if len(data) <= _MAX_BYTES else None
-        if isinstance(known, dict):
-            return Found({one.id: names for one in groups if (names := _names(known.get(one.id)))})
+        blocks = {one.id: known.get(one.id) for one in groups} if isinstance(known, dict) else {}
+        fit = {id_: one for id_, one in blocks.items() if isinstance(one, dict)}
+        names = {id_: _names(one.get("names")) for id_, one in fit.items()}
+        return Found(names, {id_: str(one.get("manager")) for id_, one in fit.items()})
     return Found()
+
+
+def as_kept(found: Found) -> str:
+    """The text of the file that `remembered` reads."""
+    return json.dumps(
+        {id_: {"manager": found.managers.get(id_), "names": list(names)} for id_, names in found.names.items()}
+    )
 
 
 def _names(value: Any) -> list[str]:

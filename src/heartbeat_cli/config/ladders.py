@@ -123,9 +123,12 @@ def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems:
             continue
         if action == "script":
             filled["folder"] = scope.scripts
-        module = plugins.load("actions", action)
+        module, noted = plugins.load("actions", action), len(problems.lines)
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
+        if "/" in scope.component and len(problems.lines) > noted:  # its name was found: there can be no such script
+            del problems.lines[noted:]
+            continue
         steps.append(Step(action, settings, mends=_usually_mends(action)))
     return tuple(steps)
 

@@ -2,8 +2,8 @@
 service manager. What does not answer forgets nothing: what was found last stands.
 """
 
-import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.groups import FILE, Found, Group, remembered
+from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered
 from heartbeat_cli.discovery.engine import MOST_LISTED, ask, listed_under, name_of
 from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.system import files, in_threads, process, trusted
 
 _Names = dict[str, Sequence[str]]  # of what was found, by block
+_Answer = tuple[str, _Names]  # who gave them, and the names
 _SECONDS, _SLACK = 2.0, 0.3
-_MAX_UNITS = 1_000_000  # bytes of a list of units
+_MAX_UNITS = 8_000_000  # bytes of a list of units
 _ONEOFF, _PROJECT = "com.docker.compose.oneoff", "com.docker.compose.project"
 _NEVER = frozenset({"not-found", "masked"})
 _MEANT = frozenset({"enabled", "enabled-runtime", "linked", "linked-runtime", "alias"})
@@ -33,21 +34,25 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
         asked.setdefault(_manager(group), []).append(group)
     calls = {key: partial(_LISTS[key[0]], key[1], some, before) for key, some in asked.items()}
     answers = in_threads.results(calls, time.monotonic() + _SECONDS + _SLACK)
-    names: _Names = dict(before.names)
-    fresh: set[str] = set()
+    names, managers, fresh = dict(before.names), dict(before.managers), set[str]()
     for answer in answers.values():
-        if isinstance(answer, dict):
-            names |= answer
-            fresh |= answer.keys()
-    if fresh and names != before.names:
-        _keep(folder, names)
-    return Found(names, frozenset(fresh))
+        if not isinstance(answer, tuple):
+            continue
+        manager, found = answer
+        # Another Engine, as by $DOCKER_HOST of a run by hand, does not say that anything was removed from the first.
+        fresh |= {id_ for id_ in found if before.managers.get(id_, manager) == manager}
+        names |= found
+        managers |= dict.fromkeys(found, manager)
+    now = Found(names, managers, frozenset(fresh))
+    if answers and (names, managers) != (before.names, before.managers):
+        _keep(folder, now)
+    return now
 
 
-def _keep(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
+def _keep(folder: Path, found: Found) -> None:
     try:
         trusted.make_folder(folder)
-        files.write_own(folder / FILE, json.dumps(names))
+        files.write_own(folder / FILE, as_kept(found))
     except OSError:  # the disk is full, or another user could change the folder: this pass says so by itself
         return
 
@@ -65,7 +70,7 @@ def _manager(group: Group) -> tuple[str, Any]:
 # --- Docker --------------------------------------------------------------------------------------------------------
 
 
-def _containers(host: str, groups: Sequence[Group], before: Found) -> _Names | None:
+def _containers(host: str, groups: Sequence[Group], before: Found) -> _Answer | None:
     """Names by group; None where the Engine does not answer."""
     try:
         engine = docker_host.find(host, os.environ)
@@ -75,7 +80,8 @@ def _containers(host: str, groups: Sequence[Group], before: Found) -> _Names | N
     if not isinstance(listed, list):
         return None
     there = [one for one in listed if isinstance(one, Mapping) and name_of(one) and not _passing(one)]
-    return {group.id: sorted(name_of(one) for one in there if _fits(group.match, one)) for group in groups}
+    found = {group.id: sorted(name_of(one) for one in there if _fits(group.match, one)) for group in groups}
+    return engine.host, {**found}
 
 
 def _passing(listed: Mapping[str, Any]) -> bool:
@@ -103,26 +109,33 @@ def _fits(match: Mapping[str, str], listed: Mapping[str, Any]) -> bool:
 # --- systemd -------------------------------------------------------------------------------------------------------
 
 
-def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: Found) -> _Names | None:
+def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: Found) -> _Answer | None:
     """Names by group; None where the manager does not answer. systemd unloads a unit that has stopped: what is enabled,
     or was seen before and still has a file, is there all the same, and down."""
     systemctl, user = how
-    patterns = sorted({group.match["unit"] for group in groups})
+    wanted = {group.match["unit"] for group in groups}
+    patterns = sorted({*wanted, *map(_template, wanted)})
     ends = time.monotonic() + _SECONDS
     loaded = _lines(systemctl, user, ends, "list-units", "--all", "--plain", "--no-legend", "--full", "--", *patterns)
     kept = _lines(systemctl, user, ends, "list-unit-files", "--no-legend", "--full", "--", *patterns)
     if loaded is None or kept is None:
         return None
     there = {one[0]: one[2:] for one in loaded if len(one) > 2 and one[1] not in _NEVER}
-    states = {one[0]: one[1] for one in kept if len(one) > 1 and "@." not in one[0]}
+    states = {one[0]: one[1] for one in kept if len(one) > 1}
     found: _Names = {}
     for group in groups:
         known = set(before.names.get(group.id, ()))
         names = {one for one, (active, *_) in there.items() if _counts(active, states.get(one), one in known)}
-        names |= {one for one, state in states.items() if state in _MEANT or (one in known and state not in _NEVER)}
+        names |= {one for one, state in states.items() if state in _MEANT and "@." not in one}
+        names |= {one for one in known if states.get(one, states.get(_template(one), "masked")) not in _NEVER}
         pattern = systemd.full_name(group.match["unit"])
         found[group.id] = sorted(one for one in names if fnmatchcase(one, pattern))
-    return found
+    return f"{' '.join(systemctl)}{' --user' if user else ''}", found
+
+
+def _template(unit: str) -> str:
+    """The unit file of an instance: `web@.service` of `web@1.service`; of any other unit its own."""
+    return re.sub("@[^.]*[.]", "@.", unit, count=1)
 
 
 def _counts(active: str, state: str | None, known: bool) -> bool:
@@ -144,10 +157,11 @@ def _lines(systemctl: Sequence[str], user: bool, ends: float, *words: str) -> li
         return None
     nothing = finished.code == 1 and not finished.stdout.strip() and not finished.stderr.strip()  # since systemd 246
     lines: Iterable[str] = finished.stdout.splitlines()
-    return [line.split() for line in lines if line.strip()] if finished.code == 0 or nothing else None
+    cut = len(finished.stdout) >= _MAX_UNITS // 4  # characters may have four bytes; what is cut off is not gone
+    return [line.split() for line in lines if line.strip()] if (finished.code == 0 and not cut) or nothing else None
 
 
-_LISTS: Mapping[str, Callable[[Any, Sequence[Group], Found], _Names | None]] = {
+_LISTS: Mapping[str, Callable[[Any, Sequence[Group], Found], _Answer | None]] = {
     "docker": _containers,
     "service": _units,
 }

@@ -1,0 +1,84 @@
+"""What blocks with `match` stand for, as Engines and service managers of several moods say it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from heartbeat_cli.config.groups import Found, Group, as_kept
+from heartbeat_cli.discovery import groups
+from tests.parts.http import Answer, healthy_server
+
+UNITS = Group("units", "service", {"unit": "web-*.service"}, {})
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A systemctl that prints the files `list-units` and `list-unit-files`."""
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\nfor word; do case $word in list-*) exec cat "{tmp_path}/$word";; esac; done\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for name in ("list-units", "list-unit-files"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def names(folder: Path) -> list[str]:
+    return list(groups.find(folder / "state", [UNITS]).names["units"])
+
+
+def test_units_that_run_or_are_enabled(systemctl: Path) -> None:
+    loaded = "web-a.service loaded active running A\nweb-read.service loaded inactive dead R\n"
+    loaded += "web-no.service not-found inactive dead\n"
+    (systemctl / "list-units").write_text(loaded)
+    (systemctl / "list-unit-files").write_text("web-b.service enabled enabled\nweb-read.service disabled enabled\n")
+    assert names(systemctl) == ["web-a.service", "web-b.service"]
+
+
+def test_an_instance_that_was_seen_is_there_while_its_template_is(systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-c@1.service loaded active running C\n")
+    (systemctl / "list-unit-files").write_text("web-c@.service disabled enabled\n")
+    assert names(systemctl) == ["web-c@1.service"]
+    (systemctl / "list-units").write_text("")  # stopped, and unloaded
+    assert names(systemctl) == ["web-c@1.service"]
+    (systemctl / "list-unit-files").write_text("")
+    assert names(systemctl) == []
+
+
+def test_an_answer_that_was_cut_forgets_nothing(systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    assert names(systemctl) == ["web-a.service"]
+    (systemctl / "list-units").write_text(f"web-b.service loaded active running {'x' * 9_000_000}\n")
+    found = groups.find(systemctl / "state", [UNITS])
+    assert found.names["units"] == ["web-a.service"] and not found.fresh
+
+
+def test_another_engine_says_nothing_of_what_the_first_one_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run by hand with another $DOCKER_HOST closes no incident."""
+    group = Group("boxes", "docker", {"name": "*"}, {})
+    listed = json.dumps([{"Names": ["/web"], "State": "running"}]).encode()
+    with healthy_server(Answer(200, listed)) as first, healthy_server(Answer(200, b"[]")) as other:
+
+        def found(url: str) -> tuple[list[str], bool]:
+            monkeypatch.setenv("DOCKER_HOST", url.replace("http:", "tcp:"))
+            now = groups.find(tmp_path, [group])
+            return list(now.names["boxes"]), bool(now.fresh)
+
+        assert found(first.url) == (["web"], True)
+        assert found(other.url) == ([], False)
+        assert found(first.url) == (["web"], False)
+        assert found(first.url) == (["web"], True)
+
+
+def test_nothing_is_kept_where_the_folder_cannot_be_made(tmp_path: Path, systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    (tmp_path / "state").write_text("a file")
+    assert names(systemctl) == ["web-a.service"]
+
+
+def test_the_file_has_what_was_found(systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    assert names(systemctl) == ["web-a.service"]
+    kept = (systemctl / "state" / "found.json").read_text()
+    assert kept == as_kept(Found({"units": ["web-a.service"]}, {"units": "systemctl"}))
