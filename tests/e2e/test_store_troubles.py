@@ -320,19 +320,20 @@ def test_a_mirror_that_is_no_good(tmp_path: Path, server: Server, text: str) -> 
 def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, server: Server, seed: int) -> None:
     """Making the spool, seeding it, working on it, replaying it, throwing it away: whatever the moment, every pass is
     in the store once, and the counters, incidents and alerts are those of an uninterrupted life."""
-    away = False
+    away, outages = False, 0
 
     def weather(chance: float) -> None:
-        nonlocal away
+        nonlocal away, outages
         if away and chance > 0.7:
             server.start()
-        elif not away and chance < 0.3:
+        elif not away and chance < 0.3 and harness.mirror_is_current():
             server.stop()
+            outages += 1
         else:
             return
         away = not away
 
     harness = Harness(tmp_path, server.dsn(), seed)
     outcome = harness.play(KILLS, weather)
-    assert outcome.kills == KILLS and outcome.passes > 3
+    assert outcome.kills == KILLS and outcome.passes > 3 and outages > 3
     assert spool.existing(kept_in(harness.path)) == []

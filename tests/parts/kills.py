@@ -15,13 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heartbeat_cli.config import load
+from heartbeat_cli.config import load, places
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.detection.relapse import relapsed
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql import database, schema
+from heartbeat_cli.store.standby import mirror
 from tests.parts.forked import Forked
 
 TARGETS = ("alpha", "beta", "gamma", "delta")
@@ -86,6 +88,19 @@ class Harness:
     def begin(self) -> Forked:
         words, environment = ["--config", str(self.path), "run"], {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         return Forked(words, self.folder, environment, session=True)
+
+    def mirror_is_current(self) -> bool:
+        """Whether the copy for an outage knows the last pass of the store. A run that was killed between its commit and
+        the copy leaves it one pass behind; a spool that begins at that moment may notify people of what the store's
+        own passes would not have (docs/reference/storage.md)."""
+        made = load.read(self.path)
+        copied = mirror.head(places.store_folder(made) / mirror.NAME)
+        db = database.connect(self.store, 5)
+        try:
+            known = gaps.parse_watch(copied.watched) if copied else None
+            return known is not None and known == gaps.watch(db, made.observer)
+        finally:
+            db.close()
 
     def play(self, kills: int, weather: Callable[[float], None] = lambda chance: None) -> Outcome:
         """Go on until that many runs were killed alive, then let the last run finish, and compare. Before each run
