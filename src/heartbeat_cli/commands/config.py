@@ -76,9 +76,9 @@ def _stranded_messages(app: App) -> list[str]:
 @click.option("--format", "form", type=click.Choice(("toml", "json")), default="toml", help="How to print.")
 @pass_app
 def show(app: App, form: str) -> None:
-    """Show the effective settings, without secrets, and where each was written.
+    """Show the effective settings, without secrets.
 
-    In TOML the file and line stand behind a value, and the table if it is another one ([defaults], a block with each);
+    Each with where it was written: in TOML the file and line stand behind a value, and the table if it is another one ([defaults], a block with each);
     in JSON they stand in `origins`. A value without a place is the program's default.
     """
     from heartbeat_cli.views import settings_text
