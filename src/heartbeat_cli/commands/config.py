@@ -78,8 +78,8 @@ def _stranded_messages(app: App) -> list[str]:
 def show(app: App, form: str) -> None:
     """Show the effective settings, without secrets.
 
-    Each with where it was written: in TOML the file and line stand behind a value, and the table if it is another one ([defaults], a block with each);
-    in JSON they stand in `origins`. A value without a place is the program's default.
+    Each with where it was written: in TOML the file and line stand behind a value, and the table if it is another one
+    ([defaults], a block with each); in JSON they stand in `origins`. A value without a place is the program's default.
     """
     from heartbeat_cli.views import settings_text
 
