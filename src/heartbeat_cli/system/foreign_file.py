@@ -4,8 +4,8 @@ Whoever may change a folder on the way, or owns a link that is followed, decides
 link, hard or symbolic, he could have the lines of a file shown that he must not read himself. So the walk notes all
 such users except root and this one. A file is read when there are none, or when there is one and the file is his.
 
-The walk goes from descriptor to descriptor, so that nothing can be exchanged between the check and the use. Opening
-never waits, and what is no regular file is refused.
+The walk goes from descriptor to descriptor, so that nothing can be exchanged between the check and the use. What is no
+regular file, or is not his, is refused before it is opened: opening alone can wake a writer or set off a device.
 """
 
 import errno
@@ -20,8 +20,9 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.trusted import is_ours
 
 _MOST_LINKS = 40  # as the kernel has it
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens nothing: a pipe's writer is not woken, no device does anything
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _EVERYBODY = -1
 
 
@@ -47,17 +48,20 @@ class Spot(NamedTuple):
         another OSError: also for what is no regular file, which is never waited for."""
         name = self.name if name is None else name
         place = os.path.join(self.shown, name)
-        handle = os.open(name, _FILE, dir_fd=self.folder)
+        seen = os.open(name, _SEEN, dir_fd=self.folder)
         try:
-            found = os.fstat(handle)
+            found = os.fstat(seen)
+            if stat.S_ISLNK(found.st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
             if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.EINVAL, Text("is not a regular file"), place)
             if self.others - {found.st_uid}:
                 raise Refused(place, _why(found.st_uid, self.others))
-        except BaseException:
-            os.close(handle)
-            raise
-        return handle
+            return os.open(f"/proc/self/fd/{seen}", _READ)
+        except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
+            raise OSError(errno.ENODEV, Text("/proc is not mounted"), place) from None
+        finally:
+            os.close(seen)
 
     def entries(self, most: int) -> dict[str, int]:
         """The names in the folder with their inodes, at most so many."""
