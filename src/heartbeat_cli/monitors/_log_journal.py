@@ -1,7 +1,8 @@
 """Follows the journal of a systemd unit from check to check, with journalctl(1): each entry is read once.
 
 It goes on from the cursor of the last entry. That entry is asked for once more: where it does not come, it has been
-removed from the journal, and the entries written later are asked for by their time.
+removed from the journal, and the entries written later are asked for by their time. An entry that is larger than what
+is read at once counts with its beginning: nothing would ever come after it otherwise.
 """
 
 import os
@@ -23,6 +24,8 @@ _ENTRY_BYTES = 400  # of an entry's JSON besides its message, about
 _MORE_OUTPUT = 1_000_000
 _CURSOR = re.compile(r'"__CURSOR" ?: ?"([^"\\]{1,500})"')
 _MOMENT = re.compile(r'"__REALTIME_TIMESTAMP" ?: ?"([0-9]{1,19})"')
+_MESSAGE = re.compile(r'"MESSAGE" ?: ?(["\[])')
+_CHARACTERS = re.compile(r'(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
 _HIDDEN = ("insufficient permissions", "other users")
 _QUICK_SECONDS = 2.0
 
@@ -41,6 +44,13 @@ class _Entry(NamedTuple):
     message: bytes
 
 
+class _Page(NamedTuple):
+    """Entries of one answer. `cut`: it was longer than what is read of it, and the last entry is not whole."""
+
+    entries: list[_Entry]
+    cut: bool = False
+
+
 class Followed(NamedTuple):
     """`memory` for the next check; whether entries are `left` that have not been read; whether the unit does `exist`:
     asked only while its journal has been empty."""
@@ -54,15 +64,17 @@ def follow(journal: Journal, memory: Mapping[str, Any], key: str, now: float, ta
     """Read on in the journal of a unit. Raises Unobservable where it cannot be read."""
     cursor, moment = memory.get("cursor"), memory.get("moment")
     if memory.get("key") != key or not isinstance(cursor, str) or not isinstance(moment, int):
-        last = _entries(journal, ["--lines=1"], tally)
+        last = _lines(_asked(journal, ["--lines=1"], tally, field="_PID"))[0]
         place = (last[-1].cursor, last[-1].moment) if last else ("", int(now * 1e6))
         return Followed(_kept(key, *place), exists=bool(last) or _exists(journal))
     most = max(1, tally.left // _ENTRY_BYTES)
-    entries = _after(journal, cursor, moment, most, tally)
+    entries, cut = _after(journal, cursor, moment, most, tally)
+    if cut and len(entries) > 1:
+        entries = entries[:-1]  # the last one comes whole next time
     judged = tally.take([entry.message for entry in entries]) if entries else 0
     if judged:
         cursor, moment = entries[judged - 1].cursor, entries[judged - 1].moment
-    left = judged < len(entries) or judged >= most
+    left = cut or judged < len(entries) or judged >= most
     behind = memory.get("behind")
     waiting = (behind + 1 if isinstance(behind, int) else 1) if left else 0
     return Followed({**_kept(key, cursor, moment), "behind": waiting}, left, bool(cursor) or _exists(journal))
@@ -72,20 +84,40 @@ def _kept(key: str, cursor: str, moment: int) -> dict[str, Any]:
     return {"key": key, "cursor": cursor, "moment": moment, "behind": 0}
 
 
-def _after(journal: Journal, cursor: str, moment: int, most: int, tally: Tally) -> list[_Entry]:
+def _after(journal: Journal, cursor: str, moment: int, most: int, tally: Tally) -> _Page:
     """The next entries, `most` at most."""
     if cursor:
-        entries = _entries(journal, [f"--cursor={cursor}", f"--lines={most + 1}"], tally)
+        entries, cut = _page(journal, f"--cursor={cursor}", most + 1, tally)
         if entries and entries[0].cursor == cursor:
-            return entries[1:]
-    since = f"--since=@{moment // 1_000_000}"
-    return [entry for entry in _entries(journal, [since, f"--lines={most}"], tally) if entry.moment > moment]
+            if cut and len(entries) == 1:  # it is itself larger than what is read at once
+                return _page(journal, f"--after-cursor={cursor}", most, tally)
+            return _Page(entries[1:], cut)
+    entries, cut = _page(journal, f"--since=@{moment // 1_000_000}", most, tally)
+    return _Page([entry for entry in entries if entry.moment > moment], cut)
 
 
-def _entries(journal: Journal, words: list[str], tally: Tally) -> list[_Entry]:
+def _page(journal: Journal, start: str, most: int, tally: Tally) -> _Page:
+    """The entries from `start` on, `most` at most."""
+    said = _asked(journal, [start, f"--lines={most}"], tally)
+    entries, rest, number = _lines(said)
+    if not rest.startswith("{"):
+        return _Page(entries)
+    found, at = _CURSOR.search(rest), _MOMENT.search(rest)
+    if found is not None and at is not None:
+        cut = _Entry(found[1], whole(at[1]) or 0, _beginning(rest))
+        return _Page([*entries, cut], cut=True)
+    # They stand behind the message in some versions: asked for once more, without it.
+    places = _lines(_asked(journal, [start, f"--lines={number + 1}"], tally, field="_PID"))[0]
+    if len(places) <= len(entries):
+        return _Page(entries, cut=True)
+    return _Page([*entries, places[-1]._replace(message=_beginning(rest))], cut=True)
+
+
+def _asked(journal: Journal, words: list[str], tally: Tally, *, field: str = "MESSAGE") -> str:
+    """What journalctl says, a line of JSON for each entry; what is more than can be read is cut off."""
     option = "--user-unit" if journal.user else "--unit"
     unit = f"{option}={systemd.full_name(journal.unit)}"
-    more = ("--no-pager", "--output=json", "--all", "--output-fields=MESSAGE", unit, *words)
+    more = ("--no-pager", "--output=json", "--all", f"--output-fields={field}", unit, *words)
     most = tally.left + _MORE_OUTPUT
     done = _run([*journal.program, *more], max(0.05, tally.deadline - time.monotonic()), most)
     if any(words in done.stderr for words in _HIDDEN) and not journal.user:
@@ -95,26 +127,42 @@ def _entries(journal: Journal, words: list[str], tally: Tally) -> list[_Entry]:
     if done.code and "to cursor" not in done.stderr:
         said = one_line(done.stderr) or Text("exit code {code}", code=done.code)
         raise Unobservable(Text("cannot read the journal: {why}", why=said))
-    lines = [line for line in done.stdout.split("\n") if line.startswith("{")]
-    found = [_entry(line, cut=number == 0) for number, line in enumerate(lines)]
-    return [one for one in found if one is not None]
+    return done.stdout
 
 
-def _entry(line: str, *, cut: bool) -> _Entry | None:
-    """The entry in a line of JSON. The last line may have been `cut`, and comes whole next time; if it is the only one,
-    what there is of it counts. Format: https://systemd.io/JOURNAL_EXPORT_FORMATS/."""
+def _lines(said: str) -> tuple[list[_Entry], str, int]:
+    """The entries in whole lines, what comes after the last line end, and the number of the lines."""
+    *lines, rest = said.split("\n")
+    lines = [line for line in lines if line.startswith("{")]
+    found = map(_entry, lines)
+    return [one for one in found if one is not None], rest, len(lines)
+
+
+def _entry(line: str) -> _Entry | None:
+    """The entry in a line of JSON. Format: https://systemd.io/JOURNAL_EXPORT_FORMATS/."""
     try:
         value = foreign_json.parse(line)
         message = value.get("MESSAGE")
         cursor, moment = value.get("__CURSOR"), whole(str(value.get("__REALTIME_TIMESTAMP")))
     except (foreign_json.NotJson, AttributeError):
-        found, at = _CURSOR.search(line), _MOMENT.search(line)
-        if not cut or found is None or at is None:
-            return None
-        return _Entry(found[1], whole(at[1]) or 0, line[:LONGEST].encode("utf-8", "replace"))
+        return None
     if not isinstance(cursor, str) or moment is None:
         return None
     return _Entry(cursor, moment, _bytes(message)[:LONGEST].replace(b"\n", b" "))
+
+
+def _beginning(line: str) -> bytes:
+    """The beginning of the message in a line of JSON that has been cut."""
+    found = _MESSAGE.search(line)
+    if found is None:
+        return b""
+    rest = line[found.end() : found.end() + 6 * LONGEST]  # an escaped character takes six at most
+    if found[1] == "[":
+        numbers = [int(one) for one in re.findall(r"[0-9]{1,3}", rest)[: LONGEST // 2]]
+        return bytes(one for one in numbers if one < 256).replace(b"\n", b" ")
+    characters = _CHARACTERS.match(rest)
+    text = str(foreign_json.parse(f'"{characters[0]}"')) if characters else ""
+    return text.encode("utf-8", "replace")[:LONGEST].replace(b"\n", b" ")
 
 
 def _bytes(message: object) -> bytes:
