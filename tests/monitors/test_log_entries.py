@@ -6,9 +6,8 @@ from tests.parts.systemd import SystemdBox
 
 def test_an_entry_that_is_larger_than_a_check_reads_does_not_end_the_watch(systemd_box: SystemdBox) -> None:
     box = systemd_box
-    box.shell(
-        "mkdir -p /run/systemd/journald.conf.d; printf '[Journal]\\nLineMax=8M\\n' > /run/systemd/journald.conf.d/l.conf"
-    )
+    folder = "/run/systemd/journald.conf.d"
+    box.shell(f"mkdir -p {folder}; printf '[Journal]\\nLineMax=8M\\n' > {folder}/lines.conf")
     box.systemctl("restart", "systemd-journald")
     box.service("j-large.service", "Type=oneshot", "ExecStart=/bin/sh -c 'cat /run/j-large'")
 

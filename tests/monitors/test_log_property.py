@@ -131,7 +131,7 @@ class World:
         self.clock += 1
         tally = Collector(self.most)
         followed = _log_files.follow(str(self.path), remembered(self.memory, "k"), "k", self.clock, tally)
-        assert followed.lost == []
+        assert followed.lost == () and followed.vanished == ()
         if not killed:
             self.memory = kept(followed.state)
             self.reported += tally.seen

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import LONGEST, Place, State, checksum, is_rotated, lines_in, unread
+from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, checksum, is_rotated, lines_in, unread
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
@@ -29,11 +29,13 @@ GLOB = frozenset("*?[")
 
 
 class Followed(NamedTuple):
-    """`state` for the next check; `behind`: bytes that have not been read yet; `lost`: files that cannot be read."""
+    """`state` for the next check; `behind`: bytes that have not been read yet; `lost`: files that cannot be read;
+    `vanished`: those that are not found any more, with lines in them that have not been read."""
 
     state: State
-    behind: int
-    lost: list[str]
+    behind: int = 0
+    lost: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
 
 
 class _Named(NamedTuple):
@@ -62,22 +64,27 @@ class _Files:
         self._stack, self._before, self._now, self._tally = stack, before, now, tally
         self._lost: list[str] = []
         self._unfound: list[Place] = []
+        self._vanished: list[str] = []
 
     def follow(self, path: str, key: str) -> Followed:
         named = self._named(path)
         missing = not any(one.content for one in named.values())
         count = self._before.missing + 1 if missing and self._before else int(missing)
         if self._before is None:
-            places = [_end(name, one.content) for name, one in named.items() if one.content]
-            return Followed(State(key, self._now, tuple(places), count), 0, [])
+            ends = [_end(name, one.content) for name, one in named.items() if one.content]
+            return Followed(State(key, self._now, tuple(one for one in ends if one is not None), count))
         if not named:  # not even its folder: it may come back as it was
-            return Followed(self._before._replace(at=self._now, missing=count), 0, [])
+            gone = [one.name for one in self._before.places if one.offset < one.mark]
+            state = self._before._replace(at=self._now, missing=count)
+            return Followed(state, vanished=tuple(gone) if count == 1 else ())
         read = list(self._read_all(list(self._to_read(path, named))))
         behind = sum(left for _, left in read)
         places = [one for one, left in read if one.left is None or left or self._now - one.left < _OLD_SECONDS]
         places += self._unfound if missing else []  # its file system may be away for a moment
         waiting = self._before.behind + 1 if behind else 0
-        return Followed(State(key, self._now, tuple(places), count, waiting), behind, self._lost)
+        vanished = self._vanished if count < 2 else []  # it is said once
+        state = State(key, self._now, tuple(places), count, waiting)
+        return Followed(state, behind, tuple(self._lost), tuple(vanished))
 
     def _named(self, path: str) -> dict[str, _Named]:
         """What the path means, by name. The name of a glob itself stands for a folder without any."""
@@ -124,30 +131,32 @@ class _Files:
                 yield from search.old(name if name not in named else spot.name, gone)
                 self._lost += search.lost
                 self._unfound += search.unfound
+                self._vanished += search.vanished
             content = named[name].content if name in named else None
             if content:
                 new = unread(name, content.inode)
-                yield Found(standing.get(content.inode, new)._replace(name=name, left=None), content)
+                yield Found(standing.get(content.inode, new)._replace(name=name, left=None), content, name)
 
     def _times(self) -> tuple[float, float, float]:
         return self._before.at if self._before else self._now, self._now, self._tally.deadline
 
     def _read_all(self, found: list[Found]) -> Iterator[tuple[Place, int]]:
         """Read each, with an equal share of what may be read; the places after that, and how many bytes are left."""
-        for number, (place, content) in enumerate(found):
+        for number, (place, content, name) in enumerate(found):
             share = self._tally.left // (len(found) - number)
             try:
                 read, left = self._read(place, content, share)
             except OSError:
                 if not content.final:
                     raise
-                self._lost.append(place.name)  # compressed, and damaged or too long
+                self._lost.append(name)  # compressed, and damaged or too long
                 continue
             if left or not content.final:
                 yield read, left
 
     def _read(self, place: Place, content: Content, share: int) -> tuple[Place, int]:
         offset, ended = place.offset, False
+        tail = content.window(offset)
         stop = offset + share
         while not ended and offset < stop and not self._tally.is_over:
             wanted = max(LONGEST, min(_CHUNK, stop - offset))
@@ -155,13 +164,29 @@ class _Files:
             ended = len(data) < wanted
             lines = lines_in(data, ended and (content.final or content.size == place.mark))
             judged = lines[: self._tally.take(lines)] if lines else []
-            offset += sum(map(len, judged))
+            length = sum(map(len, judged))
+            tail = (tail + data[:length])[-WINDOW:]
+            offset += length
             ended = ended and len(judged) == len(lines)
         left = 0 if ended else max(1 if content.final else 0, content.size - offset)
-        mark = offset if content.final else content.size
-        return place._replace(offset=offset, mark=mark, before=checksum(content.window(mark))), left
+        return _reached(place, content, offset, tail), left
 
 
-def _end(name: str, content: Content) -> Place:
-    """The place at which the first check begins: what was written before it is no news."""
-    return Place(name, content.inode, content.size, content.size, checksum(content.window(content.size)))
+def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
+    """The place after all before `offset` has been read, which ends with `tail`. A file that has been truncated
+    meanwhile lies on in its copy, and is known there by what was read of it."""
+    window = b"" if content.final else content.window(content.size)
+    if not content.final and len(window) == min(WINDOW, content.size):
+        return place._replace(offset=offset, mark=content.size, before=checksum(window))
+    if len(tail) == min(WINDOW, offset):
+        return place._replace(offset=offset, mark=offset, before=checksum(tail))
+    return place._replace(offset=offset)
+
+
+def _end(name: str, content: Content) -> Place | None:
+    """The place at which the first check begins: what was written before it is no news. None where the file has been
+    truncated just now: what it holds at the next check is new."""
+    window = content.window(content.size)
+    if len(window) < min(WINDOW, content.size):
+        return None
+    return Place(name, content.inode, content.size, content.size, checksum(window))
