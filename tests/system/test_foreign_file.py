@@ -1,6 +1,8 @@
 """Files of other users, with a real other user who puts links and special files in the way."""
 
+import grp
 import os
+import pwd
 import subprocess
 import time
 from pathlib import Path
@@ -59,3 +61,23 @@ def test_what_the_path_means_is_read(theirs: Path, tmp_path: Path) -> None:
         read(theirs / "link.log")
     with pytest.raises(FileNotFoundError):
         read(theirs / "none.log")
+
+
+def test_a_group_has_members_that_the_user_database_does_not_name(tmp_path: Path) -> None:
+    need_root()
+    scratch.let_others_in(tmp_path)
+    primary = {one.pw_gid for one in pwd.getpwall()}
+    group = next(one.gr_gid for one in grp.getgrall() if not one.gr_mem and one.gr_gid not in primary)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    os.chown(folder, 0, group)
+    folder.chmod(0o2770)
+    (folder / "app.log").write_text("mine")
+    (folder / "secret").write_text("root:hash")
+    (folder / "secret").chmod(0o600)
+    member = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}"]
+    subprocess.run([*member, "mv", "-f", folder / "secret", folder / "app.log"], check=True)
+    with pytest.raises(Refused, match="several users may change its folder or path"):
+        read(folder / "app.log")
+    os.chown(folder, 0, 0)
+    assert read(folder / "app.log") == b"root:hash", "the group of root itself"

@@ -123,7 +123,10 @@ def _writers(folder: int, *, entered: bool) -> set[int]:
         return who
     if mode & 0o002 or _has_acl(folder):
         return who | {_EVERYBODY}
-    return who | set(_members(found.st_gid)) - {0, os.geteuid()}
+    named = _members(found.st_gid) - {0, os.geteuid()}
+    if not named and found.st_gid not in (0, os.getegid()):
+        return who | {_EVERYBODY}  # it is shared with somebody: a process may have a group that no database gives it
+    return who | named
 
 
 def _has_acl(folder: int) -> bool:
