@@ -64,13 +64,16 @@ class Spot(NamedTuple):
             os.close(seen)
 
     def entries(self, most: int) -> dict[str, int]:
-        """The names in the folder with their inodes, at most so many."""
+        """The names in the folder with their inodes. Raises OSError where they are more than so many."""
         handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder)
         try:
             with os.scandir(handle) as entries:
-                return {entry.name: entry.inode() for _, entry in zip(range(most), entries, strict=False)}
+                found = {entry.name: entry.inode() for _, entry in zip(range(most + 1), entries, strict=False)}
         finally:
             os.close(handle)
+        if len(found) > most:
+            raise OSError(errno.EFBIG, Text("it holds more than {most} names", most=most), self.shown)
+        return found
 
 
 @contextmanager
