@@ -1,10 +1,11 @@
 """The bytes of one file of a log, plain or compressed with gzip, and whether a remembered place is one in it."""
 
 import errno
+import io
 import os
 import time
 import zlib
-from typing import Protocol
+from typing import Any, Protocol
 
 from heartbeat_cli.domain.kinds.log_place import WINDOW, Place, checksum
 
@@ -66,6 +67,20 @@ class Plain:
         os.close(self._handle)
 
 
+class _Timed(io.FileIO):
+    """A file that is not read after `deadline`: one call of gzip goes through any number of empty members, and through
+    a header without an end."""
+
+    def __init__(self, handle: int, deadline: float) -> None:
+        super().__init__(handle, "rb")
+        self._deadline = deadline
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        if time.monotonic() > self._deadline:
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        return super().readinto(buffer)
+
+
 class Packed:
     """A file compressed with gzip; offsets are those in what it holds. It is read from its beginning on."""
 
@@ -75,7 +90,7 @@ class Packed:
         import gzip
 
         self.inode, self.size = os.fstat(handle).st_ino, 0
-        self._raw = os.fdopen(handle, "rb")
+        self._raw = io.BufferedReader(_Timed(handle, deadline))
         self._file, self._deadline = gzip.GzipFile(fileobj=self._raw, mode="rb"), deadline
         self._at, self._tail = 0, b""
 

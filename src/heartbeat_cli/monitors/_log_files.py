@@ -168,13 +168,16 @@ class _Files:
             tail = (tail + data[:length])[-WINDOW:]
             offset += length
             ended = ended and len(judged) == len(lines)
-        left = 0 if ended else max(1 if content.final else 0, content.size - offset)
+        size = place.mark if content.final else content.size
+        left = 0 if ended else max(1 if content.final else 0, size - offset)
         return _reached(place, content, offset, tail), left
 
 
 def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
     """The place after all before `offset` has been read, which ends with `tail`. A file that has been truncated
     meanwhile lies on in its copy, and is known there by what was read of it."""
+    if content.final and offset < place.mark:
+        return place._replace(offset=offset)
     window = b"" if content.final else content.window(content.size)
     if not content.final and len(window) == min(WINDOW, content.size):
         return place._replace(offset=offset, mark=content.size, before=checksum(window))
