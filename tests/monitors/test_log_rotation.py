@@ -99,9 +99,12 @@ def test_unread_lines_that_are_gone_are_said_to_be_missing(path: Path, how: str)
         path.unlink()
     if how in ("xz", "removed"):
         path.touch()
-    reading = log.check()
-    assert (reading.status, reading.category) == ("degraded", "configuration")
-    assert MISSING in (reading.error or "") and ("app.log.1.xz" if how == "xz" else "app.log") in (reading.error or "")
+    for _ in range(3):  # as many checks as make a fault
+        reading = log.check()
+        assert (reading.status, reading.category) == ("degraded", "configuration")
+        named = "app.log.1.xz" if how == "xz" else "app.log"
+        assert MISSING in (reading.error or "") and named in (reading.error or "")
+    assert how == "xz" or log.check().status == "healthy"
 
 
 def test_lines_of_a_file_whose_file_system_was_away_for_a_moment_are_read_on(path: Path) -> None:

@@ -180,20 +180,22 @@ def _key(settings: Settings) -> str:
 
 def _read_file(settings: Settings, place: Mapping[str, Any], now: float, tally: Tally) -> _Read:
     path, key = settings.path or "", _key(settings)
-    state, behind, lost, vanished = _log_files.follow(path, log_place.remembered(place, key), key, now, tally)
+    before = log_place.remembered(place, key)
+    state, behind, lost, vanished = _log_files.follow(path, before, key, now, tally)
+    gaps = log_place.gaps(place.get("gaps") if before else None, lost, vanished)
     troubles: list[tuple[Status, Category, str]] = []
     if state.missing > 1 and not settings.missing_ok:
         troubles.append(("unhealthy", "configuration", Text("no such file: {path}", path=one_line(path))))
-    if lost:
+    if lost := gaps["lost"]:
         text = Text("lines may be missing, since this cannot be read: {names}", names=listed(map(one_line, lost[:3])))
         troubles.append(("degraded", "configuration", text))
-    if vanished:
+    if vanished := gaps["vanished"]:
         text = Text("lines may be missing: what had not been read of {names} is no longer found")
         text = text.with_values(names=listed(map(one_line, vanished[:3])))
         troubles.append(("degraded", "configuration", text))
     if state.behind >= _PATIENCE:
         troubles.append(("degraded", "resource", _slow(Text("{size} behind", size=size(behind)), settings)))
-    return _Read(log_place.kept(state), tuple(troubles), behind)
+    return _Read({**log_place.kept(state), "gaps": gaps}, tuple(troubles), behind)
 
 
 def _read_journal(settings: Settings, place: Mapping[str, Any], now: float, tally: Tally) -> _Read:

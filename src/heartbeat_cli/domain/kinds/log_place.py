@@ -14,6 +14,7 @@ LONGEST = 65_536  # bytes of one line; a longer one is read in pieces
 WINDOW = 1_024  # bytes before a place that tell one file from another
 _PACKED = r"\.(?:gz|xz|bz2|zst)"
 _STAMP = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2,14})?"
+_SAID = 3  # checks in which a gap is said
 _MOST = 200  # places that are remembered
 
 
@@ -45,6 +46,21 @@ class State(NamedTuple):
 def checksum(window: bytes) -> int:
     """What `Place.before` holds of the bytes before a place."""
     return crc32(window[-WINDOW:])
+
+
+def gaps(stored: object, lost: Sequence[str], vanished: Sequence[str]) -> dict[str, Any]:
+    """Files with lines that may be missing: those of this check, else those of the last one that found some, until they
+    have been said in as many checks as make a fault. `stored` is what this gave at the check before."""
+    if lost or vanished:
+        return {"lost": list(lost), "vanished": list(vanished), "checks": 1}
+    if isinstance(stored, Mapping) and isinstance(stored.get("checks"), int) and stored["checks"] < _SAID:
+        names = {kind: _names(stored.get(kind)) for kind in ("lost", "vanished")}
+        return {**names, "checks": stored["checks"] + 1}
+    return {"lost": [], "vanished": [], "checks": _SAID}
+
+
+def _names(stored: object) -> list[str]:
+    return [one for one in stored if isinstance(one, str)] if isinstance(stored, list) else []
 
 
 def unread(name: str, inode: int, left: float | None = None) -> Place:
