@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -200,7 +201,7 @@ def test_another_users_command_line_is_not_read_and_nothing_is_concluded(start: 
     name, mark = unused(), f"--queue={unused()}"
     become = ["setpriv", f"--reuid={users.NOBODY}", f"--regid={users.NOBODY}", "--clear-groups"]
     start(*become, *python(f"open('/proc/self/comm', 'w').write({name!r})", mark))
-    assert check(Settings(name)).status == "healthy", "a name is the kernel's own"
+    assert check(Settings(name, owner="*")).status == "healthy", "a name is the kernel's own"
     reading = check(Settings(name, mark))
     assert reading.status == "unknown"
     assert reading.error == (
@@ -236,6 +237,88 @@ def test_once_found_it_is_one_of_ours(start: Start) -> None:
 
 def test_a_user_that_does_not_exist() -> None:
     assert said(check(Settings(unused(), owner="no-such-user"))) == ("unknown", "this host has no user no-such-user")
+
+
+# --- whose they are ---------------------------------------------------------------------------------------------------
+
+AS_NOBODY = ("setpriv", f"--reuid={users.NOBODY}", f"--regid={users.NOBODY}", "--clear-groups")
+ASIDE = "1 process of nobody has that name: set owner to count it"
+
+
+def test_a_process_of_any_other_user_brings_nothing_back(start: Start) -> None:
+    users.need_root()
+    name = unused()
+    first = check(Settings(name))
+    assert first.status == "unhealthy"
+    start(*AS_NOBODY, *named(name))
+    reading = check(Settings(name), first.memory)
+    assert said(reading) == ("unknown", f"no process is named {name}, but {ASIDE}"), "it may be the one that is meant"
+    child = start(*named(name))
+    healthy = check(Settings(name), reading.memory)
+    assert healthy.status == "healthy" and values(healthy)["count"] == 1
+    child.kill()
+    child.wait()
+    down = check(Settings(name), json.loads(json.dumps(healthy.memory)))
+    assert said(down) == ("unhealthy", f"not running: no process is named {name}, but {ASIDE}")
+    assert down.certain and check(Settings(name), down.memory).status == "unhealthy", "it stays known"
+    for owner in ("*", "nobody", str(users.NOBODY)):
+        assert check(Settings(name, owner=owner)).status == "healthy"
+    assert check(Settings(name, owner="root")).status == "unhealthy"
+
+
+def test_a_process_of_any_other_user_makes_none_too_many(start: Start) -> None:
+    users.need_root()
+    name = unused()
+    start(*named(name))
+    start(*AS_NOBODY, *named(name))
+    reading = check(Settings(name, max_count=1))
+    assert said(reading) == ("degraded", f"at most 1 may run, but {ASIDE}"), "seen, and a restart ends none of them"
+    assert check(Settings(name, max_count=1, owner="root")).status == "healthy"
+    assert check(Settings(name, max_count=1, owner="*")).status == "unhealthy"
+    assert said(check(Settings(name, count_=2))) == ("unknown", f"1 of 2 processes run, but {ASIDE}")
+    start(*named(name))
+    enough = check(Settings(name, count_=3, owner="*"))
+    assert enough.status == "healthy"
+    two = check(Settings(name, count_=2))
+    assert two.status == "healthy"
+    assert said(check(Settings(name, count_=3), two.memory))[0] == "unhealthy", "so many were seen of ours, once"
+
+
+def test_a_setuid_program_is_of_the_user_that_started_it(start: Start, tmp_path: Path) -> None:
+    users.need_root()
+    name = unused()
+    scratch.let_others_in(tmp_path)
+    program = tmp_path / name
+    shutil.copy("/bin/sleep", program)
+    program.chmod(0o4755)
+    child = start(*AS_NOBODY, "sh", "-c", f"echo; exec {program} 600")
+    wait_for(lambda: Path(f"/proc/{child.pid}/comm").read_text().strip() == name, "the program")
+    if "0" not in Path(f"/proc/{child.pid}/status").read_text().partition("Uid:")[2].split()[:4]:
+        lacking("a filesystem with setuid programs")
+    assert check(Settings(name)).status == "unknown"
+    assert check(Settings(name, owner="root")).status == "unhealthy"
+
+
+def test_a_process_of_a_container_is_counted_only_where_that_is_said(start: Start) -> None:
+    users.need_root()
+    name, mark = unused(), f"--queue={unused()}"
+    inside = start(
+        "unshare", "--pid", "--fork", "--kill-child", *python(f"open('/proc/self/comm', 'w').write({name!r})", mark)
+    )
+    assert inside.poll() is None
+    why = "1 process in a container is not counted: set containers = true to count it"
+    assert said(check(Settings(name))) == ("unknown", f"no process is named {name}, but {why}")
+    for settings in (Settings(name, mark), Settings(name, owner="root"), Settings(name, mark, "root")):
+        assert check(settings).status == "unknown" and why in str(check(settings).error)
+        assert check(settings._replace(containers=True)).status == "healthy"
+    child = start(*python(f"open('/proc/self/comm', 'w').write({name!r})", mark))
+    healthy = check(Settings(name, mark))
+    assert healthy.status == "healthy" and values(healthy)["count"] == 1
+    child.kill()
+    child.wait()
+    down = check(Settings(name, mark), healthy.memory)
+    assert (down.status, down.certain) == ("unhealthy", True)
+    assert check(Settings(name, mark, containers=True), healthy.memory).status == "healthy"
 
 
 # --- by pid file -----------------------------------------------------------------------------------------------------
@@ -528,6 +611,7 @@ def test_a_systemd_that_does_not_answer_costs_only_its_own(
          " process's name; use command"),
         ({"pid_file": "run/a.pid"}, "it: components.it.pid_file: expected an absolute path, got 'run/a.pid'"),
         ({"pid_file": "/a", "owner": "b"}, "it: components.it.owner: works only with process or command"),
+        ({"pid_file": "/a", "containers": True}, "it: components.it.containers: works only with process or command"),
         ({"process": "a", "user": True}, "it: components.it.user: works only with unit"),
         ({"process": "a", "count": -1}, "it: components.it.count: expected 0 or more, got -1"),
         ({"process": "a", "max_count": 0}, "it: components.it.max_count: expected count (1) or more, got 0"),

@@ -12,7 +12,7 @@ from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.processes import Process, name_matcher
 from heartbeat_cli.domain.plain import duration, one_line, system_words, whole
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._process_units import Answer, unit_of
 from heartbeat_cli.system import process, trusted
@@ -20,15 +20,30 @@ from heartbeat_cli.system.processes import Processes, since_boot
 
 _PID_FILE = 4_096  # bytes
 _LATER = 60.0  # seconds that the clock may have been set by between the start of a process and its pid file
+_MOST_NAMED = 3  # users in one line
 _NOTHING: Mapping[str, Any] = {}
 
+ANYBODY = "*"  # as owner
+
 HIDDEN = Text("/proc is mounted with hidepid, and heartbeat does not see the processes of other users")
+
+
+class Wanted(NamedTuple):
+    """The processes with a name (a glob) and a text in their command lines. `owner` as the settings have it; `least` of
+    them should run."""
+
+    name: str | None
+    command: str | None
+    owner: str | None = None
+    containers: bool = False
+    least: int = 1
 
 
 class Selection(NamedTuple):
     """The processes that were found. `unread` more run, and nothing else can be read of them; `missing` says what is
     not running where there is none; `unsure` why there may be more than was found; `memory` is kept for the next check.
-    `category`: of a failure, where it is not one of the process."""
+    `category`: of a failure, where it is not one of the process. `others` run besides and are not counted: `aside` says
+    why."""
 
     found: Sequence[Process]
     missing: str
@@ -36,6 +51,8 @@ class Selection(NamedTuple):
     unsure: str = ""
     memory: Mapping[str, Any] = _NOTHING
     category: Category | None = None
+    others: int = 0
+    aside: str = ""
 
     @property
     def running(self) -> list[Process]:
@@ -45,25 +62,28 @@ class Selection(NamedTuple):
 # --- by name and command line ----------------------------------------------------------------------------------------
 
 
-def by_name(
-    processes: Processes, name: str | None, command: str | None, owner: str | None, memory: Mapping[str, Any]
-) -> Selection:
-    """Those with a name (a glob) and a text in their command lines, of one user where `owner` is given.
+def by_name(processes: Processes, wanted: Wanted, memory: Mapping[str, Any]) -> Selection:
+    """Those that a component names, of the users that may decide about it.
 
-    The command line of another user's process is not read. Once an earlier check has found what it looks for without
-    it, the process is one of this user's, and others are no matter."""
-    user = None if owner is None else _number_of(owner)
-    chosen = processes.all
-    if name is not None:
-        matches = name_matcher(name)
-        chosen = [one for one in chosen if matches(one.name)]
-    if user is not None:
-        chosen = [one for one in chosen if processes.user(one.pid) == user]
+    What is not counted, or not read, may yet be what is meant. Once an earlier check has found enough without it, it is
+    none of them: from then on it keeps nothing from being called down."""
+    user = None if wanted.owner in (None, ANYBODY) else _number_of(str(wanted.owner))
+    named = processes.all
+    if wanted.name is not None:
+        matches = name_matcher(wanted.name)
+        named = [one for one in named if matches(one.name)]
+    chosen, strangers = _by_user(processes, named, wanted, user)
     unread = 0
-    if command is not None:
-        chosen, unread = _with_command(processes, chosen, command)
-    key = f"{crc32(repr((name, command, owner)).encode()):08x}"
-    seen = memory.get("seen") == key or any(one.runs for one in chosen)
+    if wanted.command is not None:
+        chosen, unread = _with_command(processes, chosen, wanted.command)
+    inside: list[Process] = []
+    if not wanted.containers:
+        nested = {one.pid for one in chosen if processes.is_nested(one.pid)}
+        inside = [one for one in chosen if one.pid in nested]
+        chosen = [one for one in chosen if one.pid not in nested]
+    others, aside = _aside(strangers, inside)
+    key = f"{crc32(repr((*wanted[:4],)).encode()):08x}"
+    seen = memory.get("seen") == key or sum(one.runs for one in chosen) >= max(1, wanted.least)
     unsure = ""
     if user != os.geteuid() and processes.hides_others:
         unsure = HIDDEN
@@ -73,8 +93,56 @@ def by_name(
             "the command line of {n} process of another user is not read, because that may never end",
             "the command lines of {n} processes of other users are not read, because that may never end",
         )
-    kept = {"seen": key} if command is not None and seen else {}
-    return Selection(chosen, _missing(name, command, owner), unsure=unsure, memory=kept)
+    elif not seen:
+        unsure = aside
+    missing = _missing(wanted.name, wanted.command, None if user is None else wanted.owner)
+    kept = {"seen": key} if seen else {}
+    return Selection(chosen, missing, unsure=unsure, memory=kept, others=others, aside=aside)
+
+
+def _by_user(
+    processes: Processes, named: Sequence[Process], wanted: Wanted, user: int | None
+) -> tuple[Sequence[Process], dict[int, list[Process]]]:
+    """Those of the user that is asked for, by default of root and of this user; and where none is asked for, those of
+    the others, by user. A process that another user has started is his, though it runs as root (a setuid program): he
+    decides how many there are."""
+    if wanted.owner == ANYBODY or (user is None and wanted.command is not None):  # no other's command line is read
+        return named, {}
+    trusted_users = {0, os.geteuid() if user is None else user}
+    chosen: list[Process] = []
+    strangers: dict[int, list[Process]] = {}
+    for one in named:
+        found = processes.users(one.pid)
+        other = next((each for each in found if each not in trusted_users), None)
+        if other is not None and user is None:
+            strangers.setdefault(other, []).append(one)
+        elif found and other is None and (user is None or found[1:2] == [user]):
+            chosen.append(one)
+    return chosen, strangers
+
+
+def _aside(strangers: Mapping[int, Sequence[Process]], inside: Sequence[Process]) -> tuple[int, str]:
+    """How many run that are not counted, and why not, with the key that counts them."""
+    counts = {user: sum(one.runs for one in found) for user, found in strangers.items()}
+    others, within = sum(counts.values()), sum(one.runs for one in inside)
+    lines: list[str] = []
+    if others:
+        names = [one_line(trusted.for_shell(user), 40) for user, count in sorted(counts.items()) if count]
+        text = Text.counted(
+            others,
+            "{n} process of {users} has that name: set owner to count it",
+            "{n} processes of {users} have that name: set owner to count them",
+            users=listed(names[:_MOST_NAMED]),
+        )
+        lines.append(text)
+    if within:
+        text = Text.counted(
+            within,
+            "{n} process in a container is not counted: set containers = true to count it",
+            "{n} processes in containers are not counted: set containers = true to count them",
+        )
+        lines.append(text)
+    return others + within, joined(lines)
 
 
 def _with_command(processes: Processes, chosen: Sequence[Process], command: str) -> tuple[list[Process], int]:

@@ -17,6 +17,12 @@ among the processes of this user. To decide it, set `owner`. If /proc hides the 
 process that is not found is `unknown`, unless `owner` is the user heartbeat runs as. A pid file must belong to root or
 to this user.
 
+Any user, and root in any container, can give a process any name. So by name only processes of root and of this user
+count, and none in a container (another PID namespace). `owner = "www-data"` counts that user's, `owner = "*"` those of
+all, `containers = true` those in containers too. If there are not enough without the others, the component is
+`unknown`, until a check has found enough; the line names `owner` or `containers`. If `max_count` is kept only without
+them, it is degraded.
+
     [components.worker]
     kind = "process"
     process = "python3"
@@ -58,7 +64,9 @@ class Settings(NamedTuple):
     """
     process: name of the processes, as the kernel has it (ps -o comm); a glob such as "celery*" is allowed
     command: text that must be in the command line (ps -o args), alone or with process; of processes of heartbeat's user
-    owner: user whose processes they are, with process or command; default: any
+    owner: user whose processes they are, with process or command; "*": any user's; default: root's and those of
+        heartbeat's user
+    containers: true: with process or command, count processes in containers (other PID namespaces) too
     pid_file: file with the number of the process, an absolute path
     unit: systemd unit whose processes they are; its recovery restarts it
     user: true: that is a unit of the user heartbeat runs as (systemctl --user)
@@ -75,6 +83,7 @@ class Settings(NamedTuple):
     process: str | None = None
     command: str | None = None
     owner: str | None = None
+    containers: bool = False
     pid_file: str | None = None
     unit: str | None = None
     user: bool = False
@@ -104,6 +113,8 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         found.append(("pid_file", f"expected an absolute path, got {settings.pid_file!r}"))
     if settings.owner is not None and not named:
         found.append(("owner", "works only with process or command"))
+    if settings.containers and not named:
+        found.append(("containers", "works only with process or command"))
     if settings.unit is not None:
         found += systemd.problems(settings.unit, ("systemctl",))
     elif settings.user:
@@ -146,7 +157,9 @@ def _chosen(
         return selection.by_unit(seen, settings.unit, answers[settings.user])
     if settings.pid_file is not None:
         return selection.by_pid_file(seen, settings.pid_file, context.memory, context.now)
-    return selection.by_name(seen, settings.process, settings.command, settings.owner, context.memory)
+    s = settings
+    wanted = selection.Wanted(s.process, s.command, s.owner, s.containers, s.count_)
+    return selection.by_name(seen, wanted, context.memory)
 
 
 def _reading(settings: Settings, context: CheckContext, seen: Processes, chosen: selection.Selection) -> Reading:
@@ -155,9 +168,11 @@ def _reading(settings: Settings, context: CheckContext, seen: Processes, chosen:
     oldest = max((uptime - one.began for one in running), default=None)
     zombies = len(chosen.found) - len(running)
     memory = sum(one.memory for one in running)
-    found = Seen(len(running) + chosen.unread, zombies, cpu, memory, oldest, chosen.missing, chosen.unread > 0)
-    if found.number < settings.count_ and chosen.unsure:
-        raise Unobservable(Text("{missing}, but {why}", missing=chosen.missing, why=chosen.unsure))
+    number, partial = len(running) + chosen.unread, chosen.unread > 0
+    found = Seen(number, zombies, cpu, memory, oldest, chosen.missing, partial, chosen.others, chosen.aside)
+    if number < settings.count_ and chosen.unsure:
+        few = Text("{n} of {count} processes run", n=number, count=settings.count_) if number else chosen.missing
+        raise Unobservable(Text("{missing}, but {why}", missing=few, why=chosen.unsure))
     findings = judge(_limits(settings), found)
     if not findings and chosen.unread and _figures_wanted(settings):
         raise Unobservable(selection.HIDDEN)

@@ -30,7 +30,7 @@ class Processes:
         self._until, self._proc = until, proc
         self._ticks, self._page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGESIZE")
         self._command_lines: dict[int, str | None] = {}
-        self._users: dict[int, int | None] = {}
+        self._users: dict[int, list[int]] = {}
 
     @cached_property
     def all(self) -> list[Process]:
@@ -56,12 +56,21 @@ class Processes:
         """The processes of these numbers that can be seen."""
         return [found for pid in pids if (found := self._read(str(pid))) is not None]
 
-    def user(self, pid: int) -> int | None:
-        """Whose process it is: its effective user. None where it has ended."""
+    def users(self, pid: int) -> list[int]:
+        """Whose process it is: its users, real, effective, saved and of its file accesses. Empty where it has ended."""
         if pid not in self._users:
-            found = process.users(f"{self._proc}/{pid}")
-            self._users[pid] = found[1] if len(found) > 1 else None
+            self._users[pid] = process.users(f"{self._proc}/{pid}")
         return self._users[pid]
+
+    def is_nested(self, pid: int) -> bool:
+        """Whether it is in a PID namespace below the one of this process, as those of a container are: whoever is root
+        there gives his processes any name and any user. pid_namespaces(7)."""
+        return len(self._status(str(pid), "NSpid")) > self._depth
+
+    @cached_property
+    def _depth(self) -> int:
+        """Of this process: more than 1 where /proc is that of a namespace above it."""
+        return max(1, len(self._status("self", "NSpid")))
 
     def command_line(self, pid: int) -> str | None:
         """The program and its arguments, with blanks between them; "" for one that has ended, None for a process of

@@ -22,7 +22,7 @@ class Limits(NamedTuple):
 class Seen(NamedTuple):
     """Of the processes that run: how many, percent of one CPU (None: not known yet), bytes of memory, seconds that the
     oldest of them has run (None: none runs). `missing` says what is not running; `partial`: the figures of some of them
-    could not be read, so that only the count is whole."""
+    could not be read, so that only the count is whole. `others` run that are not counted; `aside` says why."""
 
     number: int
     zombies: int
@@ -31,6 +31,8 @@ class Seen(NamedTuple):
     oldest: float | None
     missing: str
     partial: bool = False
+    others: int = 0
+    aside: str = ""
 
 
 class Finding(NamedTuple):
@@ -70,17 +72,26 @@ def judge(limits: Limits, seen: Seen) -> list[Finding]:
 
 
 def _count(limits: Limits, seen: Seen) -> Finding | None:
-    if seen.number == 0 < limits.least:
-        if seen.zombies:
-            ended = Text.counted(seen.zombies, "{n} zombie is left of it", "{n} zombies are left of it")
-            return Finding(True, Text("not running: {missing}", missing=ended))
-        return Finding(True, Text("not running: {missing}", missing=seen.missing))
-    if seen.number < limits.least:
-        return Finding(True, Text("{n} of {count} processes run", n=seen.number, count=limits.least))
-    if limits.most is not None and seen.number > limits.most:
-        line = Text.counted(seen.number, "{n} process runs", "{n} processes run")
-        return Finding(True, Text("{line} (limit {limit}){rest}", line=line, limit=limits.most, rest=""))
-    return None
+    few = _too_few(limits, seen)
+    if few is not None:
+        return Finding(True, Text("{missing}, but {why}", missing=few, why=seen.aside) if seen.aside else few)
+    if limits.most is None or seen.number + seen.others <= limits.most:
+        return None
+    if seen.number <= limits.most:  # whoever runs the others is not to cause a restart, and not to be overlooked
+        return Finding(False, Text("at most {limit} may run, but {why}", limit=limits.most, why=seen.aside))
+    line = Text.counted(seen.number, "{n} process runs", "{n} processes run")
+    return Finding(True, Text("{line} (limit {limit}){rest}", line=line, limit=limits.most, rest=""))
+
+
+def _too_few(limits: Limits, seen: Seen) -> str | None:
+    if seen.number >= limits.least:
+        return None
+    if seen.number:
+        return Text("{n} of {count} processes run", n=seen.number, count=limits.least)
+    if seen.zombies:
+        ended = Text.counted(seen.zombies, "{n} zombie is left of it", "{n} zombies are left of it")
+        return Text("not running: {missing}", missing=ended)
+    return Text("not running: {missing}", missing=seen.missing)
 
 
 def _figures(limits: Limits, seen: Seen) -> list[Finding | None]:
