@@ -339,23 +339,49 @@ def test_a_pid_file(start: Start, tmp_path: Path) -> None:
     assert reading.certain
 
 
-def test_a_number_that_another_process_has_now(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [3_600.0, 3 * 86_400.0, 1e9])
+def test_a_pid_file_that_is_older_than_its_process_proves_nothing(start: Start, tmp_path: Path, before: float) -> None:
+    """A host without a clock of its own writes it early in 1970, and sets its clock a moment later."""
     path = tmp_path / "it.pid"
     settings = Settings(pid_file=str(path))
     child = start(*python("pass"))
     path.write_text(str(child.pid))
     known_before = check(settings)
-    hour_ago = time.time() - 3_600
-    os.utime(path, (hour_ago, hour_ago))
+    written = time.time() - before
+    os.utime(path, (written, written))
     reading = check(settings)
-    line = f"not running: process {child.pid} began 1 h after {path} was written: it is another one that has its number"
-    assert said(reading) == ("unhealthy", line) and reading.certain
+    assert (reading.status, reading.certain) == ("unknown", False)
+    pattern = rf"process {child.pid} began .* after {path} was written: it is another one, or the clock was set since"
+    assert re.fullmatch(pattern, str(reading.error))
 
     # The same process and the same file are known: then the clock was set, which ends no process.
     os.utime(path, (known_before.memory["pid_file"][1],) * 2)
     later = json.loads(json.dumps(known_before.memory))
     assert check(settings, later, now=time.time() + 86_400).status == "healthy"
-    assert check(settings, now=time.time() + 86_400).status == "unhealthy"
+    assert check(settings, now=time.time() + 86_400).status == "unknown"
+
+
+def test_a_number_that_another_process_has_now(start: Start, tmp_path: Path) -> None:
+    """What was seen of the same file proves it, whatever the clock says; also once the process was seen to be gone."""
+    path = tmp_path / "it.pid"
+    settings = Settings(pid_file=str(path))
+    child = start(*python("pass"))
+    path.write_text(str(child.pid))
+    boot = check(settings).memory
+    pid = int(boot["pid_file"][0].partition("@")[0])
+    assert pid == child.pid
+    another = {**boot, "pid_file": [f"{pid}@1.000", boot["pid_file"][1]]}
+    reading = check(settings, json.loads(json.dumps(another)))
+    assert said(reading) == ("unhealthy", f"not running: the number in {path} is now that of another process")
+    assert reading.certain and reading.memory["pid_file"] == another["pid_file"], "it stays known"
+    os.utime(path)
+    assert check(settings, another).status == "healthy", "written anew, for the one that runs"
+    child.kill()
+    child.wait()
+    gone = check(settings, boot)
+    assert (gone.status, gone.memory["pid_file"]) == ("unhealthy", boot["pid_file"])
+    path.unlink()
+    assert check(settings, gone.memory).memory["pid_file"] == boot["pid_file"]
 
 
 def test_the_number_of_a_thread_is_no_process(start: Start, tmp_path: Path) -> None:

@@ -187,13 +187,17 @@ def _missing(name: str | None, command: str | None, owner: str | None) -> str:
 
 
 def by_pid_file(processes: Processes, path: str, memory: Mapping[str, Any], now: float) -> Selection:
-    """The process whose number is in a file, unless that began after the file was written: then the number was used
-    again. Raises Unobservable where the file cannot be read, or is one that another user could have written."""
+    """The process whose number is in a file, unless an earlier check saw that number in the same file and another
+    process had it: then it was used again. That it began after the file was written does not prove as much, since the
+    clock may have been set. Raises Unobservable there, and where the file cannot be read, or is one that another user
+    could have written."""
     shown = one_line(path, 120)
+    past = memory.get("pid_file")
+    kept = {"pid_file": past} if past else {}
     try:
         number, written = _read(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Selection((), Text("there is no pid file {path}", path=shown))
+        return Selection((), Text("there is no pid file {path}", path=shown), memory=kept)
     except OSError as error:
         why = system_words(error.strerror or str(error))
         raise Unobservable(Text("cannot read the pid file {path}: {why}", path=shown, why=one_line(why))) from None
@@ -204,13 +208,24 @@ def by_pid_file(processes: Processes, path: str, memory: Mapping[str, Any], now:
     if found is None:
         if processes.hides_others and not process.is_gone(pid):
             raise Unobservable(HIDDEN)
-        return Selection((), Text("process {pid}, which {path} names, has ended", pid=pid, path=shown))
+        return Selection((), Text("process {pid}, which {path} names, has ended", pid=pid, path=shown), memory=kept)
     known = [found.key, written]
+    if past != known and _is_reused(past, known):
+        return Selection((), Text("the number in {path} is now that of another process", path=shown), memory=kept)
     later = (now - (since_boot() - found.began)) - written
-    if later > _LATER and memory.get("pid_file") != known:  # a known one stays so, however the clock is set
-        text = Text("process {pid} began {span} after {path} was written: it is another one that has its number")
-        return Selection((), text.with_values(pid=pid, span=duration(later), path=shown))
+    if later > _LATER and past != known:  # a known one stays so, however the clock is set
+        text = Text(
+            "process {pid} began {span} after {path} was written: it is another one, or the clock was set since"
+        )
+        raise Unobservable(text.with_values(pid=pid, span=duration(later), path=shown))
     return Selection((found,), Text("process {pid} is not running", pid=pid), memory={"pid_file": known})
+
+
+def _is_reused(past: Any, known: Sequence[Any]) -> bool:
+    """Whether the same writing of the file had the same number, and that was another process."""
+    if not isinstance(past, list | tuple) or len(past) != 2 or past[1] != known[1]:
+        return False
+    return str(past[0]).partition("@")[0] == str(known[0]).partition("@")[0]
 
 
 def _read(path: str) -> tuple[bytes, float]:

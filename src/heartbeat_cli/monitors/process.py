@@ -15,7 +15,9 @@ apart. The command line of another user's process is never read, not even by roo
 wait for ever. If such a process might be the one, the component is `unknown`, until a check has found what it looks for
 among the processes of this user. To decide it, set `owner`. If /proc hides the processes of other users (hidepid), a
 process that is not found is `unknown`, unless `owner` is the user heartbeat runs as. A pid file must belong to root or
-to this user.
+to this user. If it is older than the process whose number it holds, and no earlier check saw both, the component is
+`unknown`: the number may be used again, or the clock was set since, as early in each boot of a host without a clock of
+its own; name `unit` or `process` there.
 
 Any user, and root in any container, can give a process any name. So by name only processes of root and of this user
 count, and none in a container (another PID namespace). `owner = "www-data"` counts that user's, `owner = "*"` those of
