@@ -1,5 +1,6 @@
 """The `database` monitor against real servers: well, warned, ill-treated, gone."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -444,14 +445,29 @@ def test_a_shutdown_is_waited_for_until_it_takes_too_long() -> None:
         assert (first.status, first.category) == ("unhealthy", "draining")
 
         def later(seconds: float, **limits: Any) -> Reading:
-            memory = {**first.memory, "draining_since": NOW - seconds}
+            memory = {**first.memory, "draining": [seconds - 60, NOW - 60]}
             return check(server.dsn(), memory=memory, **limits)
 
         assert later(329).category == "draining"
-        assert (later(330).category, later(330).memory["draining_since"]) == ("process", NOW - 330)
+        assert (later(330).category, later(330).memory["draining"]) == ("process", [330, NOW])
         assert str(later(330).error).endswith("for longer than 6 min")
-        assert later(-5).category == "draining"  # by a clock that was set back
-        assert later(10, draining_limit=10).category == "process"
+        assert later(60, draining_limit=60).category == "process"
         server.kill()
         server.start()
-        assert "draining_since" not in check(server.dsn(), memory={"draining_since": NOW - 9}).memory
+        assert "draining" not in check(server.dsn(), memory={"draining": [9, NOW - 9]}).memory
+
+
+def test_a_clock_that_jumps_makes_no_shutdown_long() -> None:
+    """Set forward, or a host that slept: nothing was seen of that time. Set back, it takes nothing away."""
+    with impostor(refusal("57P03", "FATAL", "the database system is shutting down")) as port:
+        settings = Settings(f"host=127.0.0.1 port={port} sslmode=disable")
+        memory: Any = {"draining_since": NOW - 1e6}  # as an earlier version left it
+        readings, now = [], NOW
+        for step in (0, 30, 3_600, -7_200, 60, 60, 60):
+            now += step
+            context = CheckContext("db", 5.0, now, json.loads(json.dumps(memory)), None, 60.0)
+            readings.append(monitor.probe(settings, context))
+            memory = readings[-1].memory
+        assert [one.memory["draining"][0] for one in readings] == [0, 30, 150, 150, 210, 270, 330]
+        assert [one.category for one in readings] == ["draining"] * 6 + ["process"]
+        assert "draining_since" not in memory

@@ -5,6 +5,7 @@ at will are put together by its source and its manual: agent-database, state-dat
 plugin-reload-failed, internal and the two remote ones."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,10 +34,12 @@ def gateway() -> Iterator[Server]:
         yield running
 
 
-def check(url: str, memory: Mapping[str, Any] | None = None, now: float = NOW, **keys: Any) -> Reading:
+def check(
+    url: str, memory: Mapping[str, Any] | None = None, now: float = NOW, interval: float | None = 200.0, **keys: Any
+) -> Reading:
     """One check; what is remembered goes through JSON, as in a store."""
     settings = openclaw.Settings(url, **keys)
-    context = CheckContext("gateway", 10.0, now, json.loads(json.dumps(memory or {})))
+    context = CheckContext("gateway", 10.0, now, json.loads(json.dumps(memory or {})), None, interval)
     asked = Asked(Component("gateway", "openclaw", settings, Common(retries=0)), context)
     return run_checks([asked], time.monotonic() + 20.0)["gateway"]
 
@@ -153,6 +156,20 @@ def test_what_the_page_does_not_time_is_timed_by_the_checks(
     well = check(gateway.url, later.memory, NOW)
     gateway.answer = failing(name)
     assert check(gateway.url, well.memory, NOW + 1).error == f"not ready: {name} (for 0 s, limit {limit} s)"
+
+
+def test_a_clock_that_jumps_makes_nothing_last(gateway: Server) -> None:
+    """Set forward, or a host that slept: nothing was seen of that time."""
+    gateway.answer = failing("gateway-draining", uptime=1e6)
+    memory: Any = {"lasting": {"gateway-draining": [NOW - 1e6, NOW - 60]}}  # as an earlier version left it
+    readings, now = [], NOW
+    for step in (0, 30, 3_600, 60, 60, 60):
+        now += step
+        readings.append(check(gateway.url, memory, now, 60.0))
+        memory = readings[-1].memory
+    spans = [re.findall(r"for (\d+) s", str(one.error)) for one in readings]
+    assert spans == [["0"], ["30"], ["150"], ["210"], ["270"], ["330"]]
+    assert [one.status for one in readings] == ["degraded"] * 5 + ["unhealthy"]
 
 
 def test_a_gateway_cannot_have_drained_before_it_started(gateway: Server) -> None:
@@ -286,7 +303,7 @@ def test_without_a_readiness_page_the_liveness_page_decides(
     gateway: Server, ready: Answer, live: Answer, status: str, category: str, error: str
 ) -> None:
     gateway.answers = {"/gw/readyz": ready, "/gw/healthz": live}
-    memory = {"channels": {"telegram": "credentials"}, "lasting": {}}
+    memory = {"channels": {"telegram": "credentials"}, "lasted": {}}
     reading = check(gateway.url + "/gw/", memory)
     assert (reading.status, reading.category, reading.error) == (status, category, error)
     assert [one.path for one in gateway.seen] == ["/gw/readyz", "/gw/healthz"]
@@ -305,7 +322,7 @@ def test_a_follow_up_without_an_answer_is_an_error(gateway: Server) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_who_may_not_ask_does_not_know(gateway: Server, status: int) -> None:
-    memory = {"channels": {"telegram": "credentials"}, "lasting": {}}
+    memory = {"channels": {"telegram": "credentials"}, "lasted": {}}
     gateway.answer = Answer(status, b'{"error":{"message":"Proxy client attribution is required."}}')
     reading = check(gateway.url, memory)
     assert (reading.status, reading.error) == ("unknown", f"not allowed to ask the gateway: HTTP {status}")

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
-from heartbeat_cli.domain.kinds import postgres_health
+from heartbeat_cli.domain.kinds import lasting, postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.seconds import Seconds
@@ -39,7 +39,8 @@ LADDER: tuple[Mapping[str, str], ...] = (
 )
 
 _SHARE = 0.95  # of the check's time: the rest is for hanging up and for the way back to the engine
-_DRAINING = "draining_since"
+_DRAINING = "draining"  # a Lasting
+_EARLIER = "draining_since"  # as earlier versions kept it: the moment when it began
 _SIZE_TIMEOUT = 2.0
 _SIZE_EVERY = 300.0  # it stats every file of the database; nobody needs that every 15 s
 
@@ -173,7 +174,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     deadline = time.monotonic() + context.timeout * _SHARE
     driver()
     begun = time.monotonic()
-    memory = {key: value for key, value in context.memory.items() if key != _DRAINING}
+    memory = {key: value for key, value in context.memory.items() if key not in (_DRAINING, _EARLIER)}
     try:
         with libpq.connect(settings.dsn, deadline=deadline) as session:
             asked = time.monotonic()
@@ -197,11 +198,9 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
 
 def _draining(reading: Reading, settings: Settings, context: CheckContext) -> Reading:
     """A shutdown takes its time, until it has taken too long: then it waits for a session that does not end."""
-    since = context.memory.get(_DRAINING)
-    if not isinstance(since, int | float) or not since <= context.now:
-        since = context.now
-    reading = reading._replace(memory={**reading.memory, _DRAINING: since})
-    if context.now - since < settings.draining_limit:
+    took = lasting.seen_again(lasting.recalled(context.memory.get(_DRAINING)), context.now, context.interval)
+    reading = reading._replace(memory={**reading.memory, _DRAINING: list(took)})
+    if took.seconds < settings.draining_limit:
         return reading
     longest = duration(settings.draining_limit)
     line = Text("{error}, for longer than {limit}", error=reading.error or "", limit=longest)

@@ -123,7 +123,7 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
     limits = openclaw.Limits(
         settings.startup_limit, settings.draining_limit, settings.loop_delay_warn, frozenset(settings.required_channels)
     )
-    past = openclaw.remember(page, past, context.now)
+    past = openclaw.remember(page, past, context.now, context.interval)
     findings, loop = openclaw.judge(page, limits, past), openclaw.slow_loop(page, limits)
     lines = [openclaw.line(findings)] if findings else []
     if loop is not None:

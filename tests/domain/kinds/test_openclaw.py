@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from heartbeat_cli.domain.category import CATEGORIES, Category
 from heartbeat_cli.domain.kinds import openclaw
+from heartbeat_cli.domain.kinds.lasting import Lasting
 from heartbeat_cli.domain.kinds.openclaw import Limits, Page, Past
 
 LIMITS = Limits(300.0, 330.0, 1.0, frozenset({"discord"}))
@@ -17,7 +18,7 @@ NAMES = (*CHANNELS, *HIDING, "startup-sidecars")
 
 _leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(NAMES)
 _values = st.recursive(_leaves, lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(), part, max_size=3))
-_KEYS = ("failing", "uptimeMs", "eventLoop", "pluginReload", "channels", "lasting")
+_KEYS = ("failing", "uptimeMs", "eventLoop", "pluginReload", "channels", "lasted")
 _loops = st.fixed_dictionaries({}, optional={"delayP99Ms": _values, "utilization": _values})
 _reloads = st.fixed_dictionaries({}, optional={"phase": st.sampled_from(("failed", "reloading")), "pluginIds": _values})
 _documents = st.fixed_dictionaries(
@@ -34,7 +35,7 @@ _memories = st.fixed_dictionaries(
     {},
     optional={
         "channels": st.dictionaries(st.text(max_size=5), st.sampled_from(CATEGORIES) | _values) | _values,
-        "lasting": st.dictionaries(st.sampled_from(NAMES), st.lists(_moments | _values, max_size=3)) | _values,
+        "lasted": st.dictionaries(st.sampled_from(NAMES), st.lists(_moments | _values, max_size=3)) | _values,
     },
 )
 
@@ -49,7 +50,7 @@ def test_what_is_no_page_is_none(body: bytes) -> None:
 def test_any_page_is_judged_and_remembered(document: dict[str, Any], memory: dict[str, Any], now: float) -> None:
     page = openclaw.parse(json.dumps(document).encode())
     assert page is not None
-    past = openclaw.remember(page, openclaw.recalled(memory), now)
+    past = openclaw.remember(page, openclaw.recalled(memory), now, 60.0)
     findings = openclaw.judge(page, LIMITS, past)
     assert {one.status for one in findings} <= {"degraded", "unhealthy"}
     assert {one.category for one in findings} <= set(CATEGORIES)
@@ -67,12 +68,13 @@ def test_any_page_is_judged_and_remembered(document: dict[str, Any], memory: dic
 def test_any_memory_is_understood(memory: dict[str, Any]) -> None:
     past = openclaw.recalled(memory)
     assert set(past.channels.values()) <= {"credentials", "dependency"}
-    assert all(0 <= began <= last for began, last in past.lasting.values())
+    assert all(seconds >= 0 and last >= 0 for seconds, last in past.lasting.values())
 
 
 def test_times_that_cannot_be_are_forgotten() -> None:
-    memory = {"lasting": {"gateway-draining": [5, 3], "plugin-reload": [3, 5], "startup-sidecars": [-1, 5]}}
-    assert openclaw.recalled(memory) == Past({}, {"plugin-reload": (3.0, 5.0)})
+    memory = {"lasted": {"gateway-draining": [5], "plugin-reload": [5, 3], "startup-sidecars": [-1, 5]}}
+    assert openclaw.recalled(memory) == Past({}, {"plugin-reload": Lasting(5.0, 3.0)})
+    assert openclaw.recalled({"lasting": {"plugin-reload": [3, 5]}}) == Past(), "an earlier version's were moments"
 
 
 _checks = st.lists(st.tuples(st.sets(st.sampled_from((*CHANNELS, *HIDING))), st.floats(1, 200)), max_size=12)
@@ -83,7 +85,7 @@ def test_a_channel_keeps_its_category_until_a_page_shows_it_well(checks: list[tu
     past, uptime, decided = Past(), 0.0, dict[str, Category]()
     for names, later in checks:
         uptime += later
-        past = openclaw.remember(Page(not names, tuple(sorted(names)), uptime), past, 1000.0 + uptime)
+        past = openclaw.remember(Page(not names, tuple(sorted(names)), uptime), past, 1000.0 + uptime, 60.0)
         hidden = bool(names & set(HIDING))
         decided = {name: category for name, category in decided.items() if hidden or name in names}
         for name in names & set(CHANNELS):
@@ -97,9 +99,9 @@ def test_setting_the_clock_back_never_shortens_what_lasts(checks: list[tuple[flo
     page, past, now, longest = Page(False, ("gateway-draining",)), Past(), 1e9, 0.0
     for passed, back in checks:
         for moment in (now + passed, now + passed - back):
-            past = openclaw.remember(page, past, moment)
-            began, last = past.lasting["gateway-draining"]
-            assert last - began >= longest - 1e-3
-            longest = last - began
+            past = openclaw.remember(page, past, moment, 200.0)
+            seconds, _ = past.lasting["gateway-draining"]
+            assert seconds >= longest
+            longest = seconds
         now += passed - back
     assert longest <= sum(passed for passed, _ in checks) + 1e-3

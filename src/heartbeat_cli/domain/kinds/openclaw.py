@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.category import Category, Remedy
 from heartbeat_cli.domain.checking.result import Status
+from heartbeat_cli.domain.kinds import lasting
+from heartbeat_cli.domain.kinds.lasting import Lasting
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, listed
 
@@ -47,11 +49,11 @@ class Limits(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What is remembered from check to check: the category that was decided on for each failing channel, and since when
-    something lasts, with the time of the last check that saw it (epoch seconds)."""
+    """What is remembered from check to check: the category that was decided on for each failing channel, and how long
+    something lasts."""
 
     channels: Mapping[str, Category] = {}
-    lasting: Mapping[str, tuple[float, float]] = {}
+    lasting: Mapping[str, Lasting] = {}
 
 
 class Finding(NamedTuple):
@@ -123,9 +125,9 @@ def line(findings: Iterable[Finding]) -> str:
     return Text("not ready: {what}", what=listed(words))
 
 
-def remember(page: Page, past: Past, now: float) -> Past:
-    """The past as the next check is to know it. A channel keeps its category for as long as it fails; while something
-    else hides the channels, those that failed are kept. A start decides anew."""
+def remember(page: Page, past: Past, now: float, interval: float | None) -> Past:
+    """The past as the next check is to know it; `interval` as in CheckContext. A channel keeps its category for as long
+    as it fails; while something else hides the channels, those that failed are kept. A start decides anew."""
     failing = page.failing or ()
     channels = [name for name in failing if _is_channel(name)]
     kept: dict[str, Category] = {}
@@ -135,23 +137,23 @@ def remember(page: Page, past: Past, now: float) -> Past:
     early = page.uptime is not None and page.uptime <= CHANNEL_GRACE
     for name in channels:
         kept.setdefault(name, "credentials" if early else "dependency")
-    lasting = {name: _lasts(past.lasting.get(name), now, page.uptime) for name in _TIMED if name in failing}
-    return Past(dict(list(kept.items())[:_MOST]), lasting)
+    lasts = {name: _lasts(past.lasting.get(name), now, interval, page.uptime) for name in _TIMED if name in failing}
+    return Past(dict(list(kept.items())[:_MOST]), lasts)
 
 
 def stored(past: Past) -> dict[str, Any]:
     """The past as a check's memory has it."""
-    return {"channels": dict(past.channels), "lasting": {name: list(one) for name, one in past.lasting.items()}}
+    return {"channels": dict(past.channels), "lasted": {name: list(one) for name, one in past.lasting.items()}}
 
 
 def recalled(memory: Mapping[str, Any]) -> Past:
     """The past in a check's memory, which comes from a store that anybody may have edited."""
-    channels, lasting = _table(memory.get("channels")), _table(memory.get("lasting"))
+    channels, lasted = _table(memory.get("channels")), _table(memory.get("lasted"))
     known: dict[str, Category] = {}
     for name, category in list(channels.items())[:_MOST]:
         if category in ("credentials", "dependency"):
             known[name] = category
-    times = {name: _moments(lasting.get(name)) for name in _TIMED}
+    times = {name: lasting.recalled(lasted.get(name)) for name in _TIMED}
     return Past(known, {name: one for name, one in times.items() if one is not None})
 
 
@@ -184,23 +186,15 @@ def _is_channel(name: str) -> bool:
     return name not in (*_TIMED, INTERNAL, _DATABASE) and not name.startswith(_AGENT_DATABASE)
 
 
-def _lasts(known: tuple[float, float] | None, now: float, uptime: float | None) -> tuple[float, float]:
-    """Since when, and now. A clock that was set back takes nothing from the time that was seen; what an earlier run of
-    the gateway has left in the memory does not count."""
-    began, last = known or (now, now)
-    began = began if last <= now else now - (last - began)
-    return (began if uptime is None else max(began, now - uptime)), now
+def _lasts(known: Lasting | None, now: float, interval: float | None, uptime: float | None) -> Lasting:
+    """What an earlier run of the gateway has left in the memory does not count."""
+    found = lasting.seen_again(known, now, interval)
+    return found if uptime is None else found._replace(seconds=min(found.seconds, uptime))
 
 
 def _lasted(name: str, past: Past) -> float:
-    began, last = past.lasting.get(name, (0.0, 0.0))
-    return last - began
-
-
-def _moments(value: Any) -> tuple[float, float] | None:
-    times = [_figure(one) for one in value] if isinstance(value, list | tuple) and len(value) == 2 else []
-    began, last = times or (None, None)
-    return None if began is None or last is None or began > last else (began, last)
+    known = past.lasting.get(name)
+    return known.seconds if known else 0.0
 
 
 def _names(value: Any) -> tuple[str, ...]:
