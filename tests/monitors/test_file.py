@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -142,13 +143,56 @@ def test_what_may_not_be_read_is_neither_there_nor_missing(tmp_path: Path) -> No
     ]
 
 
+@contextmanager
+def unserved(folder: Path) -> Iterator[Callable[[], None]]:
+    """A mounted file system in user space that never answers: a FUSE device that nobody serves. What is given ends it:
+    from then on it answers with errors."""
+    users.need_root()
+    folder.mkdir()
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        lacking(f"/dev/fuse: {error}")
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other"
+    mount = "ctypes.CDLL(None).mount(b'x', sys.argv[1].encode(), b'fuse', 0, sys.argv[2].encode())"
+    argv = [sys.executable, "-c", f"import ctypes, sys; sys.exit({mount})", str(folder), options]
+    with ExitStack() as ended:
+        ended.callback(os.close, device)
+        if subprocess.run(argv, pass_fds=[device], check=False).returncode:
+            lacking("the right to mount a file system")
+        try:
+            yield ended.close
+        finally:
+            ended.close()  # which ends what waits
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def test_a_disk_that_gives_errors_is_unknown(tmp_path: Path) -> None:
-    with pytest.raises(Unobservable, match="name too long"):
-        check(f"/{'x' * 300}")
-    loop = tmp_path / "loop"
-    loop.symlink_to(loop)
-    with pytest.raises(Unobservable, match="too many levels of symbolic links"):
-        check(loop)
+    with unserved(tmp_path / "broken") as end:
+        end()
+        for path in ("broken/x", "broken/*", "*/x", "broken/**"):
+            with pytest.raises(Unobservable, match="not connected"):
+                check(tmp_path / path)
+
+
+@pytest.mark.parametrize("path", ["/*.dump", "/**/*.dump", "/*/x", "/z.dump", "/z.dump/x", "/**/x"])
+@pytest.mark.parametrize("target", ["z.dump", "n" * 300, "/n" * 3_000, "nothing"])
+def test_a_link_that_leads_nowhere_is_no_file_and_hides_none(tmp_path: Path, path: str, target: str) -> None:
+    """Any user may put one into a folder that he may write, and would blind the check of all that is in it."""
+    try:
+        (tmp_path / "z.dump").symlink_to(target)
+    except OSError:  # longer than the kernel takes
+        (tmp_path / "z.dump").symlink_to("/n" * 2_000)
+    assert check(f"{tmp_path}{path}").status == "unhealthy", "there is none"
+    write(tmp_path / "a.dump")
+    write(tmp_path / "sub" / "x")
+    at_link = path.startswith("/z")
+    reading = check(f"{tmp_path}{path}")
+    assert (reading.status, values(reading)["count"]) == (("unhealthy", 0) if at_link else ("healthy", 1))
+
+
+def test_a_name_that_no_file_can_have_is_missing() -> None:
+    assert check(f"/{'x' * 300}").status == check("/x" * 3_000).status == "unhealthy"
 
 
 # --- globs -----------------------------------------------------------------------------------------------------------
@@ -309,26 +353,11 @@ def test_an_empty_backup_before_it_is_nothing_to_compare_with() -> None:
 
 
 def test_a_mount_that_hangs_costs_only_its_own_component(tmp_path: Path) -> None:
-    """A file system in user space that never answers: a FUSE device that nobody serves."""
-    users.need_root()
     hung, well = tmp_path / "hung", write(tmp_path / "well")
-    hung.mkdir()
-    try:
-        device = os.open("/dev/fuse", os.O_RDWR)
-    except OSError as error:
-        lacking(f"/dev/fuse: {error}")
-    options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other"
-    mount = "ctypes.CDLL(None).mount(b'x', sys.argv[1].encode(), b'fuse', 0, sys.argv[2].encode())"
-    argv = [sys.executable, "-c", f"import ctypes, sys; sys.exit({mount})", str(hung), options]
-    if subprocess.run(argv, pass_fds=[device], check=False).returncode:
-        lacking("the right to mount a file system")
-    try:
+    with unserved(hung):
         components = [Component(name, "file", Settings(str(path))) for name, path in (("a", hung / "x"), ("b", well))]
         asked = [Asked(one, CheckContext(one.id, 0.5, NOW)) for one in components]
         readings = run_checks(asked, time.monotonic() + 5)
-    finally:
-        os.close(device)  # which ends what waits
-        subprocess.run(["umount", "--lazy", str(hung)], check=True)
     assert readings["b"].status == "healthy"
     assert readings["a"].status == "unknown" and "did not end within 0.5 s" in str(readings["a"].error)
 

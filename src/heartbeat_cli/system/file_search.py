@@ -1,5 +1,6 @@
 """Files that a path or a glob names, bounded in entries and time: of each only its state is read, nothing is opened."""
 
+import errno
 import os
 import re
 import stat
@@ -11,6 +12,9 @@ from typing import NamedTuple
 from heartbeat_cli.domain.text import Text
 
 MOST_ENTRIES = 10_000
+
+# What leads nowhere. Any user can put a link that leads to itself, or to a name that is too long, where he may write.
+_MISSING = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 
 
 class TooMany(Exception):
@@ -55,10 +59,11 @@ def find(path: str, until: float, most: int = MOST_ENTRIES) -> Found:
 def _plain(path: str) -> Found:
     try:
         found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return Found([], [])
     except PermissionError:
         return Found([], [path])
+    except OSError as error:
+        _pass_over(error)
+        return Found([], [])
     if stat.S_ISDIR(found.st_mode):
         return Found([], [], folder=True)
     return Found([_file(path, found)], [])
@@ -66,6 +71,12 @@ def _plain(path: str) -> Found:
 
 def _file(path: str, found: os.stat_result) -> File:
     return File(path, found.st_size, found.st_mtime, found.st_ctime)
+
+
+def _pass_over(error: OSError) -> None:
+    """Raises what does not say that nothing is there."""
+    if error.errno not in _MISSING:
+        raise error
 
 
 class _Search:
@@ -114,10 +125,11 @@ class _Search:
                 for entry in entries:
                     self._count()
                     found.append(entry)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
         except PermissionError:
             self._unread[folder] = None
+        except OSError as error:
+            _pass_over(error)
+            return []
         return found
 
     def _count(self) -> None:
@@ -130,10 +142,11 @@ class _Search:
     def _keep(self, path: str) -> None:
         try:
             found = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return
         except PermissionError:
             self._unread[os.path.dirname(path)] = None
+            return
+        except OSError as error:
+            _pass_over(error)
             return
         if not stat.S_ISDIR(found.st_mode):
             self._files[path] = _file(path, found)
