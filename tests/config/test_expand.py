@@ -253,8 +253,8 @@ def test_included_files_are_one_with_it(tmp_path: Path) -> None:
 def test_what_stands_in_two_files_names_both(tmp_path: Path) -> None:
     found = wrong(tmp_path, MAIN, a=DB, b=DB + "[recovery]\nbackoff = 1\n", c="[recovery]\nbackoff = 2\n")
     assert found == [
-        "conf.d/b.toml: components.db: is given twice, also in conf.d/a.toml",
-        "conf.d/c.toml: recovery: is given twice, also in conf.d/b.toml",
+        "conf.d/b.toml:2: components.db: is given twice, also in conf.d/a.toml:2",
+        "conf.d/c.toml:1: recovery: is given twice, also in conf.d/b.toml:6",
     ]
 
 
@@ -284,4 +284,9 @@ def test_a_file_includes_itself_and_empty_folders_without_harm(tmp_path: Path) -
 
 def test_only_the_main_file_includes(tmp_path: Path) -> None:
     found = wrong(tmp_path, MAIN, a=DB, b="[heartbeat]\ninclude = ['x']\n")
-    assert found == ["conf.d/b.toml: heartbeat: is given twice, also in hb.toml"]
+    assert found == ["conf.d/b.toml:1: heartbeat: is given twice, also in hb.toml:2"]
+
+
+def test_what_stands_twice_hides_no_other_mistake(tmp_path: Path) -> None:
+    found = wrong(tmp_path, MAIN, a=DB, b=DB.replace("components.db", "components.db2").replace("5432", "'x'") + DB)
+    assert [line.partition(": ")[2].partition(":")[0] for line in found] == ["components.db", "components.db2.port"]

@@ -96,3 +96,16 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     found = Found({"web": ["a", "b"], "old": ["c"]}, {"web": "systemctl", "old": "x"})
     (tmp_path / "found.json").write_text(as_kept(found))
     assert remembered(tmp_path, GROUPS) == Found({"web": ["a", "b"]}, {"web": "systemctl"})
+
+
+def test_channels_and_windows_may_name_what_is_not_there_yet() -> None:
+    table = {"kind": "docker", "match": {"name": "*"}}
+    more: dict[str, Any] = {
+        "channels": {"log": {"kind": "console", "components": ["web/*", "docker", "web/one", "w*/x"]}},
+        "maintenance": {"m": {"components": ["web/*"], "cron": "0 2 * * *", "duration": "2h"}},
+    }
+    tables = {"components": {"web": table, "x": {"kind": "push", "period": 60}}}
+    for names in ([], ["one"]):
+        load.load(tables | more, "f", Path("/"), (), lambda folder, groups, found=names: Found({"web": found}))  # type: ignore[misc]
+    with pytest.raises(ConfigError, match='no component "wep/\\*"'):
+        load.load(tables | {"channels": {"log": {"kind": "console", "components": ["wep/*"]}}}, "f")

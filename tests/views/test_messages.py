@@ -245,6 +245,13 @@ def test_the_advice_is_about_this_component_and_this_host(locale: str, network: 
     assert "heartbeat observers --forget 'web2{target}'" in made(silent, locale).text
 
 
+@pytest.mark.parametrize("kind", ["agent", "docker", "sql", "log", "dns"])
+def test_a_failure_of_the_process_has_the_advice_of_its_kind(kind: str) -> None:
+    """There is a kind of that name, too, with advice of its own."""
+    text = made(alert(f"{kind}_down", kind=kind, category="process"), "en").text
+    assert "What to do\n1. " in text and "ps -e -o" not in text
+
+
 @pytest.mark.parametrize(
     ("locale", "lines"),
     [

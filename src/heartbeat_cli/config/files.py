@@ -25,9 +25,9 @@ class File(NamedTuple):
     tables: Mapping[str, Any]
 
 
-def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...]]:
-    """The tables of a configuration, those of included files among them, and the files that they come from, the file
-    itself first. Raises ConfigError with every problem in reading them."""
+def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...], list[str]]:
+    """The tables of a configuration, those of included files among them, the files that they come from, the file itself
+    first, and what is wrong with their being together. Raises ConfigError with every problem in reading them."""
     main = _file(path)
     if not main.tables.keys() & {
         "heartbeat",
@@ -38,7 +38,7 @@ def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...]]:
     heartbeat = main.tables.get("heartbeat")
     included = heartbeat.get("include") if isinstance(heartbeat, Mapping) else None
     if included is None:
-        return main.tables, (main,)
+        return main.tables, (main,), []
     if not isinstance(included, list) or not all(isinstance(one, str) and one for one in included):
         raise ConfigError([f'{path}: heartbeat.include: expected a list of paths, as in ["conf.d/*.toml"]'])
     files, wrong = [main], list[str]()
@@ -50,9 +50,9 @@ def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...]]:
     if len(files) > _MAX_FILES:
         wrong.append(f"{path}: heartbeat.include: more than {_MAX_FILES:,} files")
     tables, twice = _together(files)
-    if wrong or twice:
+    if wrong:
         raise ConfigError([*wrong, *twice])
-    return tables, tuple(files)
+    return tables, tuple(files), twice
 
 
 def unmatched(source: str, patterns: Sequence[str]) -> list[int]:
@@ -105,19 +105,26 @@ def _file(path: Path) -> File:
 def _together(files: list[File]) -> tuple[dict[str, Any], list[str]]:
     """The tables of all files, and what stands in two of them."""
     tables: dict[str, Any] = {}
-    owners: dict[tuple[str, ...], str] = {}
+    owners: dict[tuple[str, ...], File] = {}
     twice = []
     for file in files:
         for keys, value in _parts(file.tables):
             if keys in owners:
-                twice.append(f"{file.path}: {'.'.join(keys)}: is given twice, also in {owners[keys]}")
+                here, there = _place(file, keys), _place(owners[keys], keys)
+                twice.append(f"{here}: {'.'.join(keys)}: is given twice, also in {there}")
                 continue
-            owners[keys] = file.path
+            owners[keys] = file
             if len(keys) == 1:
                 tables[keys[0]] = value
             else:
                 tables.setdefault(keys[0], {})[keys[1]] = value
     return tables, twice
+
+
+def _place(file: File, keys: tuple[str, ...]) -> str:
+    from heartbeat_cli.config import lines  # only a mistake needs it
+
+    return f"{file.path}:{lines.line(lines.of(file.text), keys)}"
 
 
 def _parts(tables: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -17,6 +17,7 @@ import re
 from binascii import crc32
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,6 +119,13 @@ def group_of(id_: str, groups: Sequence[Group]) -> str | None:
     """The block of a found component, also of one that is found no more."""
     block, slash, _ = id_.partition("/")
     return block if slash and any(one.id == block for one in groups) else None
+
+
+def may_stand_for(name: str, groups: Sequence[Group]) -> bool:
+    """Whether a name that channels, windows or commands give, an id, a kind or a glob, may be of what is found, though
+    just now there is none."""
+    block = name.partition("/")[0]
+    return any(one.kind == name or ("/" in name and fnmatchcase(one.id, block)) for one in groups)
 
 
 def remembered(folder: Path, groups: Sequence[Group]) -> Found:

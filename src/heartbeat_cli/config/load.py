@@ -25,6 +25,7 @@ from heartbeat_cli.config.sections import (
 from heartbeat_cli.config.settings import build_kind, build_partly
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.channel import ChannelCommon, fallback_circle
+from heartbeat_cli.domain.component import Component
 from heartbeat_cli.errors import ConfigError, UsageError
 from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import worth_hiding
@@ -58,8 +59,8 @@ def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -
 def read(path: Path, find: groups.Finder = groups.remembered) -> Config:
     """The configuration in a file, and those that it includes; `find` says what blocks with `match` stand for. Raises
     ConfigError with every problem in it, each with its line."""
-    tables, read_from = files.read(path)
-    return load(tables, str(path), path.absolute().parent, read_from, find)
+    tables, read_from, twice = files.read(path)
+    return load(tables, str(path), path.absolute().parent, read_from, find, twice)
 
 
 def load(
@@ -68,10 +69,11 @@ def load(
     folder: Path | None = None,
     read_from: Sequence[File] = (),
     find: groups.Finder = groups.remembered,
+    wrong: Sequence[str] = (),
 ) -> Config:
     """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
-    one). Raises ConfigError with every problem in them."""
-    problems = Problems(source, folder)
+    one). Raises ConfigError with every problem in them, and what is `wrong` already."""
+    problems = Problems(source, folder, wrong)
     _check_names(tables, problems)
     sections = {name: _section(name, tables, problems) for name in SECTIONS}
     named = _subtable(tables, "channels", problems) or _NO_CHANNELS
@@ -80,10 +82,9 @@ def load(
         check_channels(sections["report"].channels, "report.channels", named, problems)
     made = _made(tables, sections["heartbeat"], find, problems)
     components = build_components(made, sections["recovery"] or Recovery(), named, problems)
-    for one in channels.values():
-        maintenance.check_channel(one.common, f"channels.{one.id}", components, problems)
-    windows = id_tables(_subtable(tables, "maintenance", problems), "maintenance", problems)
-    planned = maintenance.planned(windows, components, problems)
+    _check_reach(channels, components, made, problems)
+    windows = _subtable(tables, "maintenance", problems)
+    planned = maintenance.planned(id_tables(windows, "maintenance", problems), components, made.groups, problems)
     if problems.lines:
         raise ConfigError(located(problems.lines + problems.unresolved, read_from, made.blocks))
     if proxy := sections["heartbeat"].proxy:
@@ -102,6 +103,14 @@ def load(
         fresh=made.fresh,
         **sections,
     )
+
+
+def _check_reach(
+    channels: Mapping[str, Channel], components: Mapping[str, Component], made: Made, problems: Problems
+) -> None:
+    """Whether the components are there that channels are for."""
+    for one in channels.values():
+        maintenance.check_channel(one.common, f"channels.{one.id}", components, made.groups, problems)
 
 
 def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:

@@ -4,10 +4,11 @@ channels.
 `domain/alerting/windows.py` computes with the result.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
+from heartbeat_cli.config.groups import Group, may_stand_for
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
 from heartbeat_cli.config.settings import build_partly
@@ -43,7 +44,10 @@ class Maintenance(NamedTuple):
 
 
 def planned(
-    sections: Iterable[tuple[str, str, Mapping[str, Any]]], components: Mapping[str, Component], problems: Problems
+    sections: Iterable[tuple[str, str, Mapping[str, Any]]],
+    components: Mapping[str, Component],
+    groups: Sequence[Group],
+    problems: Problems,
 ) -> dict[str, Window]:
     """The windows of these sections (id, place in the file, content); problems with them are noted."""
     found = {}
@@ -55,7 +59,7 @@ def planned(
         del problems.unresolved[before:]
         noted = len(problems.lines)
         window = _window(id_, keys, where, problems)
-        check_names(keys.components, f"{where}.components", components, problems)
+        check_names(keys.components, f"{where}.components", components, groups, problems)
         if wrong:
             problems.keep(noted, where, right)
         elif window is not None:
@@ -63,17 +67,21 @@ def planned(
     return found
 
 
-def check_channel(common: ChannelCommon, where: str, components: Mapping[str, Component], problems: Problems) -> None:
+def check_channel(
+    common: ChannelCommon, where: str, components: Mapping[str, Component], groups: Sequence[Group], problems: Problems
+) -> None:
     """Check what types and limits cannot of a channel's common keys."""
-    check_names(common.components or (), f"{where}.components", components, problems)
+    check_names(common.components or (), f"{where}.components", components, groups, problems)
     if common.quiet_hours is not None:
         _parsed(windows.quiet_hours, common.quiet_hours, f"{where}.quiet_hours", problems)
 
 
-def check_names(names: Iterable[str], where: str, components: Mapping[str, Component], problems: Problems) -> None:
+def check_names(
+    names: Iterable[str], where: str, components: Mapping[str, Component], groups: Sequence[Group], problems: Problems
+) -> None:
     """Note each name that matches no component."""
     for name in matching(names, components)[1]:
-        if name != "*":
+        if name != "*" and not may_stand_for(name, groups):
             problems.add(where, f"no component {format_value(name)}{suggestion(name, components)}")
 
 

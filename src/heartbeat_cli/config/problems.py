@@ -34,10 +34,10 @@ class Problems:
     file may be right all the same, so a caller can go on without what needs them.
     """
 
-    def __init__(self, source: str, folder: Path | None = None) -> None:
+    def __init__(self, source: str, folder: Path | None = None, lines: Iterable[str] = ()) -> None:
         self.source = source
         self.folder = folder or Path.cwd()
-        self.lines: list[str] = []
+        self.lines: list[str] = list(lines)
         self.unresolved: list[str] = []
         self.secrets: set[str] = set()
         self._given: dict[str, str] = {}  # what references gave, and the references

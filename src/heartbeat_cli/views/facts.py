@@ -209,7 +209,8 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     category = _text(alert.details.get("category"))
-    for topic in (f"{kind}_{category}", category, alert.type, family(alert.type), kind if own else ""):
+    general = "" if category == "process" else category  # that it is the process says no more than its kind does
+    for topic in (f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(topic, _word(alert.component), target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []
