@@ -8,6 +8,7 @@ import pytest
 from heartbeat_cli.config.groups import Found, Group, as_kept
 from heartbeat_cli.discovery import groups
 from tests.parts.http import Answer, healthy_server
+from tests.parts.verb import heartbeat
 
 UNITS = Group("units", "service", {"unit": "web-*.service"}, {})
 
@@ -82,3 +83,17 @@ def test_the_file_has_what_was_found(systemctl: Path) -> None:
     assert names(systemctl) == ["web-a.service"]
     kept = (systemctl / "state" / "found.json").read_text()
     assert kept == as_kept(Found({"units": ["web-a.service"]}, {"units": "systemctl"}))
+
+
+def test_a_block_that_stands_for_nothing_is_said(tmp_path: Path) -> None:
+    """That nothing fits is not the same as that nobody could be asked."""
+    (tmp_path / "heartbeat.toml").write_text(
+        '[heartbeat]\nstate_dir = "state"\n[components.x]\nkind = "push"\nperiod = 60\n[components.gone]\n'
+        'kind = "docker"\nhost = "unix:///no/docker.sock"\nmatch = { name = "*" }\n'
+    )
+    for words in (("check", "--all"), ("doctor",)):
+        ended = heartbeat(tmp_path, *words)
+        assert "components.gone.match: Docker did not say what there is" in ended.out + ended.err
+    shown = heartbeat(tmp_path, "config", "show").out
+    assert "[components.gone.match]" in shown
+    assert "1 block with match" in heartbeat(tmp_path, "config", "check").out

@@ -33,12 +33,15 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
       heartbeat check --component db
       heartbeat check --component agent --format json
     """
+    from heartbeat_cli.config import unused
     from heartbeat_cli.domain.component import watched_by
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.store.state import states
     from heartbeat_cli.views import rows
 
     app.discovers = True
+    for key, text, advice in unused.blocks(app.config):
+        print_remark(f"heartbeat: {key}: {text}; {advice}")
     wanted = app.watched() if everything else app.components(names) if names else None
     with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)

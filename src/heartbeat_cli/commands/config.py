@@ -42,7 +42,9 @@ def check(app: App) -> None:
         found.append(Remark(f"components.{guessed.first}.unit", guessed.text, guessed.advice))
     for line in warnings.lines(config, [*found, *warnings.remarks(config)]):
         print_remark(f"heartbeat: {line}")
-    counts = (counted(len(config.components), "component"), counted(len(config.channels), "channel"))
+    counts = [counted(len(config.components), "component"), counted(len(config.channels), "channel")]
+    if config.groups:
+        counts.append(f"{counted(len(config.groups), 'block')} with match")
     click.echo(f"{config.source}: fine: {', '.join(counts)}")
     for line in _stranded_messages(app):
         print_remark(line)

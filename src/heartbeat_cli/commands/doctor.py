@@ -30,6 +30,7 @@ def command(app: App, form: str) -> int:
     whether cron can mail what is printed, and the time zone. Nothing is stored or restarted.
     Exit code 2 when something must be corrected.
     """
+    app.discovers = True
     found = []
     for finding in map(_clean, _findings(app)):
         found.append(finding)

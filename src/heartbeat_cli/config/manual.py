@@ -18,9 +18,13 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 
 _COMMON = """\
-Keys that every component takes, besides those of its kind and these two:
+Keys that every component takes, besides those of its kind and these:
 
   kind: one of the kinds of components
+  each: what the placeholders of a block stand for, which makes many components: { n = "1..50" }, { n = ["a", "b"] },
+      a list of tables, or { from_file = "fleet.json" }; they may stand in any string of the block, the id included
+  match: what must fit, for a block that stands for all that is found in each run, as components <block>/<name>: of
+      kind docker { label = "…" }, { name = "…" } or { project = "…" }, of kind service { unit = "…" }
   recovery: off, ask or on, or a table { mode = "on", ladder = [{ action = "…", … }, …] } with steps of its own
       and more (`heartbeat kinds ladder`); default: mode of `[recovery]`, and the kind's own ladder"""
 _LADDER = """\

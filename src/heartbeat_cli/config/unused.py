@@ -1,5 +1,5 @@
 """What is configured and used by nothing: channels that no component notifies, defaults that no component takes,
-patterns of `include` that match no file. Each as key, text and advice.
+patterns of `include` that match no file, blocks with `match` that stand for nothing. Each as key, text and advice.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,6 +34,20 @@ def channels(config: Config) -> Iterator[Unused]:
         text = "no component notifies it, and no channel falls back on it"
         advice = "name it in channels of a component, lower its min_severity, widen its components, or remove it"
         yield f"channels.{id_}", text, advice
+
+
+def blocks(config: Config) -> Iterator[Unused]:
+    """Blocks with `match` that stand for nothing: because nothing fits, or because nobody could be asked."""
+    standing = set(config.blocks.values())
+    for one in config.groups:
+        if one.id in standing:
+            continue
+        if one.id in config.fresh:
+            yield f"components.{one.id}.match", "nothing fits it just now", "check its spelling, if something should"
+        else:
+            who = "Docker" if one.kind == "docker" else "systemd"
+            text = f"{who} did not say what there is, so nothing of it is watched"
+            yield f"components.{one.id}.match", text, "see that it runs and that this user may ask it"
 
 
 def defaults(config: Config) -> Iterator[Unused]:

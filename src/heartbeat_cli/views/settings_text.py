@@ -22,7 +22,12 @@ def tree(config: Config) -> _Tree:
     found: _Tree = {name: _plain(getattr(config, name), config) for name in SECTIONS}
     found["heartbeat"] |= {"store": redact(config.store, config.secrets), "timezone": config.timezone}
     found["heartbeat"] |= {"observer": config.observer, "state_dir": str(config.state_dir)}
-    found["components"] = {one.id: _component(one, config) for one in config.components.values()}
+    groups = {one.id: one for one in config.groups}  # what they stand for changes by itself, and has ids with a slash
+    written = [one for one in config.components.values() if config.blocks.get(one.id) not in groups]
+    found["components"] = {one.id: _component(one, config) for one in written}
+    found["components"] |= {
+        one.id: {**_value(one.table, config, one.id), "match": dict(one.match)} for one in groups.values()
+    }
     found["channels"] = {
         one.id: {"kind": one.kind, **_plain(one.settings, config), **_plain(one.common, config)}
         for one in config.channels.values()

@@ -37,10 +37,10 @@ class _RollBack(Exception):
 
 def warnings(config: Config) -> Iterator[Finding]:
     """What the configuration may hold and that cannot work as it was meant."""
-    from heartbeat_cli.config import warnings
+    from heartbeat_cli.config import unused, warnings
 
     by_advice: dict[str, list[warnings.Remark]] = {}
-    for one in warnings.remarks(config):
+    for one in (*warnings.remarks(config), *(warnings.Remark(*block) for block in unused.blocks(config))):
         by_advice.setdefault(one.advice, []).append(one)
     for advice, found in by_advice.items():
         for line in warnings.located_lines(config, ((one.key, one.text) for one in found)):
