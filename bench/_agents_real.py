@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from tests.parts import lacking, queues
+from tests.parts import agents, lacking, queues
 from tests.parts.postgres import Server, free_port
 
 from bench._agents_parts import Part
@@ -155,3 +155,23 @@ def _has_worked(jobs: queues.Workers) -> None:
 
     jobs.enqueue(0.0)
     wait_for(lambda: jobs.done >= 1, f"a job of {jobs.folder.name}", 120)
+
+
+def langgraph(place: Place) -> Iterator[Scenario]:
+    """LangGraph's development server: ended, standing still, idle, and asked at a path that it does not have."""
+    for name, label, restart in (
+        ("langgraph-killed", "process", "must"),
+        ("langgraph-wedged", "process", "must"),
+        ("langgraph-wrong-path", "configuration", "never"),
+        ("langgraph-idle", "healthy", "never"),
+    ):
+        folder = place.folder / name
+        part = Part(folder, agents.langgraph_command(folder, "PORT"), agents.LANGGRAPH_ENVIRONMENT)
+        agents.write_graph(folder)
+        place.add(part)
+        address = f"http://127.0.0.1:{part.port}/ok"
+        settings = {"url": address, "expect": "json", "json_path": "ok", "equals": "true"}
+        breaks: dict[str, Callable[[], object]] = {"langgraph-killed": part.kill, "langgraph-wedged": part.freeze}
+        after = {"url": f"http://127.0.0.1:{part.port}/okay"} if label == "configuration" else {}
+        yield Scenario(name, "agent", label, restart, settings, breaks.get(name, nothing), curl=address,
+                       steps=(part.step,), after=after)  # type: ignore[arg-type]  # fmt: skip

@@ -17,7 +17,7 @@ Builder = Callable[[Place], Iterator[Scenario]]
 GROUPS: dict[str, Sequence[Builder]] = {
     "http": (_agents_http.agents, _agents_http.gateways, _agents_http.engines, _agents_real.redis, _agents_llm.models),
     "boxes": (_agents_boxes.units, _agents_boxes.containers),
-    "queues": (_agents_real.workers, _agents_real.database),
+    "queues": (_agents_real.workers, _agents_real.database, _agents_real.langgraph),
     "mcp": (_agents_mcp.fastmcp, _agents_mcp.everything, _agents_mcp.litellm),
 }
 

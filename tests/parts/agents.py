@@ -112,18 +112,30 @@ def litellm_server(folder: Path, backend: str, key: str, name: str = "small", pr
         yield server
 
 
+LANGGRAPH_ENVIRONMENT = {"LANGSMITH_TRACING": "false"}
+
+
+def langgraph_command(folder: Path, port: str) -> tuple[str, ...]:
+    """What starts LangGraph's development server with the graph of a folder (`write_graph`)."""
+    if not (_FOLDER / "langgraph.done").is_file():
+        lacking(f"LangGraph in {_FOLDER}: run .ci/agents", "agents")
+    options = ("--config", str(folder / "langgraph.json"), "--host", "127.0.0.1", "--port", port)
+    return (str(_FOLDER / "langgraph/bin/langgraph"), "dev", *options, "--no-browser", "--no-reload")
+
+
+def write_graph(folder: Path) -> None:
+    """A graph of one step."""
+    (folder / "graph.py").write_text(_GRAPH)
+    (folder / "langgraph.json").write_text('{"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}')
+
+
 @contextmanager
 def langgraph_server(folder: Path, port: int) -> Iterator[Running]:
     """LangGraph's development server with a graph of one step, told to use this port. It is not asked whether it
     answers there: it moves where the port is taken."""
-    if not (_FOLDER / "langgraph.done").is_file():
-        lacking(f"LangGraph in {_FOLDER}: run .ci/agents", "agents")
-    (folder / "graph.py").write_text(_GRAPH)
-    (folder / "langgraph.json").write_text('{"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}')
-    program = str(_FOLDER / "langgraph/bin/langgraph")
-    options = ("--config", str(folder / "langgraph.json"), "--host", "127.0.0.1", "--port", str(port))
-    command = (program, "dev", *options, "--no-browser", "--no-reload")
-    with _started(command, folder, port, "", {"LANGSMITH_TRACING": "false"}) as server:
+    command = langgraph_command(folder, str(port))
+    write_graph(folder)
+    with _started(command, folder, port, "", LANGGRAPH_ENVIRONMENT) as server:
         end = time.monotonic() + _START_SECONDS
         while "Application started up" not in server.log.read_text(errors="replace"):
             assert server.process.poll() is None and time.monotonic() < end, server.log.read_text()[-2_000:]
