@@ -155,7 +155,7 @@ def test_a_fleet_file_holds_no_references(tmp_path: Path) -> None:
         ('{ n = "1..99999" }', "expected a range of 1 to 10,000 numbers"),
         ('{ n = "1..200", m = "1..200" }', "makes 40,000 components"),
         ('{ n = "a to b" }', 'expected a range as in "1..50"'),
-        ("{ n = [[1]] }", "expected texts and numbers"),
+        ("{ n = [['s3cret']] }", "n: expected texts and numbers, got a list"),
         ('{ n = [1], "a b" = [2] }', "cannot be a placeholder"),
         ("{ id = [1] }", "cannot be a placeholder"),
         ('{ m = "1..2" }', 'makes two components "w-{n}"'),
@@ -290,3 +290,8 @@ def test_only_the_main_file_includes(tmp_path: Path) -> None:
 def test_what_stands_twice_hides_no_other_mistake(tmp_path: Path) -> None:
     found = wrong(tmp_path, MAIN, a=DB, b=DB.replace("components.db", "components.db2").replace("5432", "'x'") + DB)
     assert [line.partition(": ")[2].partition(":")[0] for line in found] == ["components.db", "components.db2.port"]
+
+
+def test_what_is_put_together_is_no_reference(tmp_path: Path) -> None:
+    (tmp_path / "fleet.json").write_text(json.dumps([{"n": "a", "scheme": "file", "path": "/root/secret"}]))
+    assert each(tmp_path, '{ from_file = "fleet.json" }', name='"{scheme}:{path}"').unresolved == ()

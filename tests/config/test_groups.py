@@ -34,7 +34,9 @@ def test_each_name_is_a_component() -> None:
     assert first.plan.ladder[1].settings.name == "restart_web_web-a.service.sh"
 
 
-@pytest.mark.parametrize("name", ["-.mount", "web-$(id).service", "a b", "../x", "x" * 300])
+@pytest.mark.parametrize(
+    "name", ["-.mount", "web-$(id).service", "a b", "../x", "x" * 300, "env:PATH.service", "file:x.service"]
+)
 def test_what_no_component_can_be_is_left_out(name: str) -> None:
     assert list(loaded(["web-a.service", name]).components) == ["web/web-a.service"]
 
@@ -86,16 +88,21 @@ def test_a_written_id_has_no_slash() -> None:
 GROUPS = [Group("web", "service", {"unit": "*"}, {}), Group("new", "service", {"unit": "*"}, {})]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"web": 3}', '{"web": {"names": 3}}', '{"web": {"names": [3, ""]}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"web": 3}', '{"web": {"systemctl": 3}}', '{"web": {"systemctl": [3, ""]}}']
+)
 def test_a_file_that_nobody_can_read_remembers_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "found.json").write_text(text)
-    assert not any(remembered(tmp_path, GROUPS).names.values())
+    assert not remembered(tmp_path, GROUPS).names
 
 
-def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
-    found = Found({"web": ["a", "b"], "old": ["c"]}, {"web": "systemctl", "old": "x"})
-    (tmp_path / "found.json").write_text(as_kept(found))
-    assert remembered(tmp_path, GROUPS) == Found({"web": ["a", "b"]}, {"web": "systemctl"})
+def test_what_is_kept_is_read_again_for_the_manager_that_said_it(tmp_path: Path) -> None:
+    user = [one._replace(table={"user": True}) for one in GROUPS]
+    (tmp_path / "found.json").write_text(as_kept(tmp_path, GROUPS, Found({"web": ["a", "b"], "old": ["c"]})))
+    assert remembered(tmp_path, user) == Found()
+    (tmp_path / "found.json").write_text(as_kept(tmp_path, user, Found({"web": ["u"]})))
+    assert remembered(tmp_path, GROUPS) == Found({"web": ["a", "b"]})
+    assert remembered(tmp_path, user) == Found({"web": ["u"]})
 
 
 def test_channels_and_windows_may_name_what_is_not_there_yet() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.config.groups import Found, Group, as_kept
+from heartbeat_cli.config.groups import Found, Group
 from heartbeat_cli.discovery import groups
 from tests.parts.http import Answer, healthy_server
 from tests.parts.verb import heartbeat
@@ -67,9 +67,18 @@ def test_another_engine_says_nothing_of_what_the_first_one_had(tmp_path: Path, m
             return list(now.names["boxes"]), bool(now.fresh)
 
         assert found(first.url) == (["web"], True)
-        assert found(other.url) == ([], False)
-        assert found(first.url) == (["web"], False)
-        assert found(first.url) == (["web"], True)
+        assert found(other.url) == ([], True)
+        assert found(other.url) == ([], True)
+        assert groups.remembered(tmp_path, [group]) == Found()
+        monkeypatch.setenv("DOCKER_HOST", first.url.replace("http:", "tcp:"))
+        assert groups.remembered(tmp_path, [group]) == Found({"boxes": ["web"]})
+
+
+def test_a_name_that_a_link_gives_is_none_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = json.dumps([{"Names": ["/web/db", "/db"], "State": "running"}]).encode()
+    with healthy_server(Answer(200, listed)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.url.replace("http:", "tcp:"))
+        assert not groups.find(tmp_path, [Group("boxes", "docker", {"name": "web*"}, {})]).names["boxes"]
 
 
 def test_nothing_is_kept_where_the_folder_cannot_be_made(tmp_path: Path, systemctl: Path) -> None:
@@ -82,7 +91,7 @@ def test_the_file_has_what_was_found(systemctl: Path) -> None:
     (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
     assert names(systemctl) == ["web-a.service"]
     kept = (systemctl / "state" / "found.json").read_text()
-    assert kept == as_kept(Found({"units": ["web-a.service"]}, {"units": "systemctl"}))
+    assert json.loads(kept) == {"units": {"systemctl": ["web-a.service"]}}
 
 
 def test_a_block_that_stands_for_nothing_is_said(tmp_path: Path) -> None:

@@ -422,3 +422,14 @@ def test_a_memory_that_somebody_edited_is_a_first_check(path: Path) -> None:
         assert matches(log.check()) == 0
         write(path, "ERROR")
         assert matches(log.check()) == 1
+
+
+def test_lines_that_take_the_pattern_too_long_hold_nothing_up(tmp_path: Path) -> None:
+    """Whoever can write into the log may write such lines: each check gets on, and the rest is judged."""
+    path = tmp_path / "app.log"
+    write(path, "old")
+    log = Watched(path=str(path), pattern=r"(\w+\s?)+: ERROR")
+    log.check()
+    write(path, *[f"GET /{'a' * 60}!" for _ in range(60)], "worker: ERROR disk is gone")
+    found = [log.check() for _ in range(12)]
+    assert any("disk is gone" in str(one.error) for one in found), [one.error for one in found]

@@ -711,3 +711,12 @@ def test_many_components_share_one_walk() -> None:
     readings = process.probe_all([(Settings(f"none-{n}"), circumstances) for n in range(50)])
     walks, opened = opened.count(f"/proc/{os.getpid()}/stat"), None
     assert ({one.status for one in readings}, walks) == ({"unhealthy"}, 1)
+
+
+def test_a_process_whose_first_thread_has_ended_runs() -> None:
+    """Its state is that of a zombie, while its other threads work."""
+    fields = ["Z", "1", "7", *["0"] * 14, "2", *["0"] * 4]
+    for threads, runs in (("2", True), ("1", False)):
+        fields[17] = threads
+        found = known.parse_stat(f"7 (worker) {' '.join(fields)}", 100, 4096)
+        assert found is not None and found.runs is runs

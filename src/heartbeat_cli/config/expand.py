@@ -23,6 +23,8 @@ _MAX_BYTES = 4_000_000  # bytes of a file that `each` is read from
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 COMMON = frozenset(Common.__annotations__) | {"recovery"}  # keys that every kind takes, and [defaults] with it
 
+_REFERENCES = ("env:", "file:")  # what is put together from values is none: only what is written is followed
+
 Values = Mapping[str, Any]
 
 
@@ -129,7 +131,8 @@ def _values(each: Any, problems: Problems) -> list[Values]:
         if not re.fullmatch(_NAME, key) or key == "id":
             raise ValueError(f"{format_value(key)} cannot be a placeholder: letters, digits and _, and not id")
         if not isinstance(value, str | int | float):
-            raise ValueError(f"{key}: expected texts and numbers, got {format_value(value)}")
+            kind = "list" if isinstance(value, list) else "table"
+            raise ValueError(f"{key}: expected texts and numbers, got a {kind}")
     return rows
 
 
@@ -173,7 +176,7 @@ def _from_file(path: Any, problems: Problems) -> Any:
         raise ValueError(f"from_file: {path}: expected a JSON list")
     rows = [one if isinstance(one, Mapping) else {"name": one} for one in found]
     for value in (value for row in rows for value in row.values()):
-        if isinstance(value, str) and value.startswith(("env:", "file:")):
+        if isinstance(value, str) and value.startswith(_REFERENCES):
             raise ValueError(f"from_file: {path}: {format_value(value)} is a reference: write it into the block")
     return rows
 
@@ -191,7 +194,8 @@ def _filled(text: str, values: Values) -> Any:
     pattern = _pattern(tuple(values))
     if (whole := pattern.fullmatch(text)) and not isinstance(values[whole[1]], str):
         return values[whole[1]]
-    return pattern.sub(lambda found: str(values[found[1]]), text)
+    filled = pattern.sub(lambda found: str(values[found[1]]), text)
+    return text if filled.startswith(_REFERENCES) and not text.startswith(_REFERENCES) else filled
 
 
 @cache

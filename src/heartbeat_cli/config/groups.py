@@ -13,6 +13,7 @@ Each is a component of its own, `<block>/<name>`; in the block's strings `{name}
 """
 
 import json
+import os
 import re
 from binascii import crc32
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from heartbeat_cli.system import trusted
 
 FILE = "found.json"
 _MAX_BYTES = 4_000_000
+_MANAGERS = 3  # others that are remembered of one block, as by $DOCKER_HOST of a run by hand
 _MAX_FOUND = 2_000  # components of one block
 _LONGEST = 100  # characters of a name in an id
 KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
@@ -44,11 +46,9 @@ class Group(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The names that were found, by block, and who gave them (an Engine's address, how systemctl is called); `fresh`
-    are the blocks of which the same manager as before has just said what there is."""
+    """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is."""
 
     names: Mapping[str, Sequence[str]] = {}
-    managers: Mapping[str, str] = {}
     fresh: frozenset[str] = frozenset()
 
 
@@ -99,7 +99,10 @@ def tables_of(group: Group, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _usable(kind: str, name: str) -> bool:
-    return not (systemd.problems(name, ["systemctl"]) if kind == "service" else docker_host.problems(name, ""))
+    """Whether a component can be of that name; one that begins as a reference would be followed."""
+    return not name.startswith(("env:", "file:")) and not (
+        systemd.problems(name, ["systemctl"]) if kind == "service" else docker_host.problems(name, "")
+    )
 
 
 def sample(group: Group) -> dict[str, Any]:
@@ -128,23 +131,46 @@ def may_stand_for(name: str, groups: Sequence[Group]) -> bool:
     return any(one.kind == name or ("/" in name and fnmatchcase(one.id, block)) for one in groups)
 
 
+def manager(group: Group) -> str:
+    """Who knows what there is: the Engine by its address (as $DOCKER_HOST has it now), or how systemctl is called."""
+    if group.kind == "docker":
+        with suppress(ValueError):
+            return docker_host.find(str(group.table.get("host", docker_host.AUTO)), os.environ).host
+        return ""
+    systemctl, user = units_by(group)
+    return f"{' '.join(systemctl)}{' --user' if user else ''}"
+
+
+def units_by(group: Group) -> tuple[tuple[str, ...], bool]:
+    """How systemctl is called for a group of units, and whether for those of the user."""
+    given = group.table.get("systemctl")
+    words = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+    return tuple(words) or ("systemctl",), group.table.get("user") is True
+
+
 def remembered(folder: Path, groups: Sequence[Group]) -> Found:
-    """What was found last, as far as the blocks are still there."""
+    """What was found last, as far as the blocks are still there: what another manager has said is of no use."""
+    kept = _kept(folder)
+    return Found({one.id: names for one in groups if (names := _names(kept.get(one.id, {}).get(manager(one))))})
+
+
+def as_kept(folder: Path, groups: Sequence[Group], found: Found) -> str:
+    """The text of the file that `remembered` reads, with what other managers have said before."""
+    kept = _kept(folder)
+    blocks = {}
+    for one in groups:
+        others = [pair for pair in kept.get(one.id, {}).items() if pair[0] != manager(one)]
+        blocks[one.id] = {**dict(others[-_MANAGERS:]), manager(one): list(found.names.get(one.id, ()))}
+    return json.dumps(blocks)
+
+
+def _kept(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What the file holds: names by manager, by block; nothing where it is damaged."""
     with suppress(OSError, ValueError, RecursionError):
         data = trusted.read(folder / FILE, _MAX_BYTES)
         known = json.loads(data) if len(data) <= _MAX_BYTES else None
-        blocks = {one.id: known.get(one.id) for one in groups} if isinstance(known, dict) else {}
-        fit = {id_: one for id_, one in blocks.items() if isinstance(one, dict)}
-        names = {id_: _names(one.get("names")) for id_, one in fit.items()}
-        return Found(names, {id_: str(one.get("manager")) for id_, one in fit.items()})
-    return Found()
-
-
-def as_kept(found: Found) -> str:
-    """The text of the file that `remembered` reads."""
-    return json.dumps(
-        {id_: {"manager": found.managers.get(id_), "names": list(names)} for id_, names in found.names.items()}
-    )
+        return {id_: one for id_, one in known.items() if isinstance(one, dict)} if isinstance(known, dict) else {}
+    return {}
 
 
 def _names(value: Any) -> list[str]:

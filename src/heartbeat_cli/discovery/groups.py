@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered
-from heartbeat_cli.discovery.engine import MOST_LISTED, ask, listed_under, name_of
+from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered, units_by
+from heartbeat_cli.discovery.engine import MOST_LISTED, ask, name_of
 from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.system import files, in_threads, process, trusted
 
 _Names = dict[str, Sequence[str]]  # of what was found, by block
-_Answer = tuple[str, _Names]  # who gave them, and the names
 _SECONDS, _SLACK = 2.0, 0.3
 _MAX_UNITS = 8_000_000  # bytes of a list of units
 _ONEOFF, _PROJECT = "com.docker.compose.oneoff", "com.docker.compose.project"
@@ -31,46 +30,37 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
     before = remembered(folder, groups)
     asked: dict[tuple[str, Any], list[Group]] = {}
     for group in groups:
-        asked.setdefault(_manager(group), []).append(group)
+        asked.setdefault(_asked(group), []).append(group)
     calls = {key: partial(_LISTS[key[0]], key[1], some, before) for key, some in asked.items()}
     answers = in_threads.results(calls, time.monotonic() + _SECONDS + _SLACK)
-    names, managers, fresh = dict(before.names), dict(before.managers), set[str]()
+    names, fresh = dict(before.names), set[str]()
     for answer in answers.values():
-        if not isinstance(answer, tuple):
-            continue
-        manager, found = answer
-        # Another Engine, as by $DOCKER_HOST of a run by hand, does not say that anything was removed from the first.
-        fresh |= {id_ for id_ in found if before.managers.get(id_, manager) == manager}
-        names |= found
-        managers |= dict.fromkeys(found, manager)
-    now = Found(names, managers, frozenset(fresh))
-    if answers and (names, managers) != (before.names, before.managers):
-        _keep(folder, now)
+        if isinstance(answer, dict):
+            names |= answer
+            fresh |= answer.keys()
+    now = Found(names, frozenset(fresh))
+    if {id_: one for id_, one in names.items() if one} != before.names:
+        _keep(folder, groups, now)
     return now
 
 
-def _keep(folder: Path, found: Found) -> None:
+def _keep(folder: Path, groups: Sequence[Group], found: Found) -> None:
     try:
         trusted.make_folder(folder)
-        files.write_own(folder / FILE, as_kept(found))
+        files.write_own(folder / FILE, as_kept(folder, groups, found))
     except OSError:  # the disk is full, or another user could change the folder: this pass says so by itself
         return
 
 
-def _manager(group: Group) -> tuple[str, Any]:
+def _asked(group: Group) -> tuple[str, Any]:
     """Whom to ask: the kind, and the Engine's address or how systemctl is called."""
-    table = group.table
-    if group.kind == "docker":
-        return "docker", str(table.get("host", docker_host.AUTO))
-    systemctl = table.get("systemctl", ["systemctl"])
-    given = isinstance(systemctl, list) and systemctl and all(isinstance(one, str) for one in systemctl)
-    return "service", (tuple(systemctl) if given else ("systemctl",), table.get("user") is True)
+    return group.kind, str(group.table.get("host", docker_host.AUTO)) if group.kind == "docker" else units_by(group)
 
 
 # --- Docker --------------------------------------------------------------------------------------------------------
 
 
-def _containers(host: str, groups: Sequence[Group], before: Found) -> _Answer | None:
+def _containers(host: str, groups: Sequence[Group], before: Found) -> _Names | None:
     """Names by group; None where the Engine does not answer."""
     try:
         engine = docker_host.find(host, os.environ)
@@ -80,8 +70,7 @@ def _containers(host: str, groups: Sequence[Group], before: Found) -> _Answer | 
     if not isinstance(listed, list):
         return None
     there = [one for one in listed if isinstance(one, Mapping) and name_of(one) and not _passing(one)]
-    found = {group.id: sorted(name_of(one) for one in there if _fits(group.match, one)) for group in groups}
-    return engine.host, {**found}
+    return {group.id: sorted(name_of(one) for one in there if _fits(group.match, one)) for group in groups}
 
 
 def _passing(listed: Mapping[str, Any]) -> bool:
@@ -102,14 +91,13 @@ def _fits(match: Mapping[str, str], listed: Mapping[str, Any]) -> bool:
             return False
     if "project" in match and labels.get(_PROJECT) != match["project"]:
         return False
-    names = [str(name).removeprefix("/") for name in listed_under(listed, "Names")]
-    return "name" not in match or any(fnmatchcase(name, match["name"]) for name in names)
+    return "name" not in match or fnmatchcase(name_of(listed), match["name"])  # not by the names others have for it
 
 
 # --- systemd -------------------------------------------------------------------------------------------------------
 
 
-def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: Found) -> _Answer | None:
+def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: Found) -> _Names | None:
     """Names by group; None where the manager does not answer. systemd unloads a unit that has stopped: what is enabled,
     or was seen before and still has a file, is there all the same, and down."""
     systemctl, user = how
@@ -130,7 +118,7 @@ def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: F
         names |= {one for one in known if states.get(one, states.get(_template(one), "masked")) not in _NEVER}
         pattern = systemd.full_name(group.match["unit"])
         found[group.id] = sorted(one for one in names if fnmatchcase(one, pattern))
-    return f"{' '.join(systemctl)}{' --user' if user else ''}", found
+    return found
 
 
 def _template(unit: str) -> str:
@@ -161,7 +149,7 @@ def _lines(systemctl: Sequence[str], user: bool, ends: float, *words: str) -> li
     return [line.split() for line in lines if line.strip()] if (finished.code == 0 and not cut) or nothing else None
 
 
-_LISTS: Mapping[str, Callable[[Any, Sequence[Group], Found], _Answer | None]] = {
+_LISTS: Mapping[str, Callable[[Any, Sequence[Group], Found], _Names | None]] = {
     "docker": _containers,
     "service": _units,
 }

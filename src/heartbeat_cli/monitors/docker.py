@@ -37,6 +37,8 @@ from heartbeat_cli.errors import Unobservable
 _MAX_BODY = 524_288
 _COUNTS = ("Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images")
 
+IDENTITY = frozenset({"id"})
+
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "docker", "container": "{container}", "host": "{host}"},
     {"action": "script", "name": "restart_{id}.sh"},

@@ -48,6 +48,8 @@ _INTERVALS = 3.0  # that `hold` has at least: a fault takes three failures in a 
 _PATIENCE = 3  # checks in a row that it may not come to the end of the log
 _LINE = 160  # characters of a line in the error
 
+IDENTITY = frozenset({"place"})
+
 LADDER: tuple[Mapping[str, Any], ...] = (
     {"action": "systemd", "unit": "{unit}", "user": "{user}"},
     {"action": "script", "name": "restart_{id}.sh"},

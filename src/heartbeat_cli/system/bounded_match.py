@@ -10,12 +10,13 @@ from heartbeat_cli.domain.kinds.log_pattern import KEPT, Judged, Wanted
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.system.process import minimal_env, run
 
-_SPARE = 0.3  # seconds of the time that the child leaves for its end
+_SPARE = 0.6  # seconds of the time that the child leaves for its start, its end, and being asked to end
 _MOST_OUTPUT = 1_000
 # A timer of its CPU time interrupts a search that goes on from one tick to the next; the matcher looks for signals.
+# Asked to end (SIGTERM), it says how far it has come: what was judged need not be judged again.
 # The patterns come by standard input: what stands on a command line every user of the host can read.
 _CODE = """
-import re, signal, sys, time
+import os, re, signal, sys, time
 ends, pattern, ignore, text = sys.stdin.buffer.read().decode("utf-8", "replace").split("\\0", 3)
 ends, lines = time.monotonic() + float(ends), text.split("\\n")
 search, ignored = re.compile(pattern).search, re.compile(ignore).search
@@ -27,7 +28,13 @@ def tick(number, frame):
     if seen == at:
         raise Slow
     seen = at
+def said():
+    print(at, len(found), slow, *found[-KEPT:], flush=True)
+def end(number, frame):
+    said()
+    os._exit(0)
 signal.signal(signal.SIGVTALRM, tick)
+signal.signal(signal.SIGTERM, end)
 signal.setitimer(signal.ITIMER_VIRTUAL, 0.1, 0.1)
 while at < len(lines) and time.monotonic() < ends:
     try:
@@ -39,7 +46,8 @@ while at < len(lines) and time.monotonic() < ends:
         slow += 1
         at += 1
 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-print(at, len(found), slow, *found[-KEPT:])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+said()
 """.replace("KEPT", str(KEPT))
 
 
@@ -59,7 +67,7 @@ def judge(wanted: Wanted, lines: Sequence[str], deadline: float) -> Judged:
     argv = [sys.executable, "-I", "-S", "-c", _CODE]
     done = run(argv, timeout=left, env=minimal_env({}), max_output=_MOST_OUTPUT, given=asked)
     said = [whole(word) for word in done.stdout.split()]
-    if done.code != 0 or len(said) < 3 or None in said:
+    if len(said) < 3 or None in said:
         return Judged(0)
     reached, matches, slow, *found = [one or 0 for one in said]
     return Judged(

@@ -15,7 +15,7 @@ SHORTEST_SECONDS = 1.0  # between two checks: the kernel counts in ticks of 10 m
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD among the flags
 _MOST_KEPT = 256  # processes whose CPU time is kept for the next check
 # Places among the fields after the name in brackets: fields 3 and on of the manual page.
-_STATE, _PARENT, _GROUP, _FLAGS, _USER, _SYSTEM, _STARTED, _RESIDENT = 0, 1, 2, 6, 11, 12, 19, 21
+_STATE, _PARENT, _GROUP, _FLAGS, _USER, _SYSTEM, _THREADS, _STARTED, _RESIDENT = 0, 1, 2, 6, 11, 12, 17, 19, 21
 
 
 class Process(NamedTuple):
@@ -53,13 +53,16 @@ def parse_stat(text: str, ticks: int, page: int) -> Process | None:
     if pid is None or len(fields) <= _RESIDENT:
         return None
     used, started = _number(fields[_USER]) + _number(fields[_SYSTEM]), _number(fields[_STARTED])
+    state = fields[_STATE][:1]
+    if state == "Z" and _number(fields[_THREADS]) > 1:
+        state = "S"  # its first thread has ended, and others work
     memory, flags = _number(fields[_RESIDENT]) * page, _number(fields[_FLAGS])
     return Process(
         pid,
         _number(fields[_PARENT]),
         _number(fields[_GROUP]),
         name,
-        fields[_STATE][:1],
+        state,
         started / ticks,
         used / ticks,
         memory,
