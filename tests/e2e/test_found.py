@@ -117,13 +117,17 @@ def test_what_is_removed_in_a_fault_is_forgotten_with_a_word(tmp_path: Path, lab
 
 @pytest.mark.docker
 def test_an_engine_that_does_not_answer_forgets_nothing(tmp_path: Path, label: str, names: list[str]) -> None:
-    site = Site(tmp_path, "docker", f'match = {{ label = "{label}" }}\n')
+    socket = tmp_path / "docker.sock"
+    socket.symlink_to("/var/run/docker.sock")
+    site = Site(tmp_path, "docker", f'match = {{ label = "{label}" }}\nhost = "unix://{socket}"\n')
     one = start(names, label)
     site.run()
-    site.run(4, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    socket.unlink()
+    site.run(4)
     row = site.status()[f"web/{one}"]
     assert row["unobserved"] and row["state"] == "healthy"
     assert [told.split()[0] for told in site.told()] == ["docker_unobserved"]
+    socket.symlink_to("/var/run/docker.sock")
     site.run()
     assert not site.status()[f"web/{one}"]["unobserved"]
 
