@@ -99,10 +99,10 @@ def test_a_file_that_nobody_can_read_remembers_nothing(tmp_path: Path, text: str
 def test_what_is_kept_is_read_again_for_the_manager_that_said_it(tmp_path: Path) -> None:
     user = [one._replace(table={"user": True}) for one in GROUPS]
     (tmp_path / "found.json").write_text(as_kept(tmp_path, GROUPS, Found({"web": ["a", "b"], "old": ["c"]})))
-    assert remembered(tmp_path, user) == Found()
+    assert remembered(tmp_path, user) == Found(elsewhere={"web": ["a", "b"]})
     (tmp_path / "found.json").write_text(as_kept(tmp_path, user, Found({"web": ["u"]})))
-    assert remembered(tmp_path, GROUPS) == Found({"web": ["a", "b"]})
-    assert remembered(tmp_path, user) == Found({"web": ["u"]})
+    assert remembered(tmp_path, GROUPS) == Found({"web": ["a", "b"]}, elsewhere={"web": ["u"]})
+    assert remembered(tmp_path, user) == Found({"web": ["u"]}, elsewhere={"web": ["a", "b"]})
 
 
 def test_channels_and_windows_may_name_what_is_not_there_yet() -> None:
@@ -116,3 +116,12 @@ def test_channels_and_windows_may_name_what_is_not_there_yet() -> None:
         load.load(tables | more, "f", Path("/"), (), lambda folder, groups, found=names: Found({"web": found}))  # type: ignore[misc]
     with pytest.raises(ConfigError, match='no component "wep/\\*"'):
         load.load(tables | {"channels": {"log": {"kind": "console", "components": ["wep/*"]}}}, "f")
+
+
+def test_the_id_in_defaults_is_that_of_each_component_that_is_found() -> None:
+    tables = {
+        "defaults": {"docker": {"name": "Box {id} is {name}"}},
+        "components": {"web": {"kind": "docker", "match": {"name": "*"}}},
+    }
+    (one,) = load.load(tables, "f", Path("/"), (), lambda folder, groups: Found({"web": ["a"]})).components.values()
+    assert one.name == "Box web/a is a"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
+from tests.parts.http import Answer, healthy_server
 from tests.parts.systemd import SystemdBox
 from tests.parts.verb import Ended, heartbeat
 
@@ -177,3 +178,20 @@ def test_units_come_stop_and_go(tmp_path: Path, systemd_box: SystemdBox) -> None
     box.shell("rm /etc/systemd/system/found-a@.service; systemctl daemon-reload; systemctl reset-failed")
     site.run()
     assert site.status() == {}
+
+
+@pytest.mark.docker
+def test_runs_with_another_engine_close_nothing(tmp_path: Path, label: str, names: list[str]) -> None:
+    """As by hand, with $DOCKER_HOST set: that engine does not know what the other one has."""
+    site = Site(tmp_path, "docker", f'match = {{ label = "{label}" }}\nrecovery = "off"\n')
+    one = start(names, label)
+    site.run()
+    docker("stop", "--time=0", one)
+    site.run(3)
+    with healthy_server(Answer(200, b"[]")) as other:
+        site.run(3, DOCKER_HOST=other.url.replace("http:", "tcp:"))
+    site.run()
+    assert site.told() == [f"docker_down web/{one}"] and site.status()[f"web/{one}"]["state"] == "fault"
+    docker("rm", "--force", one)
+    site.run()
+    assert site.told()[-1] == f"unwatched web/{one}"

@@ -45,12 +45,14 @@ def id_tables(
 
 class Made(NamedTuple):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
-    are the blocks with `match`, `fresh` those whose manager has just said what there is."""
+    are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
+    another manager's names make."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
     groups: Sequence[Group] = ()
     fresh: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
 
 
 def build_components(

@@ -53,6 +53,9 @@ def _made(block: str, table: Any, defaults: Values, problems: Problems) -> Itera
         yield block, table
         return
     usual = _usual(defaults, table.get("kind"))
+    if "match" in table:  # the components that it stands for fill in their own ids
+        yield from _each(block, {**usual, **table}, problems) if "each" in table else ((block, {**usual, **table}),)
+        return
     if "each" not in table:
         yield block, {**put(usual, {"id": block}), **table}  # what its own strings hold stands for itself
         return

@@ -29,10 +29,7 @@ def read(path: Path) -> tuple[Mapping[str, Any], tuple[File, ...], list[str]]:
     """The tables of a configuration, those of included files among them, the files that they come from, the file itself
     first, and what is wrong with their being together. Raises ConfigError with every problem in reading them."""
     main = _file(path)
-    if not main.tables.keys() & {
-        "heartbeat",
-        "components",
-    }:  # an editor may be at it, it names no target
+    if not main.tables.keys() & {"heartbeat", "components"}:  # neither a store nor a target: an editor may be at it
         advice = "is it empty, or half written? restore it, or write a new one: heartbeat init"
         raise ConfigError([f"{path}: has neither [heartbeat] nor [components]: {advice}"])
     heartbeat = main.tables.get("heartbeat")

@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.config.expand import put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
-from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.system import trusted
 
 FILE = "found.json"
@@ -46,10 +45,12 @@ class Group(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is."""
+    """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is,
+    `elsewhere` the names that another manager has given (an Engine, as by $DOCKER_HOST), by block."""
 
     names: Mapping[str, Sequence[str]] = {}
     fresh: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, Sequence[str]] = {}
 
 
 Finder = Callable[[Path, Sequence[Group]], Found]
@@ -100,6 +101,8 @@ def tables_of(group: Group, names: Sequence[str]) -> dict[str, Any]:
 
 def _usable(kind: str, name: str) -> bool:
     """Whether a component can be of that name; one that begins as a reference would be followed."""
+    from heartbeat_cli.domain.kinds import docker_host, systemd  # few configurations have such a block
+
     return not name.startswith(("env:", "file:")) and not (
         systemd.problems(name, ["systemctl"]) if kind == "service" else docker_host.problems(name, "")
     )
@@ -134,6 +137,8 @@ def may_stand_for(name: str, groups: Sequence[Group]) -> bool:
 def manager(group: Group) -> str:
     """Who knows what there is: the Engine by its address (as $DOCKER_HOST has it now), or how systemctl is called."""
     if group.kind == "docker":
+        from heartbeat_cli.domain.kinds import docker_host
+
         with suppress(ValueError):
             return docker_host.find(str(group.table.get("host", docker_host.AUTO)), os.environ).host
         return ""
@@ -151,7 +156,14 @@ def units_by(group: Group) -> tuple[tuple[str, ...], bool]:
 def remembered(folder: Path, groups: Sequence[Group]) -> Found:
     """What was found last, as far as the blocks are still there: what another manager has said is of no use."""
     kept = _kept(folder)
-    return Found({one.id: names for one in groups if (names := _names(kept.get(one.id, {}).get(manager(one))))})
+    names, elsewhere = {}, {}
+    for one in groups:
+        said = {who: _names(value) for who, value in kept.get(one.id, {}).items()}
+        if own := said.pop(manager(one), []):
+            names[one.id] = own
+        if others := [name for some in said.values() for name in some]:
+            elsewhere[one.id] = others
+    return Found(names, elsewhere=elsewhere)
 
 
 def as_kept(folder: Path, groups: Sequence[Group], found: Found) -> str:

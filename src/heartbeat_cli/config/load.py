@@ -5,7 +5,7 @@ in one component or channel stops only that one: nine agents stay watched while 
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,7 @@ def load(
     made = _made(tables, sections["heartbeat"], find, problems)
     components = build_components(made, sections["recovery"] or Recovery(), named, problems)
     _check_reach(channels, components, made, problems)
-    windows = _subtable(tables, "maintenance", problems)
-    planned = maintenance.planned(id_tables(windows, "maintenance", problems), components, made.groups, problems)
+    planned = maintenance.planned(_windows(tables, problems), components, made.groups, problems)
     if problems.lines:
         raise ConfigError(located(problems.lines + problems.unresolved, read_from, made.blocks))
     if proxy := sections["heartbeat"].proxy:
@@ -101,8 +100,13 @@ def load(
         blocks=made.blocks,
         groups=tuple(made.groups),
         fresh=made.fresh,
+        elsewhere=made.elsewhere,
         **sections,
     )
+
+
+def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    return id_tables(_subtable(tables, "maintenance", problems), "maintenance", problems)
 
 
 def _check_reach(
@@ -135,7 +139,8 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: groups.F
         found = groups.tables_of(group, there.names.get(group.id, ()))
         full |= found
         blocks |= dict.fromkeys(found, group.id)
-    return Made(full, blocks, matching, there.fresh)
+    elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
+    return Made(full, blocks, matching, there.fresh, elsewhere)
 
 
 def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli.config.files import File
-from heartbeat_cli.config.groups import Group
+from heartbeat_cli.config.groups import Group, group_of
 from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
@@ -33,7 +33,7 @@ class Config(NamedTuple):
     `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now.
     `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block
     with `each` or `match` that made a component, by its id; `groups` are the blocks with `match`, `fresh` the ids of
-    those whose manager has just said what there is."""
+    those whose manager has just said what there is, `elsewhere` the components that only another manager knows."""
 
     source: str
     heartbeat: Heartbeat
@@ -51,6 +51,13 @@ class Config(NamedTuple):
     blocks: Mapping[str, str] = {}
     groups: tuple[Group, ...] = ()
     fresh: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+
+    def was_removed(self, component: str) -> bool:
+        """Whether what was found as this component is there no more, as its manager has just said. What another
+        manager has (an Engine, as by $DOCKER_HOST of a run by hand) is not for this one to say."""
+        gone = component not in self.components and component not in self.elsewhere
+        return gone and group_of(component, self.groups) in self.fresh
 
     @property
     def state_dir(self) -> Path:

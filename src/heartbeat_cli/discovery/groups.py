@@ -38,7 +38,7 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
         if isinstance(answer, dict):
             names |= answer
             fresh |= answer.keys()
-    now = Found(names, frozenset(fresh))
+    now = Found(names, frozenset(fresh), before.elsewhere)
     if {id_: one for id_, one in names.items() if one} != before.names:
         _keep(folder, groups, now)
     return now

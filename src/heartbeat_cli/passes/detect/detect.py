@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from heartbeat_cli.config.groups import group_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.detection.attribution import advance
@@ -100,10 +99,7 @@ class DetectionRun:
 
     def _is_one_gone(self) -> bool:
         """Whether what is in fault was removed: where that was all, there is no pass with a check of anything."""
-        known, fresh = self.config.components, self.config.fresh
-        return bool(fresh) and any(
-            id_ not in known and group_of(id_, self.config.groups) in fresh for id_ in self._open
-        )
+        return bool(self.config.fresh) and any(map(self.config.was_removed, self._open))
 
     def _judge(self, one: UndetectedPass) -> None:
         """One pass: first the new states, then the alerts; how many are in fault is known only then."""

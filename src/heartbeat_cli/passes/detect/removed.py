@@ -4,7 +4,6 @@ nothing would ever end their fault. It is closed, and whoever was notified of it
 
 from collections.abc import Mapping
 
-from heartbeat_cli.config.groups import group_of
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import LONGEST, Watch
 from heartbeat_cli.domain.component import watched_by
@@ -44,7 +43,7 @@ def _over(db: Database, config: Config, watches: Mapping[str, Watch], id_: str, 
     """Why it is checked no more, if so. Another host's time runs while that makes its passes: one that is silent may
     come back to it. How seldom it checks what we do not have is not known."""
     component = config.components.get(id_)
-    gone = component is None and group_of(id_, config.groups) in config.fresh
+    gone = config.was_removed(id_)
     if component is not None and any(watched_by(component, host) for host in (*watches, config.observer)):
         return None
     patience = _PATIENCE if component is None else max(_PATIENCE, peers.reaches(component))
