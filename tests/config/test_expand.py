@@ -4,7 +4,6 @@ import json
 import os
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -127,14 +126,26 @@ def test_a_placeholder_stands_anywhere_and_others_stay(tmp_path: Path) -> None:
     assert one.plan.ladder[0].settings.command == ("restart", "a", "web-a")
 
 
-@pytest.mark.parametrize("content", [[{"n": "a"}, {"n": "b"}], None])
-def test_the_names_may_stand_in_a_file(tmp_path: Path, content: Any) -> None:
-    (tmp_path / "fleet.json").write_text(json.dumps(content))
-    if content:
-        assert list(each(tmp_path, '{ from_file = "fleet.json" }').components) == ["w-a", "w-b"]
-        (tmp_path / "fleet.json").chmod(0o666)
-    with pytest.raises(ConfigError, match=r"from_file: fleet.json"):
+def test_the_names_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "fleet.json").write_text(json.dumps([{"n": "a"}, {"n": "b"}]))
+    assert list(each(tmp_path, '{ from_file = "fleet.json" }').components) == ["w-a", "w-b"]
+    (tmp_path / "fleet.json").write_text("null")
+    with pytest.raises(ConfigError, match=r"from_file: fleet.json: expected a JSON list"):
         each(tmp_path, '{ from_file = "fleet.json" }')
+
+
+@pytest.mark.parametrize("mode", [None, 0o666])
+def test_a_fleet_file_that_cannot_be_read_costs_its_own_block_only(tmp_path: Path, mode: int | None) -> None:
+    """As a secret that is away does: the others stay watched, and each run says so with its exit code."""
+    if mode is not None:
+        (tmp_path / "fleet.json").write_text('["a"]')
+        (tmp_path / "fleet.json").chmod(mode)
+    text = MAIN.replace('["db"]', "[]") + DB
+    config = read(
+        tmp_path, text + '[components."w-{name}"]\nkind="tcp"\nhost="h"\nport=1\neach={ from_file = "fleet.json" }\n'
+    )
+    assert list(config.components) == ["main", "db"]
+    assert "components.w-{name}.each: from_file: fleet.json cannot be read" in config.unresolved[0]
 
 
 def test_a_fleet_file_holds_no_references(tmp_path: Path) -> None:
@@ -159,7 +170,6 @@ def test_a_fleet_file_holds_no_references(tmp_path: Path) -> None:
         ('{ n = [1], "a b" = [2] }', "cannot be a placeholder"),
         ("{ id = [1] }", "cannot be a placeholder"),
         ('{ m = "1..2" }', 'makes two components "w-{n}"'),
-        ('{ from_file = "none.json" }', "cannot be read"),
         ("{ from_file = 3 }", "expected the path of a JSON file"),
         ('{ n = ["a b"] }', "an id has 1 to 64"),
     ],

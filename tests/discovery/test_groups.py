@@ -103,6 +103,8 @@ def test_a_block_that_stands_for_nothing_is_said(tmp_path: Path) -> None:
     for words in (("check", "--all"), ("doctor",)):
         ended = heartbeat(tmp_path, *words)
         assert "components.gone.match: Docker did not say what there is" in ended.out + ended.err
+    said = [heartbeat(tmp_path, "run").err.count("gone.match: Docker did not say") for _ in range(2)]
+    assert said == [1, 0]  # once a day: cron mails it
     shown = heartbeat(tmp_path, "config", "show").out
     assert "[components.gone.match]" in shown
     assert "1 block with match" in heartbeat(tmp_path, "config", "check").out

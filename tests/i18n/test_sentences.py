@@ -43,7 +43,7 @@ UNTRANSLATED = {
     "checks",
     "lock_held",
     "hosts",
-    "proxy_remark",
+    "daily_remark",
 }
 UNTRANSLATED |= {"guarded", "ping", "proxies", "units"}
 DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")

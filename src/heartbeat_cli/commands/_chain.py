@@ -5,7 +5,7 @@ Cron starts it every few seconds, so it is reached without click (see `cli.py`),
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     _judge.draw(app, keeper)
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-        _remark_on_proxies(keeper, config, now())
+        _remark(keeper, config, now())
     sent = post.end()  # from here on without the lock
     for notification in sent:
         log(line(notification))
@@ -144,15 +144,26 @@ def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
     return recovery, messages
 
 
-def _remark_on_proxies(keeper: "Keeper", config: Any, now: float) -> None:
-    """Say that a proxy in the environment is not followed, while there is one."""
+def _remarks(config: Any) -> Iterator[tuple[str, str]]:
+    """What a run says once a day while it is so, and under which name: a proxy in the environment, which is not
+    followed, and blocks of which nobody could say what they stand for."""
     from heartbeat_cli.http import proxies
 
-    if proxies.ignored(config.heartbeat.proxy, os.environ):
-        from heartbeat_cli.passes.housekeeping import proxy_remark
+    if ignored := proxies.ignored(config.heartbeat.proxy, os.environ):
+        yield "proxy", ignored
+    if config.groups:
+        from heartbeat_cli.config import unused
 
-        if remark := proxy_remark.due(keeper.db, config, now):
-            print_remark(f"heartbeat: {remark}")
+        for key, text, advice in unused.unasked(config):
+            yield key, f"{key}: {text}; {advice}"
+
+
+def _remark(keeper: "Keeper", config: Any, now: float) -> None:
+    for about, text in _remarks(config):
+        from heartbeat_cli.passes.housekeeping import daily_remark
+
+        if daily_remark.is_due(keeper.db, config, about, now):
+            print_remark(f"heartbeat: {text}")
 
 
 def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log) -> bool:

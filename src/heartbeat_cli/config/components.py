@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import groups, kind_words, ladders, observers
+from heartbeat_cli.config import groups, ladders, observers
 from heartbeat_cli.config.groups import Group
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import COMMON_LIMITS, Recovery, check_values
@@ -24,6 +24,8 @@ def kind_module(room: str, table: Mapping[str, Any], where: str, problems: Probl
         problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
         return None
     if not isinstance(kind, str) or kind not in plugins.kinds(room):
+        from heartbeat_cli.config import kind_words  # only a mistake needs it
+
         problems.add(f"{where}.kind", f"unknown kind {format_value(kind)}{kind_words.suggested(kind, room)}")
         return None
     return plugins.load(room, kind)

@@ -105,6 +105,9 @@ def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[
     where = f"components.{block}.each"
     try:
         many = _values(table["each"], problems)
+    except OSError as error:  # as a secret that is away: the others are watched all the same
+        problems.add_unresolved(where, f"from_file: {table['each']['from_file']} cannot be read: {error.strerror}")
+        return
     except ValueError as wrong:
         problems.add(where, str(wrong))
         return
@@ -120,7 +123,8 @@ def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[
 
 
 def _values(each: Any, problems: Problems) -> list[Values]:
-    """What the placeholders stand for, for each component. Raises ValueError."""
+    """What the placeholders stand for, for each component. Raises ValueError, or OSError where a file cannot be
+    read."""
     if isinstance(each, Mapping) and each.keys() == {"from_file"}:
         each = _from_file(each["from_file"], problems)
     rows = _product(each) if isinstance(each, Mapping) and each else each
@@ -168,10 +172,7 @@ def _from_file(path: Any, problems: Problems) -> Any:
 
     if not isinstance(path, str) or not path:
         raise ValueError("from_file: expected the path of a JSON file")
-    try:
-        data = trusted.read(problems.folder / os.path.expanduser(path), _MAX_BYTES)
-    except OSError as error:
-        raise ValueError(f"from_file: {path} cannot be read: {error.strerror}") from None
+    data = trusted.read(problems.folder / os.path.expanduser(path), _MAX_BYTES)
     if len(data) > _MAX_BYTES:
         raise ValueError(f"from_file: {path} is larger than {_MAX_BYTES // 1_000_000} MB")
     found = foreign_json.parse(data)

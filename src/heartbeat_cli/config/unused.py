@@ -7,6 +7,7 @@ from typing import Any
 
 from heartbeat_cli.config import files
 from heartbeat_cli.config.expand import COMMON, origin
+from heartbeat_cli.config.groups import Group
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.routing import audience
 
@@ -38,16 +39,24 @@ def channels(config: Config) -> Iterator[Unused]:
 
 def blocks(config: Config) -> Iterator[Unused]:
     """Blocks with `match` that stand for nothing: because nothing fits, or because nobody could be asked."""
-    standing = set(config.blocks.values())
-    for one in config.groups:
-        if one.id in standing:
-            continue
+    for one in _idle(config):
         if one.id in config.fresh:
             yield f"components.{one.id}.match", "nothing fits it just now", "check its spelling, if something should"
-        else:
+    yield from unasked(config)
+
+
+def unasked(config: Config) -> Iterator[Unused]:
+    """Blocks with `match` of which it is not known what they stand for."""
+    for one in _idle(config):
+        if one.id not in config.fresh:
             who = "Docker" if one.kind == "docker" else "systemd"
             text = f"{who} did not say what there is, so nothing of it is watched"
             yield f"components.{one.id}.match", text, "see that it runs and that this user may ask it"
+
+
+def _idle(config: Config) -> Iterator[Group]:
+    standing = set(config.blocks.values())
+    return (one for one in config.groups if one.id not in standing)
 
 
 def defaults(config: Config) -> Iterator[Unused]:

@@ -36,6 +36,7 @@ _REAP = 1.1  # seconds for a program that cannot be killed, and at most this sha
 _REAP_SHARE = 0.4
 _OLD_FOR = 86_400.0  # seconds until a driver that did not know a field is asked for it again
 _OLD, _HUNG, _SEEN = "old_until", "hung", "seen"  # keys of the memory
+IDENTITY = frozenset({_SEEN})
 
 
 class Settings(NamedTuple):

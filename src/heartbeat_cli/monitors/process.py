@@ -56,6 +56,8 @@ _SHOWN = 5  # processes in the evidence
 _MOST_OPEN = 256  # processes whose open files are counted
 _SIZES = ("memory_warn", "memory_critical")
 
+IDENTITY = frozenset({"seen", "boot", "cpu", "pid_file"})
+
 LADDER: tuple[Mapping[str, Any], ...] = (
     {"action": "systemd", "unit": "{unit}", "user": "{user}"},
     {"action": "script", "name": "restart_{id}.sh"},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.checking.coverage import Watch
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.store.board import board
 from heartbeat_cli.store.history import gaps, last_checks
@@ -242,3 +243,20 @@ def test_a_sleeping_host_is_no_stuck_worker(
     scene.now = START + 300
     metrics = {one.name: one.value for one in scene.check("w").readings["w"].metrics}
     assert metrics["stuck_seconds"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory"),
+    [
+        ("log", {"place": {"key": "bebfe804", "files": [["postgresql.log", 5]]}}),
+        ("docker", {"id": "0123fe80postgres"}),
+        ("gpu", {"seen": ["GPU-fe80-postgres"]}),
+    ],
+)
+def test_what_a_kind_knows_a_thing_by_is_not_redacted(kind: str, memory: dict[str, Any]) -> None:
+    """A secret that is a part of it would have every check begin anew; what is shown is redacted all the same."""
+    secrets = {"fe80", "postgres"}
+    reading = Reading("healthy", evidence={"log": "postgres said fe80"}, memory=memory | {"journal": "of postgres"})
+    kept = check._discreet(kind, reading, secrets)
+    assert {key: kept.memory[key] for key in memory} == memory
+    assert "postgres" not in str((kept.evidence, kept.memory["journal"]))

@@ -307,6 +307,19 @@ def test_the_fault_of_what_was_removed_is_closed_and_reported_to_who_was_notifie
     assert after.saw(other=GOOD) == []
 
 
+def test_nothing_counts_as_removed_while_a_part_of_the_configuration_leads_nowhere(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """The file that a fleet is read from may be away: its components are not gone."""
+    before = Scene(store, store_url, tmp_path, {"db": TCP, "other": TCP})
+    for _ in range(3):
+        before.saw(db=BAD, other=GOOD)
+    block = TCP | {"each": {"from_file": str(tmp_path / "none.json")}}
+    after = Scene(store, store_url, tmp_path, {"other": TCP, "{name}": block})
+    after.now = before.now + 7_200
+    assert after.saw(other=GOOD) == [] and "db" in after.incidents
+
+
 def turn(scene: Scene, now: float, **seen: Reading) -> list[str]:
     """A regular pass of a host, judged."""
     scene.now, me = now, scene.config.observer
