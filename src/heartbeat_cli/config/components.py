@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli import plugins
-from heartbeat_cli.config import groups, ladders, observers
-from heartbeat_cli.config.groups import Group
+from heartbeat_cli.config import ladders, observers
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import COMMON_LIMITS, Recovery, check_values
 from heartbeat_cli.config.settings import build_kind, build_partly
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config.groups import Group
 
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -52,7 +54,7 @@ class Made(NamedTuple):
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
-    groups: Sequence[Group] = ()
+    groups: Sequence["Group"] = ()
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
@@ -74,21 +76,38 @@ def build_components(
         found[id_] = one
         missing = [parent for parent in one.common.depends_on if parent not in tables]
         for parent in missing:
-            if groups.group_of(parent, matching) is None:
+            if not _may_be_found(parent, matching):
                 problems.add(f"{where}.depends_on", f"no component {format_value(parent)}{suggestion(parent, tables)}")
         if missing:  # what is found may be gone just now
             there = tuple(parent for parent in one.common.depends_on if parent in tables)
             found[id_] = one._replace(common=one.common._replace(depends_on=there))
         check_channels(one.common.channels, f"{where}.channels", channels, problems)
-    unresolved = len(problems.unresolved)
-    for group in matching:
-        _component(group.id, f"components.{group.id}", groups.sample(group), recovery, seen, problems)
-    del problems.unresolved[unresolved:]  # of these there is no component to do without
+    _check_blocks(matching, recovery, seen, problems)
     try:
         topological(found)
     except ValueError as cycle:
         problems.add("components", f"depends_on goes round in a circle: {cycle}")
     return found
+
+
+def _may_be_found(id_: str, matching: Sequence["Group"]) -> bool:
+    if not matching:
+        return False
+    from heartbeat_cli.config import groups
+
+    return groups.group_of(id_, matching) is not None
+
+
+def _check_blocks(matching: Sequence["Group"], recovery: Recovery, seen: dict[str, Common], problems: Problems) -> None:
+    """What is wrong with blocks with `match`, whether they stand for anything just now or not."""
+    if not matching:
+        return
+    from heartbeat_cli.config import groups
+
+    unresolved = len(problems.unresolved)
+    for group in matching:
+        _component(group.id, f"components.{group.id}", groups.sample(group), recovery, seen, problems)
+    del problems.unresolved[unresolved:]  # of these there is no component to do without
 
 
 def _component(

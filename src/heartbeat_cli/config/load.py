@@ -7,9 +7,9 @@ in one component or channel stops only that one: nine agents stay watched while 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.config import expand, files, groups, maintenance
+from heartbeat_cli.config import files, maintenance
 from heartbeat_cli.config.components import Made, build_components, check_channels, id_tables, kind_module
 from heartbeat_cli.config.files import File
 from heartbeat_cli.config.problems import Problems, suggestion
@@ -30,6 +30,9 @@ from heartbeat_cli.errors import ConfigError, UsageError
 from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import worth_hiding
 from heartbeat_cli.system import trusted
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config.groups import Finder
 
 _NO_CHANNELS = {"console": {"kind": "console"}}  # an alert is never without a reader
 _PATHS = ("state_dir", "templates", "scripts", "file", "badges")
@@ -56,9 +59,9 @@ def find(explicit: str | None, say: Callable[[str], None] = lambda text: None) -
     return next((Path(path) for path in (own, "/etc/heartbeat/heartbeat.toml") if os.path.isfile(path)), None)
 
 
-def read(path: Path, find: groups.Finder = groups.remembered) -> Config:
-    """The configuration in a file, and those that it includes; `find` says what blocks with `match` stand for. Raises
-    ConfigError with every problem in it, each with its line."""
+def read(path: Path, find: "Finder | None" = None) -> Config:
+    """The configuration in a file, and those that it includes; `find` says what blocks with `match` stand for (default:
+    what was found last). Raises ConfigError with every problem in it, each with its line."""
     tables, read_from, twice = files.read(path)
     return load(tables, str(path), path.absolute().parent, read_from, find, twice)
 
@@ -68,7 +71,7 @@ def load(
     source: str,
     folder: Path | None = None,
     read_from: Sequence[File] = (),
-    find: groups.Finder = groups.remembered,
+    find: "Finder | None" = None,
     wrong: Sequence[str] = (),
 ) -> Config:
     """The configuration in tables as TOML gives them; relative paths in it start from `folder` (default: the current
@@ -124,23 +127,28 @@ def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:
             problems.add(str(name), f"unknown section{suggestion(name, known)}")
 
 
-def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: groups.Finder, problems: Problems) -> Made:
+def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder | None", problems: Problems) -> Made:
     """The tables of all components: those that are written, those of blocks with `each`, and those of blocks with
     `match` (which are not looked for where the configuration cannot be used anyhow)."""
     written = _subtable(tables, "components", problems)
-    full, blocks = expand.components(written, tables.get("defaults", {}), problems)
+    blocks = (table for table in written.values() if isinstance(table, Mapping))
+    if "defaults" not in tables and not any("each" in table or "match" in table for table in blocks):
+        return Made(written, {})
+    from heartbeat_cli.config import expand, groups  # every pass pays for imports
+
+    full, made = expand.components(written, tables.get("defaults", {}), problems)
     full, matching = groups.split(full, problems)
     if not matching or heartbeat is None:
-        return Made(full, blocks, matching)
+        return Made(full, made, matching)
     from heartbeat_cli.config import places
 
-    there = find(places.folder_of(problems.source, heartbeat.state_dir), matching)
+    there = (find or groups.remembered)(places.folder_of(problems.source, heartbeat.state_dir), matching)
     for group in matching:
         found = groups.tables_of(group, there.names.get(group.id, ()))
         full |= found
-        blocks |= dict.fromkeys(found, group.id)
+        made |= dict.fromkeys(found, group.id)
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    return Made(full, blocks, matching, there.fresh, elsewhere)
+    return Made(full, made, matching, there.fresh, elsewhere)
 
 
 def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:

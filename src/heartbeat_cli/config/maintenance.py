@@ -6,9 +6,8 @@ channels.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from heartbeat_cli.config.groups import Group, may_stand_for
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
 from heartbeat_cli.config.settings import build_partly
@@ -17,6 +16,9 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, matching
 from heartbeat_cli.domain.seconds import Seconds
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config.groups import Group
 
 
 class Maintenance(NamedTuple):
@@ -46,7 +48,7 @@ class Maintenance(NamedTuple):
 def planned(
     sections: Iterable[tuple[str, str, Mapping[str, Any]]],
     components: Mapping[str, Component],
-    groups: Sequence[Group],
+    groups: Sequence["Group"],
     problems: Problems,
 ) -> dict[str, Window]:
     """The windows of these sections (id, place in the file, content); problems with them are noted."""
@@ -68,7 +70,11 @@ def planned(
 
 
 def check_channel(
-    common: ChannelCommon, where: str, components: Mapping[str, Component], groups: Sequence[Group], problems: Problems
+    common: ChannelCommon,
+    where: str,
+    components: Mapping[str, Component],
+    groups: Sequence["Group"],
+    problems: Problems,
 ) -> None:
     """Check what types and limits cannot of a channel's common keys."""
     check_names(common.components or (), f"{where}.components", components, groups, problems)
@@ -77,12 +83,20 @@ def check_channel(
 
 
 def check_names(
-    names: Iterable[str], where: str, components: Mapping[str, Component], groups: Sequence[Group], problems: Problems
+    names: Iterable[str], where: str, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
 ) -> None:
     """Note each name that matches no component."""
     for name in matching(names, components)[1]:
-        if name != "*" and not may_stand_for(name, groups):
+        if name != "*" and not _may_be_found(name, groups):
             problems.add(where, f"no component {format_value(name)}{suggestion(name, components)}")
+
+
+def _may_be_found(name: str, groups: Sequence["Group"]) -> bool:
+    if not groups:
+        return False
+    from heartbeat_cli.config.groups import may_stand_for
+
+    return may_stand_for(name, groups)
 
 
 def _window(id_: str, keys: Maintenance, where: str, problems: Problems) -> Window | None:

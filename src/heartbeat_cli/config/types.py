@@ -4,15 +4,17 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heartbeat_cli.config.files import File
-from heartbeat_cli.config.groups import Group, group_of
 from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config.files import File
+    from heartbeat_cli.config.groups import Group
 
 _uname = cache(os.uname)  # asked for a thousand components
 
@@ -47,17 +49,20 @@ class Config(NamedTuple):
     secrets: frozenset[str]
     tables: Mapping[str, Any]
     unresolved: tuple[str, ...] = ()
-    files: tuple[File, ...] = ()
+    files: tuple["File", ...] = ()
     blocks: Mapping[str, str] = {}
-    groups: tuple[Group, ...] = ()
+    groups: tuple["Group", ...] = ()
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
     def was_removed(self, component: str) -> bool:
         """Whether what was found as this component is there no more, as its manager has just said. What another
         manager has (an Engine, as by $DOCKER_HOST of a run by hand) is not for this one to say."""
-        gone = component not in self.components and component not in self.elsewhere
-        return gone and group_of(component, self.groups) in self.fresh
+        if not self.fresh or component in self.components or component in self.elsewhere:
+            return False
+        from heartbeat_cli.config.groups import group_of
+
+        return group_of(component, self.groups) in self.fresh
 
     @property
     def state_dir(self) -> Path:

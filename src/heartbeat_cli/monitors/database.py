@@ -23,12 +23,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
-from heartbeat_cli.domain.kinds import lasting, postgres_health
+from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.monitors import _postgres
 from heartbeat_cli.postgres import libpq
 from heartbeat_cli.postgres.driver import driver
 
@@ -188,6 +187,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
             )
             return _with_details(good, session, settings, context, deadline) if settings.details else good
     except libpq.Trouble as trouble:
+        from heartbeat_cli.monitors import _postgres  # every pass pays for imports
+
         reading = _postgres.failed(trouble, settings.dsn, time.monotonic() - begun)._replace(memory=memory)
         if postgres_health.no_slot_left(trouble.code, trouble.text):
             from heartbeat_cli.monitors import _connection_holders  # rarely needed, and every pass pays for imports
@@ -198,6 +199,8 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
 
 def _draining(reading: Reading, settings: Settings, context: CheckContext) -> Reading:
     """A shutdown takes its time, until it has taken too long: then it waits for a session that does not end."""
+    from heartbeat_cli.domain.kinds import lasting
+
     took = lasting.seen_again(lasting.recalled(context.memory.get(_DRAINING)), context.now, context.interval)
     reading = reading._replace(memory={**reading.memory, _DRAINING: list(took)})
     if took.seconds < settings.draining_limit:
