@@ -82,6 +82,18 @@ def test_no_secret_of_ours_is_handed_on(folder: Path, monkeypatch: pytest.Monkey
     assert "hidden" not in run(folder).output
 
 
+def test_the_preferred_script_is_run_where_there_is_one(folder: Path) -> None:
+    settings = script.Settings("restart_main.sh", str(folder), "restart_web-1.sh")
+    put(folder, "restart_main.sh", "#!/bin/sh\necho by id\n")
+    assert script.run(settings, timeout=10).output == "by id"
+    put(folder, "restart_web-1.sh", "#!/bin/sh\necho by container\n")
+    assert script.run(settings, timeout=10).output == "by container"
+    put(folder, "restart_web-1.sh", "#!/bin/sh\n", 0o644)
+    assert script.run(settings, timeout=10).result == "refused"
+    odd = settings._replace(preferred="../scripts/restart_web-1.sh")
+    assert script.run(odd, timeout=10).output == "by id"
+
+
 @pytest.mark.parametrize(
     "name", ["../x.sh", "a/b", "/bin/sh", ".hidden", "", "a b", "x;y", "-rf", "a\n", "a" * 200, "..", "$(id)"]
 )

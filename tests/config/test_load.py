@@ -625,7 +625,9 @@ def test_the_default_ladder_leaves_out_what_is_not_set() -> None:
     assert [one[0] for one in rungs(db)] == ["postgres"]
     assert [one[0] for one in rungs(db + 'container = "pg"\n')] == ["postgres", "docker"]
     scripts = '[recovery]\nscripts = "/etc/hb"\n'
-    assert rungs(scripts + db)[-1] == ("script", "restart_main.sh", "/etc/hb")
+    assert rungs(scripts + db)[-1] == ("script", "restart_main.sh", "/etc/hb", "None")
+    box = '[components.main]\nkind = "docker"\ncontainer = "web-1"\n'
+    assert rungs(scripts + box)[-1] == ("script", "restart_main.sh", "/etc/hb", "restart_web-1.sh")
     postgres = load(db).components["main"].plan.ladder[0]
     assert postgres.settings.dsn == "postgresql://h/{id}", "what a setting holds is not filled again"
 

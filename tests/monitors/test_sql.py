@@ -310,11 +310,24 @@ def test_a_database_in_use_keeps_its_locks(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "query", ["-- all\n SELECT 1", "/* a * b */ (select 1)", "WITH a AS (SELECT 1) TABLE a", "VALUES (1)"]
+)
+def test_queries_that_read_are_taken(query: str) -> None:
+    assert monitor.problems(Settings("sqlite:////x.db", query)) == []
+
+
+@pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ('dsn = "mysql://h/x"', "dsn: expected postgresql://… or sqlite:///path"),
-        ('dsn = "sqlite:///"', "dsn: expected sqlite:///path"),
+        ('dsn = "mysql://h/x"', "dsn: expected postgresql://… or sqlite:////path"),
+        ('dsn = "sqlite:///"', "dsn: expected an absolute path: sqlite:////var/lib/app/app.db (four slashes)"),
+        ('dsn = "sqlite:///var/app.db"', "dsn: expected an absolute path: sqlite:////var/app.db (four slashes)"),
+        ('dsn = "sqlite://var/app.db"', "dsn: expected an absolute path: sqlite:////var/app.db (four slashes)"),
         ('query = "SELECT 1; DROP TABLE x"', "query: must be one statement, without a semicolon in it"),
+        (
+            'query = "DELETE FROM x"',
+            "query: expected one SELECT, got DELETE; the query runs in a read-only transaction",
+        ),
         ('query = " ;"', "query: is empty; expected one SELECT"),
         ('checks = [{ op = "<" }]', "checks[0].warn: is required, or critical"),
         (

@@ -19,8 +19,11 @@ RunContainer = Callable[..., str]
 
 
 def docker(*words: str, timeout: float = 60) -> str:
-    """The output of a docker command that must succeed."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=timeout, check=False)
+    """The output of a docker command that must succeed. The kernel cannot always freeze a process on a busy machine."""
+    for _ in range(10):
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=timeout, check=False)
+        if "unable to freeze" not in done.stderr:
+            break
     assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
     return done.stdout.strip()
 

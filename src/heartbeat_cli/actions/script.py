@@ -39,10 +39,12 @@ class Settings(NamedTuple):
 
     name: file name in the folder, without any path
     folder: folder of the scripts; default: `scripts` of `[recovery]`
+    preferred: file name of the script that is run in place of name, where there is one
     """
 
     name: str
     folder: str | None = None
+    preferred: str | None = None
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -56,7 +58,7 @@ def run(settings: Settings, *, timeout: float) -> Outcome:
     if trouble is not None:
         return trouble.outcome
     folder, path = _place(settings)
-    return _program.run([path], label=settings.name, timeout=timeout, env={}, cwd=folder)
+    return _program.run([path], label=os.path.basename(path), timeout=timeout, env={}, cwd=folder)
 
 
 def left_behind(settings: Settings, *, timeout: float) -> float | None:
@@ -96,6 +98,10 @@ def _trouble(settings: Settings) -> _Trouble | None:
 def _place(settings: Settings) -> tuple[str, str]:
     """The folder and the script's path."""
     folder = os.path.abspath(settings.folder or "")
+    if settings.preferred and _NAME.fullmatch(settings.preferred):
+        preferred = os.path.join(folder, settings.preferred)
+        if os.path.lexists(preferred):
+            return folder, preferred
     return folder, os.path.join(folder, settings.name)
 
 

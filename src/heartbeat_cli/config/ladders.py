@@ -111,19 +111,20 @@ def _mode(value: Any, where: str, problems: Problems) -> Mode:
 
 
 def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems: Problems) -> tuple[Step, ...]:
-    """The default steps of a kind, without those whose placeholder is unset, and without scripts when there is no
-    folder. Their types are right, as are those of the settings that fill them; the values are checked."""
+    """The default steps of a kind, without those whose placeholder of a required value is unset, and without scripts
+    when there is no folder. Their types are right, as are those of the settings that fill them; values are checked."""
     steps = []
     for table in default:
         action = table["action"]
         if action == "script" and scope.scripts is None:
             continue
-        filled = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
-        if any(value in (None, "") for value in filled.values()):
+        module, noted = plugins.load("actions", action), len(problems.lines)
+        values = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
+        filled = {key: value for key, value in values.items() if value not in (None, "")}
+        if not values.keys() - filled.keys() <= module.Settings._field_defaults.keys():
             continue
         if action == "script":
             filled["folder"] = scope.scripts
-        module, noted = plugins.load("actions", action), len(problems.lines)
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
         if "/" in scope.component and len(problems.lines) > noted:  # its name was found: there can be no such script
@@ -234,7 +235,7 @@ def _fill(text: Any, scope: Scope) -> Any:
     if not name:
         return text
     value = scope.file_name if name == "id" else getattr(scope.settings, name)
-    return f"{before}{value}{after}" if (before or after) and value is not None else value
+    return f"{before}{value}{after}" if (before or after) and value not in (None, "") else value
 
 
 def _fill_id(value: Any, component: str) -> Any:

@@ -6,36 +6,40 @@ finds are read from their end on, those that appear later from their beginning.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, checksum, is_rotated, lines_in, unread
+from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, is_next, is_rotated, lines_in, unread
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._log_content import Content, has, opened
-from heartbeat_cli.monitors._log_rotated import Found, Search
+from heartbeat_cli.monitors._log_rotated import Found, Search, is_unread
 from heartbeat_cli.monitors._log_tally import Tally
+from heartbeat_cli.monitors._log_trimmed import trimmed
 from heartbeat_cli.system import foreign_file
 from heartbeat_cli.system.foreign_file import Spot
 
 _MOST_FILES = 50  # that a glob may match
 _MOST_NAMES = 10_000  # in the folder
 _CHUNK = 1_048_576
+_AT_FIRST = 2  # checks that a file counts as missing for after the first one without it
 _OLD_SECONDS = 900.0  # for which a file without its name is still read
 GLOB = frozenset("*?[")
 
 
 class Followed(NamedTuple):
-    """`state` for the next check; `behind`: bytes that have not been read yet; `lost`: files that cannot be read;
-    `vanished`: those that are not found any more, with lines in them that have not been read."""
+    """`state` for the next check; `behind`: bytes that have not been read yet; and files with lines that may be
+    missing: `lost` cannot be read, `vanished` are not found any more, with lines in them that have not been read, and
+    of `moved` the last lines before they were moved away are not known."""
 
     state: State
     behind: int = 0
     lost: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 class _Named(NamedTuple):
@@ -45,12 +49,13 @@ class _Named(NamedTuple):
     content: Content | None
 
 
-def follow(path: str, before: State | None, key: str, now: float, tally: Tally) -> Followed:
-    """Read on in the files of an absolute path, or of a glob in its last part. Raises Unobservable where one must not
-    or cannot be read."""
+def follow(path: str, before: State | None, key: str, now: float, tally: Tally, olddir: str | None = None) -> Followed:
+    """Read on in the files of an absolute path, or of a glob in its last part. `olddir` is the folder that rotation
+    moves them to, where it is another one, also as a path from their own. Raises Unobservable where one must not or
+    cannot be read."""
     try:
         with ExitStack() as stack:
-            return _Files(stack, before, now, tally).follow(path, key)
+            return _Files(stack, before, now, tally, olddir).follow(path, key)
     except OSError as error:
         why = (
             error.strerror if isinstance(error.strerror, Text) else system_words((error.strerror or str(error)).lower())
@@ -60,18 +65,20 @@ def follow(path: str, before: State | None, key: str, now: float, tally: Tally) 
 
 
 class _Files:
-    def __init__(self, stack: ExitStack, before: State | None, now: float, tally: Tally) -> None:
-        self._stack, self._before, self._now, self._tally = stack, before, now, tally
+    def __init__(self, stack: ExitStack, before: State | None, now: float, tally: Tally, olddir: str | None) -> None:
+        self._stack, self._before, self._now, self._tally, self._olddir = stack, before, now, tally, olddir
         self._lost: list[str] = []
         self._unfound: list[Place] = []
         self._vanished: list[str] = []
+        self._moved: list[str] = []
 
     def follow(self, path: str, key: str) -> Followed:
         named = self._named(path)
         missing = not any(one.content for one in named.values())
-        count = self._before.missing + 1 if missing and self._before else int(missing)
+        # One that is missing at the first check is not about to be rotated.
+        count = (self._before.missing + 1 if self._before else _AT_FIRST) if missing else 0
         if self._before is None:
-            ends = [_end(name, one.content) for name, one in named.items() if one.content]
+            ends = [_end(name, one) for name, one in named.items() if one.content]
             return Followed(State(key, self._now, tuple(one for one in ends if one is not None), count))
         if not named:  # not even its folder: it may come back as it was
             gone = [one.name for one in self._before.places if one.offset < one.mark]
@@ -84,7 +91,7 @@ class _Files:
         waiting = self._before.behind + 1 if behind else 0
         vanished = self._vanished if count < 2 else []  # it is said once
         state = State(key, self._now, tuple(places), count, waiting)
-        return Followed(state, behind, tuple(self._lost), tuple(vanished))
+        return Followed(state, behind, tuple(self._lost), tuple(vanished), tuple(self._moved))
 
     def _named(self, path: str) -> dict[str, _Named]:
         """What the path means, by name. The name of a glob itself stands for a folder without any."""
@@ -122,23 +129,60 @@ class _Files:
         standing = {
             one.inode: one for one in places if one.mark > 0 and one.inode in contents and has(contents[one.inode], one)
         }
-        bases = dict.fromkeys([*(one.name for one in places), *named])
-        for name in bases:
+        for name in dict.fromkeys([*(one.name for one in places), *named]):
+            own = named.get(name)
+            content = own.content if own else None
             gone = [one for one in places if one.name == name and standing.get(one.inode) != one]
+            start = None
             if gone:
-                spot = named[name].spot if name in named else next(iter(named.values())).spot
-                search = Search(spot, {one.spot.name for one in named.values()}, *self._times(), self._keep)
-                yield from search.old(name if name not in named else spot.name, gone)
+                spot = own.spot if own else next(iter(named.values())).spot
+                base = own.spot.name if own else name
+                search = Search(
+                    self._spots(path, spot, gone), {one.spot.name for one in named.values()}, *self._times()
+                )
+                yield from search.old(base, gone)
                 self._lost += search.lost
-                self._unfound += search.unfound
-                self._vanished += search.vanished
-            content = named[name].content if name in named else None
-            if content:
-                new = unread(name, content.inode)
-                yield Found(standing.get(content.inode, new)._replace(name=name, left=None), content, name)
+                start = self._trimmed(search.unfound, content)
+                self._miss(search, base, content)
+            if own and content:
+                new = start or standing.get(content.inode, unread(name, content.inode))
+                yield Found(new._replace(name=name, left=None, folder=own.spot.shown), content, name)
 
-    def _times(self) -> tuple[float, float, float]:
-        return self._before.at if self._before else self._now, self._now, self._tally.deadline
+    def _spots(self, path: str, spot: Spot, gone: list[Place]) -> list[Spot]:
+        """The folders in which rotated files may lie, that of the log first."""
+        folders = [os.path.join(os.path.dirname(path), self._olddir)] if self._olddir else []
+        folders += [one.folder for one in gone if one.folder.startswith("/") and is_next(one.folder, spot.shown)]
+        found = {_number(spot): spot}
+        for folder in dict.fromkeys(folders):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                one = self._stack.enter_context(foreign_file.spot(os.path.join(folder, spot.name)))
+                found.setdefault(_number(one), one)
+        return list(found.values())
+
+    def _trimmed(self, unfound: list[Place], content: Content | None) -> Place | None:
+        """Where to read on in a file whose beginning has been cut off."""
+        for place in unfound:
+            if content and place.left is None and place.mark > 0:
+                start = trimmed(content, place, self._tally.deadline)
+                if start is not None:
+                    unfound.remove(place)
+                    return start
+        return None
+
+    def _miss(self, search: Search, base: str, content: Content | None) -> None:
+        """Note the places that are found nowhere."""
+        self._unfound += search.unfound
+        packed = search.unreadable(base)
+        # A file that was rotated, and not written after the last check, is not looked at.
+        seen = packed or search.lost or search.has_rotated(base)
+        for place in search.unfound:
+            if is_unread(place):
+                (self._lost if packed else self._vanished).append(packed or place.name)
+            elif place.left is None and place.mark > 0 and content and content.inode != place.inode and not seen:
+                self._moved.append(place.name)
+
+    def _times(self) -> tuple[float, float, float, Callable[[Content], None]]:
+        return self._before.at if self._before else self._now, self._now, self._tally.deadline, self._keep
 
     def _read_all(self, found: list[Found]) -> Iterator[tuple[Place, int]]:
         """Read each, with an equal share of what may be read; the places after that, and how many bytes are left."""
@@ -173,6 +217,11 @@ class _Files:
         return _reached(place, content, offset, tail), left
 
 
+def _number(spot: Spot) -> tuple[int, int]:
+    found = os.stat(spot.folder)
+    return found.st_dev, found.st_ino
+
+
 def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
     """The place after all before `offset` has been read, which ends with `tail`. A file that has been truncated
     meanwhile lies on in its copy, and is known there by what was read of it."""
@@ -180,16 +229,17 @@ def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
         return place._replace(offset=offset)
     window = b"" if content.final else content.window(content.size)
     if not content.final and len(window) == min(WINDOW, content.size):
-        return place._replace(offset=offset, mark=content.size, before=checksum(window))
+        return place.marked(offset, content.size, window)
     if len(tail) == min(WINDOW, offset):
-        return place._replace(offset=offset, mark=offset, before=checksum(tail))
+        return place.marked(offset, offset, tail)
     return place._replace(offset=offset)
 
 
-def _end(name: str, content: Content) -> Place | None:
+def _end(name: str, named: _Named) -> Place | None:
     """The place at which the first check begins: what was written before it is no news. None where the file has been
     truncated just now: what it holds at the next check is new."""
-    window = content.window(content.size)
-    if len(window) < min(WINDOW, content.size):
+    content = named.content
+    window = content.window(content.size) if content else b""
+    if content is None or len(window) < min(WINDOW, content.size):
         return None
-    return Place(name, content.inode, content.size, content.size, checksum(window))
+    return unread(name, content.inode)._replace(folder=named.spot.shown).marked(content.size, content.size, window)

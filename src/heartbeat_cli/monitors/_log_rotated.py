@@ -2,7 +2,7 @@
 times over."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -23,97 +23,132 @@ class Found(NamedTuple):
     name: str
 
 
+class _File(NamedTuple):
+    spot: Spot
+    name: str
+    inode: int
+
+
 class Search:
-    """The files in the folder of `spot` to which rotation may have given other names; `names` are read anyway. `at` is
-    the time of the last check, `now` of this one (epoch seconds). Each content that is opened is handed to `keep`,
-    which closes it. `lost` are names of files that would have to be read and cannot be, `unfound` places without
-    a file, `vanished` the names of those in which lines had not been read yet."""
+    """The files to which rotation may have given other names, in the folders of `spots`, of which the first is that of
+    the log; its `names` are read anyway. `at` is the time of the last check, `now` of this one (epoch seconds). Each
+    content that is opened is handed to `keep`, which closes it. `lost` are names of files that would have to be read
+    and cannot be, `unfound` places without a file."""
 
     def __init__(
-        self, spot: Spot, names: set[str], at: float, now: float, deadline: float, keep: Callable[[Content], None]
+        self,
+        spots: Sequence[Spot],
+        names: set[str],
+        at: float,
+        now: float,
+        deadline: float,
+        keep: Callable[[Content], None],
     ) -> None:
-        self._spot, self._at, self._now, self._deadline, self._keep = spot, at, now, deadline, keep
-        self._inodes = {name: inode for name, inode in spot.entries(_MOST_NAMES).items() if name not in names}
+        self._spots, self._at, self._now, self._deadline, self._keep = spots, at, now, deadline, keep
+        self._files = [
+            _File(spot, name, inode)
+            for spot in spots
+            for name, inode in spot.entries(_MOST_NAMES).items()
+            if spot is not spots[0] or name not in names
+        ]
         self.lost: list[str] = []
-        self.vanished: list[str] = []
         self.unfound: list[Place] = []
 
     def old(self, base: str, gone: list[Place]) -> list[Found]:
         """The files that the places of the name `base` lie in now, and those that were made and rotated since the last
         check, oldest first."""
-        order = rotated(base, list(self._inodes))[-_MOST_FILES:]
-        found: dict[str, Found] = {}
+        order = self._rotated(base)
+        found: dict[_File, Found] = {}
         newest = -1
         for place in gone:
-            name, one = self._moved(place, order)
-            if one is not None:
-                found[name] = one
-                if (
-                    name in order and place.left is None and place.mark > 0
-                ):  # an empty one may have been filled and copied
-                    newest = max(newest, order.index(name))
-            else:
-                self._miss(place, order)
-        if any(place.left is None for place in gone):
-            unseen = [name for name in order[newest + 1 :] if name not in found]
-            self._add_new(base, unseen if newest >= 0 else [name for name in unseen if self._is_new(name)], found)
-        return [found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else -1)]
+            one = self._moved(place, order)
+            if one is None:
+                self.unfound.append(place)
+                continue
+            file, found[file] = one
+            # An empty one may have been filled and copied.
+            if file in order and place.left is None and place.mark > 0:
+                newest = max(newest, order.index(file))
+        is_current = any(place.left is None for place in gone)
+        # An empty one that is filled and compressed cannot be known again, and another file may have its inode.
+        is_empty = any(place.mark == 0 and place.left is not None for place in gone)
+        unseen = [file for number, file in enumerate(order) if number > newest >= 0] if is_current else []
+        if is_empty or (is_current and newest < 0):
+            unseen += [file for file in order if file not in unseen and self._is_new(file)]
+        self._add_new(base, [file for file in unseen if file not in found], found)
+        return [found[file] for file in sorted(found, key=lambda file: order.index(file) if file in order else -1)]
 
-    def _moved(self, place: Place, order: list[str]) -> tuple[str, Found | None]:
+    def unreadable(self, base: str) -> str:
+        """The name of the newest rotated file where it is compressed so that it cannot be read, else nothing."""
+        order = self._rotated(base)
+        return order[-1].name if order and order[-1].name.endswith(_UNREADABLE) else ""
+
+    def has_rotated(self, base: str) -> bool:
+        """Whether a rotated file has been made or renamed since the last check, as far as the clock tells."""
+        return self._at > self._now or any(self._time(file, changed=True) > self._at for file in self._rotated(base))
+
+    def _rotated(self, base: str) -> list[_File]:
+        """The rotated files, oldest first. Those in another folder are older than those beside the log, and the newest
+        of them has its name."""
+        order: list[_File] = []
+        for spot in reversed(self._spots):
+            names = {file.name: file for file in self._files if file.spot is spot}
+            order += [names[name] for name in [*rotated(base, list(names)), base] if name in names]
+        return order[-_MOST_FILES:]
+
+    def _moved(self, place: Place, order: list[_File]) -> tuple[_File, Found] | None:
         """Where the file of a place is now: renamed, or else copied or compressed."""
         moved = place._replace(left=self._now if place.left is None else min(place.left, self._now))
-        for name in [name for name, inode in self._inodes.items() if inode == place.inode]:
-            if content := self._holding(name, place):
-                return name, Found(moved, content, name)
+        for file in self._files:
+            # In the folder of the log it may have any name.
+            named = file.spot is self._spots[0] or file in order
+            if file.inode == place.inode and named and (content := self._holding(file, place)):
+                return file, Found(moved._replace(folder=file.spot.shown), content, file.name)
         # Compression keeps the time of a file, and a clock that was set back makes it mean nothing.
-        anyway = _is_unread(place) or self._at > self._now
-        for name in reversed(order) if place.mark > 0 else ():
-            if (anyway or self._is_new(name)) and (content := self._holding(name, place)):
-                return name, Found(moved._replace(inode=content.inode), content, name)
-        return "", None
+        anyway = is_unread(place) or self._at > self._now
+        for file in reversed(order) if place.mark > 0 else ():
+            if (anyway or self._is_new(file)) and (content := self._holding(file, place)):
+                return file, Found(moved._replace(inode=content.inode, folder=file.spot.shown), content, file.name)
+        return None
 
-    def _miss(self, place: Place, order: list[str]) -> None:
-        self.unfound.append(place)
-        if not _is_unread(place):
-            return
-        if order and order[-1].endswith(_UNREADABLE):
-            self.lost.append(order[-1])
-        else:
-            self.vanished.append(place.name)
-
-    def _add_new(self, base: str, names: list[str], found: dict[str, Found]) -> None:
-        for name in names:
-            content = self._open(name)
+    def _add_new(self, base: str, files: list[_File], found: dict[_File, Found]) -> None:
+        for file in files:
+            content = self._open(file)
             if content is not None:
-                found[name] = Found(unread(base, content.inode, self._now), content, name)
-            elif name not in self.lost:
-                self.lost.append(name)
+                place = unread(base, content.inode, self._now)._replace(folder=file.spot.shown)
+                found[file] = Found(place, content, file.name)
+            elif file.name not in self.lost:
+                self.lost.append(file.name)
 
-    def _holding(self, name: str, place: Place) -> Content | None:
+    def _holding(self, file: _File, place: Place) -> Content | None:
         """The content of a file in which the place is one."""
-        content = self._open(name)
+        content = self._open(file)
         with suppress(OSError):
             if content is not None and has(content, place):
                 return content
         return None
 
-    def _is_new(self, name: str) -> bool:
+    def _is_new(self, file: _File) -> bool:
         """Whether it has been written since the last check."""
-        with suppress(OSError):
-            return os.stat(name, dir_fd=self._spot.folder, follow_symlinks=False).st_mtime > self._at
-        return False
+        return self._time(file) > self._at
 
-    def _open(self, name: str) -> Content | None:
-        if name.endswith(_UNREADABLE):
+    def _time(self, file: _File, *, changed: bool = False) -> float:
+        with suppress(OSError):
+            found = os.stat(file.name, dir_fd=file.spot.folder, follow_symlinks=False)
+            return found.st_ctime if changed else found.st_mtime
+        return 0.0
+
+    def _open(self, file: _File) -> Content | None:
+        if file.name.endswith(_UNREADABLE):
             return None
         try:
-            content = opened(self._spot.open(name), name, self._deadline)
+            content = opened(file.spot.open(file.name), file.name, self._deadline)
         except OSError:
             return None
         self._keep(content)
         return content
 
 
-def _is_unread(place: Place) -> bool:
+def is_unread(place: Place) -> bool:
     """Whether there were bytes behind the place, also those of a line without its end."""
     return place.offset < place.mark

@@ -55,7 +55,7 @@ class PrometheusSource(NamedTuple):
 class SqlSource(NamedTuple):
     """A query of PostgreSQL or SQLite.
 
-    dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:///path
+    dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:////path
     query: one statement that gives one row with one number; it runs in a read-only transaction
     """
 

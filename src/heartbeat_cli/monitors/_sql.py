@@ -1,5 +1,6 @@
 """One query of PostgreSQL or SQLite, read-only and bounded in time, bytes and rows; for the kind `sql` and sources."""
 
+import re
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ from heartbeat_cli.domain.kinds.postgres_health import host_of_dsn
 from heartbeat_cli.domain.kinds.sql_errors import of_postgres
 from heartbeat_cli.monitors._sql_rows import SQLITE, Failed, Table, failed, table
 
+_READING = frozenset({"select", "with", "values", "table", "show"})
 # pg_type.oid of what psycopg2 would make objects of that heartbeat does not load (decimal), or parse without a bound.
 _NUMERIC, _NUMERICS, _JSON, _JSONB = 1700, 1231, 114, 3802
 
@@ -19,15 +21,25 @@ def problems(dsn: str, query: str) -> list[tuple[str, str]]:
     scheme, _, rest = dsn.partition("://")
     if not dsn.strip():
         found.append(("dsn", 'expected a connection string such as "postgresql://user@host/database", got nothing'))
-    elif scheme == "sqlite" and not dsn.removeprefix(SQLITE).strip("/ "):
-        found.append(("dsn", "expected sqlite:///path"))
+    elif scheme == "sqlite" and (not dsn.startswith((f"{SQLITE}/", f"{SQLITE}~")) or not rest.strip("/ ")):
+        path = rest.strip("/ ") or "var/lib/app/app.db"
+        found.append(("dsn", f"expected an absolute path: {SQLITE}/{path} (four slashes)"))
     elif rest and scheme.isalpha() and scheme not in ("postgresql", "postgres", "sqlite"):
-        found.append(("dsn", "expected postgresql://… or sqlite:///path"))
+        found.append(("dsn", "expected postgresql://… or sqlite:////path"))
     if not query.strip(" \t\r\n;"):
         found.append(("query", "is empty; expected one SELECT"))
     elif ";" in query.rstrip(" \t\r\n;"):
         found.append(("query", "must be one statement, without a semicolon in it"))
+    elif (first := _first_word(query)).lower() not in _READING:
+        got = first[:30].upper() or "something else"
+        found.append(("query", f"expected one SELECT, got {got}; the query runs in a read-only transaction"))
     return found
+
+
+def _first_word(query: str) -> str:
+    """The first word of a statement, after comments and parentheses."""
+    found = re.match(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*(\w*)", query)
+    return found[1] if found else ""
 
 
 def host_of(dsn: str) -> str | None:

@@ -41,7 +41,7 @@ IDENTITY = frozenset({"id"})
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "docker", "container": "{container}", "host": "{host}"},
-    {"action": "script", "name": "restart_{id}.sh"},
+    {"action": "script", "name": "restart_{id}.sh", "preferred": "restart_{container}.sh"},
 )
 
 

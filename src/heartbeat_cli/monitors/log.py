@@ -2,7 +2,8 @@
 
 healthy    fewer matching lines than `warn` and `critical` were found within `hold`
 degraded   `warn` of them; or it cannot keep up with the file, or some of it could not be judged
-unhealthy  `critical` of them (one, by default); or there was no such file at two checks in a row, or no such unit
+unhealthy  `critical` of them (one, by default); or there is no such file, at the first check or at two in a row, or no
+           such unit
 unknown    it cannot be read, or another user decides which file the path leads to
 
 A line counts for `hold` seconds after the check that found it, and the message says how long ago that was. So one line
@@ -60,6 +61,8 @@ class Settings(NamedTuple):
     """Where the lines are, and which of them are reported.
 
     path: absolute path of the file; *, ? and [] in its last part stand for several files, rotated ones left out
+    olddir: folder that rotation moves the files of path to, where it is not their own, as in logrotate; a path that
+        does not begin with / counts from the folder of path
     unit: systemd unit whose journal is read, in place of path; its recovery restarts the unit
     user: true: that is a unit of the user heartbeat runs as
     pattern: regular expression that a line must match somewhere
@@ -68,7 +71,7 @@ class Settings(NamedTuple):
     warn: matching lines within hold from which it is degraded; 0: never
     critical: matching lines within hold from which it is unhealthy; 0: never
     hold: seconds for which a matching line counts after the check that found it
-    missing_ok: true: that there is no such file is healthy
+    missing_ok: true: that there is no such file is healthy, and that another one takes its place
     max_bytes: how much is read in one check
     category: kind of failure that a matching line shows: process, starting, draining, dependency, provider,
         credentials, quota, configuration, resource or network
@@ -76,6 +79,7 @@ class Settings(NamedTuple):
     """
 
     path: str | None = None
+    olddir: str | None = None
     unit: str | None = None
     user: bool = False
     pattern: str = ""
@@ -128,6 +132,8 @@ def _place_problems(settings: Settings) -> list[tuple[str, str]]:
             found.append(("path", "expected the absolute path of a file"))
         elif _log_files.GLOB & set(folder):
             found.append(("path", "*, ? and [] may stand in its last part only"))
+    if settings.olddir is not None and (settings.path is None or not settings.olddir or "\0" in settings.olddir):
+        found.append(("olddir", "expected a folder, beside path"))
     if settings.unit is not None:
         for key, text in systemd.problems(settings.unit, settings.journalctl):
             found.append((key.replace("systemctl", "journalctl"), text.replace("systemctl", "journalctl")))
@@ -183,8 +189,9 @@ def _key(settings: Settings) -> str:
 def _read_file(settings: Settings, place: Mapping[str, Any], now: float, tally: Tally) -> _Read:
     path, key = settings.path or "", _key(settings)
     before = log_place.remembered(place, key)
-    state, behind, lost, vanished = _log_files.follow(path, before, key, now, tally)
-    gaps = log_place.gaps(place.get("gaps") if before else None, lost, vanished)
+    state, behind, lost, vanished, moved = _log_files.follow(path, before, key, now, tally, settings.olddir)
+    found = {"lost": lost, "vanished": vanished, "moved": () if settings.missing_ok else moved}
+    gaps = log_place.gaps(place.get("gaps") if before else None, found)
     troubles: list[tuple[Status, Category, str]] = []
     if state.missing > 1 and not settings.missing_ok:
         troubles.append(("unhealthy", "configuration", Text("no such file: {path}", path=one_line(path))))
@@ -194,6 +201,10 @@ def _read_file(settings: Settings, place: Mapping[str, Any], now: float, tally: 
     if vanished := gaps["vanished"]:
         text = Text("lines may be missing: what had not been read of {names} is no longer found")
         text = text.with_values(names=listed(map(one_line, vanished[:3])))
+        troubles.append(("degraded", "configuration", text))
+    if names := gaps["moved"]:
+        text = Text("lines may be missing: {names} was moved away; if that was rotation, olddir must name the folder")
+        text = text.with_values(names=listed(map(one_line, names[:3])))
         troubles.append(("degraded", "configuration", text))
     if state.behind >= _PATIENCE:
         troubles.append(("degraded", "resource", _slow(Text("{size} behind", size=size(behind)), settings)))

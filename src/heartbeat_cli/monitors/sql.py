@@ -43,7 +43,7 @@ _EMPTY: Mapping[str, Status] = {"ok": "healthy", "warn": "degraded", "critical":
 
 class Settings(NamedTuple):
     """
-    dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:///path
+    dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:////path
     query: one SELECT
     checks: limits on its columns, as a list of tables
     label: column whose value is the name of a row, in messages and metrics

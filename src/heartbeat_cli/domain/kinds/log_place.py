@@ -12,17 +12,21 @@ from typing import Any, NamedTuple
 
 LONGEST = 65_536  # bytes of one line; a longer one is read in pieces
 WINDOW = 1_024  # bytes before a place that tell one file from another
+_SHORTEST = 64  # bytes that are enough to know what is left of a trimmed file
+_MOST_TAILS = 64
 _PACKED = r"\.(?:gz|xz|bz2|zst)"
 _STAMP = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2,14})?"
 _SAID = 3  # checks in which a gap is said
 _MOST = 200  # places that are remembered
+_FIELDS_BEFORE = 6  # of a place as version 0.1.0 stored it
 
 
 class Place(NamedTuple):
     """How far one file has been read. `name`: the name it has, or had before it was rotated, in the folder of the
     configured path. The lines in the first `offset` bytes have been read. The file had `mark` bytes then; `before` is
     the checksum of the last `WINDOW` of them. `left`: when it was first seen without its name (epoch seconds), None
-    while it has it."""
+    while it has it. `folder`: the path of the folder it was found in. `tails`: the last lines before the mark, from
+    several of them on, each as (bytes, checksum); `rest`: how many of those bytes stand behind the last line end."""
 
     name: str
     inode: int
@@ -30,6 +34,14 @@ class Place(NamedTuple):
     mark: int
     before: int
     left: float | None = None
+    folder: str = ""
+    rest: int = 0
+    tails: tuple[tuple[int, int], ...] = ()
+
+    def marked(self, offset: int, mark: int, window: bytes) -> "Place":
+        """The place after `offset` bytes have been read of a file that has `mark` bytes, `window` the last of them."""
+        rest = len(window) - 1 - window.rfind(b"\n")
+        return self._replace(offset=offset, mark=mark, before=checksum(window), rest=rest, tails=_tails(window, mark))
 
 
 class State(NamedTuple):
@@ -43,20 +55,27 @@ class State(NamedTuple):
     behind: int = 0
 
 
+def _tails(window: bytes, mark: int) -> tuple[tuple[int, int], ...]:
+    starts = [at for at in range(1, len(window) - _SHORTEST + 1) if window[at - 1] == 10]
+    if mark == len(window) >= _SHORTEST:
+        starts.insert(0, 0)
+    return tuple((len(window) - at, crc32(window[at:])) for at in starts[-_MOST_TAILS:])
+
+
 def checksum(window: bytes) -> int:
     """What `Place.before` holds of the bytes before a place."""
     return crc32(window[-WINDOW:])
 
 
-def gaps(stored: object, lost: Sequence[str], vanished: Sequence[str]) -> dict[str, Any]:
-    """Files with lines that may be missing: those of this check, else those of the last one that found some, until they
-    have been said in as many checks as make a fault. `stored` is what this gave at the check before."""
-    if lost or vanished:
-        return {"lost": list(lost), "vanished": list(vanished), "checks": 1}
+def gaps(stored: object, found: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Names of files with lines that may be missing, by what has become of them: those of this check, else those of the
+    last one that found some, until they have been said in as many checks as make a fault. `stored` is what this gave
+    at the check before."""
+    if any(found.values()):
+        return {**{what: list(names) for what, names in found.items()}, "checks": 1}
     if isinstance(stored, Mapping) and isinstance(stored.get("checks"), int) and stored["checks"] < _SAID:
-        names = {kind: _names(stored.get(kind)) for kind in ("lost", "vanished")}
-        return {**names, "checks": stored["checks"] + 1}
-    return {"lost": [], "vanished": [], "checks": _SAID}
+        return {**{what: _names(stored.get(what)) for what in found}, "checks": stored["checks"] + 1}
+    return {**{what: [] for what in found}, "checks": _SAID}
 
 
 def _names(stored: object) -> list[str]:
@@ -70,7 +89,8 @@ def unread(name: str, inode: int, left: float | None = None) -> Place:
 
 def kept(state: State) -> dict[str, Any]:
     """A state as memory."""
-    return {**state._asdict(), "places": [list(one) for one in state.places[:_MOST]]}
+    places = [[*one[:-1], [list(tail) for tail in one.tails]] for one in state.places[:_MOST]]
+    return {**state._asdict(), "places": places}
 
 
 def remembered(memory: Mapping[str, Any], key: str) -> State | None:
@@ -84,12 +104,27 @@ def remembered(memory: Mapping[str, Any], key: str) -> State | None:
 
 
 def _place(stored: object) -> Place | None:
-    if not isinstance(stored, list) or len(stored) != len(Place._fields):
+    if not isinstance(stored, list) or len(stored) not in (_FIELDS_BEFORE, len(Place._fields)):
         return None
-    name, inode, offset, mark, before, left = stored
-    if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in (inode, offset, mark, before)):
+    name, inode, offset, mark, before, left, folder, rest, tails = [*stored, "", 0, []][: len(Place._fields)]
+    numbers = (inode, offset, mark, before, rest)
+    if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in numbers):
         return None
-    return Place(name, inode, offset, mark, before, float(left) if isinstance(left, int | float) else None)
+    place = Place(name, inode, offset, mark, before, float(left) if isinstance(left, int | float) else None)
+    if not isinstance(folder, str) or not isinstance(tails, list):
+        return place
+    return place._replace(folder=folder, rest=rest, tails=tuple(one for one in map(_tail, tails) if one is not None))
+
+
+def _tail(stored: object) -> tuple[int, int] | None:
+    if not isinstance(stored, list) or len(stored) != 2 or not all(isinstance(one, int) for one in stored):
+        return None
+    return (stored[0], stored[1]) if 0 < stored[0] <= WINDOW else None
+
+
+def is_next(folder: str, other: str) -> bool:
+    """Whether the paths of two folders differ in numbers only, as those of a folder a day or a folder a release do."""
+    return re.sub("[0-9]+", "0", folder) == re.sub("[0-9]+", "0", other)
 
 
 def lines_in(data: bytes, complete: bool) -> list[bytes]:
