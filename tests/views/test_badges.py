@@ -1,6 +1,7 @@
 """Badges: what they say, and that whatever it is stays a picture."""
 
 import xml.etree.ElementTree as ET
+from binascii import crc32
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +38,19 @@ def test_each_says_its_state_and_its_availability(tmp_path: Path) -> None:
     assert name == "PostgreSQL" and state.startswith("fault · ") and "100" not in state
     assert texts(found["_all.svg"])[1].startswith("4 in fault · ")
     assert "as of 2026-11-18 19:06:40" in found["_all.svg"] and badges.SIGN in found["db.svg"]
+
+
+def test_a_found_component_does_not_take_the_file_of_a_written_one(tmp_path: Path) -> None:
+    config = deployment.config(tmp_path)
+    one = config.components["db"]
+    ids = ("web_1", "web/1", "web/2")
+    named = {id_: one._replace(id=id_, common=one.common._replace(name=id_)) for id_ in ids}
+    found = made(config._replace(components=named), None)
+    assert {name: texts(picture)[0] for name, picture in found.items() if name != badges.ALL} == {
+        "web_1.svg": "web_1",
+        f"web_1-{crc32(b'web/1'):08x}.svg": "web/1",
+        "web_2.svg": "web/2",
+    }
 
 
 def test_what_was_never_looked_at_is_not_called_well(tmp_path: Path) -> None:

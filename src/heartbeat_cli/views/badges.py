@@ -6,6 +6,8 @@ as its tooltip. A badge cannot tell its own age; the dashboard can.
 
 import html
 import unicodedata
+from binascii import crc32
+from collections.abc import Iterable
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.reporting.board import Board, Known
@@ -26,8 +28,8 @@ def pictures(board: Board, config: Config, now: float) -> dict[str, str]:
     voice = voices.of(config, now)
     rows = {row["id"]: row for group in groups(board, config.components, voice) for row in group.all}
     made = {
-        f"{id_.replace('/', '_')}.svg": _badge(row["name"], row["state"], row["level"], _known(board, id_), voice)
-        for id_, row in rows.items()
+        name: _badge(rows[id_]["name"], rows[id_]["state"], rows[id_]["level"], _known(board, id_), voice)
+        for name, id_ in _file_names(rows).items()
     }
     worst, what, count = next(iter(counted(rows.values())), ("dim", "dim", 0))
     whole = Known()
@@ -35,6 +37,15 @@ def pictures(board: Board, config: Config, now: float) -> dict[str, str]:
         whole = whole.plus(_known(board, id_))
     text = voice.word(f"count_{what}", count=count) if rows else voice.word("unknown")
     return {ALL: _badge(config.dashboard.title, text, worst, whole, voice), **made}
+
+
+def _file_names(ids: Iterable[str]) -> dict[str, str]:
+    """The file of each component, written ones first: a found one whose name is taken has a checksum behind it."""
+    names: dict[str, str] = {}
+    for id_ in sorted(ids, key=lambda id_: "/" in id_):
+        name = id_.replace("/", "_")
+        names[f"{name}.svg" if f"{name}.svg" not in names else f"{name}-{crc32(id_.encode()):08x}.svg"] = id_
+    return names
 
 
 def _known(board: Board, component: str) -> Known:
