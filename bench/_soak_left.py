@@ -22,12 +22,13 @@ _WAITING = "SELECT count(*) FROM heartbeat_outbox WHERE state = 'waiting'"
 
 
 class Left(NamedTuple):
-    """After one pass: files in the state folder, beside the page, and elsewhere (temporary, home, memory); connections,
-    of those idle in a transaction, and locks of clients of the store; notifications that wait; bytes of the mirror."""
+    """After one pass: names of the files in the state folder, beside the page, and elsewhere (temporary, home, memory);
+    connections, of those idle in a transaction, and locks of clients of the store; notifications that wait; bytes of
+    the mirror."""
 
-    state: int
-    public: int
-    elsewhere: int
+    state: frozenset[str]
+    public: frozenset[str]
+    elsewhere: frozenset[str]
     connections: int
     idle: int
     locks: int
@@ -136,7 +137,7 @@ class Sqlite:
 def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     """After a pass that had its store."""
     connections, idle, locks = store.busy()
-    elsewhere = sum(_files(one) for one in homes) + _in_memory(world.kept)
+    elsewhere = frozenset[str]().union(*map(_files, homes), _in_memory(world.kept))
     mirror = world.kept / "mirror.json"
     return Left(
         _files(world.state),
@@ -150,9 +151,9 @@ def left(world: World, store: Store, homes: Sequence[Path]) -> Left:
     )
 
 
-def _in_memory(kept: Path) -> int:
+def _in_memory(kept: Path) -> frozenset[str]:
     """Files where the spool of this store goes when it has no room on the disk."""
-    return len(list(folders(kept)[1].glob("*")))
+    return frozenset(map(str, folders(kept)[1].glob("*")))
 
 
 def size(number: int, store: Store) -> Size:
@@ -160,5 +161,5 @@ def size(number: int, store: Store) -> Size:
     return Size(number, rows, *store.sizes())
 
 
-def _files(folder: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(folder))
+def _files(folder: Path) -> frozenset[str]:
+    return frozenset(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names)
