@@ -16,7 +16,7 @@ _SECRET_KEYS = (
 # Keys whose value is a name that messages need, or a place, and that may all the same come from `env:` or `file:`.
 _NAME_KEYS = {
     *("observer", "healer", "name", "group", "title", "reason", "unit", "container", "depends_on", "components"),
-    *("channels", "fallback", "timezone", "strategy", "locale", "mode", "severity", "reference"),
+    *("names", "channels", "fallback", "timezone", "strategy", "locale", "mode", "severity", "reference"),
     *("state_dir", "templates", "scripts", "folder", "file", "badges", "cwd", "ca_file", "cert_file"),
 }
 _TOKEN, _LONG = 8, 16  # signs of a word with letters and figures, and of any, that is a secret in a secret address

@@ -59,8 +59,8 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
+    from heartbeat_cli.config.components import COMMON_LIMITS
     from heartbeat_cli.config.problems import format_value, suggestion
-    from heartbeat_cli.config.sections import COMMON_LIMITS
 
     components = dict(app.config.components)
     for change in changes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders, observers
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
-from heartbeat_cli.config.sections import COMMON_LIMITS, Recovery, check_values
+from heartbeat_cli.config.sections import YEAR, Recovery, check_values
 from heartbeat_cli.config.settings import build_kind, build_partly
 from heartbeat_cli.domain.component import Common, Component, Severity, topological
 
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 
 _ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
+    "interval": (0.01, YEAR),
+    "timeout": (0.01, 3_600),
+    "slow_after": (0.001, 3_600),
+    "slow_factor": (1.0, 1_000),
+    "slow_floor": (0.0, 3_600),
+    "slow_threshold": (1, 1_000),
+    "retry_interval": (0.01, YEAR),
+    "fail_window": (1, 21),
+    "fail_threshold": (1, 1_000),
+    "recovery_threshold": (1, 1_000),
+    "retries": (0, 10),
+    "confirm_every": (0, 60),
+    "quorum": (1, 1_000),
+}
 _COMMON_KEYS = frozenset(Common.__annotations__) | {"kind", "recovery"}
 
 

@@ -19,6 +19,7 @@ from heartbeat_cli.config.sections import (
     SQLITE,
     Heartbeat,
     Recovery,
+    StatusPage,
     check_section,
     check_values,
 )
@@ -85,7 +86,7 @@ def load(
         check_channels(sections["report"].channels, "report.channels", named, problems)
     made = _made(tables, sections["heartbeat"], find, problems)
     components = build_components(made, sections["recovery"] or Recovery(), named, problems)
-    _check_reach(channels, components, made, problems)
+    _check_reach(channels, sections["status_page"], components, made, problems)
     planned = maintenance.planned(_windows(tables, problems), components, made.groups, problems)
     if problems.lines:
         raise ConfigError(located(problems.lines + problems.unresolved, read_from, made.blocks))
@@ -113,11 +114,19 @@ def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[st
 
 
 def _check_reach(
-    channels: Mapping[str, Channel], components: Mapping[str, Component], made: Made, problems: Problems
+    channels: Mapping[str, Channel],
+    page: StatusPage | None,
+    components: Mapping[str, Component],
+    made: Made,
+    problems: Problems,
 ) -> None:
-    """Whether the components are there that channels are for."""
+    """Whether the components are there that channels are for, and those that the status page names."""
     for one in channels.values():
         maintenance.check_channel(one.common, f"channels.{one.id}", components, made.groups, problems)
+    if page is not None and (page.components or page.names):
+        from heartbeat_cli.config import status_page  # most configurations have none
+
+        status_page.check_names(page, components, made.groups, problems)
 
 
 def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:

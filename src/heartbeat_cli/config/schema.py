@@ -11,6 +11,7 @@ from typing import get_args
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import groups, ladders
+from heartbeat_cli.config.components import COMMON_LIMITS
 from heartbeat_cli.config.maintenance import Maintenance
 from heartbeat_cli.config.schema_types import (
     EXACT,
@@ -27,7 +28,7 @@ from heartbeat_cli.config.schema_types import (
     table,
     word,
 )
-from heartbeat_cli.config.sections import CHANNEL_LIMITS, COMMON_LIMITS, SECTION_LIMITS, SECTIONS
+from heartbeat_cli.config.sections import CHANNEL_LIMITS, SECTION_LIMITS, SECTIONS
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import LONGEST
 from heartbeat_cli.domain.component import Common, Mode

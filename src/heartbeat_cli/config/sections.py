@@ -14,6 +14,7 @@ from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
 
 SQLITE = "sqlite:///"
+_NO_NAMES: dict[str, str] = {}
 
 
 class Heartbeat(NamedTuple):
@@ -141,21 +142,41 @@ class Dashboard(NamedTuple):
     interval: Seconds = 60.0
 
 
+class StatusPage(NamedTuple):
+    """Keys of `[status_page]`.
+
+    file: where `heartbeat run` writes a page that everybody may see, with `feed.atom` and `status.json` beside it, when
+        something changed or the interval of `[dashboard]` is over; default: nowhere
+    url: address at which the page is published, for the links and ids of the feed
+    title: heading of the page; default: Status, in the language of the page
+    components: ids, kinds or globs of the components that it shows, in this order; default: all but those that a block
+        with `match` finds
+    names: public names by id of the component, as in { db = "Storage" }; default: the component's own
+    """
+
+    file: str | None = None
+    url: str | None = None
+    title: str | None = None
+    components: tuple[str, ...] | None = None
+    names: dict[str, str] = _NO_NAMES
+
+
 SECTIONS = {
     "heartbeat": Heartbeat,
     "recovery": Recovery,
     "retention": Retention,
     "report": Report,
     "dashboard": Dashboard,
+    "status_page": StatusPage,
 }
 
-_YEAR = 31_536_000
+YEAR = 31_536_000
 _PING_URL = r"(?i)https?://[^\s/?#]+[^\s\x7f]*"
 SECTION_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "heartbeat": {
         "ping_every": (1, 86_400),
         "store_timeout": (0.1, 600),
-        "remind_after": (0, _YEAR),
+        "remind_after": (0, YEAR),
         "unobserved_after": (1, 1_000),
         "reopen_within": (0, 3_600),
     },
@@ -173,26 +194,12 @@ SECTION_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "retention": dict.fromkeys(Retention._fields, (1, 36500)),
     "report": {"target": (0, 100)},
     "dashboard": {"interval": (0, 86_400)},
-}
-COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
-    "interval": (0.01, _YEAR),
-    "timeout": (0.01, 3_600),
-    "slow_after": (0.001, 3_600),
-    "slow_factor": (1.0, 1_000),
-    "slow_floor": (0.0, 3_600),
-    "slow_threshold": (1, 1_000),
-    "retry_interval": (0.01, _YEAR),
-    "fail_window": (1, 21),
-    "fail_threshold": (1, 1_000),
-    "recovery_threshold": (1, 1_000),
-    "retries": (0, 10),
-    "confirm_every": (0, 60),
-    "quorum": (1, 1_000),
+    "status_page": {},
 }
 CHANNEL_LIMITS: Mapping[str, tuple[float, float]] = {
     "rate": (0.01, 10_000),
     "fallback_after": (0, 86_400),
-    "escalate_after": (0, _YEAR),
+    "escalate_after": (0, YEAR),
 }
 
 
@@ -201,6 +208,10 @@ def check_section(name: str, section: Any, problems: Problems) -> None:
     check_values(section, name, SECTION_LIMITS[name], problems)
     if isinstance(section, Heartbeat):
         _check_heartbeat(section, problems)
+    elif isinstance(section, StatusPage) and section != StatusPage():
+        from heartbeat_cli.config import status_page  # most configurations have none
+
+        status_page.check(section, problems)
 
 
 def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, float]], problems: Problems) -> None:

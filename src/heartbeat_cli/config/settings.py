@@ -146,7 +146,7 @@ def _typed(value: Any, kind: Any, where: str, written: Any, problems: Problems, 
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(convert(item, args[0], f"{where}[{n}]", problems, name) for n, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
-        return {key: convert(item, args[1], f"{where}.{key}", problems) for key, item in value.items()}
+        return {key: convert(item, args[1], f"{where}.{key}", problems, name) for key, item in value.items()}
     if hasattr(kind, "_fields") and isinstance(value, Mapping):
         return build(kind, value, where, problems)
     return _scalar(value, kind, where, written, problems)
@@ -163,7 +163,7 @@ def resolve(text: str, where: str, problems: Problems, name: bool = False) -> st
     value = text if found is None else found
     if found is not None and not (name and len(found) <= _MAX_NAME and "\n" not in found):
         problems.add_secret(text, found)
-    elif found is None and is_secret(where.rpartition(".")[2]):
+    elif found is None and not name and is_secret(where.rpartition(".")[2]):
         problems.secrets.add(value)
     if value in problems.secrets and "://" in value:
         problems.secrets |= tokens(value)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, host_timezone
+from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, StatusPage, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component
@@ -45,6 +45,7 @@ class Config(NamedTuple):
     retention: Retention
     report: Report
     dashboard: Dashboard
+    status_page: StatusPage
     maintenance: Mapping[str, Window]
     secrets: frozenset[str]
     tables: Mapping[str, Any]

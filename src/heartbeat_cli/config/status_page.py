@@ -1,0 +1,66 @@
+"""Checks what types cannot of `[status_page]`, and finds the components that it shows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from heartbeat_cli.config import maintenance
+from heartbeat_cli.config.problems import Problems, format_value, suggestion
+from heartbeat_cli.config.sections import StatusPage
+from heartbeat_cli.domain.component import Component, matching
+
+if TYPE_CHECKING:
+    from heartbeat_cli.config.groups import Group
+    from heartbeat_cli.config.types import Config
+
+FEED, JSON = "feed.atom", "status.json"  # beside the page
+_SPECIAL = ("/dev/", "/proc/", "/sys/")
+# No user, query or fragment; the name of the host is the authority of the ids in the feed (RFC 4151).
+_URL = r"(?ai)https?://(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)(?::\d{1,5})?"
+_PATH = r"(?:/[\w.~!$&'()*+,;=:@%/-]*)?"
+
+
+def check(section: StatusPage, problems: Problems) -> None:
+    """Note what is wrong with the values themselves."""
+    if section.file is not None:
+        name = section.file.rpartition("/")[2]
+        if section.file.startswith(_SPECIAL) or name in ("", ".", "..", FEED, JSON):
+            problems.add("status_page.file", f"expected the path of a page; {FEED} and {JSON} are written beside it")
+    if section.url is not None and host_of(section.url) is None:
+        problems.add("status_page.url", f"expected https://host/path, got {format_value(section.url)}")
+    for id_, name in section.names.items():
+        if not (name.strip() and name.isprintable()):
+            problems.add(f"status_page.names.{id_}", "expected some text on one line")
+
+
+def check_names(
+    section: StatusPage, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
+) -> None:
+    """Note each name that matches no component."""
+    maintenance.check_names(section.components or (), "status_page.components", components, groups, problems)
+    blocks = tuple(f"{one.id}/" for one in groups)
+    for id_ in section.names:
+        if id_ not in components and not id_.startswith(blocks):
+            problems.add(f"status_page.names.{id_}", f"no component {format_value(id_)}{suggestion(id_, components)}")
+
+
+def host_of(url: str) -> str | None:
+    """The name of the host in the address of the page, None for what is no such address."""
+    found = re.fullmatch(_URL + _PATH, url)
+    return found["host"].lower() if found else None
+
+
+def public_name(config: "Config", component: Component) -> str:
+    """What the page calls a component."""
+    return config.status_page.names.get(component.id) or component.common.name or component.id.rpartition("/")[2]
+
+
+def shown(config: "Config") -> dict[str, Component]:
+    """The components that the page shows, in its order. A container or unit that was found is shown only where
+    `components` names it: nobody has read its name before it would be public."""
+    names, every = config.status_page.components, config.components
+    if names is None:
+        blocks = {one.id for one in config.groups}
+        return {id_: one for id_, one in every.items() if config.blocks.get(id_) not in blocks}
+    chosen = dict.fromkeys(id_ for name in names for id_ in matching([name], every)[0])
+    return {id_: every[id_] for id_ in chosen}
