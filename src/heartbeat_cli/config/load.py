@@ -123,10 +123,10 @@ def _check_reach(
     """Whether the components are there that channels are for, and those that the status page names."""
     for one in channels.values():
         maintenance.check_channel(one.common, f"channels.{one.id}", components, made.groups, problems)
-    if page is not None and (page.components or page.names):
+    if page is not None and page != StatusPage():
         from heartbeat_cli.config import status_page  # most configurations have none
 
-        status_page.check_names(page, components, made.groups, problems)
+        status_page.check(page, components, made.groups, problems)
 
 
 def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:

@@ -208,10 +208,6 @@ def check_section(name: str, section: Any, problems: Problems) -> None:
     check_values(section, name, SECTION_LIMITS[name], problems)
     if isinstance(section, Heartbeat):
         _check_heartbeat(section, problems)
-    elif isinstance(section, StatusPage) and section != StatusPage():
-        from heartbeat_cli.config import status_page  # most configurations have none
-
-        status_page.check(section, problems)
 
 
 def check_values(values: Any, where: str, limits: Mapping[str, tuple[float, float]], problems: Problems) -> None:

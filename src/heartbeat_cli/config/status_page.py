@@ -20,28 +20,24 @@ _URL = r"(?ai)https?://(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[
 _PATH = r"(?:/[\w.~!$&'()*+,;=:@%/-]*)?"
 
 
-def check(section: StatusPage, problems: Problems) -> None:
-    """Note what is wrong with the values themselves."""
+def check(
+    section: StatusPage, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
+) -> None:
+    """Note what is wrong with the values, and each name that matches no component."""
     if section.file is not None:
         name = section.file.rpartition("/")[2]
         if section.file.startswith(_SPECIAL) or name in ("", ".", "..", FEED, JSON):
             problems.add("status_page.file", f"expected the path of a page; {FEED} and {JSON} are written beside it")
     if section.url is not None and host_of(section.url) is None:
         problems.add("status_page.url", f"expected https://host/path, got {format_value(section.url)}")
-    for id_, name in section.names.items():
-        if not (name.strip() and name.isprintable()):
-            problems.add(f"status_page.names.{id_}", "expected some text on one line")
-
-
-def check_names(
-    section: StatusPage, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
-) -> None:
-    """Note each name that matches no component."""
     maintenance.check_names(section.components or (), "status_page.components", components, groups, problems)
     blocks = tuple(f"{one.id}/" for one in groups)
-    for id_ in section.names:
+    for id_, name in section.names.items():
+        where = f"status_page.names.{id_}"
         if id_ not in components and not id_.startswith(blocks):
-            problems.add(f"status_page.names.{id_}", f"no component {format_value(id_)}{suggestion(id_, components)}")
+            problems.add(where, f"no component {format_value(id_)}{suggestion(id_, components)}")
+        elif not (name.strip() and name.isprintable()):
+            problems.add(where, "expected some text on one line")
 
 
 def host_of(url: str) -> str | None:
