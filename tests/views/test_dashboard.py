@@ -389,7 +389,7 @@ def _with_hands(folder: Path, made: str, action: str) -> Path:
         'const set = (id, text) => { hand(id).value = text; hand(id).dispatchEvent(new Event("input")); };'
         f"{action};"
     )
-    allowed = dashboard._Inline(script).hash
+    allowed = templates.Inline(script).hash
     file = folder / "hands.html"
     made = made.replace("script-src '", f"script-src '{allowed}' '", 1)
     file.write_text(made.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_cli.views import dashboard
+from heartbeat_cli.views import templates
 from tests.parts import axe, chromium
 from tests.views import pages as made
 from tests.views.test_dashboard import hostile, parsed, said
@@ -109,7 +109,7 @@ def test_a_link_to_a_component_that_is_folded_away_opens_its_place(pages: dict[s
 
 def _with_script(text: str, script: str) -> str:
     """The page with a second script, let in by its own hash."""
-    allowed = dashboard._Inline(script).hash
+    allowed = templates.Inline(script).hash
     text = text.replace("script-src '", f"script-src '{allowed}' '", 1)
     return text.replace("</body>", f"<script>{script}</script></body>")
 

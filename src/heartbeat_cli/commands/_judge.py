@@ -37,8 +37,12 @@ def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, f
 
 
 def draw(app: "App", keeper: "Keeper") -> None:
-    """Write the page and the badges, where they are configured."""
+    """Write the pages and the badges, where they are configured."""
     if app.config.dashboard.file is not None or app.config.dashboard.badges is not None:
         from heartbeat_cli.commands import _page
 
         keeper.run(lambda db: _page.refresh(app, db, app.now()), app.now())
+    if app.config.status_page.file is not None:
+        from heartbeat_cli.commands import _status_page
+
+        keeper.run(lambda db: _status_page.refresh(app, db, app.now()), app.now())

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import HeartbeatError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.domain.reporting.board import Board
     from heartbeat_cli.store.sql.database import Database
 
-_OWN, _PUBLIC = 0o600, 0o644
+_OWN, PUBLIC = 0o600, 0o644
 _SIGNED = 2_000  # bytes of a file in which the mark of a badge stands, if it is one
 _MAX_FILES = 20_000  # of the badges' folder: it may be another user's, who has filled it
 
@@ -31,7 +31,9 @@ def refresh(app: App, db: "Database", now: float) -> None:
 
     reported = places.config_folder(app.config) / "dashboard.trouble"
     try:
-        if _due(own, db, now):
+        # The page is written last: while it is young, so are the badges.
+        target = Path(own.file or f"{own.badges}/_all.svg").expanduser()
+        if is_due(target, own.interval, db, now):
             board = read_board(app, db, now)
             if own.badges is not None:
                 write_badges(app, own.badges, board, now)
@@ -62,17 +64,16 @@ def render_page(app: App, board: "Board", now: float) -> str:
     return dashboard.page(board, app.config, now)
 
 
-def _due(own: Any, db: "Database", now: float) -> bool:
+def is_due(target: Path, interval: float, db: "Database", now: float) -> bool:
+    """Whether the file has to be written: it is missing, something has changed since, or the interval is over."""
     from heartbeat_cli.store.board import board
 
-    # The page is written last: while it is young, so are the badges.
-    target = Path(own.file).expanduser() if own.file is not None else Path(own.badges).expanduser() / "_all.svg"
     try:
         written = os.stat(target).st_mtime
     except OSError:
         return True
     # A page from the future was written before the clock was set back: its age is not known.
-    return not written <= now < written + own.interval or board.changed(db, written)
+    return not written <= now < written + interval or board.changed(db, written)
 
 
 def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
@@ -109,10 +110,14 @@ def _remove_others(path: Path, made: Collection[str], sign: str) -> None:
 
 def write(app: App, target: str, content: str, now: float) -> None:
     """Write a whole file, for this user alone or for all. Raises HeartbeatError when that cannot be done."""
+    write_file(Path(target), content, PUBLIC if app.config.dashboard.public else _OWN, now, target)
+
+
+def write_file(path: Path, content: str, mode: int, now: float, shown: str = "") -> None:
+    """Write a whole file with this mode. Raises HeartbeatError, which calls it as `shown`, when that cannot be done."""
     from heartbeat_cli.system.files import write_whole
 
-    path = Path(target).expanduser()
     try:
-        write_whole(path, content, _PUBLIC if app.config.dashboard.public else _OWN, now)
+        write_whole(path.expanduser(), content, mode, now)
     except OSError as error:
-        raise HeartbeatError(f"{target}: cannot be written: {error.strerror}") from error
+        raise HeartbeatError(f"{shown or path}: cannot be written: {error.strerror}") from error

@@ -46,11 +46,15 @@ def day(board: Board, component: str, voice: Voice) -> Bar:
 
 def days(board: Board, component: str, voice: Voice) -> Bar:
     """The last days, by how much of each it was up."""
-    known = board.days.get(component, ())
+    return of_days(board.days.get(component, ()), board.midnights, voice)
+
+
+def of_days(known: Sequence[Known], midnights: Sequence[float], voice: Voice) -> Bar:
+    """The bar of the days that begin at `midnights`."""
     levels = [_day_level(one) for one in known]
 
     def text(number: int) -> str:
-        one, at = known[number], voice.day(board.midnights[number])
+        one, at = known[number], voice.day(midnights[number])
         return voice.word("one_day", at=at, share=percent(one.share), down=voice.span(one.down))
 
     return _bar(levels, known, "days_label", text, voice)

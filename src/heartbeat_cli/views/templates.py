@@ -25,6 +25,23 @@ _OF_A_LANGUAGE = re.compile(r"(?<=^alert)\.[a-z]{2,3}(-\w+)*(?=\.j2$)")
 _prepared: dict[str | None, Any] = {}  # by the user's folder: what has been compiled in this process
 
 
+class Inline:
+    """Our own style or script: goes into the page as it is, and into its policy by its hash."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __html__(self) -> str:
+        return self._text
+
+    @property
+    def hash(self) -> str:
+        import base64
+        import hashlib
+
+        return "sha256-" + base64.b64encode(hashlib.sha256(self._text.encode()).digest()).decode()
+
+
 def render(name: str, values: Mapping[str, Any], own: str | None = None, keep: Path | None = None) -> str:
     """The template `name` filled with `values`; `keep` is a folder for its compiled form, of use to who renders every
     minute in a process of its own. Raises HeartbeatError naming the file when it cannot be rendered."""

@@ -58,8 +58,9 @@ def _sweep(config: Config, now: float) -> None:
         places.config_folder(config),
         places.store_folder(config),
     ]
-    if config.dashboard.file is not None:
-        folders.append(Path(config.dashboard.file).expanduser().parent)
+    for page in (config.dashboard.file, config.status_page.file):
+        if page is not None:
+            folders.append(Path(page).expanduser().parent)
     if config.dashboard.badges is not None:
         folders.append(Path(config.dashboard.badges).expanduser())
     sweep(folders, now)

@@ -39,7 +39,7 @@ from heartbeat_cli.store.state import recoveries, silences, states
 
 _ALERTS = 12  # shown on the page
 _CURVES = ("cpu_percent", "memory_used_percent", "disk_used_percent")
-_DAYS = "dashboard.days"  # file in the state folder
+DAYS_FILE = "dashboard.days"  # in the state folder
 _PER_SLOT = 2  # samples of a host that are read for each slot
 _CHECKS_BY_SLOT = """SELECT component, {slot:at} AS slot, status, count(*), count(response_us),
     COALESCE(sum(response_us), 0)
@@ -70,7 +70,7 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
     for sent in alerts.deliveries(db, [alert.id for alert in recent]):
         deliveries.setdefault(sent.alert_id, []).append(sent)
     hours, whole_days = board_days.known_time(
-        db, names, components, slots, begins, now, places.config_folder(config) / _DAYS
+        db, names, components, slots, begins, now, places.config_folder(config) / DAYS_FILE
     )
     away = spool.current_outage(db)
     last, rounds = glances_and_rounds(db, config.components.values())

@@ -1,12 +1,12 @@
 """Component states (the fail counters that live between runs) and incidents."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident, Relapse
-from heartbeat_cli.store.sql.database import Database, Row
+from heartbeat_cli.store.sql.database import Database, Row, placeholders
 from heartbeat_cli.store.sql.text import number, storable, understood
 
 _STATE = (
@@ -94,6 +94,19 @@ def incidents_between(db: Database, start: float, end: float) -> list[Incident]:
         f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
         " AND (ended IS NULL OR ended > to_timestamp(?)) ORDER BY started, id",
         (end, start),
+    )
+    return [_incident(row) for row in rows]
+
+
+def latest_between(db: Database, components: Sequence[str], start: float, end: float, most: int) -> list[Incident]:
+    """At most so many of the incidents of these components that overlap a span of time, newest first."""
+    if not components:
+        return []
+    rows = db.rows(
+        f"SELECT {_INCIDENT} FROM heartbeat_incidents WHERE started < to_timestamp(?)"
+        f" AND (ended IS NULL OR ended > to_timestamp(?)) AND component IN ({placeholders(components)})"
+        " ORDER BY started DESC, id LIMIT ?",
+        (end, start, *components, most),
     )
     return [_incident(row) for row in rows]
 
