@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.config.types import Config
 
 FEED, JSON = "feed.atom", "status.json"  # beside the page
-_SPECIAL = ("/dev/", "/proc/", "/sys/")
+_SPECIAL = r"/(?:dev/(?!shm/)|proc/|sys/)"  # no file can be written beside what is there
 # No user, query or fragment; the name of the host is the authority of the ids in the feed (RFC 4151).
 _URL = r"(?ai)https?://(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)(?::\d{1,5})?"
 _PATH = r"(?:/[\w.~!$&'()*+,;=:@%/-]*)?"
@@ -26,7 +26,7 @@ def check(
     """Note what is wrong with the values, and each name that matches no component."""
     if section.file is not None:
         name = section.file.rpartition("/")[2]
-        if section.file.startswith(_SPECIAL) or name in ("", ".", "..", FEED, JSON):
+        if re.match(_SPECIAL, section.file) or name in ("", ".", "..", FEED, JSON):
             problems.add("status_page.file", f"expected the path of a page; {FEED} and {JSON} are written beside it")
     if section.url is not None and host_of(section.url) is None:
         problems.add("status_page.url", f"expected https://host/path, got {format_value(section.url)}")

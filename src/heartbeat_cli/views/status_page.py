@@ -108,7 +108,11 @@ def _open(open_: Sequence[Tree], voice: Voice) -> list[dict[str, Any]]:
             "name": one["name"],
             "started": _moment(one["started"], voice),
             "lasting": word("so_far", voice.locale, span=voice.span(one["down_seconds"])),
-            "affected": _names([other["name"] for other in open_ if other["because_of"] == one["component"]], voice),
+            "affected": [
+                (other["id"], other["name"])
+                for other in open_
+                if other["because_of"] == one["component"] and other is not one
+            ],
         }
         for one in own[:_OPEN]
     ]

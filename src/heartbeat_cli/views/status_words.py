@@ -26,7 +26,7 @@ _WORDS = {
     "open": N_("Incidents now"),
     "since": N_("Since"),
     "so_far": N_("for {span}"),
-    "affected": N_("Also affected: {names}"),
+    "affected": N_("Also affected:"),
     "comma": N_(", ", "names"),
     "planned": N_("Maintenance"),
     "from_to": N_("{start} to {end}"),

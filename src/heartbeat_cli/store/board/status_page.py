@@ -28,7 +28,7 @@ def read(db: Database, config: Config, components: Mapping[str, Component], zone
     """What the page shows of these components at `now` (epoch seconds), with days in that zone. What cannot be read is
     left out, and `trouble` says why."""
     begins = midnights(now, zone, DAYS)
-    made = Facts(begins, has_history=False, is_read=False)
+    made = Facts(begins, salt=db.identity, has_history=False, is_read=False)
     try:
         made = _with_states(db, config, components, made, now)
         away = spool.current_outage(db)
@@ -49,7 +49,6 @@ def _with_states(db: Database, config: Config, components: Mapping[str, Componen
         incidents=open_[::-1],
         is_complete=False,
         maintenance=_maintenance(db, config, components, now),
-        salt=db.identity,
         is_read=True,
     )
 
