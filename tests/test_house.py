@@ -308,9 +308,10 @@ def test_a_run_in_fault_or_with_a_page_that_is_not_due_imports_no_more(tmp_path:
     """Cron goes on starting it every few seconds while something is down, and all the year with a page."""
     config = tmp_path / "heartbeat.toml"
     page = f'[dashboard]\nfile = "{tmp_path}/page.html"\ninterval = 86400\n'
+    page += f'[status_page]\nfile = "{tmp_path}/status.html"\n'
     down = "interval = 0.01\nretries = 0\nfail_threshold = 1\n[components.job]"
     config.write_text(HEALTHY.format(folder=tmp_path).replace("[components.job]", down) + page)
     first, *_, last = (loaded(config, ["run"]) & HEAVY for _ in range(3))
     assert "jinja2" in first, "a message and a page are written"
-    assert (tmp_path / "page.html").exists()
+    assert (tmp_path / "page.html").exists() and (tmp_path / "status.html").exists()
     assert last <= ALLOWED["run"]

@@ -61,6 +61,7 @@ def test_a_public_name_goes_before_the_components_own_and_is_no_secret_whatever_
     [
         ('file = "/srv/feed.atom"', ["status_page.file: expected the path of a page; feed.atom and status.json are"]),
         ('file = "/srv/status.json"', ["status_page.file: expected the path of a page"]),
+        ('file = "/srv/a.html"\n[dashboard]\nfile = "/srv/a.html"', ["status_page.file: is the file of [dashboard]"]),
         ('file = "/dev/stdout"', ["status_page.file: expected the path of a page"]),
         ('url = "status.example.org"', ['status_page.url: expected https://host/path, got "status.example.org"']),
         ('url = "https://ann:pw@status.example.org/"', ["status_page.url: expected https://host/path"]),

@@ -144,6 +144,31 @@ def test_our_own_link_is_followed(shared: Path, home: Path) -> None:
     assert (home / "page.html").exists() and (shared / "out").is_symlink()
 
 
+@pytest.mark.parametrize("name", ["status.html", "feed.atom", "status.json"])
+@pytest.mark.parametrize("how", ["link", "link on the way", "pipe", "file"])
+def test_the_status_page_is_written_through_nothing_that_is_planted(
+    shared: Path, home: Path, name: str, how: str
+) -> None:
+    """A file of another user is replaced by ours, and never written into: he may have it open."""
+    (home / "precious").write_text("precious")
+    with (home / "hb.toml").open("a") as file:
+        file.write(f'[status_page]\nfile = "{shared}/way/status.html"\n')
+    if how != "link on the way":
+        (shared / "way").mkdir()
+        (shared / "way").chmod(0o777)
+    at = f"{shared}/way/{name}"
+    commands = {"link": ["ln", "-s", str(home / "precious"), at], "pipe": ["mkfifo", at], "file": ["touch", at]}
+    as_nobody(*commands.get(how, ["ln", "-s", str(home), f"{shared}/way"]))
+    planted = os.stat(at).st_ino if how == "file" else None
+    done = heartbeat(home, "--config", "hb.toml", "run", timeout=60)
+    assert done.code == 0 and (home / "precious").read_text() == "precious" and not (home / name).exists()
+    if how == "file":
+        found = os.stat(at)
+        assert found.st_ino != planted and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o644
+    else:
+        assert "heartbeat: status page: " in done.err and "belongs to" in done.err
+
+
 def test_a_pipe_among_the_badges_stops_no_pass(shared: Path, home: Path) -> None:
     with (home / "hb.toml").open("a") as file:
         file.write(f'[dashboard]\nbadges = "{shared}/badges"\n')

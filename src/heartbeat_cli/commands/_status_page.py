@@ -4,7 +4,6 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from heartbeat_cli.commands import _page
 from heartbeat_cli.commands._base import App, print_remark
@@ -48,6 +47,8 @@ def _is_due(app: App, db: "Database", target: Path, had_trouble: bool, now: floa
 def write(app: App, db: "Database", target: Path, now: float) -> str:
     """Write the three files; the page last, because its age says that all are written. Returns what could not be read
     of the store, which the page says, too. Raises HeartbeatError when one cannot be written."""
+    from zoneinfo import ZoneInfo
+
     from heartbeat_cli.config import status_page as shown
     from heartbeat_cli.domain.plain import json_text
     from heartbeat_cli.store.board import status_page as store

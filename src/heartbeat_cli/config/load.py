@@ -86,7 +86,7 @@ def load(
         check_channels(sections["report"].channels, "report.channels", named, problems)
     made = _made(tables, sections["heartbeat"], find, problems)
     components = build_components(made, sections["recovery"] or Recovery(), named, problems)
-    _check_reach(channels, sections["status_page"], components, made, problems)
+    _check_reach(channels, sections, components, made, problems)
     planned = maintenance.planned(_windows(tables, problems), components, made.groups, problems)
     if problems.lines:
         raise ConfigError(located(problems.lines + problems.unresolved, read_from, made.blocks))
@@ -115,7 +115,7 @@ def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[st
 
 def _check_reach(
     channels: Mapping[str, Channel],
-    page: StatusPage | None,
+    sections: Mapping[str, Any],
     components: Mapping[str, Component],
     made: Made,
     problems: Problems,
@@ -123,10 +123,11 @@ def _check_reach(
     """Whether the components are there that channels are for, and those that the status page names."""
     for one in channels.values():
         maintenance.check_channel(one.common, f"channels.{one.id}", components, made.groups, problems)
+    page, dashboard = sections["status_page"], sections["dashboard"]
     if page is not None and page != StatusPage():
         from heartbeat_cli.config import status_page  # most configurations have none
 
-        status_page.check(page, components, made.groups, problems)
+        status_page.check(page, dashboard.file if dashboard else None, components, made.groups, problems)
 
 
 def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:

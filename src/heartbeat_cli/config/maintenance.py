@@ -31,7 +31,7 @@ class Maintenance(NamedTuple):
     cron: when it begins, repeatedly: minute, hour, day of the month, month, day of the week, as in "30 2 * * sun"
     duration: how long it lasts each time, as in "2h" or "90min", or in seconds; 31 days at most
     timezone: time zone of its times; default: that of `[heartbeat]`
-    reason: why; shown wherever the maintenance is
+    reason: why; shown wherever the maintenance is, but for the status page
     recovery: whether recovery continues (on) or not (off)
     """
 

@@ -21,13 +21,19 @@ _PATH = r"(?:/[\w.~!$&'()*+,;=:@%/-]*)?"
 
 
 def check(
-    section: StatusPage, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
+    section: StatusPage,
+    dashboard: str | None,
+    components: Mapping[str, Component],
+    groups: Sequence["Group"],
+    problems: Problems,
 ) -> None:
-    """Note what is wrong with the values, and each name that matches no component."""
+    """Note what is wrong with the values, and each name that matches no component; `dashboard` is the file of that."""
     if section.file is not None:
         name = section.file.rpartition("/")[2]
         if re.match(_SPECIAL, section.file) or name in ("", ".", "..", FEED, JSON):
             problems.add("status_page.file", f"expected the path of a page; {FEED} and {JSON} are written beside it")
+        elif section.file == dashboard:
+            problems.add("status_page.file", "is the file of [dashboard], too: each would replace the other")
     if section.url is not None and host_of(section.url) is None:
         problems.add("status_page.url", f"expected https://host/path, got {format_value(section.url)}")
     maintenance.check_names(section.components or (), "status_page.components", components, groups, problems)
