@@ -102,6 +102,7 @@ def test_moments_that_no_calendar_has_stop_nothing(database_with_tables: str, tm
         '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\n'
         '[components.job]\nkind = "push"\nperiod = 60\n'
         '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+        '[dashboard]\ninterval = 0\n[status_page]\nfile = "status.html"\n'
     )
     for words in (["run"], ["beat", "job"], ["silence", "job"], ["run"]):
         assert heartbeat(tmp_path, *words).code == 0
@@ -123,3 +124,29 @@ def test_moments_that_no_calendar_has_stop_nothing(database_with_tables: str, tm
                 failed.append(f"{table}.{column} {words}: {done.err[-300:]}")
     db.close()
     assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize(
+    "outages", ["[[1e300, 1e300, 1e300]]", "[[-1e12, 1, 1]]", "[[253402300800, 1, 1]]", "[[[]]]", "7"]
+)
+def test_outages_at_moments_that_no_calendar_has_stop_nothing(store_url: str, tmp_path: Path, outages: str) -> None:  # noqa: F811
+    (tmp_path / "heartbeat.toml").write_text(
+        f'[heartbeat]\nstore = "{store_url}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
+        '[components.bad]\nkind = "command"\ncommand = ["sh", "-c", "exit 2"]\nfail_threshold = 1\n'
+        '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+        '[dashboard]\ninterval = 0\n[status_page]\nfile = "status.html"\n'
+    )
+    assert heartbeat(tmp_path, "run").code == 0
+    db = connect(store_url, 5)
+    assert db.run("UPDATE heartbeat_incidents SET relapses = ?", (outages,)) == 1
+    db.close()
+    (tmp_path / "status.html").unlink()
+    for words in (
+        ["run"],
+        ["status"],
+        ["report", "--date", "today", "--format", "json"],
+        ["dashboard", "-o", "page.html"],
+    ):
+        done = heartbeat(tmp_path, *words)
+        assert done.code in (0, 1) and "going on with" not in done.err, (words, done)
+    assert "1 component is down" in (tmp_path / "status.html").read_text()

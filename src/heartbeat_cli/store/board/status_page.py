@@ -9,19 +9,17 @@ from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Span, Window, next_window, window_at
 from heartbeat_cli.domain.component import Component, goes_by
+from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.reporting.board import day_slots, midnights
 from heartbeat_cli.domain.reporting.status_page import AHEAD, DAYS, Facts, Planned
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.board import board, board_days
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.standby import spool
 from heartbeat_cli.store.state import silences, states
 
 _MAX_INCIDENTS = 500
-_MAX_TIMES = 50  # of one window
-_HEALED = """SELECT DISTINCT i.id FROM heartbeat_incidents i
-JOIN heartbeat_recoveries r ON r.component = i.component AND r.incident = i.id
-WHERE i.ended > to_timestamp(:start) AND r.verified IS NOT NULL"""
+_MAX_TIMES, _MAX_PLANNED = 50, 300  # times of one window, and of all
 
 
 def read(db: Database, config: Config, components: Mapping[str, Component], zone: tzinfo, now: float) -> Facts:
@@ -62,9 +60,21 @@ def _with_history(db: Database, config: Config, components: Mapping[str, Compone
         days=days,
         incidents=found[:_MAX_INCIDENTS],
         is_complete=len(found) <= _MAX_INCIDENTS,
-        healed=frozenset(row[0] for row in db.rows(_HEALED, {"start": begins[0]})),
+        healed=_healed(db, [one for one in found[:_MAX_INCIDENTS] if one.ended is not None]),
         has_history=True,
     )
+
+
+def _healed(db: Database, incidents: list[Incident]) -> frozenset[str]:
+    """Those of the incidents in which a step was followed by the same check passing."""
+    if not incidents:
+        return frozenset()
+    rows = db.rows(
+        "SELECT DISTINCT incident FROM heartbeat_recoveries WHERE verified IS NOT NULL"
+        f" AND started >= to_timestamp(?) AND incident IN ({placeholders(incidents)})",
+        [min(one.started for one in incidents), *(one.id for one in incidents)],
+    )
+    return frozenset(row[0] for row in rows)
 
 
 def _maintenance(db: Database, config: Config, components: Mapping[str, Component], now: float) -> tuple[Planned, ...]:
@@ -83,7 +93,9 @@ def _maintenance(db: Database, config: Config, components: Mapping[str, Componen
         for window, starts, ends, of in found
         if starts < now + AHEAD
     )
-    return tuple(sorted((one for one in made if one.components), key=lambda one: (one.starts, one.window)))
+    return tuple(
+        sorted((one for one in made if one.components), key=lambda one: (one.starts, one.window))[:_MAX_PLANNED]
+    )
 
 
 def _times(window: Window, now: float, zone: tzinfo) -> Iterator[Span]:

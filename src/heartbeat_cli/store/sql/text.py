@@ -14,6 +14,7 @@ from heartbeat_cli.domain.text import Text
 T = TypeVar("T")
 
 _SMALL, _MOST_VALUES = 100_000, 400_000  # characters; values of a tree: an empty list takes twenty times its text
+_LATEST = 253_370_764_800.0  # seconds since the epoch: the year 9999
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one for every text
 
 
@@ -59,6 +60,14 @@ def number(value: Any) -> float:
     """Raises ValueError or TypeError for what is no ordinary number."""
     found = float(value)
     if not math.isfinite(found):
+        raise ValueError(value)
+    return found
+
+
+def moment(value: Any) -> float:
+    """Raises ValueError or TypeError for what is no moment (epoch seconds) of a year that calendars have."""
+    found = float(value)
+    if not 0 <= found <= _LATEST:
         raise ValueError(value)
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident, Relapse
 from heartbeat_cli.store.sql.database import Database, Row, placeholders
-from heartbeat_cli.store.sql.text import number, storable, understood
+from heartbeat_cli.store.sql.text import moment, storable, understood
 
 _STATE = (
     "since, state, fail_count, success_count, flapping, failing_since, degraded_count, degraded, held_by,"
@@ -117,7 +117,7 @@ def _incident(row: Row) -> Incident:
 
 
 def _relapses(found: Any) -> tuple[Relapse, ...]:
-    return tuple(Relapse(number(ended), number(started), number(declared)) for ended, started, declared in found)
+    return tuple(Relapse(moment(ended), moment(started), moment(declared)) for ended, started, declared in found)
 
 
 def began_between(db: Database, start: float, end: float) -> int:
