@@ -66,14 +66,14 @@ def render_page(app: App, board: "Board", now: float) -> str:
 
 def is_due(target: Path, interval: float, db: "Database", now: float) -> bool:
     """Whether the file has to be written: it is missing, something has changed since, or the interval is over."""
-    from heartbeat_cli.store.board import board
+    from heartbeat_cli.store.board import changes
 
     try:
         written = os.stat(target).st_mtime
     except OSError:
         return True
     # A page from the future was written before the clock was set back: its age is not known.
-    return not written <= now < written + interval or board.changed(db, written)
+    return not written <= now < written + interval or changes.changed(db, written)
 
 
 def write_badges(app: App, folder: str, board: "Board", now: float) -> int:

@@ -13,7 +13,7 @@ from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import Metric, Reading
 from heartbeat_cli.domain.reporting.board import Board, Known, Seen, day_slots, midnights
-from heartbeat_cli.store.board import board, board_days, figures
+from heartbeat_cli.store.board import board, board_days, changes, figures
 from heartbeat_cli.store.history import passes, rollups, summary
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import silences, states
@@ -116,15 +116,15 @@ def test_changed_sees_a_new_state_an_alert_an_acknowledgement_and_nothing_else(
     filled: tuple[Database, Config],
 ) -> None:
     db, config = filled
-    assert board.changed(db, NOW - 3 * 3600)
-    assert not board.changed(db, NOW)
+    assert changes.changed(db, NOW - 3 * 3600)
+    assert not changes.changed(db, NOW)
     one = passes.Pass("later", config.observer, NOW + 30, NOW + 31)
     passes.save(db, one, {"sshd": Reading("healthy", 0.01)}, config.components)
-    assert not board.changed(db, NOW), "a look that changes nothing is no news"
+    assert not changes.changed(db, NOW), "a look that changes nothing is no news"
     incident = states.open_incidents(db)["db"]
     states.save_incident(db, incident._replace(acked=NOW + 40, acked_by="ann"))
-    assert board.changed(db, NOW)
-    assert not board.changed(db, NOW + 50)
+    assert changes.changed(db, NOW)
+    assert not changes.changed(db, NOW + 50)
 
 
 def test_silences_are_shown_where_they_apply(filled: tuple[Database, Config]) -> None:

@@ -1,7 +1,7 @@
 """Everything the dashboard shows, in some fifteen statements that read the last 24 hours, however old the store is
 (`board_days` has the bars of many days).
 
-Incidents are the open ones, alerts the newest few. `changed` is what `run` asks before it renders the page.
+Incidents are the open ones, alerts the newest few.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -50,12 +50,6 @@ WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end) AND component IN ({
     AND at IN (SELECT max(at) FROM heartbeat_samples WHERE at >= to_timestamp(:start) AND at < to_timestamp(:end)
         AND component IN ({hosts}) GROUP BY component, {slot:at})
 ORDER BY at"""
-_CHANGED = """SELECT 1 WHERE EXISTS (SELECT 1 FROM heartbeat_state WHERE since > to_timestamp(:since))
-    OR EXISTS (SELECT 1 FROM heartbeat_alert_rows WHERE alert_time > to_timestamp(:since))
-    OR EXISTS (SELECT 1 FROM heartbeat_incidents WHERE ended IS NULL
-        AND (declared > to_timestamp(:since) OR acked > to_timestamp(:since)))
-    OR EXISTS (SELECT 1 FROM heartbeat_incidents i JOIN heartbeat_recoveries r
-        ON r.component = i.component AND r.started > to_timestamp(:since) WHERE i.ended IS NULL)"""
 _FIELD = {"healthy": "good", "degraded": "degraded", "unhealthy": "failed", "error": "failed", "unknown": "unknown"}
 
 
@@ -94,11 +88,6 @@ def read(db: Database, config: Config, zone: tzinfo, now: float) -> Board:
         observers=[] if away else observers.standings(db, config.components, config.observer, now, several=True),
         orphans=healers.missing(db, config.components.values(), config.observer, now).keys(),
     )
-
-
-def changed(db: Database, since: float) -> bool:
-    """Whether a state, an incident, a recovery attempt or an alert is newer than `since` (epoch seconds)."""
-    return bool(db.rows(_CHANGED, {"since": since}))
 
 
 def last_pass(db: Database, observer: str) -> LastPass | None:
