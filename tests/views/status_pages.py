@@ -15,7 +15,7 @@ from heartbeat_cli.views import status_data, status_feed, status_page, voice
 from tests.parts import deployment
 
 NOW = 1_795_000_000.0
-_NAMES = {"openclaw-postgres": "Storage", "gateway": "Gateway", "sshd": "Maintenance access"}
+_NAMES = {"openclaw-postgres": "Storage", "gateway": "Gateway", "sshd": "Remote access"}
 
 
 class Made(NamedTuple):
@@ -45,7 +45,7 @@ def made_of(facts: Facts, config: Config, now: float = NOW) -> Made:
 def config(folder: Path, locale: str = "en", **sections: Any) -> Config:
     page = {"url": "https://status.example.org/status.html", "title": "Example", "names": _NAMES}
     page["components"] = ["agent", "db", "docker", "sshd", "host"]
-    soon = {"backup": {"cron": "30 2 * * sun", "duration": "2h", "components": ["db"]}}
+    soon = {"backup": {"cron": "30 12 * * sun", "duration": "2h", "components": ["db"]}}
     soon["move"] = {"from": "2026-11-25T22:00:00", "until": "2026-11-26T01:00:00"}
     sections = {"status_page": page, "maintenance": soon, **sections}
     return deployment.config(folder, heartbeat={"locale": locale}, **sections)

@@ -42,7 +42,7 @@ def test_a_bad_day_reads_from_the_verdict_down_to_what_is_over(trouble: Made) ->
     assert "4 components are down 1 component is degraded · 1 component is in maintenance" in text
     assert "PostgreSQL Since 2026-11-18 17:36 for 1 h 30 min Also affected: Chat Assistant , Main Agent" in text
     assert "2026-11-18 19:05 to 20:06 Gateway now" in text
-    assert "2026-11-22 02:30 to 04:30 PostgreSQL" in text and "2026-11-29 02:30 to 04:30 PostgreSQL" in text
+    assert "2026-11-22 12:30 to 14:30 PostgreSQL" in text and "2026-11-29 12:30 to 14:30 PostgreSQL" in text
     assert "2026-11-25 22:00 to 2026-11-26 01:00 All components" in text
     assert "Worker 13:46 – 14:26 down for 40 min Resolved by automatic recovery" in text
     assert "2026-10-30 Worker 09:30 – 09:42 down for 12 min Resolved" in text
@@ -370,3 +370,48 @@ def test_without_an_address_the_feed_is_valid_too(tmp_path: Path) -> None:
     assert (feed.findtext(f"{ATOM}id") or "").startswith("tag:heartbeat.invalid,2026:")
     links = {one.get("rel"): one.get("href") for one in feed.findall(f"{ATOM}link")}
     assert links == {"self": "feed.atom", "alternate": "our%20status.html"}
+
+
+# --- maintenance -----------------------------------------------------------------------------------------------------
+
+
+def test_maintenance_is_announced_two_weeks_before_and_silences_are_not(tmp_path: Path) -> None:
+    """Also a window in which recovery goes on; one that concerns nothing that is shown is left out."""
+    day = deployment.DAY
+    at = {name: datetime.fromtimestamp(NOW + days * day, UTC).isoformat() for name, days in
+          (("ago", -1), ("soon", 13.9), ("late", 14.1), ("end", 15))}  # fmt: skip
+    windows = {
+        "heals": {"from": at["ago"], "until": at["end"], "components": ["chat"], "recovery": "on"},
+        "soon": {"from": at["soon"], "until": at["end"], "components": ["agent"], "reason": "secret works"},
+        "late": {"from": at["late"], "until": at["end"]},
+        "unseen": {"from": at["soon"], "until": at["end"], "components": ["host"]},
+        "endless": {"until": at["end"], "components": ["coding"]},
+    }
+    page = {"components": ["main", "chat", "coding"]}
+    made = deployment.config(tmp_path, maintenance=windows, status_page=page)
+    with deployment.store(made) as db:
+        deployment.live(db, made, NOW, deployment.calm, step=60.0, span=600.0)
+        silences.add(db, silences.Silence("a", "main", "silence", NOW - 9, NOW + day, "no messages", "ann"))
+        silences.add(db, silences.Silence("b", "host", "maintenance", NOW - 9, NOW + day, "unseen", "ann"))
+        found = pages.rendered(db, made)
+    names = {one["id"]: one["name"] for one in found.tree["components"]}
+    times = [
+        (one["starts"] and one["starts"][:10], one["now"], [names[key] for key in one["components"]])
+        for one in found.tree["maintenance"]
+    ]
+    assert times == [
+        (None, True, ["Worker"]),
+        ("2026-11-17", True, ["Chat Assistant"]),
+        ("2026-12-02", False, ["Main Agent", "Chat Assistant", "Worker"]),
+    ]
+    assert [one["status"] for one in found.tree["components"]] == ["operational", "maintenance", "maintenance"]
+    assert "secret" not in found.page and "2 components are in maintenance" in said(found.page)
+    assert "until 2026-12-03 19:06 Worker now" in said(found.page)
+
+
+def test_a_window_of_every_minute_does_not_fill_the_page(tmp_path: Path) -> None:
+    windows = {f"w{n}": {"cron": "* * * * *", "duration": "1m"} for n in range(10)}
+    made = deployment.config(tmp_path, maintenance=windows)
+    with deployment.store(made) as db:
+        found = pages.rendered(db, made)
+    assert len(found.tree["maintenance"]) == 300 and found.page.count("All components") <= 20

@@ -1,4 +1,4 @@
-"""What `run` asks before it writes a page: has anything changed? It costs a pass one statement, and hardly an import."""
+"""What `run` asks before it writes a page: has anything changed? It costs one statement, and hardly an import."""
 
 from typing import TYPE_CHECKING
 
