@@ -11,8 +11,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+RETRIES = (0.005, 0.015)  # seconds until a channel that failed is tried again: a life has hundreds of passes
+
 _PARENT = """
-import json, os, sys, traceback
+import json, os, sys, time, traceback
 import requests, jinja2, smtplib, email.message, zoneinfo, html, sqlite3, psycopg2
 from heartbeat_cli.config import load as config
 from heartbeat_cli.system import tcp as dial
@@ -25,8 +27,10 @@ from heartbeat_cli.views import messages
 for kind in plugins.kinds("channels"):
     plugins.load("channels", kind)
 
-def life(url, tables, now):
-    deliver.deliver(database.connect(url, 10.0), config.load(tables, "heartbeat.toml"), lambda: now)
+def life(url, tables, now, retries):
+    begun = time.monotonic()
+    clock = lambda: now + time.monotonic() - begun
+    deliver.deliver(database.connect(url, 10.0), config.load(tables, "heartbeat.toml"), clock, retries=retries)
 
 for line in sys.stdin:
     pid = os.fork()
@@ -65,7 +69,7 @@ class Nursery:
     def deliver(self, url: str, tables: dict[str, Any], now: float, seconds: float) -> bool:
         """One delivery at `now`, killed after so many seconds if not before; whether that found it alive."""
         assert self._parent.stdin and self._parent.stdout
-        self._parent.stdin.write(json.dumps([url, tables, now]) + "\n")
+        self._parent.stdin.write(json.dumps([url, tables, now, RETRIES]) + "\n")
         self._parent.stdin.flush()
         pid = int(self._parent.stdout.readline())
         with suppress(ProcessLookupError):

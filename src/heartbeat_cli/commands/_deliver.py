@@ -32,15 +32,15 @@ class PassDelivery:
         self._unkept: list[Callable[[Database], None]] = []
         self.begun = False  # whether something was sent, or would have been
 
-    def go(self, patience: float = _SHORT_WAIT) -> None:
+    def go(self, patience: float = _SHORT_WAIT, *, last: bool = False) -> None:
         """Send what is due. What a slow channel has not taken within `patience` seconds goes on beside the rest of the
-        pass."""
+        pass. A channel that failed is tried again later in the pass, unless this is the `last` time."""
 
         def work(db: "Database") -> None:
             self._look(db)
             # What other processes of this host are sending just now is not in a spool.
             if self._delivering is not None and self._turn.take(alone=self._keeper.degraded is not None):
-                self._delivering.work(db, self._record, patience)
+                self._delivering.work(db, self._record, patience, more_follows=not last)
 
         self._keeper.run(work, self._app.now())
 
@@ -96,7 +96,7 @@ class PassDelivery:
         from heartbeat_cli.passes.deliver.deliver import WHOLE
         from heartbeat_cli.passes.deliver.send import TIMEOUT
 
-        self.go(WHOLE if outside else _FROM_SPOOL)
+        self.go(WHOLE if outside else _FROM_SPOOL, last=True)
         delivering.finish(self._record, 0.0 if outside else TIMEOUT)
 
     def _say(self) -> None:

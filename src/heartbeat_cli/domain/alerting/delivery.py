@@ -11,6 +11,7 @@ _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, fr
 # A refusal that came at once costs next to nothing: the next run tries again, so many times, so long after this try.
 _AT_ONCE, _OFTEN, _SOON = 1.0, 30, 8.0
 _LONGEST_WAIT = 3_600.0  # seconds that the other side can make us wait
+RETRIES = (1.0, 3.0)  # seconds until a channel that failed is tried again within the pass, after each failure in a row
 ALONE = ("report",)  # types of alerts that never share a message
 
 State = Literal["sent", "printed", "waiting", "failed", "handed_over"]
@@ -31,12 +32,14 @@ class Attempt(NamedTuple):
 
 class Decision(NamedTuple):
     """What becomes of a message: `next_try` is when it is tried again, `same_batch` whether only with the very same
-    others, since the other side may have it already; `rest` says that what else waits for the channel shares it."""
+    others, since the other side may have it already; `rest` says that what else waits for the channel shares it.
+    `soon`: it is tried again within this pass, and both tries count as one attempt."""
 
     state: State
     next_try: float | None = None
     same_batch: bool = True
     rest: bool = False
+    soon: bool = False
 
 
 class Send(NamedTuple):
@@ -64,26 +67,54 @@ class Trouble(NamedTuple):
     waiting: int
 
 
-def decide(attempt: Attempt, common: ChannelCommon, attempts: int, failing_since: float, now: float) -> Decision:
-    """What becomes of a message after an attempt. `attempts` failed before this one, the first at `failing_since`, the
-    channel's or the message's own, whichever is earlier."""
+def retry_wait(error: DeliveryError, failures: int, retries: Sequence[float] = RETRIES) -> float | None:
+    """Seconds after which a channel is tried again within the same pass, which has tried it in vain `failures` times in
+    a row before; what the other side asks for goes first. None when trying again so soon cannot help, or was tried
+    often enough."""
+    if not error.retryable or error.lasting or failures >= len(retries):
+        return None
+    return min(error.retry_after, _LONGEST_WAIT) if error.retry_after else retries[failures]
+
+
+def decide(
+    attempt: Attempt,
+    common: ChannelCommon,
+    attempts: int,
+    failing_since: float,
+    now: float,
+    retry_in: float | None = None,
+) -> Decision:
+    """What becomes of a message after a try. `attempts` failed before this one, the first at `failing_since`, the
+    channel's or the message's own, whichever is earlier. `retry_in`: this pass can try again after so many seconds."""
     error = attempt.error
     if error is None:
         return Decision("printed" if isinstance(attempt.note, Printed) else "sent")
-    cheap = attempt.took < _AT_ONCE and not error.lasting
-    again = next_try(attempts, error.retry_after, now, now - failing_since, cheap) if error.retryable else None
+    again = _next_try(attempt.took, error, attempts, now, now - failing_since)
     if common.fallback is not None:
         if again is None:
             return Decision("handed_over")
         if error.lasting or now - failing_since >= common.fallback_after:
             return Decision("handed_over", again, error.unsure, rest=True)
-    return Decision("failed") if again is None else Decision("waiting", again, error.unsure)
+    if again is None:
+        return Decision("failed")
+    if retry_in is not None:
+        return Decision("waiting", now + retry_in, error.unsure, soon=True)
+    return Decision("waiting", again, error.unsure)
+
+
+def _next_try(took: float, error: DeliveryError, attempts: int, now: float, failing: float) -> float | None:
+    """When a message is tried again, None for never: at the moment that the other side named, else after a backoff."""
+    if not error.retryable:
+        return None
+    if error.retry_after and not error.lasting:
+        return now + min(error.retry_after, _LONGEST_WAIT)
+    return next_try(attempts, error.retry_after, now, failing, took < _AT_ONCE and not error.lasting)
 
 
 def next_try(
     attempts: int, retry_after: float | None, now: float, failing: float = _BACK_OFF[1], cheap: bool = False
 ) -> float:
-    """Later each time, by no more than it has been failing for (seconds), and never sooner than the other side asks.
+    """Later each time, by no more than it has been failing for (seconds), and not within `retry_after` seconds.
     `cheap`: the try that failed took no time."""
     first, most = _BACK_OFF
     asked = min(retry_after or 0.0, _LONGEST_WAIT)

@@ -9,6 +9,7 @@ channel is left to the one that is sending to it.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import redirect, send
 from heartbeat_cli.passes.deliver.due import THREADS, Due
 from heartbeat_cli.passes.deliver.redirect import Redirected
+from heartbeat_cli.passes.deliver.retries import Retries
 from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts, channels, outbox, outcomes, sends
 from heartbeat_cli.store.outbox.outbox import Batch
@@ -45,24 +47,20 @@ class Delivered(NamedTuple):
     printed: bool = False
 
 
-class _Sending(NamedTuple):
-    """A send that is under way: which of them it is, when it began (time.monotonic()), and whether its channel has
-    failed before."""
-
-    number: int
-    batch: Batch
-    begun: float
-    doubtful: bool
-
-
 Sends = Sequence[tuple[Batch, Outcome]]
 Record = Callable[[Sends], None]  # writes how sends went
 Clock = Callable[[], float]
 
 
-def deliver(db: Database, config: Config, clock: Clock = time.time, record: Record | None = None) -> list[Delivered]:
+def deliver(
+    db: Database,
+    config: Config,
+    clock: Clock = time.time,
+    record: Record | None = None,
+    retries: Sequence[float] = delivery.RETRIES,
+) -> list[Delivered]:
     """Send what is due, and wait until it is sent or its time is up."""
-    delivering = Delivering(config, clock)
+    delivering = Delivering(config, clock, retries)
     delivering.work(db, record)
     delivering.finish()
     return delivering.results
@@ -75,15 +73,16 @@ def _not_begun(_: Sends) -> None:
 class Delivering:
     """The delivering of one pass, in as many rounds of work as it likes; `finish` ends it.
 
-    One channel's trouble is its own: the rest goes out, and a channel that does not work just now costs one try a
-    round, however much waits for it. How sends went is handed to `record` (default: written to the store): should the
-    store go away in between, a spool can stand in, so that what was sent is not sent again. What is due is read for
-    many messages at once, so that what a message costs does not grow with what waits."""
+    One channel's trouble is its own: the rest goes out. A channel that fails is tried again after `retries` seconds,
+    and then left to the next pass, however much waits for it. How sends went is handed to `record` (default: written to
+    the store): should the store go away in between, a spool can stand in, so that what was sent is not sent again. What
+    is due is read for many messages at once, so that what a message costs does not grow with what waits."""
 
-    def __init__(self, config: Config, clock: Clock = time.time) -> None:
+    def __init__(self, config: Config, clock: Clock = time.time, retries: Sequence[float] = delivery.RETRIES) -> None:
         self._config, self._clock = config, clock
+        self._retries = Retries(retries)
         self._queue = Due(config.observer, config.channels)
-        self._running: dict[str, _Sending] = {}
+        self._running: dict[str, send.Sending] = {}
         self._ended: SimpleQueue[tuple[Batch, Attempt]] = SimpleQueue()
         self._stopped: set[str] = set()  # channels that get nothing more in this round
         self._passing_on: dict[str, DeliveryError] = {}  # channels whose fallback gets all, and why
@@ -102,19 +101,24 @@ class Delivering:
         """How the notifications went so far, in the order in which they were taken up."""
         return [result for _, result in sorted(self._results, key=lambda one: one[0])]
 
-    def work(self, db: Database, record: Record | None = None, patience: float = WHOLE) -> None:
-        """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile."""
+    def work(
+        self, db: Database, record: Record | None = None, patience: float = WHOLE, more_follows: bool = False
+    ) -> None:
+        """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile.
+        `more_follows`: this pass makes another round, which can try again what fails in this one."""
         self._record = record or partial(outcomes.save_all, db)
         begun = time.monotonic()
         until, end = begun + min(patience, BEGINNING), begun + patience
+        self._retries.until = until + (BEGINNING if more_follows else 0.0)
         if not self._running and not alerts.is_waiting(db):
             self.unfinished = False
             return
         self._stopped.clear()
         self._read_outbox(db)
         refreshed = begun
-        while self._begin_due(db, until):
-            if ended := self._next(min(end, refreshed + _REFRESH) if refreshed + _REFRESH < until else end):
+        while self._begin_due(db, until) or self._retries.next(until):
+            pause = min(refreshed + _REFRESH if refreshed + _REFRESH < until else end, self._retries.next(until) or end)
+            if ended := self._next(min(end, pause)):
                 self._end(ended)
             now = time.monotonic()
             if now >= end:
@@ -128,24 +132,18 @@ class Delivering:
         waits for it any more. `record` as in the last round by default."""
         self._record = record or self._record
         end = time.monotonic() + patience
+        self._retries.until = 0.0
         while self._running and (ended := self._next(end)):
             self._end(ended)
-        late = []
-        for sending in self._running.values():
-            took = time.monotonic() - sending.begun
-            error = DeliveryError(Text("no answer within {took:.0f} s", took=took), retryable=True, unsure=True)
-            late.append((sending.batch, Attempt(took, error)))
-        self._end(late)
+        self._end([(sending.batch, send.unanswered(sending)) for sending in self._running.values()])
 
     def _next(self, until: float) -> list[tuple[Batch, Attempt]]:
         """The sends that have ended, at least one; empty when none has until then."""
         found: list[tuple[Batch, Attempt]] = []
-        try:
+        with suppress(Empty):
             found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
             while len(found) < THREADS:
                 found.append(self._ended.get_nowait())
-        except Empty:
-            return found
         return found
 
     def _read_outbox(self, db: Database) -> None:
@@ -160,10 +158,12 @@ class Delivering:
     def _begin_due(self, db: Database, until: float) -> bool:
         """Begin a send on every free channel that has something due; returns whether any send is under way."""
         self.unfinished = True
+        self._retries.wake()
         while time.monotonic() < until:
-            free = self._queue.free(db, self._clock(), self._running.keys() | self._stopped)
+            resting = self._retries.resting
+            free = self._queue.free(db, self._clock(), self._running.keys() | self._stopped | resting)
             if not free:
-                self.unfinished = bool(self._running)
+                self.unfinished = bool(self._running or resting)
                 break
             chosen = self._queue.chosen(free, (one.doubtful for one in self._running.values()))
             if not chosen:
@@ -210,7 +210,7 @@ class Delivering:
     def _post(self, db: Database, channel: Channel, batch: Batch, doubtful: bool) -> None:
         """Word a message and have a thread send it. Not by `system.in_threads`: sends end one by one, and the next
         takes the place of each."""
-        sending = _Sending(self._number, batch, time.monotonic(), doubtful)
+        sending = send.Sending(self._number, batch, time.monotonic(), doubtful)
         ended = self._ended
         if channel.broken:
             self._running[channel.id] = sending
@@ -241,15 +241,21 @@ class Delivering:
             if sending is not None and sending.batch is batch:
                 del self._running[batch.channel]
                 found.append((batch, attempt, sending.number))
-        for (batch, attempt, _), decision in zip(found, self._settle(found), strict=True):
-            if attempt.error is not None and decision.rest:
+        for (batch, attempt, _), decision in zip(found, self._settle(found, retried=True), strict=True):
+            if attempt.error is None:
+                self._retries.works(batch.channel)
+            elif decision.rest:
                 self._passing_on[batch.channel] = attempt.error
-            elif attempt.error is not None and attempt.error.retryable:
+            elif decision.soon and decision.next_try is not None:
+                self._retries.plan(batch.channel, decision.next_try - self._clock())
+                self._queue.forget(batch.channel)  # this message goes before those that were read with it
+            elif attempt.error.retryable:
                 self._stopped.add(batch.channel)
 
-    def _settle(self, tries: list[tuple[Batch, Attempt, int]]) -> list[delivery.Decision]:
+    def _settle(self, tries: list[tuple[Batch, Attempt, int]], retried: bool = False) -> list[delivery.Decision]:
+        """Write how tries went. `retried`: those that failed may be made again in this pass."""
         now, config = self._clock(), self._config
-        made = [(batch, self._outcome(batch, attempt, now)) for batch, attempt, _ in tries]
+        made = [(batch, self._outcome(batch, attempt, now, retried)) for batch, attempt, _ in tries]
         if made:
             self._record(made)
         for (batch, outcome), (_, attempt, number) in zip(made, tries, strict=True):
@@ -268,7 +274,7 @@ class Delivering:
             self._results += [(number, one) for one in found]
         return [outcome.decision for _, outcome in made]
 
-    def _outcome(self, batch: Batch, attempt: Attempt, now: float) -> Outcome:
+    def _outcome(self, batch: Batch, attempt: Attempt, now: float, retried: bool) -> Outcome:
         config, error, channel = self._config, attempt.error, batch.channel
         since = self._troubles.get(channel, now)
         if error is None:
@@ -280,7 +286,8 @@ class Delivering:
         if channel in self._passing_on:
             decision = delivery.Decision("handed_over", delivery.next_try(attempts, None, now))
         else:
-            decision = delivery.decide(attempt, config.channels[channel].common, attempts, min(begun), now)
+            retry_in = self._retries.wait(channel, error) if retried else None
+            decision = delivery.decide(attempt, config.channels[channel].common, attempts, min(begun), now, retry_in)
         said = None if error is None else one_line(redact(str(error), config.secrets))
         note = None if attempt.note is None else one_line(redact(attempt.note, config.secrets))
         outcome = Outcome(now, config.observer, decision, said, note, attempt.took)
@@ -288,7 +295,6 @@ class Delivering:
             fallbacks, printers = send.fallbacks(channel, config)
             remark = send.remark(batch, said, config)
             outcome = outcome._replace(fallbacks=fallbacks, printers=printers, remark=remark)
-        pause = delivery.pause(error, now)
-        if pause is not None:
+        if (pause := delivery.pause(error, now)) is not None:
             self._pauses[channel] = pause
         return outcome._replace(pause=pause)

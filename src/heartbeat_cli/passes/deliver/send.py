@@ -1,7 +1,7 @@
 """One message on its way: worded, handed to its channel, and who takes over when that fails. Used by `deliver`."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
@@ -11,11 +11,28 @@ from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox.outbox import Batch
 
 TIMEOUT = 10.0  # seconds of one send
 _KEPT = 500  # messages whose words are kept for other channels
+
+
+class Sending(NamedTuple):
+    """A send that is under way: which of them it is, when it began (time.monotonic()), and whether its channel has
+    failed before."""
+
+    number: int
+    batch: Batch
+    begun: float
+    doubtful: bool
+
+
+def unanswered(sending: Sending) -> Attempt:
+    """The try of a send that nobody waits for any more."""
+    took = time.monotonic() - sending.begun
+    return Attempt(took, DeliveryError(Text("no answer within {took:.0f} s", took=took), retryable=True, unsure=True))
 
 
 def fallbacks(channel: str, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -76,9 +76,9 @@ def _mark(db: Database, ids: Sequence[str], batch: Batch, outcome: Outcome, stat
     stays_in = batch.id if decision.same_batch or batch.maybe_sent else None
     db.run(
         "UPDATE heartbeat_outbox SET state = ?, next_try = COALESCE(to_timestamp(?), next_try),"
-        " attempts = attempts + 1, batch = ?, lease_until = NULL, last_error = ?,"
+        " attempts = attempts + ?, batch = ?, lease_until = NULL, last_error = ?,"
         f" failing_since = COALESCE(failing_since, to_timestamp(?)) WHERE id IN ({these}) AND state = 'waiting'",
-        (state, decision.next_try, stays_in, storable(outcome.error or ""), outcome.at, *ids),
+        (state, decision.next_try, int(not decision.soon), stays_in, storable(outcome.error or ""), outcome.at, *ids),
     )
 
 
