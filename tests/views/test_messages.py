@@ -55,6 +55,9 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "<b>What to do</b>",
         *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en", observer="pi"), 1)],
         "",
+        "Acknowledge: <code>heartbeat ack main</code>",
+        "No messages for an hour: <code>heartbeat silence main --for 60</code>",
+        "",
         "<b>http</b>",
         "<pre>no HTTP answer from http://localhost:8000/health</pre>",
         "<b>body</b>",
@@ -79,6 +82,25 @@ def test_the_end_says_how_long_it_was_and_what_healed_it_and_is_not_grave() -> N
 
 def test_what_waits_for_a_word_says_for_which() -> None:
     assert "<code>heartbeat recover --component main</code>" in made(alert(ask=True)).html
+
+
+def test_a_message_about_a_fault_has_the_commands_that_answer_it_and_no_other_has() -> None:
+    odd = made(alert()._replace(component="a b"))
+    assert "heartbeat ack 'a b'" in odd.text and "heartbeat silence 'a b' --for 60" in odd.text
+    for kind in ("reminder", "escalated", "recovery_failed"):
+        assert "heartbeat ack main" in made(alert(kind)).text
+    for kind in ("recovered", "agent_slow", "missed_runs", "test"):
+        assert "heartbeat ack" not in made(alert(kind, text="words")).text
+
+
+def test_a_digest_has_the_commands_for_what_lasts_unless_that_is_much() -> None:
+    def some(count: int) -> list[Alert]:
+        return [alert()._replace(id=f"i{n}/agent_down", incident=f"i{n}", component=f"c{n}") for n in range(count)]
+
+    over = alert("recovered")._replace(id="i0/recovered", incident="i0", component="c0")
+    few = messages.digest([*some(3), over], "en", ZONE, [], id="d").html
+    assert "<code>heartbeat ack c1 c2</code>" in few and few.count("<code>heartbeat silence ") == 2
+    assert "heartbeat ack" not in messages.digest(some(6), "en", ZONE, [], id="d").html
 
 
 def test_a_start_on_another_day_bears_its_date() -> None:

@@ -5,13 +5,14 @@ names.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from shlex import quote
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Severity, severity_rank
-from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.views import answers
+from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import blamed, description, local_time, recommendations
 
@@ -79,13 +80,14 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "attempts": tried,
         "recovery": "" if details.get("ask") else _sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried),
-        "ask": f"heartbeat recover --component {_word(alert.component)}" if details.get("ask") else "",
+        "ask": f"heartbeat recover --component {shell_word(alert.component)}" if details.get("ask") else "",
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
         "votes": _votes(alert, voice),
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
+        **answers.commands([alert]),
         **_times(alert, voice),
     }
 
@@ -126,6 +128,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "begun": [] if detail.short else [shown(one) for one in begun],
         "ended": [] if detail.short else [shown(one) for one in ended],
         "names": _names([*lasting, *ended], voice) if detail.short else [],
+        **answers.commands(lasting if detail.evidence else ()),
         "at": local_time(voice.now, voice.timezone),
         "timezone": voice.timezone,
     }
@@ -204,14 +207,14 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     if family(alert.type) == "over":
         return []
     kind = str(alert.details.get("kind", ""))
-    target = _word(str(alert.details.get("target") or alert.component))
+    target = shell_word(str(alert.details.get("target") or alert.component))
     restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
     local = alert.details.get("local") is True
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     category = _text(alert.details.get("category"))
     general = "" if category == "process" else category  # that it is the process says no more than its kind does
     for topic in (f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, _word(alert.component), target, voice.locale, restart, observer, local):
+        if found := recommendations(topic, shell_word(alert.component), target, voice.locale, restart, observer, local):
             return [voice.clean(step) for step in found]
     return []
 
@@ -269,11 +272,6 @@ def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
     pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
     shown = [(voice.label(str(label)), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
     return [(label, text) for label, text in shown if text]
-
-
-def _word(name: str) -> str:
-    """A name in a command that a person will paste into a shell: another host may have made it up."""
-    return quote(one_line(name, 100))
 
 
 def _sentence(text: str) -> str:

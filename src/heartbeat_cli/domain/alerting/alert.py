@@ -25,6 +25,7 @@ _OVER = (
     "observed_again",
 )
 _FAMILIES = ("down", "slow", "degraded", "unobserved")
+_OF_FAULT = ("reminder", "escalated", "recovery_failed", "recovery_denied", "recovery_held")  # besides `<kind>_down`
 
 
 class Alert(NamedTuple):
@@ -99,6 +100,11 @@ def family(type_: str) -> str:
         return "over"
     tail = type_.rpartition("_")[2]
     return tail if tail in _FAMILIES else ""
+
+
+def is_about_fault(alert: Alert) -> bool:
+    """Whether an alert says that a component is in fault: a person may acknowledge that."""
+    return alert.incident is not None and (family(alert.type) == "down" or alert.type in _OF_FAULT)
 
 
 def over(alerts: Iterable[Alert]) -> set[str]:
