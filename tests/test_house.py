@@ -35,7 +35,7 @@ FLOORS = (
     ("verbs",),
     ("commands",),
     ("passes.doctor",),
-    ("passes.detect", "passes.recover", "passes.deliver", "passes.report", "passes.housekeeping"),
+    ("passes.buttons", "passes.detect", "passes.recover", "passes.deliver", "passes.report", "passes.housekeeping"),
     ("passes.check",),
     ("passes.alerting",),
     ("discovery",),

@@ -16,6 +16,7 @@ from tests.parts.http import Server, _QuietThreads, _serving
 
 TOKEN = "123456:AAH-secret_part"
 CHAT = "-100200300"
+USER = 4711
 _Server = TypeVar("_Server", bound="BotApi")
 _TAG = re.compile(r"</?(\w+)[^<>]*>")
 
@@ -49,6 +50,11 @@ class BotApi(Server):
         self.calls: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.chats = {CHAT}
+        self.updates: list[Any] = []  # that were not collected yet
+        self.others: list[tuple[str, dict[str, Any]]] = []  # calls of other methods
+        self.other_mood: Callable[[str], Step | None] = lambda method: None
+        self.asked = threading.Event()  # set when updates were given
+        self._update = 700_000_000
         self.topics: set[int] = set()
 
     def decide(self, path: str, call: dict[str, Any]) -> Step:
@@ -56,6 +62,38 @@ class BotApi(Server):
             return self.script.pop(0)
         judged = self.judge(path, call)
         return (self.mood(call) or judged) if judged.accept else judged
+
+    def press(self, data: str, /, user: int = USER, chat: str = CHAT, **query: Any) -> int:
+        """Have somebody press a button; returns the number of the update."""
+        self._update += 1
+        message = {"message_id": 5, "chat": {"id": int(chat), "type": "supergroup"}, "date": 1, "text": "🔴 …"}
+        who = {"id": user, "is_bot": False, "first_name": "Kim", "username": "kim_ops"}
+        pressed = {"id": f"q{self._update}", "from": who, "message": message, "chat_instance": "1", "data": data}
+        self.updates.append({"update_id": self._update, "callback_query": pressed | query})
+        return self._update
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """What the buttons under the last message with some bear, by what they say."""
+        rows = [one["reply_markup"]["inline_keyboard"] for one in self.messages if "reply_markup" in one][-1]
+        return {button["text"]: button["callback_data"] for row in rows for button in row}
+
+    def other(self, path: str, call: dict[str, Any]) -> Step:
+        """As Telegram: updates before `offset` are forgotten, the others given, `limit` at most."""
+        token, method = path.removeprefix("/bot").split("/")
+        if token != TOKEN:
+            return refusal(401, "Unauthorized")
+        self.others.append((method, call))
+        if (step := self.other_mood(method)) is not None:
+            return step
+        if method == "answerCallbackQuery":
+            return Step(body=b'{"ok": true, "result": true}')
+        if method != "getUpdates":
+            return refusal(404, "Not Found")
+        if "offset" in call:
+            self.updates = [one for one in self.updates if one["update_id"] >= call["offset"]]
+        self.asked.set()
+        return Step(body=json.dumps({"ok": True, "result": self.updates[: call.get("limit", 100)]}).encode())
 
     def hold(self) -> None:
         """Until `let_go`."""
@@ -115,8 +153,11 @@ def _handler(server: BotApi) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.calls.append(call)
-            step = server.decide(self.path, call)
+            if self.path.endswith("/sendMessage") or isinstance(server, Receiver):
+                server.calls.append(call)
+                step = server.decide(self.path, call)
+            else:
+                step = server.other(self.path, call)
             if step.accept:
                 server.messages.append(call)
                 server.taken(call, step)

@@ -127,8 +127,8 @@ TYPES = [
     ),
     *("missed_runs", "observer_blind", "observer_sees", "observer_silent", "store_unreachable", "store_restored"),
     *("store_went_back", "observer_back", "unconfirmed", "unconfirmed_ended", "lock_held", "lock_free"),
-    "clock_suspect",
-    *("report", "test"),
+    *("clock_suspect", "buttons_off"),
+    *("report", "test", "button"),
 ]
 
 
@@ -136,7 +136,7 @@ TYPES = [
 def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
     kind = type_.partition("_")[0]
     one = alert(
-        type_, kind=kind if kind in KINDS else "agent", **({"text": "words"} if type_ in ("report", "test") else {})
+        type_, kind=kind if kind in KINDS else "agent", **({"text": "words"} if type_ in ("report", "test", "button") else {})
     )
     english, chinese = (made(one, locale) for locale in LOCALES)
     assert "{" not in english.text + chinese.text and english.text != chinese.text
@@ -144,7 +144,7 @@ def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
         r"Main Agent|Asia/Hong_Kong|localhost:8000|openclaw-main|PostgreSQL|[a-z]+ is down", "", chinese.text
     )
     assert not re.search(r"\b(the|is|was|since|what|why|seen)\b", words, re.I), words
-    if not type_.endswith(("_ended", "recovered", "_sees", "_back", "_restored", "_free", "report", "test")):
+    if not type_.endswith(("_ended", "recovered", "_sees", "_back", "_restored", "_free", "report", "test", "button")):
         assert "What to do\n1. " in english.text and "建議處理方法\n1. " in chinese.text
 
 

@@ -41,7 +41,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
     A message whose line is there already (the process that wrote it died before it could say so) is not written again.
     """
-    line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page")}
+    line = {key: value for key, value in message._asdict().items() if key not in ("html", "label", "page", "buttons")}
     data = f"{json_text(line)}\n".encode(errors="replace")
     try:
         handle = _opened(os.path.expanduser(settings.path))

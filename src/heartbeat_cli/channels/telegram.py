@@ -8,6 +8,9 @@ not accept is sent again as plain text, a topic that is gone is left out, and a 
 followed to its new id; all of that is noted with the message. What a person must solve (a wrong token, a chat that is
 not found, a bot that was removed) keeps the message waiting: it is retried every few minutes, then more rarely.
 
+With `buttons = true`, a message about a fault has buttons: acknowledge, silence for an hour, recover now. The next run
+collects who pressed what. The bot must then be heartbeat's own: see docs/recipes/telegram-buttons.md.
+
     [channels.tg]
     kind = "telegram"
     token = "file:/etc/heartbeat/telegram.token"
@@ -24,6 +27,8 @@ from heartbeat_cli.domain.component import SEVERITIES
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from heartbeat_cli.channels._telegram_api import Reply
+    from heartbeat_cli.domain.alerting.presses import Collected, Press
     from heartbeat_cli.domain.alerting.telegram_text import Part
 
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
@@ -42,6 +47,8 @@ class Settings(NamedTuple):
     thread_id: id of the topic in a group that has topics; default: none
     silent: severities that arrive without a sound
     proxy: proxy to go through; default: that of [heartbeat]
+    buttons: whether messages about a fault have buttons, whose presses the next run collects
+    users: ids of the users whose presses count
     """
 
     token: str
@@ -50,6 +57,8 @@ class Settings(NamedTuple):
     thread_id: int | None = None
     silent: tuple[str, ...] = ("low",)
     proxy: str | None = None
+    buttons: bool = False
+    users: tuple[int, ...] = ()
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -65,7 +74,48 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     for word in settings.silent:
         if word not in SEVERITIES:
             found.append(("silent", f"no severity {word[:40]!r}; expected some of {', '.join(SEVERITIES)}"))
+    return found + (_button_problems(settings) if settings.buttons else [])
+
+
+def _button_problems(settings: Settings) -> list[tuple[str, str]]:
+    found = []
+    if not settings.users:
+        found.append(("users", "buttons need the ids of those who may press them, such as users = [123456789]"))
+    if not re.fullmatch(r"-?[0-9]+", str(settings.chat_id)):
+        found.append(("chat_id", "buttons need the number of the chat"))
     return found
+
+
+def source(settings: Settings) -> str | None:
+    """Where presses are collected: the bot, by its id. None when this channel has no buttons."""
+    return f"telegram/{settings.token.partition(':')[0]}" if settings.buttons else None
+
+
+def collect(settings: Settings, after: int | None, *, timeout: float) -> "Collected":
+    """The presses since the number `after` (None: all there are), which makes the bot forget those before. Raises
+    DeliveryError, and NotAlone when somebody else collects them."""
+    from heartbeat_cli.channels import _telegram_buttons
+
+    return _telegram_buttons.collect(settings, after, timeout)
+
+
+def accepts(settings: Settings, press: "Press") -> bool:
+    """Whether a press comes from this channel's chat, and from a user who may press."""
+    return press.chat == str(settings.chat_id) and press.user in settings.users
+
+
+def mark(settings: Settings, action: str, incident: str) -> str:
+    """What the button for this action on this incident bears; nobody who does not know the token can make one."""
+    from heartbeat_cli.channels import _telegram_buttons
+
+    return _telegram_buttons.mark(settings.token, action, incident)
+
+
+def answer(settings: Settings, press: "Press", text: str, *, timeout: float) -> None:
+    """Show the one who pressed what came of it. Raises DeliveryError."""
+    from heartbeat_cli.channels import _telegram_buttons
+
+    _telegram_buttons.answer(settings, press, text, timeout)
 
 
 def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
@@ -75,27 +125,27 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
     chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
     parts = telegram_text.fit(message.html)
+    keyboard = _keyboard(settings, message) if settings.buttons and message.buttons else None
     if len(parts) > 1:
         chat.notes.append(f"sent in {len(parts)} parts")
     elif parts[0].plain != "".join(run.text for run in markup.parse(message.html)):
         chat.notes.append("shortened")
     for number, part in enumerate(parts):
         try:
-            chat.tell(part, patient=number > 0)
+            chat.tell(part, patient=number > 0, keyboard=keyboard if number == len(parts) - 1 else None)
         except DeliveryError as error:
             error.unsure = error.unsure or number > 0  # some of it has arrived
             raise
     return "; ".join(chat.notes) or None
 
 
-class Reply(NamedTuple):
-    """What the Bot API said to one call; `code` is its own where it gave one, else the HTTP status."""
-
-    ok: bool
-    code: int
-    said: str
-    retry_after: float | None = None
-    new_chat: int | None = None
+def _keyboard(settings: Settings, message: Message) -> dict[str, Any]:
+    """The buttons as the Bot API takes them, a row for each incident."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for one in message.buttons:
+        button = {"text": one.label, "callback_data": mark(settings, one.action, one.incident)}
+        rows.setdefault(one.incident, []).append(button)
+    return {"inline_keyboard": list(rows.values())}
 
 
 class _Chat:
@@ -108,20 +158,19 @@ class _Chat:
         self._plain = False
         self.notes: list[str] = []
 
-    def tell(self, part: "Part", *, patient: bool) -> None:
-        """Send one part. With `patient`, a short pause that Telegram asks for is made here: some of the message has
-        arrived already, and would arrive again if the whole were put off."""
+    def tell(self, part: "Part", *, patient: bool, keyboard: dict[str, Any] | None = None) -> None:
+        """Send one part, with its buttons. With `patient`, a short pause that Telegram asks for is made here: some of
+        the message has arrived already, and would arrive again if the whole were put off."""
         for _ in range(_REMEDIES):
-            reply = self._ask(part)
+            reply = self._ask(part, keyboard)
             if reply.ok:
                 return
             if not self._remedied(reply) and not (patient and self._paused(reply)):
                 break
         raise self._refused(reply)
 
-    def _ask(self, part: "Part") -> Reply:
-        from heartbeat_cli.channels import _post
-        from heartbeat_cli.http import call as http_call
+    def _ask(self, part: "Part", keyboard: dict[str, Any] | None) -> "Reply":
+        from heartbeat_cli.channels import _post, _telegram_api
 
         asked: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
         asked |= {"disable_notification": self._silent, "link_preview_options": {"is_disabled": True}}
@@ -129,12 +178,12 @@ class _Chat:
             asked["parse_mode"] = "HTML"
         if self._thread is not None:
             asked["message_thread_id"] = self._thread
-        url = f"{self._settings.base_url.rstrip('/')}/bot{self._settings.token}/sendMessage"
-        headers = {"Content-Type": "application/json"}
-        call = http_call.Call(url, "POST", headers, json.dumps(asked).encode(), proxy=self._settings.proxy)
-        return _reply(_post.post(call, self._deadline - time.monotonic()))
+        if keyboard is not None:
+            asked["reply_markup"] = keyboard
+        call = _telegram_api.method(self._settings, "sendMessage", json.dumps(asked).encode())
+        return _telegram_api.reply(_post.post(call, self._deadline - time.monotonic()))
 
-    def _remedied(self, reply: Reply) -> bool:
+    def _remedied(self, reply: "Reply") -> bool:
         """Whether there is something to do differently at once."""
         if reply.new_chat is not None and reply.new_chat != self.id:
             self.id = reply.new_chat
@@ -149,14 +198,14 @@ class _Chat:
             return False
         return True
 
-    def _paused(self, reply: Reply) -> bool:
+    def _paused(self, reply: "Reply") -> bool:
         pause = reply.retry_after
         if reply.code != 429 or pause is None or pause + 1 > self._deadline - time.monotonic():
             return False
         time.sleep(pause)
         return True
 
-    def _refused(self, reply: Reply) -> DeliveryError:
+    def _refused(self, reply: "Reply") -> DeliveryError:
         from heartbeat_cli.channels import _post
         from heartbeat_cli.http import call as http_call
         from heartbeat_cli.redact import redact
@@ -171,37 +220,11 @@ class _Chat:
         return DeliveryError(text + _advice(reply), retryable=True, retry_after=_post.MENDABLE, lasting=True)
 
 
-def _reply(answer: Any) -> Reply:
-    from heartbeat_cli.channels import _post
-    from heartbeat_cli.domain import foreign_json
-
-    try:
-        body = foreign_json.parse(answer.body)
-    except foreign_json.NotJson:
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
-        # Nobody knows what answers there: a proxy, a portal, half an answer. So it may have to be sent again.
-        code = answer.status if answer.status >= 400 else 502
-        return Reply(False, code, "not an answer of the Bot API", _post.retry_after(answer.headers))
-    if body["ok"]:
-        return Reply(True, answer.status, "")
-    code, more = body.get("error_code"), body.get("parameters")
-    more = more if isinstance(more, dict) else {}
-    new = more.get("migrate_to_chat_id")
-    return Reply(
-        False,
-        code if isinstance(code, int) and 400 <= code < 600 else max(answer.status, 400),
-        str(body.get("description") or ""),
-        _post.wait(more.get("retry_after")) or _post.retry_after(answer.headers),
-        new if isinstance(new, int) and not isinstance(new, bool) else None,
-    )
-
-
-def _is_about_the_message(reply: Reply) -> bool:
+def _is_about_the_message(reply: "Reply") -> bool:
     return reply.code == 413 or (reply.code == 400 and any(sign in reply.said for sign in _THE_MESSAGE))
 
 
-def _advice(reply: Reply) -> str:
+def _advice(reply: "Reply") -> str:
     known = {401: "is the token right?", 404: "are token and base_url right?", 403: "was the bot removed or blocked?"}
     words = known.get(reply.code, "is chat_id right, and may the bot write there?")
     return f": {words}"

@@ -85,7 +85,7 @@ def body(message: Message) -> bytes:
     from datetime import UTC, datetime
 
     fields = message._asdict()
-    del fields["html"], fields["label"], fields["page"]
+    del fields["html"], fields["label"], fields["page"], fields["buttons"]
     fields["incident"], fields["incidents"] = fields.pop("thread"), fields.pop("threads")
     fields["at"] = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds")
     return json_text(fields).encode(errors="replace")

@@ -14,6 +14,7 @@ from heartbeat_cli.commands._base import App, print_remark
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
+    from heartbeat_cli.commands._buttons import Buttons
     from heartbeat_cli.commands._deliver import PassDelivery
     from heartbeat_cli.passes.check.check import Checked
     from heartbeat_cli.passes.housekeeping.ping import Ping
@@ -90,6 +91,7 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     from heartbeat_cli.passes.housekeeping import tidy
 
     config, now = app.config, app.now
+    buttons = _buttons(app, keeper, log)
     seen = keeper.run(
         lambda db: check.take(db, config, now(), prepare=imports_for_faults(config), confirms=True), now()
     )
@@ -100,8 +102,11 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     keeper.refresh_mirror(now())
     post = PassDelivery(app, keeper)
     post.go()
+    if buttons is not None and buttons.carry_out():
+        keeper.refresh_mirror(now())
+        post.go()
     faults = keeper.run(detect.in_fault, now())
-    if faults and _recover(app, keeper, post, log):
+    if faults and _recover(app, keeper, post, log, buttons):
         keeper.refresh_mirror(now())
         post.go()
     _judge.draw(app, keeper)
@@ -166,12 +171,25 @@ def _remark(keeper: "Keeper", config: Any, now: float) -> None:
             print_remark(f"heartbeat: {text}")
 
 
-def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log) -> bool:
+def _buttons(app: App, keeper: "Keeper", log: Log) -> "Buttons | None":
+    """The buttons of this pass, whose presses are being asked for; None where no channel has any."""
+    if not any(getattr(one.settings, "buttons", False) for one in app.config.channels.values()):
+        return None
+    from heartbeat_cli.commands import _buttons
+
+    return _buttons.begun(app, keeper, log)
+
+
+def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log, buttons: "Buttons | None") -> bool:
     """Run recovery. Returns whether anything was written: while something stays in fault, most passes have nothing to
     do."""
     from heartbeat_cli.commands import _recover
 
     before = keeper.db, keeper.db.rows_written
-    for step in _recover.recover(app, keeper, post, log):
+    asked = buttons.take_orders() if buttons is not None else []
+    steps = _recover.recover(app, keeper, post, log, asked=asked)
+    for step in steps:
         log(_recover.line(step))
+    if buttons is not None:
+        buttons.settle_orders(steps)
     return before != (keeper.db, keeper.db.rows_written)

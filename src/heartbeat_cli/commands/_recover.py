@@ -19,8 +19,10 @@ def recover(
     wanted: Sequence[str] | None = None,
     forced: bool = False,
     dry_run: bool = False,
+    asked: Sequence[str] = (),
 ) -> "list[StepResult]":
-    """Run recovery, and meanwhile make the checks that fall due. An attempt is recorded through the keeper, because the
+    """Run recovery, and meanwhile make the checks that fall due. `asked` are components that a person has asked to
+    recover. An attempt is recorded through the keeper, because the
     store may be what a step restarts."""
     from heartbeat_cli.commands._due_checks import DueChecks
     from heartbeat_cli.passes.recover import recover
@@ -31,7 +33,9 @@ def recover(
 
     store = recover.Store(lambda work: keeper.run(work, app.now()), save)
     meanwhile = DueChecks(app, keeper, post, log)
-    results = recover.recover(store, app.config, wanted=wanted, forced=forced, dry_run=dry_run, meanwhile=meanwhile)
+    results = recover.recover(
+        store, app.config, wanted=wanted, forced=forced, dry_run=dry_run, meanwhile=meanwhile, asked=asked
+    )
     meanwhile.finish()
     return results
 

@@ -232,6 +232,10 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor."),
         N_("Nothing is lost meanwhile: records are kept on this host and stored later."),
     ),
+    "buttons_off": (
+        N_("Give heartbeat a bot of its own: no other program may collect the bot's updates."),
+        N_("If the bot has a webhook, delete it (deleteWebhook of the Bot API). heartbeat asks again within an hour."),
+    ),
     "store_went_back": (
         N_("If it was restored from a backup, do nothing: reports lack what was seen since the backup."),
         N_("If not, find out who replaced or emptied it, and restore a backup: heartbeat doctor shows where it is."),

@@ -45,6 +45,7 @@ DESCRIPTIONS = {
     "unobserved": N_(
         "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed."
     ),
+    "buttons_off": N_("Acknowledge, silence and recover by command; messages arrive as before."),
     "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
     "observed_again": N_("Its present state: heartbeat status."),
     "lock_free": N_("Nothing was checked while the lock was held."),

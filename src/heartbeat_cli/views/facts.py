@@ -21,6 +21,7 @@ Values = dict[str, Any]
 _EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of a log has), and pieces
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
+_NEUTRAL = ("report", "test", "button")  # types that are neither good nor bad news
 _LATEST = 2e11  # seconds since the epoch that are still a date
 _RED, _YELLOW, _GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
@@ -65,7 +66,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "component": voice.clean(alert.component, 100),
         "target": voice.clean(str(details.get("target") or alert.component), 100),
         "observer": voice.clean(str(details.get("observer") or ""), 100),
-        "severity": "" if ends or alert.type in ("report", "test") else voice.word(alert.severity),
+        "severity": "" if ends or alert.type in _NEUTRAL else voice.word(alert.severity),
         "at": local_time(alert.at, voice.timezone),
         "timezone": voice.timezone,
         "since": "" if started is None else moment(started, alert.at, voice.timezone),
@@ -87,8 +88,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
-        **answers.commands([alert]),
-        **_times(alert, voice),
+        **(_times(alert, voice) | answers.commands([alert])),
     }
 
 
@@ -191,7 +191,7 @@ def moment(at: float, now: float, timezone: str) -> str:
 def _mark(alert: Alert) -> str:
     if family(alert.type) == "over":
         return _GREEN
-    if alert.type in ("report", "test"):
+    if alert.type in _NEUTRAL:
         return _BLUE
     return _YELLOW if alert.severity == "low" else _RED
 

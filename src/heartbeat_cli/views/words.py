@@ -36,9 +36,21 @@ TITLES = {
     "unconfirmed_ended": N_("{name} is healthy after all"),
     "unobserved": N_("{name} cannot be checked"),
     "observed_again": N_("{name} can be checked again"),
+    "buttons_off": N_("{name}: buttons under messages do not work"),
 }
 
 WORDS = {
+    "button_ack": N_("✓ Acknowledge"),
+    "button_silence": N_("🔕 Silence 1 h"),
+    "button_recover": N_("↻ Recover now"),
+    "pressed_ack": N_("{name} is acknowledged by {by}"),
+    "pressed_acked": N_("{name} was acknowledged before, by {by}"),
+    "pressed_silence": N_("No messages about {name} until {until}"),
+    "pressed_silenced": N_("{name} is silenced already, until {until}"),
+    "pressed_recover": N_("{name}: its recovery begins"),
+    "pressed_result": N_("{name}: what came of the order to recover it"),
+    "pressed_over": N_("{name}: this incident is over"),
+    "pressed_unknown": N_("heartbeat does not know this button any more: its incident is over"),
     "observer": N_("Seen by"),
     "cause": N_("What was seen"),
     "since": N_("Since"),

@@ -5,13 +5,22 @@ from typing import NamedTuple
 from heartbeat_cli.domain.component import Severity
 
 
+class Button(NamedTuple):
+    """A button under a message: what it does (see `presses.ACTIONS`) about which incident, and what it says."""
+
+    action: str
+    incident: str
+    label: str
+
+
 class Message(NamedTuple):
     """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident,
     `threads` are the incidents that a digest is about.
     `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,
     code, pre, a) with all else escaped. `label` is what stands in brackets before a subject: the severity in the
     reader's language, or that it is over.
-    `page`, where there is one (a report), is a whole HTML document to be mailed in its place."""
+    `page`, where there is one (a report), is a whole HTML document to be mailed in its place. `buttons` are for the
+    channels that have them, in rows by incident."""
 
     id: str
     type: str
@@ -25,3 +34,4 @@ class Message(NamedTuple):
     label: str = ""
     threads: tuple[str, ...] = ()
     page: str = ""
+    buttons: tuple[Button, ...] = ()

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.passes.deliver import keyboard
 from heartbeat_cli.store.outbox.outbox import Batch
 
 TIMEOUT = 10.0  # seconds of one send
@@ -85,11 +86,14 @@ class Wordings:
 
         config, alerts = self._config, [one.alert for one in batch.notifications]
         locale, own = config.heartbeat.locale, config.heartbeat.templates
+        keys = keyboard.buttons(alerts, config)
         if len(alerts) == 1:
-            return messages.message(alerts[0], locale, config.timezone, config.secrets, said, own)
+            message = messages.message(alerts[0], locale, config.timezone, config.secrets, said, own)
+            return message._replace(buttons=keys)
         alerts = delivery.root_first(alerts, topological(config.components))
         message = messages.digest(alerts, locale, config.timezone, config.secrets, id=batch.id, remark=said, own=own)
-        return message._replace(threads=tuple(dict.fromkeys(one.incident for one in alerts if one.incident)))
+        threads = tuple(dict.fromkeys(one.incident for one in alerts if one.incident))
+        return message._replace(threads=threads, buttons=keys)
 
 
 def unusable(channel: Channel) -> Attempt:

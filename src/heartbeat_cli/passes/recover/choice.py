@@ -52,13 +52,13 @@ class Choice:
         db: Database,
         config: Config,
         clock: Callable[[], float],
-        approval: Approval,
+        approval: Callable[[str], Approval],
         dry: bool,
         save: SaveAttempt,
         busy: Collection[str],
         waiting: int,
     ) -> None:
-        self.db, self.config, self.clock, self.approval, self.dry, self.save = db, config, clock, approval, dry, save
+        self.db, self.config, self.clock, self._approval, self.dry, self.save = db, config, clock, approval, dry, save
         self.context = RecoveryContext(db, config, clock())
         self.context.planned = waiting
         self.busy = busy
@@ -89,7 +89,7 @@ class Choice:
 
     def _due(self, component: Component) -> Due | None:
         """The step that is due for a component, if one is; else why not is a result."""
-        if component.id in self.context.incidents or self.approval.forced:
+        if component.id in self.context.incidents or self._approval(component.id).forced:
             found = self._decide(component)
             if isinstance(found, Due):
                 return found
@@ -101,24 +101,25 @@ class Choice:
 
     def _blocked(self, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
         """Why a step that is due must not be taken after all, by component; an order is not asked about."""
-        found = {} if self.approval.forced else preconditions.blocking(self.db, self.config, due, self.clock())
+        asked = [one for one in due if not one.forced]
+        found = preconditions.blocking(self.db, self.config, asked, self.clock()) if asked else {}
         return found if self.dry else found | preconditions.insisting(self.context, due, found)
 
     def _decide(self, component: Component) -> StepResult | Due:
-        context = self.context
-        incident, decision = context.incidents.get(component.id), context.decide(component, self.approval)
+        context, approval = self.context, self._approval(component.id)
+        incident, decision = context.incidents.get(component.id), context.decide(component, approval)
         if decision.move == "prove":
             self._resolve_interrupted(component, context.tried(component)[-1])
-            decision = context.decide(component, self.approval)
-        ends = decision.move in ("run", "exhausted") and not self.approval.forced and self._has_time
+            decision = context.decide(component, approval)
+        ends = decision.move in ("run", "exhausted") and not approval.forced and self._has_time
         if ends and (longer := coming_up.extended(context, component, decision.move == "exhausted")):
             context.attempts[longer.id] = longer
             if not self.dry:
                 self.save(longer)
-            decision = context.decide(component, self.approval)
+            decision = context.decide(component, approval)
         while decision.move == "run" and self._is_absent(component, decision.step):
             context.passed_over.setdefault(component.id, set()).add(decision.step)
-            decision = context.decide(component, self.approval)
+            decision = context.decide(component, approval)
         if decision.move == "run":
             grace, said = context.limits(component).grace, context.objection(component)
             due = Due(
@@ -129,7 +130,7 @@ class Choice:
                 context.horizon,
                 grace,
                 said,
-                self.approval.forced,
+                approval.forced,
                 context.is_silent(component),
             )
             context.planned += 1

@@ -7,7 +7,7 @@ component is checked once more, its action is asked for objections, and it for w
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
@@ -55,12 +55,13 @@ def recover(
     forced: bool = False,
     dry_run: bool = False,
     meanwhile: Meanwhile = lambda: False,
+    asked: Collection[str] = (),
 ) -> list[StepResult]:
     """Run what is due for the open incidents (of the wanted components, or all that this host watches); returns every
-    decision. Naming a component is a person's word for it, `forced` an order. `meanwhile` is called again and again
-    while steps are taken and verified, and says whether incidents may have begun or ended since."""
+    decision. Naming a component, also in `asked`, is a person's word for it, `forced` an order. `meanwhile` is called
+    again and again while steps are taken and verified, and says whether incidents may have begun or ended since."""
     approval = Approval(wanted is not None, forced and wanted is not None)
-    run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile)
+    run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile, asked)
     order = topological(config.components)  # parents first, to be acted on and to be read about
     run.work(own_ids(config, order) if wanted is None else [id_ for id_ in order if id_ in wanted])
     return sorted(run.results, key=lambda one: order.index(one.component))
@@ -77,9 +78,10 @@ class RecoveryRun:
         approval: Approval,
         dry: bool,
         meanwhile: Meanwhile,
+        asked: Collection[str],
     ) -> None:
         self.config, self.clock, self.approval, self.dry = config, clock, approval, dry
-        self._store, self._meanwhile = store, meanwhile
+        self._store, self._meanwhile, self._asked = store, meanwhile, asked
         # No step begins later: a run has to end some time, and the next one goes on.
         self.until = time.monotonic() + config.recovery.timeout
         self.results: list[StepResult] = []
@@ -110,6 +112,9 @@ class RecoveryRun:
     def _late(self) -> bool:
         return time.monotonic() > self.until
 
+    def _approval_of(self, component: str) -> Approval:
+        return self.approval._replace(asked=self.approval.asked or component in self._asked)
+
     @property
     def _busy(self) -> set[str]:
         """The components whose step waits, is being taken, or is being verified."""
@@ -121,7 +126,7 @@ class RecoveryRun:
         def choice(db: Database) -> Choice:
             waiting = len(self._waiting)
             return Choice(
-                db, self.config, self.clock, self.approval, self.dry, self._store.save, self._busy, waiting
+                db, self.config, self.clock, self._approval_of, self.dry, self._store.save, self._busy, waiting
             ).make(ids)
 
         made: Choice = self._store.run(choice)
@@ -165,7 +170,7 @@ class RecoveryRun:
             component=one.component.id,
             step=one.decision.step,
             action=one.step.action,
-            requested_by="person" if self.approval.asked else "heartbeat",
+            requested_by="person" if self._approval_of(one.component.id).asked else "heartbeat",
             observer=self.config.observer,
             started=begun,
             verify_until=begun + one.grace,

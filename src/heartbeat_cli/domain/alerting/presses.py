@@ -1,0 +1,30 @@
+"""Buttons under a message about a fault, and what comes of it when a person presses one."""
+
+from typing import NamedTuple
+
+ACTIONS = ("ack", "silence", "recover")
+SILENCE = 3_600.0  # seconds for which the button `silence` withholds messages
+
+
+class Press(NamedTuple):
+    """A button that was pressed. `number` is that of the press, counted up by its source; `chat` and `user` are where
+    and who, `by` the person's name, fit to be shown; `mark` is what the button bears; `query` is what an answer
+    names."""
+
+    number: int
+    chat: str
+    user: int
+    by: str
+    mark: str
+    query: str
+
+
+class Collected(NamedTuple):
+    """The presses that a source had, and the number with which the next one begins (None: nothing was there)."""
+
+    presses: tuple[Press, ...] = ()
+    next: int | None = None
+
+
+class NotAlone(Exception):
+    """Somebody else collects the presses of this source; the text is what it says."""

@@ -1,0 +1,1 @@
+"""Buttons under messages: collect what people pressed, and carry it out once."""

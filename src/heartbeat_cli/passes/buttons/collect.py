@@ -1,0 +1,81 @@
+"""Collect the presses of buttons: which sources this host asks, and what they say.
+
+Several hosts may share a store and a bot: one of them collects, and another one takes over when it is silent. What was
+collected is known by its number, which is saved with what it brought about.
+"""
+
+from typing import Any, NamedTuple
+
+from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Channel, Config
+from heartbeat_cli.domain.alerting.presses import Collected, NotAlone
+from heartbeat_cli.errors import DeliveryError
+from heartbeat_cli.store.outbox.outbox import store_time
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import presses
+from heartbeat_cli.store.state.presses import Collecting
+
+TIMEOUT = 2.0  # seconds of one question; it is asked beside the checks of the pass
+_SILENT = 300.0  # seconds after which another host takes over
+_REFUSED = 3_600.0  # seconds after which a source that somebody else collects is asked again
+# Telegram keeps a press for a day, and may begin its numbers anew after a week without one.
+_NUMBERS_HOLD = 172_800.0  # seconds
+
+
+class Source(NamedTuple):
+    """A place where presses are collected, and the channels whose buttons it is for; there is at least one."""
+
+    id: str
+    channels: tuple[Channel, ...]
+
+
+class Question(NamedTuple):
+    """A source that this pass asks: how it stood at `at` (epoch seconds by the store's clock), also as it is `stored`;
+    `after` is the number of the first press that is not known yet, where numbers still hold."""
+
+    source: Source
+    stored: str | None
+    found: Collecting
+    at: float
+
+    @property
+    def after(self) -> int | None:
+        return self.found.next if abs(self.at - self.found.moved) < _NUMBERS_HOLD else None
+
+
+def module(channel: Channel) -> Any:
+    """The kind of a channel that has buttons."""
+    return plugins.load("channels", channel.kind)
+
+
+def sources(config: Config) -> list[Source]:
+    """Where the presses of this configuration are collected."""
+    found: dict[str, list[Channel]] = {}
+    for one in config.channels.values():
+        if getattr(one.settings, "buttons", False) and not one.broken and (id_ := module(one).source(one.settings)):
+            found.setdefault(id_, []).append(one)
+    return [Source(id_, tuple(channels)) for id_, channels in found.items()]
+
+
+def questions(db: Database, config: Config, now: float) -> list[Question]:
+    """The sources that this host asks in this pass."""
+    at = store_time(db, now)
+    found = [Question(one, *presses.read(db, one.id), at) for one in sources(config)]
+    return [one for one in found if _is_ours(one, config.observer)]
+
+
+def _is_ours(one: Question, observer: str) -> bool:
+    found = one.found
+    if found.by not in ("", observer) and abs(one.at - found.seen) < _SILENT:
+        return False
+    return found.refused is None or abs(one.at - found.refused) >= _REFUSED
+
+
+def ask(one: Question) -> Collected | NotAlone | DeliveryError:
+    """What a source says within `TIMEOUT` seconds."""
+    first = one.source.channels[0]
+    try:
+        found: Collected = module(first).collect(first.settings, one.after, timeout=TIMEOUT)
+    except (NotAlone, DeliveryError) as error:
+        return error
+    return found

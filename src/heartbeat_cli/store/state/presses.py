@@ -1,0 +1,106 @@
+"""What is kept of buttons that people press: how far each source has been collected, and by which host; and the orders
+to recover something that have not been carried out."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from heartbeat_cli.store.sql.database import Database, placeholders
+from heartbeat_cli.store.sql.text import number, storable, understood
+
+_SOURCE, _ORDER = "presses/", "recover_now/"  # and the source, the component: among the settings
+
+
+class Collecting(NamedTuple):
+    """How a source stands. `next` is the number of the next press (None: not known), since `moved`; `by` is the host
+    that collects, last seen at `seen`; `refused` is when the source was last found to be collected by somebody else,
+    `notified` when people were last notified of that. Moments are seconds since the epoch by the store's clock."""
+
+    next: int | None = None
+    moved: float = 0.0
+    by: str = ""
+    seen: float = 0.0
+    refused: float | None = None
+    notified: float | None = None
+
+
+class Order(NamedTuple):
+    """A person's order to recover a component now: for which incident, when it was given, by whom, and the channel that
+    hears of it."""
+
+    component: str
+    incident: str
+    at: float
+    by: str
+    channel: str
+
+
+def read(db: Database, source: str) -> tuple[str | None, Collecting]:
+    """How a source stands, and the same as it is stored, for `swap`."""
+    rows = db.rows("SELECT value FROM heartbeat_settings WHERE name = ?", (_SOURCE + source,))
+    stored = str(rows[0][0]) if rows else None
+    return stored, understood(stored, _collecting) or Collecting()
+
+
+def _collecting(found: Any) -> Collecting:
+    following, moved, by, seen, refused, notified = found
+    return Collecting(
+        None if following is None else int(number(following)),
+        number(moved),
+        str(by),
+        number(seen),
+        None if refused is None else number(refused),
+        None if notified is None else number(notified),
+    )
+
+
+def swap(db: Database, source: str, stored: str | None, found: Collecting) -> bool:
+    """Save how a source stands, unless another process has saved it since `read`: then False. Call it in the
+    transaction of what the presses bring about."""
+    name, value = _SOURCE + source, storable(json.dumps(found))
+    if stored is None:
+        sql = "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+        return bool(db.run(sql, (name, value)))
+    sql = "UPDATE heartbeat_settings SET value = ? WHERE name = ? AND value = ?"
+    return bool(db.run(sql, (value, name, stored)))
+
+
+def give_order(db: Database, order: Order) -> None:
+    """Save an order; of one component the last counts."""
+    db.run(
+        "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_ORDER + order.component, storable(json.dumps(order[1:]))),
+    )
+
+
+def orders(db: Database) -> list[Order]:
+    """The orders that were given and not carried out."""
+    rows = db.rows("SELECT name, value FROM heartbeat_settings WHERE name LIKE ? ORDER BY name", (_ORDER + "%",))
+    found = [(name.removeprefix(_ORDER), understood(value, _order)) for name, value in rows]
+    return [Order(component, *one) for component, one in found if one is not None]
+
+
+def _order(found: Any) -> tuple[str, float, str, str]:
+    incident, at, by, channel = found
+    return str(incident), number(at), str(by), str(channel)
+
+
+def remove_orders(db: Database, done: Iterable[Order]) -> list[Order]:
+    """Remove these orders, and return those that were still there: another process may have carried them out."""
+    sql = "DELETE FROM heartbeat_settings WHERE name = ? AND value = ?"
+    return [one for one in done if db.run(sql, (_ORDER + one.component, storable(json.dumps(one[1:]))))]
+
+
+def stepped_since(db: Database, found: Iterable[Order]) -> set[str]:
+    """The components of these orders on which a step was begun since the order was given."""
+    asked = list(found)
+    if not asked:
+        return set()
+    rows = db.rows(
+        "SELECT component, max(started) FROM heartbeat_recoveries WHERE outcome <> 'held'"
+        f" AND component IN ({placeholders(asked)}) GROUP BY component",
+        [one.component for one in asked],
+    )
+    newest: dict[str, float] = dict(rows)
+    return {one.component for one in asked if newest.get(one.component, 0.0) >= one.at}
