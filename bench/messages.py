@@ -59,8 +59,10 @@ def _lives(folder: Path, servers: Servers) -> int:
         ("hand-overs", sum(one.handed_over for one in endings)),
         ("answers withheld or refused", moods.total()),
         ("deliveries killed", sum(one.kills for one in played)),
+        ("buttons pressed", sum(one.pressed for one in played)),
+        ("of them by who may", sum(one.counted for one in played)),
         *((f"duplicates: {name}", many) for name, many in sorted(duplicates.items())),
-        ("lost, out of order, or told to the wrong one", len(wrong)),
+        ("lost, out of order, told to the wrong one, or done twice", len(wrong)),
     ]
     print("Messages over servers that misbehave on a script, and deliveries killed in between")
     print(tabulate(rows))

@@ -7,7 +7,7 @@ arrivals are what the servers took, with what they answered. A message is known 
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state.silences import Silence
 
 TEMPLATES = {
+    "alert.button.en.j2": "<b>{{ title }}</b>\n[[{{ type }}~~]]",
     "alert.en.j2": "<b>{{ title }}</b>\n[[{{ type }}~{{ cause }}~{{ reason }}]]\n<i>{{ remark }}</i>",
     "alert.over.en.j2": "<b>{{ title }}</b>\n[[{{ type }}~{{ cause }}~{{ reason }}]]\n<i>{{ remark }}</i>",
     "alert.digest.en.j2": "<b>{{ title }}</b>\n{% for one in begun + ended %}[[{{ one.type }}~{{ one.cause }}~"
@@ -150,11 +151,24 @@ class Judge:
         self.duplicates: Counter[str] = Counter()
         self.places: dict[tuple[str, str, str], list[int]] = defaultdict(list)  # channel, incident, type
         rows = db.rows("SELECT alert_id, alert_type, incident, reason FROM heartbeat_alert_rows")
+        self._kinds = [(kind, alert, reason) for alert, kind, _, reason in rows]
         self.alerts = {(kind, incident, reason): alert for alert, kind, incident, reason in rows}
+        stands = db.rows("SELECT alert_id, channel, state FROM heartbeat_outbox")
         self.outbox: dict[tuple[str, str], str] = {
-            (alert, channel): state
-            for alert, channel, state in db.rows("SELECT alert_id, channel, state FROM heartbeat_outbox")
+            (alert, channel): state for alert, channel, state in stands if not alert.startswith("button/")
         }
+        self.answers = Counter(state for alert, _, state in stands if alert.startswith("button/"))
+
+    def judge_presses(self, counted: int, confirmed: Sequence[str], presses: int) -> None:
+        """Each press that counts was carried out once, and its answer arrived: again only where the first one's answer
+        was lost (`confirmed` has why, "" where it was not)."""
+        alerts = sum(kind == "button" for kind, _, _ in self._kinds)
+        if alerts != counted:
+            self.wrong.append(f"{counted} of {presses} presses count, and {alerts} were carried out")
+        if set(self.answers) - {"sent", "handed_over"}:
+            self.wrong.append(f"answers to presses: {dict(self.answers)}")
+        if len(confirmed) < alerts or sum(not lost for lost in confirmed) > alerts:
+            self.wrong.append(f"{alerts} answers to presses, and {list(confirmed)} arrived")
 
     def judge(self) -> Ending:
         for number, arrival in enumerate(self.arrivals):

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.config import load as configuration
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.passes.buttons import collect, effects
 from heartbeat_cli.passes.deliver.deliver import Delivering
 from heartbeat_cli.store.outbox import outbox
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import silences, states
 from heartbeat_cli.store.state.silences import Silence
-from tests.parts.bot_api import CHAT, TOKEN, Step
+from tests.parts.bot_api import CHAT, TOKEN, USER, Step
 from tests.parts.messages_model import TEMPLATES, Arrival, Ending, Judge, Model, marks_in
 from tests.parts.moody_servers import HTTP, MOODS, SMTP, Mood, Servers, why
 from tests.parts.nursery import RETRIES, Nursery
@@ -38,6 +39,8 @@ class Played(NamedTuple):
     ending: Ending
     kills: int
     moods: Counter[str]
+    pressed: int
+    counted: int
 
 
 class World:
@@ -50,8 +53,12 @@ class World:
         self.moods: dict[str, Mood] = {}
         self.met: Counter[str] = Counter()
         self.kills = self.number = self.looks = 0
-        self._doomed = False
+        self._doomed = self._dying = False
         self._lines = 0
+        self._marks: list[str] = []  # of the buttons under the last message that has some
+        self.pressed = self.counted = 0
+        self.confirmed: list[str] = []  # why each confirmation of a press was lost, "" where it was not
+        servers.api.updates.clear()
         self._folder = folder
         for name, text in TEMPLATES.items():
             (folder / name).write_text(text)
@@ -91,7 +98,13 @@ class World:
         )
         address = {"from": "heartbeat@example.org", "to": ["ops@example.org"]}
         own: dict[str, dict[str, Any]] = {
-            "telegram": {"token": TOKEN, "chat_id": CHAT, "base_url": self.servers.api.url},
+            "telegram": {
+                "token": TOKEN,
+                "chat_id": CHAT,
+                "base_url": self.servers.api.url,
+                "buttons": True,
+                "users": [USER],
+            },
             "email": {"host": "127.0.0.1", "port": self.servers.box.port, "security": "none", **address},
             "webhook": {"url": self.servers.hook.url},
             "file": {"path": str(self._folder / "told.jsonl")},
@@ -160,7 +173,7 @@ class World:
 
         servers = self.servers
         servers.api.mood, servers.hook.mood, servers.box.mood = http("telegram"), http("webhook"), mail
-        servers.api.taken = lambda call, step: self._arrived("telegram", "", call["text"], why(step))
+        servers.api.taken = lambda call, step: self._in_the_chat(call, why(step))
         servers.hook.taken = lambda call, step: self._arrived("webhook", call["id"], call["text"], why(step))
         servers.box.taken = lambda letter, whim: self._arrived(
             "email",
@@ -173,8 +186,17 @@ class World:
         mood = self.moods.get(channel, Mood())
         return mood.name if self.chance.random() < mood.likely else "well"
 
+    def _in_the_chat(self, call: dict[str, Any], lost: str) -> None:
+        rows = call.get("reply_markup", {}).get("inline_keyboard", [])
+        self._marks = [button["callback_data"] for row in rows for button in row] or self._marks
+        self._arrived("telegram", "", call["text"], lost)
+
     def _arrived(self, channel: str, id_: str, text: str, lost: str) -> None:
-        self.arrivals.append(Arrival(channel, id_, marks_in(text), self.scene.now, self.number, lost))
+        marks = marks_in(text)
+        if any(one.type == "button" for one in marks):
+            self.confirmed.append(lost or ("killed" if self._dying else ""))
+        else:
+            self.arrivals.append(Arrival(channel, id_, marks, self.scene.now, self.number, lost))
         if self._doomed and self.chance.random() < 0.5:
             self.nursery.kill()
 
@@ -183,7 +205,7 @@ class World:
         lines = path.read_text().splitlines() if path.exists() else []
         for line in lines[self._lines :]:
             said = json.loads(line)
-            self.arrivals.append(Arrival("file", said["id"], marks_in(said["text"]), self.scene.now, self.number, ""))
+            self._arrived("file", said["id"], said["text"], "")
         self._lines = len(lines)
 
     # --- the play ---
@@ -203,7 +225,9 @@ class World:
             self.scene.now += 900
             self.number += 1
             self._deliver()
-        return Played(Judge(self.model, self.arrivals, self.scene.db).judge(), self.kills, self.met)
+        judge = Judge(self.model, self.arrivals, self.scene.db)
+        judge.judge_presses(self.counted, self.confirmed, self.pressed)
+        return Played(judge.judge(), self.kills, self.met, self.pressed, self.counted)
 
     def _change(self) -> None:
         chance, scene = self.chance, self.scene
@@ -239,11 +263,23 @@ class World:
         self.scene.keep(**readings)
         self.scene.detect()
         self.model.step(self.scene.now, errors, silences.active(self.scene.db, self.scene.now))
+        self._press()
         if kills and self.chance.random() < (0.2 if outbox.count_waiting(self.scene.db) else 0.05):
             self._deliver_and_die()
         else:
             self._deliver()
         self.scene.now += 30.0
+
+    def _press(self) -> None:
+        """Somebody presses, who may or may not; and two processes at once collect that."""
+        scene = self.scene
+        if self._marks and self.chance.random() < 0.15:
+            user = self.chance.choice([USER, USER, USER + 1])
+            self.servers.api.press(self.chance.choice(self._marks), user=user)
+            self.pressed, self.counted = self.pressed + 1, self.counted + (user == USER)
+        both = [one for _ in range(2) for one in collect.questions(scene.db, scene.config, scene.now)]
+        for one, said in [(one, collect.ask(one)) for one in both]:
+            effects.carry_out(scene.db, scene.config, one, said, scene.now)
 
     def _deliver(self) -> None:
         """One delivery in this process, and everybody who hangs is given up when nothing else is under way."""
@@ -277,7 +313,7 @@ class World:
         """One in a process that is killed: when a message has just been taken, or at any other moment. What was taken,
         and is not known to be, lost its answer by that."""
         begun, scene = len(self.arrivals), self.scene
-        self._doomed = self.chance.random() < 0.6
+        self._doomed, self._dying = self.chance.random() < 0.6, True
         died = self.nursery.deliver(
             scene.tables["heartbeat"]["store"], scene.tables, scene.now, self.chance.uniform(0.0, 0.12)
         )
@@ -285,6 +321,7 @@ class World:
         self._doomed = False
         self.servers.outlive()
         self._read_file()
+        self._dying = False
         judge = Judge(self.model, [], scene.db)
         for place in range(begun, len(self.arrivals)):
             one = self.arrivals[place]

@@ -135,9 +135,8 @@ TYPES = [
 @pytest.mark.parametrize("type_", TYPES)
 def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
     kind = type_.partition("_")[0]
-    one = alert(
-        type_, kind=kind if kind in KINDS else "agent", **({"text": "words"} if type_ in ("report", "test", "button") else {})
-    )
+    more = {"text": "words"} if type_ in ("report", "test", "button") else {}
+    one = alert(type_, kind=kind if kind in KINDS else "agent", **more)
     english, chinese = (made(one, locale) for locale in LOCALES)
     assert "{" not in english.text + chinese.text and english.text != chinese.text
     words = re.sub(
