@@ -8,7 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_cli.commands._base import App
+from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.domain.plain import own_fault
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.buttons import collect, effects
 from heartbeat_cli.system import in_threads
@@ -62,10 +63,19 @@ class Buttons:
                 said = self._said.get(one.source.id)
                 if isinstance(said, Exception):
                     self._log(f"buttons of {one.source.id}: {type(said).__name__}: {said}")
-                with suppress(StoreError):  # not saved: it is collected again
-                    answers += effects.carry_out(self._keeper.db, self._app.config, one, said, self._app.now())
+                answers += self._carried_out(one, said)
         self._show(answers)
         return self._keeper.db.rows_written != before
+
+    def _carried_out(self, one: "Question", said: object) -> "list[Answer]":
+        """Carry out what a source said. What is not saved is collected again."""
+        try:
+            return effects.carry_out(self._keeper.db, self._app.config, one, said, self._app.now())
+        except StoreError as error:
+            self._log(f"buttons of {one.source.id}: {error}")
+        except Exception as error:  # the rest of the pass matters more
+            print_remark(f"heartbeat: buttons of {one.source.id}: {own_fault(error)}")
+        return []
 
     def _show(self, answers: "Sequence[Answer]") -> None:
         """Answer those who pressed, as far as that can be done at once; their chats get a message anyway."""

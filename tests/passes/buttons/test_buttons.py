@@ -355,3 +355,21 @@ def test_buttons_want_users_and_a_number(world: World, keys: dict[str, Any], sai
     with pytest.raises(ConfigError) as raised:
         configuration.load(world.tables, "heartbeat.toml", world.folder)
     assert said in str(raised.value)
+
+
+def test_an_order_that_no_host_carries_out_is_void_and_one_that_was_left_behind_is_forgotten(
+    world: World, api: BotApi
+) -> None:
+    for late, said in ((901.0, 1), (3_601.0, 0)):
+        world.fall()
+        api.press(api.buttons[RECOVER])
+        world.collect()
+        world.now += late
+        before = len(api.messages)
+        world.heal()
+        assert not world.steps.exists() and presses.orders(world.db) == []
+        world.deliver()
+        answers = [one["text"] for one in api.messages[before:] if "what came of the order" in one["text"]]
+        assert ["no host has carried it out in time" in one for one in answers] == [True] * said
+        world.rise()
+        world.now += 3_600

@@ -14,6 +14,7 @@ from heartbeat_cli.config import places
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.delivery import Send
 from heartbeat_cli.passes.deliver.deliver import Delivering, deliver
+from heartbeat_cli.passes.deliver.due import Due
 from heartbeat_cli.store.outbox import alerts, outbox, sends
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.system.lock import only_one
@@ -159,6 +160,19 @@ def test_a_retry_falls_into_a_later_round_of_the_pass(live: Live, api: BotApi) -
     delivering.work(live.db)
     delivering.finish()
     assert len(api.messages) == 1 and not delivering.unfinished
+
+
+def test_a_channel_that_is_to_be_tried_again_leaves_the_first_threads_to_others(live: Live, api: BotApi) -> None:
+    api.script = [OOPS]
+    live.notify("one", channels=("tg", "log"))
+    delivering = Delivering(live.config, live.clock, (3.0,))
+    while len(delivering.results) < 2:
+        delivering.work(live.db, patience=0.2, more_follows=True)
+    delivering.finish()
+    live.notify("two", channels=("tg", "log"))
+    due = Due("here", live.config.channels)
+    free = due.free(live.db, live.clock() + 10.0, ())
+    assert due.chosen(free, ()) == ["log", "tg"] and due.doubtful("tg")
 
 
 _CONFIG = """

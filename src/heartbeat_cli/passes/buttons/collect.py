@@ -2,6 +2,9 @@
 
 Several hosts may share a store and a bot: one of them collects, and another one takes over when it is silent. What was
 collected is known by its number, which is saved with what it brought about.
+
+A kind of channel has buttons by the functions `source`, `collect`, `accepts`, `mark` and `answer` of its module and the
+key `buttons` of its settings: see `channels/telegram.py`.
 """
 
 from typing import Any, NamedTuple

@@ -13,11 +13,12 @@ from heartbeat_cli.store.state.presses import Order
 from heartbeat_cli.views.wording import word
 
 _OLD = 900.0  # seconds after which an order that no host has carried out is void
+_FORGOTTEN = 4 * _OLD  # seconds after which nobody is told of that any more
 
 
 def take(db: Database, config: Config, now: float) -> list[Order]:
     """The orders for this host. Those that are void are removed, and answered."""
-    found = presses.orders(db)
+    found = _known(db, now)
     if not found:
         return []
     incidents, stepped = states.open_incidents(db), presses.stepped_since(db, found)
@@ -28,13 +29,22 @@ def take(db: Database, config: Config, now: float) -> list[Order]:
             void.append((one, Text("its incident is over")))
         elif one.component in stepped:
             void.append((one, Text("a step was begun since")))
-        elif abs(now - one.at) > _OLD:  # hosts' clocks may be minutes apart
+        elif abs(now - one.at) >= _OLD:  # hosts' clocks may be minutes apart
             void.append((one, Text("no host has carried it out in time")))
         elif component is not None and healed_by(component, config.observer):
             due.append(one)
     for one, why in void:
         answer(db, config, [one], now, cause=why)
     return due
+
+
+def _known(db: Database, now: float) -> list[Order]:
+    """The orders that somebody still waits for. Those that were left behind are removed: nothing was in fault since."""
+    found = presses.orders(db)
+    if left := [one for one in found if abs(now - one.at) >= _FORGOTTEN]:
+        with db.transaction():
+            presses.remove_orders(db, left)
+    return [one for one in found if one not in left]
 
 
 def settle(db: Database, config: Config, taken: Sequence[Order], results: Iterable[Any], now: float) -> None:

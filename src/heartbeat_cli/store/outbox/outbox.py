@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
 class Ready(NamedTuple):
     """A row of the outbox that may go out now. `batch` is the message it has to stay in, `followed` whether more of its
-    incident waits for the same channel, `failed` the most failed tries of any row that waits for the channel."""
+    incident waits for the same channel, `failed` whether any row that waits for the channel was tried in vain."""
 
     id: str
     channel: str
@@ -45,7 +45,7 @@ class Ready(NamedTuple):
     alert_id: str
     kind: str
     followed: bool
-    failed: int
+    failed: bool
 
 
 # Due, and under no lease. Times that are too far in the future were written before the clock was put back: they are
@@ -64,7 +64,8 @@ _WAITING = (
     "SELECT o.id, o.channel, o.batch, o.alert_id, a.alert_type AS kind, a.alert_time, o.created, a.incident,"
     f" ({_DUE}) AS due,"
     " a.incident IS NOT NULL AND count(*) OVER (PARTITION BY o.channel, a.incident) > 1 AS followed,"
-    " max(o.attempts) OVER (PARTITION BY o.channel) AS failed,"
+    " max(CASE WHEN o.attempts > 0 OR o.failing_since IS NOT NULL THEN 1 ELSE 0 END)"
+    " OVER (PARTITION BY o.channel) AS failed,"
     " rank() OVER (PARTITION BY o.channel, a.incident ORDER BY a.alert_time) AS place,"
     " rank() OVER (PARTITION BY o.channel, a.incident, o.batch ORDER BY a.alert_time) AS within"
     " FROM heartbeat_outbox o JOIN heartbeat_alert_rows a ON a.alert_id = o.alert_id WHERE o.state = 'waiting'"
