@@ -10,7 +10,7 @@ import pytest
 
 from heartbeat_cli.channels import telegram
 from heartbeat_cli.domain.alerting.alert import Alert
-from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.message import Button, Message
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.views import messages
 from heartbeat_cli.views.wording import recommendations
@@ -175,7 +175,7 @@ def test_everything_at_once_still_arrives(api: BotApi) -> None:
 def test_a_group_that_moves_for_ever_ends(api: BotApi) -> None:
     moves = [refusal(400, "upgraded", migrate_to_chat_id=number) for number in (-1, -2, -3, -4, -5, -6)]
     _, retryable, _ = refused(api, *moves)
-    assert retryable and len(api.calls) == 4
+    assert retryable and len(api.calls) == 5
 
 
 @pytest.mark.parametrize(
@@ -273,3 +273,32 @@ def test_a_trial(tmp_path: Path, api: BotApi) -> None:
     api.script = [refusal(401, "Unauthorized")]
     ended = heartbeat(tmp_path, "notify", "--test", "tg")
     assert ended == (1, "tg: 127.0.0.1 answered 401 (Unauthorized): is the token right?\n", "")
+
+
+BUTTONS = (Button("ack", "i-1", "✓ Acknowledge"), Button("silence", "i-1", "1 h"), Button("ack", "i-2", "✓ web"))
+
+
+def test_buttons_stand_under_the_last_part_a_row_for_each_incident(api: BotApi) -> None:
+    report = MESSAGE._replace(type="report", html="<b>r</b>\n" + "line\n" * 1_500, buttons=BUTTONS)
+    send(api, report, buttons=True, users=(1,))
+    assert len(api.messages) > 1 and ["reply_markup" in one for one in api.messages].count(True) == 1
+    rows = api.messages[-1]["reply_markup"]["inline_keyboard"]
+    assert [[one["text"] for one in row] for row in rows] == [["✓ Acknowledge", "1 h"], ["✓ web"]]
+    assert all(len(one["callback_data"]) <= 64 for row in rows for one in row)
+    send(api, MESSAGE._replace(buttons=BUTTONS))
+    assert "reply_markup" not in api.messages[-1], "off by default"
+
+
+@pytest.mark.parametrize("said", ["BUTTON_DATA_INVALID", "can't parse reply keyboard markup JSON object"])
+def test_buttons_that_are_not_accepted_cost_no_message(api: BotApi, said: str) -> None:
+    api.script = [refusal(400, f"Bad Request: {said}"), BAD_MARKUP]
+    notes = send(api, MESSAGE._replace(buttons=BUTTONS), buttons=True, users=(1,))
+    assert notes == "sent without buttons: they were not accepted; sent as plain text: the markup was not accepted"
+    assert len(api.messages) == 1 and "reply_markup" not in api.messages[0]
+
+
+def test_presses_are_collected_through_the_proxy_that_messages_go_through(api: BotApi) -> None:
+    """It is asked for the address of the bot, as a proxy is."""
+    one = settings(api, base_url="http://bot-api.invalid", proxy=api.url, buttons=True, users=(4711,))
+    number = api.press("A" * 22)
+    assert telegram.collect(one, None, timeout=5.0).next == number + 1

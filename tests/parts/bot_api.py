@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from html import unescape
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from tests.parts.http import Server, _QuietThreads, _serving
 
@@ -80,7 +81,7 @@ class BotApi(Server):
 
     def other(self, path: str, call: dict[str, Any]) -> Step:
         """As Telegram: updates before `offset` are forgotten, the others given, `limit` at most."""
-        token, method = path.removeprefix("/bot").split("/")
+        token, method = urlsplit(path).path.removeprefix("/bot").split("/")  # a proxy is asked for the whole address
         if token != TOKEN:
             return refusal(401, "Unauthorized")
         self.others.append((method, call))

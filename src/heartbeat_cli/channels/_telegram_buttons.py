@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.alerting.presses import Collected, NotAlone, Press
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.http import proxies
+from heartbeat_cli.redact import redact
 
 if TYPE_CHECKING:
     from heartbeat_cli.domain.checking.exchange import Response
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _MOST = 20  # presses at a time; each comes with the whole message that bears its button
 _BYTES, _VALUES = 2_097_152, 100_000  # of one answer, and JSON values in it
 _HIGHEST = 2**62  # number of an update, and id of a user: what is higher is not of Telegram
+_WORDS = 2_000  # characters of a refusal that are looked at
 _TEXT = 190  # characters of an answer; Telegram takes 200
 _NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 _MARK = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -94,7 +97,8 @@ def _asked(settings: Any, name: str, asked: dict[str, Any], timeout: float) -> d
         body = None
     if isinstance(body, dict) and body.get("ok") is True:
         return body
-    said = str(_table(body).get("description") or "not an answer of the Bot API")[:200]
+    words = str(_table(body).get("description") or "not an answer of the Bot API")
+    said = one_line(redact(words[:_WORDS], [settings.token]), 200)
     if _table(body).get("error_code") == 409:
         raise NotAlone(said)
     raise DeliveryError(said, retryable=True)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _CHAT = re.compile(r"-?[0-9]+|@[A-Za-z0-9_]+")
-_REMEDIES = 4  # sends of one part: as it is, to the new id, without the topic, as plain text
+_REMEDIES = 5  # sends of one part: as it is, to the new id, without the topic, without buttons, as plain text
+_BUTTONS = ("button", "keyboard", "reply_markup")  # in refusals of what stands under a message
 # Refusals of this one message; any other 400 is about the chat or the bot's rights there, which can be mended.
 _THE_MESSAGE = ("can't parse", "entit", "too long", "empty", "must be encoded", "strings must")
 
@@ -125,14 +126,14 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
 
     chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
     parts = telegram_text.fit(message.html)
-    keyboard = _keyboard(settings, message) if settings.buttons and message.buttons else None
     if len(parts) > 1:
         chat.notes.append(f"sent in {len(parts)} parts")
     elif parts[0].plain != "".join(run.text for run in markup.parse(message.html)):
         chat.notes.append("shortened")
+    chat.keyboard = _keyboard(settings, message) if settings.buttons and message.buttons else None
     for number, part in enumerate(parts):
         try:
-            chat.tell(part, patient=number > 0, keyboard=keyboard if number == len(parts) - 1 else None)
+            chat.tell(part, patient=number > 0, last=number == len(parts) - 1)
         except DeliveryError as error:
             error.unsure = error.unsure or number > 0  # some of it has arrived
             raise
@@ -156,13 +157,14 @@ class _Chat:
         self.id: str | int = settings.chat_id
         self._thread = settings.thread_id
         self._plain = False
+        self.keyboard: dict[str, Any] | None = None  # under the last part
         self.notes: list[str] = []
 
-    def tell(self, part: "Part", *, patient: bool, keyboard: dict[str, Any] | None = None) -> None:
-        """Send one part, with its buttons. With `patient`, a short pause that Telegram asks for is made here: some of
-        the message has arrived already, and would arrive again if the whole were put off."""
+    def tell(self, part: "Part", *, patient: bool, last: bool) -> None:
+        """Send one part, the last one with buttons. With `patient`, a short pause that Telegram asks for is made here:
+        some of the message has arrived already, and would arrive again if the whole were put off."""
         for _ in range(_REMEDIES):
-            reply = self._ask(part, keyboard)
+            reply = self._ask(part, self.keyboard if last else None)
             if reply.ok:
                 return
             if not self._remedied(reply) and not (patient and self._paused(reply)):
@@ -191,6 +193,9 @@ class _Chat:
         elif reply.code == 400 and self._thread is not None and "thread" in reply.said:
             self.notes.append(f"topic {self._thread} is gone: sent without it")
             self._thread = None
+        elif reply.code == 400 and self.keyboard is not None and any(sign in reply.said.lower() for sign in _BUTTONS):
+            self.notes.append("sent without buttons: they were not accepted")
+            self.keyboard = None
         elif reply.code == 400 and not self._plain and _is_about_the_message(reply):
             self._plain = True
             self.notes.append("sent as plain text: the markup was not accepted")

@@ -323,7 +323,7 @@ def test_of_two_hosts_that_were_given_the_same_one_carries_it_out(world: World, 
 
 
 def test_a_bot_that_somebody_else_collects_is_left_alone_and_people_are_told_once(world: World, api: BotApi) -> None:
-    conflict = refusal(409, "Conflict: can't use getUpdates method while webhook is active")
+    conflict = refusal(409, f"Conflict: can't use getUpdates method while webhook is active at /bot{TOKEN}/")
     api.other_mood = lambda method: conflict
     for _ in range(60):
         world.collect()
@@ -332,6 +332,7 @@ def test_a_bot_that_somebody_else_collects_is_left_alone_and_people_are_told_onc
     world.deliver()
     (message,) = api.messages
     assert "buttons under messages do not work" in message["text"] and "webhook is active" in message["text"]
+    assert TOKEN not in str(world.db.rows("SELECT * FROM heartbeat_alert_rows"))
     api.other_mood = lambda method: None
     world.now += 3_600
     world.fall()
