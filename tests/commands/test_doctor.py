@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.passes.doctor import starters
 from heartbeat_cli.system import schedulers
 from tests.parts import lacking
 from tests.parts.docker import need_image
@@ -122,6 +123,58 @@ def test_what_cron_does_not_know(tmp_path: Path) -> None:
     found = doctor(tmp_path, '[heartbeat]\nobserver = "env:WHO"\n', 0, WHO="me")
     assert found["crontab"]["level"] == "warn"
     assert "$WHO" in found["crontab"]["text"]
+
+
+def test_one_line_a_class_of_problem_and_a_verdict(tmp_path: Path) -> None:
+    """Ten scripts that are not there are one line."""
+    agents = "".join(
+        f'[components.a{n}]\nkind = "agent"\nurl = "http://127.0.0.1:1/"\n'
+        f'recovery = {{ ladder = [{{ action = "script", name = "restart_a{n}.sh" }}] }}\n'
+        for n in range(10)
+    )
+    (tmp_path / "none").mkdir()
+    (tmp_path / "heartbeat.toml").write_text(f'[recovery]\nscripts = "{tmp_path}/none"\n{agents}{HEARD}')
+    ended = heartbeat(tmp_path, "doctor")
+    assert ended.code == 2
+    lines = ended.out.splitlines()
+    (line,) = (line for line in lines if "restart_a" in line)
+    assert line == (
+        f"warn  recovery a0: step 1, script: no such script: {tmp_path}/none/restart_a0.sh; likewise a1, a2, a3, a4 and"
+        " 5 more"
+    )
+    (line,) = (line for line in lines if "connection refused" in line or "nobody listens" in line)
+    assert line.endswith("; likewise a1, a2, a3, a4 and 5 more")
+    assert lines[-1].startswith("BAD   verdict: 1 problem must be corrected, ")
+    found = json.loads(heartbeat(tmp_path, "doctor", "--format", "json").out)
+    assert len([one for one in found if one["topic"].startswith("recovery a")]) == 10
+    assert {frozenset(one) for one in found} == {frozenset(("topic", "level", "text", "advice"))}
+
+
+CRON = "* * * * * root /opt/bin/heartbeat --config {config} run\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        (CRON, True),
+        ("* * * * * heartbeat /usr/local/bin/pacemaker run\n", False),  # the name of a user
+        ("* * * * * root /usr/bin/curl https://example.org/heartbeat run\n", False),
+        ("* * * * * root /usr/lib/heartbeat/cleanup\n", False),
+        ("* * * * * root /opt/bin/heartbeat --config /elsewhere/heartbeat.toml run\n", False),
+        ("@reboot root sleep 9; HEARTBEAT_CONFIG={config} /opt/venv/bin/python -m heartbeat_cli run\n", True),
+        ("# * * * * * root heartbeat run\n", False),
+        ("MAILTO=heartbeat\n* * * * * root true\n", False),
+        ("* * * * * root heartbeat check && heartbeat detect\n", True),
+        ('* * * * * root "heartbeat run\n', False),
+    ],
+)
+def test_a_system_crontab_starts_this_program_or_another(tmp_path: Path, line: str, own: bool) -> None:
+    config = tmp_path / "heartbeat.toml"
+    config.touch()
+    (tmp_path / "cron.d").mkdir()
+    table = tmp_path / "cron.d" / "jobs"
+    table.write_text(line.format(config=config))
+    assert starters.system_wide(config, tmp_path) == (str(table) if own else "")
 
 
 HOSTS = """

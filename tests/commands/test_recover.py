@@ -15,7 +15,10 @@ def ladder(folder: Path, script: str, mode: str = "ask") -> str:
 
 def test_nothing_is_open(tmp_path: Path) -> None:
     Outage(tmp_path).run()
-    assert heartbeat(tmp_path, "recover") == (0, "", "")
+    assert heartbeat(tmp_path, "recover") == (0, "", "Nothing to recover: no component is in fault.\n")
+    ended = heartbeat(tmp_path, "recover", "--component", "thing")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "thing: nothing: it is not in fault (its steps: none)\n"
     assert heartbeat(tmp_path, "recover", "--format", "json") == (0, "[]\n", "")
 
 
@@ -32,7 +35,7 @@ def test_a_person_gives_the_word(tmp_path: Path) -> None:
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
     assert ended.code == 0
     assert ended.out.startswith("thing: ran command mend done: ")
-    assert ended.out.endswith(", healthy again\n")
+    assert ended.out.endswith(", healthy again; the fault ends with the next checks\n")
     assert (tmp_path / "tried").exists()
 
 

@@ -34,6 +34,46 @@ def test_never_looked_at(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "status", "--format", "nagios") == (3, "HEARTBEAT UNKNOWN - thing: unknown\n", "")
 
 
+def test_the_name_stands_beside_the_id(tmp_path: Path) -> None:
+    named = '[components.main]\nkind = "command"\nname = "Main Agent"\ncommand = ["/bin/true"]\n'
+    Outage(tmp_path, more=named).run()
+    heads, _, thing, main = heartbeat(tmp_path, "status").out.splitlines()
+    assert heads.split()[:3] == ["Component", "Name", "Kind"]
+    assert (thing.split()[:2], main.split()[:4]) == (["thing", "command"], ["main", "Main", "Agent", "command"])
+
+
+def test_what_was_checked_and_not_judged_yet_is_not_called_unknown(tmp_path: Path) -> None:
+    Outage(tmp_path)
+    assert heartbeat(tmp_path, "check", "--all").code == 0
+    ended = heartbeat(tmp_path, "status")
+    assert (ended.code, "unknown" in ended.out) == (1, False)
+    assert re.search(r"thing +command +not judged yet +healthy", ended.out)
+    assert ended.err.endswith("heartbeat: 1 component has been checked, but not judged: `heartbeat run` does both\n")
+    assert json.loads(heartbeat(tmp_path, "status", "--format", "json").out)[0]["state"] == "unknown"
+    heartbeat(tmp_path, "detect")
+    assert "judged" not in "".join(map(str, heartbeat(tmp_path, "status")))
+
+
+def test_a_step_that_helped_is_told_until_the_fault_ends(tmp_path: Path) -> None:
+    """`recover` has seen the component pass its check; the fault ends with the next one."""
+    (tmp_path / "mend").write_text(f"#!/bin/sh\nrm {tmp_path}/broken\n")
+    (tmp_path / "mend").chmod(0o755)
+    ladder = f'{{ mode = "ask", ladder = [{{ action = "command", command = ["{tmp_path}/mend"] }}] }}'
+    thing = Outage(tmp_path, recovery=ladder)
+    thing.down()
+    assert heartbeat(tmp_path, "recover", "--component", "thing").out.endswith(
+        ", healthy again; the fault ends with the next checks\n"
+    )
+    ended = heartbeat(tmp_path, "status")
+    assert re.search(
+        r"fault \(2\) .*healthy since the last step, the fault ends with the next checks; .*it is broken", ended.out
+    )
+    (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
+    assert row["verified"] is not None
+    thing.run()
+    assert json.loads(heartbeat(tmp_path, "status", "--format", "json").out)[0]["verified"] is None
+
+
 def test_a_story(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
     thing.run()

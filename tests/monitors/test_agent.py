@@ -80,7 +80,7 @@ def test_nobody_there() -> None:
     reading = run_checks(f"http://127.0.0.1:{port}/health")
     assert (reading.status, reading.response_time) == ("error", None)
     assert reading.error == f"connection refused by 127.0.0.1:{port}"
-    assert reading.evidence["http"].startswith("no HTTP answer")
+    assert reading.evidence["http"] == f"no HTTP answer from http://127.0.0.1:{port}/health"  # no phases: there is none
 
 
 def test_a_wedged_agent_is_an_error_in_time() -> None:

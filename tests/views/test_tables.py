@@ -17,15 +17,15 @@ ESCAPES = "\x1b[31m\x1b]0;owned\x07\r\n\x08\u202e\u2028\x9b31m"
 
 def checked(**more: Any) -> dict[str, Any]:
     values = {"kind": "agent", "status": "healthy", "response_time": 0.0123, "error": None, "attempts": 1}
-    values |= {"category": None, "remedy": None}
+    values |= {"category": None, "remedy": None, "name": "main"}
     return {"component": "main", **values, **more}
 
 
 def stood(**more: Any) -> dict[str, Any]:
     state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False, "acked": None}
-    state |= {"unobserved": False}
+    state |= {"unobserved": False, "verified": None}
     state |= {"acked_by": None, "quiet": None, "needs_person": False, "waits_for_you": False}
-    return checked() | state | more
+    return checked() | state | {"name": more.get("component", "main")} | more
 
 
 def cells(text: str, row: int = 0) -> list[str]:

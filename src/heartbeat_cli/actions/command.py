@@ -14,6 +14,7 @@ from typing import NamedTuple
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import offspring, process
 
 _NOTHING: dict[str, str] = {}
@@ -45,14 +46,24 @@ def rights(settings: Settings, *, timeout: float) -> Right:
 
     name, env = settings.command[0], process.minimal_env(settings.env)
     if settings.cwd is not None and not os.path.isdir(settings.cwd):
-        return Right("bad", f"cwd {plain.one_line(settings.cwd, 200)}: no such folder", "mend `cwd` of this step")
+        return Right(
+            "bad",
+            Text("cwd {cwd}: no such folder", cwd=plain.one_line(settings.cwd, 200)),
+            Text("mend `cwd` of this step"),
+        )
     wanted = os.path.join(settings.cwd or "", name) if "/" in name else name
     shown = plain.one_line(name, 200)
     if "\0" in name or not (os.path.exists(wanted) or shutil.which(wanted, path=env["PATH"])):
-        return Right("bad", f"{shown}: no such program", "install it, or mend `command` of this step")
+        return Right(
+            "bad", Text("{shown}: no such program", shown=shown), Text("install it, or mend `command` of this step")
+        )
     if shutil.which(wanted, path=env["PATH"]) is None:
-        return Right("bad", f"{shown} may not be run by this user", "make it executable for heartbeat's user (chmod)")
-    return Right("ok", f"{shown} may be run")
+        return Right(
+            "bad",
+            Text("{shown} may not be run by this user", shown=shown),
+            Text("make it executable for heartbeat's user (chmod)"),
+        )
+    return Right("ok", Text("{shown} may be run", shown=shown))
 
 
 def run(settings: Settings, *, timeout: float) -> Outcome:

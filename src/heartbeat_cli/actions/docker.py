@@ -121,11 +121,15 @@ def rights(settings: Settings, *, timeout: float) -> Right:
             client.inspect()
     except _engine.Trouble as trouble:
         if trouble.outcome.result == "refused":
-            return Right("warn", f"Docker may be used, but {trouble.outcome.detail}", "mend `container` of this step")
+            return Right(
+                "warn",
+                Text("Docker may be used, but {detail}", detail=trouble.outcome.detail),
+                Text("mend `container` of this step"),
+            )
         denied = trouble.outcome.result == "denied"
-        advice = docker_host.REMEDY if denied else "is Docker running, and is `host` right?"
+        advice = docker_host.REMEDY if denied else Text("is Docker running, and is `host` right?")
         return Right("bad", trouble.outcome.detail, advice)
-    return Right("ok", f"Docker may be used, and {settings.container} is there")
+    return Right("ok", Text("Docker may be used, and {container} is there", container=settings.container))
 
 
 def _unusable(container: str, state: Mapping[str, Any]) -> str | None:

@@ -69,10 +69,10 @@ def left_behind(settings: Settings, *, timeout: float) -> float | None:
 def rights(settings: Settings, *, timeout: float) -> Right:
     trouble = _trouble(settings)
     if trouble is None:
-        return Right("ok", f"{_place(settings)[1]} may be run")
+        return Right("ok", Text("{place} may be run", place=_place(settings)[1]))
     # A script that is missing is passed over: a ladder may well do without.
     level: Literal["warn", "bad"] = "warn" if trouble.missing else "bad"
-    return Right(level, trouble.outcome.detail, "mend that, or leave this step out of the ladder")
+    return Right(level, trouble.outcome.detail, Text("mend that, or leave this step out of the ladder"))
 
 
 def _trouble(settings: Settings) -> _Trouble | None:

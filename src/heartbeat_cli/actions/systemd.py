@@ -132,11 +132,15 @@ def rights(settings: Settings, *, timeout: float) -> Right:
     try:
         found = _show(settings, timeout / 2)
     except _Failed as failed:
-        return Right("bad", failed.outcome.detail, "is systemd running here, and is `systemctl` right?")
+        return Right("bad", failed.outcome.detail, Text("is systemd running here, and is `systemctl` right?"))
     if found.get("LoadState") == "not-found" and settings.optional:
-        return Right("ok", f"there is no unit {settings.unit}: this step is passed over")
+        return Right("ok", Text("there is no unit {unit}: this step is passed over", unit=settings.unit))
     if found.get("LoadState") == "not-found":
-        return Right("warn", f"there is no unit {settings.unit}", "mend `unit`, or leave this step out of the ladder")
+        return Right(
+            "warn",
+            Text("there is no unit {unit}", unit=settings.unit),
+            Text("mend `unit`, or leave this step out of the ladder"),
+        )
     return _systemd_rights.judge(settings.systemctl, settings.user, settings.sudo, settings.unit, timeout / 2)
 
 

@@ -12,14 +12,15 @@
 Nothing here needs click: `run`, which cron starts every few seconds, does without it (see `cli.py`).
 """
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from heartbeat_cli.commands._person import current_user as current_user
+from heartbeat_cli.commands._person import print_remark as print_remark
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +68,23 @@ class App:
     def secrets(self) -> frozenset[str]:
         """The values that must never be shown; empty while no configuration has been read."""
         return self.config.secrets if "config" in self.__dict__ else frozenset()
+
+    @property
+    def locale(self) -> str:
+        """The reader's language; English while no configuration has been read."""
+        return self.config.heartbeat.locale if "config" in self.__dict__ else "en"
+
+    def words(self, text: str) -> str:
+        """A sentence of ours in the reader's language."""
+        if self.locale == "en":
+            return text
+        from heartbeat_cli.i18n.catalogs import translated
+
+        return translated(text, self.locale)
+
+    def remark(self, text: str) -> None:
+        """Print a line for a person on standard error, in the reader's language."""
+        print_remark(self.words(text))
 
     @property
     def _store_folder(self) -> "Path":
@@ -122,7 +140,12 @@ class App:
         spool = self._open_spool()
         if spool is None:
             return self._open(self.config.store)
-        print_remark(f"heartbeat: the store is away, or just back; showing what is kept in {spool.where} meanwhile")
+        self.remark(
+            Text(
+                "heartbeat: the store is away, or just back; showing what is kept in {where} meanwhile",
+                where=spool.where,
+            )
+        )
         return spool
 
     def _history(self) -> "Database":
@@ -134,12 +157,20 @@ class App:
         except StoreError as error:
             if spool is None:
                 raise
-            print_remark(f"heartbeat: {error}; showing what is kept in {spool.where} meanwhile")
+            self.remark(
+                Text(
+                    "heartbeat: {error}; showing what is kept in {where} meanwhile", error=str(error), where=spool.where
+                )
+            )
             return spool
         db.expect_history()
         if spool is not None:
-            waits = "is not in the store yet: the next pass brings it there"
-            print_remark(f"heartbeat: what is kept in {spool.where} {waits}")
+            self.remark(
+                Text(
+                    "heartbeat: what is kept in {where} is not in the store yet: the next pass brings it there",
+                    where=spool.where,
+                )
+            )
             spool.close()
         return db
 
@@ -177,7 +208,7 @@ class App:
                     yield keeper
                 finally:
                     for line in keeper.remarks:
-                        print_remark(f"heartbeat: {line}")
+                        self.remark(Text("heartbeat: {line}", line=line))
 
     def _detect_replayed(self, db: "Database", covered: "Degraded | None") -> None:
         """Run detection on the passes of an outage, once they are in the store; `covered` is set after the last."""
@@ -260,25 +291,3 @@ class App:
     def now() -> float:
         """The time, rounded to what both stores keep exactly."""
         return round(time.time(), 6)
-
-
-def print_remark(text: str) -> None:
-    """Print a line for a person on standard error, which leaves standard output to the verb's result. A closed or full
-    standard error is ignored."""
-    from heartbeat_cli.domain.plain import printable
-
-    with suppress(OSError):
-        if sys.stderr is not None:
-            sys.stderr.write(f"{printable(text)}\n")
-            sys.stderr.flush()
-
-
-def current_user() -> str:
-    """The name of the user who runs this, from the password database, or `uid N` where it has no entry (in a
-    container). $LOGNAME is not used, because it may hold anything."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"

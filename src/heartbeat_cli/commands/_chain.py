@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.commands import _judge
-from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import ConfigError, HeartbeatError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def whole_pass(app: App, verbose: bool) -> int:
     from heartbeat_cli.system import lock
 
     app.discovers = True
-    log = print_remark if verbose else lambda text: None
+    log = app.remark if verbose else lambda text: None
     begun = time.monotonic()
     ping = Ping(app.config.heartbeat.ping_url, app.config.heartbeat.ping_every, places.config_folder(app.config))
     done = ""
@@ -40,7 +41,7 @@ def whole_pass(app: App, verbose: bool) -> int:
             if keeper.degraded is None and os.path.exists(places.config_folder(app.config) / lock.HELD):
                 _lock_is_free(app, keeper)
             done = _chain(app, keeper, log)
-        log(f"done in {time.monotonic() - begun:.2f} s")
+        log(Text("done in {seconds:.2f} s", seconds=time.monotonic() - begun))
         if app.config.unresolved:
             raise ConfigError(list(app.config.unresolved))
     except lock.Busy as busy:
@@ -80,7 +81,7 @@ def _end(app: App, ping: "Ping", log: Log, code: int, said: str) -> None:
 
     trouble = ping.end(code, bounded(redact(said.strip(), app.secrets)))
     if trouble is not None:
-        log(f"ping: {trouble}")
+        log(Text("ping: {trouble}", trouble=trouble))
 
 
 def _chain(app: App, keeper: "Keeper", log: Log) -> str:
@@ -95,7 +96,7 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     seen = keeper.run(
         lambda db: check.take(db, config, now(), prepare=imports_for_faults(config), confirms=True), now()
     )
-    log(f"checked {len(seen.readings)} of {len(config.components)} components")
+    log(Text("checked {count} of {total} components", count=len(seen.readings), total=len(config.components)))
     _judge.keep_and_judge(app, keeper, seen, log)
     if any(reading.certain for reading in seen.readings.values()):
         _confirm(app, keeper, seen, log)
@@ -112,12 +113,14 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     _judge.draw(app, keeper)
     if keeper.degraded is None:
         tidy.tidy(keeper.db, config, now())
-        _remark(keeper, config, now())
+        _remark(app, keeper)
     sent = post.end()  # from here on without the lock
     for notification in sent:
         log(line(notification))
-    away = "" if keeper.degraded is None else ", the store is away"
-    return f"checked {len(seen.readings)}, {faults} in fault, {summed_up(sent)}{away}"
+    text = Text(
+        "checked {count}, {faults} in fault, {sent}", count=len(seen.readings), faults=faults, sent=summed_up(sent)
+    )
+    return text if keeper.degraded is None else Text("{text}, the store is away", text=text)
 
 
 def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
@@ -131,7 +134,7 @@ def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
         time.sleep(again.wait)
         take = partial(check.take, config=config, now=app.now(), wanted=again.components, confirms=True)
         seen = keeper.run(take, app.now())
-        log(f"checked {', '.join(again.components)} again")
+        log(Text("checked {names} again", names=", ".join(again.components)))
         _judge.keep_and_judge(app, keeper, seen, log, further=True)
 
 
@@ -152,10 +155,11 @@ def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
 def _remarks(config: Any) -> Iterator[tuple[str, str]]:
     """What a run says once a day while it is so, and under which name: a proxy in the environment, which is not
     followed, and blocks of which nobody could say what they stand for."""
+    from heartbeat_cli.domain.text import Text
     from heartbeat_cli.http import proxies
 
     if ignored := proxies.ignored(config.heartbeat.proxy, os.environ):
-        yield "proxy", ignored
+        yield "proxy", Text("{text}: {advice}", text=ignored, advice=proxies.ADVICE)
     if config.groups:
         from heartbeat_cli.config import unused
 
@@ -163,12 +167,12 @@ def _remarks(config: Any) -> Iterator[tuple[str, str]]:
             yield key, f"{key}: {text}; {advice}"
 
 
-def _remark(keeper: "Keeper", config: Any, now: float) -> None:
-    for about, text in _remarks(config):
+def _remark(app: App, keeper: "Keeper") -> None:
+    for about, text in _remarks(app.config):
         from heartbeat_cli.passes.housekeeping import daily_remark
 
-        if daily_remark.is_due(keeper.db, config, about, now):
-            print_remark(f"heartbeat: {text}")
+        if daily_remark.is_due(keeper.db, app.config, about, app.now()):
+            app.remark(Text("heartbeat: {line}", line=text))
 
 
 def _buttons(app: App, keeper: "Keeper", log: Log) -> "Buttons | None":
@@ -183,13 +187,13 @@ def _buttons(app: App, keeper: "Keeper", log: Log) -> "Buttons | None":
 def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log, buttons: "Buttons | None") -> bool:
     """Run recovery. Returns whether anything was written: while something stays in fault, most passes have nothing to
     do."""
-    from heartbeat_cli.commands import _recover
+    from heartbeat_cli.commands import _decisions, _recover
 
     before = keeper.db, keeper.db.rows_written
     asked = buttons.take_orders() if buttons is not None else []
     steps = _recover.recover(app, keeper, post, log, asked=asked)
     for step in steps:
-        log(_recover.line(step))
+        log(_decisions.step(step))
     if buttons is not None:
         buttons.settle_orders(steps)
     return before != (keeper.db, keeper.db.rows_written)

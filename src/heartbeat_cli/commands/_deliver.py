@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heartbeat_cli.commands._base import App, print_remark
-from heartbeat_cli.domain.plain import counted
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 
 if TYPE_CHECKING:
@@ -102,11 +102,24 @@ class PassDelivery:
     def _say(self) -> None:
         """What a person should know of it, beside how each message went."""
         for one in self._delivering.redirected if self._delivering is not None else ():
-            to = f"sent to {', '.join(one.to)}" if one.to else "known already on the channels there are"
-            many = counted(one.many, "message")
-            print_remark(f"heartbeat: channel {one.channel} is no longer in the configuration: {many} for it {to}")
-        for note in dict.fromkeys(f"{one.channel}: {one.note}" for one in self.results if one.note and not one.printed):
-            print_remark(note)
+            to = Text("sent to {names}", names=", ".join(one.to))
+            if not one.to:
+                to = Text("known already on the channels there are")
+            self._app.remark(
+                Text.counted(
+                    one.many,
+                    "heartbeat: channel {channel} is no longer in the configuration: {n} message for it {to}",
+                    "heartbeat: channel {channel} is no longer in the configuration: {n} messages for it {to}",
+                    channel=one.channel,
+                    to=to,
+                )
+            )
+        for note in dict.fromkeys(
+            Text("{channel}: {note}", channel=one.channel, note=one.note)
+            for one in self.results
+            if one.note and not one.printed
+        ):
+            self._app.remark(note)
 
     @property
     def results(self) -> list["Delivered"]:
@@ -156,11 +169,13 @@ def deliver(app: App, keeper: "Keeper") -> list["Delivered"]:
 
 def line(one: "Delivered") -> str:
     """How a notification went, for a person."""
-    return f"{one.alert} to {one.channel}: {one.error or ('printed' if one.printed else 'sent')}"
+    went = one.error or (Text("printed") if one.printed else Text("sent"))
+    return Text("{alert} to {channel}: {went}", alert=one.alert, channel=one.channel, went=went)
 
 
-def summed_up(found: list["Delivered"]) -> str:
+def summed_up(found: list["Delivered"]) -> Text:
     """How many notifications were sent, and how many were only printed."""
     taken = [one for one in found if one.error is None]
     printed = sum(one.printed for one in taken)
-    return f"{counted(len(taken) - printed, 'notification')} sent" + (f", {printed} printed" if printed else "")
+    sent = Text.counted(len(taken) - printed, "{n} notification sent", "{n} notifications sent")
+    return Text("{sent}, {printed} printed", sent=sent, printed=printed) if printed else sent

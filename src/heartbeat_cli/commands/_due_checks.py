@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands import _judge
-from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.commands._base import App
 from heartbeat_cli.domain.plain import own_fault
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.check import check, confirm
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class DueChecks:
             try:
                 self._seen.append(check.conclude(config, begun, check.run(begun.asked)))
             except Exception as error:  # the steps under way matter more; the next run checks
-                print_remark(f"heartbeat: {own_fault(error)}")
+                self._app.remark(Text("heartbeat: {line}", line=own_fault(error)))
 
         self._under_way = threading.Thread(target=work, daemon=True)
         self._under_way.start()
@@ -79,7 +80,7 @@ class DueChecks:
         if not self._seen:
             return False
         seen = self._seen.pop()
-        self._log(f"checked {len(seen.readings)} meanwhile")
+        self._log(Text("checked {count} meanwhile", count=len(seen.readings)))
         _judge.keep_and_judge(self._app, self._keeper, seen, self._log, further=True)
         self._keeper.refresh_mirror(self._app.now())
         self._post.go(_PATIENCE)

@@ -33,7 +33,9 @@ def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, f
         return found
 
     for one in keeper.run(kept_and_judged, now()):
-        log(f"{one.component}: {one.decision}: {one.reason.removeprefix(f'{one.decision}: ')}")
+        from heartbeat_cli.commands import _decisions
+
+        log(_decisions.verdict(one))
 
 
 def draw(app: "App", keeper: "Keeper") -> None:

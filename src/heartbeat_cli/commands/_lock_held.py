@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, StoreError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def refuse_to_wait(app: "App", busy: "Busy") -> None:
         return
     with suppress(StoreError):  # the store may be what its holder hangs on
         _notify(app, busy)
-    what = f"heartbeat makes no pass until it has ended; {lock_held.remedy(busy)}"
-    raise LockHeld(f"{lock_held.reason(app.config, busy)}; {what}")
+    reason, remedy = lock_held.reason(app.config, busy), lock_held.remedy(busy)
+    raise LockHeld(Text("{reason}; heartbeat makes no pass until it has ended; {remedy}", reason=reason, remedy=remedy))
 
 
 def _notify(app: "App", busy: "Busy") -> None:

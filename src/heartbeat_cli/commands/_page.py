@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.commands._base import App
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
@@ -43,7 +44,7 @@ def refresh(app: App, db: "Database", now: float) -> None:
                 once.is_over(reported)
     except HeartbeatError as error:
         if once.is_news(reported, str(error), now):
-            print_remark(f"heartbeat: dashboard: {error}")
+            app.remark(Text("heartbeat: dashboard: {error}", error=str(error)))
 
 
 def read_board(app: App, db: "Database", now: float) -> "Board":
@@ -85,7 +86,9 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
     try:
         path.mkdir(0o755 if app.config.dashboard.public else 0o700, exist_ok=True)
     except OSError as error:
-        raise HeartbeatError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise HeartbeatError(
+            Text("{folder}: cannot be written: {why}", folder=folder, why=str(error.strerror))
+        ) from error
     for name, picture in sorted(made.items(), reverse=True):  # the one for all last: it says that all are written
         write(app, str(path / name), picture, now)
     _remove_others(path, made, badges.SIGN)
@@ -120,4 +123,6 @@ def write_file(path: Path, content: str, mode: int, now: float, shown: str = "")
     try:
         write_whole(path.expanduser(), content, mode, now)
     except OSError as error:
-        raise HeartbeatError(f"{shown or path}: cannot be written: {error.strerror}") from error
+        raise HeartbeatError(
+            Text("{target}: cannot be written: {why}", target=shown or str(path), why=str(error.strerror))
+        ) from error

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, current_user, print_remark, show
+from heartbeat_cli.commands._app import App, current_user, show
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +32,16 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
     from heartbeat_cli.views.wording import local_time
 
     if target is not None and ends is not None:
-        raise UsageError(f"--end {ends} goes without {target!r}: it names the {kind} to end")
+        raise UsageError(
+            Text(
+                "--end {ends} goes without {target}: it names the {kind} to end",
+                ends=ends,
+                target=repr(target),
+                kind=kind,
+            )
+        )
     if math.isnan(minutes):
-        raise UsageError("--for: nan is no number of minutes")
+        raise UsageError(Text("--for: nan is no number of minutes"))
     now = app.now()
     with app.store_to_write_at_once() as db:
         if ends is not None:
@@ -48,10 +56,16 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
         shown += silences.planned(app.config, now)
     for one in shown:
         until = local_time(one.ends, app.config.timezone)
-        begins = f"from {local_time(one.starts, app.config.timezone)} " if one.starts > now else ""
-        show(f"{one.id}  {one.target}  {begins}until {until}  {_clean(one.reason)} ({_clean(one.created_by)})")
+        span = Text("until {until}", until=until)
+        if one.starts > now:
+            span = Text("from {since} until {until}", since=local_time(one.starts, app.config.timezone), until=until)
+        show(f"{one.id}  {one.target}  {app.words(span)}  {_clean(one.reason)} ({_clean(one.created_by)})")
     if not shown:
-        print_remark(f"no {kind} in force")
+        app.remark(_none_in_force(kind))
+
+
+def _none_in_force(kind: str) -> Text:
+    return Text("no silence in force") if kind == "silence" else Text("no maintenance in force")
 
 
 def _require_known_target(app: App, db: "Database", target: str) -> None:
@@ -66,18 +80,20 @@ def _require_known_target(app: App, db: "Database", target: str) -> None:
     observers = gaps.watches(db)
     if not any(goes_to(target, one) for one in observers):
         known = suggestion(target, dict.fromkeys([*app.config.components, *observers]))
-        raise UsageError(f"no component or observer {target!r}{known}")
+        raise UsageError(Text("no component or observer {target}{known}", target=repr(target), known=known))
 
 
 def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
     from heartbeat_cli.store.state import silences
 
     if kind == "maintenance" and id_ in app.config.maintenance:
-        raise UsageError(f"{id_} is planned in {app.config.source}: change [maintenance.{id_}] there")
+        raise UsageError(
+            Text("{id} is planned in {source}: change [maintenance.{id}] there", id=id_, source=app.config.source)
+        )
     known = {one.id for one in silences.active(db, now) if one.kind == kind}
     if id_ not in known or not silences.end(db, id_, now):
-        raise UsageError(f"no {kind} {id_!r} in force; `heartbeat {kind}` lists them")
-    show(f"{kind} {id_} ended")
+        raise UsageError(Text("no {kind} {id} in force; `heartbeat {kind}` lists them", kind=kind, id=repr(id_)))
+    show(app.words(Text("silence {id} ended", id=id_) if kind == "silence" else Text("maintenance {id} ended", id=id_)))
 
 
 def _clean(reason: str) -> str:

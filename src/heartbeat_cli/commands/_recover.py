@@ -1,4 +1,4 @@
-"""Recovery as `run` and `heartbeat recover` do it, and a recovery step as a line. `run` does without click."""
+"""Recovery as `run` and `heartbeat recover` do it. `run` does without click."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -38,13 +38,3 @@ def recover(
     )
     meanwhile.finish()
     return results
-
-
-def line(step: "StepResult") -> str:
-    """One recovery step as a line."""
-    proof = "" if step.outcome != "done" else ", healthy again" if step.verified else ", not healthy yet"
-    action = f" {step.action}" if step.action else ""
-    action += f" {step.on}" if step.on else ""
-    outcome = f" {step.outcome}" if step.outcome else ""
-    reason = step.reason.removeprefix(f"{step.decision}: ")
-    return f"{step.component}: {step.decision}{action}{outcome}: {reason}{proof}"

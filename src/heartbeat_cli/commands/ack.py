@@ -2,8 +2,9 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, current_user, pass_app, print_remark, show
+from heartbeat_cli.commands._app import App, current_user, pass_app, show
 from heartbeat_cli.commands._complete import component_ids
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 
@@ -22,7 +23,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     from heartbeat_cli.views.wording import local_time
 
     if undo and not names:
-        raise UsageError("--undo wants the components whose acknowledgement is to be taken back")
+        raise UsageError(Text("--undo wants the components whose acknowledgement is to be taken back"))
     wanted = app.components(names) if names else []
     with app.store_to_write_at_once() as db, db.transaction():
         incidents = states.open_incidents(db)
@@ -32,8 +33,18 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
                 incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
     shown = [one for one in incidents.values() if not names or one.component in wanted]
     for one in shown:
-        acked = f"acknowledged by {one.acked_by}" if one.acked_by else "not acknowledged"
+        acked = Text("acknowledged by {who}", who=one.acked_by) if one.acked_by else Text("not acknowledged")
         since = local_time(one.started, app.config.timezone)
-        show(f"{one.component}  since {since}  {acked}  {one_line(redact(one.cause, app.secrets))}")
+        show(
+            app.words(
+                Text(
+                    "{component}  since {since}  {acked}  {cause}",
+                    component=one.component,
+                    since=since,
+                    acked=acked,
+                    cause=one_line(redact(one.cause, app.secrets)),
+                )
+            )
+        )
     if not shown:
-        print_remark("no open incident")
+        app.remark(Text("no open incident"))

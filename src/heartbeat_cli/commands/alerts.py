@@ -12,12 +12,12 @@ from heartbeat_cli.commands._app import (
     format_option,
     pass_app,
     print_json,
-    print_remark,
     show,
     show_table,
 )
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def command(
 
     if alert is not None:
         if names or types or severity or since or until or undelivered:
-            raise UsageError(f"{alert!r} is one alert: filters go without it")
+            raise UsageError(Text("{alert} is one alert: filters go without it", alert=repr(alert)))
         return _one(app, alert, form)
     wanted = AlertFilter(
         types=types,
@@ -94,9 +94,9 @@ def _list(app: App, wanted: "AlertFilter", names: tuple[str, ...], limit: int, f
     elif found:
         show_table(view.alerts_table(found, notified, _voice(app)))
         if len(found) == limit:
-            print_remark(f"the newest {limit}; --limit shows more")
+            app.remark(Text("the newest {limit}; --limit shows more", limit=limit))
     else:
-        print_remark("no such alerts")
+        app.remark(Text("no such alerts"))
     return 0
 
 
@@ -125,9 +125,14 @@ def _one(app: App, beginning: str, form: str) -> int:
 
 def _not_one(beginning: str, ids: list[str]) -> str:
     if not ids:
-        return f"no alert {beginning!r}; `heartbeat alerts` lists them"
-    more = ", …" if len(ids) > 5 else ""
-    return f"{beginning!r} begins more than one alert: {', '.join(ids[:5])}{more}"
+        return Text("no alert {beginning}; `heartbeat alerts` lists them", beginning=repr(beginning))
+    more = Text(", …") if len(ids) > 5 else ""
+    return Text(
+        "{beginning} begins more than one alert: {names}{more}",
+        beginning=repr(beginning),
+        names=", ".join(ids[:5]),
+        more=more,
+    )
 
 
 def _voice(app: App) -> "Voice":
@@ -175,4 +180,10 @@ def _moment(app: App, text: str | None, option: str) -> float | None:
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
         return at.timestamp() if at.tzinfo else epoch(at, ZoneInfo(zone))
-    raise UsageError(f"{option} {text!r} is no time; expected as in 24h, 7d, today, 2026-11-22 or 2026-11-22T09:30")
+    raise UsageError(
+        Text(
+            "{option} {text} is no time; expected as in 24h, 7d, today, 2026-11-22 or 2026-11-22T09:30",
+            option=option,
+            text=repr(text),
+        )
+    )

@@ -3,6 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 _MESSAGE = 2_000  # characters kept of a message
@@ -34,10 +35,16 @@ def command(
     from heartbeat_cli.store.state import beats
 
     if start + fail + (exit_code is not None) > 1:
-        raise UsageError("--start, --fail and --exit-code exclude each other")
+        raise UsageError(Text("--start, --fail and --exit-code exclude each other"))
     pushed = [one.id for one in app.config.components.values() if one.kind == "push"]
     if component not in pushed:
-        raise UsageError(f"no component {component!r} of kind push{suggestion(component, pushed)}")
+        raise UsageError(
+            Text(
+                "no component {component} of kind push{nearest}",
+                component=repr(component),
+                nearest=suggestion(component, pushed),
+            )
+        )
     event = "start" if start else "fail" if fail or exit_code else "success"
     kept = bounded(redact(message, app.secrets), _MESSAGE) or None  # a byte that is no text must not lose the beat
     with app.store_to_write_at_once() as db:

@@ -14,6 +14,7 @@ from heartbeat_cli.commands._app import (
     show_table,
 )
 from heartbeat_cli.commands._complete import component_option
+from heartbeat_cli.domain.text import Text
 
 
 @click.command("check")
@@ -41,7 +42,7 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
 
     app.discovers = True
     for key, text, advice in unused.blocks(app.config):
-        print_remark(f"heartbeat: {key}: {text}; {advice}")
+        app.remark(Text("heartbeat: {key}: {text}; {advice}", key=key, text=text, advice=advice))
     wanted = app.watched() if everything else app.components(names) if names else None
     with app.store_to_write() as db:
         seen = check.check(db, app.config, app.now(), wanted, dry_run=dry_run)
@@ -49,7 +50,11 @@ def command(app: App, names: tuple[str, ...], everything: bool, form: str, dry_r
     for id_ in seen.readings:
         if not watched_by(app.config.components[id_], app.config.observer):
             print_remark(
-                f"{id_}: looked at, not kept: {app.config.components[id_].common.observer} watches it, not this host"
+                Text(
+                    "{id}: looked at, not kept: {observer} watches it, not this host",
+                    id=id_,
+                    observer=app.config.components[id_].common.observer,
+                )
             )
     made = [
         rows.check_row(app.config.components[id_], reading, seen.started, known.get(id_))
@@ -78,5 +83,5 @@ def show(app: App, made: list[dict[str, Any]], form: str) -> int:
         text = tables.check_table(made, app.config.heartbeat.locale)
         show_table(tables.colored(text, app.config.heartbeat.locale))
     else:
-        print_remark("Nothing is due." if app.config.components else "No components are configured.")
+        app.remark(Text("Nothing is due.") if app.config.components else Text("No components are configured."))
     return 0 if all(well(row) for row in made) else 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_remark
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 
@@ -32,17 +33,20 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
     from heartbeat_cli.system import cron
 
     if install and remove:
-        raise UsageError("--install and --remove exclude each other")
+        raise UsageError(Text("--install and --remove exclude each other"))
     if remove:
-        _change(cron.read(), None)
+        _change(app, cron.read(), None)
         return
     lines = _lines(app, jitter)
     for name in cron.wanted_variables(app.config.tables):
         print_remark(
-            f"heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead"
+            Text(
+                "heartbeat: cron does not know ${name}, which the configuration reads; use file:PATH for it instead",
+                name=name,
+            )
         )
     if install:
-        _change(cron.read(), lines)
+        _change(app, cron.read(), lines)
     else:
         click.echo(lines, nl=False)
 
@@ -73,12 +77,24 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
     except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]
         if not quiet:
-            print_remark(f"heartbeat: {error}; taking the strategy of the configuration, {pace.name}")
+            app.remark(
+                Text(
+                    "heartbeat: {error}; taking the strategy of the configuration, {name}",
+                    error=str(error),
+                    name=pace.name,
+                )
+            )
     mine = [one for one in config.components.values() if watched_by(one, config.observer)]
     wanted = [one.interval(pace) for one in mine]
     every = crontab.tick(pace.interval, wanted)
     if not quiet and (shortest := min(wanted, default=every)) < every:
-        print_remark(f"heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most")
+        app.remark(
+            Text(
+                "heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most",
+                shortest=shortest,
+                every=every,
+            )
+        )
     return every
 
 
@@ -89,7 +105,7 @@ def config_path() -> Path | None:
     return load.find(click.get_current_context().find_root().params.get("config"))
 
 
-def _change(old: bytes, lines: str | None) -> None:
+def _change(app: App, old: bytes, lines: str | None) -> None:
     """Install the merged crontab, if it differs."""
     from heartbeat_cli.domain.kinds import crontab
     from heartbeat_cli.system import cron
@@ -97,12 +113,14 @@ def _change(old: bytes, lines: str | None) -> None:
     try:
         new = crontab.merged(old, lines)
     except ValueError as error:
-        raise HeartbeatError(f"your crontab holds {error}; mend it with `crontab -e` first") from error
+        raise HeartbeatError(
+            Text("your crontab holds {error}; mend it with `crontab -e` first", error=str(error))
+        ) from error
     if new == old:
-        print_remark("crontab: nothing to change")
+        app.remark(Text("crontab: nothing to change"))
         return
     cron.write(new)
     if lines is None:
-        print_remark("crontab: heartbeat's lines are taken out")
+        app.remark(Text("crontab: heartbeat's lines are taken out"))
     else:
-        print_remark(f"crontab: heartbeat starts {len(crontab.jobs(new))} times a minute now")
+        app.remark(Text("crontab: heartbeat starts {count} times a minute now", count=len(crontab.jobs(new))))

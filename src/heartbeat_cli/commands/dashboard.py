@@ -3,7 +3,8 @@
 import click
 
 from heartbeat_cli.commands import _page
-from heartbeat_cli.commands._app import App, pass_app, print_remark
+from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 
@@ -27,7 +28,9 @@ def command(app: App, output: str | None, badges: str | None) -> int:
     own = app.config.dashboard
     target, folder = (output, badges) if output or badges else (own.file, own.badges)
     if target is None and folder is None:
-        raise UsageError("nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]")
+        raise UsageError(
+            Text("nowhere to write to: give -o FILE or --badges DIR, or set file or badges in [dashboard]")
+        )
     now = app.now()
     with app.store_to_read() as db:
         board = _page.read_board(app, db, now)
@@ -35,7 +38,9 @@ def command(app: App, output: str | None, badges: str | None) -> int:
         click.echo(_page.render_page(app, board, now), nl=False)
     elif target is not None:
         _page.write(app, target, _page.render_page(app, board, now), now)
-        print_remark(f"{target}: written")
+        app.remark(Text("{target}: written", target=target))
     if folder is not None:
-        print_remark(f"{folder}: {_page.write_badges(app, folder, board, now)} badges written")
+        app.remark(
+            Text("{folder}: {count} badges written", folder=folder, count=_page.write_badges(app, folder, board, now))
+        )
     return 0

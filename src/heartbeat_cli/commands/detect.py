@@ -15,6 +15,7 @@ def command(app: App, form: str, dry_run: bool) -> int:
     A component is healthy, suspect (failing, below its fail_threshold), in fault, or recovering (healthy again, below
     its recovery_threshold). Each decision is printed with its reason; alerts are delivered at once.
     """
+    from heartbeat_cli.commands import _decisions
     from heartbeat_cli.commands._deliver import deliver
     from heartbeat_cli.passes.detect import detect
 
@@ -27,5 +28,5 @@ def command(app: App, form: str, dry_run: bool) -> int:
         print_json([verdict._asdict() for verdict in verdicts])
     else:
         for one in verdicts:
-            show(f"{one.component}: {one.decision}: {one.reason}")
+            show(app.words(_decisions.verdict(one)))
     return 0

@@ -3,6 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 
 _MODE = 0o644  # read by node_exporter, which is another user
@@ -35,5 +36,7 @@ def command(app: App, output: str | None) -> int:
     try:
         write_whole(output, text, _MODE)
     except OSError as error:
-        raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
+        raise HeartbeatError(
+            Text("{output}: cannot be written: {why}", output=output, why=str(error.strerror))
+        ) from error
     return 0

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heartbeat_cli.commands._app import App, pass_app, print_remark, show
+from heartbeat_cli.commands._app import App, pass_app, show
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def command(app: App, channel: str | None) -> int:
             show(line(one))
         left = keeper.run(outbox.count_waiting, app.now())
     if left:
-        print_remark(f"{left} still undelivered; the next run tries again")
+        app.remark(Text("{left} still undelivered; the next run tries again", left=left))
     return 1 if left else 0
 
 
@@ -44,7 +45,9 @@ def _test(app: App, channel: str) -> int:
 
     config = app.config
     if channel not in config.channels:
-        raise UsageError(f"no channel {channel!r}{suggestion(channel, config.channels)}")
+        raise UsageError(
+            Text("no channel {channel}{nearest}", channel=repr(channel), nearest=suggestion(channel, config.channels))
+        )
     alert = _alert(app, channel)
     message = messages.message(
         alert, config.heartbeat.locale, config.timezone, config.secrets, own=config.heartbeat.templates
@@ -54,7 +57,8 @@ def _test(app: App, channel: str) -> int:
         None if one is None else one_line(redact(str(one), app.secrets)) for one in (tried.error, tried.note)
     )
     state: State = "failed" if error else "printed" if isinstance(tried.note, Printed) else "sent"
-    show(f"{channel}: {error or (f'{state} ({note})' if note else state)}")
+    went = error or (Text("{state} ({note})", state=Text(state), note=note) if note else Text(state))
+    show(app.words(Text("{channel}: {went}", channel=channel, went=went)))
     _save(app, alert, channel, state, error, note, tried.took)
     return 1 if error else 0
 
@@ -82,4 +86,4 @@ def _save(
         with app.store_to_write_at_once() as db:
             trials.save(db, alert, channel, outcome)
     except HeartbeatError as trouble:
-        print_remark(f"heartbeat: the test is not recorded: {trouble}")
+        app.remark(Text("heartbeat: the test is not recorded: {trouble}", trouble=str(trouble)))

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
+from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, show_table
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(app: App, gone: str | None, form: str) -> int:
     if form == "json":
         print_json(found)
     elif not found:
-        print_remark("no host has made a pass yet")
+        app.remark(Text("no host has made a pass yet"))
     else:
         _show(app, found, now)
     return 1 if any(row["state"] == "silent" for row in found) else 0
@@ -72,15 +73,19 @@ def _forget(app: App, host: str) -> int:
     from heartbeat_cli.store.quorum import peers
 
     if host == app.config.observer:
-        raise UsageError(f"{host} is this host: take it out of cron, and forget it from another one")
+        raise UsageError(Text("{host} is this host: take it out of cron, and forget it from another one", host=host))
     try:  # a spool would take it, and never bring it to the store: what is deleted does not travel
         with app.configured_store() as db:
             with db.transaction():
                 if not gaps.forget_watch(db, host):
-                    raise UsageError(f"no observer {host!r}{suggestion(host, gaps.watches(db))}")
+                    raise UsageError(
+                        Text("no observer {host}{nearest}", host=repr(host), nearest=suggestion(host, gaps.watches(db)))
+                    )
                 peers.delete(db, host)
             app.update_mirror(db)
     except StoreError as error:
-        raise StoreError(f"{error}; {host} is not forgotten: say it again when the store answers") from error
-    print_remark(f"{host}: forgotten; should it make a pass again, it is known again")
+        raise StoreError(
+            Text("{error}; {host} is not forgotten: say it again when the store answers", error=str(error), host=host)
+        ) from error
+    app.remark(Text("{host}: forgotten; should it make a pass again, it is known again", host=host))
     return 0

@@ -3,6 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 
 
@@ -20,13 +21,19 @@ def command(app: App) -> None:
         now = app.now()
         if reason := clock.suspicion(db, app.config.observer, now):
             raise HeartbeatError(
-                f"prune: nothing dropped, this host's clock is suspect: {reason}; set the clock right, or, if it is,"
-                " prune again after an hour of regular passes"
+                Text(
+                    "prune: nothing dropped, this host's clock is suspect: {reason}; set the clock right, or, if it is,"
+                    " prune again after an hour of regular passes",
+                    reason=str(reason),
+                )
             )
         if reason := clock.held_by_another(db, app.config.observer, now):
             raise HeartbeatError(
-                f"prune: nothing dropped, {reason}; set it right, and prune after that host's next pass"
+                Text(
+                    "prune: nothing dropped, {reason}; set it right, and prune after that host's next pass",
+                    reason=str(reason),
+                )
             )
         db.time_left = None  # no pass waits for it
         for table, gone in (retention.prune(db, app.config.retention, now) or {}).items():
-            click.echo(f"{table}: {gone} dropped")
+            click.echo(app.words(Text("{table}: {gone} dropped", table=table, gone=gone)))

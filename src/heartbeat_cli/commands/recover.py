@@ -4,6 +4,7 @@ import click
 
 from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, show
 from heartbeat_cli.commands._complete import component_option
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 
@@ -27,11 +28,11 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
       heartbeat recover --dry-run
       heartbeat recover --component gateway --force
     """
-    from heartbeat_cli.commands import _recover
+    from heartbeat_cli.commands import _decisions, _recover
     from heartbeat_cli.commands._deliver import PassDelivery
 
     if force and not names:
-        raise UsageError("--force wants --component: say what to recover")
+        raise UsageError(Text("--force wants --component: say what to recover"))
     wanted = app.components(names) if names else None
     with app.keeper() as keeper:
         post = PassDelivery(app, keeper)
@@ -43,5 +44,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
         print_json([step._asdict() for step in steps])
     else:
         for one in steps:
-            show(_recover.line(one))
+            show(app.words(_decisions.step(one)))
+        if not steps:
+            app.remark(Text("Nothing to recover: no component is in fault."))
     return 1 if any(one.failed for one in steps) else 0

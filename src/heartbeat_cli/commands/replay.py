@@ -10,6 +10,7 @@ import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, show
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 _LATEST = 4_102_444_800.0  # the year 2100
@@ -46,7 +47,7 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
     from heartbeat_cli.domain.detection.replay import replay
 
     if day and path:
-        raise UsageError("--date goes without --from-file")
+        raise UsageError(Text("--date goes without --from-file"))
     components, within = _changed(app, changes), app.config.heartbeat.reopen_within
     if path:
         with _from_file(path) as (history, ids):
@@ -59,32 +60,45 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
 
 def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
     """The configured components with the changed settings."""
-    from heartbeat_cli.config.components import COMMON_LIMITS
-    from heartbeat_cli.config.problems import format_value, suggestion
-
     components = dict(app.config.components)
     for change in changes:
-        name, _, value = change.partition("=")
-        target, _, key = name.rpartition(".")
-        if key not in _KEYS:
-            raise UsageError(f"--set {change}: unknown setting {key!r}{suggestion(key, _KEYS)}")
-        try:
-            number = int(value)
-        except ValueError:
-            raise UsageError(f"--set {change}: expected a whole number, got {format_value(value)}") from None
-        low, high = COMMON_LIMITS[key]
-        if not low <= number <= high:
-            raise UsageError(f"--set {change}: expected {low:,} to {high:,}, got {number:,}")
+        target, key, number = _change(change)
         changed: dict[str, Any] = {key: number}
         for id_ in app.components([target]) if target else components:
             one = components[id_]
             components[id_] = one._replace(common=one.common._replace(**changed))
     for id_, one in components.items():
-        window = one.common.fail_window
-        if window is not None and window < one.common.fail_threshold:
-            text = f"{id_}: fail_window {window} is below fail_threshold {one.common.fail_threshold}"
-            raise UsageError(f"--set: {text}, so that nothing could ever be a fault")
+        window, threshold = one.common.fail_window, one.common.fail_threshold
+        if window is not None and window < threshold:
+            text = Text("fail_window {window} is below fail_threshold {threshold}", window=window, threshold=threshold)
+            raise UsageError(Text("--set: {id}: {text}, so that nothing could ever be a fault", id=id_, text=text))
     return components
+
+
+def _change(change: str) -> tuple[str, str, int]:
+    """What `--set` names: the components ("" is all), the setting, its value. Raises UsageError."""
+    from heartbeat_cli.config.problems import format_value, suggestion
+    from heartbeat_cli.config.sections import COMMON_LIMITS
+
+    name, _, value = change.partition("=")
+    target, _, key = name.rpartition(".")
+    wrong = f"--set {change}"
+    if key not in _KEYS:
+        near = suggestion(key, _KEYS)
+        raise UsageError(Text("{where}: unknown setting {key}{nearest}", where=wrong, key=repr(key), nearest=near))
+    try:
+        number = int(value)
+    except ValueError:
+        shown = format_value(value)
+        raise UsageError(Text("{where}: expected a whole number, got {value}", where=wrong, value=shown)) from None
+    low, high = COMMON_LIMITS[key]
+    if not low <= number <= high:
+        raise UsageError(
+            Text(
+                "{where}: expected {low:,} to {high:,}, got {number:,}", where=wrong, low=low, high=high, number=number
+            )
+        )
+    return target, key, number
 
 
 def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, Iterable[Any], list[Any]]:
@@ -139,7 +153,7 @@ def _from_file(path: str) -> Iterator[tuple[Iterable[Any], set[str]]]:
             history = _read(lines)
             yield (history if in_order else sorted(history, key=lambda one: one[1].at)), ids
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(Text("{path}: cannot be read: {why}", path=path, why=str(error.strerror))) from None
 
 
 def _read(lines: Any) -> Iterator[Any]:
@@ -177,13 +191,19 @@ def _parsed(line: bytes) -> Any:
 
     row = foreign_json.parse(line.decode("utf-8-sig"))
     if not isinstance(row, dict):
-        raise ValueError("is not an object with component, timestamp, status")
+        raise ValueError(Text("is not an object with component, timestamp, status"))
     at = _moment(row["timestamp"])
     if row["status"] not in STATUSES:
-        raise ValueError(f"unknown status {one_line(repr(row['status']), 60)}; known: {', '.join(STATUSES)}")
+        raise ValueError(
+            Text(
+                "unknown status {status}; known: {names}",
+                status=one_line(repr(row["status"]), 60),
+                names=", ".join(STATUSES),
+            )
+        )
     response, error = row.get("response_time"), row.get("error")
     if isinstance(response, bool) or not isinstance(response, int | float | None) or not _finite(response):
-        raise ValueError(f"response_time {one_line(repr(response), 60)} is no number of seconds")
+        raise ValueError(Text("response_time {value} is no number of seconds", value=one_line(repr(response), 60)))
     seen = Observation(at, row["status"], None if error is None else one_line(str(error)))
     return one_line(str(row["component"])), seen
 
@@ -203,18 +223,18 @@ def _moment(stamp: Any) -> float:
     else:
         moment = datetime.fromisoformat(str(stamp))
         if moment.tzinfo is None:
-            raise ValueError(f"timestamp {shown} has no time zone (as in 2026-11-22T10:00:00+00:00)")
+            raise ValueError(Text("timestamp {shown} has no time zone (as in 2026-11-22T10:00:00+00:00)", shown=shown))
         at = moment.timestamp()
     if not 0 <= at < _LATEST:
-        raise ValueError(f"timestamp {shown} is out of reach")
+        raise ValueError(Text("timestamp {shown} is out of reach", shown=shown))
     return at
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"{error.args[0]} is missing; a line has component, timestamp, status"
+        return Text("{key} is missing; a line has component, timestamp, status", key=error.args[0])
     if isinstance(error, UnicodeDecodeError):
-        return "is not UTF-8 text"
+        return Text("is not UTF-8 text")
     return one_line(str(error))
 
 
@@ -237,13 +257,15 @@ def _show(app: App, imagined: list[Any], were: list[Any], form: str) -> None:
         trees = [[{k: _shown(one, k, iso) for k in keys} for one in many] for many in (imagined, were)]
         print_json({"would_have_been": trees[0], "were": trees[1]})
         return
-    for heading, many in (("Incidents that would have been", imagined), ("Incidents that were", were)):
-        show(f"{heading}: {len(many)}")
+    for heading, many in ((Text("Incidents that would have been"), imagined), (Text("Incidents that were"), were)):
+        show(app.words(Text("{heading}: {count}", heading=heading, count=len(many))))
         for one in many:
-            lasted = "ongoing" if one.ended is None else duration(one.ended - one.started)
+            lasted = Text("ongoing") if one.ended is None else duration(one.ended - one.started)
             since = local_time(one.started, app.config.timezone)
-            held = f" (held: {one.held_by})" if one.held_by else ""
-            show(f"  {one.component}  since {since}  {lasted}{held}  {one_line(redact(one.cause))}")
+            text = Text("{component}  since {since}  {lasted}", component=one.component, since=since, lasted=lasted)
+            if one.held_by:
+                text = Text("{text} (held: {parent})", text=text, parent=one.held_by)
+            show(f"  {app.words(text)}  {app.words(one_line(redact(one.cause)))}")
 
 
 def _shown(one: Any, key: str, iso: Any) -> Any:

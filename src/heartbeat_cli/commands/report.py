@@ -76,14 +76,14 @@ def command(
     from heartbeat_cli.passes.report import report
 
     if again and not send:
-        raise UsageError("--again goes with --send")
+        raise UsageError(Text("--again goes with --send"))
     days, unit = _chosen(app, day=day, span=(first, last), week=week, month=month)
     period = report.period(*_require_begun(app, days), app.config.timezone, unit=unit)
     with _progress(period):
         summary = _send_summary(app, period, again) if send else _read_summary(app, period)
         text = _rendered(app, summary, form)
     if output is not None:
-        _write(output, f"{text}\n")
+        _write(app, output, f"{text}\n")
     elif not send:
         click.echo(text)
     return 0
@@ -120,14 +120,16 @@ def _rendered(app: App, summary: "Summary", form: str) -> str:
     return view.rendered(summary, form, heartbeat.locale, tuple(app.config.secrets), heartbeat.templates)
 
 
-def _write(output: str, text: str) -> None:
+def _write(app: App, output: str, text: str) -> None:
     from heartbeat_cli.system.files import write_whole
 
     try:
         write_whole(output, text, 0o600)
     except OSError as error:
-        raise HeartbeatError(f"{output}: cannot be written: {error.strerror}") from error
-    print_remark(f"{output}: written")
+        raise HeartbeatError(
+            Text("{output}: cannot be written: {why}", output=output, why=str(error.strerror))
+        ) from error
+    app.remark(Text("{output}: written", output=output))
 
 
 @contextmanager
@@ -138,7 +140,11 @@ def _progress(period: "Period") -> Iterator[None]:
         return
     import threading
 
-    timer = threading.Timer(_PATIENCE, print_remark, [f"heartbeat: adding up {period.first} to {period.last} …"])
+    timer = threading.Timer(
+        _PATIENCE,
+        print_remark,
+        [Text("heartbeat: adding up {first} to {last} …", first=str(period.first), last=str(period.last))],
+    )
     timer.daemon = True
     timer.start()
     try:
@@ -160,7 +166,7 @@ def _chosen(
         if value
     ]
     if len(named) > 1:
-        raise UsageError(f"{named[0]} goes without {' and '.join(named[1:])}")
+        raise UsageError(Text("{named} goes without {names}", named=named[0], names=" and ".join(named[1:])))
     if week is not None:
         return _week(app, week), "week"
     if month is not None:
@@ -169,10 +175,10 @@ def _chosen(
         one = one_day(app, day or "yesterday", "--date")
         return (one, one), ""
     if not all(span):
-        raise UsageError("--from and --to go together")
+        raise UsageError(Text("--from and --to go together"))
     first, last = (one_day(app, text or "", option) for text, option in zip(span, ("--from", "--to"), strict=True))
     if first > last:
-        raise UsageError(f"--from {span[0]} is after --to {span[1]}")
+        raise UsageError(Text("--from {first} is after --to {last}", first=str(span[0]), last=str(span[1])))
     return (first, last), ""
 
 
@@ -198,7 +204,7 @@ def _today(app: App) -> date:
 def _require_begun(app: App, days: Days) -> Days:
     """Raise UsageError for a period that lies wholly in the future."""
     if days[0] > _today(app):
-        raise UsageError(f"{days[0]} is still to come")
+        raise UsageError(Text("{day} is still to come", day=str(days[0])))
     return days
 
 
@@ -210,9 +216,18 @@ def one_day(app: App, text: str, option: str, also: str = "") -> date:
     try:
         found = words.get(text) or date.fromisoformat(f"{text}-01" if also == _MONTH and len(text) == 7 else text)
     except ValueError:
-        raise UsageError(f"{option} {text!r} is no day; expected YYYY-MM-DD, {also}today or yesterday") from None
+        raise UsageError(
+            Text(
+                "{option} {text} is no day; expected YYYY-MM-DD, {also}today or yesterday",
+                option=option,
+                text=repr(text),
+                also=also,
+            )
+        ) from None
     if not 1970 < found.year < 9999:
-        raise UsageError(f"{option} {text!r} is out of reach; expected a day from 1971 to 9998")
+        raise UsageError(
+            Text("{option} {text} is out of reach; expected a day from 1971 to 9998", option=option, text=repr(text))
+        )
     return found
 
 
@@ -240,12 +255,23 @@ def _send(app: App, keeper: "Keeper", summary: "Summary", again: bool) -> None:
     added = keeper.run(save, now)
     for one in deliver(app, keeper):
         if one.alert == added:
-            print_remark(f"{one.channel}: {one.error or ('printed' if one.printed else 'sent')}")
-    if added:
-        if not names:
-            print_remark(f"{id_}: no channel to send it through")
+            went = one.error or (Text("printed") if one.printed else Text("sent"))
+            app.remark(Text("{channel}: {went}", channel=one.channel, went=went))
+    if not added:
+        _say_waiting(app, keeper, id_)
+    elif not names:
+        app.remark(Text("{id}: no channel to send it through", id=id_))
+
+
+def _say_waiting(app: App, keeper: "Keeper", id_: str) -> None:
+    """Say what became of a report that was put into the outbox before."""
+    from heartbeat_cli.store.outbox import alerts
+
+    left = [one for one in keeper.run(lambda db: alerts.deliveries(db, [id_]), app.now()) if one.state == "waiting"]
+    if not left:
+        app.remark(Text("{id}: already sent; send it once more with --again", id=id_))
         return
-    left = [one for one in keeper.run(lambda db: alerts.deliveries(db, [id_]), now) if one.state == "waiting"]
-    print_remark(f"{id_}: waits to be sent" if left else f"{id_}: already sent; send it once more with --again")
-    for notification in left:
-        print_remark(f"{notification.channel}: waiting: {notification.last_error or 'not tried yet'}")
+    app.remark(Text("{id}: waits to be sent", id=id_))
+    for one in left:
+        why = one.last_error or Text("not tried yet")
+        app.remark(Text("{channel}: waiting: {why}", channel=one.channel, why=why))

@@ -1,16 +1,13 @@
 """`heartbeat status`: the state of every component."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, print_remark, show_table
 from heartbeat_cli.commands._complete import component_option
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from heartbeat_cli.store.sql.database import Database
-
 
 # What makes a row of `--watch` another one.
 _CHANGE_KEYS = (
@@ -40,7 +37,7 @@ def command(app: App, names: tuple[str, ...], watch: bool, every: float, form: s
     unobserved, or have not been checked for long; with --format nagios 0, 1, 2 or 3 as plugins do.
     """
     if watch and form != "table":
-        raise UsageError(f"--watch shows tables; take --format {form} without it")
+        raise UsageError(Text("--watch shows tables; take --format {form} without it", form=form))
     wanted = app.components(names) if names else list(app.config.components)
     if watch:
         from heartbeat_cli.commands import _watch
@@ -112,6 +109,7 @@ def _word(app: App, key: str, **values: object) -> str:
 def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[str, object]]:
     """The status rows of some components, from the store; lines about what else a person should know are added to
     `remarks`."""
+    from heartbeat_cli.commands import _remarks
     from heartbeat_cli.store.board import board
     from heartbeat_cli.store.history import last_checks
     from heartbeat_cli.store.quorum import healers, peers
@@ -129,15 +127,13 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
             board.silences_by_component(db, app.config, now),
         )
         orphans = healers.missing(db, components.values(), app.config.observer, now) if incidents else {}
-        remarks += _no_reader_remarks(app) + _missing_pass_remarks(app, db, now) + _outage_remarks(app, db, now)
+        if not _reaches_person(app):
+            remarks.append(_word(app, "no_reader"))
+        remarks += _remarks.of_passes(app, db, now)
         last, incidents, together, tried = sentences.known(
             db, (last, incidents, together, tried), app.config.heartbeat.locale
         )
-        remarks += (
-            _silence_remarks(app, db, now)
-            + _channel_trouble_remarks(app, db, now)
-            + _removed_channel_remarks(app, db, now)
-        )
+        remarks += _remarks.of_messages(app, db, now)
     found = []
     for id_, one in components.items():
         incident = incidents.get(id_)
@@ -145,6 +141,7 @@ def status_rows(app: App, wanted: list[str], remarks: list[str]) -> list[dict[st
         more = silenced.get(id_), together.get(id_), id_ in orphans
         row = rows.status_row(one, known.get(id_), last.get(id_), now, incident, steps, *more)
         found.append({**row, "reaches_person": _reaches_person(app, one)})
+    remarks += [app.words(one) for one in _remarks.of_judgement(found)]
     return found
 
 
@@ -160,97 +157,12 @@ def _reaches_person(app: App, component: Any = None) -> bool:
     return reach_people((one.kind, one.broken) for one in channels.values())
 
 
-def _no_reader_remarks(app: App) -> list[str]:
-    return [] if _reaches_person(app) else [_word(app, "no_reader")]
-
-
-def _missing_pass_remarks(app: App, db: "Database", now: float) -> list[str]:
-    from heartbeat_cli.domain.checking.coverage import is_late
-    from heartbeat_cli.domain.plain import duration
-    from heartbeat_cli.passes.check import check, clock
-    from heartbeat_cli.store.history import gaps
-    from heartbeat_cli.store.quorum import peer_liveness
-
-    suspect = clock.suspicion(db, app.config.observer, now)
-    lines, every, watches = [], check.expected_every(db, app.config), gaps.watches(db)
-    silent = peer_liveness.silent(db, app.config.observer, watches, now)
-    for host, watch in watches.items():
-        if host != app.config.observer:
-            if host in silent:
-                lines.append(f"heartbeat: {host} has made no pass for {duration(now - silent[host])}")
-        elif suspect is not None:
-            lines.append(
-                f"heartbeat: the clock of this host is suspect: {suspect}; nothing is pruned until it is right"
-            )
-        elif is_late(watch.ended, now, every):
-            lost = duration(now - watch.ended)
-            lines.append(f"heartbeat: no pass for {lost}: does cron run? `heartbeat doctor` looks")
-    return lines
-
-
-def _silence_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """Lines about silences and maintenance in force: they explain why nobody was notified."""
-    from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store.state import silences
-    from heartbeat_cli.views.wording import local_time
-
-    return [
-        f"heartbeat: {one.kind} {one.id} of {one.target} until {local_time(one.ends, app.config.timezone)}:"
-        f" {one_line(one.reason, 160)}"
-        for one in silences.in_force(db, app.config, now)
-    ]
-
-
-def _outage_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """Lines about when, in the last 24 hours, a local spool was used in place of the store, and why."""
-    from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store.standby import spool
-    from heartbeat_cli.views.wording import local_time
-
-    lines = []
-    for one in spool.degraded_between(db, now - 86_400, now):
-        since, zone = local_time(one.started, app.config.timezone), app.config.timezone
-        until = "and still is" if one.ended is None else f"until {local_time(one.ended, zone)}"
-        lines.append(f"heartbeat: the store was away from {since} {until}: {one_line(one.reason, 160)}")
-    return lines
-
-
-def _channel_trouble_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """Lines about channels that do not take messages: since when, why, and how many wait."""
-    from heartbeat_cli.domain.plain import one_line
-    from heartbeat_cli.store.outbox import sends
-    from heartbeat_cli.views.wording import local_time
-
-    return [
-        f"heartbeat: channel {one.channel} has taken nothing since {local_time(one.since, app.config.timezone)}"
-        f" ({one.waiting} waiting): {one_line(one.last_error, 160)}"
-        for one in sends.channel_troubles(db, now)
-        if one.channel in app.config.channels
-    ]
-
-
-def _removed_channel_remarks(app: App, db: "Database", now: float) -> list[str]:
-    """Lines about channels that are not in the configuration (any more) and have messages that wait, or waited
-    lately."""
-    from heartbeat_cli.domain.plain import counted
-    from heartbeat_cli.store.outbox import channels
-
-    said = {
-        "waiting": "not sent: unless another host has it, the next run sends through the channels there are",
-        "handed_over": "sent through the channels there are",
-    }
-    return [
-        f"heartbeat: {counted(many, 'message')} for channel {channel}, which is not in the configuration: {said[state]}"
-        for channel, state, many in channels.unconfigured(db, app.config.channels, now - 86_400.0)
-    ]
-
-
 def _show(app: App, made: list[dict[str, object]], form: str) -> None:
     if form == "json":
         print_json(made)
         return
     if not made:
-        print_remark("No components are configured.")
+        app.remark(Text("No components are configured."))
         return
     import shutil
     import sys

@@ -3,6 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_json
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 
@@ -34,7 +35,17 @@ def show(app: App, form: str = "table") -> None:
         return
     for one in STRATEGIES.values():
         mark = "*" if one.name == current.name else " "
-        click.echo(f"{mark} {one.name:<13} every {one.interval:g} s, timeout {one.timeout:g} s")
+        click.echo(
+            app.words(
+                Text(
+                    "{mark} {name:<13} every {interval:g} s, timeout {timeout:g} s",
+                    mark=mark,
+                    name=one.name,
+                    interval=one.interval,
+                    timeout=one.timeout,
+                )
+            )
+        )
 
 
 @command.command("set")
@@ -49,10 +60,15 @@ def set_(app: App, name: str) -> None:
     from heartbeat_cli.store.sql import identity, preferences
 
     if name not in STRATEGIES:
-        raise UsageError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
+        raise UsageError(Text("unknown strategy {name}; known: {names}", name=repr(name), names=", ".join(STRATEGIES)))
     with app.store_to_write_at_once() as db:
         preferences.put(db, identity.STRATEGY, name)
     one = STRATEGIES[name]
     click.echo(
-        f"strategy {name}: every {one.interval:g} s, timeout {one.timeout:g} s (crontab: `heartbeat crontab --install`)"
+        Text(
+            "strategy {name}: every {interval:g} s, timeout {timeout:g} s (crontab: `heartbeat crontab --install`)",
+            name=name,
+            interval=one.interval,
+            timeout=one.timeout,
+        )
     )

@@ -7,10 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_cli.domain.text import Text
+
 if TYPE_CHECKING:
     from heartbeat_cli.domain.component import Component, Guard
 
 NONE = "none"  # no proxy, and no remark about the environment's
+ADVICE = Text('set proxy = "http://host:port" (or "none") in [heartbeat] for channels and hooks')
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _PROXY = r"(?i)https?://([^\s/@]*@)?(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?/?"
 _HERE = r"(?i)localhost|127(\.\d{1,3}){3}|::1"
@@ -24,14 +27,16 @@ def problem(proxy: str) -> str | None:
 
 
 def ignored(proxy: str | None, environment: Mapping[str, str]) -> str | None:
-    """The remark about proxies that the environment names and that are not followed; None when there are none."""
+    """The remark about proxies that the environment names and that are not followed; None when there are none. ADVICE
+    says what to do."""
     if proxy is not None:
         return None
     names = [name for name in _VARIABLES if environment.get(name)]
     if not names:
         return None
-    which = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} set and not followed"
-    return f'{which}: set proxy = "http://host:port" (or "{NONE}") in [heartbeat] for channels and hooks'
+    return Text.counted(
+        len(names), "{names} is set and not followed", "{names} are set and not followed", names=", ".join(names)
+    )
 
 
 def for_host(proxy: str | None, host: str | None) -> str | None:

@@ -135,9 +135,12 @@ def metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:
 
 def evidence(response: Response) -> dict[str, str]:
     """How the exchange went, and the beginning of the body."""
-    phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in response.phases.items())
-    head = f"HTTP {response.status}" if response.status else "no HTTP answer"
-    found = {"http": f"{head} from {one_line(response.url)} ({phases})"}
+    head = Text("HTTP {status}", status=response.status) if response.status else Text("no HTTP answer")
+    line = Text("{head} from {url}", head=head, url=one_line(response.url))
+    if not (response.fault and response.fault.refused):  # without a connection there are no phases
+        phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in response.phases.items())
+        line = Text("{line} ({phases})", line=line, phases=phases)
+    found: dict[str, str] = {"http": line}
     if response.body:
         found[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
     return found

@@ -16,6 +16,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
+from heartbeat_cli.domain.text import Text
+
 _MOST_LINKS = 40  # as the kernel has it
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What our caller has opened and handed to us (`--config <(…)`).
@@ -114,8 +116,8 @@ def folder(path: str | os.PathLike[str]) -> Iterator[int]:
 
 def left_by_root(place: str) -> Untrusted:
     """What to say of a file of root's, made by a run as root, that this user cannot use."""
-    mend = f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
-    return Untrusted(place, f"{place} belongs to root, and this user cannot use it", mend)
+    mend = Text("run sudo chown {user} {path}", user=for_shell(os.geteuid()), path=_quoted(place))
+    return Untrusted(place, Text("{place} belongs to root, and this user cannot use it", place=place), mend)
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
@@ -146,7 +148,7 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
 def check_alone(path: str | os.PathLike[str]) -> None:
     """Raises Untrusted when another user can put files of his own into the folder at `path`, sticky or not."""
     with folder(path) as handle:
-        _judge(os.fstat(handle), handle, os.path.abspath(path), "keep this in a folder of your own", sticky=False)
+        _judge(os.fstat(handle), handle, os.path.abspath(path), Text("keep this in a folder of your own"), sticky=False)
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -215,23 +217,28 @@ def _lstat(name: str, at: int) -> os.stat_result | None:
 def _judge_link(found: os.stat_result, place: str) -> None:
     if not is_ours(found):
         raise Untrusted(
-            place, f"{place} is a link that belongs to {_user(found.st_uid)}", f"remove it: rm {_quoted(place)}"
+            place,
+            Text("{place} is a link that belongs to {user}", place=place, user=_user(found.st_uid)),
+            Text("remove it: rm {path}", path=_quoted(place)),
         )
 
 
 def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, sticky: bool = True) -> None:
     """`sticky`: whether that protects a folder of root's."""
     if not is_ours(found):
-        why = f"{place} belongs to {_user(found.st_uid)}, and must belong to root" + (
-            "" if os.geteuid() == 0 else " or you"
-        )
+        us = Text("root") if os.geteuid() == 0 else Text("root or you")
+        why = Text("{place} belongs to {user}, and must belong to {us}", place=place, user=_user(found.st_uid), us=us)
         raise Untrusted(place, why, _mend_owner(found, place))
     if not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0):
         return
     if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
         return
-    who = "everybody" if found.st_mode & 0o002 else f"the group {_group(found.st_gid)}"
-    raise Untrusted(place, f"{place} can be written by {who}", mend or f"run chmod go-w {_quoted(place)}")
+    who: str = Text("everybody") if found.st_mode & 0o002 else Text("the group {group}", group=_group(found.st_gid))
+    raise Untrusted(
+        place,
+        Text("{place} can be written by {who}", place=place, who=who),
+        mend or Text("run chmod go-w {path}", path=_quoted(place)),
+    )
 
 
 def _is_private(group: int) -> bool:
@@ -254,8 +261,12 @@ def _is_private(group: int) -> bool:
 def _mend_owner(found: os.stat_result, place: str) -> str:
     """What to do: root should not work on another user's files, but have that user do it."""
     if os.geteuid() == 0:
-        return f"run sudo -u {for_shell(found.st_uid, '#')} heartbeat …, or chown root {_quoted(place)}"
-    return f"run sudo chown {for_shell(os.geteuid())} {_quoted(place)}"
+        return Text(
+            "run sudo -u {user} heartbeat …, or chown root {path}",
+            user=for_shell(found.st_uid, "#"),
+            path=_quoted(place),
+        )
+    return Text("run sudo chown {user} {path}", user=for_shell(os.geteuid()), path=_quoted(place))
 
 
 def for_shell(uid: int, before: str = "") -> str:

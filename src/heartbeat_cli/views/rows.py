@@ -60,7 +60,8 @@ def status_row(
 ) -> Row:
     """Where one component stands, as `status --format json` gives it; `last` is its last check, if any, `incident` the
     open one and `tried` what recovery did about it, `round_` what several hosts say; `orphaned`: nobody who may restart
-    it is there. `late` in it: nobody checks it any more, and what is stored may have been true long ago."""
+    it is there. `late` in it: nobody checks it any more, and what is stored may have been true long ago; `verified`:
+    when recovery saw it pass its check, which the next checks confirm."""
     status, error = _seen(last, round_)
     failure = last.failure if last and last.status == status else None
     wanted = wants(component, incident, tried, now, orphaned, failure if status in FAILURES else None)
@@ -79,12 +80,19 @@ def status_row(
         "late": age is not None and age > late_after(component),
         "incident": incident.id if incident else None,
         "held_by": state.held_by if state else None,
+        "verified": iso(_verified(tried, last)),
         **_people(incident, quiet),
         "needs_person": wanted == "person" or alone,
         "waits_for_you": wanted == "word",
         "unconfirmed": alone,
         "votes": [_vote(one) for one in round_.votes] if round_ else [],
     }
+
+
+def _verified(tried: Sequence[Attempt], last: Any) -> float | None:
+    """When recovery last saw the component pass its check, where no check has been stored since."""
+    at = max((one.verified for one in tried if one.verified is not None), default=None)
+    return at if at is not None and (last is None or at > last.at) else None
 
 
 def failure_words(failure: Failure | None) -> Row:

@@ -52,16 +52,18 @@ def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
 
 
 # What a narrow terminal can do without, the least needed first.
-_SPARED = ("kind", "response", "status", "last_look")
+_SPARED = ("kind", "response", "name", "status", "last_look")
 
 
 def status_table(rows: Iterable[Mapping[str, Any]], locale: str, timezone: str, width: int | None = None) -> str:
     """Where every component stands; within `width` columns where that can be had by leaving some out and cutting the
     rest."""
     told = [_told(row, locale, timezone) for row in rows]
-    heads = ["component", "kind", "state", "status", "response", "last_look", "cause"]
+    heads = ["component", "name", "kind", "state", "status", "response", "last_look", "cause"]
+    if not any(cells["name"] for cells in told):
+        heads.remove("name")
     made = _drawn(heads, told, locale)
-    for spared in _SPARED:
+    for spared in (one for one in _SPARED if one in heads):
         if width is None or columns(made) <= width:
             return made
         heads.remove(spared)
@@ -80,6 +82,7 @@ def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
     """A component's cells by heading."""
     return {
         "component": row["component"],
+        "name": "" if row["name"] == row["component"] else row["name"],
         "kind": row["kind"],
         "state": _state(row, locale),
         "status": word(row["status"], locale),
@@ -103,6 +106,8 @@ def _cause(row: Mapping[str, Any], locale: str) -> str:
 def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
     """What a person should know of a component besides its state: who is wanted, who is on it, who is not told."""
     found = [word(key, locale) for key in ("needs_person", "late") if row[key]]
+    if row["verified"]:
+        found.append(word("verified_since", locale))
     if row["unobserved"] and row["state"] not in ("healthy", "unknown"):
         found.append(word("last_judged", locale, state=word(row["state"], locale)))
     if row["waits_for_you"]:
@@ -131,10 +136,15 @@ def fitting(text: str, width: int | None) -> str:
 
 
 def _state(row: Mapping[str, Any], locale: str) -> str:
-    text = word("unobserved" if row["unobserved"] else row["state"], locale)
+    text = word("unobserved" if row["unobserved"] else "unjudged" if is_unjudged(row) else row["state"], locale)
     if row["fail_count"] and not row["unobserved"]:
         text += f" ({row['fail_count']})"
     return f"{text} {word('held_by', locale)} {row['held_by']}" if row["held_by"] else text
+
+
+def is_unjudged(row: Mapping[str, Any]) -> bool:
+    """Whether a check is stored that detection has not judged: its state is not known, its status is."""
+    return bool(row["state"] == "unknown" != row["status"])
 
 
 def colored(text: str, locale: str) -> str:

@@ -5,6 +5,7 @@ Each line carries its environment itself, through env(1): an assignment on a lin
 line of the crontab, and those are not ours. Nothing in a line needs expanding, because cron expands nothing.
 """
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -98,3 +99,40 @@ def jobs(crontab: bytes) -> list[str]:
         elif inside and line.strip() and not line.lstrip().startswith("#"):
             found.append(line)
     return found
+
+
+def system_command(line: str) -> list[str]:
+    """The words of the command in a line of a system crontab, which names a user before it; empty for a line that is
+    no job."""
+    line = line.strip()
+    if not line or line.startswith("#") or re.match(r"\w+\s*=", line):
+        return []
+    fields = line.split(None, 2 if line.startswith("@") else 6)
+    if len(fields) != (3 if line.startswith("@") else 7):
+        return []
+    try:
+        return shlex.split(fields[-1].replace("\\%", "%"), posix=True)
+    except ValueError:  # a quote without its partner
+        return fields[-1].split()
+
+
+def named_configuration(words: Sequence[str]) -> str | None:
+    """The configuration file that a command which starts heartbeat names, "" where it names none; None for a command
+    that does not start heartbeat."""
+    place = next((number for number, word in enumerate(words) if _is_heartbeat(words, number)), None)
+    if place is None or not any(word.rstrip(";") in ("run", "check") for word in words[place + 1 :]):
+        return None
+    for number, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name in ("HEARTBEAT_CONFIG", "--config") and value:
+            return value
+        if word == "--config" and number > place:
+            return next(iter(words[number + 1 : number + 2]), "")
+    return ""
+
+
+def _is_heartbeat(words: Sequence[str], number: int) -> bool:
+    word = words[number]
+    if word == "heartbeat_cli":
+        return words[number - 1 : number] == ["-m"]
+    return word.rpartition("/")[2] == "heartbeat" and "://" not in word

@@ -7,16 +7,17 @@ from typing import NamedTuple
 from heartbeat_cli.domain.checking.coverage import Watch, is_late
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.text import Text
 
-START_CRON = (
+START_CRON = Text(
     "start it: `systemctl enable --now cron` (Red Hat: crond) or `service cron start`; in a container it must be a"
     " process of its own, or something outside must start `heartbeat run`"
 )
-ADD_CHANNEL = (
+ADD_CHANNEL = Text(
     "add a channel that reaches you (`heartbeat kinds telegram` and `heartbeat kinds email` show the keys of"
     " [channels.…])"
 )
-ADD_MTA = "install a mail transfer agent (`apt install msmtp-mta`, `dnf install msmtp`, `apk add msmtp`)"
+ADD_MTA = Text("install a mail transfer agent (`apt install msmtp-mta`, `dnf install msmtp`, `apk add msmtp`)")
 _AHEAD = 60.0  # seconds that the last pass may lie ahead of now
 
 
@@ -61,9 +62,9 @@ def scheduler(seen: Starters, watch: Watch | None, now: float) -> Iterator[Findi
     """Is what should start heartbeat alive?"""
     come = comes(watch, now)
     for one in seen.active:
-        yield Finding("scheduler", "ok", f"the systemd timer {one.name} is active")
+        yield Finding("scheduler", "ok", Text("the systemd timer {name} is active", name=one.name))
     if seen.crontab and seen.daemon:
-        yield Finding("scheduler", "ok", f"cron runs ({seen.daemon})")
+        yield Finding("scheduler", "ok", Text("cron runs ({daemon})", daemon=seen.daemon))
     elif seen.crontab and not seen.active:
         yield _without_daemon(seen, come)
     elif not seen.crontab and not seen.active:
@@ -72,23 +73,32 @@ def scheduler(seen: Starters, watch: Watch | None, now: float) -> Iterator[Findi
 
 def _without_daemon(seen: Starters, come: bool) -> Finding:
     if not seen.sees_all:
-        text = "this user does not see the processes of others, so whether cron runs is not known"
-        return Finding("scheduler", "ok", f"{text}; passes come") if come else Finding("scheduler", "warn", text)
+        text = Text("this user does not see the processes of others, so whether cron runs is not known")
+        return (
+            Finding("scheduler", "ok", Text("{text}; passes come", text=text))
+            if come
+            else Finding("scheduler", "warn", text)
+        )
     if come:
-        text = f"{seen.crontab} starts heartbeat, but no cron daemon runs here; passes come all the same"
-        return Finding("scheduler", "warn", text, "something else starts them: one of the two is not needed")
-    text = f"{seen.crontab} starts heartbeat, but no cron daemon (cron, crond) runs here: nothing starts it"
+        text = Text(
+            "{crontab} starts heartbeat, but no cron daemon runs here; passes come all the same", crontab=seen.crontab
+        )
+        return Finding("scheduler", "warn", text, Text("something else starts them: one of the two is not needed"))
+    text = Text(
+        "{crontab} starts heartbeat, but no cron daemon (cron, crond) runs here: nothing starts it",
+        crontab=seen.crontab,
+    )
     return Finding("scheduler", "bad", text, START_CRON)
 
 
 def _unset(seen: Starters, come: bool) -> Iterator[Finding]:
     for one in seen.timers:
         word = "systemctl --user" if one.user else "systemctl"
-        text = f"the systemd timer {one.name} is not active: nothing starts heartbeat"
+        text = Text("the systemd timer {name} is not active: nothing starts heartbeat", name=one.name)
         yield Finding("scheduler", "bad", text, f"`{word} enable --now {one.name}`")
     if come and not seen.timers:
         yield Finding(
-            "scheduler", "ok", "no crontab or timer of this host, but passes come: they are started elsewhere"
+            "scheduler", "ok", Text("no crontab or timer of this host, but passes come: they are started elsewhere")
         )
 
 
@@ -97,32 +107,51 @@ def last_pass(seen: Starters, watch: Watch | None, now: float) -> Iterator[Findi
     expected = bool(seen.crontab or seen.timers)
     if watch is None:
         if expected:
-            advice = "wait for it, and look again; until it has come nothing is watched"
-            yield Finding("last pass", "warn", "none has been made on this host yet", advice)
+            advice = Text("wait for it, and look again; until it has come nothing is watched")
+            yield Finding("last pass", "warn", Text("none has been made on this host yet"), advice)
         return
     age = now - watch.started
     if age < -_AHEAD:
-        text = f"the last one started {duration(-age)} in the future: a clock was wrong, then or now"
-        yield Finding("last pass", "warn", text, "set this host's clock (`timedatectl`), and keep it by NTP")
+        text = Text("the last one started {age} in the future: a clock was wrong, then or now", age=duration(-age))
+        yield Finding("last pass", "warn", text, Text("set this host's clock (`timedatectl`), and keep it by NTP"))
     elif is_late(watch.started, now, watch.every):
-        text = f"the last one started {duration(age)} ago; one is expected every {duration(watch.every)}"
+        text = Text(
+            "the last one started {age} ago; one is expected every {every}",
+            age=duration(age),
+            every=duration(watch.every),
+        )
         yield Finding("last pass", "bad" if expected else "warn", text, _late_advice(seen))
     elif watch.gap is not None and watch.gap[1] >= watch.started:
         pause = duration(watch.gap[1] - watch.gap[0])
-        text = f"the last one started {duration(max(age, 0.0))} ago, after {pause} without any"
-        yield Finding("last pass", "warn", text, "unless you started it by hand, that time was not watched; look again")
+        text = Text(
+            "the last one started {age} ago, after {pause} without any", age=duration(max(age, 0.0)), pause=pause
+        )
+        yield Finding(
+            "last pass", "warn", text, Text("unless you started it by hand, that time was not watched; look again")
+        )
     else:
-        text = f"the last one started {duration(max(age, 0.0))} ago; one is expected every {duration(watch.every)}"
+        text = Text(
+            "the last one started {age} ago; one is expected every {every}",
+            age=duration(max(age, 0.0)),
+            every=duration(watch.every),
+        )
         yield Finding("last pass", "ok", text)
 
 
 def _late_advice(seen: Starters) -> str:
     if seen.active:
-        return f"`journalctl -u {seen.active[0].name.removesuffix('.timer')}` shows what its runs say"
+        return Text(
+            "`journalctl -u {unit}` shows what its runs say",
+            unit=seen.active[0].name.removesuffix(".timer"),
+        )
     if seen.daemon:
-        return "run the crontab's line by hand and see what it says; `journalctl -u cron` shows whether cron started it"
+        return Text(
+            "run the crontab's line by hand and see what it says; `journalctl -u cron` shows whether cron started it"
+        )
     return (
-        START_CRON if seen.crontab else "`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`"
+        START_CRON
+        if seen.crontab
+        else Text("`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`")
     )
 
 
@@ -131,8 +160,8 @@ def unheard(kinds: Iterable[str], mailer: Mailer, timer_only: bool = False) -> s
     if any(kind != "console" for kind in kinds):
         return ""
     if timer_only:
-        return "alerts are only printed, and what a systemd timer's run prints goes to the journal"
-    return f"alerts are only printed, and {mailer.lacking}" if mailer.lacking else ""
+        return Text("alerts are only printed, and what a systemd timer's run prints goes to the journal")
+    return Text("alerts are only printed, and {lacking}", lacking=mailer.lacking) if mailer.lacking else ""
 
 
 def mail(kinds: Iterable[str], mailer: Mailer, seen: Starters) -> Iterator[Finding]:
@@ -140,12 +169,15 @@ def mail(kinds: Iterable[str], mailer: Mailer, seen: Starters) -> Iterator[Findi
     timer_only = bool(seen.active) and not seen.crontab
     why = unheard(kinds, mailer, timer_only)
     if why:
-        advice = ADD_CHANNEL if timer_only else f"{ADD_CHANNEL}, or {ADD_MTA}"
-        yield Finding("mail", "bad", f"{why}: no alert reaches a person", advice)
+        advice = ADD_CHANNEL if timer_only else Text("{channel}, or {mta}", channel=ADD_CHANNEL, mta=ADD_MTA)
+        yield Finding("mail", "bad", Text("{why}: no alert reaches a person", why=why), advice)
     elif timer_only:
         return
     elif mailer.lacking:
-        text = f"{mailer.lacking}: what heartbeat itself has to say (a mistake in its configuration) is lost"
+        text = Text(
+            "{lacking}: what heartbeat itself has to say (a mistake in its configuration) is lost",
+            lacking=mailer.lacking,
+        )
         yield Finding("mail", "warn", text, ADD_MTA)
     else:
-        yield Finding("mail", "ok", f"cron mails what a run prints, by {mailer.program}")
+        yield Finding("mail", "ok", Text("cron mails what a run prints, by {program}", program=mailer.program))

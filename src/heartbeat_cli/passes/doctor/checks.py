@@ -14,8 +14,9 @@ from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.finding import Finding, Level
 from heartbeat_cli.domain.kinds import health_body
-from heartbeat_cli.domain.plain import counted, one_line
+from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.strategy import STRATEGIES
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import HeartbeatError, StoreError, Unobservable
 from heartbeat_cli.http import proxies
 from heartbeat_cli.passes.check import engine
@@ -23,10 +24,10 @@ from heartbeat_cli.redact import redact
 
 _LEVELS: dict[str, Level] = {"healthy": "ok", "degraded": "warn", "unhealthy": "warn", "error": "bad", "unknown": "bad"}
 _ADVICE = {
-    "degraded": "it answers; see what it warns of",
-    "unhealthy": "it can be asked, and is not well: see to it",
-    "error": "is it running, and is this the right address?",
-    "unknown": "heartbeat could not look: mend this, or change the component's settings",
+    "degraded": Text("it answers; see what it warns of"),
+    "unhealthy": Text("it can be asked, and is not well: see to it"),
+    "error": Text("is it running, and is this the right address?"),
+    "unknown": Text("heartbeat could not look: mend this, or change the component's settings"),
 }
 _SHOWN_KEYS = ("unit", "host", "port", "dsn", "container", "period", "mounts")
 
@@ -48,21 +49,30 @@ def warnings(config: Config) -> Iterator[Finding]:
 
 
 def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
-    count = f"{counted(len(config.components), 'component')}, {counted(len(config.channels), 'channel')}"
+    count = listed(
+        [
+            Text.counted(len(config.components), "{n} component", "{n} components"),
+            Text.counted(len(config.channels), "{n} channel", "{n} channels"),
+        ]
+    )
     if path is None:
-        advice = "`heartbeat init --discover` writes a file to build on"
-        yield Finding("config", "ok", f"no configuration file, so the built-in one: {count}", advice)
+        advice = Text("`heartbeat init --discover` writes a file to build on")
+        yield Finding("config", "ok", Text("no configuration file, so the built-in one: {count}", count=count), advice)
         return
-    yield Finding("config", "ok", f"{path}: {count}")
+    yield Finding("config", "ok", Text("{path}: {count}", path=str(path), count=count))
     for line in config.unresolved:
-        yield Finding("config", "bad", line, "until then what it belongs to is neither looked at nor used")
+        yield Finding("config", "bad", line, Text("until then what it belongs to is neither looked at nor used"))
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return
     if mode & 0o007 and any(secret in text for secret in config.secrets):
-        advice = f"chmod o= {path}; better, put the secrets into files of their own and write file:PATH"
-        yield Finding("config", "warn", f"{path} holds secrets and can be read by every user", advice)
+        advice = Text(
+            "chmod o= {path}; better, put the secrets into files of their own and write file:PATH", path=str(path)
+        )
+        yield Finding(
+            "config", "warn", Text("{path} holds secrets and can be read by every user", path=str(path)), advice
+        )
 
 
 def store(opened: Any, where: str) -> Iterator[Finding]:
@@ -82,24 +92,31 @@ def store(opened: Any, where: str) -> Iterator[Finding]:
                     raise _RollBack
             except _RollBack:
                 pass
-            took = f"opened in {(ready - begun) * 1000:.0f} ms, a query takes {(asked - ready) * 1000:.1f} ms"
-            reached = f"{where}: {db.server}, " if db.server else f"{where}: "
-            yield Finding("store", "ok", f"{reached}{took}, the tables are there and can be written")
+            text = Text(
+                "{where}: opened in {opened:.0f} ms, a query takes {asked:.1f} ms, the tables are there and can be"
+                " written",
+                where=f"{where}: {db.server}" if db.server else where,
+                opened=(ready - begun) * 1000,
+                asked=(asked - ready) * 1000,
+            )
+            yield Finding("store", "ok", text)
     except StoreError as error:
         yield Finding("store", "bad", str(error), _store_advice(where, str(error)))
     except HeartbeatError as error:
         why, _, mend = str(error).rpartition("; ")
-        yield Finding("store", "bad", f"not opened: {why}", mend)
+        yield Finding("store", "bad", Text("not opened: {why}", why=why), mend)
 
 
 def _store_advice(where: str, said: str) -> str:
     if "read-only transaction" in said or "session is read-only" in said:
-        return "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
+        return Text(
+            "that is a standby, or made read-only: the address must name the primary, or all hosts it may be on"
+        )
     if "not a database" in said or "malformed" in said:
-        return "move the file away and restore a backup; else the next pass begins a new one, without the history"
+        return Text("move the file away and restore a backup; else the next pass begins a new one, without the history")
     if where.startswith("sqlite"):
-        return "its folder must be there and writable to this user, with room on the disk"
-    return "PostgreSQL must run, let this role in, and allow it to create tables in the database"
+        return Text("its folder must be there and writable to this user, with room on the disk")
+    return Text("PostgreSQL must run, let this role in, and allow it to create tables in the database")
 
 
 def state_folder(config: Config) -> Iterator[Finding]:
@@ -116,21 +133,23 @@ def state_folder(config: Config) -> Iterator[Finding]:
         return
     try:
         with lock.only_one(folder):
-            yield Finding("state", "ok", f"{folder}: is writable, and the lock is free")
+            yield Finding("state", "ok", Text("{folder}: is writable, and the lock is free", folder=str(folder)))
     except lock.Busy as busy:
         if lock_held.too_long(config, busy):
             yield Finding("state", "bad", lock_held.reason(config, busy), lock_held.remedy(busy))
         else:
-            yield Finding("state", "ok", f"{folder}: is writable; {busy}")
+            yield Finding("state", "ok", Text("{folder}: is writable; {busy}", folder=str(folder), busy=str(busy)))
     except HeartbeatError as error:
-        advice = f"mkdir -p {config.state_dir} and make it belong to this user"
+        advice = Text("mkdir -p {state_dir} and make it belong to this user", state_dir=str(config.state_dir))
         yield Finding("state", "bad", str(error), advice)
     for path in spool.aside(places.store_folder(config)):
-        advice = "it goes into its store when that is back; when it will not be, remove the file"
-        yield Finding("state", "warn", f"{path}: holds what was seen for another store", advice)
+        advice = Text("it goes into its store when that is back; when it will not be, remove the file")
+        yield Finding("state", "warn", Text("{path}: holds what was seen for another store", path=str(path)), advice)
     for path in takeover.strangers(config):
-        advice = "bring its configuration file back, or remove the file when nobody wants what is in it"
-        yield Finding("state", "warn", f"{path}: holds what was seen under another configuration", advice)
+        advice = Text("bring its configuration file back, or remove the file when nobody wants what is in it")
+        yield Finding(
+            "state", "warn", Text("{path}: holds what was seen under another configuration", path=str(path)), advice
+        )
 
 
 def components(config: Config, now: float) -> Iterator[Finding]:
@@ -145,23 +164,33 @@ def components(config: Config, now: float) -> Iterator[Finding]:
     readings = engine.run_checks(asked, time.monotonic() + longest + 1.0)
     for one in config.components.values():
         if not watched_by(one, config.observer):
-            yield Finding(f"component {one.id}", "ok", f"{one.common.observer} looks at it, not this host")
+            yield Finding(
+                Text("component {id}", id=one.id),
+                "ok",
+                Text("{observer} looks at it, not this host", observer=one.common.observer),
+            )
         elif one.id in readings:
             yield _component(config, one, readings[one.id], now)
         else:
-            yield Finding(f"component {one.id}", "ok", f"reports its own life (`heartbeat beat {one.id}`)")
+            yield Finding(
+                Text("component {id}", id=one.id), "ok", Text("reports its own life (`heartbeat beat {id}`)", id=one.id)
+            )
 
 
 def _component(config: Config, one: Component, reading: Reading, now: float) -> Finding:
-    took = f" in {reading.response_time:.3f} s" if reading.response_time is not None else ""
-    said = f": {reading.error}" if reading.error else ""
-    text = f"{one.kind}, {asked_what(one, now)}: {reading.status}{took}{said}"
+    text: str = Text(
+        "{kind}, {asked}: {status}", kind=one.kind, asked=asked_what(one, now), status=Text(reading.status)
+    )
+    if reading.response_time is not None:
+        text = Text("{text} in {seconds:.3f} s", text=text, seconds=reading.response_time)
+    if reading.error:
+        text = Text("{text}: {said}", text=text, said=reading.error)
     text = redact(one_line(text, 500), config.secrets)
     if reading.status == "healthy" and _is_page(one, reading):
-        said = "what answers is a page for people, and may answer so on every path, whatever is wrong"
-        advice = "use the path that speaks of health, or say what must be in it (expect, checks)"
-        return Finding(f"component {one.id}", "warn", f"{text}; {said}", advice)
-    return Finding(f"component {one.id}", _LEVELS[reading.status], text, _ADVICE.get(reading.status, ""))
+        said = Text("what answers is a page for people, and may answer so on every path, whatever is wrong")
+        advice = Text("use the path that speaks of health, or say what must be in it (expect, checks)")
+        return Finding(Text("component {id}", id=one.id), "warn", Text("{text}; {said}", text=text, said=said), advice)
+    return Finding(Text("component {id}", id=one.id), _LEVELS[reading.status], text, _ADVICE.get(reading.status, ""))
 
 
 def _is_page(one: Component, reading: Reading) -> bool:
@@ -175,41 +204,49 @@ def asked_what(one: Component, now: float) -> str:
     """What a check of this component asks, in a few words."""
     module = plugins.load("monitors", one.kind)
     if one.broken:
-        return "nothing asked"
+        return Text("nothing asked")
     if hasattr(module, "request"):
         try:
             request = module.request(one.settings, CheckContext(one.id, 1.0, now))
         except Unobservable:
-            return "nothing asked"
-        return f"{request.method} {request.url}" + (f" over {request.unix_socket}" if request.unix_socket else "")
+            return Text("nothing asked")
+        asked = f"{request.method} {request.url}"
+        if request.unix_socket:
+            return Text("{asked} over {socket}", asked=asked, socket=request.unix_socket)
+        return asked
     values = one.settings._asdict()
     if one.kind == "command":
         return str(values["command"][0])
     shown = [f"{key} {values[key]}" for key in _SHOWN_KEYS if values.get(key)]
     host = getattr(module, "host_of", lambda _: None)(one.settings)
-    return ", ".join(shown) or host or "this host"
+    return ", ".join(shown) or host or Text("this host")
 
 
 def proxy(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Which proxy is used, where there is one or the environment names one."""
     if text := proxies.ignored(config.heartbeat.proxy, environment):
-        remark, _, advice = text.partition(": ")
-        yield Finding("proxy", "warn", remark, advice)
+        yield Finding("proxy", "warn", text, proxies.ADVICE)
     elif config.heartbeat.proxy not in (None, proxies.NONE):
-        yield Finding("proxy", "ok", f"channels and hooks go through {redact(str(config.heartbeat.proxy))}")
+        yield Finding(
+            "proxy", "ok", Text("channels and hooks go through {proxy}", proxy=redact(str(config.heartbeat.proxy)))
+        )
 
 
 def channels(config: Config) -> Iterator[Finding]:
     if not config.tables.get("channels"):
-        advice = "add a [channels.…] section; `heartbeat kinds` shows the kinds"
-        yield Finding("channels", "warn", "none: alerts go to standard error, which cron mails if it can", advice)
+        advice = Text("add a [channels.…] section; `heartbeat kinds` shows the kinds")
+        yield Finding("channels", "warn", Text("none: alerts go to standard error, which cron mails if it can"), advice)
         return
     for one in config.channels.values():
         if one.broken:
-            yield Finding(f"channel {one.id}", "bad", one.broken, "its alerts wait until then")
+            yield Finding(Text("channel {id}", id=one.id), "bad", one.broken, Text("its alerts wait until then"))
             continue
-        text = f"{one.kind}, settings are fine; nothing was sent (`heartbeat notify --test {one.id}` does)"
-        yield Finding(f"channel {one.id}", "ok", text)
+        text = Text(
+            "{kind}, settings are fine; nothing was sent (`heartbeat notify --test {id}` does)",
+            kind=one.kind,
+            id=one.id,
+        )
+        yield Finding(Text("channel {id}", id=one.id), "ok", text)
 
 
 def time_zone(config: Config, now: float) -> Iterator[Finding]:
@@ -217,5 +254,8 @@ def time_zone(config: Config, now: float) -> Iterator[Finding]:
     from zoneinfo import ZoneInfo
 
     shown = datetime.fromtimestamp(now, ZoneInfo(config.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
-    origin = "" if config.heartbeat.timezone else " (this host's)"
-    yield Finding("timezone", "ok", f"{config.timezone}{origin}: it is {shown} there; days are cut at its midnight")
+    origin = config.timezone
+    if not config.heartbeat.timezone:
+        origin = Text("{timezone} (this host's)", timezone=config.timezone)
+    text = Text("{timezone}: it is {shown} there; days are cut at its midnight", timezone=origin, shown=shown)
+    yield Finding("timezone", "ok", text)

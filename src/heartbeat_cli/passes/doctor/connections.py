@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.finding import Finding
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres import libpq
 
 _HERE = ("localhost", "127.", "::1", "/", "@")
@@ -30,14 +31,18 @@ def weak(config: Config) -> Iterator[Weak]:
         hosts = [host for host in _hosts(params) if not _is_here(host)]
         if hosts and not _verified(params):
             mode = params.get("sslmode", "prefer")
-            text = f"{hosts[0]} need not prove who it is (sslmode={mode}): an impostor would get the password"
+            text = Text(
+                "{host} need not prove who it is (sslmode={mode}): an impostor would get the password",
+                host=hosts[0],
+                mode=mode,
+            )
             yield Weak(key, text, _advice(dsn, params))
 
 
 def findings(config: Config) -> Iterator[Finding]:
     """The same for `doctor`."""
     for one in weak(config):
-        yield Finding(f"tls of {one.key}", "warn", one.text, one.advice)
+        yield Finding(Text("tls of {key}", key=one.key), "warn", one.text, one.advice)
 
 
 def _strings(config: Config) -> Iterator[tuple[str, str]]:
@@ -67,8 +72,8 @@ def _verified(params: Mapping[str, str]) -> bool:
 def _advice(dsn: str, params: Mapping[str, str]) -> str:
     wanted = ["sslmode=verify-full"] + ([] if "sslrootcert" in params else [_ROOTS])
     if "sslmode" in params:
-        more = f" and add {_ROOTS}" if len(wanted) > 1 else ""
-        return f"change sslmode={params['sslmode']} to sslmode=verify-full{more}"
+        change = Text("change sslmode={mode} to sslmode=verify-full", mode=params["sslmode"])
+        return Text("{change} and add {roots}", change=change, roots=_ROOTS) if len(wanted) > 1 else change
     if "://" in dsn:
-        return f"add {'&' if '?' in dsn else '?'}{'&'.join(wanted)} at its end"
-    return f"add {' '.join(wanted)}"
+        return Text("add {parameters} at its end", parameters=("&" if "?" in dsn else "?") + "&".join(wanted))
+    return Text("add {parameters}", parameters=" ".join(wanted))

@@ -13,6 +13,7 @@ from heartbeat_cli.domain.component import Step, goes_to, healed_by, watched_by
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.outcome import Right
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.redact import redact
 
 _ASK = 5.0  # seconds for one step
@@ -27,16 +28,23 @@ def docker(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
         try:
             engine = docker_host.find(host, environ)
         except ValueError as error:
-            yield Finding("docker", "bad", str(error), "mend `host` of the component, or $DOCKER_HOST")
+            yield Finding("docker", "bad", str(error), Text("mend `host` of the component, or $DOCKER_HOST"))
             continue
         if engine.socket is None:
             continue
         if not os.path.exists(engine.socket):
-            yield Finding("docker", "bad", f"{engine.socket}: no such socket", "is Docker installed and running?")
+            yield Finding(
+                "docker",
+                "bad",
+                Text("{socket}: no such socket", socket=engine.socket),
+                Text("is Docker installed and running?"),
+            )
         elif not os.access(engine.socket, os.R_OK | os.W_OK):
-            yield Finding("docker", "bad", f"{engine.socket}: no right to use it", docker_host.REMEDY)
+            yield Finding(
+                "docker", "bad", Text("{socket}: no right to use it", socket=engine.socket), docker_host.REMEDY
+            )
         else:
-            yield Finding("docker", "ok", f"{engine.socket}: may be used")
+            yield Finding("docker", "ok", Text("{socket}: may be used", socket=engine.socket))
 
 
 def systemd(config: Config) -> Iterator[Finding]:
@@ -48,12 +56,17 @@ def systemd(config: Config) -> Iterator[Finding]:
     path = process.minimal_env({})["PATH"]
     for prefix in sorted({one.systemctl for one in _uses(config, "service", "systemd")}):
         if shutil.which(prefix[0], path=path) is None:
-            yield Finding("systemctl", "bad", f"{prefix[0]}: no such program", "install it, or change `systemctl`")
+            yield Finding(
+                "systemctl",
+                "bad",
+                Text("{prefix}: no such program", prefix=prefix[0]),
+                Text("install it, or change `systemctl`"),
+            )
         elif _without_systemd(prefix):
-            advice = "give the agents a ladder without systemd, or turn their recovery off"
-            yield Finding("systemctl", "warn", "systemd does not run here, so no unit can be restarted", advice)
+            advice = Text("give the agents a ladder without systemd, or turn their recovery off")
+            yield Finding("systemctl", "warn", Text("systemd does not run here, so no unit can be restarted"), advice)
         else:
-            yield Finding("systemctl", "ok", f"{' '.join(prefix)}: is there")
+            yield Finding("systemctl", "ok", Text("{names}: is there", names=" ".join(prefix)))
 
 
 def ladders(config: Config) -> Iterator[Finding]:
@@ -64,24 +77,29 @@ def ladders(config: Config) -> Iterator[Finding]:
             continue
         if not healed_by(one, config.observer):
             who = next(who for who in (one.common.healer, one.common.observer) if not goes_to(who, config.observer))
-            text = f"{who} restarts it, not this host: its steps are to be looked at there"
-            yield Finding(f"recovery {one.id}", "ok", text)
+            text = Text("{who} restarts it, not this host: its steps are to be looked at there", who=who)
+            yield Finding(Text("recovery {id}", id=one.id), "ok", text)
             continue
         for number, step in enumerate(one.plan.ladder, 1):
             if step.action == "systemd" and _without_systemd(step.settings.systemctl):
                 continue  # said once, above
             right = _ask(step, until)
-            text = redact(one_line(right.text, 500), config.secrets)
-            yield Finding(f"recovery {one.id}", right.level, f"step {number}, {step.action}: {text}", right.advice)
+            said = redact(one_line(right.text, 500), config.secrets)
+            yield Finding(
+                Text("recovery {id}", id=one.id),
+                right.level,
+                Text("step {number}, {action}: {text}", number=number, action=step.action, text=said),
+                right.advice,
+            )
 
 
 def _ask(step: Step, until: float) -> Right:
     ask = getattr(plugins.load("actions", step.action), "rights", None)
     if ask is None:
-        return Right("ok", "settings are fine; it was not tried")
+        return Right("ok", Text("settings are fine; it was not tried"))
     left = until - time.monotonic()
     if left <= 0:
-        return Right("warn", "not looked at: the steps before it took too long", "mend those first")
+        return Right("warn", Text("not looked at: the steps before it took too long"), Text("mend those first"))
     right: Right = ask(step.settings, timeout=min(_ASK, left))
     return right
 

@@ -2,6 +2,7 @@
 the cron daemon, systemd timers, the last pass and cron's mail.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,23 @@ from heartbeat_cli.domain.checking.coverage import Watch
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.kinds import crontab as text
 from heartbeat_cli.domain.kinds import schedulers as judged
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import cron, schedulers
 
+_MOST = 1_000_000  # characters of a crontab that are read
 
-def examine(config: Config, every: int, watch: Watch | None, now: float) -> Iterator[Finding]:
-    """Every finding about how heartbeat is started. `every`: seconds between two starts that the strategy wants;
-    `watch`: how far this host's regular passes have come, by the store."""
+
+def examine(config: Config, path: Path | None, every: int, watch: Watch | None, now: float) -> Iterator[Finding]:
+    """Every finding about how heartbeat is started. `path`: the configuration file in use; `every`: seconds between two
+    starts that the strategy wants; `watch`: how far this host's regular passes have come, by the store."""
     try:
         own, trouble = cron.read(), ""
     except HeartbeatError as error:
         own, trouble = b"", str(error)
-    lines, system = text.jobs(own), _system_wide()
+    lines, system = text.jobs(own), system_wide(path)
     daemon, sees_all = schedulers.daemon()
-    named = "your crontab" if lines else system
+    named = Text("your crontab") if lines else system
     seen = judged.Starters(named, schedulers.timers(), daemon, sees_all)
     yield from _crontab(seen, lines, trouble, every)
     if seen.crontab or not seen.timers:
@@ -38,34 +42,50 @@ def examine(config: Config, every: int, watch: Watch | None, now: float) -> Iter
 def _crontab(seen: judged.Starters, lines: list[str], trouble: str, every: int) -> Iterator[Finding]:
     """Whether a crontab starts heartbeat, as often as the strategy asks."""
     if lines and len(lines) != 60 // every:
-        advice = "`heartbeat crontab --install` brings it up to date"
-        yield Finding("crontab", "warn", f"{len(lines)} starts a minute; the strategy wants {60 // every}", advice)
+        advice = Text("`heartbeat crontab --install` brings it up to date")
+        yield Finding(
+            "crontab",
+            "warn",
+            Text("{count} starts a minute; the strategy wants {wanted}", count=len(lines), wanted=60 // every),
+            advice,
+        )
     elif lines:
-        yield Finding("crontab", "ok", f"{len(lines)} starts a minute")
+        yield Finding("crontab", "ok", Text("{count} starts a minute", count=len(lines)))
     elif seen.crontab:
-        yield Finding("crontab", "ok", f"{seen.crontab} starts heartbeat")
+        yield Finding("crontab", "ok", Text("{crontab} starts heartbeat", crontab=seen.crontab))
     elif seen.timers:
         return
     elif trouble:
-        yield Finding("crontab", "warn", trouble, "have something else start `heartbeat run`, as a systemd timer")
+        yield Finding("crontab", "warn", trouble, Text("have something else start `heartbeat run`, as a systemd timer"))
     else:
-        advice = "`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`"
-        yield Finding("crontab", "warn", "nothing in your crontab starts heartbeat", advice)
+        advice = Text("`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`")
+        yield Finding("crontab", "warn", Text("nothing in your crontab starts heartbeat"), advice)
 
 
 def _variables(tables: Mapping[str, Any]) -> Iterator[Finding]:
     for name in cron.wanted_variables(tables):
-        advice = "write file:PATH instead, or set the variable in the crontab yourself"
-        yield Finding("crontab", "warn", f"the configuration reads ${name}, which cron does not know", advice)
+        advice = Text("write file:PATH instead, or set the variable in the crontab yourself")
+        yield Finding(
+            "crontab", "warn", Text("the configuration reads ${name}, which cron does not know", name=name), advice
+        )
 
 
-def _system_wide() -> str:
-    """The system's crontab that starts heartbeat, if there is one."""
-    for path in (Path("/etc/crontab"), *sorted(Path("/etc/cron.d").glob("*"))):
+def system_wide(config: Path | None, folder: Path = Path("/etc")) -> str:
+    """The system's crontab with a line that starts this program with this configuration, if there is one."""
+    for path in (folder / "crontab", *sorted((folder / "cron.d").glob("*"))):
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            with path.open(encoding="utf-8") as file:
+                lines = file.read(_MOST).splitlines()
         except (OSError, UnicodeDecodeError):
             continue
-        if any("heartbeat" in line and not line.lstrip().startswith("#") for line in lines):
+        if any(_starts_this(words, config) for line in lines if (words := text.system_command(line))):
             return str(path)
     return ""
+
+
+def _starts_this(words: list[str], config: Path | None) -> bool:
+    """Whether a command starts heartbeat, and with this configuration where it names one."""
+    named = text.named_configuration(words)
+    if named is None:
+        return False
+    return named == "" or (config is not None and os.path.realpath(named) == os.path.realpath(config))

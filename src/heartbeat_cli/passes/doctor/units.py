@@ -6,6 +6,7 @@ from typing import NamedTuple
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.finding import Finding
+from heartbeat_cli.domain.text import Text
 
 _NAMES = 5  # named one by one; more are counted
 
@@ -33,11 +34,14 @@ def guessed(config: Config) -> Guessed | None:
     ]
     if not found:
         return None
-    names = ", ".join(found[:_NAMES]) + (f" and {len(found) - _NAMES} more" if len(found) > _NAMES else "")
-    text = (
-        f"{names}: unit is not set, so recovery tries openclaw-<id>.service where there is one, for this version only"
+    names = ", ".join(found[:_NAMES])
+    if len(found) > _NAMES:
+        names = Text("{names} and {count} more", names=names, count=len(found) - _NAMES)
+    text = Text(
+        "{names}: unit is not set, so recovery tries openclaw-<id>.service where there is one, for this version only",
+        names=names,
     )
-    return Guessed(found[0], text, 'set unit = "…" (with user = true for a user unit), or write a ladder')
+    return Guessed(found[0], text, Text('set unit = "…" (with user = true for a user unit), or write a ladder'))
 
 
 def _is_guessed(one: Component) -> bool:

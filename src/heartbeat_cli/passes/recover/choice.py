@@ -94,8 +94,8 @@ class Choice:
             if isinstance(found, Due):
                 return found
             self.results.append(found)
-        elif self.dry:
-            well = Text("it is not in fault (its steps: {n})", n=steps_in_words(component) or "none")
+        elif self.dry or self.approval.asked:
+            well = Text("it is not in fault (its steps: {n})", n=steps_in_words(component) or Text("none"))
             self.results.append(StepResult(component.id, "nothing", well, "well"))
         return None
 
