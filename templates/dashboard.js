@@ -4,13 +4,19 @@
   const find = (id) => document.getElementById(id);
   const written = Number(root.dataset.written), limit = Number(root.dataset.staleAfter);
 
-  // The page cannot know that nobody writes it any more; the reader's clock can.
+  // The page cannot know that nobody writes it any more; the reader's clock can. Ages count on in it, by the same clock.
   const words = new Intl.RelativeTimeFormat(root.lang, { numeric: "always" });
-  const ago = (seconds) => {
+  const part = (seconds) => {
     for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]])
-      if (seconds >= 2 * size) return words.format(-Math.floor(seconds / size), unit);
-    return words.format(-Math.floor(seconds), "second");
+      if (seconds >= 2 * size) return [Math.floor(seconds / size), unit];
+    return [Math.floor(seconds), "second"];
   };
+  const ago = (seconds) => { const [n, unit] = part(seconds); return words.format(-n, unit); };
+  const span = (seconds) => {
+    const [n, unit] = part(seconds);
+    return new Intl.NumberFormat(root.lang, { style: "unit", unit, unitDisplay: "short" }).format(n);
+  };
+  const passed = (moment) => Math.max(0, (Date.now() - Date.parse(moment)) / 1000);
   const title = document.title;
   const look = () => {
     const age = Math.max(0, Date.now() / 1000 - written), stale = age > limit;
@@ -18,13 +24,13 @@
     find("stale-age").textContent = stale ? "(" + ago(age) + ")" : "";
     find("stale").hidden = !stale;
     document.body.classList.toggle("is-stale", stale);
-    if (stale) // what was "4 s ago" when it was written is so no more
-      for (const time of document.querySelectorAll("time.since"))
-        time.textContent = ago(Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000));
+    for (const time of document.querySelectorAll("time.since")) time.textContent = ago(passed(time.dateTime));
+    for (const one of document.querySelectorAll(".lasting"))
+      one.textContent = root.dataset.lasting.replace("#", () => span(passed(one.dataset.since)));
     document.title = stale ? "⚠ " + title : title;
   };
   look();
-  setInterval(look, 5000);
+  setInterval(look, 1000);
 
   // What the reader chose outlives the next refresh of the page, in this tab.
   const store = {

@@ -85,7 +85,7 @@ def test_a_story(tmp_path: Path) -> None:
     thing.run()
     ended = heartbeat(tmp_path, "status")
     assert ended.code == 1
-    assert re.search(r"thing +command +fault \(2\) +unhealthy +\d+ ms +\S+ s ago +it is broken", ended.out)
+    assert re.search(r"thing +command +fault \(2\) +unhealthy +\d+ ms +\S+ s ago +it is broken; since ", ended.out)
     (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").out)
     assert (row["state"], row["fail_count"], row["incident"] is None) == ("fault", 2, False)
     thing.heals()

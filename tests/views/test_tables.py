@@ -23,7 +23,7 @@ def checked(**more: Any) -> dict[str, Any]:
 
 def stood(**more: Any) -> dict[str, Any]:
     state = {"state": "healthy", "fail_count": 0, "held_by": None, "age": 12.3, "late": False, "acked": None}
-    state |= {"unobserved": False, "verified": None}
+    state |= {"unobserved": False, "verified": None, "since": "2026-11-22T12:00:00.000+00:00"}
     state |= {"acked_by": None, "quiet": None, "needs_person": False, "waits_for_you": False}
     return checked() | state | {"name": more.get("component", "main")} | more
 
@@ -52,7 +52,15 @@ def test_a_status() -> None:
         "UTC",
     )
     assert cells(text) == ["main", "agent", "healthy", "healthy", "12 ms", "12 s ago"]
-    assert cells(text, 1) == ["a", "agent", "fault (4) because of db", "error", "12 ms", "12 s ago", "refused"]
+    assert cells(text, 1) == [
+        "a",
+        "agent",
+        "fault (4) because of db",
+        "error",
+        "12 ms",
+        "12 s ago",
+        "refused; since 11-22 12:00",
+    ]
     assert cells(text, 2) == ["b", "agent", "unknown", "unknown", "-", "never"]
     assert cells(text, 3)[5:] == ["2 h ago", "no longer checked; was slow"]
 
@@ -62,7 +70,10 @@ def test_whose_fault_it_is_stands_before_what_was_seen() -> None:
     said = {"state": "fault", "status": "unhealthy", "error": "HTTP 401"}
     seen = [stood(**said, category="credentials", remedy="person"), stood(**said, category="process", remedy="restart")]
     text = tables.status_table(seen, "en", "UTC")
-    assert [cells(text, n)[-1] for n in range(2)] == ["credentials: HTTP 401", "HTTP 401"]
+    assert [cells(text, n)[-1] for n in range(2)] == [
+        "credentials: HTTP 401; since 11-22 12:00",
+        "HTTP 401; since 11-22 12:00",
+    ]
     assert cells(tables.check_table(seen, "en"))[-1] == "credentials: HTTP 401"
     assert "憑證：HTTP 401" in tables.status_table(seen, "zh-HK", "UTC")
 

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Vote
 from heartbeat_cli.domain.incident import Incident
-from heartbeat_cli.domain.reporting.board import Board, Glance, unconfirmed
+from heartbeat_cli.domain.reporting.board import Board, Glance, began, unconfirmed
 from heartbeat_cli.views import charts, dashboard_bars
 from heartbeat_cli.views.dashboard_incidents import wanted
 from heartbeat_cli.views.rows import late_after
@@ -93,7 +93,7 @@ def _row(board: Board, components: Mapping[str, Component], one: Component, voic
         "fails": own == "warn" and _headline(state, glance) == "suspect",
         "state": voice.word("unconfirmed" if alone else _headline(state, glance)),
         "notes": ([voice.word("needs_person")] if alone else []) + _notes(board, components, one, late, voice),
-        "since": voice.moment(state.since) if state else None,
+        "since": voice.moment(began(state, _incident(board, one))) if state else None,
         "look": voice.moment(glance.at) if glance else None,
         "took": voice.took(glance.response_time) if glance else "-",
         "cause": voice.blamed(voice.said(glance.error or "", 200), glance.failure)

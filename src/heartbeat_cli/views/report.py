@@ -36,18 +36,18 @@ def report(speech: Speech) -> Report:
     summary = speech.summary
     needs = incidents.needs(speech)
     level, verdict = incidents.verdict(speech, needs)
+    broke, all_broke = (incidents.incidents_part(speech, most) for most in (_BRIEF[1], _FULL[1]))
     parts = (
-        incidents.needs_part(speech, needs, _FULL[0]),
-        incidents.incidents_part(speech, _FULL[1]),
+        incidents.needs_part(speech, needs, _FULL[0], all_broke),
+        all_broke,
         figures.figures(speech),
         tables.comparisons(speech),
         tables.alerts(speech),
         tables.attempts(speech),
         tables.components(speech),
     )
-    broke = incidents.incidents_part(speech, _BRIEF[1])
     brief = (
-        incidents.needs_part(speech, needs, _BRIEF[0]),
+        incidents.needs_part(speech, needs, _BRIEF[0], broke),
         broke if broke.items else Part("incidents"),  # the verdict says that there was none
         figures.figures(speech, brief=True),
         tables.brief_alerts(speech, _BRIEF[2]) if summary.alerts else Part("alerts"),

@@ -38,6 +38,7 @@ def figures(speech: Speech, *, brief: bool = False) -> Part:
 def _availability(speech: Speech, brief: bool) -> Fact:
     summary = speech.summary
     said = [percent(summary.whole.availability_percent)]
+    missed = sorted((one.left, id_) for id_, one in summary.budgets.items() if one.left < 0)
     level = ""
     if (budget := summary.budget) is not None:
         target = f"{budget.target_percent:g} %"
@@ -45,13 +46,18 @@ def _availability(speech: Speech, brief: bool) -> Fact:
             spans = {"used": speech.exact(budget.used), "allowed": speech.exact(budget.allowed)}
             said.append(speech.word("target_missed", target=target, **spans))
             level = "bad"
+        elif (summary.whole.availability_percent or 0.0) < budget.target_percent:
+            spans = {"used": speech.exact(budget.used), "allowed": speech.exact(budget.allowed)}
+            said.append(speech.word("target_below", target=target, **spans))
+            level = "warn"
+        elif missed:  # what is left of the whole would stand beside a target that was missed
+            said.append(speech.word("target_met", target=target))
         else:
             spans = {"left": speech.exact(budget.left), "allowed": speech.exact(budget.allowed)}
             said.append(speech.word("target_left", target=target, **spans))
     if summary.coverage_percent is not None:
         said.append(speech.word("watched", share=percent(summary.coverage_percent)))
     lines = [speech.phrases(said)]
-    missed = sorted((one.left, id_) for id_, one in summary.budgets.items() if one.left < 0)
     if missed:
         level = level or "warn"
         worst = [speech.within(speech.name(id_), speech.exact(-left)) for left, id_ in missed]
@@ -127,9 +133,11 @@ def _flakiest(speech: Speech) -> list[Fact]:
         speech.word(
             "flaky",
             name=speech.name(one.component),
-            incidents=speech.counted("incidents", one.incidents) if one.incidents else speech.word("incidents_0"),
-            flaps=speech.counted("turns", one.flaps),
-            failing=one.failing,
+            reasons=speech.listed(
+                speech.counted(what, count)
+                for what, count in (("incidents", one.incidents), ("failing", one.failing), ("turns", one.flaps))
+                if count
+            ),
         )
         for one in found[:_SHOWN]
     ]

@@ -90,7 +90,7 @@ def _faults(speech: Speech) -> list[Item]:
         if one.recovery == "failed" or untried:
             key = "need_failed" if one.recovery == "failed" else "need_untried"
             facts = speech.word(key, since=speech.when(one.started), lasted=speech.span(story.lasted))
-            found.append(Item("bad", speech.name(one.component), facts, (speech.cause(one),)))
+            found.append(Item("bad", speech.name(one.component), facts, (speech.cause(one),), one.id))
     return found
 
 
@@ -166,8 +166,10 @@ def forecasts(speech: Speech, found: Sequence[object] | None = None) -> list[tup
     return said
 
 
-def needs_part(speech: Speech, found: Sequence[Item], most: int) -> Part:
-    """What needs a person, as a part."""
+def needs_part(speech: Speech, found: Sequence[Item], most: int, told: Part) -> Part:
+    """What needs a person, as a part; of the incidents that the part `told` lists it names only what they are."""
+    listed = {one.incident for one in told.items}
+    found = [one._replace(lines=()) if one.incident and one.incident in listed else one for one in found]
     left = found[most:]
     note = speech.word("more", count=len(left), names=names([one.head for one in left], speech)) if left else ""
     return Part("needs", speech.word("needs"), tuple(found[:most]), note=note)
@@ -204,7 +206,7 @@ def _item(story: Story, speech: Speech) -> Item:
     if taken := _taken(story, speech):
         lines.append(speech.word("with_it", names=names(taken, speech)))
     level = "bad" if one.ended is None else "ok" if story.healed_by else "warn"
-    return Item(level, speech.name(one.component), " · ".join(facts), tuple(line for line in lines if line))
+    return Item(level, speech.name(one.component), " · ".join(facts), tuple(line for line in lines if line), one.id)
 
 
 def _taken(story: Story, speech: Speech) -> list[str]:

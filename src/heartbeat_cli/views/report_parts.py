@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 
 class Item(NamedTuple):
-    """Something that happened: a level (bad, warn, ok, dim), what it is about, the facts in short, and lines below."""
+    """Something that happened: a level (bad, warn, ok, dim), what it is about, the facts in short, and lines below.
+    `incident` is the id of the incident it is about, if any."""
 
     level: str
     head: str
     facts: str
     lines: tuple[str, ...] = ()
+    incident: str = ""
 
 
 class Fact(NamedTuple):

@@ -11,7 +11,7 @@ from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Round, Vote
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.reporting.board import Quiet, quorum_summary, unconfirmed, wants
+from heartbeat_cli.domain.reporting.board import Quiet, began, quorum_summary, unconfirmed, wants
 from heartbeat_cli.redact import redact
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ def status_row(
         **_head(component),
         "state": state.state if state and state.judged else "unknown",
         "status": status,
-        **_counters(state),
+        **_counters(state, incident),
         "response_time": last.response_time if last else None,
         "error": redact(error) if error else None,
         **failure_words(failure),
@@ -109,11 +109,11 @@ def _people(incident: Incident | None, quiet: Quiet | None) -> Row:
     }
 
 
-def _counters(state: State | None) -> Row:
+def _counters(state: State | None, incident: Incident | None) -> Row:
     return {
         "unobserved": bool(state and state.unobserved),
         "unobserved_since": iso(state.unknown_since) if state and state.unobserved else None,
-        "since": iso(state.since) if state else None,
+        "since": iso(began(state, incident)) if state else None,
         "fail_count": state.fail_count if state else 0,
         "success_count": state.success_count if state else 0,
         "flapping": bool(state and state.flapping),

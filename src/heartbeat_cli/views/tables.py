@@ -20,6 +20,7 @@ _COLORS = {
     "unknown": "magenta",
     "unobserved": "magenta",
 }
+_FAILING = ("suspect", "fault", "recovering")
 _CELL = 200  # characters of a cell
 _LEAST = 12  # characters of a cause that say something
 _WORD = re.compile(r"\S+")
@@ -88,8 +89,17 @@ def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
         "status": word(row["status"], locale),
         "response": took(row["response_time"]),
         "last_look": word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
-        "cause": "; ".join(part for part in (*notes(row, locale, timezone), _cause(row, locale)) if part),
+        "cause": "; ".join(
+            part for part in (*notes(row, locale, timezone), _cause(row, locale), _since(row, locale, timezone)) if part
+        ),
     }
+
+
+def _since(row: Mapping[str, Any], locale: str, timezone: str) -> str:
+    """When it began to fail; "" where it does not."""
+    if row["state"] not in _FAILING or row["unobserved"]:
+        return ""
+    return word("since_at", locale, since=_moment(row["since"], timezone))
 
 
 def _cause(row: Mapping[str, Any], locale: str) -> str:
@@ -115,9 +125,13 @@ def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
     if row["acked"]:
         found.append(f"{word('acked_by', locale)} {row['acked_by'] or '?'}")
     if quiet := row["quiet"]:
-        until = local_time(datetime.fromisoformat(quiet["until"]).timestamp(), timezone, "%m-%d %H:%M")
-        found.append(word(f"quiet_{quiet['kind']}", locale, until=until))
+        found.append(word(f"quiet_{quiet['kind']}", locale, until=_moment(quiet["until"], timezone)))
     return found
+
+
+def _moment(stamp: str, timezone: str) -> str:
+    """A moment of a row (ISO 8601), as a person reads it."""
+    return local_time(datetime.fromisoformat(stamp).timestamp(), timezone, "%m-%d %H:%M")
 
 
 def _drawn(heads: Sequence[str], told: Iterable[Mapping[str, str]], locale: str) -> str:

@@ -167,6 +167,7 @@ WORDS = {
     "unobserved_since": N_("cannot be checked since {since}"),
     "last_judged": N_("last known state: {state}"),
     "late": N_("no longer checked"),
+    "since_at": N_("since {since}"),
     "unjudged": N_("not judged yet"),
     "verified_since": N_("healthy since the last step, the fault ends with the next checks"),
     "quiet_silence": N_("silenced until {until}"),

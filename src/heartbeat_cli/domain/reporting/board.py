@@ -158,6 +158,16 @@ def quorum_summary(round_: Round, last_error: str | None) -> str | None:
     return round_.words if round_.failing else last_error
 
 
+def began(state: State, incident: Incident | None) -> float:
+    """When what a component is in began (epoch seconds): a fault, or what may become one, with its first failing
+    check."""
+    if incident is not None and state.state in ("fault", "recovering"):
+        return incident.started
+    if state.state != "healthy" and state.failing_since is not None:
+        return state.failing_since
+    return state.since
+
+
 def unconfirmed(round_: Round | None, incident: Incident | None) -> bool:
     """Whether a component fails and too few hosts check it to make a fault of it: nothing but a person sees to that."""
     return incident is None and round_ is not None and round_.lonely
