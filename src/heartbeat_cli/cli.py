@@ -67,7 +67,7 @@ def run(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _print_error(str(Stopped()), Stopped.exit_code)
     except HeartbeatError as error:
-        return _print_error(str(error), error.exit_code, app.secrets)
+        return _print_error(_in_words(app, error), error.exit_code, app.secrets)
     except (SystemExit, BrokenPipeError):
         # The reader of our output has gone, which click turns into SystemExit. There is nobody to print to.
         _discard(1)
@@ -80,6 +80,17 @@ def run(args: list[str] | None = None) -> int:
             return _print_traceback(error, app.secrets)
         text = f"internal error: {type(error).__name__}: {error} (HEARTBEAT_DEBUG=1 shows where)"
         return _print_error(text, _INTERNAL, app.secrets)
+
+
+def _in_words(app: "App", error: HeartbeatError) -> str:
+    """The text of an error in the reader's language, as far as the configuration can be read."""
+    from heartbeat_cli.domain.text import Text
+
+    text = str(error)
+    if isinstance(text, Text):
+        with suppress(HeartbeatError):
+            app.config  # noqa: B018 - it is read here where the verb had not come to it
+    return app.words(text)
 
 
 def _invoke(args: list[str], app: "App") -> int:

@@ -35,7 +35,7 @@ def cells(text: str, row: int = 0) -> list[str]:
 
 def test_a_check() -> None:
     text = tables.check_table([checked(), checked(component="db", status="error", error="refused", attempts=2)], "en")
-    assert text.splitlines()[0].split() == ["Component", "Kind", "Status", "Response", "What", "was", "seen"]
+    assert text.splitlines()[0].split() == ["Component", "Kind", "Result", "Response", "What", "was", "seen"]
     assert cells(text) == ["main", "agent", "healthy", "12 ms"]
     assert cells(text, 1) == ["db", "agent", "error", "12 ms (2x)", "refused"]
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from heartbeat_cli.domain.alerting.delivery import Printed
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 
 _TEXT = 20_000  # characters
@@ -33,7 +34,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
         click.echo(f"{one_line(message.title)}\n{bounded(message.text, _TEXT)}\n", err=True)
     except OSError as error:
         raise DeliveryError(f"standard error cannot be written: {error.strerror}", retryable=True) from error
-    return None if is_read() else Printed("standard error is no terminal")
+    return None if is_read() else Printed(Text("standard error is no terminal"))
 
 
 def is_read() -> bool:

@@ -75,12 +75,12 @@ class App:
         return self.config.heartbeat.locale if "config" in self.__dict__ else "en"
 
     def words(self, text: str) -> str:
-        """A sentence of ours in the reader's language."""
-        if self.locale == "en":
+        """A sentence of ours in the reader's language, its moments in his time."""
+        if "config" not in self.__dict__:
             return text
-        from heartbeat_cli.i18n.catalogs import translated
+        from heartbeat_cli.views.wording import told
 
-        return translated(text, self.locale)
+        return told(text, self.locale, self.config.timezone)
 
     def remark(self, text: str) -> None:
         """Print a line for a person on standard error, in the reader's language."""
@@ -277,8 +277,9 @@ class App:
 
         chosen, missed = matching(names, self.config.components)
         if missed:
-            lines = [f"no component {name!r}{suggestion(name, self.config.components)}" for name in missed]
-            raise UsageError("\n".join(lines))
+            near = {name: suggestion(name, self.config.components) for name in missed}
+            lines = (Text("no component {name}{nearest}", name=repr(name), nearest=near[name]) for name in missed)
+            raise UsageError("\n".join(map(self.words, lines)))
         return chosen
 
     def watched(self) -> list[str]:

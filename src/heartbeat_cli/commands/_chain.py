@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.commands._deliver import PassDelivery
     from heartbeat_cli.passes.check.check import Checked
     from heartbeat_cli.passes.housekeeping.ping import Ping
+    from heartbeat_cli.passes.recover.results import StepResult
     from heartbeat_cli.store.standby.keeper import Keeper
     from heartbeat_cli.system.lock import Busy
 
@@ -192,8 +193,18 @@ def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log, buttons
     before = keeper.db, keeper.db.rows_written
     asked = buttons.take_orders() if buttons is not None else []
     steps = _recover.recover(app, keeper, post, log, asked=asked)
-    for step in steps:
+    for step in _known(app, keeper, steps):
         log(_decisions.step(step))
     if buttons is not None:
         buttons.settle_orders(steps)
     return before != (keeper.db, keeper.db.rows_written)
+
+
+def _known(app: App, keeper: "Keeper", steps: "list[StepResult]") -> "list[StepResult]":
+    """The same, with the sentences in them that were read from the store as such, for another language than English."""
+    if app.locale == "en" or not steps:
+        return steps
+    from heartbeat_cli.store.sql import sentences
+
+    known: list[StepResult] = keeper.run(lambda db: sentences.known(db, steps, app.locale), app.now())
+    return known

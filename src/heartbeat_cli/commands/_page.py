@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands._base import App
+from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
@@ -87,7 +88,7 @@ def write_badges(app: App, folder: str, board: "Board", now: float) -> int:
         path.mkdir(0o755 if app.config.dashboard.public else 0o700, exist_ok=True)
     except OSError as error:
         raise HeartbeatError(
-            Text("{folder}: cannot be written: {why}", folder=folder, why=str(error.strerror))
+            Text("{folder}: cannot be written: {why}", folder=folder, why=system_words(str(error.strerror)))
         ) from error
     for name, picture in sorted(made.items(), reverse=True):  # the one for all last: it says that all are written
         write(app, str(path / name), picture, now)
@@ -124,5 +125,5 @@ def write_file(path: Path, content: str, mode: int, now: float, shown: str = "")
         write_whole(path.expanduser(), content, mode, now)
     except OSError as error:
         raise HeartbeatError(
-            Text("{target}: cannot be written: {why}", target=shown or str(path), why=str(error.strerror))
+            Text("{target}: cannot be written: {why}", target=shown or str(path), why=system_words(str(error.strerror)))
         ) from error

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _YEAR = 525_600.0  # minutes
+NO_REASON = Text("no reason given")
 _REASON = 200  # characters
 
 
@@ -59,7 +60,7 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
         span = Text("until {until}", until=until)
         if one.starts > now:
             span = Text("from {since} until {until}", since=local_time(one.starts, app.config.timezone), until=until)
-        show(f"{one.id}  {one.target}  {app.words(span)}  {_clean(one.reason)} ({_clean(one.created_by)})")
+        show(f"{one.id}  {one.target}  {app.words(span)}  {app.words(_clean(one.reason))} ({_clean(one.created_by)})")
     if not shown:
         app.remark(_none_in_force(kind))
 
@@ -99,7 +100,7 @@ def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
 def _clean(reason: str) -> str:
     from heartbeat_cli.domain.plain import one_line
 
-    return one_line(reason, _REASON)
+    return one_line(NO_REASON if reason == NO_REASON else reason, _REASON)
 
 
 def _id() -> str:

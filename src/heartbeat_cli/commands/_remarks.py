@@ -72,6 +72,7 @@ def _missing_pass_remarks(app: App, db: "Database", now: float) -> list[Text]:
 def _silence_remarks(app: App, db: "Database", now: float) -> list[Text]:
     """Lines about silences and maintenance in force: they explain why nobody was notified."""
     from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
@@ -84,7 +85,7 @@ def _silence_remarks(app: App, db: "Database", now: float) -> list[Text]:
             until=local_time(one.ends, app.config.timezone),
             reason=one_line(one.reason, 160),
         )
-        for one in silences.in_force(db, app.config, now)
+        for one in sentences.known(db, silences.in_force(db, app.config, now), app.locale)
     ]
 
 

@@ -19,6 +19,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     """
     from heartbeat_cli.domain.plain import one_line
     from heartbeat_cli.redact import redact
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
     from heartbeat_cli.views.wording import local_time
 
@@ -31,7 +32,8 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
         for id_ in wanted:
             if id_ in incidents and states.acknowledge(db, incidents[id_].id, at, by):
                 incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
-    shown = [one for one in incidents.values() if not names or one.component in wanted]
+        shown = [one for one in incidents.values() if not names or one.component in wanted]
+        shown = sentences.known(db, shown, app.locale)
     for one in shown:
         acked = Text("acknowledged by {who}", who=one.acked_by) if one.acked_by else Text("not acknowledged")
         since = local_time(one.started, app.config.timezone)

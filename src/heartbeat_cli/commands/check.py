@@ -80,7 +80,7 @@ def show(app: App, made: list[dict[str, Any]], form: str) -> int:
     elif made:
         from heartbeat_cli.views import tables
 
-        text = tables.check_table(made, app.config.heartbeat.locale)
+        text = tables.check_table(made, app.locale, app.config.timezone)
         show_table(tables.colored(text, app.config.heartbeat.locale))
     else:
         app.remark(Text("Nothing is due.") if app.config.components else Text("No components are configured."))

@@ -3,6 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app
+from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 
@@ -37,6 +38,6 @@ def command(app: App, output: str | None) -> int:
         write_whole(output, text, _MODE)
     except OSError as error:
         raise HeartbeatError(
-            Text("{output}: cannot be written: {why}", output=output, why=str(error.strerror))
+            Text("{output}: cannot be written: {why}", output=output, why=system_words(str(error.strerror)))
         ) from error
     return 0

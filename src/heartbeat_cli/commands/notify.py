@@ -57,7 +57,7 @@ def _test(app: App, channel: str) -> int:
         None if one is None else one_line(redact(str(one), app.secrets)) for one in (tried.error, tried.note)
     )
     state: State = "failed" if error else "printed" if isinstance(tried.note, Printed) else "sent"
-    went = error or (Text("{state} ({note})", state=Text(state), note=note) if note else Text(state))
+    went = error or (Text("{state} ({note})", state=Text(state), note=Text(note)) if note else Text(state))
     show(app.words(Text("{channel}: {went}", channel=channel, went=went)))
     _save(app, alert, channel, state, error, note, tried.took)
     return 1 if error else 0

@@ -11,6 +11,9 @@ from heartbeat_cli.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from heartbeat_cli.domain.detection.hosts import Standing
 
+_HEADS = (Text("observer"), Text("State"), Text("last pass"), Text("every"), Text("components"), Text("shared"))
+_STATES = {"silent": Text("silent"), "watching": Text("watching")}
+
 
 @click.command("observers")
 @click.option("--forget", "gone", metavar="NAME", help="Forget this host: nobody waits for its passes any more.")
@@ -61,10 +64,9 @@ def _show(app: App, found: list[dict[str, Any]], now: float) -> None:
     rows = []
     for one in found:
         ago = max(0.0, now - datetime.fromisoformat(one["last_pass"]).timestamp())
-        cells = (one["observer"], one["state"], f"{duration(ago)} ago", duration(one["every"]))
-        rows.append((*cells, len(one["components"]), len(one["shared"])))
-    heads = ("observer", "state", "last pass", "every", "components", "shared")
-    show_table(tables.table(heads, [[str(cell) for cell in row] for row in rows]))
+        cells = (_STATES[one["state"]], Text("{span} ago", span=duration(ago)), duration(one["every"]))
+        rows.append((one["observer"], *map(app.words, cells), len(one["components"]), len(one["shared"])))
+    show_table(tables.table([app.words(head) for head in _HEADS], [[str(cell) for cell in row] for row in rows]))
 
 
 def _forget(app: App, host: str) -> int:

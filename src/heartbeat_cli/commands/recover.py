@@ -30,6 +30,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
     """
     from heartbeat_cli.commands import _decisions, _recover
     from heartbeat_cli.commands._deliver import PassDelivery
+    from heartbeat_cli.store.sql import sentences
 
     if force and not names:
         raise UsageError(Text("--force wants --component: say what to recover"))
@@ -37,6 +38,7 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
     with app.keeper() as keeper:
         post = PassDelivery(app, keeper)
         steps = _recover.recover(app, keeper, post, lambda text: None, wanted, force, dry_run)
+        steps = keeper.run(lambda db: sentences.known(db, steps, app.locale), app.now())
         keeper.refresh_mirror(app.now())
         if post.begun:
             post.end()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from heartbeat_cli.commands._app import App, format_option, pass_app, print_json, show
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
@@ -55,6 +55,11 @@ def command(app: App, day: str | None, path: str | None, changes: tuple[str, ...
         return
     span, history, were = _from_store(app, day or "yesterday", components)
     imagined = [one for one in replay(history, components, within) if _overlaps(one, span)]
+    if app.locale != "en":
+        from heartbeat_cli.store.sql import sentences
+
+        with app.history_to_read() as db:
+            imagined = sentences.known(db, imagined, app.locale)
     _show(app, imagined, were, form)
 
 
@@ -109,6 +114,7 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
     from heartbeat_cli.commands.report import one_day
     from heartbeat_cli.passes.report.report import period
     from heartbeat_cli.store.history import summary
+    from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
 
     local = one_day(app, day, "--date")
@@ -118,6 +124,7 @@ def _from_store(app: App, day: str, components: dict[str, Any]) -> tuple[Any, It
         begun = min([span.start, *(one.started for one in were)]) - _BEFORE
         over = max([span.end, *(one.ended + 1 for one in were if one.ended is not None)])
         rows = summary.history(db, begun, over)
+        were = sentences.known(db, were, app.locale)
     return span, _observations(rows, components), were
 
 
@@ -153,7 +160,9 @@ def _from_file(path: str) -> Iterator[tuple[Iterable[Any], set[str]]]:
             history = _read(lines)
             yield (history if in_order else sorted(history, key=lambda one: one[1].at)), ids
     except OSError as error:
-        raise UsageError(Text("{path}: cannot be read: {why}", path=path, why=str(error.strerror))) from None
+        raise UsageError(
+            Text("{path}: cannot be read: {why}", path=path, why=system_words(str(error.strerror)))
+        ) from None
 
 
 def _read(lines: Any) -> Iterator[Any]:

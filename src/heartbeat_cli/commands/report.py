@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_remark
+from heartbeat_cli.domain.plain import system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
@@ -127,7 +128,7 @@ def _write(app: App, output: str, text: str) -> None:
         write_whole(output, text, 0o600)
     except OSError as error:
         raise HeartbeatError(
-            Text("{output}: cannot be written: {why}", output=output, why=str(error.strerror))
+            Text("{output}: cannot be written: {why}", output=output, why=system_words(str(error.strerror)))
         ) from error
     app.remark(Text("{output}: written", output=output))
 

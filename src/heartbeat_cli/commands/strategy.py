@@ -3,7 +3,7 @@
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_json
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import UsageError
 
 
@@ -60,7 +60,7 @@ def set_(app: App, name: str) -> None:
     from heartbeat_cli.store.sql import identity, preferences
 
     if name not in STRATEGIES:
-        raise UsageError(Text("unknown strategy {name}; known: {names}", name=repr(name), names=", ".join(STRATEGIES)))
+        raise UsageError(Text("unknown strategy {name}; known: {names}", name=repr(name), names=listed(STRATEGIES)))
     with app.store_to_write_at_once() as db:
         preferences.put(db, identity.STRATEGY, name)
     one = STRATEGIES[name]

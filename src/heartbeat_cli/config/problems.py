@@ -6,6 +6,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.redact import redact, worth_hiding
 
 _SHARED_CHARACTERS = 6  # characters in a row that a line and a secret must not have in common
@@ -91,8 +92,8 @@ def suggestion(word: object, known: Iterable[object], few: int = 20) -> str:
     names = [str(name) for name in known]
     close = difflib.get_close_matches(word[:200], names, 1) if isinstance(word, str) else []
     if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known: {', '.join(names)}" if 0 < len(names) <= few else ""
+        return Text("; did you mean {close}?", close=close[0])
+    return Text("; known: {names}", names=listed(names)) if 0 < len(names) <= few else ""
 
 
 def expects(kind: Any) -> str:

@@ -10,6 +10,7 @@ from heartbeat_cli.config.expand import COMMON, origin
 from heartbeat_cli.config.groups import Group
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.routing import audience
+from heartbeat_cli.domain.text import Text
 
 Unused = tuple[str, str, str]
 
@@ -32,8 +33,8 @@ def channels(config: Config) -> Iterator[Unused]:
     while more := {one.fallback for id_, one in common.items() if id_ in reached and one.fallback} - reached:
         reached |= more
     for id_ in common.keys() - reached:
-        text = "no component notifies it, and no channel falls back on it"
-        advice = "name it in channels of a component, lower its min_severity, widen its components, or remove it"
+        text = Text("no component notifies it, and no channel falls back on it")
+        advice = Text("name it in channels of a component, lower its min_severity, widen its components, or remove it")
         yield f"channels.{id_}", text, advice
 
 
@@ -41,7 +42,11 @@ def blocks(config: Config) -> Iterator[Unused]:
     """Blocks with `match` that stand for nothing: because nothing fits, or because nobody could be asked."""
     for one in _idle(config):
         if one.id in config.fresh:
-            yield f"components.{one.id}.match", "nothing fits it just now", "check its spelling, if something should"
+            yield (
+                f"components.{one.id}.match",
+                Text("nothing fits it just now"),
+                Text("check its spelling, if something should"),
+            )
     yield from unasked(config)
 
 
@@ -50,8 +55,8 @@ def unasked(config: Config) -> Iterator[Unused]:
     for one in _idle(config):
         if one.id not in config.fresh:
             who = "Docker" if one.kind == "docker" else "systemd"
-            text = f"{who} did not say what there is, so nothing of it is watched"
-            yield f"components.{one.id}.match", text, "see that it runs and that this user may ask it"
+            text = Text("{who} did not say what there is, so nothing of it is watched", who=who)
+            yield f"components.{one.id}.match", text, Text("see that it runs and that this user may ask it")
 
 
 def _idle(config: Config) -> Iterator[Group]:
@@ -69,7 +74,7 @@ def defaults(config: Config) -> Iterator[Unused]:
         if name in COMMON:
             yield from _overridden(name, "defaults", blocks, usual)
         elif name not in kinds:
-            yield f"defaults.{name}", f"no component is of kind {name}", "remove it"
+            yield f"defaults.{name}", Text("no component is of kind {name}", name=name), Text("remove it")
         else:
             for key in value if isinstance(value, Mapping) else ():
                 yield from _overridden(key, f"defaults.{name}", blocks, usual)
@@ -77,16 +82,21 @@ def defaults(config: Config) -> Iterator[Unused]:
 
 def _overridden(key: str, table: str, blocks: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[Unused]:
     if not any(origin(key, block, usual) == table for block in blocks.values()):
-        rest = "" if table == "defaults" else " of that kind"
-        more = " itself, or by [defaults] of its kind" if table == "defaults" else " itself"
-        yield f"{table}.{key}", f"every component{rest} has it{more}", "remove it here or there"
+        text = Text("every component of that kind has it itself")
+        if table == "defaults":
+            text = Text("every component has it itself, or by [defaults] of its kind")
+        yield f"{table}.{key}", text, Text("remove it here or there")
 
 
 def includes(config: Config) -> Iterator[Unused]:
     """Patterns of `include` that match no file."""
     for number in files.unmatched(config.source, config.heartbeat.include) if config.files else ():
         pattern = config.heartbeat.include[number]
-        yield f"heartbeat.include[{number}]", f"{pattern} matches no file", "correct it, or remove it"
+        yield (
+            f"heartbeat.include[{number}]",
+            Text("{pattern} matches no file", pattern=pattern),
+            Text("correct it, or remove it"),
+        )
 
 
 def _written(config: Config, section: str) -> Mapping[str, Any]:

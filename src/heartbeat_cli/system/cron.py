@@ -15,6 +15,7 @@ from typing import Any
 
 from heartbeat_cli.domain.kinds.crontab import Job
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import process
 
@@ -35,7 +36,7 @@ def read() -> bytes:
     said = finished.stderr.decode("utf-8", "replace")
     if any(words in said.lower() for words in _NONE_YET):
         return b""
-    raise HeartbeatError(f"crontab -l failed: {one_line(said) or f'exit {finished.returncode}'}")
+    raise HeartbeatError(Text("crontab -l failed: {said}", said=one_line(said) or f"exit {finished.returncode}"))
 
 
 def write(crontab: bytes) -> None:
@@ -43,14 +44,14 @@ def write(crontab: bytes) -> None:
     finished = _crontab(["-"] if crontab else ["-r"], crontab)
     if finished.returncode != 0:
         said = one_line(finished.stderr.decode("utf-8", "replace"))
-        raise HeartbeatError(f"the crontab was not changed: {said or f'crontab ended with {finished.returncode}'}")
+        raise HeartbeatError(Text("the crontab was not changed: {said}", said=said or f"exit {finished.returncode}"))
 
 
 def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     program = shutil.which("crontab")
     if program is None:
         raise HeartbeatError(
-            "there is no `crontab` program here; install cron, or start `heartbeat run` by a systemd timer"
+            Text("there is no `crontab` program here; install cron, or start `heartbeat run` by a systemd timer")
         )
     try:
         return subprocess.run(
@@ -62,9 +63,11 @@ def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProce
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise HeartbeatError(f"crontab {words[0]} did not answer within {_SECONDS:g} s") from None
+        raise HeartbeatError(
+            Text("crontab {option} did not answer within {seconds:g} s", option=words[0], seconds=_SECONDS)
+        ) from None
     except OSError as error:
-        raise HeartbeatError(f"crontab cannot be run: {error.strerror}") from error
+        raise HeartbeatError(Text("crontab cannot be run: {why}", why=str(error.strerror))) from error
 
 
 def job(path: Path | None, *, state_dir: bool, timezone: bool) -> Job:

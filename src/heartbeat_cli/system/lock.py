@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import trusted
 
@@ -21,19 +22,24 @@ _LINE = 40  # bytes of the line that names the holder
 _SHORT = 60.0  # seconds after which it does not help to try again in a moment
 HELD = "lock-held"  # beside the lock while people have been notified that it is held for too long: of which holder
 
+_ANOTHER = Text("another heartbeat")
+
 
 class Busy(HeartbeatError):
     """Another heartbeat holds the lock at `path`: process `pid` (None: unknown), for `held` seconds, the
     machine's sleep not counted. `holder` tells this holding of the lock from all others."""
 
-    def __init__(self, path: Path, holder: str, pid: int | None, held: float, what: str = "another heartbeat") -> None:
-        who = f"process {pid}, " if pid else ""
+    def __init__(self, path: Path, holder: str, pid: int | None, held: float, what: str = _ANOTHER) -> None:
+        lock: str = Text("lock {path}", path=str(path))
+        if pid:
+            lock = Text("process {pid}, {lock}", pid=pid, lock=lock)
         if held < _SHORT:
-            super().__init__(f"{what} is running ({who}lock {path}); try again in a moment")
+            super().__init__(Text("{what} is running ({lock}); try again in a moment", what=what, lock=lock))
         else:
-            span = f"{held / 3600:.0f} h" if held >= 7_200 else f"{held / 60:.0f} min"
-            end = "wait for it; heartbeat doctor says when it takes too long"
-            super().__init__(f"{what} has been running for {span} ({who}lock {path}); {end}")
+            span = Text("{n:.0f} h", n=held / 3600) if held >= 7_200 else Text("{n:.0f} min", n=held / 60)
+            text = Text("{what} has been running for {span} ({lock})", what=what, span=span, lock=lock)
+            end = Text("wait for it; heartbeat doctor says when it takes too long")
+            super().__init__(Text("{first}; {then}", first=text, then=end))
         self.path, self.holder, self.pid, self.held = path, holder, pid, held
 
 

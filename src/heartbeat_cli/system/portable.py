@@ -9,6 +9,7 @@ import time
 import psutil
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.mounts import Mount
 from heartbeat_cli.system.procfs import Snapshot, is_part, parse_meminfo
 
@@ -93,4 +94,5 @@ def _line(process: psutil.Process, size: float, by: str) -> str:
         name = plain.one_line(_name(process), 40)
     except (psutil.Error, OSError):
         name = "(ended)"
-    return f"{name} (pid {process.pid}): " + (f"{size:.0f} % of one CPU" if by == "cpu" else plain.size(size))
+    used = Text("{size:.0f} % of one CPU", size=size) if by == "cpu" else plain.size(size)
+    return Text("{name} (pid {pid}): {used}", name=name, pid=process.pid, used=used)

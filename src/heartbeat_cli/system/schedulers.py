@@ -12,6 +12,7 @@ from pathlib import Path
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.process import owner
 
 _DAEMONS = ("cron", "crond", "fcron", "supercronic")
@@ -115,16 +116,18 @@ def mailer(crontab: bytes = b"", sendmail: str = SENDMAIL) -> Mailer:
     """How cron would mail what the jobs of this crontab print, or why it would not."""
     to = mailto(crontab)
     if to == "":
-        return Mailer(sendmail, 'your crontab says MAILTO="", so that cron mails nothing')
+        return Mailer(sendmail, Text('your crontab says MAILTO="", so that cron mails nothing'))
     if os.path.isfile(sendmail) and os.access(sendmail, os.X_OK):
         return Mailer(f"{sendmail} to {to}" if to else sendmail)
     if os.path.islink(sendmail) and not os.path.exists(sendmail):
-        trouble = f"{sendmail} leads to {os.readlink(sendmail)}, which does not exist"
+        trouble = Text(
+            "{sendmail} leads to {target}, which does not exist", sendmail=sendmail, target=os.readlink(sendmail)
+        )
     elif Path(sendmail).exists():
-        trouble = f"{sendmail} is no program that can be run"
+        trouble = Text("{sendmail} is no program that can be run", sendmail=sendmail)
     else:
-        trouble = f"there is no mail transfer agent ({sendmail})"
-    return Mailer(sendmail, f"{trouble}, so that cron discards what it would mail")
+        trouble = Text("there is no mail transfer agent ({sendmail})", sendmail=sendmail)
+    return Mailer(sendmail, Text("{trouble}, so that cron discards what it would mail", trouble=trouble))
 
 
 def mailto(crontab: bytes) -> str | None:

@@ -7,6 +7,7 @@ from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.delivery import Send
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import EVIDENCE
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.views.rows import Row, iso
 from heartbeat_cli.views.tables import table
 from heartbeat_cli.views.voice import Voice
@@ -90,10 +91,10 @@ def alerts_table(alerts: Sequence[Alert], notified: Mapping[str, Sequence[Any]],
 
 def _standing(one: Any, voice: Voice) -> str:
     if one.state == "sent":
-        return f"{one.channel}: {voice.named('delivery', 'sent')}"
+        return f"{one.channel}{voice.word('colon')}{voice.named('delivery', 'sent')}"
     tries = f"{one.attempts}x " if one.attempts else ""
     why = f" ({tries}{voice.clean(one.last_error)})" if one.last_error else ""
-    return f"{one.channel}: {voice.named('delivery', one.state)}{why}"
+    return f"{one.channel}{voice.word('colon')}{voice.named('delivery', one.state)}{why}"
 
 
 def text(alert: Alert, notified: Sequence[Any], sends: Sequence[Send], message: Message, voice: Voice) -> str:
@@ -107,7 +108,7 @@ def text(alert: Alert, notified: Sequence[Any], sends: Sequence[Send], message: 
         voice.word("incident"): alert.incident or "-",
         voice.word("reason"): voice.said(alert.reason) or "-",
     }
-    lines = [f"{label}: {voice.clean(value)}" for label, value in facts.items()]
+    lines = [f"{label}{voice.word('colon')}{voice.clean(value)}" for label, value in facts.items()]
     parts = [voice.clean(alert.title), "\n".join(lines), voice.block(message.text, _TEXT), _channels(notified, voice)]
     if sends:
         parts += [voice.word("tries"), _tries(sends, voice)]
@@ -127,7 +128,7 @@ def _channels(notified: Sequence[Any], voice: Voice) -> str:
                 str(one.attempts),
                 _when(one.next_try if one.state == "waiting" else one.sent, voice),
                 voice.clean(one.last_error),
-                voice.clean(one.note),
+                voice.said(Text(one.note or "")),
             )
             for one in notified
         ],
@@ -145,7 +146,7 @@ def _tries(sends: Sequence[Send], voice: Voice) -> str:
                 voice.named("delivery", one.outcome),
                 voice.took(one.took),
                 voice.clean(one.error),
-                voice.clean(one.note),
+                voice.said(Text(one.note or "")),
                 one.observer,
             )
             for one in sends

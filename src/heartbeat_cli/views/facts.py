@@ -14,7 +14,7 @@ from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.views import answers
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import blamed, description, local_time, recommendations
+from heartbeat_cli.views.wording import blamed, description, local_time, recommendations, told
 
 Values = dict[str, Any]
 
@@ -270,7 +270,10 @@ def _last(alert: Alert, voice: Voice) -> str:
 def _evidence(alert: Alert, voice: Voice) -> list[tuple[str, str]]:
     found = alert.details.get("evidence")
     pieces = list(found.items())[:_PIECES] if isinstance(found, Mapping) else []
-    shown = [(voice.label(str(label)), voice.block(str(text), _EVIDENCE)) for label, text in pieces]
+    shown = [
+        (voice.label(str(label)), voice.block(told(str(text), voice.locale, voice.timezone), _EVIDENCE))
+        for label, text in pieces
+    ]
     return [(label, text) for label, text in shown if text]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from heartbeat_cli.domain.finding import Finding
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.i18n.catalogs import N_, translated, word
 
-MARKS = {"ok": N_("ok  "), "warn": N_("warn"), "bad": N_("BAD ")}
+MARKS = {"ok": N_("ok  ", "mark"), "warn": N_("warn", "mark"), "bad": N_("BAD ", "mark")}
 _TOPICS = {
     "config": N_("config", "topic"),
     "store": N_("store", "topic"),
@@ -39,7 +39,7 @@ def line(same: list[Finding], locale: str) -> str:
     topic, text = first.topic, translated(first.text, locale)
     topic = word(_TOPICS[topic], locale) if topic in _TOPICS else translated(topic, locale)
     if names := list(dict.fromkeys(_subject(one) for one in others if _subject(one) != _subject(first))):
-        shown = translated(Text(", ").join(names[:_NAMED]), locale)
+        shown = translated(listed(names[:_NAMED]), locale)
         text = translated(Text("{text}; likewise {names}", text=text, names=shown), locale)
         if more := len(names) - _NAMED:
             text = text if more < 0 else translated(Text("{text} and {count} more", text=text, count=more), locale)

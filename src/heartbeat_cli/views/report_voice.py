@@ -46,7 +46,7 @@ class Speech(NamedTuple):
 
     def said(self, text: str | None, limit: int = 200) -> str:
         """A line of heartbeat's own (a cause, a reason) in the reader's language; what others said in it stays."""
-        return self.clean(translated(text, self.locale), limit) if text else ""
+        return self.clean(wording.told(text, self.locale, self.summary.timezone), limit) if text else ""
 
     def name(self, id_: str) -> str:
         """What people call a component."""

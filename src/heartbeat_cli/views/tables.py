@@ -10,7 +10,7 @@ from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.views.columns import columns
 from heartbeat_cli.views.rows import took
-from heartbeat_cli.views.wording import blamed, local_time, word
+from heartbeat_cli.views.wording import blamed, local_time, told, word
 
 _COLORS = {
     "healthy": "green",
@@ -22,7 +22,7 @@ _COLORS = {
 }
 _FAILING = ("suspect", "fault", "recovering")
 _CELL = 200  # characters of a cell
-_LEAST = 12  # characters of a cause that say something
+_LEAST = 12  # columns of a cause that say something
 _WORD = re.compile(r"\S+")
 
 
@@ -34,7 +34,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return tabulate(cells, headers=list(heads), tablefmt="simple", disable_numparse=True)
 
 
-def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
+def check_table(rows: Iterable[Mapping[str, Any]], locale: str, timezone: str = "UTC") -> str:
     """What a check saw."""
     heads = [word(key, locale) for key in ("component", "kind", "status", "response")] + [word("cause", locale)]
     return table(
@@ -44,8 +44,9 @@ def check_table(rows: Iterable[Mapping[str, Any]], locale: str) -> str:
                 row["component"],
                 row["kind"],
                 word(row["status"], locale),
-                took(row["response_time"]) + (f" ({row['attempts']}x)" if row["attempts"] > 1 else ""),
-                blamed(translated(row["error"] or "", locale), row["category"] or "", locale),
+                translated(took(row["response_time"]), locale)
+                + (f" ({row['attempts']}x)" if row["attempts"] > 1 else ""),
+                blamed(told(row["error"] or "", locale, timezone), row["category"] or "", locale),
             )
             for row in rows
         ],
@@ -59,23 +60,23 @@ _SPARED = ("kind", "response", "name", "status", "last_look")
 def status_table(rows: Iterable[Mapping[str, Any]], locale: str, timezone: str, width: int | None = None) -> str:
     """Where every component stands; within `width` columns where that can be had by leaving some out and cutting the
     rest."""
-    told = [_told(row, locale, timezone) for row in rows]
+    found = [_told(row, locale, timezone) for row in rows]
     heads = ["component", "name", "kind", "state", "status", "response", "last_look", "cause"]
-    if not any(cells["name"] for cells in told):
+    if not any(cells["name"] for cells in found):
         heads.remove("name")
-    made = _drawn(heads, told, locale)
+    made = _drawn(heads, found, locale)
     for spared in (one for one in _SPARED if one in heads):
         if width is None or columns(made) <= width:
             return made
         heads.remove(spared)
-        made = _drawn(heads, told, locale)
+        made = _drawn(heads, found, locale)
     while width is not None and (over := columns(made) - width) > 0 and len(heads) > 1:
-        longest = max(len(cells[heads[-1]]) for cells in told)
+        longest = max(columns(cells[heads[-1]]) for cells in found)
         if longest - over < _LEAST:
             heads.pop()
         else:
-            told = [{**cells, heads[-1]: one_line(cells[heads[-1]], longest - over)} for cells in told]
-        made = _drawn(heads, told, locale)
+            found = [{**cells, heads[-1]: fitting(cells[heads[-1]], longest - over)} for cells in found]
+        made = _drawn(heads, found, locale)
     return made
 
 
@@ -87,10 +88,12 @@ def _told(row: Mapping[str, Any], locale: str, timezone: str) -> dict[str, str]:
         "kind": row["kind"],
         "state": _state(row, locale),
         "status": word(row["status"], locale),
-        "response": took(row["response_time"]),
+        "response": translated(took(row["response_time"]), locale),
         "last_look": word("never", locale) if row["age"] is None else word("ago", locale, span=duration(row["age"])),
-        "cause": "; ".join(
-            part for part in (*notes(row, locale, timezone), _cause(row, locale), _since(row, locale, timezone)) if part
+        "cause": word("semicolon", locale).join(
+            part
+            for part in (*notes(row, locale, timezone), _cause(row, locale, timezone), _since(row, locale, timezone))
+            if part
         ),
     }
 
@@ -102,15 +105,18 @@ def _since(row: Mapping[str, Any], locale: str, timezone: str) -> str:
     return word("since_at", locale, since=_moment(row["since"], timezone))
 
 
-def _cause(row: Mapping[str, Any], locale: str) -> str:
+def _cause(row: Mapping[str, Any], locale: str, timezone: str) -> str:
     """The error, and of what several hosts look at, who sees what."""
     failing = [one for one in row.get("votes", ()) if one["status"] in FAILURES]
-    said = "; ".join(
-        f"{one['observer']}: {translated(one['error'], locale) if one['error'] else word(one['status'], locale)}"
+    colon = word("colon", locale)
+    said = word("semicolon", locale).join(
+        one["observer"]
+        + colon
+        + (told(one["error"], locale, timezone) if one["error"] else word(one["status"], locale))
         for one in failing
     )
-    cause = blamed(translated(row["error"] or "", locale), row["category"] or "", locale)
-    return f"{cause}: {said}" if said else cause
+    cause = blamed(told(row["error"] or "", locale, timezone), row["category"] or "", locale)
+    return f"{cause}{colon}{said}" if said else cause
 
 
 def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
@@ -121,7 +127,7 @@ def notes(row: Mapping[str, Any], locale: str, timezone: str) -> list[str]:
     if row["unobserved"] and row["state"] not in ("healthy", "unknown"):
         found.append(word("last_judged", locale, state=word(row["state"], locale)))
     if row["waits_for_you"]:
-        found.append(f"{word('waits', locale)}: heartbeat recover --component {row['component']}")
+        found.append(f"{word('waits', locale)}{word('colon', locale)}heartbeat recover --component {row['component']}")
     if row["acked"]:
         found.append(f"{word('acked_by', locale)} {row['acked_by'] or '?'}")
     if quiet := row["quiet"]:

@@ -55,7 +55,7 @@ class Voice(NamedTuple):
 
     def said(self, text: str, limit: int = 400) -> str:
         """A line of heartbeat's own (a cause, a reason), in the reader's language; what others said in it stays."""
-        return self.clean(translated(text, self.locale), limit)
+        return self.clean(wording.told(text, self.locale, self.timezone), limit)
 
     def blamed(self, said: str, failure: Failure | None) -> str:
         """What was seen, after whose fault it is where that is not the component's own."""

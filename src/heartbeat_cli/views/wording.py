@@ -8,9 +8,11 @@ from typing import Any
 
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.text import Text, Value
 
 _KEY = 60  # characters
 _PLACE = re.compile(r"\{(\w+)\}")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 def word(key: str, locale: str, **values: Any) -> str:
@@ -74,6 +76,34 @@ def recommendations(
         for line in lines
         if not (local and "{observer}" in line)
     ]
+
+
+def told(text: str, locale: str, timezone: str) -> str:
+    """A sentence of ours in the reader's language, the moments that are values of it (ISO 8601) in his time."""
+    from heartbeat_cli.i18n.catalogs import translated
+
+    return translated(_with_local_times(text, timezone), locale)
+
+
+def _with_local_times(text: str, timezone: str) -> str:
+    if not isinstance(text, Text) or not text.values:
+        return text
+    values = {name: _local(value, timezone) for name, value in text.values.items()}
+    if values == text.values:
+        return text
+    template = text.many if text.many and values.get("n") != 1 else text.template
+    return Text.known(template.format(**values), text.template, values, text.many)
+
+
+def _local(value: Value, timezone: str) -> Value:
+    if isinstance(value, Text):
+        return _with_local_times(value, timezone)
+    if not isinstance(value, str) or not _STAMP.fullmatch(value):
+        return value
+    try:
+        return local_time(datetime.fromisoformat(value).timestamp(), timezone)
+    except (ValueError, OverflowError):
+        return value
 
 
 def local_time(at: float, timezone: str, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

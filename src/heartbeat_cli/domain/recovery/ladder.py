@@ -103,7 +103,7 @@ def _next(plan: Plan, fit: Sequence[int], limits: Limits, past: Past, now: float
         return Decision(
             "run",
             "next",
-            Text("step {step} did not heal it ({outcome})", step=last.step + 1, outcome=last.outcome),
+            Text("step {step} did not heal it ({outcome})", step=last.step + 1, outcome=Text(last.outcome)),
             next((place for place in untried if place > last.step), untried[0]),
         )
     if retry := _retry(plan, fit, tried):

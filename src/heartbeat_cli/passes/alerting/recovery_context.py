@@ -20,7 +20,7 @@ from heartbeat_cli.domain.recovery.brakes import Brakes
 from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Decision, Limits, Past
 from heartbeat_cli.domain.recovery.labels import label
 from heartbeat_cli.domain.recovery.ladder import decide, taken
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.passes.alerting.killed_steps import is_killed
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.history.last_checks import LastCheck
@@ -292,7 +292,7 @@ class Due(NamedTuple):
 
 def steps_in_words(component: Component) -> str:
     """A component's ladder on one line."""
-    return ", ".join(f"{n}. {label(step)}" for n, step in enumerate(component.plan.ladder, 1))
+    return listed(f"{n}. {label(step)}" for n, step in enumerate(component.plan.ladder, 1))
 
 
 def own_ids(config: Config, ids: Iterable[str]) -> list[str]:

@@ -157,7 +157,11 @@ def _enqueue(scene: Scene, about: str, members: Sequence[tuple[Component, Observ
     for number, (ids, channels) in enumerate(sorted(sets.items(), key=lambda one: (-len(one[0]), one[0]))):
         alert = _alert(scene, about, [one for one in members if one[0].id in ids], plain=not late and number == 0)
         enqueue_to(scene.db, scene.config, alert, channels, scene.now)
-        yield alert.component, alert.type, f"{alert.title}: {alert.details['cause']}"
+        yield (
+            alert.component,
+            alert.type,
+            Text("{title}: {cause}", title=alert.title, cause=str(alert.details["cause"])),
+        )
 
 
 def _listeners(config: Config, component: Component) -> list[str]:

@@ -4,7 +4,7 @@ Each function checks one thing and gives findings. What recovery needs is checke
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,17 @@ def warnings(config: Config) -> Iterator[Finding]:
         by_advice.setdefault(one.advice, []).append(one)
     for advice, found in by_advice.items():
         for line in warnings.located_lines(config, ((one.key, one.text) for one in found)):
-            yield Finding("config", "warn", line, advice)
+            yield Finding("config", "warn", _in_words(line, (one.text for one in found)), advice)
+
+
+def _in_words(line: str, texts: Iterable[str]) -> str:
+    """A line about a place in a file, with the sentence in it as the sentence it is."""
+    for text in texts:
+        where, found, rest = line.partition(f": {text}")
+        if found:
+            said = Text("{where}: {text}", where=where, text=text)
+            return Text("{text} {remark}", text=said, remark=rest.strip()) if rest else said
+    return line
 
 
 def configuration(config: Config, path: Path | None) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.finding import Finding
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 
 _NAMES = 5  # named one by one; more are counted
 
@@ -34,7 +34,7 @@ def guessed(config: Config) -> Guessed | None:
     ]
     if not found:
         return None
-    names = ", ".join(found[:_NAMES])
+    names = listed(found[:_NAMES])
     if len(found) > _NAMES:
         names = Text("{names} and {count} more", names=names, count=len(found) - _NAMES)
     text = Text(

@@ -14,6 +14,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.sql import locks
@@ -131,7 +132,7 @@ def _component_and_observer_keys(
     if mine is None:
         mine = observer_keys(db, [observer]).get(observer)
     if mine is None:
-        raise StoreError(f"store {db.where}: does not hold what was just written to it")
+        raise StoreError(Text("store {where}: does not hold what was just written to it", where=db.where))
     changed = [
         (id_, components[id_].kind, now) for id_ in readings if known.get(id_, ("",))[-1] != components[id_].kind
     ]

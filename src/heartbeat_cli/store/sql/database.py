@@ -222,7 +222,7 @@ class Postgres(Database):
         try:
             session = libpq.connect(dsn, deadline=time.monotonic() + timeout, writes=True)
         except libpq.Trouble as trouble:
-            raise StoreError(f"store {self.where}: {trouble.text}") from trouble
+            raise StoreError(Text("store {where}: {why}", where=self.where, why=trouble.text)) from trouble
         self.server = session.where
         self._idle = postgres_session.idle_settings(timeout, session.version)
         self.begin = self._begin(timeout, timeout)

@@ -6,6 +6,7 @@ check are narrow: integer keys, response times in microseconds, statuses as numb
 
 from contextlib import suppress
 
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import identity, locks
 from heartbeat_cli.store.sql.database import Database, connect
@@ -263,8 +264,13 @@ def _apply(db: Database) -> None:
         version = _version(db)
         if version > len(MIGRATIONS):
             raise StoreError(
-                f"store {db.where}: made by a newer heartbeat (schema {version}, this one knows {len(MIGRATIONS)});"
-                " upgrade heartbeat on this host"
+                Text(
+                    "store {where}: made by a newer heartbeat (schema {version}, this one knows {count}); upgrade"
+                    " heartbeat on this host",
+                    where=db.where,
+                    version=version,
+                    count=len(MIGRATIONS),
+                )
             )
         for migration in MIGRATIONS[version:]:
             for statement in migration[db.dialect]:

@@ -60,7 +60,7 @@ def known(db: Store, value: T, locale: str) -> T:
     reader's language is not English."""
     if locale == ENGLISH:
         return value
-    found, left = sources(db, strings(value)), _PIECES_OF_ALL
+    found, left = sources(db, _lines(value)), _PIECES_OF_ALL
     texts: dict[str, Text] = {}
     for line, source in found.items():
         making = _Making(found, min(_PIECES, left))
@@ -69,6 +69,14 @@ def known(db: Store, value: T, locale: str) -> T:
         if text is not None and not making.is_too_much:
             texts[line] = text
     return _with(value, texts) if texts else value
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """The lines in a tree, those that sentences in it are made of included."""
+    for one in strings(value):
+        yield one
+        if isinstance(one, Text):
+            yield from _lines(list(one.values.values()))
 
 
 def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
@@ -169,8 +177,14 @@ def _filled(text: Text) -> str:
 
 
 def _with(value: Any, texts: Mapping[str, Text]) -> Any:
+    if isinstance(value, Text):
+        if not value.values and plain(value) in texts:
+            return texts[plain(value)]
+        values = _with(dict(value.values), texts)
+        same = all(values[name] is one for name, one in value.values.items())
+        return value if same else Text.known(plain(value), value.template, values, value.many)
     if isinstance(value, str):
-        return value if isinstance(value, Text) else texts.get(value, value)
+        return texts.get(value, value)
     if isinstance(value, dict):
         items = {key: _with(item, texts) for key, item in value.items()}
         return items if any(items[key] is not item for key, item in value.items()) else value

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Degraded
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.sql import schema
 from heartbeat_cli.store.sql.database import Database
@@ -229,9 +230,11 @@ class Keeper:
                 failures.append(str(failed))
                 continue
             if path not in there:
-                self.remarks.append(f"{error}; going on with {path} until the store answers")
+                self.remarks.append(
+                    Text("{error}; going on with {path} until the store answers", error=str(error), path=str(path))
+                )
             return db
-        raise StoreError("; ".join(failures))
+        raise StoreError(joined(failures))
 
     def _begin_spool(self, path: Path, begun: Degraded, now: float) -> Database:
         from heartbeat_cli.store.standby import spool_files, spool_locator

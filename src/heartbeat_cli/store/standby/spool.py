@@ -13,6 +13,7 @@ from pathlib import Path
 
 from heartbeat_cli.domain.checking.coverage import Degraded
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import PassRow, insert, observer_keys
@@ -80,7 +81,12 @@ def begin(
     that is not known). Raises StoreError when that cannot be done."""
     trusted.make_folder(path.parent)
     if path.parent.parent == memory.MEMORY and not memory.is_ours(path.parent):
-        raise StoreError(f"{path.parent}: belongs to somebody else or is open to others; no spool can be kept there")
+        raise StoreError(
+            Text(
+                "{parent}: belongs to somebody else or is open to others; no spool can be kept there",
+                parent=str(path.parent),
+            )
+        )
     if path.is_symlink():
         raise DatabaseError(str(path), "is a symbolic link")
     new = not path.exists()
