@@ -45,9 +45,7 @@ NAMES = (
         r"\[[^\]]*\]",
         r"\bheartbeat (?:recover|ack|silence|check|status|doctor|report) [\w -]*",
     ),
-    *(
-        r"\b(?:systemctl|journalctl|docker|sudo|chmod|chown|pg_isready|psql|apt|dnf|apk|curl|df|du|ps) [\w ./{}%|-]*",
-    ),
+    *(r"\b(?:systemctl|journalctl|docker|sudo|chmod|chown|pg_isready|psql|apt|dnf|apk|curl|df|du|ps) [\w ./{}%|-]*",),
 )
 # Three words in a row, none of them in capitals alone: a sentence.
 SENTENCE = re.compile(r"\b[A-Za-z]+[a-z](?:'s)?,? (?:[a-z']+,? )+[a-z']{2,}")

@@ -34,18 +34,8 @@ ROOMS = (
     "passes/recover/in_flight.py",
     "passes/*/*.py",
 )
-# What only `doctor`, `config check` and standard error say.
-UNTRANSLATED = {
-    "permissions",
-    "_systemd_rights",
-    "connections",
-    "starters",
-    "checks",
-    "lock_held",
-    "hosts",
-    "daily_remark",
-}
-UNTRANSLATED |= {"guarded", "ping", "proxies", "units"}
+# What only standard error says.
+UNTRANSLATED = {"daily_remark", "guarded", "ping"}
 DOMAIN = ("fault_detection", "ladder", "container", "postgres_health", "slowness", "systemd", "brakes")
 DOMAIN += ("quorum", "clock_trust", "coverage", "attribution")
 FOUND = {path for room in ROOMS for path in SOURCE.glob(room)} | {
@@ -63,6 +53,7 @@ RECOGNISED = {
     *("certificate has expired", "does not match", "no such script: ", "no reason given"),
     *("network is unreachable", f"the monitor gave {GAP} instead of a Reading"),
     "is Docker running, and is `host` right?",
+    "session is read-only",
     "no password supplied|certificate|does not support SSL|authentication method|SCRAM|invalid .*value"
     "|service(?! not known)|could not match",
 }

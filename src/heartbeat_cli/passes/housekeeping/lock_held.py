@@ -67,8 +67,8 @@ def reason(config: Config, busy: Busy) -> str:
 def remedy(busy: Busy) -> str:
     """What to do about it, in a few words."""
     if busy.pid is None:
-        return f"find it (fuser -v {busy.path}) and, if it hangs, kill it"
-    return f"if it hangs: kill {busy.pid}"
+        return Text("find it (fuser -v {path}) and, if it hangs, kill it", path=str(busy.path))
+    return Text("if it hangs: kill {pid}", pid=busy.pid)
 
 
 def notify(db: Database, config: Config, busy: Busy, now: float) -> None:
@@ -104,10 +104,10 @@ def notify_end(db: Database, config: Config, folder: Path, now: float) -> None:
 def _command(pid: int) -> str:
     """A process's command line, as far as this user may see it. Its number may be another process's by now."""
     if process.owner(f"/proc/{pid}") not in (0, os.geteuid(), None):
-        return "of another user"
+        return Text("of another user")
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(4_096).split(b"\0")
     except OSError:
-        return "which is gone" if not Path(f"/proc/{pid}").exists() else "not to be seen"
-    return b" ".join(words).decode(errors="replace").strip() or "no command line"
+        return Text("which is gone") if not Path(f"/proc/{pid}").exists() else Text("not to be seen")
+    return b" ".join(words).decode(errors="replace").strip() or Text("no command line")
