@@ -31,7 +31,7 @@ def test_a_table_and_its_exit_code(tmp_path: Path) -> None:
     configured(tmp_path, TRUE.format("good", ""), FALSE.format("bad", ""))
     ended = heartbeat(tmp_path, "check", "--component", "good")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[0].split() == ["Component", "Kind", "Status", "Response", "What", "was", "seen"]
+    assert ended.out.splitlines()[0].split() == ["Component", "Kind", "Result", "Response", "What", "was", "seen"]
     assert ended.out.splitlines()[2].split()[:3] == ["good", "command", "healthy"]
     assert heartbeat(tmp_path, "check", "--all").code == 1
 
