@@ -82,8 +82,8 @@ def _changed(app: App, changes: Iterable[str]) -> dict[str, Any]:
 
 def _change(change: str) -> tuple[str, str, int]:
     """What `--set` names: the components ("" is all), the setting, its value. Raises UsageError."""
+    from heartbeat_cli.config.components import COMMON_LIMITS
     from heartbeat_cli.config.problems import format_value, suggestion
-    from heartbeat_cli.config.sections import COMMON_LIMITS
 
     name, _, value = change.partition("=")
     target, _, key = name.rpartition(".")

@@ -94,7 +94,7 @@ class Choice:
             if isinstance(found, Due):
                 return found
             self.results.append(found)
-        elif self.dry or self.approval.asked:
+        elif self.dry or self._approval(component.id).asked:
             well = Text("it is not in fault (its steps: {n})", n=steps_in_words(component) or Text("none"))
             self.results.append(StepResult(component.id, "nothing", well, "well"))
         return None
