@@ -333,7 +333,8 @@ def test_force_acts_on_what_is_well_and_goes_through_the_ladder(ward: Make) -> N
     (step,) = one.scene.recover("main", forced=True)
     assert (step.outcome, step.verified) == ("done", True)
     assert one.steps == ["one"] and one.scene.attempts[0].incident is None
-    assert one.recover("main") == [] and one.recover() == []
+    well = ("nothing", "it is not in fault (its steps: 1. command sh, 2. command sh)")
+    assert one.recover("main") == [well] and one.recover() == []
 
 
 def test_forcing_everything_needs_names(ward: Make) -> None:
