@@ -35,7 +35,7 @@ def _fault(id_: str) -> Fault:
 @pytest.mark.parametrize(
     ("who", "begin", "end"),
     [
-        ("heartbeat", "[high] process-killed is down", "[resolved] process-killed has recovered"),
+        ("heartbeat", "[pi] process-killed is down", "[pi] Resolved: process-killed is down"),
         ("Monit", "process-killed: Does not exist (restart)", "process-killed: Exists (alert)"),
         ("Monit", "process-killed: Connection failed (restart)", "process-killed: Connection succeeded (alert)"),
         ("loop", "DOWN: process-killed", "UP: process-killed"),
@@ -56,7 +56,7 @@ def test_a_fault_that_was_healed_and_told(who: str, begin: str, end: str) -> Non
 
 def test_one_message_may_tell_both() -> None:
     target = Seen("mail-server-away", [ZERO + 5], ZERO + 6)
-    late = "[resolved] mail-server-away has recovered: down from 22:01:00 to 22:03:00"
+    late = "[pi] Resolved: mail-server-away is down, from 22:01:00 to 22:03:00"
     one = judged("mail-server-away", "heartbeat", [target], [(ZERO + 130, late)])
     assert one[1:] == (130.0, 6.0, 1, 1, ())
 
@@ -79,17 +79,17 @@ def test_restarts_that_should_not_have_been() -> None:
 
 
 def test_a_person_is_called_for_what_cannot_be_healed_and_for_nothing_else() -> None:
-    person = (ZERO + 60, "[high] {}: recovery failed, a person is needed")
-    loop = [(ZERO + 4, "[high] crash-loop is down"), (person[0], person[1].format("crash-loop"))]
+    person = (ZERO + 60, "[pi] {}: recovery failed, a person is needed")
+    loop = [(ZERO + 4, "[pi] crash-loop is down"), (person[0], person[1].format("crash-loop"))]
     assert judged("crash-loop", "heartbeat", [Seen("crash-loop")], loop).wrong == ()
     assert judged("crash-loop", "heartbeat", [Seen("crash-loop")], loop[:1]).wrong == (
         "no message that a person is needed",
     )
     target = Seen("second-try-heals", [ZERO + 20, ZERO + 40], ZERO + 41)
     mails = [
-        (ZERO + 20, "[high] second-try-heals is down"),
+        (ZERO + 20, "[pi] second-try-heals is down"),
         (person[0], person[1].format("second-try-heals")),
-        (ZERO + 70, "[resolved] second-try-heals has recovered"),
+        (ZERO + 70, "[pi] Resolved: second-try-heals is down"),
     ]
     assert judged("second-try-heals", "heartbeat", [target], mails).wrong == (
         "called a person for what was healed or passed",

@@ -56,7 +56,7 @@ def test_a_mail() -> None:
     assert shown == {
         "From": "心跳 <hb@example.org>",
         "To": "值班 <a@example.org>, b@example.org",
-        "Subject": "[high] 主 🔥 is down",
+        "Subject": "主 🔥 is down",
         "Auto-Submitted": "auto-generated",
         "Date": "Thu, 01 Jan 1970 00:00:01 +0000",
     }

@@ -24,6 +24,7 @@ LINE = {
     "at": 1.5,
     "thread": "i",
     "threads": [],
+    "subject": "",
 }
 
 

@@ -32,6 +32,7 @@ BODY = {
     "at": "1970-01-01T00:00:01.500+00:00",
     "incident": "i-1",
     "incidents": [],
+    "subject": "",
 }
 
 

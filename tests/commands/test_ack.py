@@ -46,7 +46,7 @@ def test_an_incident_that_is_long_over_is_not_opened_again(tmp_path: Path) -> No
     thing.run()
     assert heartbeat(tmp_path, "ack", "thing") == (0, "", "no open incident\n")
     ended = thing.down()
-    assert ended.err.startswith("thing reports a problem\n")
+    assert "] thing reports a problem\n" in ended.err
     assert "not acknowledged" in heartbeat(tmp_path, "ack").out, "a new incident is a new one"
 
 

@@ -21,7 +21,7 @@ def test_once(tmp_path: Path) -> None:
     seen(tmp_path, 2)
     ended = heartbeat(tmp_path, "detect")
     assert (ended.code, ended.out) == (0, OPENED)
-    assert ended.err.startswith("thing reports a problem\n"), "and the alert is delivered"
+    assert "] thing reports a problem\n" in ended.err, "and the alert is delivered"
     assert heartbeat(tmp_path, "detect") == (0, "", "")
 
 

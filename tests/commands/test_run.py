@@ -26,13 +26,13 @@ def test_a_fault_and_its_end_are_news(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
     ended = thing.down()
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("thing reports a problem\n")
+    assert "] thing reports a problem\n" in ended.err
     assert "it is broken" in ended.err
     assert thing.run() == (0, "", ""), "and it is said once"
     thing.heals()
     ended = thing.run()
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("thing has recovered\n")
+    assert "] Resolved: thing reports a problem\n" in ended.err
 
 
 def test_verbose_tells_each_decision(tmp_path: Path) -> None:

@@ -58,13 +58,13 @@ def test_nobody_is_told_and_all_is_kept(tmp_path: Path, target: str) -> None:
 def test_it_ends_by_itself(tmp_path: Path) -> None:
     thing = Outage(tmp_path)
     heartbeat(tmp_path, "silence", "thing", "--for", "0.0001")
-    assert thing.down().err.startswith("thing reports a problem\n")
+    assert "] thing reports a problem\n" in thing.down().err
 
 
 def test_what_it_is_not_about_is_told(tmp_path: Path) -> None:
     thing = Outage(tmp_path, more='[components.other]\nkind = "push"\nperiod = 60\n')
     heartbeat(tmp_path, "silence", "other")
-    assert thing.down().err.startswith("thing reports a problem\n")
+    assert "] thing reports a problem\n" in thing.down().err
 
 
 def test_wrong_usage(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.parts.docker import RunContainer, unique, wait_for
 from tests.parts.forked import Forked
-from tests.parts.kill_points import GRACE, Fault, Story, plays, rows
+from tests.parts.kill_points import GRACE, Fault, Story, plays, rows, told_of
 from tests.parts.postgres import fresh_database
 from tests.parts.systemd import SystemdBox
 
@@ -194,8 +194,7 @@ class Host:
         wait_for((self.folder / "well").exists, "the step's end")
         for host in (*others, self) * 3:
             host.heartbeat("run")
-        told = [json.loads(line)["type"] for line in (self.folder / "told.jsonl").read_text().splitlines()]
-        assert told == ["command_down", "recovered"]
+        assert told_of(self.folder / "told.jsonl", self.store) == ["command_down", "recovered"]
         assert self.done == ["one"]
 
 

@@ -231,12 +231,22 @@ class Play:
         return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False).stdout.split()
 
     def _told(self) -> list[str]:
-        lines = self.told.read_text().splitlines() if self.told.exists() else []
-        told = [json.loads(line)["type"] for line in lines]
+        told = told_of(self.told, self.store)
         return [one for one in told if one != "missed_runs"]  # between preparing a play and playing it
 
     def _said(self) -> str:
         return (self.folder / "said").read_text()
+
+
+def told_of(path: Path, store: str) -> list[str]:
+    """The types of the alerts that a file channel was told, in order, alone or in one message with others."""
+    with _opened(store) as db:
+        sent = db.rows(
+            "SELECT o.batch, a.alert_type FROM heartbeat_outbox o JOIN heartbeat_alert_rows a"
+            " ON a.alert_id = o.alert_id WHERE o.batch IS NOT NULL ORDER BY a.alert_time"
+        )
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [kind for one in found for kind in [kind for batch, kind in sent if batch == one["id"]] or [one["type"]]]
 
 
 def rows(store: str) -> list[Row]:

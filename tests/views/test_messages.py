@@ -11,7 +11,7 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import fit
-from heartbeat_cli.views import facts, messages, voice
+from heartbeat_cli.views import digest, facts, messages, voice
 from heartbeat_cli.views.wording import recommendations
 from heartbeat_cli.views.words import TITLES
 
@@ -43,7 +43,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
     )
     assert (found.title, found.label, found.thread) == ("Main Agent is down", "high", "i")
     assert found.html.splitlines() == [
-        "<b>🔴 Main Agent is down</b> since 19:06:40",
+        "<b>🔴 [pi] Main Agent is down</b> (since 19:06:40)",
         "",
         "<b>connection refused by localhost:8000</b>",
         "The agent's health address gave no good answer.",
@@ -68,13 +68,15 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "<i>Why this message: 3 failing checks in a row (threshold 3)</i>",
     ]
     plain = unescape(re.sub(r"</?\w+>", "", found.html))
-    assert found.text == plain.removeprefix("🔴 Main Agent is down").strip()
+    assert found.text == plain.removeprefix("🔴 [pi] Main Agent is down").strip()
 
 
 def test_the_end_says_how_long_it_was_and_what_healed_it_and_is_not_grave() -> None:
     tried = [["systemd", "failed", "no such unit"], ["script", "done", "restart_main.sh ended with exit code 0"]]
     over = made(alert("recovered", after=430, attempts=tried))
-    assert over.html.startswith("<b>🟢 Main Agent has recovered</b> after 7 min\n\nHealed by: script: restart_main.sh")
+    assert over.html.startswith(
+        "<b>🟢 [pi] Main Agent has recovered</b> after 7 min\n\nHealed by: heartbeat, with script: "
+    )
     assert "It was: connection refused" in over.text and "high" not in over.text and over.label == "resolved"
     assert "What to do" not in over.text and "1. systemd: failed - no such unit" in over.text
     assert "It came back by itself." in made(alert("recovered")).text
@@ -104,7 +106,7 @@ def test_a_digest_has_the_commands_for_what_lasts_unless_that_is_much() -> None:
 
 
 def test_a_start_on_another_day_bears_its_date() -> None:
-    assert " since 2026-11-18 19:06\n" in made(alert("reminder", after=90_000)).html.replace(", for 1 d 1 h", "")
+    assert " (since 2026-11-18 19:06, for 1 d 1 h)\n" in made(alert("reminder", after=90_000)).html
 
 
 def test_the_newest_look_of_a_reminder_is_told_where_it_says_something_else() -> None:
@@ -149,13 +151,15 @@ def test_every_type_has_its_words_in_both_languages(type_: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) -> None:
-    down = alert("agent_down", held=["chat"], in_fault=3, watched=9)._replace(title="Main Agent is down")
-    db = alert("database_down", "severe", 99, kind="database", cause="timed out")._replace(title="DB is down", id="d")
-    over = alert("recovered", after=99)._replace(title="Web has recovered", incident="web@1")
+    down = alert("agent_down", held=["chat"], in_fault=3, watched=9, name="Main Agent")._replace(
+        title="Main Agent is down"
+    )
+    db = alert("database_down", "severe", 99, kind="database", name="DB")._replace(title="DB is down", id="d")
+    over = alert("recovered", after=99, name="Web")._replace(title="Web has recovered", incident="web@1")
     found = messages.digest([over, down, db], locale, ZONE, [], id="d-1", remark="a remark")
     assert (found.id, found.severity, found.thread, found.type) == ("d-1", "severe", None, "digest")
     heads = [line for line in found.text.splitlines() if line[:1] in ("🔴", "🟡", "🟢")]
-    assert [re.sub(r"( since|（| after).*", "", line) for line in heads] == [
+    assert [re.sub(r"( \(since|（| after).*", "", line) for line in heads] == [
         "🔴 DB is down",
         "🔴 Main Agent is down",
         "🟢 Web has recovered",
@@ -163,8 +167,8 @@ def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) 
     assert (
         found.title
         == {
-            "en": "2 new, 1 over, 3 of 9 in fault",
-            "zh-HK": "2 項新警報，1 項已結束，9 個組件中有 3 個故障",
+            "en": "DB and Main Agent down; Web recovered",
+            "zh-HK": "DB、Main Agent：已停止正常運作；Web：已恢復正常",
         }[locale]
     )
     assert "chat" in found.text and found.text.endswith("a remark")
@@ -172,10 +176,10 @@ def test_a_digest_tells_what_began_worst_first_and_then_what_ended(locale: str) 
 
 def test_a_digest_of_one_is_the_message_and_one_of_ends_is_good_news() -> None:
     assert messages.digest([alert()], "en", ZONE, [], id="d") == made(alert())._replace(id="d")
-    ends = [alert("recovered"), alert("degraded_ended")]
+    ends = [alert("recovered", was="Main Agent is down"), alert("degraded_ended")._replace(incident=None)]
     found = messages.digest(ends, "en", ZONE, [], id="d")
-    assert (found.title, found.severity, found.label) == ("2 over", "low", "resolved")
-    assert found.html.startswith("<b>🟢 2 over</b>")
+    assert (found.title, found.severity, found.label) == ("main recovered; main back to normal", "low", "resolved")
+    assert found.html.startswith("<b>🟢 [pi] main recovered; main back to normal</b>")
 
 
 @pytest.mark.parametrize("count", [2, 9, 30, 120, 300])
@@ -249,9 +253,9 @@ def test_the_manual_names_everything_a_template_may_use() -> None:
     manual = (Path(__file__).parents[2] / "docs/recipes/reword-messages.md").read_text()
     spoken = voice.Voice("en", ZONE, (), START)
     values = facts.of_alert(alert(), spoken)
-    digest = facts.of_digest([alert()], {alert().id: values}, spoken, facts.DETAILS[0])
+    several = digest.of_digest([alert()], {alert().id: values}, spoken, digest.DETAILS[0])
     named = set(re.findall(r"`(\w+)`", manual))
-    assert {*values, *digest} - named == set()
+    assert {*values, *several, *several["begun"][0]} - named == set()
 
 
 @pytest.mark.parametrize(("locale", "network"), [("en", "between pi and the agent"), ("zh-HK", "檢查 pi 與代理")])
@@ -277,7 +281,7 @@ def test_a_failure_of_the_process_has_the_advice_of_its_kind(kind: str) -> None:
     ("locale", "lines"),
     [
         ("en", ("web3 still sees it fail: boom", "web4 could not look: no route", "docker on web1: restarted shop")),
-        ("zh-HK", ("web3 仍見它失敗：boom", "web4 未能檢查：no route", "docker（web1）: restarted shop")),
+        ("zh-HK", ("web3 仍見它失敗：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
     ],
 )
 def test_an_end_says_who_does_not_agree_and_which_host_healed_it(locale: str, lines: tuple[str, ...]) -> None:

@@ -52,7 +52,7 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = own
     mail["To"] = [_address(one) for one in to]
-    mail["Subject"] = one_line(harmless(f"[{message.label or message.severity}] {message.title}"), _SUBJECT)
+    mail["Subject"] = one_line(harmless(message.headline), _SUBJECT)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
     mail["Message-ID"] = _id(own.domain, message.id, message.component, f"{message.at:.3f}")
     if message.thread is not None:

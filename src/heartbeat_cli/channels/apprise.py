@@ -60,7 +60,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> None:
     Apprise bounds neither the time nor the memory that a service takes, so it runs in a process of its own."""
     url = settings.apprise_url.strip()
     kind = "success" if message.type in _GOOD else _TYPES[message.severity]
-    asked = {"url": url, "kind": kind, "title": message.title, "body": message.text or message.title}
+    asked = {"url": url, "kind": kind, "title": message.headline, "body": message.text or message.title}
     said = _in_a_process({**asked, "timeout": timeout}, timeout, settings.proxy)
     if said is None:
         raise DeliveryError(f"no answer within {round(timeout, 1):g} s", retryable=True, unsure=True)

@@ -31,7 +31,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     if sys.stderr is None or sys.stderr.closed:
         raise DeliveryError("standard error is closed", retryable=True)
     try:
-        click.echo(f"{one_line(message.title)}\n{bounded(message.text, _TEXT)}\n", err=True)
+        click.echo(f"{one_line(message.headline)}\n{bounded(message.text, _TEXT)}\n", err=True)
     except OSError as error:
         raise DeliveryError(f"standard error cannot be written: {error.strerror}", retryable=True) from error
     return None if is_read() else Printed(Text("standard error is no terminal"))

@@ -98,11 +98,12 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
         lambda db: check.take(db, config, now(), prepare=imports_for_faults(config), confirms=True), now()
     )
     log(Text("checked {count} of {total} components", count=len(seen.readings), total=len(config.components)))
-    _judge.keep_and_judge(app, keeper, seen, log)
+    declared = _judge.keep_and_judge(app, keeper, seen, log)
     if any(reading.certain for reading in seen.readings.values()):
-        _confirm(app, keeper, seen, log)
-    keeper.refresh_mirror(now())
+        declared += _confirm(app, keeper, seen, log)
     post = PassDelivery(app, keeper)
+    post.await_recovery(declared)
+    keeper.refresh_mirror(now())
     post.go()
     if buttons is not None and buttons.carry_out():
         keeper.refresh_mirror(now())
@@ -124,19 +125,21 @@ def _chain(app: App, keeper: "Keeper", log: Log) -> str:
     return text if keeper.degraded is None else Text("{text}, the store is away", text=text)
 
 
-def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> None:
-    """Check what has certainly failed again, until it is in fault, is not, or the time for that is over."""
+def _confirm(app: App, keeper: "Keeper", seen: "Checked", log: Log) -> list[str]:
+    """Check what has certainly failed again, until it is in fault, is not, or the time for that is over. Returns the
+    components whose fault has been declared."""
     from heartbeat_cli.passes.check import check, confirm
 
-    config, until = app.config, time.monotonic() + confirm.LONGEST
+    config, until, declared = app.config, time.monotonic() + confirm.LONGEST, list[str]()
     while (again := keeper.run(partial(confirm.due, config=config, seen=seen), app.now())) is not None:
         if time.monotonic() + again.wait > until:
-            return
+            break
         time.sleep(again.wait)
         take = partial(check.take, config=config, now=app.now(), wanted=again.components, confirms=True)
         seen = keeper.run(take, app.now())
         log(Text("checked {names} again", names=", ".join(again.components)))
-        _judge.keep_and_judge(app, keeper, seen, log, further=True)
+        declared += _judge.keep_and_judge(app, keeper, seen, log, further=True)
+    return declared
 
 
 def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
@@ -186,18 +189,22 @@ def _buttons(app: App, keeper: "Keeper", log: Log) -> "Buttons | None":
 
 
 def _recover(app: App, keeper: "Keeper", post: "PassDelivery", log: Log, buttons: "Buttons | None") -> bool:
-    """Run recovery. Returns whether anything was written: while something stays in fault, most passes have nothing to
-    do."""
+    """Run recovery. Returns whether anything was written, or waits to be sent: while something stays in fault, most
+    passes have nothing to do."""
     from heartbeat_cli.commands import _decisions, _recover
 
     before = keeper.db, keeper.db.rows_written
-    asked = buttons.take_orders() if buttons is not None else []
-    steps = _recover.recover(app, keeper, post, log, asked=asked)
-    for step in _known(app, keeper, steps):
-        log(_decisions.step(step))
-    if buttons is not None:
-        buttons.settle_orders(steps)
-    return before != (keeper.db, keeper.db.rows_written)
+    awaited = post.awaits
+    try:
+        asked = buttons.take_orders() if buttons is not None else []
+        steps = _recover.recover(app, keeper, post, log, asked=asked)
+        for step in _known(app, keeper, steps):
+            log(_decisions.step(step))
+        if buttons is not None:
+            buttons.settle_orders(steps)
+    finally:
+        post.release()
+    return awaited or before != (keeper.db, keeper.db.rows_written)
 
 
 def _known(app: App, keeper: "Keeper", steps: "list[StepResult]") -> "list[StepResult]":

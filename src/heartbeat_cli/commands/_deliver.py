@@ -1,7 +1,8 @@
 """Delivery as every verb does it: begun under the lock of the pass, and finished after the lock was released, so that a
 channel that hangs holds up no other pass. How it went is saved even if the store goes away meanwhile."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
 
 _SHORT_WAIT = 1.0  # seconds that the rest of a pass waits for what it has to send; a send that takes longer goes on
+_AWAIT = 2.0  # seconds that the declaration of a fault waits for what this pass's recovery comes to
+_AT_THE_END = 0.2  # seconds that a declaration which has waited so long is waited for; it goes on by itself
 _FROM_SPOOL = 3.0  # seconds in which sends are begun under the lock, which a spool needs; each has its time for answers
 _LOCK = 30.0  # seconds that the lock is waited for to write what was sent while the store went away
 
@@ -30,6 +33,7 @@ class PassDelivery:
         self._delivering: Delivering | None = None  # made when something waits: most passes have nothing to send
         self._turn = lock.Shared(places.config_folder(app.config), lock.DELIVERY)
         self._unkept: list[Callable[[Database], None]] = []
+        self._awaiting: list[tuple[float, float]] = []  # until when: by the app's clock, and by time.monotonic()
         self.begun = False  # whether something was sent, or would have been
 
     def go(self, patience: float = _SHORT_WAIT, *, last: bool = False) -> None:
@@ -44,6 +48,41 @@ class PassDelivery:
 
         self._keeper.run(work, self._app.now())
 
+    @property
+    def awaits(self) -> bool:
+        """Whether the declaration of a fault waits for recovery."""
+        return bool(self._awaiting)
+
+    def await_recovery(self, declared: Collection[str]) -> None:
+        """Have the messages that declare these components' faults wait a moment for what recovery comes to, where it
+        acts by itself: if that is a handoff, both are one message. They go alone after 2 seconds, and if this process
+        is killed; nothing else waits for them."""
+        known = self._app.config.components
+        ids = [id_ for id_ in declared if id_ in known and known[id_].plan.ladder and known[id_].plan.mode == "on"]
+        if not ids:
+            return
+        from heartbeat_cli.store.outbox import delay
+
+        now = round(self._app.now(), 3)
+        if self._keeper.run(lambda db: delay.delay(db, ids, self._app.now(), now + _AWAIT), now):
+            self._awaiting.append((now + _AWAIT, time.monotonic() + _AWAIT))
+
+    def tick(self) -> None:
+        """Call it while recovery goes on: sends what has waited for it long enough."""
+        if self._awaiting and time.monotonic() >= self._awaiting[0][1]:
+            self._release(self._awaiting.pop(0)[0])
+            self.go(_AT_THE_END)
+
+    def release(self) -> None:
+        """Recovery has come to what it could: nothing waits for it any longer."""
+        while self._awaiting:
+            self._release(self._awaiting.pop()[0])
+
+    def _release(self, until: float) -> None:
+        from heartbeat_cli.store.outbox import delay
+
+        self._keeper.run(lambda db: delay.release(db, self._app.now(), until), self._app.now())
+
     def _look(self, db: "Database") -> None:
         """Make ready to deliver, if something waits."""
         from heartbeat_cli.store.outbox import alerts
@@ -51,12 +90,17 @@ class PassDelivery:
         self.begun = True
         if self._delivering is None and alerts.is_waiting(db):
             from heartbeat_cli.passes.deliver.deliver import Delivering
+            from heartbeat_cli.store.outbox import delay
+
+            if not self._awaiting:  # no run but this one is at work on this host
+                delay.release_left(db, self._app.now(), _AWAIT)
 
             self._delivering = Delivering(self._app.config, self._app.now)
 
     def end(self) -> list["Delivered"]:
         """Release the lock of the pass and deliver the rest, for as long as a pass may take. Returns how all of it
         went."""
+        self.release()
         if not self.begun:
             self._keeper.run(self._look, self._app.now())
         delivering = self._delivering if self._delivering is not None and self._delivering.unfinished else None

@@ -39,6 +39,7 @@ class DueChecks:
         self._under_way: threading.Thread | None = None
 
     def __call__(self) -> bool:
+        self._post.tick()
         if self._under_way is not None:
             return not self._under_way.is_alive() and self._judge()
         if not self._asked and time.monotonic() >= self._next:
@@ -81,7 +82,7 @@ class DueChecks:
             return False
         seen = self._seen.pop()
         self._log(Text("checked {count} meanwhile", count=len(seen.readings)))
-        _judge.keep_and_judge(self._app, self._keeper, seen, self._log, further=True)
+        self._post.await_recovery(_judge.keep_and_judge(self._app, self._keeper, seen, self._log, further=True))
         self._keeper.refresh_mirror(self._app.now())
         self._post.go(_PATIENCE)
         _judge.draw(self._app, self._keeper)

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
 
 Log = Callable[[str], None]
+_DECLARED = ("opened", "reopened", "released")  # decisions by which people are notified of a fault
 
 
-def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, further: bool = False) -> None:
+def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, further: bool = False) -> list[str]:
     """Store a pass and detect it, in one transaction: the spool would go on without what is stored and not detected.
+    Returns the components whose fault has been declared.
     `further`: not the first pass of this run, which has not asked since whether the store is back."""
     from heartbeat_cli.passes.check import check
     from heartbeat_cli.passes.detect import detect
@@ -32,10 +34,12 @@ def keep_and_judge(app: "App", keeper: "Keeper", seen: "Checked", log: Log, *, f
             keeper.prepare_mirror(db, now())
         return found
 
-    for one in keeper.run(kept_and_judged, now()):
+    verdicts = keeper.run(kept_and_judged, now())
+    for one in verdicts:
         from heartbeat_cli.commands import _decisions
 
         log(_decisions.verdict(one))
+    return [one.component for one in verdicts if one.decision in _DECLARED]
 
 
 def draw(app: "App", keeper: "Keeper") -> None:

@@ -33,8 +33,16 @@ def recover(
 
     store = recover.Store(lambda work: keeper.run(work, app.now()), save)
     meanwhile = DueChecks(app, keeper, post, log)
+    tick = post.tick if post.awaits else None
     results = recover.recover(
-        store, app.config, wanted=wanted, forced=forced, dry_run=dry_run, meanwhile=meanwhile, asked=asked
+        store,
+        app.config,
+        wanted=wanted,
+        forced=forced,
+        dry_run=dry_run,
+        meanwhile=meanwhile,
+        asked=asked,
+        tick=tick,
     )
     meanwhile.finish()
     return results

@@ -12,6 +12,28 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
+def beside(work: Callable[[], T], meanwhile: Callable[[], None], every: float = 0.05) -> T:
+    """Run `work` in a thread and call `meanwhile` here every so many seconds until it has ended. Returns what it
+    returned, or raises what it raised."""
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(every)
+        meanwhile()
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
 def results(calls: Mapping[K, Callable[[], T]], until: float) -> dict[K, T | Exception]:
     """Make all calls at once, each in a thread of its own, and wait for them until `until` (time.monotonic()).
 

@@ -16,14 +16,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from heartbeat_cli.domain.alerting.alert import Alert, family, without_past
+from heartbeat_cli.domain.alerting.alert import Alert, family, with_outcome, without_past
 from heartbeat_cli.domain.alerting.markup import parse, render
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.alerting.telegram_text import LIMIT, units
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.errors import HeartbeatError
-from heartbeat_cli.views import facts, templates
+from heartbeat_cli.views import digest as digests
+from heartbeat_cli.views import facts, headline, templates
 from heartbeat_cli.views.voice import Voice
 
 _TITLE = 200  # characters
@@ -52,7 +53,13 @@ def message(
         at=alert.at,
         thread=alert.incident,
         label=values["label"],
+        subject=_subject(title, values, headline.of_alert(alert, voice).subject),
     )
+
+
+def _subject(title: str, values: Mapping[str, Any], own: str) -> str:
+    """The subject for a title: that of the user's own template stands in it as it is."""
+    return one_line(own if title == values["title"] else headline.with_machine(title, values["host"]), _TITLE)
 
 
 def _report(alert: Alert) -> Message:
@@ -74,19 +81,20 @@ def digest(
 ) -> Message:
     """Several alerts in one message: what began, worst first, then what ended. One that would be too long for Telegram
     loses evidence first, then advice, then causes, never the name of what happened."""
-    alerts = without_past(alerts)
+    alerts = with_outcome(without_past(alerts))
     if len(alerts) == 1:
         return message(alerts[0], locale, timezone, secrets, remark, own)._replace(id=id)
     at = max(alert.at for alert in alerts)
     voice = Voice(locale, timezone, tuple(secrets), at)
     said = {one.id: facts.of_alert(one, voice) for one in alerts}
-    for detail in facts.DETAILS:
-        values = facts.of_digest(alerts, said, voice, detail) | {"remark": voice.said(remark)}
+    for detail in digests.DETAILS:
+        values = digests.of_digest(alerts, said, voice, detail) | {"remark": voice.said(remark)}
         title, text, html = _filled(["digest"], values, voice, own)
         if units(f"{title}{text}") < LIMIT - 8:
             break
-    severity: Severity = facts.worst(alerts)
-    return Message(id, "digest", severity, title, text, html, "heartbeat", at, label=values["label"])
+    severity: Severity = digests.worst(alerts)
+    subject = _subject(title, values, values["subject"])
+    return Message(id, "digest", severity, title, text, html, "heartbeat", at, label=values["label"], subject=subject)
 
 
 def prepare(locale: str, own: str | None) -> None:
@@ -121,7 +129,8 @@ def _parted(html: str, values: Mapping[str, Any]) -> tuple[str, str, str]:
     runs = parse(_tidy(html))
     plain = "".join(run.text for run in runs)
     head = runs[0].text if runs and "b" in runs[0].tags else plain.partition("\n")[0]
-    title = one_line(head.strip().removeprefix(str(values["mark"])), _TITLE)
+    title = head.strip().removeprefix(str(values["mark"])).strip()
+    title = one_line(title.removeprefix(headline.with_machine("", values["host"])), _TITLE)
     return title, plain[len(head) :].strip(), render(runs)
 
 

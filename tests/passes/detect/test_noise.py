@@ -95,7 +95,7 @@ def test_what_flaps_stays_acknowledged_and_its_messages_say_that_it_flaps(
     assert alerts.between(scene.db, 0, 9e9)[0] == newest
 
 
-def test_a_digest_counts_what_is_in_fault_when_the_whole_pass_is_judged(family: Scene) -> None:
+def test_a_digest_names_its_components_and_its_ends_say_how_many_are_left(family: Scene) -> None:
     scene = Scene(family.db, family.tables["heartbeat"]["store"], family.folder, {"a": TCP, "b": TCP, "c": TCP})
     for _ in range(3):
         scene.saw(a=BAD, b=BAD, c=GOOD)
@@ -103,7 +103,10 @@ def test_a_digest_counts_what_is_in_fault_when_the_whole_pass_is_judged(family: 
     for _ in range(2):
         scene.saw(a=GOOD, b=GOOD, c=GOOD)
     scene.deliver()
-    assert [one["title"] for one in scene.messages] == ["2 of 3 in fault", "2 over, none of 3 in fault"]
+    assert [one["title"] for one in scene.messages] == [
+        "a and b down",
+        "a and b recovered; nothing is in fault any more",
+    ]
 
 
 def test_a_digest_of_ends_does_not_sound_as_if_something_broke(family: Scene) -> None:
@@ -114,4 +117,4 @@ def test_a_digest_of_ends_does_not_sound_as_if_something_broke(family: Scene) ->
     for _ in range(2):
         scene.saw(a=GOOD, b=GOOD, c=BAD)
     scene.deliver()
-    assert scene.messages[-1]["title"] == "2 over, 1 of 3 in fault"
+    assert scene.messages[-1]["title"] == "a and b recovered; still in fault: 1 of 3 components"

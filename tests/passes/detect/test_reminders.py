@@ -338,7 +338,8 @@ def test_the_morning_brings_all_of_the_night_together(made: Any, locale: str) ->
     at(scene, START + 8 * HOUR, db=GOOD, web=BAD)
     assert {line.partition(": ")[2] for line in scene.outbox} == {"sent"} and len(scene.outbox) == 3
     (only,) = scene.messages
-    red, _, green, since = [line for line in only["text"].splitlines() if line[:1] in ("🔴", "🟢", "↳")]
+    lines = [line for line in only["text"].splitlines() if line[:1] in ("🔴", "🟢", "↳")]
+    red, green, since = lines[0], lines[-3], lines[-1]
     assert red.startswith("🔴 web") and green.startswith("🟢 db") and "12:01:00" in since and "no route" in since
     assert only["severity"] == "medium" and len(only["threads"]) == 2
 
@@ -351,7 +352,11 @@ def test_a_night_that_is_over_makes_one_message_that_asks_for_nothing(made: Any)
         assert up(scene, begun + HOUR) == []
     assert at(scene, START + 8 * HOUR, db=GOOD)
     (only,) = scene.messages
-    assert (only["title"], only["severity"], len(only["threads"])) == ("2 over, none of 1 in fault", "low", 2)
+    assert (only["title"], only["severity"], len(only["threads"])) == (
+        "db recovered; nothing is in fault any more",
+        "low",
+        2,
+    )
     assert only["text"].count("db has recovered") == 2 and "🔴" not in only["text"] and "What to do" not in only["text"]
 
 

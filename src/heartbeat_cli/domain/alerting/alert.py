@@ -7,6 +7,8 @@ from heartbeat_cli.domain.checking.slowness import SLOW
 from heartbeat_cli.domain.component import Component, Severity, severity_rank
 from heartbeat_cli.domain.detection.fault_detection import Event
 
+# What says that recovery can do no more about a fault.
+HANDOFFS = ("recovery_failed", "recovery_denied", "recovery_held")
 ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
 _GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
 _EMPTY: Mapping[str, Any] = {}
@@ -126,6 +128,25 @@ def without_past(alerts: Sequence[Alert]) -> list[Alert]:
             ends.setdefault(one.incident, []).append(one.at)
     past = {incident: [at for at in of if incident not in finished or at < max(of)] for incident, of in ends.items()}
     return [one for one in alerts if one.at > max(past.get(one.incident or "", ()), default=float("-inf"))]
+
+
+def with_outcome(alerts: Sequence[Alert]) -> list[Alert]:
+    """These alerts with one for each fault whose declaration and handoff are both among them: the declaration, with
+    what recovery came to (`handoff` is the last handoff's type)."""
+    found = list(alerts)
+    for down in [one for one in alerts if one.incident and family(one.type) == "down"]:
+        handed = [one for one in found if one.incident == down.incident and one.type in HANDOFFS and one.at >= down.at]
+        if handed and down in found:
+            last = max(handed, key=lambda one: one.at)
+            found[found.index(down)] = _joined(down, last)
+            found = [one for one in found if one not in handed]
+    return found
+
+
+def _joined(down: Alert, last: Alert) -> Alert:
+    came_to = {"handoff": last.type, "recovery": last.reason, "ask": False}
+    came_to |= {"attempts": last.details.get("attempts", ()), "last": ["error", last.details.get("cause")]}
+    return down._replace(at=last.at, details={**down.details, **came_to})
 
 
 def worst_severity(found: Iterable[Severity]) -> Severity:

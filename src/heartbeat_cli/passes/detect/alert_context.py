@@ -63,9 +63,20 @@ class AlertContext:
             details["waited_for"] = event.held_by
         if incident is not None and event.name == "ended":
             details["cause"] = incident.cause
-            details["attempts"] = self._attempts(incident)
+            details |= self._end(component, incident)
             details |= self._outages(incident, event.at)
         return details
+
+    def _end(self, component: Component, incident: Incident) -> Details:
+        """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
+        from heartbeat_cli.passes.alerting import remedies
+        from heartbeat_cli.store.state import recoveries
+        from heartbeat_cli.views import wording
+
+        attempts = recoveries.of_incident(self.db, incident.id)
+        was = wording.title(f"{component.kind}_down", component, self.config.heartbeat.locale)
+        healed_by = remedies.healer(incident, attempts)
+        return {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
 
     def _outages(self, incident: Incident, at: float) -> Details:
         """Of an incident that was reopened, or kept open until it was steady: when it ended, and how long it was
@@ -90,7 +101,7 @@ class AlertContext:
         from heartbeat_cli.passes.alerting import remedies  # alerts are rare
 
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
-        details["target"] = target_of(component)
+        details |= {"target": target_of(component), "name": component.name}
         details |= remedies.of(component, failure)
         details["in_fault"] = self._in_fault()
         details["watched"] = len(self.config.components)

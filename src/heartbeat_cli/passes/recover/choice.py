@@ -45,7 +45,7 @@ SaveAttempt = Callable[[Attempt], None]
 class Choice:
     """Decisions about components: what needs no step is among `results`, what is due among `due`. `busy` are the
     components whose step this run is taking or verifying, `waiting` how many steps are about to be taken; with `dry`,
-    nothing is written."""
+    nothing is written. `wait` runs what may take seconds."""
 
     def __init__(
         self,
@@ -57,7 +57,9 @@ class Choice:
         save: SaveAttempt,
         busy: Collection[str],
         waiting: int,
+        wait: preconditions.Wait = preconditions.at_once,
     ) -> None:
+        self._wait = wait
         self.db, self.config, self.clock, self._approval, self.dry, self.save = db, config, clock, approval, dry, save
         self.context = RecoveryContext(db, config, clock())
         self.context.planned = waiting
@@ -102,7 +104,7 @@ class Choice:
     def _blocked(self, due: Sequence[Due]) -> dict[str, preconditions.Objection]:
         """Why a step that is due must not be taken after all, by component; an order is not asked about."""
         asked = [one for one in due if not one.forced]
-        found = preconditions.blocking(self.db, self.config, asked, self.clock()) if asked else {}
+        found = preconditions.blocking(self.db, self.config, asked, self.clock(), self._wait) if asked else {}
         return found if self.dry else found | preconditions.insisting(self.context, due, found)
 
     def _decide(self, component: Component) -> StepResult | Due:
@@ -147,7 +149,7 @@ class Choice:
         """Whether a step is optional, and there is nothing here to take it on."""
         step = component.plan.ladder[place]
         optional = getattr(step.settings, "optional", False) and self._has_time
-        return bool(optional) and preconditions.is_absent(step)
+        return bool(optional) and bool(self._wait(lambda: preconditions.is_absent(step)))
 
     def _resolve_interrupted_orders(self) -> None:
         """A person's order for a component in no fault, killed: no decision about a fault would ever come to it."""

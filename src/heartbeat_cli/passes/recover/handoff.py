@@ -75,6 +75,7 @@ def _failed(
             "kind": component.kind,
             "observer": config.observer,
             "target": target_of(component),
+            "name": component.name,
             **remedies.of(component, failure),
             "attempts": remedies.tried(db, context.tried(component)),
         },

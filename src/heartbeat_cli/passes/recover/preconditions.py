@@ -9,7 +9,7 @@ from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
-from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES
+from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Reading
 from heartbeat_cli.domain.component import Component, Guard, Step
 from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.recovery.brakes import held
@@ -30,15 +30,24 @@ _INSISTS = Text(
 )
 
 Objection = tuple[str, str]  # a named reason, and the reason in one line
+Wait = Callable[[Callable[[], Any]], Any]  # runs what may take seconds and does not need the store
 
 
-def blocking(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+def at_once(work: Callable[[], Any]) -> Any:
+    """The plain `Wait`."""
+    return work()
+
+
+def blocking(
+    db: Database, config: Config, due: Sequence[Due], now: float, wait: Wait = at_once
+) -> dict[str, Objection]:
     """Why not to act after all, by component; those that are not named may go ahead."""
-    found = _recheck(db, config, due, now)
+    asked = [check.prepare(db, config, one.component, now, confirming=True) for one in due]
+    found = _recheck(wait(lambda: check.run(asked)) if asked else {}, due)
     left = [one for one in due if one.component.id not in found]
-    found |= _objections(left, now)
+    found |= wait(lambda: _objections(left, now)) if left else {}
     left = [one for one in left if one.component.id not in found]
-    work = _at_work([one.component for one in left])
+    work = wait(lambda: _at_work([one.component for one in left])) if left else {}
     for one in left:
         if one.component.id in work and (said := _in_flight(one, work[one.component.id], now)):
             found[one.component.id] = said
@@ -72,11 +81,10 @@ def is_absent(step: Step) -> bool:
     return bool(_asked_at_once({"": partial(action.absent, step.settings, timeout=_ASK)}).get(""))
 
 
-def _recheck(db: Database, config: Config, due: Sequence[Due], now: float) -> dict[str, Objection]:
+def _recheck(readings: Mapping[str, Reading], due: Sequence[Due]) -> dict[str, Objection]:
     """Those that do not fail just now."""
-    asked = [check.prepare(db, config, one.component, now, confirming=True) for one in due]
     found, steps = {}, {one.component.id: one for one in due}
-    for id_, seen in check.run(asked).items() if asked else ():
+    for id_, seen in readings.items():
         failure = seen.failure
         if seen.status in SUCCESSES:
             found[id_] = ("well", held(Text("it answers again")))

@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
@@ -21,6 +22,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.killed_steps import by_process
 from heartbeat_cli.passes.alerting.recovery_context import Due, own_ids
 from heartbeat_cli.passes.recover.choice import Choice, SaveAttempt
+from heartbeat_cli.passes.recover.preconditions import Wait, at_once
 from heartbeat_cli.passes.recover.results import UNHELPED, StepResult, about, result_of
 from heartbeat_cli.passes.recover.step_executor import STOOD_STILL, Ended, InStore, StepExecutor, Verified
 from heartbeat_cli.redact import redact
@@ -56,12 +58,18 @@ def recover(
     dry_run: bool = False,
     meanwhile: Meanwhile = lambda: False,
     asked: Collection[str] = (),
+    tick: Callable[[], None] | None = None,
 ) -> list[StepResult]:
     """Run what is due for the open incidents (of the wanted components, or all that this host watches); returns every
     decision. Naming a component, also in `asked`, is a person's word for it, `forced` an order. `meanwhile` is called
-    again and again while steps are taken and verified, and says whether incidents may have begun or ended since."""
+    again and again while steps are taken and verified, and says whether incidents may have begun or ended since; `tick`
+    is called while components are checked again and actions are asked before a step."""
     approval = Approval(wanted is not None, forced and wanted is not None)
     run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile, asked)
+    if tick is not None:
+        from heartbeat_cli.system import in_threads
+
+        run.wait = partial(in_threads.beside, meanwhile=tick)
     order = topological(config.components)  # parents first, to be acted on and to be read about
     run.work(own_ids(config, order) if wanted is None else [id_ for id_ in order if id_ in wanted])
     return sorted(run.results, key=lambda one: order.index(one.component))
@@ -82,6 +90,7 @@ class RecoveryRun:
     ) -> None:
         self.config, self.clock, self.approval, self.dry = config, clock, approval, dry
         self._store, self._meanwhile, self._asked = store, meanwhile, asked
+        self.wait: Wait = at_once
         # No step begins later: a run has to end some time, and the next one goes on.
         self.until = time.monotonic() + config.recovery.timeout
         self.results: list[StepResult] = []
@@ -125,8 +134,9 @@ class RecoveryRun:
 
         def choice(db: Database) -> Choice:
             waiting = len(self._waiting)
+            save, busy = self._store.save, self._busy
             return Choice(
-                db, self.config, self.clock, self._approval_of, self.dry, self._store.save, self._busy, waiting
+                db, self.config, self.clock, self._approval_of, self.dry, save, busy, waiting, self.wait
             ).make(ids)
 
         made: Choice = self._store.run(choice)

@@ -1,13 +1,13 @@
-"""Incidents that were over before a channel could be notified of them: beginning and end go out in one message.
+"""Incidents of which a channel gets more than one alert in one message: those that were over before it could be
+notified of them (they waited for the end of quiet hours, or for a channel that took nothing), and those that recovery
+has handed off to a person before it was notified of their beginning."""
 
-They waited for the end of quiet hours, or for a channel that took nothing."""
-
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from heartbeat_cli.domain.alerting.alert import ENDS
+from heartbeat_cli.domain.alerting.alert import ENDS, HANDOFFS, family
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, Row
 
 
 class Rest(NamedTuple):
@@ -20,7 +20,8 @@ class Rest(NamedTuple):
 
 def rest(db: Database, channel: str, taken: Sequence[str], now: float, most: int) -> Rest:
     """What belongs into a message with the notifications `taken`: of each of their incidents that has ended meanwhile,
-    reopened or not, the rest, at most `most` notifications. Claim them in the same transaction."""
+    reopened or not, the rest; of each other whose beginning is taken, its handoffs; at most `most` notifications. Claim
+    them in the same transaction."""
     marks = ", ".join("?" for _ in taken)
     rows = db.rows(
         "SELECT a.incident, o.id, a.alert_id, a.alert_type, o.last_error,"
@@ -32,23 +33,35 @@ def rest(db: Database, channel: str, taken: Sequence[str], now: float, most: int
         f" ORDER BY a.alert_time, o.created, o.id {'FOR UPDATE OF o' if db.dialect == 'postgres' else ''}",
         (now, channel, *taken),
     )
+    return _chosen(rows, set(taken), most)
+
+
+def _chosen(rows: Sequence[Row], taken: Collection[str], most: int) -> Rest:
     behind: dict[str, list[tuple[str, str]]] = {}
+    handed: dict[str, list[tuple[str, str]]] = {}
     errors: dict[str, str] = {}
     ended: set[str] = set()
     stuck: set[str] = set()
+    begun: set[str] = set()
     for incident, id_, alert_id, kind, error, ready in rows:
         if kind in ENDS:
             ended.add(incident)
         errors[incident] = error or errors.get(incident, "")
-        if id_ not in taken:
-            behind.setdefault(incident, []).append((id_, alert_id))
-            if not ready:
-                stuck.add(incident)
+        if id_ in taken:
+            begun |= {incident} if family(kind) == "down" else set()
+            continue
+        behind.setdefault(incident, []).append((id_, alert_id))
+        if not ready:
+            stuck.add(incident)
+        elif kind in HANDOFFS:
+            handed.setdefault(incident, []).append((id_, alert_id))
+    chosen = {one: behind[one] for one in behind.keys() & ended - stuck}
+    chosen |= {one: handed[one] for one in handed.keys() & begun - ended}
     found: list[tuple[str, str]] = []
     said = ""
-    for incident in sorted((behind.keys() & ended) - stuck):
-        if len(found) + len(behind[incident]) <= most:
-            found += behind[incident]
+    for incident in sorted(chosen):
+        if len(found) + len(chosen[incident]) <= most:
+            found += chosen[incident]
             said = said or errors[incident]
     return Rest(sorted(found), said)
 

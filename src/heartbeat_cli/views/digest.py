@@ -1,0 +1,128 @@
+"""What the template of a digest may say: several alerts, as much of each as a message can hold."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from typing import NamedTuple
+
+from heartbeat_cli.domain.alerting.alert import Alert, family, over
+from heartbeat_cli.domain.component import Severity, severity_rank
+from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.views import answers, headline
+from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, moment, number, sentence
+from heartbeat_cli.views.headline import Headline
+from heartbeat_cli.views.voice import Voice
+from heartbeat_cli.views.wording import local_time
+
+
+class Detail(NamedTuple):
+    """How much of each alert a digest holds: evidence pieces, advice lines, characters of the cause; `short`: names;
+    `piece`: characters of a piece of evidence."""
+
+    evidence: int
+    advice: int
+    cause: int
+    short: bool = False
+    piece: int = EVIDENCE
+
+
+_SHORT = 60  # characters of a cause; with no more there is no room for what was tried
+DETAILS = (
+    *(Detail(2, 2, 300), Detail(2, 2, 300, piece=600), Detail(0, 2, 280)),
+    *(Detail(0, 0, 300), Detail(0, 0, _SHORT), Detail(0, 0, 0, short=True)),
+)
+
+
+def worst(alerts: Sequence[Alert]) -> Severity:
+    """The gravest severity among what began; what is over is never grave."""
+    gone = over(alerts)
+    began = [alert.severity for alert in alerts if family(alert.type) != "over" and alert.incident not in gone]
+    return max(began, key=severity_rank, default="low")
+
+
+def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice, detail: Detail) -> Values:
+    """Several alerts for one template: `begun`, worst first, and `ended`, each a dictionary as of `of_alert` (which is
+    in `said`, by id), and `whole` where both stand in this message: then its end says all."""
+    whole = over(alerts) & {one.incident for one in alerts if family(one.type) != "over"}
+    begun = sorted(
+        (one for one in alerts if family(one.type) != "over"),
+        key=lambda one: (-severity_rank(one.severity), number(one.details.get("started")) or one.at),
+    )
+    ended = [one for one in alerts if family(one.type) == "over"]
+    lasting = [one for one in begun if one.incident not in whole]
+
+    def shown(one: Alert) -> Values:
+        return _shortened(said[one.id], detail, voice) | {"whole": one.incident in whole}
+
+    state = _state(alerts, lasting, voice)
+    title, subject = _headline(whole, lasting, ended, state, voice)
+    return {
+        "mark": mark(lasting[0]) if lasting else GREEN,
+        "host": headline.machines(alerts, voice),
+        "title": title,
+        "subject": subject,
+        "state": sentence(state) if lasting else "",
+        "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
+        "begun": [] if detail.short else [shown(one) for one in begun],
+        "ended": [] if detail.short else [shown(one) for one in ended],
+        "names": _names([*lasting, *ended], voice) if detail.short else [],
+        **answers.commands(lasting if detail.evidence else ()),
+        "at": local_time(voice.now, voice.timezone),
+        "timezone": voice.timezone,
+    }
+
+
+def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:
+    said = {key: _cut(values[key], detail.cause) for key in ("cause", "said", "healed")}
+    most = detail.cause // 3 if detail.advice else 0
+    tried = [one | {"detail": _cut(one["detail"], most)} for one in values["attempts"]] if detail.cause > _SHORT else []
+    return values | {
+        "evidence": [(label, bounded(text, detail.piece)) for label, text in values["evidence"][: detail.evidence]],
+        "advised": _in_one(values["advice"][: detail.advice], voice),
+        **said,
+        "attempts": tried,
+        "recovery": values["recovery"] if detail.advice else "",
+    }
+
+
+def _in_one(sentences: Sequence[str], voice: Voice) -> str:
+    """Sentences in one line."""
+    return (
+        reduce(lambda first, then: voice.word("two_sentences", first=first, then=then), sentences) if sentences else ""
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…" if most else ""
+
+
+def _headline(
+    whole: Collection[str], begun: Sequence[Alert], ended: Sequence[Alert], state: str, voice: Voice
+) -> Headline:
+    if begun or len(whole) != 1 or {one.incident for one in ended} != whole:
+        return headline.of_digest(begun, ended, state, voice)
+    end = ended[0]
+    started, over = (number(end.details.get(key)) or end.at for key in ("started", "ended"))
+    since, until = (moment(at, end.at, voice.timezone) for at in (started, over))
+    return headline.of_past(end, since, until, voice)
+
+
+def _state(alerts: Sequence[Alert], begun: Sequence[Alert], voice: Voice) -> str:
+    """How many are in fault by the newest alert, unless these are those that the message is about."""
+    for alert in sorted(alerts, key=lambda one: one.at, reverse=True):
+        count, total = (number(alert.details.get(key)) for key in ("in_fault", "watched"))
+        if count is not None and total:
+            key = "digest_in_fault" if begun else "digest_still" if count else "digest_well"
+            known = sum(family(one.type) == "down" for one in begun)
+            return voice.word(key, count=round(count), total=round(total)) if not begun or count > known else ""
+    return ""
+
+
+def _names(alerts: Sequence[Alert], voice: Voice) -> list[str]:
+    """Every title, many on a line, but no line so long that a channel would cut it."""
+    lines = [""]
+    for alert in alerts:
+        one = f"{mark(alert)} {voice.clean(alert.title, 60)}"
+        if lines[-1] and len(lines[-1]) + len(one) > 150:
+            lines.append("")
+        lines[-1] += f" {one}" if lines[-1] else one
+    return lines

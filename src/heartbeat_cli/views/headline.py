@@ -1,0 +1,121 @@
+"""The title of a digest, and the subject of any message: which machine, which components, and what happened to them."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
+from heartbeat_cli.views.voice import Voice
+from heartbeat_cli.views.words import TITLES
+
+_NAMED = 2  # components, or machines, that are named; more are counted
+_NAME = 40  # characters
+_WATCHES = ("reminder", "escalated")
+
+
+class Headline(NamedTuple):
+    """`title` is what a message says first, `subject` the same with the machine before it; the subject of an end has
+    the words of the beginning, so that a search for one finds both."""
+
+    title: str
+    subject: str
+
+
+def machines(alerts: Sequence[Alert], voice: Voice) -> str:
+    """The hosts that have seen this, the first two by name; "" where no alert says so."""
+    seen = dict.fromkeys(voice.clean(str(one.details.get("observer") or ""), 60) for one in alerts)
+    return _listed([name for name in seen if name], voice)
+
+
+def with_machine(title: str, machine: str) -> str:
+    """The title with the machine before it."""
+    return f"[{machine}] {title}" if machine else title
+
+
+def of_alert(alert: Alert, voice: Voice) -> Headline:
+    """The headline of one alert."""
+    title, machine = voice.clean(alert.title, 200), machines([alert], voice)
+    handoff = alert.details.get("handoff")
+    if handoff in HANDOFFS and family(alert.type) == "down":
+        title = voice.word(f"down_{handoff}", title=title)
+    began = _began(alert, voice)
+    return Headline(title, with_machine(voice.word("subject_end", title=began) if began else title, machine))
+
+
+def of_past(end: Alert, since: str, until: str, voice: Voice) -> Headline:
+    """The headline of what came to its end before it could be delivered: from when to when it was."""
+    title, began = (voice.clean(text, 120) for text in (end.title, _began(end, voice)))
+    machine = machines([end], voice)
+    title = voice.word("digest_past", title=title, since=since, until=until)
+    if not began:
+        return Headline(title, with_machine(title, machine))
+    ended = voice.word("subject_end", title=voice.word("subject_past", title=began, since=since, until=until))
+    return Headline(title, with_machine(ended, machine))
+
+
+def of_digest(begun: Sequence[Alert], ended: Sequence[Alert], state: str, voice: Voice) -> Headline:
+    """The headline of several alerts: what began, worst first, then what ended. `state` says how many are in fault,
+    where only ends are told."""
+    machine, join = machines([*begun, *ended], voice), voice.word("clauses").join
+    title = join([*_clauses(begun, voice), *_clauses(ended, voice), *([state] if state and not begun else [])])
+    if not begun and all(one.type == "recovered" for one in ended):
+        down = join(_grouped(ended, _was_down, voice))
+        return Headline(title, with_machine(voice.word("subject_end", title=down), machine))
+    return Headline(title, with_machine(title, machine))
+
+
+def _clauses(alerts: Sequence[Alert], voice: Voice) -> list[str]:
+    return _grouped(alerts, _said, voice)
+
+
+def _grouped(alerts: Sequence[Alert], said: Callable[[Alert, Voice], tuple[str, str]], voice: Voice) -> list[str]:
+    """A clause for all that the same can be said of, in the order of the first; who is alone has its own title."""
+    groups: dict[str, list[Alert]] = {}
+    alone: dict[str, str] = {}
+    for one in alerts:
+        key, alone[one.id] = said(one, voice)
+        groups.setdefault(key, []).append(one)
+    return [
+        voice.word(key, names=_listed(_names(members, voice), voice))
+        if key != "own" and (len(members) > 1 or not alone[members[0].id])
+        else voice.word("clauses").join(dict.fromkeys(alone[one.id] for one in members))
+        for key, members in groups.items()
+    ]
+
+
+def _said(alert: Alert, voice: Voice) -> tuple[str, str]:
+    """What can be said of several such alerts (a key), and what is said of this one where it is the only one ("": the
+    same)."""
+    title = voice.clean(alert.title, 100)
+    if alert.type in HANDOFFS or alert.details.get("handoff") in HANDOFFS:
+        return "heads_person", ""
+    if alert.type in _WATCHES:
+        return "heads_still", ""
+    if family(alert.type) == "down":
+        return ("heads_fault", title) if alert.type in TITLES else ("heads_down", "")
+    if family(alert.type) in ("slow", "degraded"):
+        return "heads_warning", title
+    known = {"recovered": "heads_recovered", "degraded_ended": "heads_normal"}
+    return known.get(alert.type, "own"), "" if alert.type in known else title
+
+
+def _was_down(end: Alert, voice: Voice) -> tuple[str, str]:
+    own = f"{end.details.get('kind', '')}_down" in TITLES
+    return ("heads_fault", _began(end, voice)) if own else ("heads_down", "")
+
+
+def _began(end: Alert, voice: Voice) -> str:
+    """The title of the beginning, of an end that knows it."""
+    was = end.details.get("was")
+    return voice.clean(was, 160) if isinstance(was, str) and family(end.type) == "over" else ""
+
+
+def _names(alerts: Collection[Alert], voice: Voice) -> list[str]:
+    return list(dict.fromkeys(voice.clean(str(one.details.get("name") or one.component), _NAME) for one in alerts))
+
+
+def _listed(names: Sequence[str], voice: Voice) -> str:
+    """`db`, `db and Worker`, `db, Worker and 1 more`."""
+    if len(names) > _NAMED:
+        shown = voice.word("names_comma").join(names[:_NAMED])
+        return voice.word("names_and_more", names=shown, count=len(names) - _NAMED)
+    return voice.word("names_and", first=names[0], last=names[1]) if len(names) == _NAMED else "".join(names)

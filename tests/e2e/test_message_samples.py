@@ -1,0 +1,25 @@
+"""The page of messages is what the program says today; `scripts/message_samples` writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.parts import message_samples
+from tests.parts.manual import DOCS
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return message_samples.page()
+
+
+def test_the_page_is_what_the_program_says_today(page: str) -> None:
+    assert page == (Path(DOCS) / "reference/messages.md").read_text(encoding="utf-8")
+
+
+def test_the_subject_of_an_end_has_every_word_of_that_of_its_beginning() -> None:
+    for locale in message_samples.LANGUAGES:
+        made = message_samples.samples(locale)
+        begun, ended = made["fault"].subject, made["end"].subject
+        assert begun.removeprefix("[agents-1] ") in ended and ended.startswith("[agents-1] ")
+        assert begun != ended
