@@ -14,7 +14,7 @@ def page() -> str:
 
 
 def test_the_page_is_what_the_program_says_today(page: str) -> None:
-    assert page == (Path(DOCS) / "reference/messages.md").read_text(encoding="utf-8")
+    assert page == (Path(DOCS) / "messages.md").read_text(encoding="utf-8")
 
 
 def test_the_subject_of_an_end_has_every_word_of_that_of_its_beginning() -> None:

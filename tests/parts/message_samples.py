@@ -1,4 +1,4 @@
-"""The messages of docs/reference/messages.md, as two real servers take them: a night on one host, played through
+"""The messages of docs/messages.md, as two real servers take them: a night on one host, played through
 detection, recovery, the outbox and the channels, in each language.
 
 page() is the whole page; scripts/message_samples writes it.
@@ -26,7 +26,7 @@ HEAD = """\
 # Messages
 
 What people get, by Telegram and as the text of a mail. `scripts/message_samples` makes this page from the program. The
-host is `agents-1`, the time zone Asia/Hong_Kong. How to reword messages: [the recipe](../recipes/reword-messages.md).
+host is `agents-1`, the time zone Asia/Hong_Kong. How to reword messages: [the recipe](recipes/reword-messages.md).
 """
 TITLES = {
     "fault": "A fault",
@@ -55,7 +55,7 @@ class Sample(NamedTuple):
 
 
 def page() -> str:
-    """docs/reference/messages.md as the program makes it now."""
+    """docs/messages.md as the program makes it now."""
     made = {locale: samples(locale) for locale in LANGUAGES}
     parts = [HEAD]
     for name, title in TITLES.items():
