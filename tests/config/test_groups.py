@@ -34,6 +34,14 @@ def test_each_name_is_a_component() -> None:
     assert first.plan.ladder[1].settings.name == "restart_web_web-a.service.sh"
 
 
+def test_jobs_may_rest_unless_the_block_says_otherwise() -> None:
+    def rests(**block: Any) -> bool:
+        (one,) = loaded(["web-a.service"], **block).components.values()
+        return bool(one.settings.inactive_job_ok)
+
+    assert rests() and not rests(inactive_job_ok=False)
+
+
 @pytest.mark.parametrize(
     "name", ["-.mount", "web-$(id).service", "a b", "../x", "x" * 300, "env:PATH.service", "file:x.service"]
 )

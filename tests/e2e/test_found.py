@@ -181,6 +181,38 @@ def test_units_come_stop_and_go(tmp_path: Path, systemd_box: SystemdBox) -> None
 
 
 @pytest.mark.docker
+@pytest.mark.systemd
+def test_a_job_that_ended_well_is_no_fault_and_one_that_failed_is(tmp_path: Path, systemd_box: SystemdBox) -> None:
+    box = systemd_box
+    job = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'read code </run/fj; exit $code'\n"
+    box.write_unit("fj-timed.service", job)
+    box.write_unit("fj-timed.timer", "[Timer]\nOnCalendar=yearly\n")
+    box.write_unit(
+        "fj-boot.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+    )
+    box.shell("rm -f /run/fj; mkfifo /run/fj")
+    box.systemctl("enable", "--now", "fj-boot.service", "fj-timed.timer")
+    block = f'match = {{ unit = "fj-*.service" }}\nsystemctl = {json.dumps(box.prefix)}\nrecovery = "off"\n'
+    site = Site(tmp_path, "service", block)
+
+    def ends(code: int, state: str) -> None:
+        box.systemctl("start", "--no-block", "fj-timed.service")
+        box.wait("fj-timed.service", "ActiveState", "activating")
+        site.run()
+        box.shell(f"echo {code} >/run/fj")
+        box.wait("fj-timed.service", "ActiveState", state)
+        site.run(3)
+
+    ends(0, "inactive")
+    assert {one["state"] for one in site.status().values()} == {"healthy"} and len(site.status()) == 2
+    assert site.told() == []
+    ends(3, "failed")
+    assert site.told() == ["service_down web/fj-timed.service"]
+    ends(0, "inactive")
+    assert site.told()[-1] == "recovered web/fj-timed.service"
+
+
+@pytest.mark.docker
 def test_runs_with_another_engine_close_nothing(tmp_path: Path, label: str, names: list[str]) -> None:
     """As by hand, with $DOCKER_HOST set: that engine does not know what the other one has."""
     site = Site(tmp_path, "docker", f'match = {{ label = "{label}" }}\nrecovery = "off"\n')

@@ -130,12 +130,22 @@ def test_a_job_may_rest_where_it_is_said_so(systemd_box: SystemdBox) -> None:
     hint = "set inactive_ok = true if it may rest in between"
     assert reading.error == f"inactive: not running; j-job.timer starts it: {hint}"
     assert check(box, job, inactive_ok=True)[0].status == "healthy"
+    assert check(box, job, inactive_job_ok=True)[0].status == "healthy"
     assert check(box, "j-job.timer")[0].status == "healthy"
 
     box.service("j-busy.service", "Type=oneshot", SLEEP)
     box.systemctl("start", "--no-block", "j-busy")
     box.wait("j-busy", "ActiveState", "activating")
     assert check(box, "j-busy")[0].status == "healthy"
+
+
+def test_a_oneshot_that_ended_well_is_told_apart_from_what_stopped(tmp_path: Path) -> None:
+    ended = read(tmp_path, show(ActiveState="inactive", Type="oneshot", Result="success"))
+    hint = "it is a oneshot that has not failed: set inactive_ok = true if it need not run now"
+    assert ended.error == f"inactive: not running; {hint}"
+    assert (
+        read(tmp_path, show(ActiveState="inactive", Type="simple", Result="success")).error == "inactive: not running"
+    )
 
 
 def hanging(tmp_path: Path) -> str:
@@ -180,6 +190,8 @@ def test_no_service_manager_is_unknown(systemd_box: SystemdBox, tmp_path: Path) 
 
 # --- text by hand
 
+TIMED = {"Type": "simple", "Result": "success", "UnitFileState": "static", "TriggeredBy": "a.timer"}
+
 
 def show(**properties: str) -> str:
     basis = {"Id": "web.service", "LoadState": "loaded", "ActiveState": "active", "SubState": "running"}
@@ -215,6 +227,15 @@ def read(tmp_path: Path, text: str, memory: Mapping[str, Any] | None = None, **k
             "unhealthy",
         ),
         (show(ActiveState="inactive", Result="exit-code"), {"inactive_ok": True}, "unhealthy"),
+        (show(ActiveState="inactive", Type="oneshot", Result="success"), {}, "unhealthy"),
+        (show(ActiveState="inactive", Type="oneshot", Result="success"), {"inactive_job_ok": True}, "healthy"),
+        (show(ActiveState="inactive", Type="oneshot", Result="exec-condition"), {"inactive_job_ok": True}, "healthy"),
+        (show(ActiveState="inactive", Type="oneshot", Result="timeout"), {"inactive_job_ok": True}, "unhealthy"),
+        (show(ActiveState="failed", Type="oneshot", Result="exit-code"), {"inactive_job_ok": True}, "unhealthy"),
+        (show(ActiveState="inactive", Type="simple", Result="success"), {"inactive_job_ok": True}, "unhealthy"),
+        (show(ActiveState="inactive", **TIMED), {"inactive_job_ok": True}, "healthy"),
+        (show(ActiveState="inactive", **TIMED | {"UnitFileState": "enabled"}), {"inactive_job_ok": True}, "unhealthy"),
+        (show(ActiveState="inactive", **TIMED | {"TriggeredBy": "a.socket"}), {"inactive_job_ok": True}, "unhealthy"),
         (show(LoadState="bad-setting", ActiveState="inactive"), {}, "unhealthy"),
     ],
 )

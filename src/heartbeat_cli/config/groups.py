@@ -33,6 +33,7 @@ _MAX_FOUND = 2_000  # components of one block
 _LONGEST = 100  # characters of a name in an id
 KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
 _GIVES = {"docker": "container", "service": "unit"}  # the key that the name is the value of
+_USUAL: Mapping[str, Mapping[str, Any]] = {"service": {"inactive_job_ok": True}}  # where the block does not say it
 
 
 class Group(NamedTuple):
@@ -95,7 +96,11 @@ def tables_of(group: Group, names: Sequence[str]) -> dict[str, Any]:
     for name in sorted(name for name in names if _usable(group.kind, name))[:_MAX_FOUND]:
         id_ = id_of(group.id, name)
         own = {key: one if key == "recovery" else put(one, {"id": id_}) for key, one in group.table.items()}
-        found[id_] = {**put(own, {"name": name}), _GIVES[group.kind]: name}  # ladders fill in the id themselves
+        found[id_] = {
+            **_USUAL.get(group.kind, {}),
+            **put(own, {"name": name}),
+            _GIVES[group.kind]: name,
+        }  # ladders fill in the id themselves
     return found
 
 

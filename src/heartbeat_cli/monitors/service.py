@@ -1,7 +1,7 @@
 """A systemd unit, of the system or of the user.
 
 healthy    active or reloading; a oneshot that has run (`RemainAfterExit`) or is running; with `inactive_ok`
-           also one that is inactive after a good end
+           also one that is inactive after a good end, with `inactive_job_ok` a job that is
 degraded   still starting; active without any process left; running although its unit file is masked, broken
            or gone
 unhealthy  failed, inactive, stopping, waiting for its automatic restart, restarted by systemd since the last
@@ -33,6 +33,7 @@ _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
     "UnitFileState,MemoryCurrent,TriggeredBy,RestartPreventExitStatus"
 )
+_GOOD_ENDS = ("success", "", "exec-condition")  # the last: ExecCondition= said that there was nothing to do
 _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
 
 LADDER: tuple[Mapping[str, str], ...] = (
@@ -50,6 +51,8 @@ class Settings(NamedTuple):
     systemctl: the program, with a prefix where one is needed, as ["sudo", "-n", "systemctl"] or
         ["docker", "exec", "box", "systemctl"]
     inactive_ok: true: inactive after a good end is healthy (a job that a timer or socket starts)
+    inactive_job_ok: true: the same for jobs only: a oneshot, and what a timer starts and is not enabled itself; the
+        default with match
     restart_limit: automatic restarts since the last check that count as a crash loop; 0: never, and waiting
         for a restart after a good end is well too (Restart=always used as a timer)
     """
@@ -59,6 +62,7 @@ class Settings(NamedTuple):
     user: bool = False
     systemctl: tuple[str, ...] = ("systemctl",)
     inactive_ok: bool = False
+    inactive_job_ok: bool = False
     restart_limit: int = 1
 
 
@@ -227,9 +231,12 @@ def _activating(settings: Settings, properties: systemd.Properties, oneshot: boo
 
 
 def _inactive(settings: Settings, properties: systemd.Properties) -> _Verdict:
-    if settings.inactive_ok and properties.get("Result", "success") in ("success", ""):
+    well = properties.get("Result", "success") in _GOOD_ENDS
+    if well and (settings.inactive_ok or (settings.inactive_job_ok and systemd.is_job(properties))):
         return _Verdict("healthy")
     lines = [systemd.with_end(Text("inactive: not running"), properties)]
     if trigger := one_line(properties.get("TriggeredBy", ""), 80):
         lines.append(Text("{trigger} starts it: set inactive_ok = true if it may rest in between", trigger=trigger))
+    elif well and systemd.is_job(properties):
+        lines.append(Text("it is a oneshot that has not failed: set inactive_ok = true if it need not run now"))
     return _Verdict("unhealthy", joined(lines))

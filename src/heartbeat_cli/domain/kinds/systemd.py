@@ -116,6 +116,14 @@ def number(properties: Properties, name: str) -> int | None:
     return whole(properties.get(name, ""))
 
 
+def is_job(properties: Properties) -> bool:
+    """Whether a unit is one that ends by itself and rests until it is started again: a oneshot, or what a timer starts
+    and is not enabled itself."""
+    timed = any(name.endswith(".timer") for name in properties.get("TriggeredBy", "").split())
+    enabled = properties.get("UnitFileState", "").startswith("enabled")  # enabled-runtime is, too
+    return properties.get("Type") == "oneshot" or (timed and not enabled)
+
+
 def job_waiting(properties: Properties) -> bool:
     """Whether a job (start, stop, restart) of the unit is queued or running."""
     return properties.get("Job", "") not in ("", "0")
