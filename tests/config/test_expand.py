@@ -129,30 +129,6 @@ def test_a_placeholder_stands_anywhere_and_others_stay(tmp_path: Path) -> None:
 def test_the_names_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.json").write_text(json.dumps([{"n": "a"}, {"n": "b"}]))
     assert list(each(tmp_path, '{ from_file = "fleet.json" }').components) == ["w-a", "w-b"]
-    (tmp_path / "fleet.json").write_text("null")
-    with pytest.raises(ConfigError, match=r"from_file: fleet.json: expected a JSON list"):
-        each(tmp_path, '{ from_file = "fleet.json" }')
-
-
-@pytest.mark.parametrize("mode", [None, 0o666])
-def test_a_fleet_file_that_cannot_be_read_costs_its_own_block_only(tmp_path: Path, mode: int | None) -> None:
-    """As a secret that is away does: the others stay watched, and each run says so with its exit code."""
-    if mode is not None:
-        (tmp_path / "fleet.json").write_text('["a"]')
-        (tmp_path / "fleet.json").chmod(mode)
-    text = MAIN.replace('["db"]', "[]") + DB
-    config = read(
-        tmp_path, text + '[components."w-{name}"]\nkind="tcp"\nhost="h"\nport=1\neach={ from_file = "fleet.json" }\n'
-    )
-    assert list(config.components) == ["main", "db"]
-    assert "components.w-{name}.each: from_file: fleet.json cannot be read" in config.unresolved[0]
-
-
-def test_a_fleet_file_holds_no_references(tmp_path: Path) -> None:
-    """It may be made from an inventory: what stands there must not lead to this host's files."""
-    (tmp_path / "fleet.json").write_text(json.dumps([{"n": "a", "token": "file:/root/secret"}]))
-    with pytest.raises(ConfigError, match="is a reference"):
-        each(tmp_path, '{ from_file = "fleet.json" }')
 
 
 @pytest.mark.parametrize(

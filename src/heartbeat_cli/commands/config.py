@@ -23,7 +23,8 @@ def check(app: App) -> None:
     """Validate the configuration.
 
     All errors are listed, one line each, with exit code 2. An `env:` or `file:` reference that cannot be resolved is an
-    error here; other verbs go on without the component or channel that it is used in.
+    error here, and so is a mistake in a file that `each` is read from; other verbs go on without the component or
+    channel that it is used in.
 
     Warnings go to standard error and do not change the exit code: limits that are never reached, a timeout longer than
     the interval, channels that no component notifies, defaults that no component takes, patterns of `include` without

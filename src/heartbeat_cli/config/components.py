@@ -9,13 +9,11 @@ from heartbeat_cli.config import ladders, observers
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import YEAR, Recovery, check_values
 from heartbeat_cli.config.settings import build_kind, build_partly
-from heartbeat_cli.domain.component import Common, Component, Severity, topological
+from heartbeat_cli.domain.component import ID, ID_RULE, Common, Component, Severity, topological
 
 if TYPE_CHECKING:
     from heartbeat_cli.config.groups import Group
 
-_ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
-_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 COMMON_LIMITS: Mapping[str, tuple[float, float]] = {
     "interval": (0.01, YEAR),
     "timeout": (0.01, 3_600),
@@ -56,8 +54,8 @@ def id_tables(
         where = f"{section}.{id_}"
         if not isinstance(table, Mapping):
             problems.add(where, f"expected a section, as in [{where}]")
-        elif id_ not in made and not re.fullmatch(_ID, id_):
-            problems.add(where, _ID_RULE)
+        elif id_ not in made and not re.fullmatch(ID, id_):
+            problems.add(where, ID_RULE)
         else:
             yield id_, where, table
 
@@ -65,64 +63,129 @@ def id_tables(
 class Made(NamedTuple):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
     are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
-    another manager's names make."""
+    another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
     groups: Sequence["Group"] = ()
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    fleets: Mapping[str, Any] = {}
+
+    def is_of_fleet(self, id_: str) -> bool:
+        """Whether a component, or a block with `match`, was made from a file: what is wrong with it stops only it."""
+        return self.blocks.get(id_, id_) in self.fleets
+
+    def may_be(self, name: str) -> bool:
+        """Whether an id, a kind or a glob may name what is found or made from a file, if there is none now."""
+        if self.groups:
+            from heartbeat_cli.config import groups
+
+            if groups.may_stand_for(name, self.groups):
+                return True
+        if not self.fleets:
+            return False
+        from heartbeat_cli.config import expand
+
+        return expand.may_make(name, self.fleets)
 
 
 def build_components(
     made: Made, recovery: Recovery, channels: Collection[str], problems: Problems
 ) -> dict[str, Component]:
     """The components; one that cannot be built is there as far as it goes."""
-    tables, matching = made.tables, made.groups
-    found_ids = {id_ for id_, block in made.blocks.items() if any(one.id == block for one in matching)}
+    found_ids = {id_ for id_, block in made.blocks.items() if any(one.id == block for one in made.groups)}
     found: dict[str, Component] = {}
     seen: dict[str, Common] = {}
-    for id_, where, table in id_tables(tables, "components", problems, found_ids):
+    for id_, where, table in id_tables(made.tables, "components", problems, found_ids):
         noted = len(problems.lines)
         one = _component(id_, where, table, recovery, seen, problems)
-        if id_ in found_ids and len(problems.lines) > noted:  # the block is right, or its sample says what is not
-            one = one._replace(broken=str(problems.lines[noted]))
+        wrong = problems.lines[noted:]
+        if id_ in found_ids and wrong:  # the block is right, or its sample says what is not
+            one = one._replace(broken=str(wrong[0]))
             del problems.lines[noted:]
-        found[id_] = one
-        missing = [parent for parent in one.common.depends_on if parent not in tables]
-        for parent in missing:
-            if not _may_be_found(parent, matching):
-                problems.add(f"{where}.depends_on", f"no component {format_value(parent)}{suggestion(parent, tables)}")
-        if missing:  # what is found may be gone just now
-            there = tuple(parent for parent in one.common.depends_on if parent in tables)
-            found[id_] = one._replace(common=one.common._replace(depends_on=there))
-        check_channels(one.common.channels, f"{where}.channels", channels, problems)
-    _check_blocks(matching, recovery, seen, problems)
+        fleet = made.is_of_fleet(id_)
+        if fleet and wrong:
+            one = _usable_part(one, where, wrong)
+        found[id_] = _with_known_names(one, where, made, channels, problems, strips=fleet)
+        if fleet:
+            problems.demote(noted)
+    _check_blocks(made, recovery, seen, problems)
+    return _without_circle(_without_kindless(found, made), made, problems)
+
+
+def _usable_part(one: Component, where: str, wrong: Sequence[str]) -> Component:
+    """A component that cannot be checked as it is: common keys of which one is wrong are the default ones."""
+    keys = {str(getattr(line, "key", "")).removeprefix(f"{where}.").partition("[")[0] for line in wrong}
+    common = Common(name=one.common.name) if keys & Common.__annotations__.keys() else one.common
+    return one._replace(broken=str(wrong[0]), common=common)
+
+
+def _with_known_names(
+    one: Component, where: str, made: Made, channels: Collection[str], problems: Problems, *, strips: bool
+) -> Component:
+    """The component with those of its parents that are there; names that lead nowhere are noted. `strips`: it goes on
+    without unknown channels, too."""
+    missing = [parent for parent in one.common.depends_on if parent not in made.tables]
+    for parent in missing:
+        if not made.may_be(parent):
+            known = suggestion(parent, made.tables)
+            problems.add(f"{where}.depends_on", f"no component {format_value(parent)}{known}")
+    if missing:  # what is found may be gone just now
+        there = tuple(parent for parent in one.common.depends_on if parent in made.tables)
+        one = one._replace(common=one.common._replace(depends_on=there))
+    check_channels(one.common.channels, f"{where}.channels", channels, problems)
+    if strips and not {*(one.common.channels or ())} <= {*channels}:
+        known_ones = tuple(name for name in one.common.channels or () if name in channels)
+        one = one._replace(common=one.common._replace(channels=known_ones or None))
+    return one
+
+
+def _without_kindless(found: dict[str, Component], made: Made) -> dict[str, Component]:
+    """What was made from a file with a kind that there is none of cannot be there even in part."""
+    gone = {id_ for id_, one in found.items() if not one.kind and made.is_of_fleet(id_)}
+    if not gone:
+        return found
+    kept = {id_: one for id_, one in found.items() if id_ not in gone}
+    for id_, one in kept.items():
+        if gone & {*one.common.depends_on}:
+            there = tuple(parent for parent in one.common.depends_on if parent not in gone)
+            kept[id_] = one._replace(common=one.common._replace(depends_on=there))
+    return kept
+
+
+def _without_circle(found: dict[str, Component], made: Made, problems: Problems) -> dict[str, Component]:
+    """The components; those made from a file without parents, where only they make a circle, which is noted."""
     try:
         topological(found)
     except ValueError as cycle:
-        problems.add("components", f"depends_on goes round in a circle: {cycle}")
+        text = f"depends_on goes round in a circle: {cycle}"
+        loose = {
+            id_: one._replace(common=one.common._replace(depends_on=())) if made.is_of_fleet(id_) else one
+            for id_, one in found.items()
+        }
+        try:
+            topological(loose)
+        except ValueError:
+            problems.add("components", text)
+        else:
+            problems.add_unresolved("components", text)
+            return loose
     return found
 
 
-def _may_be_found(id_: str, matching: Sequence["Group"]) -> bool:
-    if not matching:
-        return False
-    from heartbeat_cli.config import groups
-
-    return groups.group_of(id_, matching) is not None
-
-
-def _check_blocks(matching: Sequence["Group"], recovery: Recovery, seen: dict[str, Common], problems: Problems) -> None:
+def _check_blocks(made: Made, recovery: Recovery, seen: dict[str, Common], problems: Problems) -> None:
     """What is wrong with blocks with `match`, whether they stand for anything just now or not."""
-    if not matching:
+    if not made.groups:
         return
     from heartbeat_cli.config import groups
 
-    unresolved = len(problems.unresolved)
-    for group in matching:
+    for group in made.groups:
+        noted, unresolved = len(problems.lines), len(problems.unresolved)
         _component(group.id, f"components.{group.id}", groups.sample(group), recovery, seen, problems)
-    del problems.unresolved[unresolved:]  # of these there is no component to do without
+        del problems.unresolved[unresolved:]  # of these there is no component to do without
+        if made.is_of_fleet(group.id):
+            problems.demote(noted)
 
 
 def _component(

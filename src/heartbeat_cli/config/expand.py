@@ -8,14 +8,15 @@ component's id.
 
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
-from heartbeat_cli.domain.component import Common
+from heartbeat_cli.domain.component import ID, ID_RULE, Common
 
 _RANGE = r"([0-9]{1,9})\.\.([0-9]{1,9})"
 _MOST = 10_000  # components of one block
@@ -28,23 +29,52 @@ _REFERENCES = ("env:", "file:")  # what is put together from values is none: onl
 Values = Mapping[str, Any]
 
 
-def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tables of all components by id, and of those that a block with `each` made, the id of the block."""
+class Expanded(NamedTuple):
+    """The tables of all components by id; of those that a block with `each` made, the id of the block; and the blocks
+    whose `each` is read from a file, with their kinds."""
+
+    tables: dict[str, Any]
+    blocks: dict[str, str]
+    fleets: Mapping[str, Any]
+
+
+def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> Expanded:
+    """The components in full. A file that `each` is read from, and what stands in it, stops only its own block: that is
+    noted as unresolved."""
     filled = _defaults(defaults, problems)
     if not filled and not any(isinstance(table, Mapping) and "each" in table for table in tables.values()):
-        return dict(tables), {}
+        return Expanded(dict(tables), {}, {})
     found: dict[str, Any] = {}
     blocks: dict[str, str] = {}
+    fleets = {block: table.get("kind") for block, table in tables.items() if _is_fleet(table)}
     for block, table in tables.items():
         for id_, one in _made(block, table, filled, problems):
             if id_ in found or (id_ != block and id_ in tables):
-                other = format_value(blocks.get(id_, id_))
-                problems.add(f"components.{block}", f"makes a component {format_value(id_)}, as {other} does")
-                continue
+                other = blocks.get(id_, id_)
+                text = f"makes a component {format_value(id_)}, as {{}} does"
+                if block not in fleets and other in fleets:  # what is written goes first
+                    problems.add_unresolved(f"components.{other}", text.format(format_value(block)))
+                else:
+                    note = problems.add_unresolved if block in fleets else problems.add
+                    note(f"components.{block}", text.format(format_value(other)))
+                    continue
             found[id_] = one
+            blocks.pop(id_, None)
             if id_ != block:
                 blocks[id_] = block
-    return found, blocks
+    return Expanded(found, blocks, fleets)
+
+
+def may_make(name: str, fleets: Mapping[str, Any]) -> bool:
+    """Whether an id, a kind or a glob may name a component of these blocks, whatever the files hold."""
+    first = re.split(r"[*?\[]", name)[0]
+    for block, kind in fleets.items():
+        parts = re.split(rf"\{{{_NAME}\}}", block)
+        if name == kind or re.fullmatch(".+".join(map(re.escape, parts)), name):
+            return True
+        if first != name and (first.startswith(parts[0]) or parts[0].startswith(first) or fnmatchcase(block, name)):
+            return True
+    return False
 
 
 def _made(block: str, table: Any, defaults: Values, problems: Problems) -> Iterator[tuple[str, Any]]:
@@ -100,25 +130,35 @@ def _usual(defaults: Mapping[str, Any], kind: Any) -> dict[str, Any]:
 # --- each --------------------------------------------------------------------------------------------------------
 
 
+def _is_fleet(table: Any) -> bool:
+    """Whether a block has an `each` that is read from a file."""
+    each = table.get("each") if isinstance(table, Mapping) else None
+    return isinstance(each, Mapping) and each.keys() == {"from_file"} and isinstance(each["from_file"], str)
+
+
 def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The components of a block with `each`: id, and table without it."""
-    where = f"components.{block}.each"
+    where, fleet = f"components.{block}.each", _is_fleet(table)
+    note = problems.add_unresolved if fleet else problems.add  # as of a secret that is away: the others are watched
     try:
         many = _values(table["each"], problems)
-    except OSError as error:  # as a secret that is away: the others are watched all the same
-        problems.add_unresolved(where, f"from_file: {table['each']['from_file']} cannot be read: {error.strerror}")
+    except OSError as error:
+        note(where, f"from_file: {table['each']['from_file']} cannot be read: {error.strerror}")
         return
     except ValueError as wrong:
-        problems.add(where, str(wrong))
+        note(where, str(wrong))
         return
     rest = {key: value for key, value in table.items() if key != "each"}
     seen = set()
     for values in many:
         id_ = str(_filled(block, values))
         if id_ in seen:
-            problems.add(where, f"makes two components {format_value(id_)}: put what tells them apart into the id")
+            note(where, f"makes two components {format_value(id_)}: put what tells them apart into the id")
             return
         seen.add(id_)
+        if fleet and not re.fullmatch(ID, id_):
+            note(where, f"makes a component {format_value(id_)}: {ID_RULE}")
+            continue
         yield id_, put(rest, values)
 
 
@@ -127,6 +167,8 @@ def _values(each: Any, problems: Problems) -> list[Values]:
     read."""
     if isinstance(each, Mapping) and each.keys() == {"from_file"}:
         each = _from_file(each["from_file"], problems)
+        if each == []:
+            return []  # a fleet may be scaled to nothing
     rows = _product(each) if isinstance(each, Mapping) and each else each
     if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(
@@ -138,8 +180,8 @@ def _values(each: Any, problems: Problems) -> list[Values]:
         if not re.fullmatch(_NAME, key) or key == "id":
             raise ValueError(f"{format_value(key)} cannot be a placeholder: letters, digits and _, and not id")
         if not isinstance(value, str | int | float):
-            kind = "list" if isinstance(value, list) else "table"
-            raise ValueError(f"{key}: expected texts and numbers, got a {kind}")
+            kind = "a list" if isinstance(value, list) else "null" if value is None else "a table"
+            raise ValueError(f"{key}: expected texts and numbers, got {kind}")
     return rows
 
 
@@ -175,7 +217,10 @@ def _from_file(path: Any, problems: Problems) -> Any:
     data = trusted.read(problems.folder / os.path.expanduser(path), _MAX_BYTES)
     if len(data) > _MAX_BYTES:
         raise ValueError(f"from_file: {path} is larger than {_MAX_BYTES // 1_000_000} MB")
-    found = foreign_json.parse(data)
+    try:
+        found = foreign_json.parse(data)
+    except foreign_json.NotJson as error:
+        raise ValueError(f"from_file: {path} {error}") from None
     if not isinstance(found, list):
         raise ValueError(f"from_file: {path}: expected a JSON list")
     rows = [one if isinstance(one, Mapping) else {"name": one} for one in found]

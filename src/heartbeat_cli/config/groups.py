@@ -16,7 +16,7 @@ import json
 import os
 import re
 from binascii import crc32
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,13 +57,19 @@ class Found(NamedTuple):
 Finder = Callable[[Path, Sequence[Group]], Found]
 
 
-def split(tables: Mapping[str, Any], problems: Problems) -> tuple[dict[str, Any], list[Group]]:
-    """The components that are written, and the blocks that stand for what is found."""
+def split(
+    tables: Mapping[str, Any], problems: Problems, fleet: Collection[str] = ()
+) -> tuple[dict[str, Any], list[Group]]:
+    """The components that are written, and the blocks that stand for what is found; what is wrong with one of the
+    `fleet`, made from a file, is noted as unresolved."""
     written, groups = {}, []
     for id_, table in tables.items():
         if isinstance(table, Mapping) and "match" in table:
+            noted = len(problems.lines)
             if (group := _group(id_, table, problems)) is not None:
                 groups.append(group)
+            elif id_ in fleet:
+                problems.demote(noted)
         else:
             written[id_] = table
     return written, groups

@@ -1,7 +1,8 @@
 """Finds the configuration, reads it, checks it as a whole. Nothing here does I/O beyond reading files.
 
 A mistake in the file stops everything, and all mistakes are listed. An `env:` or `file:` reference that is unresolved
-in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away.
+in one component or channel stops only that one: nine agents stay watched while the tenth's token file is away. So does
+what is wrong in a file that `each` is read from.
 """
 
 import os
@@ -87,7 +88,7 @@ def load(
     made = _made(tables, sections["heartbeat"], find, problems)
     components = build_components(made, sections["recovery"] or Recovery(), named, problems)
     _check_reach(channels, sections, components, made, problems)
-    planned = maintenance.planned(_windows(tables, problems), components, made.groups, problems)
+    planned = maintenance.planned(_windows(tables, problems), components, made.may_be, problems)
     if problems.lines:
         raise ConfigError(located(problems.lines + problems.unresolved, read_from, made.blocks))
     if proxy := sections["heartbeat"].proxy:
@@ -122,12 +123,12 @@ def _check_reach(
 ) -> None:
     """Whether the components are there that channels are for, and those that the status page names."""
     for one in channels.values():
-        maintenance.check_channel(one.common, f"channels.{one.id}", components, made.groups, problems)
+        maintenance.check_channel(one.common, f"channels.{one.id}", components, made.may_be, problems)
     page, dashboard = sections["status_page"], sections["dashboard"]
     if page is not None and page != StatusPage():
         from heartbeat_cli.config import status_page  # most configurations have none
 
-        status_page.check(page, dashboard.file if dashboard else None, components, made.groups, problems)
+        status_page.check(page, dashboard.file if dashboard else None, components, made.may_be, problems)
 
 
 def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:
@@ -146,10 +147,10 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         return Made(written, {})
     from heartbeat_cli.config import expand, groups  # every pass pays for imports
 
-    full, made = expand.components(written, tables.get("defaults", {}), problems)
-    full, matching = groups.split(full, problems)
+    full, made, fleets = expand.components(written, tables.get("defaults", {}), problems)
+    full, matching = groups.split(full, problems, [id_ for id_ in full if made.get(id_, id_) in fleets])
     if not matching or heartbeat is None:
-        return Made(full, made, matching)
+        return Made(full, made, matching, fleets=fleets)
     from heartbeat_cli.config import places
 
     there = (find or groups.remembered)(places.folder_of(problems.source, heartbeat.state_dir), matching)
@@ -158,7 +159,7 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         full |= found
         made |= dict.fromkeys(found, group.id)
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    return Made(full, made, matching, there.fresh, elsewhere)
+    return Made(full, made, matching, there.fresh, elsewhere, fleets)
 
 
 def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:

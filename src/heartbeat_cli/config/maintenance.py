@@ -4,9 +4,9 @@ channels.
 `domain/alerting/windows.py` computes with the result.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
@@ -16,9 +16,6 @@ from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, matching
 from heartbeat_cli.domain.seconds import Seconds
-
-if TYPE_CHECKING:
-    from heartbeat_cli.config.groups import Group
 
 
 class Maintenance(NamedTuple):
@@ -48,10 +45,11 @@ class Maintenance(NamedTuple):
 def planned(
     sections: Iterable[tuple[str, str, Mapping[str, Any]]],
     components: Mapping[str, Component],
-    groups: Sequence["Group"],
+    may_be: Callable[[str], bool],
     problems: Problems,
 ) -> dict[str, Window]:
-    """The windows of these sections (id, place in the file, content); problems with them are noted."""
+    """The windows of these sections (id, place in the file, content); problems with them are noted. `may_be` says
+    whether a name may be of a component that is not there just now."""
     found = {}
     for id_, where, table in sections:
         before = len(problems.unresolved)
@@ -61,7 +59,7 @@ def planned(
         del problems.unresolved[before:]
         noted = len(problems.lines)
         window = _window(id_, keys, where, problems)
-        check_names(keys.components, f"{where}.components", components, groups, problems)
+        check_names(keys.components, f"{where}.components", components, may_be, problems)
         if wrong:
             problems.keep(noted, where, right)
         elif window is not None:
@@ -73,30 +71,26 @@ def check_channel(
     common: ChannelCommon,
     where: str,
     components: Mapping[str, Component],
-    groups: Sequence["Group"],
+    may_be: Callable[[str], bool],
     problems: Problems,
 ) -> None:
     """Check what types and limits cannot of a channel's common keys."""
-    check_names(common.components or (), f"{where}.components", components, groups, problems)
+    check_names(common.components or (), f"{where}.components", components, may_be, problems)
     if common.quiet_hours is not None:
         _parsed(windows.quiet_hours, common.quiet_hours, f"{where}.quiet_hours", problems)
 
 
 def check_names(
-    names: Iterable[str], where: str, components: Mapping[str, Component], groups: Sequence["Group"], problems: Problems
+    names: Iterable[str],
+    where: str,
+    components: Mapping[str, Component],
+    may_be: Callable[[str], bool],
+    problems: Problems,
 ) -> None:
-    """Note each name that matches no component."""
+    """Note each name that matches no component and cannot match one soon."""
     for name in matching(names, components)[1]:
-        if name != "*" and not _may_be_found(name, groups):
+        if name != "*" and not may_be(name):
             problems.add(where, f"no component {format_value(name)}{suggestion(name, components)}")
-
-
-def _may_be_found(name: str, groups: Sequence["Group"]) -> bool:
-    if not groups:
-        return False
-    from heartbeat_cli.config.groups import may_stand_for
-
-    return may_stand_for(name, groups)
 
 
 def _window(id_: str, keys: Maintenance, where: str, problems: Problems) -> Window | None:

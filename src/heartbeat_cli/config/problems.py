@@ -31,8 +31,9 @@ class Problem(str):
 class Problems:
     """Collects `file: key: what is wrong` lines, and the secrets that were read (to be redacted everywhere).
 
-    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present: the
-    file may be right all the same, so a caller can go on without what needs them.
+    `lines` are mistakes in the file. `unresolved` are `env:` and `file:` references that give nothing at present, and
+    what is wrong in a file that `each` is read from: the configuration may be right all the same, so a caller can go on
+    without what needs them.
     """
 
     def __init__(self, source: str, folder: Path | None = None, lines: Iterable[str] = ()) -> None:
@@ -48,6 +49,13 @@ class Problems:
 
     def add_unresolved(self, key: str, text: str) -> None:
         self.unresolved.append(self._line(key, text))
+
+    def demote(self, since: int) -> str | None:
+        """Count what was noted since `len(lines)` was that as unresolved; the first of it, None where there is none."""
+        moved = self.lines[since:]
+        del self.lines[since:]
+        self.unresolved += moved
+        return moved[0] if moved else None
 
     def keep(self, since: int, where: str, keys: Collection[str]) -> None:
         """Take back what was noted since `len(lines)` was that, but for what is about these keys of a table: what was

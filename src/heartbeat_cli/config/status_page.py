@@ -1,7 +1,7 @@
 """Checks what types cannot of `[status_page]`, and finds the components that it shows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.config import maintenance
@@ -10,7 +10,6 @@ from heartbeat_cli.config.sections import StatusPage
 from heartbeat_cli.domain.component import Component, matching
 
 if TYPE_CHECKING:
-    from heartbeat_cli.config.groups import Group
     from heartbeat_cli.config.types import Config
 
 FEED, JSON = "feed.atom", "status.json"  # beside the page
@@ -24,10 +23,11 @@ def check(
     section: StatusPage,
     dashboard: str | None,
     components: Mapping[str, Component],
-    groups: Sequence["Group"],
+    may_be: Callable[[str], bool],
     problems: Problems,
 ) -> None:
-    """Note what is wrong with the values, and each name that matches no component; `dashboard` is the file of that."""
+    """Note what is wrong with the values, and each name that matches no component now (`may_be` says whether it may name
+    one later); `dashboard` is the file of that."""
     if section.file is not None:
         name = section.file.rpartition("/")[2]
         if re.match(_SPECIAL, section.file) or name in ("", ".", "..", FEED, JSON):
@@ -36,11 +36,10 @@ def check(
             problems.add("status_page.file", "is the file of [dashboard], too: each would replace the other")
     if section.url is not None and host_of(section.url) is None:
         problems.add("status_page.url", f"expected https://host/path, got {format_value(section.url)}")
-    maintenance.check_names(section.components or (), "status_page.components", components, groups, problems)
-    blocks = tuple(f"{one.id}/" for one in groups)
+    maintenance.check_names(section.components or (), "status_page.components", components, may_be, problems)
     for id_, name in section.names.items():
         where = f"status_page.names.{id_}"
-        if id_ not in components and not id_.startswith(blocks):
+        if id_ not in components and not may_be(id_):
             problems.add(where, f"no component {format_value(id_)}{suggestion(id_, components)}")
         elif not (name.strip() and name.isprintable()):
             problems.add(where, "expected some text on one line")

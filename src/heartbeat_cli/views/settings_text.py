@@ -94,6 +94,8 @@ def _recovery(plan: Plan, config: Config) -> _Tree:
 
 
 def _plain(settings: Any, config: Config) -> _Tree:
+    if settings is None:  # of a component that an entry of a file makes wrong
+        return {}
     return {key_of(k): _value(v, config, key_of(k)) for k, v in settings._asdict().items() if v is not None}
 
 

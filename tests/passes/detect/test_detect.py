@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.config import load as configuration
+from heartbeat_cli.config.groups import Found
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.errors import StoreError
 from heartbeat_cli.passes.check import check
@@ -318,6 +320,43 @@ def test_nothing_counts_as_removed_while_a_part_of_the_configuration_leads_nowhe
     after = Scene(store, store_url, tmp_path, {"other": TCP, "{name}": block})
     after.now = before.now + 7_200
     assert after.saw(other=GOOD) == [] and "db" in after.incidents
+
+
+def test_what_the_entries_of_a_file_made_is_closed_though_it_was_all_that_there_was(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """A pass without a component checks nothing, and detection must close the incident all the same."""
+    (tmp_path / "fleet.json").write_text('["db"]')
+    fleet = {"{name}": TCP | {"each": {"from_file": str(tmp_path / "fleet.json")}}}
+    before = Scene(store, store_url, tmp_path, fleet)
+    for _ in range(3):
+        before.saw(db=BAD)
+    for text, decided in (("[", []), ("[]", ["db closed"])):
+        (tmp_path / "fleet.json").write_text(text)
+        after = Scene(store, store_url, tmp_path, fleet)
+        after.now = before.now + 3_600
+        assert after.detect() == decided
+    assert after.outbox[-1] == "unwatched to log: waiting"
+
+
+def test_what_was_removed_is_closed_though_something_else_leads_nowhere(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    """Docker has said that it is gone: a file that is away elsewhere has nothing to do with it."""
+    box = {"kind": "docker", "match": {"name": "*"}}
+    lost = TCP | {"each": {"from_file": str(tmp_path / "none.json")}}
+    before = Scene(store, store_url, tmp_path, {"other": TCP})
+
+    def found(*names: str) -> None:
+        tables = {**before.tables, "components": {"other": TCP, "boxes": box, "{name}": lost}}
+        there = Found({"boxes": names}, frozenset({"boxes"}))
+        before.config = configuration.load(tables, "heartbeat.toml", tmp_path, find=lambda folder, groups: there)
+
+    found("web")
+    for _ in range(3):
+        before.saw(**{"boxes/web": BAD, "other": GOOD})
+    found()
+    assert before.saw(other=GOOD) == ["boxes/web closed"]
 
 
 def turn(scene: Scene, now: float, **seen: Reading) -> list[str]:

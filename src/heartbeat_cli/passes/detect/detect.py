@@ -99,6 +99,8 @@ class DetectionRun:
 
     def _is_one_gone(self) -> bool:
         """Whether what is in fault was removed: where that was all, there is no pass with a check of anything."""
+        if not self.config.components:
+            return bool(self._open)
         return bool(self.config.fresh) and any(map(self.config.was_removed, self._open))
 
     def _judge(self, one: UndetectedPass) -> None:

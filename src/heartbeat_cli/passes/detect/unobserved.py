@@ -215,7 +215,9 @@ def end(scene: Scene, before: Mapping[str, State]) -> Decided:
     """Notify those who were notified before that everything with a cause can be checked again; `before` is where the
     components of this pass stood."""
     over = {one.unobserved_alert for one in before.values() if one.unobserved_alert}
-    over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in scene.config.components}
+    known = scene.config.components
+    lost = bool(scene.config.unresolved)  # what is not there just now may be of a file that cannot be read
+    over -= {one.unobserved_alert for id_, one in scene.states.items() if id_ in known or lost}
     for about in sorted(one for one in over if one):
         notified, given = set(alerts.notified_channels(scene.db, about)), alerts.of_incident(scene.db, about)
         sent = alerts.deliveries(scene.db, [one.id for one in given])
