@@ -108,3 +108,36 @@ def test_a_block_that_stands_for_nothing_is_said(tmp_path: Path) -> None:
     shown = heartbeat(tmp_path, "config", "show").out
     assert "[components.gone.match]" in shown
     assert "1 block with match" in heartbeat(tmp_path, "config", "check").out
+
+
+def test_doctor_names_what_two_blocks_stand_for(tmp_path: Path) -> None:
+    """Only who asks knows it; each would be checked, notified and restarted twice."""
+    listed = json.dumps([{"Names": [f"/{name}"], "State": "running"} for name in ("web-a", "web-b", "db")]).encode()
+    with healthy_server(Answer(200, listed)) as engine:
+        host = f'kind = "docker"\nhost = "{engine.url.replace("http:", "tcp:")}"\n'
+        (tmp_path / "heartbeat.toml").write_text(
+            '[heartbeat]\nstate_dir = "state"\nobserver = "here"\n'
+            f'[components.one]\n{host}match = {{ name = "web-*" }}\n'
+            f'[components.two]\n{host}match = {{ name = "*" }}\n[components.db]\n{host}container = "db"\n'
+            f'[components.same]\n{host}container = "web-x"\n[components.again]\n{host}container = "web-x"\n'
+            f'[components.theirs]\n{host}match = {{ name = "*" }}\nobserver = "there"\n'
+        )
+        ended = heartbeat(tmp_path, "doctor", "--format", "json")
+    assert "Traceback" not in ended.err
+    said = [one["text"] for one in json.loads(ended.out) if "watches:" in one["text"]]
+    assert [line.partition("heartbeat.toml:")[2] for line in said] == [
+        "11: components.two.match: fits what components.db watches: db and two/db are both db",
+        "11: components.two.match: fits what components.one watches: one/web-a and two/web-a are both web-a, and 1"
+        " other likewise",
+    ]
+
+
+def test_doctor_names_a_unit_that_two_blocks_stand_for(systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    (systemctl / "heartbeat.toml").write_text(
+        '[heartbeat]\nstate_dir = "state"\n[components.units]\nkind = "service"\nmatch = { unit = "web-*.service" }\n'
+        '[components.own]\nkind = "service"\nunit = "web-a"\n'
+    )
+    ended = heartbeat(systemctl, "doctor", "--format", "json")
+    said = [one["text"] for one in json.loads(ended.out) if "watches:" in one["text"]]
+    assert len(said) == 1 and said[0].endswith("own and units/web-a.service are both web-a.service")

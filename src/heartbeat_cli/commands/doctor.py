@@ -53,7 +53,7 @@ def _families(app: App) -> "Iterator[Iterable[Finding]]":
     from heartbeat_cli.commands.crontab import config_path, wanted_tick
     from heartbeat_cli.domain.finding import Finding
     from heartbeat_cli.domain.text import Text
-    from heartbeat_cli.passes.doctor import checks, connections, hosts, owners, permissions, starters, units
+    from heartbeat_cli.passes.doctor import checks, connections, doubles, hosts, owners, permissions, starters, units
 
     try:
         config = app.config
@@ -63,6 +63,7 @@ def _families(app: App) -> "Iterator[Iterable[Finding]]":
         return
     yield checks.configuration(config, config_path())
     yield checks.warnings(config)
+    yield doubles.findings(config)
     yield owners.texts(config)
     yield checks.state_folder(config)
     stores = list(checks.store(app.configured_store(), config.store))
