@@ -125,6 +125,18 @@ def test_one_cause_is_one_message_that_names_them_all(scene: Make) -> None:
     assert notified(one)[1:] == [("observed_again", "low", "a, b, c can be checked again", ["log"])]
 
 
+@pytest.mark.parametrize(("fleet", "ends"), [("[", []), ("[]", ["observed_again"])])
+def test_what_a_file_that_cannot_be_read_held_is_not_observed_again(scene: Make, fleet: str, ends: list[str]) -> None:
+    one = scene()
+    for _ in range(3):
+        one.saw(a=UNSEEN, b=UNSEEN, c=UNSEEN)
+    (one.folder / "fleet.json").write_text(fleet)
+    less = scene({"a": BOXES["a"], "b": BOXES["b"], "{name}": BOXES["c"] | {"each": {"from_file": "fleet.json"}}})
+    less.now = one.now
+    less.saw(a=GOOD, b=GOOD)
+    assert [kind for kind, *_ in notified(less)][1:] == ends
+
+
 def test_their_own_names_and_timeouts_are_no_cause_of_their_own(scene: Make) -> None:
     one = scene()
     for _ in range(3):
