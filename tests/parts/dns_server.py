@@ -5,6 +5,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 import dns.flags
@@ -90,6 +91,28 @@ def wrong_id(query: dns.message.Message, over_tcp: bool) -> bytes:
 def garbage(query: dns.message.Message, over_tcp: bool) -> bytes:
     """The right id, and then nothing that makes sense."""
     return query.id.to_bytes(2, "big") + b"\x84\x00\x00\x01\xff\xff" + b"\xc0\x0c" * 50
+
+
+def hard_to_read(query: dns.message.Message, over_tcp: bool) -> bytes:
+    """The right id and question, then as many records as fit, each with a name of 120 parts, and no end."""
+    head = query.id.to_bytes(2, "big") + b"\x81\x80\x00\x01\xff\xff\x00\x00\x00\x00"
+    head += query.question[0].name.to_wire() + b"\x00\x01\x00\x01"
+    record = b"\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\x01\x02\x03\x04"
+    again = (0xC000 | len(head)).to_bytes(2, "big") + record
+    return (head + b"\x01a" * 120 + b"\x00" + record + again * 300)[:4_096]
+
+
+def flood(link: socket.socket) -> None:
+    """Sends packets that are hard to read to whoever asked last, more of them than anybody can read, without an end."""
+    data, asker = link.recvfrom(4096)
+    link.setblocking(False)
+    while True:
+        packet = hard_to_read(dns.message.from_wire(data), False)
+        for _ in range(20):
+            with suppress(OSError):  # the asker has no more room, or is gone
+                link.sendto(packet, asker)
+        with suppress(OSError):
+            data, asker = link.recvfrom(4096)
 
 
 def authenticated(query: dns.message.Message, over_tcp: bool) -> bytes:

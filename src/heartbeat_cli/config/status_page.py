@@ -26,8 +26,8 @@ def check(
     may_be: Callable[[str], bool],
     problems: Problems,
 ) -> None:
-    """Note what is wrong with the values, and each name that matches no component now (`may_be` says whether it may name
-    one later); `dashboard` is the file of that."""
+    """Note what is wrong with the values, and each name that matches no component and cannot name one later (`may_be`);
+    `dashboard` is the file of that."""
     if section.file is not None:
         name = section.file.rpartition("/")[2]
         if re.match(_SPECIAL, section.file) or name in ("", ".", "..", FEED, JSON):

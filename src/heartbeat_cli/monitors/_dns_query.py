@@ -18,6 +18,7 @@ from heartbeat_cli.domain.plain import duration, one_line, system_words
 from heartbeat_cli.domain.text import Text
 
 _ROUNDS = 2  # a lost packet is not worth a failure
+_LARGEST = 4_096  # bytes of a packet; we say that we take 1,232, and one of 65,535 can take seconds to read
 _ELSEWHERE = (dns.rcode.SERVFAIL, dns.rcode.REFUSED, dns.rcode.NOTIMP)  # another server may know more
 
 
@@ -76,23 +77,36 @@ def _exchange(query: dns.message.Message, server: str, port: int, timeout: float
 
 def _udp(query: dns.message.Message, server: str, port: int, timeout: float) -> dns.message.Message:
     """Over a socket that is connected: only then does the system say that nobody listens. What does not answer this
-    question (another id, another sender, no message at all) is passed over."""
+    question (another id, no message, too long) is passed over, and the clock is read before each packet: more may come
+    than can be read. Raises TimeoutError, dns.message.Truncated or another OSError."""
+    until = time.monotonic() + timeout
     family, kind, protocol, _, address = socket.getaddrinfo(
         server, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
     )[0]
+    wire = query.to_wire()
     with socket.socket(family, kind, protocol) as link:
-        link.setblocking(False)
         link.connect(address)
-        return dns.query.udp(
-            query,
-            server,
-            timeout=timeout,
-            port=port,
-            sock=link,
-            ignore_unexpected=True,
-            ignore_errors=True,
-            raise_on_truncation=True,
-        )
+        link.settimeout(max(0.05, timeout))
+        link.send(wire)
+        while (left := until - time.monotonic()) > 0:
+            link.settimeout(left)
+            packet = link.recv(_LARGEST)
+            if packet[:2] == wire[:2] and (message := _answer_in(packet, query)) is not None:
+                return message
+    raise TimeoutError
+
+
+def _answer_in(packet: bytes, query: dns.message.Message) -> dns.message.Message | None:
+    """The answer to a query; None for any other packet. Raises dns.message.Truncated for an answer that is cut off."""
+    try:
+        message = dns.message.from_wire(packet, raise_on_truncation=True)
+    except dns.message.Truncated as cut:
+        if query.is_response(cut.message()):  # type: ignore[no-untyped-call]
+            raise
+        return None
+    except (dns.exception.DNSException, ValueError):
+        return None
+    return message if query.is_response(message) else None
 
 
 def _words(error: Exception, server: str, seconds: float) -> str:
