@@ -1,6 +1,7 @@
 """Another user of the same host, who can write in shared folders, gains nothing from what heartbeat does there."""
 
 import os
+import pwd
 import socket
 import stat
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.system import offspring, portable, process
-from tests.parts import lacking
+from tests.parts import acl, lacking, users
 from tests.parts.verb import heartbeat
 
 NOBODY = 65534
@@ -338,3 +339,24 @@ def test_the_names_of_the_biggest_processes_are_the_kernels(tmp_path: Path) -> N
         finally:
             busy.kill()
     assert f"a_name_of_more_ (pid {busy.pid})" in found
+
+
+@pytest.mark.parametrize("part", ["hb.toml", "conf"])
+def test_an_access_control_list_makes_a_private_group_one_of_others(shared: Path, part: str) -> None:
+    """Its mask shows as the group's rights, and the user's own group counts as the user."""
+    one = pwd.getpwnam("www-data")  # alone in his group
+    (shared / "conf").mkdir()
+    (shared / "conf/hb.toml").write_text(CONFIG.format(state=shared / "conf/state"))
+    for path in (shared / "conf", shared / "conf/hb.toml"):
+        os.chown(path, one.pw_uid, one.pw_gid)
+        path.chmod(0o775 if path.is_dir() else 0o664)
+    verbs = [["--config", str(shared / "conf/hb.toml"), verb] for verb in ("config", "doctor")]
+    verbs[0].append("check")
+    assert users.heartbeats(one.pw_uid, shared / "conf", verbs)[0].code == 0
+    listed = shared / "conf" if part == "conf" else shared / "conf/hb.toml"
+    acl.let_write(listed, NOBODY)
+    for done in users.heartbeats(one.pw_uid, shared / "conf", verbs):
+        assert done.code == 2, done
+        assert f"{listed} can be written by others, whom its access control list names; run setfacl -b {listed}" in (
+            done.out + done.err
+        )

@@ -17,6 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.system.acl import has_acl
 from heartbeat_cli.system.trusted import is_ours
 
 _MOST_LINKS = 40  # as the kernel has it
@@ -124,20 +125,12 @@ def _writers(folder: int, *, entered: bool) -> set[int]:
     mode = found.st_mode
     if not mode & 0o022 or (entered and mode & stat.S_ISVTX) or os.fstatvfs(folder).f_flag & os.ST_RDONLY:
         return who
-    if mode & 0o002 or _has_acl(folder):
+    if mode & 0o002 or has_acl(folder):
         return who | {_EVERYBODY}
     named = _members(found.st_gid) - {0, os.geteuid()}
     if not named and found.st_gid not in (0, os.getegid()):
         return who | {_EVERYBODY}  # it is shared with somebody: a process may have a group that no database gives it
     return who | named
-
-
-def _has_acl(folder: int) -> bool:
-    """Whether an access control list names further users; what it allows them stands in the group's bits."""
-    try:
-        return bool(os.getxattr(f"/proc/self/fd/{folder}", "system.posix_acl_access"))
-    except (OSError, AttributeError):
-        return False
 
 
 @cache

@@ -1,10 +1,10 @@
 """Paths that no other user can bend: what heartbeat reads, runs and keeps goes through here.
 
 Every folder on the way and the file itself must belong to root or to this user, and nobody else may write them (a group
-that this user is alone in counts as the user). A
-folder of root's with the sticky bit (`/tmp`) is fine: there nobody can exchange what belongs to others. A link is
-followed when it is root's or ours, and so is every folder on the way to it and behind it, as with a Kubernetes
-ConfigMap. What is mounted read-only cannot be written, whatever its mode says.
+that this user is alone in counts as the user, unless an access control list names others). A folder of root's with the
+sticky bit (`/tmp`) is fine: there nobody can exchange what belongs to others. A link is followed when it is root's or
+ours, and so is every folder on the way to it and behind it, as with a Kubernetes ConfigMap. What is mounted read-only
+cannot be written, whatever its mode says.
 
 The walk goes from descriptor to descriptor, so that nothing can be exchanged between the check and the use.
 """
@@ -229,11 +229,20 @@ def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, st
         us = Text("root") if os.geteuid() == 0 else Text("root or you")
         why = Text("{place} belongs to {user}, and must belong to {us}", place=place, user=_user(found.st_uid), us=us)
         raise Untrusted(place, why, _mend_owner(found, place))
-    if not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0):
+    safe = not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0)
+    if safe or os.fstatvfs(handle).f_flag & os.ST_RDONLY:
         return
-    if os.fstatvfs(handle).f_flag & os.ST_RDONLY or (not found.st_mode & 0o002 and _is_private(found.st_gid)):
+    from heartbeat_cli.system.acl import has_acl
+
+    if found.st_mode & 0o002:
+        who = Text("everybody")
+    elif has_acl(handle):
+        who = Text("others, whom its access control list names")
+        mend = Text("run setfacl -b {path}", path=_quoted(place))
+    elif _is_private(found.st_gid):
         return
-    who: str = Text("everybody") if found.st_mode & 0o002 else Text("the group {group}", group=_group(found.st_gid))
+    else:
+        who = Text("the group {group}", group=_group(found.st_gid))
     raise Untrusted(
         place,
         Text("{place} can be written by {who}", place=place, who=who),
