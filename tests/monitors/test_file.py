@@ -27,7 +27,8 @@ from heartbeat_cli.monitors import file
 from heartbeat_cli.monitors.file import Settings
 from heartbeat_cli.passes.check.engine import Asked, run_checks
 from heartbeat_cli.system import file_search
-from tests.parts import lacking, scratch, users
+from tests.parts import lacking, long_folders, scratch, users
+from tests.parts.measured import measured
 
 HOUR = 3_600.0
 NOW = time.time()
@@ -252,6 +253,28 @@ def test_a_search_is_bounded_in_entries_and_in_time(tmp_path: Path) -> None:
     with pytest.raises(Unobservable) as caught:
         check(f"{many}/*.dump")
     assert str(caught.value) == f"{many}/*.dump: there are more than 10,000 entries to look through"
+
+
+_SEARCH = """
+import os, time
+from heartbeat_cli.system import file_search
+os.seteuid(int(sys.argv[2]))
+try:
+    said = len(file_search.find(sys.argv[1], time.monotonic() + 50).files)
+except file_search.TooMany as error:
+    said = str(error)
+"""
+
+
+@pytest.mark.parametrize("reader", [0, users.NOBODY])
+@pytest.mark.parametrize("pattern", ["**/x.dump", "**", "D/*", "D/*/x.dump"])
+def test_paths_as_long_as_they_may_be_take_little_memory(tmp_path: Path, pattern: str, reader: int) -> None:
+    """Another user's: 9,000 paths of 4,000 signs, of which Python holds each in four bytes."""
+    users.need_root()
+    scratch.let_others_in(tmp_path)
+    long_folders.make(tmp_path, 14, 9_000, files=pattern == "D/*")
+    found = measured(_SEARCH, tmp_path / pattern.replace("D", "/".join(["*"] * 14)), reader)
+    assert found.said == "their paths are longer than 8,000,000 bytes together" and found.peak < 60, found
 
 
 def test_folders_that_are_nested_deeper_than_pythons_calls(tmp_path: Path) -> None:

@@ -309,7 +309,8 @@ def test_a_disk_that_hangs_under_the_walk_costs_its_time_once() -> None:
 
 
 def test_who_may_not_read_every_folder_is_told_so() -> None:
-    nodes = [folder_sizes.Node("/d/", -1), folder_sizes.Node("/d/a/", 0)]
+    nodes = folder_sizes.Nodes("/d/")
+    nodes.add("a/", 0, 0)
     seen = folder_sizes.Seen(nodes, [10, 40], [1, 1], 100, 9, 2, "/d/shut/", False)
     one = _full_disks.Full(mounts.Mount("/d", "ext4", "9:9"), "/d", mounts.Usage(99.0, 1.0, 5.0), frozenset({"space"}))
     nothing = deleted_files.Found([], 7)

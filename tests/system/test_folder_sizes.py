@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_cli.system import in_threads, mounts
-from heartbeat_cli.system.folder_sizes import Node, Seen, _Folder, _Walker, heaviest, walk
+from heartbeat_cli.system.folder_sizes import Nodes, Seen, _Folder, _Walker, heaviest, walk
+from tests.parts import long_folders
 from tests.parts.filesystems import disk as disk
 from tests.parts.filesystems import fill, hanging_mount
+from tests.parts.measured import measured
+from tests.parts.scratch import let_others_in
 from tests.parts.users import need_root
 
 MB = 1_000_000
@@ -57,10 +60,11 @@ def test_a_folder_whose_place_another_one_takes_meanwhile_is_left_out(disk: Path
     (disk / "a").mkdir()
     fill(disk / "b/file", 2 * MB)
     walker = _Walker(str(disk), frozenset(), 64 * MB, time.monotonic() + 20, 1000)
-    walker._queue[0] = _Folder(f"{disk}/a/", (disk / "a").stat().st_ino, 0, 1)
+    number = walker._node("a/", walker._queue[0])
+    walker._queue[0] = _Folder(number, (disk / "a").stat().st_ino, number, 1)
     (disk / "a").rename(disk / "c")
     (disk / "b").rename(disk / "a")
-    assert walker.run() and walker.sizes == [0]
+    assert walker.run() and not any(walker.sizes)
 
 
 def test_another_filesystem_below_is_left_out_in_the_table_or_not(disk: Path) -> None:
@@ -132,12 +136,39 @@ def test_a_point_that_is_gone() -> None:
         walk("/no/such/point", (), time.monotonic() + 5)
 
 
+_WALK = """
+import os, time
+from heartbeat_cli.system import folder_sizes
+os.seteuid(int(sys.argv[2]))
+seen = folder_sizes.walk(sys.argv[1], (), time.monotonic() + 50)
+said = [sum(seen.counts), seen.unread, seen.complete]
+"""
+
+
+@pytest.mark.parametrize(("reader", "unread"), [(0, 0), (65_534, 20_000)])
+def test_paths_as_long_as_they_may_be_take_little_memory(tmp_path: Path, reader: int, unread: int) -> None:
+    """Another user's folders: 20,000 paths of 4,000 bytes, some signs of them four bytes wide."""
+    need_root()
+    let_others_in(tmp_path)
+    long_folders.make(tmp_path, 14, 20_000)
+    found = measured(_WALK, tmp_path, reader)
+    assert found.said == [20_014, unread, True] and found.peak < 80, found
+
+
+def test_names_that_there_is_no_room_for_are_counted_and_not_read(disk: Path) -> None:
+    for number in range(50):
+        fill(disk / f"{number:02d}/{'x' * 100}/file", 1000)
+    found = walk(str(disk), (), time.monotonic() + 20, names=1_000)
+    assert not found.complete and found.unread == 0
+    assert sum(found.counts) == 50 + 50 + 9, "the folders of 1,000 bytes of names are read to their end"
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1000)), max_size=40), st.integers(1, 20))
 def test_no_weight_is_named_twice_and_all_that_is_heavy_is_named(rows: list[tuple[int, int]], parts: int) -> None:
-    nodes, weights = [Node("/", -1)], [0]
+    nodes, weights = Nodes("/"), [0]
     for number, (above, weight) in enumerate(rows, 1):
         up = above % number
-        nodes.append(Node(f"{nodes[up].path}{number}/", up))
+        nodes.add(f"{number}/", up, up)
         weights.append(weight)
     found = heaviest(nodes, weights, 1 / parts, most=100)
     total = sum(weights)
