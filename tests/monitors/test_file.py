@@ -268,12 +268,12 @@ except file_search.TooMany as error:
 
 @pytest.mark.parametrize("reader", [0, users.NOBODY])
 @pytest.mark.parametrize("pattern", ["**/x.dump", "**", "D/*", "D/*/x.dump"])
-def test_paths_as_long_as_they_may_be_take_little_memory(tmp_path: Path, pattern: str, reader: int) -> None:
+def test_paths_as_long_as_they_may_be_take_little_memory(pattern: str, reader: int) -> None:
     """Another user's: 9,000 paths of 4,000 signs, of which Python holds each in four bytes."""
     users.need_root()
-    scratch.let_others_in(tmp_path)
-    long_folders.make(tmp_path, 14, 9_000, files=pattern == "D/*")
-    found = measured(_SEARCH, tmp_path / pattern.replace("D", "/".join(["*"] * 14)), reader)
+    with scratch.open_to_others() as folder:
+        long_folders.make(folder, 14, 9_000, files=pattern == "D/*")
+        found = measured(_SEARCH, folder / pattern.replace("D", "/".join(["*"] * 14)), reader)
     assert found.said == "their paths are longer than 8,000,000 bytes together" and found.peak < 60, found
 
 

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
@@ -42,3 +44,12 @@ def let_others_in(folder: Path) -> None:
     for one in (folder, *folder.parents):
         if "pytest" in str(one):
             one.chmod(0o755)
+
+
+@contextmanager
+def open_to_others() -> Iterator[Path]:
+    """A folder that other users reach. Any pytest that starts shuts the folder above all of pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="hb-users-", dir=root()) as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import select
 import socket
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.system import offspring, portable, process
-from tests.parts import acl, lacking, users
+from tests.parts import acl, lacking, scratch, users
 from tests.parts.verb import heartbeat
 
 NOBODY = 65534
@@ -342,21 +343,59 @@ def test_the_names_of_the_biggest_processes_are_the_kernels(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("part", ["hb.toml", "conf"])
-def test_an_access_control_list_makes_a_private_group_one_of_others(shared: Path, part: str) -> None:
+def test_an_access_control_list_makes_a_private_group_one_of_others(part: str) -> None:
     """Its mask shows as the group's rights, and the user's own group counts as the user."""
     one = pwd.getpwnam("www-data")  # alone in his group
-    (shared / "conf").mkdir()
-    (shared / "conf/hb.toml").write_text(CONFIG.format(state=shared / "conf/state"))
-    for path in (shared / "conf", shared / "conf/hb.toml"):
-        os.chown(path, one.pw_uid, one.pw_gid)
-        path.chmod(0o775 if path.is_dir() else 0o664)
-    verbs = [["--config", str(shared / "conf/hb.toml"), verb] for verb in ("config", "doctor")]
-    verbs[0].append("check")
-    assert users.heartbeats(one.pw_uid, shared / "conf", verbs)[0].code == 0
-    listed = shared / "conf" if part == "conf" else shared / "conf/hb.toml"
-    acl.let_write(listed, NOBODY)
-    for done in users.heartbeats(one.pw_uid, shared / "conf", verbs):
-        assert done.code == 2, done
-        assert f"{listed} can be written by others, whom its access control list names; run setfacl -b {listed}" in (
-            done.out + done.err
-        )
+    with scratch.open_to_others() as place:
+        folder, config = place / "conf", place / "conf/hb.toml"
+        folder.mkdir()
+        config.write_text(CONFIG.format(state=folder / "state"))
+        for path, mode in ((folder, 0o775), (config, 0o664)):
+            os.chown(path, one.pw_uid, one.pw_gid)
+            path.chmod(mode)
+        verbs = [["--config", str(config), "config", "check"], ["--config", str(config), "doctor"]]
+        assert users.heartbeats(one.pw_uid, folder, verbs)[0].code == 0
+        listed = folder if part == "conf" else config
+        acl.let_write(listed, NOBODY)
+        ended = users.heartbeats(one.pw_uid, folder, verbs)
+    why = f"{listed} can be written by others, whom its access control list names; run setfacl -b {listed}"
+    assert [(done.code, why in done.out + done.err) for done in ended] == [(2, True)] * 2, ended
+
+
+_EXCHANGED = """
+import os, sys, time
+from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _source_local
+from heartbeat_cli.monitors._sources import FileSource
+path, pipe = sys.argv[1:]
+
+def exchange(event, details):
+    if event == "open" and details[0] == path and not os.path.islink(path):
+        os.rename(path, f"{path}.old")
+        os.symlink(pipe, path)
+
+sys.addaudithook(exchange)
+try:
+    print(_source_local.read(FileSource(path, "lines"), time.monotonic() + 20))
+except Unobservable as error:
+    print(error)
+"""
+
+
+def test_a_file_that_is_exchanged_before_it_is_opened_wakes_no_pipe(shared: Path) -> None:
+    """Who may write in the folder exchanges it at the worst moment, here for a pipe at which a writer waits."""
+    path, pipe = shared / "app.log", shared / "pipe"
+    path.write_text("one\ntwo\n")
+    os.mkfifo(pipe)
+    argv = [sys.executable, "-c", _EXCHANGED, str(path), str(pipe)]
+    with subprocess.Popen(["/bin/sh", "-c", 'echo "waiting $0" && echo job > "$0"', pipe], stdout=-1) as writer:
+        assert writer.stdout is not None and writer.stdout.readline()
+        said = subprocess.run(argv, check=True, timeout=60, capture_output=True, text=True).stdout
+        handle = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # now there is a reader, and nobody has been before
+        try:
+            ready, _, _ = select.select([handle], [], [], 20)
+            got = os.read(handle, 100) if ready else b""
+        finally:
+            os.close(handle)
+            writer.kill()
+    assert (said, got) == (f"{path}: is not a regular file\n", b"job\n")

@@ -17,7 +17,7 @@ from tests.parts import long_folders
 from tests.parts.filesystems import disk as disk
 from tests.parts.filesystems import fill, hanging_mount
 from tests.parts.measured import measured
-from tests.parts.scratch import let_others_in
+from tests.parts.scratch import open_to_others
 from tests.parts.users import need_root
 
 MB = 1_000_000
@@ -146,12 +146,12 @@ said = [sum(seen.counts), seen.unread, seen.complete]
 
 
 @pytest.mark.parametrize(("reader", "unread"), [(0, 0), (65_534, 20_000)])
-def test_paths_as_long_as_they_may_be_take_little_memory(tmp_path: Path, reader: int, unread: int) -> None:
+def test_paths_as_long_as_they_may_be_take_little_memory(reader: int, unread: int) -> None:
     """Another user's folders: 20,000 paths of 4,000 bytes, some signs of them four bytes wide."""
     need_root()
-    let_others_in(tmp_path)
-    long_folders.make(tmp_path, 14, 20_000)
-    found = measured(_WALK, tmp_path, reader)
+    with open_to_others() as folder:
+        long_folders.make(folder, 14, 20_000)
+        found = measured(_WALK, folder, reader)
     assert found.said == [20_014, unread, True] and found.peak < 80, found
 
 

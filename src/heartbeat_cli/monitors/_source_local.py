@@ -9,6 +9,7 @@ from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._sources import FileSource
+from heartbeat_cli.system import foreign_file
 
 _MOST_BYTES = 67_108_864  # whose lines are counted
 _CHUNK = 1_048_576
@@ -46,7 +47,7 @@ def read(source: FileSource | tuple[str, ...], deadline: float) -> float:
 
 def _of_file(source: FileSource, deadline: float) -> float:
     """Only its state or the number of its lines is read, so that it may belong to anybody: an agent's log mostly does.
-    It is opened only when it is a regular file, and without waiting: a FIFO would wait for a writer."""
+    What is opened is a regular file, whoever exchanges it meanwhile: a pipe's writer would be woken."""
     found = os.stat(source.path)
     if source.what == "mtime":
         return found.st_mtime
@@ -54,10 +55,8 @@ def _of_file(source: FileSource, deadline: float) -> float:
         raise Unobservable(Text("{path} is not a regular file", path=one_line(source.path)))
     if source.what == "size":
         return float(found.st_size)
-    handle = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    handle = foreign_file.open_any(source.path)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):  # it has been exchanged since
-            raise Unobservable(Text("{path} is not a regular file", path=one_line(source.path)))
         return float(_lines(handle, source.path, deadline))
     finally:
         os.close(handle)

@@ -35,6 +35,35 @@ class Refused(PermissionError):
         self.why = why
 
 
+def open_any(path: str) -> int:
+    """A descriptor of the regular file that `path` leads to, by whatever links and whosever it is: for what shows none
+    of its content. Raises OSError as Spot.open does."""
+    seen = os.open(path, _SEEN & ~os.O_NOFOLLOW)
+    try:
+        _owner_of_file(seen, path)
+        return _opened(seen, path)
+    finally:
+        os.close(seen)
+
+
+def _owner_of_file(seen: int, place: str) -> int:
+    """The owner of what has been seen. Raises OSError where that is no regular file."""
+    found = os.fstat(seen)
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, Text("is not a regular file"), place)
+    return found.st_uid
+
+
+def _opened(seen: int, place: str) -> int:
+    """The very file that has been seen, whatever has its name by now."""
+    try:
+        return os.open(f"/proc/self/fd/{seen}", _READ)
+    except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
+        raise OSError(errno.ENODEV, Text("/proc is not mounted"), place) from None
+
+
 class Spot(NamedTuple):
     """Where a path ends: the descriptor of the folder, the name in it (no link), the folder's path in words, and the
     users, besides root and this one, who decide what has that name."""
@@ -51,16 +80,10 @@ class Spot(NamedTuple):
         place = os.path.join(self.shown, name)
         seen = os.open(name, _SEEN, dir_fd=self.folder)
         try:
-            found = os.fstat(seen)
-            if stat.S_ISLNK(found.st_mode):
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EINVAL, Text("is not a regular file"), place)
-            if self.others - {found.st_uid}:
-                raise Refused(place, _why(found.st_uid, self.others))
-            return os.open(f"/proc/self/fd/{seen}", _READ)
-        except FileNotFoundError:  # the file is there: its name leads to it even when it has been removed
-            raise OSError(errno.ENODEV, Text("/proc is not mounted"), place) from None
+            owner = _owner_of_file(seen, place)
+            if self.others - {owner}:
+                raise Refused(place, _why(owner, self.others))
+            return _opened(seen, place)
         finally:
             os.close(seen)
 
