@@ -1,5 +1,6 @@
 """Blocks with `match`: what can be wrong with them, and that nothing a manager says is a mistake in the file."""
 
+from binascii import crc32
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,31 @@ def test_jobs_may_rest_unless_the_block_says_otherwise() -> None:
 )
 def test_what_no_component_can_be_is_left_out(name: str) -> None:
     assert list(loaded(["web-a.service", name]).components) == ["web/web-a.service"]
+
+
+def test_an_engine_does_not_choose_a_script_of_other_components() -> None:
+    block = {"kind": "docker", "match": {"name": "*"}}
+    one = {"kind": "docker", "container": "main"}
+    tables = {
+        "components": {"web": block, "web_a": block, "gateway": one, "web_db": {**one, "container": "db"}},
+        "recovery": {"scripts": "/etc/heartbeat"},
+    }
+    names = {"web": ["main", "db", "a_b", "c"], "web_a": ["b"]}
+    config = load.load(tables, "f", Path("/"), (), lambda folder, groups: Found(names))
+    steps = {id_: one.plan.ladder[-1].settings for id_, one in config.components.items()}
+    assert {id_: (one.name, one.preferred) for id_, one in steps.items()} == {
+        "gateway": ("restart_gateway.sh", "restart_main.sh"),
+        "web_db": ("restart_web_db.sh", "restart_db.sh"),
+        "web/main": ("restart_web_main.sh", None),
+        "web/db": (f"restart_web_db-{crc32(b'web/db'):08x}.sh", None),
+        "web/a_b": (f"restart_web_a_b-{crc32(b'web/a_b'):08x}.sh", None),
+        "web/c": ("restart_web_c.sh", None),
+        "web_a/b": ("restart_web_a_b.sh", None),
+    }
+    own = block | {"recovery": {"ladder": [{"action": "script", "name": "restart_{id}.sh"}]}}
+    tables["components"] = {**tables["components"], "web": own}
+    config = load.load(tables, "f", Path("/"), (), lambda folder, groups: Found(names))
+    assert config.components["web/db"].plan.ladder[0].settings.name == steps["web/db"].name
 
 
 def test_a_long_name_has_no_script() -> None:

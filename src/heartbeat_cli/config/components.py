@@ -1,6 +1,7 @@
 """Builds components out of their tables, as `expand` and `groups` have made them; what is wrong with them is noted."""
 
 import re
+from binascii import crc32
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,7 +100,8 @@ def build_components(
     seen: dict[str, Common] = {}
     for id_, where, table in id_tables(made.tables, "components", problems, found_ids):
         noted = len(problems.lines)
-        one = _component(id_, where, table, recovery, seen, problems)
+        file_name = _file_name(id_, made) if id_ in found_ids else ""
+        one = _component(id_, where, table, recovery, seen, problems, file_name)
         wrong = problems.lines[noted:]
         if id_ in found_ids and wrong:  # the block is right, or its sample says what is not
             one = one._replace(broken=str(wrong[0]))
@@ -174,6 +176,16 @@ def _without_circle(found: dict[str, Component], made: Made, problems: Problems)
     return found
 
 
+def _file_name(id_: str, made: Made) -> str:
+    """The id of a found component in the name of a script. The Engine that has named it may not choose one that belongs
+    to a written component, or to what another block finds: such a name has a checksum behind it."""
+    name, block = id_.replace("/", "_"), made.blocks[id_]
+    longer = (one.id for one in made.groups if len(one.id) > len(block))
+    if name in made.tables or any(name.startswith(f"{other}_") for other in longer):
+        return f"{name}-{crc32(id_.encode()):08x}"
+    return name
+
+
 def _check_blocks(made: Made, recovery: Recovery, seen: dict[str, Common], problems: Problems) -> None:
     """What is wrong with blocks with `match`, whether they stand for anything just now or not."""
     if not made.groups:
@@ -195,6 +207,7 @@ def _component(
     recovery: Recovery,
     seen: dict[str, Common],
     problems: Problems,
+    file_name: str = "",
 ) -> Component:
     """A component as far as it can be built: what is wrong with it is noted, and its other parts are checked all the
     same."""
@@ -208,7 +221,7 @@ def _component(
     if usable and common.interval is not None and (find := getattr(module, "interval_problems", None)):
         for key, text in find(settings, common.interval):
             problems.add(f"{where}.{key}", text)
-    scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery")
+    scope = ladders.Scope(id_, table["kind"], settings, recovery.scripts, f"{where}.recovery", file_name)
     default = _default_ladder(module, settings) if usable else ()
     plan = ladders.plan(table.get("recovery", recovery.mode), default, scope, problems)
     for number, step in enumerate(plan.ladder):

@@ -67,18 +67,24 @@ STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
 
 
 class Scope(NamedTuple):
-    """What a ladder belongs to: the component's id, kind and settings, the scripts folder, its place in the file."""
+    """What a ladder belongs to: the component's id, kind and settings, the scripts folder, its place in the file.
+    `file_name`: the id in the name of a script, where that is another one."""
 
     component: str
     kind: str
     settings: Any
     scripts: str | None
     where: str
+    file_name: str = ""
 
     @property
-    def file_name(self) -> str:
-        """The id in the name of a script: that of a found component has a slash."""
-        return self.component.replace("/", "_")
+    def is_found(self) -> bool:
+        """Whether an Engine or a service manager has named it: only such an id has a slash."""
+        return "/" in self.component
+
+    @property
+    def script_id(self) -> str:
+        return self.file_name or self.component
 
 
 def plan(value: Any, default: Sequence[Mapping[str, Any]], scope: Scope, problems: Problems) -> Plan:
@@ -118,6 +124,8 @@ def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems:
         action = table["action"]
         if action == "script" and scope.scripts is None:
             continue
+        if scope.is_found:  # what names it must not choose which script is run
+            table = {key: text for key, text in table.items() if key != "preferred"}
         module, noted = plugins.load("actions", action), len(problems.lines)
         values = {key: _fill(text, scope) for key, text in table.items() if key != "action"}
         filled = {key: value for key, value in values.items() if value not in (None, "")}
@@ -127,7 +135,7 @@ def _default_steps(default: Sequence[Mapping[str, Any]], scope: Scope, problems:
             filled["folder"] = scope.scripts
         settings = module.Settings(**filled)
         check_kind(module, settings, scope.where, problems)
-        if "/" in scope.component and len(problems.lines) > noted:  # its name was found: there can be no such script
+        if scope.is_found and len(problems.lines) > noted:  # its name was found: there can be no such script
             del problems.lines[noted:]
             continue
         steps.append(Step(action, settings, mends=_usually_mends(action)))
@@ -162,7 +170,7 @@ def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step 
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
         problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
         return None
-    id_ = scope.file_name if table["action"] == "script" else scope.component
+    id_ = scope.script_id if table["action"] == "script" else scope.component
     return _step(_fill_id(table, id_), where, scope, problems)
 
 
@@ -234,7 +242,7 @@ def _fill(text: Any, scope: Scope) -> Any:
     before, name, after = _parts(text)
     if not name:
         return text
-    value = scope.file_name if name == "id" else getattr(scope.settings, name)
+    value = scope.script_id if name == "id" else getattr(scope.settings, name)
     return f"{before}{value}{after}" if (before or after) and value not in (None, "") else value
 
 
