@@ -99,7 +99,7 @@ _AS_NOBODY = """
 import json, sys, time
 from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.monitors import file
-from heartbeat_cli.passes.check import guarded
+from heartbeat_cli.domain.checking import guarded
 for keys in json.loads(sys.argv[1]):
     context = CheckContext("it", 5.0, time.time())
     reading = guarded.guarded(context, file.probe, file.Settings(**keys), context)

@@ -41,7 +41,8 @@ def test_what_a_failed_unit_said_last_is_evidence(systemd_box: SystemdBox) -> No
         (("/usr/bin/systemctl",), ["/usr/bin/journalctl"]),
         (("sudo", "-n", "systemctl"), ["journalctl"]),
         (("docker", "exec", "box", "systemctl"), ["docker", "exec", "box", "journalctl"]),
-        (("my-own-wrapper",), ["journalctl"]),
+        (("sudo", "-n", "docker", "exec", "box", "systemctl"), []),
+        (("my-own-wrapper",), []),
     ],
 )
 def test_where_the_journal_is_asked_for(systemctl: tuple[str, ...], journalctl: list[str]) -> None:

@@ -14,7 +14,8 @@ from heartbeat_cli.domain.kinds.processes import Process, name_matcher
 from heartbeat_cli.domain.plain import duration, one_line, system_words, whole
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors._process_units import Answer, unit_of
+from heartbeat_cli.monitors._process_units import unit_of
+from heartbeat_cli.monitors._systemctl import Answer
 from heartbeat_cli.system import process, trusted
 from heartbeat_cli.system.processes import Processes, since_boot
 

@@ -6,18 +6,17 @@ https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.procs; one that has e
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds import systemd
-from heartbeat_cli.domain.plain import one_line, system_words, whole
+from heartbeat_cli.domain.plain import one_line, whole
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.system import process
+from heartbeat_cli.monitors._systemctl import Answer, Memories, show
 
 _PROPERTIES = "Id,Names,LoadState,ActiveState,MainPID,ControlGroup,ExecMainStatus,ExecMainCode,RestartPreventExitStatus"
-_MAX_OUTPUT = 1_000_000
 _ROOT = "/sys/fs/cgroup"
 _HIERARCHIES = ("", "systemd", "unified")  # cgroup v2; version 1, and both side by side
 _MOST_GROUPS, _MOST_BYTES = 1_000, 1_048_576
@@ -33,47 +32,26 @@ class Unit(NamedTuple):
     prevented: bool = False
 
 
-Answer = Sequence[systemd.Properties] | Unobservable
-
-
-def ask(wanted: Iterable[tuple[str, bool]], until: float) -> dict[bool, Answer]:
-    """What systemd says of units, each with whether it is one of this user: one call of systemctl for the system's and
-    one for the user's. An Unobservable stands for an answer that did not come by `until` (time.monotonic())."""
+def ask(wanted: Iterable[tuple[str, bool]], until: float, memories: Memories = ()) -> dict[bool, Answer]:
+    """What systemd says of units by `until` (time.monotonic()), each with whether it is one of this user: one call of
+    systemctl for the system's and one for the user's."""
     units: dict[bool, list[str]] = {}
     for unit, user in dict.fromkeys(wanted):
         units.setdefault(user, []).append(unit)
     answers: dict[bool, Answer] = {}
     for place, (user, names) in enumerate(units.items(), 1):
         left = max(0.05, until - time.monotonic())
-        try:
-            answers[user] = _show(names, user, left if place == len(units) else left / 2)
-        except Unobservable as error:
-            answers[user] = error
+        seconds = left if place == len(units) else left / 2
+        answers[user] = show(("systemctl",), user, names, _PROPERTIES, seconds, memories)
     return answers
-
-
-def _show(units: Sequence[str], user: bool, seconds: float) -> list[dict[str, str]]:
-    argv = systemd.command(("systemctl",), user, "show", f"--property={_PROPERTIES}", "--", *units)
-    environment = process.minimal_env(systemd.extra_env(os.environ, os.getuid()))
-    try:
-        done = process.run(argv, timeout=seconds, env=environment, max_output=_MAX_OUTPUT)
-    except OSError as error:
-        why = system_words(error.strerror or str(error))
-        raise Unobservable(Text("cannot run {command}: {why}", command="systemctl", why=why)) from None
-    if done.code != 0:
-        complaint = systemd.complaint(done.code, done.stderr)
-        raise Unobservable(Text("cannot ask systemd: {complaint}", complaint=complaint))
-    return systemd.blocks(done.stdout)
 
 
 def unit_of(name: str, answer: Answer, root: str = _ROOT) -> Unit:
     """What the answer says of one unit, and its processes. Raises Unobservable where it says nothing, or they cannot be
     seen."""
-    if isinstance(answer, Unobservable):
-        raise answer
-    properties = systemd.block_of(name, answer)
+    properties = systemd.block_of(name, answer.blocks)
     if properties is None:
-        raise Unobservable(Text("cannot ask systemd: {complaint}", complaint=Text("systemctl said nothing about it")))
+        raise Unobservable(Text("cannot ask systemd: {complaint}", complaint=answer.complaint))
     exists, state = properties.get("LoadState") != "not-found", one_line(properties.get("ActiveState", ""), 40)
     pids = _members(properties, root)
     return Unit(exists, state, pids, systemd.prevented(properties) is not None)

@@ -23,19 +23,19 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
 
+from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
 from heartbeat_cli.domain.kinds import gpu_health, nvidia_smi
 from heartbeat_cli.domain.kinds.gpu_health import Limits
 from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
 from heartbeat_cli.domain.plain import one_line, own_fault, system_words
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.monitors import _hung
 from heartbeat_cli.system import process
 
 _MAX_OUTPUT = 262_144
-_REAP = 1.1  # seconds for a program that cannot be killed, and at most this share of the time of the check:
-_REAP_SHARE = 0.4
 _OLD_FOR = 86_400.0  # seconds until a driver that did not know a field is asked for it again
-_OLD, _HUNG, _SEEN = "old_until", "hung", "seen"  # keys of the memory
+_OLD, _SEEN = "old_until", "seen"  # keys of the memory
 IDENTITY = frozenset({_SEEN})
 
 
@@ -104,61 +104,39 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     calls = {argv: partial(_ask, argv, contexts) for argv, contexts in groups.items()}
     longest = max((context.timeout for _, context in asked), default=0.0)
     found = in_threads.results(calls, time.monotonic() + longest)
-    return [_reading(*one, found.get(one[0].nvidia_smi)) for one in asked]
+    return [guarded(one[1], _reading, *one, found.get(one[0].nvidia_smi)) for one in asked]
 
 
 def _ask(argv: tuple[str, ...], contexts: Sequence[CheckContext]) -> _Answer:
-    if hanging := next(filter(None, (_still_hangs(context) for context in contexts)), None):
-        return hanging
+    if (pid := _hung.still(context.memory for context in contexts)) is not None:
+        text = Text("nvidia-smi of an earlier check still hangs (process {pid})", pid=pid)
+        return _Answer(failure=Reading("error", None, text, category="resource", memory=_hung.kept(pid)))
     shortest = min(context.timeout for context in contexts)
-    deadline = time.monotonic() + shortest - min(_REAP, shortest * _REAP_SHARE)
+    ask = partial(_call, argv, time.monotonic() + shortest - _hung.reserve(shortest), _hung.reap(shortest))
     old = any(_until(context) > context.now for context in contexts)
-    answer = _call(argv, nvidia_smi.OLD_FIELDS if old else nvidia_smi.FIELDS, deadline)
+    answer = ask(nvidia_smi.OLD_FIELDS if old else nvidia_smi.FIELDS)
     if not old and answer.failure is None and nvidia_smi.is_old(answer.output, answer.code):
-        answer = _call(argv, nvidia_smi.OLD_FIELDS, deadline)
+        answer = ask(nvidia_smi.OLD_FIELDS)
         old = True
     return answer._replace(old=old)
 
 
-def _call(argv: tuple[str, ...], fields: tuple[str, ...], deadline: float) -> _Answer:
+def _call(argv: tuple[str, ...], deadline: float, reap: float, fields: tuple[str, ...]) -> _Answer:
     words = (f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     started = time.monotonic()
     timeout = max(0.05, deadline - started)
     # For a `docker exec` in front of it.
     env = process.minimal_env({name: value for name, value in os.environ.items() if name.startswith("DOCKER_")})
     try:
-        done = process.run([*argv, *words], timeout=timeout, env=env, max_output=_MAX_OUTPUT)
+        done = process.run([*argv, *words], timeout=timeout, env=env, max_output=_MAX_OUTPUT, reap_seconds=reap)
     except (OSError, ValueError) as error:
         why = system_words(str(getattr(error, "strerror", None) or error).lower())
         text = Text("cannot run {command}: {why}", command=one_line(argv[0], 80), why=why)
         return _Answer(failure=unknown(text))
     if done.timed_out:
         text = Text("nvidia-smi did not answer within {n:.1f} s; the driver may hang", n=timeout)
-        return _Answer(failure=Reading("error", None, text, category="resource", memory=_hung(done.left)))
+        return _Answer(failure=Reading("error", None, text, category="resource", memory=_hung.kept(done.left)))
     return _Answer(nvidia_smi.parse(done.stdout, done.stderr, fields), done.code or 0, time.monotonic() - started)
-
-
-def _hung(left: int | None) -> Mapping[str, Any]:
-    """What the next check has to know of a program that could not be killed."""
-    if left is None:
-        return {}
-    from heartbeat_cli.system import offspring
-
-    return {_HUNG: [left, offspring.began(str(left))]}
-
-
-def _still_hangs(context: CheckContext) -> _Answer | None:
-    """The answer as long as an earlier nvidia-smi waits in the kernel: each more would wait there, too, until the host
-    is rebooted."""
-    match context.memory.get(_HUNG):
-        case [int(pid), float(since)]:
-            from heartbeat_cli.system import offspring
-
-            if offspring.began(str(pid)) == since:
-                text = Text("nvidia-smi of an earlier check still hangs (process {pid})", pid=pid)
-                memory = {_HUNG: [pid, since]}
-                return _Answer(failure=Reading("error", None, text, category="resource", memory=memory))
-    return None
 
 
 def _until(context: CheckContext) -> float:

@@ -38,6 +38,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import processes as known
 from heartbeat_cli.domain.kinds import systemd
@@ -47,8 +48,10 @@ from heartbeat_cli.domain.plain import duration, one_line, size
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
+from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors import _process_selection as selection
 from heartbeat_cli.monitors import _process_units as units
+from heartbeat_cli.monitors._systemctl import Answer
 from heartbeat_cli.system.processes import Processes, since_boot
 
 _SHARE = 0.8  # of the shortest timeout: for all that is read
@@ -136,12 +139,19 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     if len(wanted) < len(asked):
         with suppress(OSError):  # each check that needs it says so
             _ = seen.all  # before systemd, which may take all of the time
-    answers = units.ask(wanted, until)
-    return [_checked(settings, context, seen, answers, started) for settings, context in asked]
+    memories = [context.memory for settings, context in asked if settings.unit is not None]
+    answers = units.ask(wanted, until, memories)
+
+    def checked(settings: Settings, context: CheckContext) -> Reading:
+        reading = _checked(settings, context, seen, answers, started)
+        hung = answers[settings.user].hung if settings.unit is not None else {}
+        return reading._replace(memory={**_hung.without(reading.memory), **hung})
+
+    return [guarded(context, checked, settings, context) for settings, context in asked]
 
 
 def _checked(
-    settings: Settings, context: CheckContext, seen: Processes, answers: Mapping[bool, units.Answer], started: float
+    settings: Settings, context: CheckContext, seen: Processes, answers: Mapping[bool, Answer], started: float
 ) -> Reading:
     try:
         chosen = _chosen(settings, context, seen, answers)
@@ -155,7 +165,7 @@ def _checked(
 
 
 def _chosen(
-    settings: Settings, context: CheckContext, seen: Processes, answers: Mapping[bool, units.Answer]
+    settings: Settings, context: CheckContext, seen: Processes, answers: Mapping[bool, Answer]
 ) -> selection.Selection:
     if settings.unit is not None:
         return selection.by_unit(seen, settings.unit, answers[settings.user])

@@ -22,12 +22,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.category import Category
+from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors._journal import tail
-from heartbeat_cli.monitors._systemctl import Answer, show, side_by_side
+from heartbeat_cli.monitors._systemctl import LATE, Answer, given, show, side_by_side
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
@@ -86,9 +88,14 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     for settings, context in asked:
         groups.setdefault(_manager(settings), []).append((settings, context))
     until = time.monotonic() + min((context.timeout for _, context in asked), default=0.0) * _JOURNAL_SHARE
-    answers = dict(zip(groups, side_by_side(list(groups.values()), _ask), strict=True))
-    readings = [_reading(settings, context, answers[_manager(settings)]) for settings, context in asked]
-    return [_with_journal(*one, reading, until) for one, reading in zip(asked, readings, strict=True)]
+    longest = max((context.timeout for _, context in asked), default=0.0)
+    answers = side_by_side(groups, _ask, longest)
+
+    def checked(settings: Settings, context: CheckContext) -> Reading:
+        reading = _reading(settings, context, given(answers, _manager(settings), LATE))
+        return _with_journal(settings, context, reading, until)
+
+    return [guarded(context, checked, settings, context) for settings, context in asked]
 
 
 def _manager(settings: Settings) -> tuple[tuple[str, ...], bool, bool]:
@@ -123,12 +130,13 @@ def _with_journal(settings: Settings, context: CheckContext, reading: Reading, u
 
 def _ask(group: list[tuple[Settings, CheckContext]]) -> Answer:
     first, timeout = group[0][0], min(context.timeout for _, context in group)
+    memories = [context.memory for _, context in group]
     if first.failed:
         from heartbeat_cli.monitors import _failed_units  # few ask for it
 
-        return _failed_units.ask(first.systemctl, first.user, timeout)
+        return _failed_units.ask(first.systemctl, first.user, timeout, memories)
     units = [settings.unit for settings, _ in group]
-    return show(first.systemctl, first.user, units, _PROPERTIES, timeout)
+    return show(first.systemctl, first.user, units, _PROPERTIES, timeout, memories)
 
 
 def _reading(settings: Settings, context: CheckContext, answer: Answer) -> Reading:
@@ -138,7 +146,8 @@ def _reading(settings: Settings, context: CheckContext, answer: Answer) -> Readi
         return _failed_units.reading(answer)
     properties = systemd.block_of(settings.unit, answer.blocks)
     if properties is None:
-        return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), context.memory)
+        kept = {**_hung.without(context.memory), **answer.hung}
+        return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), kept)
     restarts = systemd.number(properties, "NRestarts")
     verdict = _judge(settings, properties, _restarts_since(restarts, context.memory))
     metrics = []

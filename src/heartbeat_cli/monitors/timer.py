@@ -19,17 +19,20 @@ there is one. The systemd that is asked must be that of this host, or of a conta
     unit = "backup.timer"
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
 from heartbeat_cli.domain.kinds import systemd, systemd_timer
 from heartbeat_cli.domain.kinds.systemd_timer import Clocks, Limits, Trouble
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors._journal import tail
-from heartbeat_cli.monitors._systemctl import Answer, show, side_by_side
+from heartbeat_cli.monitors._systemctl import LATE, Answer, given, show, side_by_side
 
 _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
 
@@ -64,9 +67,9 @@ class Settings(NamedTuple):
 class _Answers(NamedTuple):
     """What one systemd said of timers, and of the units that they start."""
 
-    timers: Answer
-    services: Answer
-    until: float
+    timers: Answer = LATE
+    services: Answer = Answer()
+    until: float = -math.inf
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -87,30 +90,48 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
     groups: dict[tuple[tuple[str, ...], bool], list[tuple[Settings, CheckContext]]] = {}
     for settings, context in asked:
         groups.setdefault((settings.systemctl, settings.user), []).append((settings, context))
-    answers = dict(zip(groups, side_by_side(list(groups.values()), _ask), strict=True))
-    return [_reading(settings, context, answers[settings.systemctl, settings.user]) for settings, context in asked]
+    answers = side_by_side(groups, _ask, max((context.timeout for _, context in asked), default=0.0))
+
+    def checked(settings: Settings, context: CheckContext) -> Reading:
+        return _reading(settings, context, given(answers, (settings.systemctl, settings.user), _Answers()))
+
+    return [guarded(context, checked, settings, context) for settings, context in asked]
 
 
 def _ask(group: list[tuple[Settings, CheckContext]]) -> _Answers:
     first, timeout = group[0][0], min(context.timeout for _, context in group)
     ends = time.monotonic() + timeout
-    names = [settings.timer for settings, _ in group]
-    timers = show(first.systemctl, first.user, names, systemd_timer.TIMER, timeout)
-    services = Answer((), "", 0.0)
-    started = [one["Unit"] for one in timers.blocks if systemd_timer.is_name(one.get("Unit", ""))]
-    if started:
+    names, memories = [settings.timer for settings, _ in group], [context.memory for _, context in group]
+    timers = show(first.systemctl, first.user, names, systemd_timer.TIMER, timeout, memories)
+    services = Answer()
+    found = (_block(name, timers) for name in names)
+    if started := [unit for timer in found if timer is not None and (unit := _unit(timer))]:
         left = max(0.05, ends - time.monotonic())
-        services = show(first.systemctl, first.user, started, systemd_timer.SERVICE, left)
+        services = show(first.systemctl, first.user, started, systemd_timer.SERVICE, left, memories)
     return _Answers(timers, services, ends - timeout * (1 - _JOURNAL_SHARE))
 
 
+def _block(name: str, answer: Answer) -> systemd.Properties | None:
+    """What was said of a unit, under the name that it was asked for by: messages name it, and its journal is asked for
+    by it. Who answers may call it anything, or nothing."""
+    found = systemd.block_of(name, answer.blocks)
+    return None if found is None else {**found, "Id": systemd.full_name(name)}
+
+
+def _unit(timer: systemd.Properties) -> str:
+    """The unit that a timer starts, "" where that is no name of one."""
+    unit = timer.get("Unit", "")
+    return unit if systemd_timer.is_name(unit) else ""
+
+
 def _reading(settings: Settings, context: CheckContext, answers: _Answers) -> Reading:
-    timer = systemd.block_of(settings.timer, answers.timers.blocks)
+    timer = _block(settings.timer, answers.timers)
     if timer is None:
-        return _unasked(context, answers.timers.complaint)
-    service = systemd.block_of(timer.get("Unit", ""), answers.services.blocks) if timer.get("Unit") else None
-    if service is None and systemd_timer.is_name(timer.get("Unit", "")):
-        return _unasked(context, answers.services.complaint)
+        return _unasked(context, answers.timers)
+    unit = _unit(timer)
+    service = _block(unit, answers.services) if unit else None
+    if unit and service is None:
+        return _unasked(context, answers.services)
     clocks = Clocks(context.now, time.clock_gettime(time.CLOCK_MONOTONIC))
     limits = Limits(settings.grace, settings.max_age, settings.max_run)
     try:
@@ -130,8 +151,9 @@ def _reading(settings: Settings, context: CheckContext, answers: _Answers) -> Re
     return _with_troubles(settings, reading, found, service, context, answers.until) if found else reading
 
 
-def _unasked(context: CheckContext, complaint: str) -> Reading:
-    return unknown(Text("cannot ask systemd: {complaint}", complaint=complaint), context.memory)
+def _unasked(context: CheckContext, answer: Answer) -> Reading:
+    memory = {**_hung.without(context.memory), **answer.hung}
+    return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), memory)
 
 
 def _age(seconds: float) -> Metric:

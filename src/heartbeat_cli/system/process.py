@@ -94,10 +94,12 @@ def run(
     keep_tail: bool = False,
     leave_children: bool = False,
     given: bytes = b"",
+    reap_seconds: float = _REAP_SECONDS,
 ) -> Finished:
     """Start `argv` (never a shell) in its own process group; shortly before the deadline the whole group
     gets SIGTERM, at the deadline SIGKILL. `keep_tail` keeps the last `max_output` bytes of each pipe, after a "…".
-    `given` is its standard input; what is more than a pipe holds stands in a file without a name meanwhile.
+    `given` is its standard input; what is more than a pipe holds stands in a file without a name meanwhile. The end of
+    one that was killed is waited for `reap_seconds` beyond the deadline, and comes at once where it can be killed.
 
     Raises OSError when the program cannot be started (missing, not executable), ValueError for a NUL in it.
     """
@@ -113,7 +115,7 @@ def run(
     finally:
         if not (ended and leave_children):
             signal_group(child, signal.SIGKILL)
-        reap(child)
+        reap(child, reap_seconds)
     left = child.pid if child.returncode is None else None
     return Finished(child.returncode if ended else None, collector.stdout(), collector.stderr(), left)
 
@@ -262,14 +264,14 @@ def signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
         return
 
 
-def reap(child: "subprocess.Popen[bytes]") -> None:
-    """Close the pipes it was read from, and wait a moment for the end of a child that was killed."""
+def reap(child: "subprocess.Popen[bytes]", seconds: float = _REAP_SECONDS) -> None:
+    """Close the pipes it was read from, and wait some seconds for the end of a child that was killed."""
     import subprocess
 
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
     try:
-        child.wait(_REAP_SECONDS)
+        child.wait(seconds)
     except subprocess.TimeoutExpired:
         return

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -306,6 +307,15 @@ def test_a_bug_of_one_monitor_is_its_own_component_s_unknown() -> None:
     }  # fmt: skip
     assert readings["wrong"].memory == {"n": 1}
     assert "heartbeat's own fault: AttributeError" in str(readings["wrong"].error)
+
+
+def test_what_is_no_reading_in_a_batch_costs_its_own_component_only() -> None:
+    units = [asked(component(id_, "service", unit=id_)) for id_ in "abc"]
+    module = ModuleType("monitor")
+    module.probe_all = lambda pairs: [Reading("healthy"), None, Reading("degraded")]  # type: ignore[attr-defined]
+    readings = engine._batch(engine._Job(tuple(units), module, engine._batch))
+    assert [one.status for one in readings] == ["healthy", "unknown", "degraded"]
+    assert "the monitor gave NoneType instead of a Reading" in str(readings[1].error)
 
 
 def test_what_a_monitor_took_over_from_outside_is_made_fit() -> None:

@@ -8,12 +8,12 @@ from typing import NoReturn
 import pytest
 
 from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
+from heartbeat_cli.domain.checking.guarded import answered, guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Common, Component
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors.openclaw import Settings
 from heartbeat_cli.passes.check.engine import Asked, run_checks
-from heartbeat_cli.passes.check.guarded import answered, guarded
 from tests.parts.http import Answer, Seen, Server, healthy_server
 
 HTML = Answer(200, b"<!doctype html>", (("Content-Type", "text/html"),))

@@ -7,6 +7,7 @@ which neither clock changes nor suspends move; `LastTriggerUSec` outlives a boot
 
 import math
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.category import Category, Remedy
@@ -115,7 +116,7 @@ def _not_active(timer: Properties) -> list[Trouble]:
         text = Text("the timer failed: {result}", result=systemd.result(timer))
         return [Trouble("unhealthy", "configuration", text)]
     if active != "active":
-        text = Text("the timer is not active, so it does not fire: systemctl enable --now {name}", name=name)
+        text = Text("the timer is not active, so it does not fire: systemctl enable --now {name}", name=quote(name))
         return [Trouble("unhealthy", "configuration", text)]
     return []
 
@@ -128,7 +129,8 @@ def _never(timer: Properties, last: float | None) -> list[Trouble]:
             text = Text("the timer is active, but has no time at which it fires next: see systemctl list-timers")
             return [Trouble("unhealthy", "configuration", text)]
     if timer.get("UnitFileState") == "disabled" and not timer.get("WantedBy") and not timer.get("RequiredBy"):
-        text = Text("the timer is active, but not after a reboot: systemctl enable {name}", name=timer.get("Id", ""))
+        name = quote(timer.get("Id", ""))
+        text = Text("the timer is active, but not after a reboot: systemctl enable {name}", name=name)
         return [Trouble("degraded", "configuration", text)]
     return []
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
+from heartbeat_cli.domain.checking.guarded import a_reading, answered, guarded, not_checked
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.passes.check.guarded import a_reading, answered, guarded, not_checked
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -244,15 +244,15 @@ def _call(job: _Job) -> list[Reading]:
 
 
 def _batch(job: _Job) -> list[Reading]:
-    """Every component of a kind that answers for many at once."""
+    """Every component of a kind that answers for many at once. What is no reading costs its own component alone."""
     pairs = [(one.component.settings, one.context) for one in job.asked]
     try:
-        readings = [a_reading(one) for one in job.module.probe_all(pairs)]
-        if len(readings) != len(pairs):
-            raise ValueError(f"the monitor gave {len(readings)} readings for {len(pairs)} looks")
+        found = list(job.module.probe_all(pairs))
+        if len(found) != len(pairs):
+            raise ValueError(f"the monitor gave {len(found)} readings for {len(pairs)} looks")
     except Exception as error:
         return [not_checked(one.context, error) for one in job.asked]
-    return readings
+    return [guarded(one.context, a_reading, reading) for one, reading in zip(job.asked, found, strict=True)]
 
 
 class _Threads:

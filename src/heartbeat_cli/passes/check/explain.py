@@ -7,9 +7,9 @@ from functools import partial
 from itertools import islice
 
 from heartbeat_cli import plugins
+from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Explain, Reading
 from heartbeat_cli.domain.component import Component
-from heartbeat_cli.passes.check.guarded import guarded
 from heartbeat_cli.system import in_threads
 
 _SECONDS, _SLACK = 2.0, 0.25
