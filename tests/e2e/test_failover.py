@@ -278,7 +278,7 @@ def test_doctor_says_which_host_it_reached(tmp_path: Path, pair: Pair) -> None:
     pair.primary.await_replay()  # the role and the database are there on both
     ended = watch.verb("doctor")
     primary, standby = (f"127.0.0.1:{one.port}" for one in (pair.primary, pair.standby))
-    assert f": {primary}, opened in" in _line(ended.out, "store")
+    assert f": {primary}: opened in" in _line(ended.out, "store")
     assert "healthy" in _line(ended.out, "component db")
     assert "s3cret" not in ended.out + ended.err
 

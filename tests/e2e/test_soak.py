@@ -19,7 +19,7 @@ def test_fifty_passes_leave_nothing_behind(tmp_path: Path) -> None:
     assert sum(one.run.killed for one in lived.passes) > 0
     assert {one.run.orphans for one in lived.passes} == {0}
     there = [one.left for one in lived.passes if one.left]
-    assert {(one.connections, one.idle, one.locks, one.elsewhere) for one in there} == {(0, 0, 0, 0)}
+    assert {(one.connections, one.idle, one.locks, one.elsewhere) for one in there} == {(0, 0, 0, frozenset())}
     calm = [one.left for one in lived.passes[10:] if one.left and one.calm]
     assert {one.public for one in calm} == {calm[0].public} and there[-1].waiting == 0
     assert lived.names == ["config", "dashboard.days", "deliver.lock", "mirror.json", "mirror.lock", "run.lock"]

@@ -129,7 +129,7 @@ def test_an_acknowledgement_is_made_answered_and_confirmed_once(world: World, ap
     assert world.incidents["db"].acked_by == "@kim_ops (Telegram 4711)"
     assert world.collect() == [] and api.updates == []
     world.deliver()
-    assert heads(api)[1:] == [f"🔵 {said}"]
+    assert heads(api)[1:] == [f"🔵 [here] {said}"]
     api.press(api.buttons[ACK], user=12, **{"from": {"id": 12}})
     assert world.collect() == ["The base was acknowledged before, by @kim_ops (Telegram 4711)"]
 
@@ -158,7 +158,7 @@ def test_recover_now_is_the_word_that_a_component_waits_for(world: World, api: B
     world.heal()
     assert world.steps.read_text() == "step\n" and presses.orders(world.db) == []
     world.deliver()
-    assert heads(api)[1:] == ["🔵 The base: its recovery begins", "🔵 The base: what came of the order to recover it"]
+    assert heads(api)[1:] == ["🔵 [here] The base: its recovery begins", "🔵 [here] The base: what came of the order to recover it"]
     assert "1. command: done" in api.messages[-1]["text"]
 
 
