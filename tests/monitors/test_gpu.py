@@ -318,7 +318,7 @@ _LINES = st.lists(st.lists(_CELLS, min_size=1, max_size=12).map(", ".join) | st.
 def test_whatever_it_prints_is_judged(lines: list[str], code: int, count: int | None) -> None:
     output = nvidia_smi.parse("\n".join(lines), "", nvidia_smi.FIELDS)
     assert nvidia_smi.verdict(output, code)[0] in ("unhealthy", "unknown")
-    found = gpu_health.judge(output.gpus, output, LIMITS, count, [], None)
+    found = gpu_health.judge(output.gpus, output, LIMITS, count, {}, None)
     lost = any(gpu.lost for gpu in output.gpus)
     if output.gpus:
         assert (found.error is None) is (found.status == "healthy")

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.domain.checking.exchange import Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
-from heartbeat_cli.monitors import service, timer
+from heartbeat_cli.domain.kinds import gpu_health
+from heartbeat_cli.monitors import docker, gpu, log, service, timer
+from heartbeat_cli.passes.check import check
 from tests.parts import lacking
 from tests.parts.users import SOMEBODY, heartbeats, need_root
 
@@ -96,6 +99,63 @@ def test_the_journal_of_this_host_says_nothing_of_the_units_of_a_box(
     assert other.status == "unhealthy" and "journal" not in other.evidence and not called.exists()
 
 
+# --- what is kept for the next check ---------------------------------------------------------------------------------
+
+SECRET = "SuperSecretTokenABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+CURSOR = f"s={'0f' * 16};i=1a;b={'a1' * 16};m=2;t=5e6;x=ffffffffffffffff"
+ENTRY = '{{"__CURSOR":"%s","__REALTIME_TIMESTAMP":"5000000","MESSAGE":"ERR"}}\\n'
+JOURNAL = f"""echo "$@" >> {{0}}/arguments
+case "$*" in *since*) cat {{0}}/new;; *) printf '{ENTRY}' "$(cat {{0}}/cursor)";; esac
+"""
+
+
+@pytest.mark.parametrize("cursor", [f"s={SECRET}", "c" * 900_000, "", f"{CURSOR} --file=x", CURSOR.upper()])
+def test_a_cursor_that_is_none_is_neither_kept_nor_on_a_command_line(tmp_path: Path, cursor: str) -> None:
+    """The entries after it are read by their time."""
+    unit = log.Settings(unit="a", contains="ERR", journalctl=(program(tmp_path / "j", JOURNAL.format(tmp_path)),))
+    (tmp_path / "cursor").write_text(cursor)
+    first = log.probe(unit, CheckContext("l", 10, 6.0))
+    assert first.memory["place"]["cursor"] == ""
+    lines = [
+        {"__CURSOR": f"x={at}", "__REALTIME_TIMESTAMP": str(at), "MESSAGE": f"ERR {at}"}
+        for at in (5_000_000, 7_000_000)
+    ]
+    (tmp_path / "new").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    second = log.probe(unit, CheckContext("l", 10, 8.0, first.memory))
+    assert second.evidence["matching lines"] == "ERR 7000000"
+    poisoned = {**first.memory, "place": {**first.memory["place"], "cursor": cursor or SECRET}}
+    third = log.probe(unit, CheckContext("l", 10, 8.0, poisoned))
+    assert third.evidence["matching lines"] == "ERR 7000000", "a cursor that an earlier version has kept"
+    said = (tmp_path / "arguments").read_text() + repr((first, second, third))
+    assert SECRET not in said and len(said) < 10_000 and "cursor=" not in said
+
+
+def test_a_cursor_as_systemd_makes_it_is_kept(tmp_path: Path) -> None:
+    unit = log.Settings(unit="a", contains="ERR", journalctl=(program(tmp_path / "j", JOURNAL.format(tmp_path)),))
+    (tmp_path / "cursor").write_text(CURSOR)
+    first = log.probe(unit, CheckContext("l", 10, 6.0))
+    assert first.memory["place"]["cursor"] == CURSOR
+    log.probe(unit, CheckContext("l", 10, 6.0, first.memory))
+    assert f"--cursor={CURSOR}" in (tmp_path / "arguments").read_text()
+
+
+def test_no_name_that_a_target_gives_is_kept_as_it_is(tmp_path: Path) -> None:
+    """A secret among what a kind knows things by: the name of a GPU, its UUID, the id of a container."""
+    answer = f"0, {SECRET}, 10, 100, 40, 1, 0, No, No, No, N {SECRET}"
+    smi = program(tmp_path / "smi", f"echo '{answer}'")
+    (gpus,) = gpu.probe_all([(gpu.Settings(nvidia_smi=(smi,)), CheckContext("g", 10, 1e9))])
+    state = {"Status": "running", "Running": True}
+    body = json.dumps({"Id": SECRET * 9, "RestartCount": 2, "State": state}).encode()
+    box = docker.read(docker.Settings("web"), Response(200, body=body), CheckContext("d", 10, 1e9))
+    assert isinstance(box, Reading)
+    for kind, reading in (("gpu", gpus), ("docker", box)):
+        kept = check._discreet(kind, reading, {SECRET})
+        assert reading.status == "healthy" and SECRET not in repr(kept)
+    smi = program(tmp_path / "smi", "echo 'No devices were found'; exit 6")
+    known = gpu_health.remembered(check._discreet("gpu", gpus, {SECRET}).memory["seen"])
+    assert list(known) == list(gpus.memory["seen"]) and SECRET not in repr(known)
+
+
 # --- a systemctl that cannot be killed -------------------------------------------------------------------------------
 
 
@@ -133,7 +193,7 @@ def checks(folder: Path, config: str, times: int) -> list[dict[str, Any]]:
     return [{row["component"]: row for row in some} for some in rows]
 
 
-@pytest.mark.parametrize(("kind", "seconds"), [("service", 3), ("service", 1), ("timer", 3)])
+@pytest.mark.parametrize(("kind", "seconds"), [("service", 3), ("timer", 3)])
 def test_a_systemctl_that_cannot_be_killed_costs_its_own_components_only(
     open_folder: Path, unkillable: tuple[str, ...], kind: str, seconds: int
 ) -> None:

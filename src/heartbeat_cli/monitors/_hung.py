@@ -7,7 +7,7 @@ from typing import Any
 
 KEY = "hung"  # of the memory
 _RESERVE, _SHARE = 1.1, 0.4  # seconds for a program that cannot be killed, and at most this share of the check's time
-_REAP = 0.9  # share of the reserve in which its end is waited for
+_REAP = 0.5  # share of the reserve in which its end is waited for; the rest is slack
 
 
 def reserve(timeout: float) -> float:

@@ -22,7 +22,10 @@ from heartbeat_cli.system import process
 
 _ENTRY_BYTES = 400  # of an entry's JSON besides its message, about
 _MORE_OUTPUT = 1_000_000
-_CURSOR = re.compile(r'"__CURSOR" ?: ?"([^"\\]{1,500})"')
+# As sd_journal_get_cursor(3) makes it. It is kept as it is, and stands on a command line: nothing else is one.
+_ID, _HEX = "[0-9a-f]{32}", "[0-9a-f]{1,16}"
+_FORM = f"s={_ID};i={_HEX};b={_ID};m={_HEX};t={_HEX};x={_HEX}"
+_CURSOR = re.compile(f'"__CURSOR" ?: ?"({_FORM})"')
 _MOMENT = re.compile(r'"__REALTIME_TIMESTAMP" ?: ?"([0-9]{1,19})"')
 _MESSAGE = re.compile(r'"MESSAGE" ?: ?(["\[])')
 _CHARACTERS = re.compile(r'(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
@@ -39,6 +42,8 @@ class Journal(NamedTuple):
 
 
 class _Entry(NamedTuple):
+    """`cursor`: "" where what is said to be one cannot be; what comes after it is asked for by the time."""
+
     cursor: str
     moment: int  # microseconds since the epoch
     message: bytes
@@ -62,8 +67,8 @@ class Followed(NamedTuple):
 
 def follow(journal: Journal, memory: Mapping[str, Any], key: str, now: float, tally: Tally) -> Followed:
     """Read on in the journal of a unit. Raises Unobservable where it cannot be read."""
-    cursor, moment = memory.get("cursor"), memory.get("moment")
-    if memory.get("key") != key or not isinstance(cursor, str) or not isinstance(moment, int):
+    cursor, moment = _cursor(memory.get("cursor")), memory.get("moment")
+    if memory.get("key") != key or cursor is None or not isinstance(moment, int):
         last = _lines(_asked(journal, ["--lines=1"], tally, field="_PID"))[0]
         place = (last[-1].cursor, last[-1].moment) if last else ("", int(now * 1e6))
         return Followed(_kept(key, *place), exists=bool(last) or _exists(journal))
@@ -143,12 +148,19 @@ def _entry(line: str) -> _Entry | None:
     try:
         value = foreign_json.parse(line)
         message = value.get("MESSAGE")
-        cursor, moment = value.get("__CURSOR"), whole(str(value.get("__REALTIME_TIMESTAMP")))
+        cursor, moment = _cursor(value.get("__CURSOR")), whole(str(value.get("__REALTIME_TIMESTAMP")))
     except (foreign_json.NotJson, AttributeError):
         return None
-    if not isinstance(cursor, str) or moment is None:
+    if cursor is None or moment is None:
         return None
     return _Entry(cursor, moment, _bytes(message)[:LONGEST].replace(b"\n", b" "))
+
+
+def _cursor(said: object) -> str | None:
+    """The cursor; "" for a text that cannot be one, None for no text."""
+    if not isinstance(said, str):
+        return None
+    return said if re.fullmatch(_FORM, said) else ""
 
 
 def _beginning(line: str) -> bytes:

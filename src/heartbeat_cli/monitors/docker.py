@@ -19,6 +19,7 @@ not well the last ten lines of its log are evidence; they are read once for each
 
 import os
 import re
+from binascii import crc32
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -38,7 +39,7 @@ _NEVER = "0001-01-01"  # what Docker says of a moment that has not come
 _MAX_BODY = 524_288
 _COUNTS = ("Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images")
 
-IDENTITY = frozenset({"id"})
+IDENTITY = frozenset({"id"})  # a checksum: the id is the Engine's text
 
 LADDER: tuple[Mapping[str, str], ...] = (
     {"action": "docker", "container": "{container}", "host": "{host}"},
@@ -119,7 +120,8 @@ def _judge(
 ) -> Reading:
     restarts = _whole(answer.get("RestartCount"))
     verdict = judge(state, exited_ok=settings.exited_ok, ailing=context.memory.get("ailing") is True)
-    since = _restarts_since(answer.get("Id"), restarts, context.memory)
+    id_ = str(answer.get("Id"))
+    since = _restarts_since(id_, restarts, context.memory)
     if 0 < settings.restart_limit <= since and verdict.status != "unhealthy":
         line = Text.counted(
             since, "crash loop: {n} restart since the last check", "crash loop: {n} restarts since the last check"
@@ -134,15 +136,20 @@ def _judge(
         verdict.error,
         _metrics(state, restarts, context.now),
         evidence,
-        {"id": str(answer.get("Id")), "restarts": restarts, "ailing": verdict.ailing},
+        {"id": _checksum(id_), "restarts": restarts, "ailing": verdict.ailing},
         certain=verdict.status == "unhealthy" and state.get("Status") in ("exited", "dead"),
     )
 
 
-def _restarts_since(id_: object, restarts: int, memory: Mapping[str, Any]) -> int:
-    """A new container of the same name and a start by hand count from zero again: then nothing is known."""
+def _checksum(id_: str) -> str:
+    return f"{crc32(id_.encode(errors='replace')):08x}"
+
+
+def _restarts_since(id_: str, restarts: int, memory: Mapping[str, Any]) -> int:
+    """A new container of the same name and a start by hand count from zero again: then nothing is known. Earlier
+    versions remembered the id itself."""
     before = memory.get("restarts")
-    if memory.get("id") != id_ or isinstance(before, bool) or not isinstance(before, int):
+    if memory.get("id") not in (_checksum(id_), id_) or isinstance(before, bool) or not isinstance(before, int):
         return 0
     return max(0, restarts - before)
 

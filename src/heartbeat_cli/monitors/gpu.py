@@ -36,7 +36,6 @@ from heartbeat_cli.system import process
 _MAX_OUTPUT = 262_144
 _OLD_FOR = 86_400.0  # seconds until a driver that did not know a field is asked for it again
 _OLD, _SEEN = "old_until", "seen"  # keys of the memory
-IDENTITY = frozenset({_SEEN})
 
 
 class Settings(NamedTuple):
@@ -174,9 +173,8 @@ def _none(answer: _Answer, kept: Mapping[str, Any]) -> Reading:
 def _judged(settings: Settings, answer: _Answer, kept: dict[str, Any]) -> Reading:
     limits = Limits(*(getattr(settings, key) for key in Limits._fields))
     gpus = [gpu for gpu in answer.output.gpus if _is_meant(settings.device, gpu)]
-    seen = kept.get(_SEEN)
     verdict = gpu_health.judge(
-        gpus, answer.output, limits, settings.count, seen if isinstance(seen, list) else [], settings.device
+        gpus, answer.output, limits, settings.count, gpu_health.remembered(kept.get(_SEEN)), settings.device
     )
     kept[_SEEN] = verdict.seen
     metrics = (Metric("gpus", float(sum(not gpu.lost for gpu in gpus))), *gpu_health.metrics(gpus))

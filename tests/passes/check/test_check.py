@@ -250,7 +250,7 @@ def test_a_sleeping_host_is_no_stuck_worker(
     [
         ("log", {"place": {"key": "bebfe804", "files": [["postgresql.log", 5]]}}),
         ("docker", {"id": "0123fe80postgres"}),
-        ("gpu", {"seen": ["GPU-fe80-postgres"]}),
+        ("process", {"pid_file": ["812@fe80", "postgres"]}),
     ],
 )
 def test_what_a_kind_knows_a_thing_by_is_not_redacted(kind: str, memory: dict[str, Any]) -> None:

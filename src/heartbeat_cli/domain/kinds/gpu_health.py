@@ -1,10 +1,11 @@
 """What the figures of GPUs mean: how many are missing, which limits are reached, and the metrics they make. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric, Status
+from heartbeat_cli.domain.kinds import nvidia_smi
 from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
 from heartbeat_cli.domain.kinds.value_checks import RANKS
 from heartbeat_cli.domain.plain import one_line
@@ -24,12 +25,12 @@ class Limits(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`seen` are the GPUs that the next check expects, as [UUID, what messages call it]."""
+    """`seen` are the GPUs that the next check expects: what messages call each, by `Gpu.key`."""
 
     status: Status
     error: str | None
     category: Category | None
-    seen: list[list[str]]
+    seen: Mapping[str, str]
 
 
 class _Finding(NamedTuple):
@@ -38,22 +39,32 @@ class _Finding(NamedTuple):
     category: Category = "resource"
 
 
+def remembered(seen: Any) -> Mapping[str, str]:
+    """The GPUs of an earlier check, out of a memory. Versions before this one kept [UUID, what messages call it]."""
+    if isinstance(seen, list):
+        pairs = [
+            one for one in seen if isinstance(one, list) and len(one) == 2 and all(isinstance(x, str) for x in one)
+        ]
+        return {nvidia_smi.key_of(uuid or shown): shown for uuid, shown in pairs}
+    known = seen.items() if isinstance(seen, Mapping) else ()
+    return {key: shown for key, shown in known if isinstance(shown, str)}
+
+
 def judge(
-    gpus: Sequence[Gpu], output: Output, limits: Limits, count: int | None, seen: Sequence[Any], device: str | None
+    gpus: Sequence[Gpu], output: Output, limits: Limits, count: int | None, seen: Mapping[str, str], device: str | None
 ) -> Verdict:
     """The verdict on the GPUs that are meant, out of all that nvidia-smi named in `output`. `count` is how many there
     must be, else as many as `seen` holds."""
-    before = [one for one in seen if isinstance(one, list) and len(one) == 2 and all(isinstance(x, str) for x in one)]
     present = [gpu for gpu in gpus if not gpu.lost]
-    findings = [*_missing(gpus, output, count, before, device)]
+    findings = [*_missing(gpus, output, count, seen, device)]
     for gpu in present:
         findings += _of_one(gpu, limits)
     if any("infoROM is corrupted" in line for line in output.messages):
         line = next(line for line in output.messages if "infoROM is corrupted" in line)
         findings.append(_Finding("degraded", line))
     findings.sort(key=lambda one: -RANKS[one.status])
-    now = [[gpu.uuid, gpu.shown] for gpu in present][:_REMEMBERED]
-    kept = now if len(now) >= len(before) else before
+    now = {gpu.key: gpu.shown for gpu in present[:_REMEMBERED]}
+    kept = now if len(now) >= len(seen) else seen
     if not findings:
         return Verdict("healthy", None, None, kept)
     error = joined(dict.fromkeys(one.text for one in findings))
@@ -61,7 +72,7 @@ def judge(
 
 
 def _missing(
-    gpus: Sequence[Gpu], output: Output, count: int | None, before: Sequence[list[str]], device: str | None
+    gpus: Sequence[Gpu], output: Output, count: int | None, before: Mapping[str, str], device: str | None
 ) -> Iterator[_Finding]:
     """Those that are lost, and those that are not there any more."""
     lost = [gpu for gpu in gpus if gpu.lost]
@@ -79,8 +90,8 @@ def _missing(
         text = Text("there is no GPU {device}", device=one_line(device or "", 80))
         yield _Finding("unhealthy", text, "configuration")
     elif count is None and present + len(lost) + nameless < len(before):
-        names = {gpu.uuid for gpu in gpus}
-        gone = listed(shown for uuid, shown in before if uuid not in names)
+        keys = {gpu.key for gpu in gpus}
+        gone = listed(shown for key, shown in before.items() if key not in keys)
         text = Text("{gpus} is gone; if that is meant, set count = {n}", gpus=gone, n=max(1, present))
         yield _Finding("unhealthy", text)
 

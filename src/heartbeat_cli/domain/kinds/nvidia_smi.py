@@ -7,6 +7,7 @@ brackets. `[N/A]` and `[Not Supported]` say that this model does not have it, al
 
 import math
 import re
+from binascii import crc32
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -70,6 +71,11 @@ class Gpu(NamedTuple):
         return f"GPU {self.number} ({self.name})" if self.name else f"GPU {self.number}"
 
     @property
+    def key(self) -> str:
+        """By which the next check knows it."""
+        return key_of(self.uuid or self.shown)
+
+    @property
     def memory_percent(self) -> float | None:
         """How much of its memory is used."""
         if self.memory_used is None or not self.memory_total:
@@ -87,6 +93,11 @@ class Output(NamedTuple):
     def without_handle(self) -> int:
         """GPUs of which it only says that it cannot reach them."""
         return sum(1 for line in self.messages if _NO_HANDLE.search(line))
+
+
+def key_of(uuid: str) -> str:
+    """A checksum: it is kept as it is, and UUID and name are the program's text, which may hold anything."""
+    return f"{crc32(uuid.encode(errors='replace')):08x}"
 
 
 def parse(stdout: str, stderr: str, fields: Sequence[str]) -> Output:

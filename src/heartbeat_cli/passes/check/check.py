@@ -182,6 +182,7 @@ def _discreet(kind: str, reading: Reading, secrets: Iterable[str]) -> Reading:
     error = None if error is None else redact(error, secrets)
     if evidence:
         evidence = {label: redact(text, secrets) for label, text in evidence.items()}
+    if memory:
         own = getattr(plugins.load("monitors", kind), "IDENTITY", ())  # by which it knows again what it has seen
         memory = {key: one if key in own else _remembered(one, secrets) for key, one in memory.items()}
     if metrics and secrets and getattr(plugins.load("monitors", kind), "NAMES_FIGURES", False):
