@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,23 +10,60 @@ import pytest
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
 from heartbeat_cli.system import schedulers
 from tests.parts.systemd import SystemdBox
+from tests.parts.users import NOBODY, need_root
 
 
 def a_proc(folder: Path, **names: str) -> str:
-    """A /proc with these processes (`p812="cron"`, `p813="cron/Z"` of a zombie); number 1 is always there."""
+    """A /proc with these processes, root's (`p812="cron"`, `p813="cron/Z"` of a zombie); number 1 is always there."""
     for pid, name in {"p1": "init", **names}.items():
         (folder / "proc" / pid[1:]).mkdir(parents=True)
         name, _, state = name.partition("/")
         (folder / "proc" / pid[1:] / "stat").write_text(f"{pid[1:]} ({name}) {state or 'S'} 1 2 3\n")
+        owned(folder / "proc" / pid[1:])
         (folder / "proc" / pid[1:] / "cmdline").write_text(f"/bin/{name}\0crond\0-f\0")
     (folder / "proc/self").symlink_to("1")
     return str(folder / "proc")
+
+
+def owned(process: Path, users: str = "0 0 0 0", namespaces: str = "7") -> None:
+    """Whose process it is, and its numbers in its PID namespaces, one for each."""
+    (process / "status").write_text(f"Name:\tx\nUid:\t{users}\nNSpid:\t{namespaces}\n")
 
 
 @pytest.mark.parametrize("name", ["cron", "crond", "fcron", "busybox"])
 def test_a_daemon_among_the_processes(tmp_path: Path, name: str) -> None:
     proc = a_proc(tmp_path, p99="bash", p100="cron/Z", p812=name)
     assert schedulers.daemon(proc, str(tmp_path)) == (f"{name.replace('busybox', 'crond')}, process 812", True)
+
+
+@pytest.mark.parametrize(
+    ("users", "namespaces"),
+    [("65534 65534 65534 65534", "812"), ("65534 0 0 0", "812"), ("0 0 0 0", "812 7"), ("", "812")],
+)
+@pytest.mark.parametrize("name", ["cron", "busybox"])
+def test_what_another_user_or_a_container_calls_cron_is_no_daemon(
+    tmp_path: Path, name: str, users: str, namespaces: str
+) -> None:
+    """A setuid program that he has started counts as his; root in a container gives his processes any name."""
+    proc = a_proc(tmp_path, p812=name)
+    owned(tmp_path / "proc/812", users, namespaces)
+    assert schedulers.daemon(proc, str(tmp_path)) == ("", True)
+    me = os.geteuid()
+    owned(tmp_path / "proc/812", f"{me} {me} {me} {me}")
+    assert schedulers.daemon(proc, str(tmp_path))[0].endswith(", process 812")
+
+
+def test_a_real_process_of_another_user_is_no_daemon(tmp_path: Path) -> None:
+    need_root()
+    with tempfile.TemporaryDirectory(prefix="hb-users-") as folder:
+        os.chmod(folder, 0o711)
+        (Path(folder) / "fcron").symlink_to("/bin/sleep")
+        with subprocess.Popen([f"{folder}/fcron", "60"], user=NOBODY) as process:
+            try:
+                found, _ = schedulers.daemon()
+            finally:
+                process.kill()
+    assert not found.endswith(f", process {process.pid}") and not found.startswith("fcron")
 
 
 def test_no_daemon(tmp_path: Path) -> None:

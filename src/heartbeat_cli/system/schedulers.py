@@ -3,6 +3,7 @@
 `domain/kinds/schedulers.py` judges the result. Nothing is started or changed.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.system.process import owner
+from heartbeat_cli.system.processes import Processes
 
 _DAEMONS = ("cron", "crond", "fcron", "supercronic")
 _PID_FILES = ("crond.pid", "cron.pid", "crond/crond.pid", "fcron.pid")
@@ -27,8 +28,10 @@ def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
     """The cron daemon that runs, as `cron, process 812` ("" when none is found), and whether one would be seen."""
     if not os.path.isdir(f"{proc}/self"):
         return _by_psutil(), True
+    processes = Processes(math.inf, proc)
     for pid in sorted((one for one in os.listdir(proc) if whole(one)), key=int):
-        if name := _living(f"{proc}/{pid}"):
+        if (name := _living(f"{proc}/{pid}")) and _is_ours(processes, int(pid)) and _is_daemon(name, f"{proc}/{pid}"):
+            name = name.replace("busybox", "crond")
             return f"{name}, process {pid}", True
     for file in _PID_FILES:  # where /proc is mounted with hidepid
         pid = _text(f"{run}/{file}").strip()
@@ -38,19 +41,28 @@ def daemon(proc: str = "/proc", run: str = "/run") -> tuple[str, bool]:
 
 
 def _living(process: str) -> str:
-    """The name of a process that is a cron daemon; "" of another one, and of one that has ended and was not reaped."""
+    """The name of a process that may be a cron daemon; "" of another one, and of one that has ended and was not
+    reaped."""
     name, _, rest = _text(f"{process}/stat").partition("(")[2].rpartition(")")
-    if name == "busybox" and owner(process) in (None, 0) and _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]:
-        name = "crond"
-    return name if name in _DAEMONS and rest.split()[:1] not in (["Z"], ["X"]) else ""
+    return name if name in (*_DAEMONS, "busybox") and rest.split()[:1] not in (["Z"], ["X"]) else ""
+
+
+def _is_ours(processes: Processes, pid: int) -> bool:
+    """Whether it is root's or this user's, and in no container: any other gives its processes any name."""
+    users = processes.users(pid)
+    return bool(users) and {*users} <= {0, os.geteuid()} and not processes.is_nested(pid)
+
+
+def _is_daemon(name: str, process: str) -> bool:
+    return name != "busybox" or _text(f"{process}/cmdline").split("\0")[1:2] == ["crond"]
 
 
 def _by_psutil() -> str:
     """Where there is no /proc."""
     import psutil
 
-    for one in psutil.process_iter(["name", "pid"]):
-        if one.info["name"] in _DAEMONS:
+    for one in psutil.process_iter(["name", "pid", "uids"]):
+        if one.info["name"] in _DAEMONS and {*(one.info["uids"] or (-1,))} <= {0, os.geteuid()}:
             return f"{one.info['name']}, process {one.info['pid']}"
     return ""
 
@@ -99,7 +111,7 @@ def _timers(systemctl: Sequence[str], user: bool) -> Iterator[Timer]:
     for unit in _show(systemctl, user, ("Id", "Names", "ExecStart"), units) if units else ():
         timer = by_unit.get(unit.get("Id", ""))
         if timer is not None and "heartbeat" in unit.get("ExecStart", ""):
-            yield Timer(timer["Id"], timer.get("ActiveState") == "active", user)
+            yield Timer(timer.get("Id", "?"), timer.get("ActiveState") == "active", user)
 
 
 def _show(systemctl: Sequence[str], user: bool, keys: Iterable[str], units: Sequence[str]) -> list[dict[str, str]]:
