@@ -17,9 +17,11 @@ from urllib.parse import quote, quote_plus, unquote
 SHORTEST = 4  # characters of a form: a shorter one would hide half of every text
 _WORD = 8  # characters of a word of a longer secret (a key of several lines) that is hidden by itself
 _CUT = 10  # characters of a form that a limit has cut off (half of a shorter form) that are hidden
+_CUT_BY_A_LINE = 8  # as few of them where only a line ends: an ordinary word is often shorter
 _STEPS, _LEAST_STEPS = 40, 20_000  # characters compared one by one: for each of a text, and at least
 _BETWEEN, _SEARCHED = "\uffff", 500  # no character; how many are searched in the time of one step
-_AFTER_A_CUT = re.compile(r"\Z|…|\.\.\.|[\"'`)\]]")
+_AFTER_A_CUT = re.compile(r"\Z|…|\ufffd|\.\.\.|[\"'`)\]]")  # also in the middle of a letter of several bytes
+_AFTER_A_LINE = re.compile(r";|\r?\n|(?:\\r)?\\n")
 # The end of a line and the indentation of the next: as it is, as JSON writes it, quoted-printable; or made one space.
 _NEW_LINE = re.compile(r"(?:\\r)?\\n\s{0,60}|=?\r?\n\s{0,60}")
 _LINE_END = re.compile(_NEW_LINE.pattern + r"|\s{1,60}")
@@ -57,7 +59,8 @@ class Forms(NamedTuple):
                     yield at, at + length
 
     def _cut_off_before(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the end of a form stands behind the sign of a cut. What comes after too many signs counts as one."""
+        """Where the end of a form stands behind the sign of a cut, or its middle between two. What comes after too many
+        signs counts as one."""
         left = _LEAST_STEPS + _STEPS * len(text)
         places: dict[str, list[int]] = {}
         for mark in re.finditer("…", text):
@@ -73,8 +76,10 @@ class Forms(NamedTuple):
                 yield at, len(text)
                 return
             ends = [self.joined[place : self.joined.index(_BETWEEN, place)] for place in places[head]]
-            if longest := max((len(end) for end in ends if text.startswith(end, at)), default=0):
-                yield at, at + longest
+            compared = [left]
+            if ends and (length := _length(text, at, ends, compared)):
+                yield at, at + length
+            left = compared[0]
 
     def _within(self, head: str) -> Iterator[int]:
         """Where this stands in a form, other than at its beginning."""
@@ -95,28 +100,39 @@ def _length(text: str, at: int, forms: Iterable[str], left: list[int]) -> int:
         if text.startswith(form, at):
             longest = max(longest, len(form))
             continue
-        found, end = _in_lines(text, at, form)
+        found, end, line_end = _in_lines(text, at, form)
         left[0] -= found
-        enough = max(SHORTEST, min(_CUT, len(form) // 2))
-        whole = found == len(form) >= _WORD
-        if whole or (enough <= found < len(form) and _AFTER_A_CUT.match(text, end)):
+        if found == len(form) >= _WORD or _is_cut(text, found, end, len(form)):
             longest = max(longest, end - at)
+        elif _is_cut(text, line_end - at, line_end, len(form)):
+            longest = max(longest, line_end - at)
     return longest
 
 
-def _in_lines(text: str, at: int, form: str) -> tuple[int, int]:
-    """How many characters of a form stand at `at`, over the ends of lines, and where they end."""
-    found, end, size, last = 0, at, len(form), len(text)
+def _is_cut(text: str, found: int, end: int, size: int) -> bool:
+    """Whether so many characters of a form of that size are enough to hide, since something ends behind them."""
+    enough = max(SHORTEST, min(_CUT, size // 2))
+    if not enough <= found < size:
+        return False
+    if _AFTER_A_CUT.match(text, end):
+        return True
+    return found >= _CUT_BY_A_LINE and _AFTER_A_LINE.match(text, end) is not None
+
+
+def _in_lines(text: str, at: int, form: str) -> tuple[int, int, int]:
+    """How many characters of a form stand at `at`, over the ends of lines, where they end, and where the first of these
+    lines does."""
+    found, end, line_end, size, last = 0, at, at, len(form), len(text)
     while found < size and end < last:
         here = end
         if text[here] != form[found]:
             if text[here] not in _ENDS or not (gap := _LINE_END.match(text, here)):
                 break
-            here = gap.end()
+            here, line_end = gap.end(), line_end if line_end > at else end
             if here == last or text[here] != form[found]:
                 break
         found, end = found + 1, here + 1
-    return found, end
+    return found, end, line_end
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,7 @@
 import pytest
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.redact import redact
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,14 @@ def test_size(count: float, words: str) -> None:
 def test_one_line_has_no_line_break_no_escape_and_an_end() -> None:
     assert plain.one_line("a\r\nb\x1b[31m\tc\u2028d ") == "a b [31m c d"
     assert plain.one_line("x" * 1000, 10) == "x" * 9 + "…"
+    assert plain.one_line("x" + " " * 1000, 10) == "x"
+
+
+def test_one_line_has_a_sign_wherever_it_was_cut() -> None:
+    """Blanks that become one let a text of more than four times the limit come out shorter than the limit."""
+    text = "a" + " " * 1_190 + "sk-live-0123456789"
+    line = plain.one_line(text, 300)
+    assert line == "a sk-live-0…" and "sk-live" not in redact(line, {"sk-live-0123456789"})
 
 
 def test_bounded_keeps_lines_and_drops_what_steers_a_terminal() -> None:

@@ -144,7 +144,7 @@ def test_whatever_becomes_of_the_log_the_verdict_stands(response: Response, know
     body = json.dumps(state("exited", ExitCode=3, FinishedAt="t")).encode()
     found = monitor.read(WEB, Response(200, body=body, elapsed=0.1), CheckContext("web", 5, 1000.0, {}))
     assert isinstance(found, FollowUp)
-    assert found.request.url.endswith("/containers/abc/logs?stdout=1&stderr=1&tail=10")
+    assert found.request.url.endswith("/containers/abc/logs?stdout=1&stderr=1&tail=11")
     reading = found.read(response)
     assert (reading.status, reading.error, reading.response_time) == ("unhealthy", "not running: exit 3", 0.1)
     assert reading.certain

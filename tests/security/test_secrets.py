@@ -125,6 +125,16 @@ def test_a_secret_that_a_limit_cut_off_is_hidden(cut: int) -> None:
     assert secret[cut:] not in redact(f"…{secret[cut:]} and more", {secret})
 
 
+@pytest.mark.parametrize("cut", range(10, 20))
+def test_a_secret_in_pieces_is_hidden(cut: int) -> None:
+    """The line ends in it, or it was cut on both sides."""
+    secret = "sk-live-0123456789abcdefghijkl"
+    for end in ("\n", "\r\n", "\\n", "\nnext line", f"\n{secret[cut]}ther", "; next", "\ufffd"):
+        assert secret[:9] not in redact(f"got {secret[:cut]}{end}", {secret}), end
+    for end in ("", "…", "\n", "; next"):
+        assert secret[cut:28] not in redact(f"…{secret[cut:28]}{end}", {secret}), end
+
+
 LONG = "sk-live-" + "".join(map(str, range(60)))
 
 

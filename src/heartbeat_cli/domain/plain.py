@@ -10,14 +10,16 @@ UNSEEN = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufef
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Foreign text as one printable line: anything that would break the line becomes a space."""
+    """Foreign text as one printable line: anything that would break the line becomes a space. Where it was cut there is
+    a sign, behind which half of a secret is known as one."""
     if isinstance(text, Text):
         return text if text.isprintable() and len(text) <= limit else text.mapped(lambda part: one_line(part, limit))
-    kept = text[: limit * 4]
+    kept, rest = text[: limit * 4], text[limit * 4 :]
     if not kept.isprintable():
         kept = "".join(char if char.isprintable() else " " for char in kept)
     line = " ".join(kept.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    cut = len(line) > limit or (rest and not rest.isspace())
+    return line[: limit - 1] + "…" if cut else line
 
 
 def bounded(text: str, limit: int = EVIDENCE) -> str:

@@ -13,7 +13,7 @@ from heartbeat_cli.domain.text import Text
 
 _MEMORY = "log"
 _WROTE = frozenset({"exited", "dead", "restarting", "running"})
-_MAX_BODY = 262_144  # ten entries of a log: the Engine splits what is longer than 16 kB
+_MAX_BODY = 262_144  # eleven entries of a log: the Engine splits what is longer than 16 kB
 
 
 def added(
@@ -25,7 +25,7 @@ def added(
     key, known = _standing(reading, answer, state), context.memory.get(_MEMORY)
     if isinstance(known, list) and len(known) == 2 and known[0] == key:
         return _with_log(reading, key, str(known[1]))
-    path = f"/containers/{quote(str(answer.get('Id')), safe='')}/logs?stdout=1&stderr=1&tail={container_log.LINES}"
+    path = f"/containers/{quote(str(answer.get('Id')), safe='')}/logs?stdout=1&stderr=1&tail={container_log.ASKED}"
     config = answer.get("Config")
     terminal = isinstance(config, Mapping) and config.get("Tty") is True
     return FollowUp(engine.request(path, _MAX_BODY), partial(_read, reading, key, terminal))
