@@ -232,14 +232,14 @@ def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, st
     safe = not found.st_mode & 0o022 or (sticky and found.st_mode & stat.S_ISVTX and found.st_uid == 0)
     if safe or os.fstatvfs(handle).f_flag & os.ST_RDONLY:
         return
-    from heartbeat_cli.system.acl import has_acl
+    from heartbeat_cli.system.acl import has_acl, is_private
 
     if found.st_mode & 0o002:
         who = Text("everybody")
     elif has_acl(handle):
         who = Text("others, whom its access control list names")
         mend = Text("run setfacl -b {path}", path=_quoted(place))
-    elif _is_private(found.st_gid):
+    elif is_private(found.st_gid):
         return
     else:
         who = Text("the group {group}", group=_group(found.st_gid))
@@ -248,23 +248,6 @@ def _judge(found: os.stat_result, handle: int, place: str, mend: str = "", *, st
         Text("{place} can be written by {who}", place=place, who=who),
         mend or Text("run chmod go-w {path}", path=_quoted(place)),
     )
-
-
-def _is_private(group: int) -> bool:
-    """Whether nobody but this user is in a group: many systems give each user a group, and what is made is writable for
-    it; Kubernetes' fsGroup is one. Not for root, whose group has others in it on some systems."""
-    if os.geteuid() == 0 or group != os.getegid():
-        return False
-    import grp
-    import pwd
-
-    me = {one.pw_name for one in pwd.getpwall() if one.pw_uid == os.geteuid()}
-    if any(one.pw_gid == group and one.pw_name not in me for one in pwd.getpwall()):
-        return False
-    try:
-        return set(grp.getgrgid(group).gr_mem) <= me
-    except KeyError:
-        return True
 
 
 def _mend_owner(found: os.stat_result, place: str) -> str:

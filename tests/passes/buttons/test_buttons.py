@@ -158,7 +158,10 @@ def test_recover_now_is_the_word_that_a_component_waits_for(world: World, api: B
     world.heal()
     assert world.steps.read_text() == "step\n" and presses.orders(world.db) == []
     world.deliver()
-    assert heads(api)[1:] == ["🔵 [here] The base: its recovery begins", "🔵 [here] The base: what came of the order to recover it"]
+    assert heads(api)[1:] == [
+        "🔵 [here] The base: its recovery begins",
+        "🔵 [here] The base: what came of the order to recover it",
+    ]
     assert "1. command: done" in api.messages[-1]["text"]
 
 
