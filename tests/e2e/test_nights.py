@@ -1,6 +1,7 @@
-"""A night of `scripts/nights` is told in both languages and by both channels, and its answers hold."""
+"""What the messages of `scripts/nights` answer: in both languages, by both channels, and without a riddle."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from tests.parts import nights
@@ -14,3 +15,61 @@ def test_a_night_is_written_with_its_answers(tmp_path: Path) -> None:
         told = (tmp_path / f"night-07.{locale}.txt").read_text(encoding="utf-8")
         assert "Telegram, chat of ops" in told and "Mail to ops@example.org" in told
         assert "PostgreSQL" in told and since[0] in told
+
+
+@cache
+def night(number: int, locale: str = "en") -> tuple[str, ...]:
+    """The Telegram messages of a night."""
+    told = nights.play(nights.STORIES[number - 1], locale)
+    return tuple(one.text for one in told.messages if "Telegram" in one.head)
+
+
+def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> None:
+    down, back, worker, _ = night(7)
+    assert "Affected by it: Main Agent, Chat Assistant, Worker" in down
+    assert "Not well yet: Worker" in back
+    assert "No message until now, because this was in fault: PostgreSQL" in worker
+    digest = night(3)[1]
+    assert "\nQueue: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
+    assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
+
+
+def test_no_command_is_advised_that_there_is_no_reason_to_believe_in() -> None:
+    """Nobody said that a unit is behind a provider's API, or on this host behind another one's agent."""
+    assert "Restart it if it reads its keys only at its start." in night(6)[1]
+    assert "openclaw-openai" not in "".join(night(6)) and "openclaw-shop" not in "".join(night(8))
+    assert "只在啟動時讀取金鑰，請重啟。" in night(6, "zh-HK")[1]
+
+
+def test_what_only_a_person_could_mend_has_not_come_back_by_itself() -> None:
+    assert "Healed by: probably a person, not heartbeat" in night(6)[2]
+    assert "It came back by itself." in night(2)[1]
+
+
+def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
+    down, held, back = night(4)
+    assert re.search(r"\nHeld: \S+ was stopped on purpose at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d, ended by SIGKILL", held)
+    assert held.count("stopped on purpose at") == 1 and "Why this message" not in held
+    assert "probably a person" in back and "Next: " in down
+
+
+def test_a_budget_and_a_queue_are_not_down() -> None:
+    tokens, jobs, escalated, reminder, _ = night(10)
+    assert tokens.startswith("🔴 [agents-1] Token budget is used up")
+    assert "raise the limit of tokens" in tokens
+    assert jobs.startswith("🔴 [agents-1] Job queue makes no progress")
+    assert escalated.startswith("🔴 [agents-1] Job queue is in fault, and nobody has acknowledged it")
+    assert reminder.startswith("🔴 [agents-1] Job queue is still in fault")
+
+
+def test_what_every_host_sees_is_said_of_every_host() -> None:
+    down, *_, gap = night(8)
+    assert "\nSeen from hk-1: error: no connection to shop.example.org:8000" in down
+    assert "\nSeen from hk-2: unhealthy: HTTP 502" in down and "\nSeen from hk-3: healthy" in down
+    assert gap.startswith("🟡 hk-3: heartbeat did not run"), "it is past, and nothing is at fault now"
+
+
+def test_a_ladder_counts_only_the_steps_that_can_help() -> None:
+    down, failed = (one for one in night(1) if "PostgreSQL" in one and one.startswith("🔴"))
+    assert "Next: step 1 of 2: postgres reload" in down
+    assert "The only step that can help was tried; step 1 failed 3 times" in failed

@@ -47,7 +47,7 @@ def ends(*names: str, **details: Any) -> list[Alert]:
         ([*downs("db"), alert("agent_down", "Worker", observer="b")], "[agents-1 and b] db and Worker down"),
         (
             [alert("reminder", "db", kind="agent"), alert("reminder", "Chat", kind="agent")],
-            "[agents-1] db and Chat still down",
+            "[agents-1] db and Chat still in fault",
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_fault_and_what_recovery_came_to_are_one(kind: str) -> None:
     assert one.subject == f"[agents-1] {HANDOFFS[kind]}"
     assert "1. docker: failed - no such container\nAll 2 steps were tried\n" in one.text
     several = messages.digest([down, handed, *downs("Chat")], "en", "UTC", [], id="d")
-    assert several.title == "db down, a person is needed; Chat down"
+    assert several.title == "db in fault, a person is needed; Chat down"
     assert several.text.count("db is down") == 1 and "↳ Tried: docker: failed - no such container" in several.text
     assert with_outcome([handed]) == [handed] and with_outcome([down, *downs("Chat")]) == [down, *downs("Chat")]
 
@@ -99,8 +99,8 @@ def test_a_fault_and_what_recovery_came_to_are_one(kind: str) -> None:
 BY = {
     "heartbeat": ("Healed by: heartbeat, with docker: restarted shop", {}),
     "person": ("Healed by: a person's heartbeat recover, with docker: restarted shop", {}),
-    "acknowledged": ("Healed by: a person, probably: kim had acknowledged it", {"name": "kim"}),
-    "given_up": ("Healed by: a person, probably: heartbeat had given up", {}),
+    "acknowledged": ("Healed by: probably kim, who had acknowledged it", {"name": "kim"}),
+    "given_up": ("Healed by: probably a person, not heartbeat", {}),
     "itself": ("It came back by itself.", {}),
 }
 

@@ -12,6 +12,10 @@ _WRITTEN_BY_A_JOB = (
     N_("Find the job that writes them, see when it last ran, and read its log."),
     N_("Check the free disk space there: df -h. Then run the job by hand."),
 )
+_SPENT = (
+    N_("Find out what spends: read the usage of the last hours."),
+    N_("Stop it, or raise the limit of {id}."),
+)
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     # By what kind of failure it is, where that says more than the kind of component.
     "starting": (
@@ -42,6 +46,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     "configuration": (
         N_("Compare address, path, names and certificate in the line above with the component's own settings."),
         N_("Correct what is wrong; if that was its own configuration, restart it: {restart}."),
+        N_("If a certificate has expired, renew it on the server that shows it."),
     ),
     "resource": _BIGGEST_USERS,
     "database_resource": (
@@ -104,10 +109,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Restart the workers: {restart}."),
         N_("If they work, only slowly: add workers, or raise within."),
     ),
-    "budget": (
-        N_("Find out what spends: read the usage of the last hours."),
-        N_("Stop it, or raise the limit of {id}."),
-    ),
+    "budget": _SPENT,
+    "budget_quota": _SPENT,
     "prometheus": (
         N_("Compare its metrics page with the limits in its checks."),
         N_("Read the log of the process behind the page."),
@@ -173,6 +176,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Check that the job still runs, and when it last did."),
         N_("Read its log; run it by hand."),
     ),
+    "failed_steps": (N_("Read what the failed steps above say, and fix that first."),),
     "recovery_denied": (
         N_("Give heartbeat's user the right that is named above, or restart it by hand."),
         N_("Try it as that user: heartbeat recover --component {id}."),
@@ -182,7 +186,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Once that is mended: heartbeat recover --component {id} --force."),
     ),
     "recovery_held": (
-        N_("Read why it is left alone: somebody may have stopped it on purpose, or it fails only at times."),
+        N_("Find out whether somebody stopped it on purpose, or whether it fails only at times."),
         N_("If it should run: heartbeat recover --component {id} --force."),
     ),
     "missed_runs": (

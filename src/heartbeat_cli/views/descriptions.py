@@ -8,7 +8,7 @@ DESCRIPTIONS = {
     "database": N_("PostgreSQL gave no good answer."),
     "docker": N_("The container is not running as it should."),
     "service": N_("The systemd unit is not running as it should."),
-    "host": N_("The machine is running out of a resource."),
+    "host": N_("The machine has exceeded a limit of its CPU, memory or disks."),
     "tcp": N_("The port gave no good answer."),
     "command": N_("The check command reports a problem."),
     "progress": N_("Work waits, but none of it gets done."),
@@ -28,10 +28,10 @@ DESCRIPTIONS = {
     "degraded": N_("It works, with a warning."),
     "escalated": N_("Others were notified before; it has neither recovered nor been acknowledged."),
     "reminder": N_("People were notified of this before; nothing has changed since."),
-    "recovery_failed": N_("heartbeat has done all that it may do, and it has not recovered."),
+    "recovery_failed": N_("The steps below did not help, and heartbeat takes no more for now."),
     "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
     "recovery_braked": N_("It was restarted as often as the configuration allows; more would only do harm."),
-    "recovery_held": N_("heartbeat has a reason not to restart it; the last line gives it."),
+    "recovery_held": N_("heartbeat does not restart it; the reason stands under Recovery."),
     "missed_runs": N_("There was a gap between two runs. Nothing was checked during it."),
     "clock_suspect": N_(
         "Components are still checked and faults reported. Nothing is pruned, no incident closed by age."
@@ -43,11 +43,11 @@ DESCRIPTIONS = {
     "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
     "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
     "unobserved": N_(
-        "heartbeat itself cannot check it, so nobody knows whether it works. A fault would not be noticed."
+        "heartbeat itself cannot check it, so nobody knows whether it works. Nothing is restarted meanwhile."
     ),
     "buttons_off": N_("Acknowledge, silence and recover by command; messages arrive as before."),
     "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
-    "observed_again": N_("Its present state: heartbeat status."),
+    "observed_again": N_("See its state now: heartbeat status."),
     "lock_free": N_("Nothing was checked while the lock was held."),
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
 }

@@ -20,6 +20,7 @@ EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of 
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _NEUTRAL = ("report", "test", "button")  # types that are neither good nor bad news
+_PAST = ("missed_runs",)  # types about what is over already
 _LATEST = 2e11  # seconds since the epoch that are still a date
 _RED, _YELLOW, GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
@@ -50,7 +51,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "remedy": "" if ends else _remedy(alert, voice),
         "last": _last(alert, voice),
         "flapping": bool(details.get("flapping")),
-        "reason": "" if alert.reason == details.get("cause") else voice.said(alert.reason),
+        "reason": "" if alert.reason in (details.get("cause"), details.get("recovery")) else voice.said(alert.reason),
         "attempts": tried,
         "recovery": "" if details.get("ask") else sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried, voice),
@@ -110,7 +111,7 @@ def mark(alert: Alert) -> str:
         return GREEN
     if alert.type in _NEUTRAL:
         return _BLUE
-    return _YELLOW if alert.severity == "low" else _RED
+    return _YELLOW if alert.severity == "low" or alert.type in _PAST else _RED
 
 
 def _description(alert: Alert, voice: Voice) -> str:
@@ -134,12 +135,22 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
     for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(topic, shell_word(alert.component), target, voice.locale, restart, observer, local):
-            return [voice.clean(step) for step in found]
+            return [voice.clean(step) for step in [*_first(alert, voice), *found]]
     return []
+
+
+def _first(alert: Alert, voice: Voice) -> list[str]:
+    """What to do before all else, where steps of recovery have failed and it has come to its end."""
+    ended = "recovery_failed" in (alert.type, alert.details.get("handoff"))
+    tried = [row[1] for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
+    known = ended and any(outcome in ("failed", "refused") for outcome in tried)
+    return recommendations("failed_steps", "", "", voice.locale) if known else []
 
 
 def _tried(alert: Alert, voice: Voice) -> list[Values]:
     rows = [row for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
+    reason = _text(alert.details.get("recovery"))  # stands below the attempts: what was held for it says no more
+    rows = [row for row in rows if row[1] != "held" or str(row[2]) not in reason]
     return [
         {
             "number": number,

@@ -12,6 +12,7 @@ from heartbeat_cli.domain.text import Text, Value
 
 _KEY = 60  # characters
 _PLACE = re.compile(r"\{(\w+)\}")
+_RESTART = re.compile(r" ?[:：] ?\{restart\}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -62,18 +63,18 @@ def recommendations(
     topic: str, component: str, target: str, locale: str, restart: str = "", observer: str = "", local: bool = False
 ) -> list[str]:
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
-    command that restarts it, where that is known, `observer` the host that has seen it; what is `local` has no network
-    on the way to it."""
+    command that restarts it ("": not known, so none is named), `observer` the host that has seen it; what is `local`
+    has no network on the way to it."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
     lines = RECOMMENDATIONS.get(topic, ())
-    values = {"id": component, "target": target, "restart": restart or f"systemctl restart openclaw-{component}"}
+    values = {"id": component, "target": target, "restart": restart}
     values["observer"] = observer or word("this_host", locale)
     # One pass: a name that looks like a placeholder stays a name.
     return [
-        _PLACE.sub(lambda place: values.get(place[1], place[0]), catalogs.word(line, locale))
-        for line in lines
+        _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub("", line))
+        for line in (catalogs.word(line, locale) for line in lines)
         if not (local and "{observer}" in line)
     ]
 

@@ -105,7 +105,7 @@ def test_the_reasons_are_named() -> None:
     assert next_([tried(0, "refused")]).reason == "step 1 did not heal it (refused)"
     assert next_([tried(0, "done", ago=20)]).reason == "step 1 was taken; it has 40 s left to come up"
     assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
-    tail = "; the first one again after 3 h 58 min of quiet; or now by: heartbeat recover --component {id} --force"
+    tail = "; heartbeat starts again from step 1 in 3 h 58 min; at once by: heartbeat recover --component {id} --force"
     assert next_([tried(2, "done")]).reason == "all 3 steps were tried" + tail
     thrice = [tried(0, "failed")] * 3
     assert next_(thrice, steps=1).reason == "the only step was tried; step 1 failed 3 times" + tail
@@ -406,7 +406,7 @@ def test_steps_that_do_not_mend_the_category_are_not_counted_as_left() -> None:
     both = _mending(("process",), ("resource",))
     often = [tried(0, "failed", ago=400 - 100 * n) for n in range(3)]
     found = _by_category(both, "process", often)
-    assert found.move == "exhausted" and "the only step was tried" in found.reason
+    assert found.move == "exhausted" and "the only step that can help was tried" in found.reason
 
 
 def test_a_ladder_that_mends_no_process_leaves_it_alone() -> None:

@@ -27,7 +27,7 @@ def flapping_agent_and_full_database(stage: Stage) -> Truth:
 
 
 def _flapping_agent_and_full_database(stage: Stage, port: int) -> Truth:
-    database = {"kind": "database", "name": "PostgreSQL", "dsn": f"postgresql://127.0.0.1:{port}/app"}
+    database = {"kind": "database", "name": "PostgreSQL", "dsn": f"postgresql://127.0.0.1:{port}/app?sslmode=disable"}
     main = AGENT | {"name": "Main Agent", "recovery": stage.script("restart_main.sh", "exit 0")}
     stage.open({"main": main, "db": database, "chat": AGENT | {"name": "Chat Assistant", "recovery": "off"}})
     stage.run(3)

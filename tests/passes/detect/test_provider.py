@@ -56,8 +56,8 @@ def test_an_outage_of_the_provider_is_one_message_and_no_restart(
     (message,) = scene.messages
     assert message["title"] == "Provider is down"
     assert message["text"].splitlines()[2].startswith("provider: "), message["text"]
-    assert message["text"].splitlines()[2].endswith("; a restart cannot help; it is waited for")
-    assert "Waiting for it: assistant" in message["text"]
+    assert message["text"].splitlines()[2].endswith("; a restart cannot help; heartbeat waits until it is over")
+    assert "Affected by it: assistant" in message["text"]
 
 
 def test_a_minor_trouble_of_the_provider_excuses_nobody(scene: Scene, status_page: Server, agent: Server) -> None:

@@ -76,7 +76,7 @@ def test_the_message_says_who_sees_what(hosts: Make) -> None:
         ["c", "unhealthy", "c got unhealthy"],
     ]
     assert found["details"]["cause"] == "b got error" and found["details"]["evidence"] == {"seen by": "b"}
-    assert "b sees it error: b got error" in text(three) or "c sees it unhealthy" in text(three)
+    assert "Seen from b: error: b got error" in text(three) or "Seen from c: unhealthy" in text(three)
 
 
 def text(hosts: Hosts) -> str:

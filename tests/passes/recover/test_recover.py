@@ -164,7 +164,7 @@ def test_when_all_was_tried_a_person_is_notified_once(ward: Make) -> None:
         ("ran", "refused", False), ("ran", "refused", False), ("ran", "failed", False)
     ]  # fmt: skip
     assert said[-1] == ("exhausted", None, True)
-    again = "all 2 steps were tried; step 2 failed 3 times; the first one again after 3 h "
+    again = "all 2 steps were tried; step 2 failed 3 times; heartbeat starts again from step 1 in 3 h "
     assert one.recover()[0][1].startswith(again)
     assert one.steps == ["one", "one"]
     assert scene.outbox == ["agent_down to log: waiting", "recovery_failed to log: waiting"]
@@ -198,7 +198,7 @@ def test_when_the_last_step_does_not_help_in_its_time_it_is_reported_then(ward: 
     scene.recover()
     assert "recovery_failed to log: waiting" not in scene.outbox
     scene.now += 61
-    again = "the first one again after 3 h 59 min of quiet; or now by: heartbeat recover --component main --force"
+    again = "heartbeat starts again from step 1 in 3 h 59 min; at once by: heartbeat recover --component main --force"
     assert one.recover() == [("exhausted", f"the only step was tried; {again}")]
     assert "recovery_failed to log: waiting" in scene.outbox
 

@@ -110,7 +110,7 @@ def _next(plan: Plan, fit: Sequence[int], limits: Limits, past: Past, now: float
         return retry
     if approval.forced:
         return Decision("run", "forced", Text("from the first step again, as asked"), fit[0])
-    return _exhausted(tried, fit, limits, now)
+    return _exhausted(plan, tried, fit, limits, now)
 
 
 def _differ(plan: Plan) -> bool:
@@ -155,10 +155,10 @@ def _anew(tried: Sequence[Attempt], now: float) -> str:
     return Text("from the first step again: nothing was done for {now}", now=duration(abs(now - tried[-1].started)))
 
 
-def _exhausted(tried: Sequence[Attempt], fit: Sequence[int], limits: Limits, now: float) -> Decision:
+def _exhausted(plan: Plan, tried: Sequence[Attempt], fit: Sequence[int], limits: Limits, now: float) -> Decision:
     left = duration(limits.brakes.rearm - max(0.0, now - tried[-1].started))
     how = Text(
-        "the first one again after {left} of quiet; or now by: heartbeat recover --component {id} --force",
+        "heartbeat starts again from step 1 in {left}; at once by: heartbeat recover --component {id} --force",
         left=left,
         id=THE_ID,
     )
@@ -169,7 +169,12 @@ def _exhausted(tried: Sequence[Attempt], fit: Sequence[int], limits: Limits, now
             Text("heartbeat is not permitted to do it: {why}; {then}", why=Text(tried[-1].detail), then=how),
         )
     steps, final = len(fit), fit[-1]
-    all_ = Text("the only step was tried") if steps == 1 else Text("all {steps} steps were tried", steps=steps)
+    if steps == sum(bool(step.mends) for step in plan.ladder):
+        all_ = Text("the only step was tried") if steps == 1 else Text("all {steps} steps were tried", steps=steps)
+    elif steps == 1:
+        all_ = Text("the only step that can help was tried")
+    else:
+        all_ = Text("all {steps} steps that can help were tried", steps=steps)
     failures = len(_failures(tried, final))
     often = [Text("step {step} failed {n} times", step=final + 1, n=failures)] if failures > 1 else []
     return Decision("exhausted", "exhausted", joined([all_, *often, how]))

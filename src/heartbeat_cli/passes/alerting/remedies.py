@@ -19,7 +19,7 @@ def of(component: Component, failure: Failure | None) -> dict[str, object]:
         mended = failure.remedy != "restart" and bool(component.plan.mending(failure))
         found |= {"category": failure.category, "remedy": "restart" if mended else failure.remedy}
     if component.plan.ladder:
-        found["restart"] = _by_hand(component.plan.ladder[0]) or f"heartbeat recover --component {component.id} --force"
+        found["restart"] = _by_hand(component.plan.ladder) or f"heartbeat recover --component {component.id} --force"
     if not plugins.uses_network(component.kind, component.settings):
         found["local"] = True
     return found
@@ -33,19 +33,23 @@ def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
 
 def healer(incident: Incident, attempts: Sequence[Attempt]) -> dict[str, str]:
     """Who healed an incident that has ended, as far as is known (`who`): `heartbeat` or a `person` by the last step
-    that took place, a person who had `acknowledged` it (`name`) or was called because recovery had `given_up`; else it
-    came back by `itself`. A step that was not verified in its time counts only where no person is known of."""
+    that took place, a person who had `acknowledged` it (`name`) or was called because recovery had `given_up` or only a
+    person could mend it; else it came back by `itself`. A step that was not verified in its time counts only where no
+    person is known of."""
     done = [one for one in attempts if one.outcome in ("done", "working", "cut off") or one.verified is not None]
     if done and (done[-1].verified is not None or not (incident.acked or incident.recovery)):
         return {"who": "person" if done[-1].requested_by == "person" else "heartbeat"}
     if incident.acked is not None:
         return {"who": "acknowledged", "name": incident.acked_by or ""}
-    return {"who": "given_up" if incident.recovery else "itself"}
+    return {"who": "given_up" if incident.recovery or incident.remedy == "person" else "itself"}
 
 
-def _by_hand(step: Step) -> str:
-    """As a person would type it; "" for what heartbeat does better itself, or where arguments may be secret."""
-    own = step.settings
+def _by_hand(ladder: Sequence[Step]) -> str:
+    """Its first step as a person would type it; "" for what heartbeat does better itself, where arguments may be
+    secret, and for an optional step: nobody knows whether there is such a unit."""
+    step, own = ladder[0], ladder[0].settings
+    if getattr(own, "optional", False):
+        return ""
     if step.action == "systemd":
         program = [*(["sudo"] if own.sudo else []), *own.systemctl, *(["--user"] if own.user else [])]
         return " ".join([*program, "restart", own.unit.removesuffix(".service")])

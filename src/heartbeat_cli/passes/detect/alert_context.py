@@ -60,7 +60,7 @@ class AlertContext:
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
         if event.name == "released":
-            details["waited_for"] = event.held_by
+            details["waited_for"] = self._name(event.held_by or "")
         if incident is not None and event.name == "ended":
             details["cause"] = incident.cause
             details |= self._end(component, incident)
@@ -106,7 +106,7 @@ class AlertContext:
         details["in_fault"] = self._in_fault()
         details["watched"] = len(self.config.components)
         if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
-            details["held"] = held
+            details["held"] = [self._name(id_) for id_ in held]
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True
@@ -115,6 +115,11 @@ class AlertContext:
 
             details["votes"] = shown(round_.votes)
         return details
+
+    def _name(self, id_: str) -> str:
+        """As the titles call a component."""
+        component = self.config.components.get(id_)
+        return component.name if component else id_
 
     def _in_fault(self) -> int:
         """Counted once a pass, whose states have all moved when there is an alert: five hundred that fall

@@ -108,8 +108,14 @@ def _left_undone(db: Database, config: Config, host: str, now: float) -> str:
     own = [one.id for one in config.components.values() if healed_by(one, host) and healer_gone(one, watches, gone)]
     left = {"nobody_looks": _only_its_own(db, config, host, watches, gone), "nobody_restarts": own}
     return "\n".join(
-        wording.word(key, config.heartbeat.locale, names=", ".join(names)) for key, names in left.items() if names
+        wording.word(key, config.heartbeat.locale, names=_listed(config, ids)) for key, ids in left.items() if ids
     )
+
+
+def _listed(config: Config, ids: Iterable[str]) -> str:
+    """Components as the titles call them; one that only another host knows has no name here."""
+    names = [config.components[id_].name if id_ in config.components else id_ for id_ in ids]
+    return wording.word("names_comma", config.heartbeat.locale).join(names)
 
 
 def _only_its_own(

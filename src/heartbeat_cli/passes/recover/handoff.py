@@ -77,6 +77,7 @@ def _failed(
             "target": target_of(component),
             "name": component.name,
             **remedies.of(component, failure),
+            "recovery": decision.reason,
             "attempts": remedies.tried(db, context.tried(component)),
         },
     )

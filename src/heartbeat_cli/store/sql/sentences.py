@@ -18,6 +18,7 @@ from heartbeat_cli.store.sql.text import as_json, storable
 
 T = TypeVar("T")
 ENGLISH = "en"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 _LONGEST = 600  # characters: PostgreSQL's index takes 2,700 bytes of a key
 _STEP = 500  # lines asked for at a time
 _ROUNDS = 4  # of asking for the stored lines that stored sentences are made of
@@ -56,11 +57,10 @@ def keep(db: Store) -> None:
 
 
 def known(db: Store, value: T, locale: str) -> T:
-    """The same (named) tuples, lists and tables with the stored lines in them as the sentences they are, where the
-    reader's language is not English."""
-    if locale == ENGLISH:
-        return value
-    found, left = sources(db, _lines(value)), _PIECES_OF_ALL
+    """The same (named) tuples, lists and tables with the stored lines in them as the sentences they are. In English
+    only those with a moment in them, which is shown in the reader's time zone."""
+    wanted = _lines(value) if locale != ENGLISH else (one for one in _lines(value) if _MOMENT.search(one))
+    found, left = sources(db, wanted), _PIECES_OF_ALL
     texts: dict[str, Text] = {}
     for line, source in found.items():
         making = _Making(found, min(_PIECES, left))
