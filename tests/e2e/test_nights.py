@@ -26,6 +26,7 @@ def night(number: int, locale: str = "en") -> tuple[str, ...]:
 
 def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> None:
     down, back, worker, _ = night(7)
+    assert all(1 <= len(night(number)) <= 4 for number in (1, 2, 3, 5, 6, 7, 8, 10))
     assert "Affected by it: Main Agent, Chat Assistant, Worker" in down
     assert "Not well yet: Worker" in back
     assert "No message until now, because this was in fault: PostgreSQL" in worker
@@ -54,7 +55,7 @@ def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
 
 
 def test_a_budget_and_a_queue_are_not_down() -> None:
-    tokens, jobs, escalated, reminder, _ = night(10)
+    tokens, jobs, escalated, reminder = night(10)
     assert tokens.startswith("🔴 [agents-1] Token budget is used up")
     assert "raise the limit of tokens" in tokens
     assert jobs.startswith("🔴 [agents-1] Job queue makes no progress")
@@ -63,13 +64,6 @@ def test_a_budget_and_a_queue_are_not_down() -> None:
 
 
 def test_what_every_host_sees_is_said_of_every_host() -> None:
-    down, *_, gap = night(8)
+    down, *_ = night(8)
     assert "\nSeen from hk-1: error: no connection to shop.example.org:8000" in down
     assert "\nSeen from hk-2: unhealthy: HTTP 502" in down and "\nSeen from hk-3: healthy" in down
-    assert gap.startswith("🟡 hk-3: heartbeat did not run"), "it is past, and nothing is at fault now"
-
-
-def test_a_ladder_counts_only_the_steps_that_can_help() -> None:
-    down, failed = (one for one in night(1) if "PostgreSQL" in one and one.startswith("🔴"))
-    assert "Next: step 1 of 2: postgres reload" in down
-    assert "The only step that can help was tried; step 1 failed 3 times" in failed

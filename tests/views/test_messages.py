@@ -245,6 +245,11 @@ def test_a_broken_template_loses_no_message_and_is_named_in_it(broken: str | byt
     assert "sent by mail" in found.text and "template" in found.text.removeprefix(plain.text)
 
 
+def test_what_is_past_is_marked_as_no_present_fault() -> None:
+    assert made(alert("missed_runs", "medium")).html.startswith("<b>🟡")
+    assert made(alert("clock_suspect", "medium")).html.startswith("<b>🔴")
+
+
 def test_a_remark_is_the_last_line() -> None:
     assert made(alert(), remark="tg is <down>").html.endswith("\n<i>tg is &lt;down&gt;</i>")
 

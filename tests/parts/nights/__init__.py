@@ -45,7 +45,11 @@ def write(folder: Path, stories: Mapping[int, Story]) -> None:
     """`night-NN.<locale>.txt` with the messages, and `key/night-NN.md` with the answers."""
     (folder / "key").mkdir(parents=True, exist_ok=True)
     for number, story in stories.items():
+        pages: dict[str, list[str]] = {}
         for locale in LANGUAGES:
             told = play(story, locale)
             (folder / f"night-{number:02}.{locale}.txt").write_text(told.text, encoding="utf-8")
-            (folder / "key" / f"night-{number:02}.md").write_text(told.truth.page(number), encoding="utf-8")
+            pages.setdefault(told.truth.page(number), []).append(locale)
+        # A night with a real container is another one each time it is played.
+        parts = [page if len(pages) == 1 else f"(Of {', '.join(of)}:)\n\n{page}" for page, of in pages.items()]
+        (folder / "key" / f"night-{number:02}.md").write_text("\n".join(parts), encoding="utf-8")

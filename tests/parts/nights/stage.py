@@ -141,7 +141,7 @@ class Stage:
         for call in sent:
             whose = "ops" if call["chat_id"] == CHAT else "boss"
             text = "".join(run.text for run in parse(call["text"])).strip()
-            self.messages.append(Message(f"{at}  Telegram, chat of {whose}", text))
+            self._add(f"{at}  Telegram, chat of", whose, text)
         mails = list(zip(self.box.mails, self.box.readers, strict=True))[self._mails :]
         self._mails += len(mails)
         for mail, readers in mails:
@@ -149,7 +149,15 @@ class Stage:
             assert body is not None
             said = body.get_content().replace("\r\n", "\n").strip()
             to = ", ".join(readers)
-            self.messages.append(Message(f"{at}  Mail to {to}", f"Subject: {mail['Subject']}\n\n{said}"))
+            self._add(f"{at}  Mail to", to, f"Subject: {mail['Subject']}\n\n{said}")
+
+    def _add(self, head: str, reader: str, text: str) -> None:
+        """One message more; what several people get is one."""
+        for place, one in enumerate(self.messages):
+            if one.text == text and one.head.startswith(head):
+                self.messages[place] = one._replace(head=f"{one.head}, {reader}")
+                return
+        self.messages.append(Message(f"{head} {reader}", text))
 
 
 Story = Callable[[Stage], Truth]
