@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from heartbeat_cli.config import load
 from heartbeat_cli.domain.checking.exchange import Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import gpu_health
 from heartbeat_cli.monitors import docker, gpu, log, service, timer
+from heartbeat_cli.passes.alerting import remedies
 from heartbeat_cli.passes.check import check
 from tests.parts import lacking
 from tests.parts.users import SOMEBODY, heartbeats, need_root
@@ -97,6 +99,18 @@ def test_the_journal_of_this_host_says_nothing_of_the_units_of_a_box(
     unit = service.Settings("cron.service", systemctl=asked.systemctl)
     (other,) = service.probe_all([(unit, CheckContext("s", 10, 1e9))])
     assert other.status == "unhealthy" and "journal" not in other.evidence and not called.exists()
+
+
+def test_a_command_that_restarts_something_holds_each_word_as_it_is_configured() -> None:
+    tables = {
+        "components": {
+            "u": {"kind": "service", "unit": r"dev-disk\x2dby.swap", "systemctl": ["/opt/my tools/systemctl"]},
+            "d": {"kind": "docker", "container": "web"},
+        }
+    }
+    config = load.load(tables, "f")
+    commands = {id_: remedies.of(one, None)["restart"] for id_, one in config.components.items()}
+    assert commands == {"u": r"'/opt/my tools/systemctl' restart 'dev-disk\x2dby.swap'", "d": "docker restart web"}
 
 
 # --- what is kept for the next check ---------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ def test_a_server_clock_set_back_makes_nothing_negative() -> None:
 def test_a_limited_view_says_what_to_grant() -> None:
     told = postgres_health.evidence(QUIET._replace(sees_all=False))
     assert told["limited view"].endswith("GRANT pg_monitor TO app shows all")
+    hostile = postgres_health.evidence(QUIET._replace(sees_all=False, role='app"; DROP ROLE x; --'))
+    assert hostile["limited view"].endswith('GRANT pg_monitor TO "app""; DROP ROLE x; --" shows all')
 
 
 @pytest.mark.parametrize(

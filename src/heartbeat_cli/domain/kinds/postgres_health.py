@@ -130,9 +130,15 @@ def evidence(figures: Figures) -> dict[str, str]:
     }
     if not figures.sees_all:
         found[Text("limited view")] = Text(
-            "role {role} sees only its own sessions: GRANT pg_monitor TO {role} shows all", role=figures.role
+            "role {role} sees only its own sessions: GRANT pg_monitor TO {role} shows all",
+            role=_identifier(str(figures.role)),
         )
     return {label: text for label, text in found.items() if text}
+
+
+def _identifier(role: str) -> str:
+    """A role's name as SQL takes it: what the server says may be anything, and a person pastes it."""
+    return role if re.fullmatch("[a-z_][a-z0-9_]*", role) else '"' + role.replace('"', '""') + '"'
 
 
 def _session_warnings(figures: Figures, limits: Limits) -> list[str | None]:

@@ -2,6 +2,7 @@
 `heartbeat init`; `schedulers.py` collects the facts."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import Watch, is_late
@@ -95,7 +96,7 @@ def _unset(seen: Starters, come: bool) -> Iterator[Finding]:
     for one in seen.timers:
         word = "systemctl --user" if one.user else "systemctl"
         text = Text("the systemd timer {name} is not active: nothing starts heartbeat", name=one.name)
-        yield Finding("scheduler", "bad", text, f"`{word} enable --now {one.name}`")
+        yield Finding("scheduler", "bad", text, f"`{word} enable --now {quote(one.name)}`")
     if come and not seen.timers:
         yield Finding(
             "scheduler", "ok", Text("no crontab or timer of this host, but passes come: they are started elsewhere")
@@ -142,7 +143,7 @@ def _late_advice(seen: Starters) -> str:
     if seen.active:
         return Text(
             "`journalctl -u {unit}` shows what its runs say",
-            unit=seen.active[0].name.removesuffix(".timer"),
+            unit=quote(seen.active[0].name.removesuffix(".timer")),
         )
     if seen.daemon:
         return Text(

@@ -2,6 +2,7 @@
 where it is, what was done and where."""
 
 from collections.abc import Sequence
+from shlex import join
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.category import Failure
@@ -52,5 +53,5 @@ def _by_hand(ladder: Sequence[Step]) -> str:
         return ""
     if step.action == "systemd":
         program = [*(["sudo"] if own.sudo else []), *own.systemctl, *(["--user"] if own.user else [])]
-        return " ".join([*program, "restart", own.unit.removesuffix(".service")])
-    return f"docker restart {own.container}" if step.action == "docker" else ""
+        return join([*program, "restart", own.unit.removesuffix(".service")])
+    return join(["docker", "restart", own.container]) if step.action == "docker" else ""

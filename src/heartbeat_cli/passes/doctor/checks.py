@@ -6,6 +6,7 @@ Each function checks one thing and gives findings. What recovery needs is checke
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from heartbeat_cli import plugins
@@ -77,9 +78,8 @@ def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
     except (OSError, UnicodeDecodeError):
         return
     if mode & 0o007 and any(secret in text for secret in config.secrets):
-        advice = Text(
-            "chmod o= {path}; better, put the secrets into files of their own and write file:PATH", path=str(path)
-        )
+        advice = Text("chmod o= {path}; better, put the secrets into files of their own and write file:PATH")
+        advice = advice.with_values(path=quote(str(path)))
         yield Finding(
             "config", "warn", Text("{path} holds secrets and can be read by every user", path=str(path)), advice
         )

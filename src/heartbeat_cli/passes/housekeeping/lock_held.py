@@ -7,6 +7,7 @@ The pass that finds it has no lock: it writes a row or two, as `ack` does, and d
 import os
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from heartbeat_cli.config import places
 from heartbeat_cli.config.types import Config
@@ -67,7 +68,7 @@ def reason(config: Config, busy: Busy) -> str:
 def remedy(busy: Busy) -> str:
     """What to do about it, in a few words."""
     if busy.pid is None:
-        return Text("find it (fuser -v {path}) and, if it hangs, kill it", path=str(busy.path))
+        return Text("find it (fuser -v {path}) and, if it hangs, kill it", path=quote(str(busy.path)))
     return Text("if it hangs: kill {pid}", pid=busy.pid)
 
 
