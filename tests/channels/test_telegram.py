@@ -268,7 +268,7 @@ def configured(folder: Path, api: BotApi) -> None:
 
 def test_a_trial(tmp_path: Path, api: BotApi) -> None:
     configured(tmp_path, api)
-    assert heartbeat(tmp_path, "notify", "--test", "tg") == (0, "tg: sent\n", "")
+    assert heartbeat(tmp_path, "notify", "--test", "tg") == (0, "tg：已發送\n", "")
     assert api.messages[0]["disable_notification"]
     api.script = [refusal(401, "Unauthorized")]
     ended = heartbeat(tmp_path, "notify", "--test", "tg")

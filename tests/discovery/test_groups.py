@@ -94,6 +94,40 @@ def test_the_file_has_what_was_found(systemctl: Path) -> None:
     assert json.loads(kept) == {"units": {"systemctl": ["web-a.service"]}}
 
 
+def test_a_manager_that_names_others_each_time_fills_no_store(systemctl: Path) -> None:
+    """What is known stays, 200 new ones come in with each pass, and how many are left out is said."""
+
+    def found(*ranges: range) -> Found:
+        lines = [f"web-{number:04}.service loaded active running A\n" for one in ranges for number in one]
+        (systemctl / "list-units").write_text("".join(lines))
+        return groups.find(systemctl / "state", [UNITS])
+
+    first = found(range(450))
+    assert (len(first.names["units"]), first.left_out) == (200, {"units": 250})
+    second = found(range(450))
+    assert (len(second.names["units"]), second.left_out) == (400, {"units": 50})
+    third = found(range(100, 450))
+    assert (len(third.names["units"]), third.left_out) == (350, {"units": 0})
+    other = found(range(100, 450), range(1_000, 4_000))
+    assert (len(other.names["units"]), other.left_out) == (550, {"units": 2_800})
+    assert set(third.names["units"]) < set(other.names["units"])
+    for _ in range(10):
+        last = found(range(100, 450), range(1_000, 4_000))
+    assert (len(last.names["units"]), last.left_out) == (2_000, {"units": 1_350})
+
+
+def test_what_is_left_out_is_said(systemctl: Path) -> None:
+    lines = [f"web-{number}.service loaded active running A\n" for number in range(203)]
+    (systemctl / "list-units").write_text("".join(lines))
+    (systemctl / "heartbeat.toml").write_text(
+        '[heartbeat]\nstate_dir = "state"\n[components.units]\nkind = "service"\nmatch = { unit = "web-*" }\n'
+        f'systemctl = ["{systemctl}/systemctl"]\n'
+    )
+    said = "units.match: 3 more fit it, and are not watched; each pass takes in 200 new ones"
+    assert said in heartbeat(systemctl, "check", "--all").err
+    assert said not in heartbeat(systemctl, "check", "--all").err
+
+
 def test_a_block_that_stands_for_nothing_is_said(tmp_path: Path) -> None:
     """That nothing fits is not the same as that nobody could be asked."""
     (tmp_path / "heartbeat.toml").write_text(

@@ -158,7 +158,7 @@ def imports_for_faults(config: Any) -> tuple[Callable[[], object], ...]:
 
 def _remarks(config: Any) -> Iterator[tuple[str, str]]:
     """What a run says once a day while it is so, and under which name: a proxy in the environment, which is not
-    followed, and blocks of which nobody could say what they stand for."""
+    followed, and blocks that stand for what is not watched."""
     from heartbeat_cli.domain.text import Text
     from heartbeat_cli.http import proxies
 
@@ -167,7 +167,7 @@ def _remarks(config: Any) -> Iterator[tuple[str, str]]:
     if config.groups:
         from heartbeat_cli.config import unused
 
-        for key, text, advice in unused.unasked(config):
+        for key, text, advice in unused.unwatched(config):
             yield key, f"{key}: {text}; {advice}"
 
 

@@ -64,7 +64,8 @@ def id_tables(
 class Made(NamedTuple):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
     are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
-    another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds."""
+    another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds; `left_out` how
+    many names of a block were not taken."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
@@ -72,6 +73,7 @@ class Made(NamedTuple):
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     fleets: Mapping[str, Any] = {}
+    left_out: Mapping[str, int] = {}
 
     def is_of_fleet(self, id_: str) -> bool:
         """Whether a component, or a block with `match`, was made from a file: what is wrong with it stops only it."""

@@ -30,6 +30,7 @@ FILE = "found.json"
 _MAX_BYTES = 4_000_000
 _MANAGERS = 3  # others that are remembered of one block, as by $DOCKER_HOST of a run by hand
 _MAX_FOUND = 2_000  # components of one block
+_MAX_NEW = 200  # of them that one pass adds: each leaves rows in the store, and who names them may never stop
 _LONGEST = 100  # characters of a name in an id
 KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
 _GIVES = {"docker": "container", "service": "unit"}  # the key that the name is the value of
@@ -47,11 +48,13 @@ class Group(NamedTuple):
 
 class Found(NamedTuple):
     """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is,
-    `elsewhere` the names that another manager has given (an Engine, as by $DOCKER_HOST), by block."""
+    `elsewhere` the names that another manager has given (an Engine, as by $DOCKER_HOST), by block, and `left_out` how
+    many names there are besides."""
 
     names: Mapping[str, Sequence[str]] = {}
     fresh: frozenset[str] = frozenset()
     elsewhere: Mapping[str, Sequence[str]] = {}
+    left_out: Mapping[str, int] = {}
 
 
 Finder = Callable[[Path, Sequence[Group]], Found]
@@ -117,6 +120,15 @@ def _usable(kind: str, name: str) -> bool:
     return not name.startswith(("env:", "file:")) and not (
         systemd.problems(name, ["systemctl"]) if kind == "service" else docker_host.problems(name, "")
     )
+
+
+def taken(group: Group, names: Sequence[str], known: Sequence[str]) -> tuple[list[str], int]:
+    """Those of the names that a block takes now (what is `known` stays, and a part of what is new comes in), and how
+    many are left."""
+    usable, old = sorted(name for name in names if _usable(group.kind, name)), set(known)
+    new = [one for one in usable if one not in old]
+    now = [*(one for one in usable if one in old), *new[:_MAX_NEW]][:_MAX_FOUND]
+    return sorted(now), len(usable) - len(now)
 
 
 def sample(group: Group) -> dict[str, Any]:

@@ -103,11 +103,14 @@ def load(
         unresolved=tuple(problems.unresolved),
         files=tuple(read_from),
         blocks=made.blocks,
-        groups=tuple(made.groups),
-        fresh=made.fresh,
-        elsewhere=made.elsewhere,
+        **_of_groups(made),
         **sections,
     )
+
+
+def _of_groups(made: Made) -> dict[str, Any]:
+    names = ("fresh", "elsewhere", "left_out")
+    return {"groups": tuple(made.groups), **{name: getattr(made, name) for name in names}}
 
 
 def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -159,7 +162,7 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         full |= found
         made |= dict.fromkeys(found, group.id)
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    return Made(full, made, matching, there.fresh, elsewhere, fleets)
+    return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out)
 
 
 def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:

@@ -35,7 +35,8 @@ class Config(NamedTuple):
     `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now.
     `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block
     with `each` or `match` that made a component, by its id; `groups` are the blocks with `match`, `fresh` the ids of
-    those whose manager has just said what there is, `elsewhere` the components that only another manager knows."""
+    those whose manager has just said what there is, `elsewhere` the components that only another manager knows, and
+    `left_out` how many names of a block were not taken."""
 
     source: str
     heartbeat: Heartbeat
@@ -55,6 +56,7 @@ class Config(NamedTuple):
     groups: tuple["Group", ...] = ()
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    left_out: Mapping[str, int] = {}
 
     def was_removed(self, component: str) -> bool:
         """Whether what was found as this component is there no more, as its manager has just said. What another

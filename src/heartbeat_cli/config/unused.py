@@ -47,16 +47,25 @@ def blocks(config: Config) -> Iterator[Unused]:
                 Text("nothing fits it just now"),
                 Text("check its spelling, if something should"),
             )
-    yield from unasked(config)
+    yield from unwatched(config)
 
 
-def unasked(config: Config) -> Iterator[Unused]:
-    """Blocks with `match` of which it is not known what they stand for."""
+def unwatched(config: Config) -> Iterator[Unused]:
+    """Blocks with `match` of which it is not known what they stand for, or that stand for more than is watched."""
+    yield from _crowded(config)
     for one in _idle(config):
         if one.id not in config.fresh:
             who = "Docker" if one.kind == "docker" else "systemd"
             text = Text("{who} did not say what there is, so nothing of it is watched", who=who)
             yield f"components.{one.id}.match", text, Text("see that it runs and that this user may ask it")
+
+
+def _crowded(config: Config) -> Iterator[Unused]:
+    for id_, number in config.left_out.items():
+        if number:
+            text = Text("{n:,} more fit it, and are not watched", n=number)
+            advice = Text("each pass takes in 200 new ones, up to 2,000; match less, if there are too many")
+            yield f"components.{id_}.match", text, advice
 
 
 def _idle(config: Config) -> Iterator[Group]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered, units_by
+from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered, taken, units_by
 from heartbeat_cli.discovery.engine import MOST_LISTED, ask, name_of
 from heartbeat_cli.discovery.group_units import units
 from heartbeat_cli.domain.kinds import docker_host
@@ -30,12 +30,13 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
         asked.setdefault(_asked(group), []).append(group)
     calls = {key: partial(_LISTS[key[0]], key[1], some, before) for key, some in asked.items()}
     answers = in_threads.results(calls, time.monotonic() + _SECONDS + _SLACK)
-    names, fresh = dict(before.names), set[str]()
-    for answer in answers.values():
-        if isinstance(answer, dict):
-            names |= answer
-            fresh |= answer.keys()
-    now = Found(names, frozenset(fresh), before.elsewhere)
+    names, left_out = dict(before.names), dict[str, int]()
+    said = {id_: one for answer in answers.values() if isinstance(answer, dict) for id_, one in answer.items()}
+    for group in groups:
+        if group.id in said:
+            known = before.names.get(group.id, ())
+            names[group.id], left_out[group.id] = taken(group, said[group.id], known)
+    now = Found(names, frozenset(said), before.elsewhere, left_out)
     if {id_: one for id_, one in names.items() if one} != before.names:
         _keep(folder, groups, now)
     return now

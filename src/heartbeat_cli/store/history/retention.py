@@ -12,7 +12,7 @@ from collections.abc import Callable
 from heartbeat_cli.config.sections import Retention
 from heartbeat_cli.domain.checking.coverage import HOUR, hour_of
 from heartbeat_cli.store.history import rollups
-from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.partitions import drop_before
 
 _DAY = 86_400.0
@@ -29,6 +29,15 @@ _NOTIFICATIONS_DONE = (
 )
 _DETECTED = "AND key NOT IN (SELECT pass FROM heartbeat_pending WHERE NOT detected)"
 _OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
+# Components that were found come and go, with names that others choose.
+_FOUND = "%/%"  # only their ids have a slash
+_FOUND_DAYS = 7  # that is kept of one that nobody checks any more
+_NAMES_AT_A_TIME = 20_000
+_UNCHECKED = """component LIKE ? AND component NOT IN (SELECT component FROM heartbeat_looks)
+    AND component NOT IN (SELECT component FROM heartbeat_incidents WHERE ended IS NULL)"""
+_NAMED_BEFORE = """SELECT c.key FROM heartbeat_components c WHERE c.id LIKE ? AND c.registered < to_timestamp(?)
+    AND NOT EXISTS (SELECT 1 FROM heartbeat_looks l WHERE l.component = c.id)
+    AND NOT EXISTS (SELECT 1 FROM heartbeat_state s WHERE s.component = c.id) ORDER BY c.key LIMIT ?"""
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
@@ -73,7 +82,22 @@ def _small_tables(db: Database, limits: Retention, now: float, checks: float, si
         "heartbeat_gaps": _delete(db, "heartbeat_gaps", "ended", min(incidents, hours * HOUR)),
         "heartbeat_texts": db.run("DELETE FROM heartbeat_texts WHERE day < ?", (said,)),
         "heartbeat_degraded": _delete(db, "heartbeat_degraded", "ended", min(incidents, hours * HOUR)),
+        **_found_components(db, max(checks, now - _FOUND_DAYS * _DAY), hours * HOUR),
     }
+
+
+def _found_components(db: Database, checked: float, rolled: float) -> dict[str, int]:
+    """Forget what was found once and has not been checked since `checked`; its name when no hour since `rolled` has a
+    check of it. An hour outlives the checks and metrics that it is made of."""
+    looks = db.run("DELETE FROM heartbeat_looks WHERE component LIKE ? AND at < to_timestamp(?)", (_FOUND, checked))
+    states = db.run(f"DELETE FROM heartbeat_state WHERE {_UNCHECKED}", (_FOUND,))
+    keys = [key for (key,) in db.rows(_NAMED_BEFORE, (_FOUND, rolled, _NAMES_AT_A_TIME))]
+    if keys:  # only then are all hours gone through
+        used = f"SELECT DISTINCT component FROM heartbeat_hours WHERE component IN ({placeholders(keys)})"
+        keys = sorted(set(keys) - {key for (key,) in db.rows(used, keys)})
+    if keys:
+        db.run(f"DELETE FROM heartbeat_components WHERE key IN ({placeholders(keys)})", keys)
+    return {"heartbeat_looks": looks, "heartbeat_state": states, "heartbeat_components": len(keys)}
 
 
 _CONDITIONS = {
