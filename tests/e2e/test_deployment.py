@@ -104,7 +104,7 @@ def test_a_day_of_the_example_deployment(deployment: tuple[Any, dict[str, Server
 
     rows = run.tick()  # the third failing heartbeat
     assert rows["main"]["state"] == "fault"
-    told = [(one["type"], one["component"]) for one in run.messages()]
+    told = run.told()
     assert {("agent_down", "main"), ("docker_down", "gateway"), ("service_down", "demo")} <= set(told)
 
     # Container and unit were really restarted, by the same pass.
@@ -119,7 +119,7 @@ def test_a_day_of_the_example_deployment(deployment: tuple[Any, dict[str, Server
     # Nothing here can restart the agent: all steps fail, that is said once, and a person brings it back.
     servers["main"].answer = servers["main"].answer._replace(status=200, body=b'{"status": "ok"}')
     run.tick_until(lambda rows: rows["main"]["state"] == "healthy")
-    told = [(one["type"], one["component"]) for one in run.messages()]
+    told = run.told()
     titles = [one["title"] for one in run.messages()]
     assert sorted(told) == sorted(set(told)), "something was told twice"
     assert {("recovered", id_) for id_ in ("main", "gateway", "demo")} <= set(told)

@@ -54,9 +54,10 @@ class Site:
         return {row["component"]: row for row in (rows["components"] if isinstance(rows, dict) else rows)}
 
     def told(self) -> list[str]:
-        path = self.folder / "told.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [f"{one['type']} {one['id'].partition('@')[0]}" for one in map(json.loads, lines)]
+        """What people have been notified of, in order: a fault that ends soon is one message."""
+        found = reversed(json.loads(self.verb("alerts", "--format", "json").out))
+        sent = [one for one in found if any(way["state"] == "sent" for way in one["notifications"])]
+        return [f"{one['alert_type']} {one['component']}" for one in sent]
 
 
 @pytest.fixture

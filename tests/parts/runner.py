@@ -49,3 +49,9 @@ class Deployment:
     def messages(self) -> list[dict[str, Any]]:
         path = self.folder / "messages.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def told(self) -> list[tuple[str, str]]:
+        """Type and component of what people have been notified of, in order: a fault that ends soon is one message."""
+        found = reversed(json.loads(self.heartbeat("alerts", "--format", "json")))
+        sent = [one for one in found if any(way["state"] == "sent" for way in one["notifications"])]
+        return [(one["alert_type"], one["component"]) for one in sent]
