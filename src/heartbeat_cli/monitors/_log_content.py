@@ -1,22 +1,37 @@
 """The bytes of one file of a log, plain or compressed with gzip, and whether a remembered place is one in it."""
 
 import errno
+import fcntl
 import io
 import os
+import struct
+import sys
 import time
 import zlib
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
 
-from heartbeat_cli.domain.kinds.log_place import WINDOW, Place, checksum
+from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, checksum
 
 _SKIPPED = 268_435_456  # decompressed bytes at most that are passed over to reach a place
 _CHUNK = 1_048_576
+_GET_GENERATION = 2 << 30 | struct.calcsize("l") << 16 | ord("v") << 8 | 1  # FS_IOC_GETVERSION
+
+
+class Identity(NamedTuple):
+    """Which file it is, and when it was written last. `generation`: of the inode; it changes when the file system gives
+    the inode to another file. None where it does not say."""
+
+    device: int
+    inode: int
+    generation: int | None
+    mtime: float
 
 
 class Content(Protocol):
     """`size` in bytes, 0 where it is not known. `final`: nothing will be written to it any more."""
 
-    inode: int
+    identity: Identity
     size: int
     final: bool
 
@@ -26,7 +41,31 @@ class Content(Protocol):
     def read(self, offset: int, most: int) -> bytes:
         """The bytes from an offset on; fewer than `most` only at the end."""
 
+    def skipped(self, offset: int) -> int:
+        """Where the next bytes are: behind an offset in a hole of the file, which takes no place on the disk."""
+
     def close(self) -> None: ...
+
+
+def identity(handle: int) -> Identity:
+    """Of an open file."""
+    found, buffer, generation = os.fstat(handle), bytearray(8), None
+    with suppress(OSError):
+        fcntl.ioctl(handle, _GET_GENERATION, buffer)
+        generation = int.from_bytes(buffer[:4], sys.byteorder)
+    return Identity(found.st_dev, found.st_ino, generation, found.st_mtime)
+
+
+def may_be(content: Content, place: Place) -> bool:
+    """Whether its inode is that of the place, and nothing tells that it was given to another file since."""
+    one = content.identity
+    return one.inode == place.inode and (None in (one.generation, place.generation) or is_sure(content, place))
+
+
+def is_sure(content: Content, place: Place) -> bool:
+    """Whether it is the file of the place, as the file system says."""
+    one = content.identity
+    return one.inode == place.inode and one.generation is not None and one.generation == place.generation
 
 
 def has(content: Content, place: Place) -> bool:
@@ -47,8 +86,7 @@ class Plain:
     final = False
 
     def __init__(self, handle: int) -> None:
-        found = os.fstat(handle)
-        self.inode, self.size, self._handle = found.st_ino, found.st_size, handle
+        self.identity, self.size, self._handle = identity(handle), os.fstat(handle).st_size, handle
 
     def window(self, offset: int) -> bytes:
         length = min(WINDOW, offset)
@@ -62,6 +100,15 @@ class Plain:
             parts.append(part)
             offset, most = offset + len(part), most - len(part)
         return b"".join(parts)
+
+    def skipped(self, offset: int) -> int:
+        """A hole is what a writer leaves that goes on at its old place in a file that was truncated."""
+        if offset < self.size and os.pread(self._handle, LONGEST, offset).strip(b"\0") == b"":
+            try:
+                return min(os.lseek(self._handle, offset, os.SEEK_DATA), self.size)
+            except OSError as error:
+                return self.size if error.errno == errno.ENXIO else offset
+        return offset
 
     def close(self) -> None:
         os.close(self._handle)
@@ -89,7 +136,7 @@ class Packed:
     def __init__(self, handle: int, deadline: float) -> None:
         import gzip
 
-        self.inode, self.size = os.fstat(handle).st_ino, 0
+        self.identity, self.size = identity(handle), 0
         self._raw = io.BufferedReader(_Timed(handle, deadline))
         self._file, self._deadline = gzip.GzipFile(fileobj=self._raw, mode="rb"), deadline
         self._at, self._tail = 0, b""
@@ -108,6 +155,9 @@ class Packed:
         """Raises OSError as `window` does."""
         self.window(offset)
         return self._next(most) if self._at == offset else b""
+
+    def skipped(self, offset: int) -> int:
+        return offset
 
     def _next(self, most: int) -> bytes:
         try:

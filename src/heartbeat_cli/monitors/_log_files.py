@@ -1,52 +1,56 @@
 """Follows the files of a log from check to check: each line is read once, across rotation and truncation.
 
-A place is kept for each file. One that has lost its name is read to its end, and for a while after that: its writer may
-not have noticed. What was rotated more than once since the last check is read as a whole. Files that the first check
-finds are read from their end on, those that appear later from their beginning.
+A place is kept for each file. One that has lost its name is read on while it exists and is written: its writer may not
+have noticed. What was rotated more than once since the last check is read as a whole; what was rotated before is not.
+Files that the first check finds are read from their end on, those that appear later from their beginning.
 """
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, State, is_next, is_rotated, lines_in, unread
+from heartbeat_cli.domain.kinds.log_place import Place, State, chosen, unread
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors._log_content import Content, has, opened
-from heartbeat_cli.monitors._log_rotated import Found, Search, is_unread
+from heartbeat_cli.monitors._log_content import Content, has, is_sure, may_be
+from heartbeat_cli.monitors._log_folder import Folders, seen
+from heartbeat_cli.monitors._log_named import Named, named, rotated_from, spots
+from heartbeat_cli.monitors._log_reading import end, read
+from heartbeat_cli.monitors._log_rotated import Found, Search
 from heartbeat_cli.monitors._log_tally import Tally
 from heartbeat_cli.monitors._log_trimmed import trimmed
-from heartbeat_cli.system import foreign_file
 from heartbeat_cli.system.foreign_file import Spot
 
-_MOST_FILES = 50  # that a glob may match
-_MOST_NAMES = 10_000  # in the folder
-_CHUNK = 1_048_576
 _AT_FIRST = 2  # checks that a file counts as missing for after the first one without it
-_OLD_SECONDS = 900.0  # for which a file without its name is still read
-GLOB = frozenset("*?[")
+_REST = 86_400.0  # seconds for which a place is kept after the last line of a file that has lost its name or is gone
+_SLACK = 1.0  # seconds by which compression may round the time of a file
 
 
 class Followed(NamedTuple):
-    """`state` for the next check; `behind`: bytes that have not been read yet; and files with lines that may be
-    missing: `lost` cannot be read, `vanished` are not found any more, with lines in them that have not been read, and
-    of `moved` the last lines before they were moved away are not known."""
+    """`state` for the next check; `behind`: bytes that have not been read yet; and names of files with lines that may
+    be missing, by what has become of them: `lost` cannot be read, `vanished` are not found any more, with lines in them
+    that have not been read, the last lines of `moved` before they were moved away are not known, and of `many` more
+    were rotated than are read in one check, and there may be others of which only `unexplained` were found."""
 
     state: State
     behind: int = 0
     lost: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    many: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
 
 
-class _Named(NamedTuple):
-    """A file that the configured path means, None as content where it is not there."""
+class _Log(NamedTuple):
+    """One name of a file that is followed, its places, the folders of its rotated files, and the name of which it may
+    be a rotated one itself."""
 
-    spot: Spot
-    content: Content | None
+    name: str
+    own: Named
+    places: Sequence[Place]
+    spots: Sequence[Spot]
+    first: str | None
 
 
 def follow(path: str, before: State | None, key: str, now: float, tally: Tally, olddir: str | None = None) -> Followed:
@@ -67,97 +71,115 @@ def follow(path: str, before: State | None, key: str, now: float, tally: Tally, 
 class _Files:
     def __init__(self, stack: ExitStack, before: State | None, now: float, tally: Tally, olddir: str | None) -> None:
         self._stack, self._before, self._now, self._tally, self._olddir = stack, before, now, tally, olddir
+        self._places = before.places if before else ()
+        self._resting: list[Place] = []
         self._lost: list[str] = []
-        self._unfound: list[Place] = []
         self._vanished: list[str] = []
         self._moved: list[str] = []
+        self._many: list[str] = []
+        self._unexplained: list[str] = []
 
     def follow(self, path: str, key: str) -> Followed:
-        named = self._named(path)
-        missing = not any(one.content for one in named.values())
+        files = named(path, self._places, self._stack, self._tally.deadline)
+        missing = not any(one.content for one in files.values())
         # One that is missing at the first check is not about to be rotated.
         count = (self._before.missing + 1 if self._before else _AT_FIRST) if missing else 0
+        if not files and self._before is not None:  # not even its folder: it may come back as it was
+            return self._without_folder(self._before, count)
+        bases = {*files, *(one.name for one in self._places), *(one.spot.name for one in files.values())}
+        self._folders = Folders(self._before, self._now, bases)
         if self._before is None:
-            ends = [_end(name, one) for name, one in named.items() if one.content]
-            return Followed(State(key, self._now, tuple(one for one in ends if one is not None), count))
-        if not named:  # not even its folder: it may come back as it was
-            gone = [one.name for one in self._before.places if one.offset < one.mark]
-            state = self._before._replace(at=self._now, missing=count)
-            return Followed(state, vanished=tuple(gone) if count == 1 else ())
-        read = list(self._read_all(list(self._to_read(path, named))))
-        behind = sum(left for _, left in read)
-        places = [one for one, left in read if one.left is None or left or self._now - one.left < _OLD_SECONDS]
-        places += self._unfound if missing else []  # its file system may be away for a moment
+            for one in files.values():
+                self._folders.note(self._spots(path, one.spot, ()))
+            ends = [end(name, one.spot, one.content) for name, one in files.items() if one.content]
+            places = tuple(one for one in ends if one is not None)
+            return Followed(State(key, self._now, places, count, known=self._folders.known()))
+        done = list(self._read_all(list(self._to_read(path, files))))
+        behind = sum(left for _, left in done)
         waiting = self._before.behind + 1 if behind else 0
-        vanished = self._vanished if count < 2 else []  # it is said once
-        state = State(key, self._now, tuple(places), count, waiting)
-        return Followed(state, behind, tuple(self._lost), tuple(vanished), tuple(self._moved))
+        places, cut = chosen([one for one in [*(place for place, _ in done), *self._resting] if self._is_kept(one)])
+        state = State(key, self._now, places, count, waiting, self._folders.known())
+        gaps = self._lost, self._vanished, self._moved, [*self._many, *cut], self._unexplained
+        return Followed(state, behind, *map(tuple, gaps))
 
-    def _named(self, path: str) -> dict[str, _Named]:
-        """What the path means, by name. The name of a glob itself stands for a folder without any."""
-        folder, _, last = path.rpartition("/")
-        names = [last]
-        try:
-            if GLOB & set(last):
-                with foreign_file.spot(path) as spot:
-                    found = spot.entries(_MOST_NAMES)
-                names = sorted(name for name in found if fnmatchcase(name, last) and not is_rotated(name)) or [last]
-            if len(names) > _MOST_FILES:
-                text = Text("{path} matches {n} files, more than {most}", path=path, n=len(names), most=_MOST_FILES)
-                raise Unobservable(text)
-            return {name: self._open(os.path.join(folder, name)) for name in names}
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
+    def _without_folder(self, before: State, count: int) -> Followed:
+        gone = [one.name for one in before.places if one.is_unread and one.unfound is None]
+        places = tuple(one._replace(unfound=one.unfound or self._now) for one in before.places)
+        state = before._replace(at=self._now, missing=count, places=places)
+        return Followed(state, vanished=tuple(dict.fromkeys(gone)))
 
-    def _open(self, path: str) -> _Named:
-        spot = self._stack.enter_context(foreign_file.spot(path))
-        try:
-            content = opened(spot.open(), "", self._tally.deadline)
-        except FileNotFoundError:
-            return _Named(spot, None)
-        self._keep(content)
-        return _Named(spot, content)
+    def _is_kept(self, place: Place) -> bool:
+        since = place.left if place.unfound is None else place.unfound
+        return since is None or (place.is_unread and place.unfound is None) or self._now - since < _REST
+
+    def _to_read(self, path: str, files: dict[str, Named]) -> Iterator[Found]:
+        """Every file with the place from which on it is to be read, the older ones of a name first."""
+        logs = self._logs(path, files)
+        starts = _standing(files, self._places)
+        for one in logs:
+            self._leave_copied(one, starts)
+        standing = set(starts)
+        new = {one.content.identity[:2] for one in files.values() if one.content} - standing
+        for one in logs:
+            name, (spot, content) = one.name, one.own
+            gone = [place for place in one.places if not any(place is other for other in starts.values())]
+            is_absent = all(place.left is not None for place in one.places)
+            start = None
+            if gone or is_absent:
+                search = self._search(one, standing, new)
+                is_current = any(place.left is None for place in gone)
+                yield from search.follow(gone, has_fresh=is_absent or is_current)
+                starts.update(search.named_starts)
+                start = self._trimmed(search.unfound, content)
+                self._note(search, one)
+            else:
+                self._folders.note(one.spots)
+            if content:
+                start = start or starts.get(content.identity[:2]) or self._beginning(one, content, files)
+                yield Found(start._replace(name=name, left=None, folder=spot.shown), content, name)
+
+    def _logs(self, path: str, files: dict[str, Named]) -> list[_Log]:
+        """All names of files, those that may be rotated ones of another one last."""
+        names = list(dict.fromkeys([*(one.name for one in self._places), *files]))
+        first = rotated_from(names)
+        found = []
+        for name in sorted(names, key=lambda name: name in first):
+            own = files.get(name) or Named(next(iter(files.values())).spot._replace(name=name), None)
+            places = [one for one in self._places if one.name == name]
+            found.append(_Log(name, own, places, self._spots(path, own.spot, places), first.get(name)))
+        return found
+
+    def _leave_copied(self, log: _Log, standing: dict[tuple[int, int], Place]) -> None:
+        """Take the place of a file out of those that stand when the file was copied, truncated, and begins again with
+        the same bytes."""
+        content = log.own.content
+        place = standing.get(content.identity[:2]) if content else None
+        if content and place and place.mark > 0:
+            with suppress(OSError):  # the folder holds too many names
+                if self._search(log, set(standing), set()).goes_on_elsewhere(content, place):
+                    del standing[content.identity[:2]]
+
+    def _search(self, log: _Log, standing: set[tuple[int, int]], new: set[tuple[int, int]]) -> Search:
+        limits = (self._now, self._tally.deadline, self._keep)
+        return Search(self._folders, log.spots, log.own.spot.name, log.first, standing, new, *limits)
+
+    def _spots(self, path: str, spot: Spot, mine: Sequence[Place]) -> list[Spot]:
+        return spots(path, self._olddir, spot, mine, self._folders.since, self._stack)
 
     def _keep(self, content: Content) -> None:
         self._stack.callback(content.close)
 
-    def _to_read(self, path: str, named: dict[str, _Named]) -> Iterator[Found]:
-        """Every file with the place from which on it is to be read, the older ones of a name first."""
-        places = self._before.places if self._before else ()
-        contents = {one.content.inode: one.content for one in named.values() if one.content}
-        # An empty file does not show that it was filled, copied and truncated since.
-        standing = {
-            one.inode: one for one in places if one.mark > 0 and one.inode in contents and has(contents[one.inode], one)
-        }
-        for name in dict.fromkeys([*(one.name for one in places), *named]):
-            own = named.get(name)
-            content = own.content if own else None
-            gone = [one for one in places if one.name == name and standing.get(one.inode) != one]
-            start = None
-            if gone:
-                spot = own.spot if own else next(iter(named.values())).spot
-                base = own.spot.name if own else name
-                search = Search(
-                    self._spots(path, spot, gone), {one.spot.name for one in named.values()}, *self._times()
-                )
-                yield from search.old(base, gone)
-                self._lost += search.lost
-                start = self._trimmed(search.unfound, content)
-                self._miss(search, base, content)
-            if own and content:
-                new = start or standing.get(content.inode, unread(name, content.inode))
-                yield Found(new._replace(name=name, left=None, folder=own.spot.shown), content, name)
-
-    def _spots(self, path: str, spot: Spot, gone: list[Place]) -> list[Spot]:
-        """The folders in which rotated files may lie, that of the log first."""
-        folders = [os.path.join(os.path.dirname(path), self._olddir)] if self._olddir else []
-        folders += [one.folder for one in gone if one.folder.startswith("/") and is_next(one.folder, spot.shown)]
-        found = {_number(spot): spot}
-        for folder in dict.fromkeys(folders):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                one = self._stack.enter_context(foreign_file.spot(os.path.join(folder, spot.name)))
-                found.setdefault(_number(one), one)
-        return list(found.values())
+    def _beginning(self, log: _Log, content: Content, files: dict[str, Named]) -> Place:
+        """The place in a file that is new. One that a glob means, and that is a rotated file or a copy of another one,
+        holds nothing that has not been read there."""
+        spot = log.own.spot
+        if log.first and not any(may_be(content, one) for one in log.places):
+            file = seen(spot, spot.name)
+            is_old = not self._folders.is_new(content.identity.mtime) or (file and self._folders.is_known(file))
+            others = [one.content for one in files.values() if one.content and one.content is not content]
+            if is_old or any(_is_copy(content, one) for one in others):
+                return end(log.name, spot, content) or unread(log.name, content.identity.inode)
+        return unread(log.name, content.identity.inode)
 
     def _trimmed(self, unfound: list[Place], content: Content | None) -> Place | None:
         """Where to read on in a file whose beginning has been cut off."""
@@ -169,77 +191,63 @@ class _Files:
                     return start
         return None
 
-    def _miss(self, search: Search, base: str, content: Content | None) -> None:
-        """Note the places that are found nowhere."""
-        self._unfound += search.unfound
-        packed = search.unreadable(base)
-        # A file that was rotated, and not written after the last check, is not looked at.
-        seen = packed or search.lost or search.has_rotated(base)
+    def _note(self, search: Search, log: _Log) -> None:
+        """Note what a search has brought, and the places that are found nowhere."""
+        content = log.own.content
+        self._resting += search.resting
+        self._lost += search.lost
+        self._unexplained += search.unexplained
+        self._many += [log.name] if search.is_too_many else []
         for place in search.unfound:
-            if is_unread(place):
-                (self._lost if packed else self._vanished).append(packed or place.name)
-            elif place.left is None and place.mark > 0 and content and content.inode != place.inode and not seen:
-                self._moved.append(place.name)
-
-    def _times(self) -> tuple[float, float, float, Callable[[Content], None]]:
-        return self._before.at if self._before else self._now, self._now, self._tally.deadline, self._keep
+            packed = search.unreadable(place)
+            if place.is_unread:
+                if place.unfound is None:  # it is said once
+                    (self._lost if packed else self._vanished).append(packed.name if packed else place.name)
+            elif packed:
+                if packed.mtime > place.mtime + _SLACK and packed.name not in self._lost:
+                    self._lost.append(packed.name)
+            elif content and place.left is None and not log.first and not search.lost:
+                # An empty one is not known again in what it was filled and compressed to.
+                is_known = place.mark > 0 or not search.has_others()
+                self._moved += [place.name] if is_known and not may_be(content, place) else []
+            if content is None and not packed:  # its file system may be away for a moment, or a new file be to come
+                self._resting.append(place._replace(unfound=place.unfound or self._now))
 
     def _read_all(self, found: list[Found]) -> Iterator[tuple[Place, int]]:
         """Read each, with an equal share of what may be read; the places after that, and how many bytes are left."""
         for number, (place, content, name) in enumerate(found):
             share = self._tally.left // (len(found) - number)
             try:
-                read, left = self._read(place, content, share)
+                after, left = read(place, content, share, self._tally, self._now)
             except OSError:
                 if not content.final:
                     raise
                 self._lost.append(name)  # compressed, and damaged or too long
                 continue
             if left or not content.final:
-                yield read, left
-
-    def _read(self, place: Place, content: Content, share: int) -> tuple[Place, int]:
-        offset, ended = place.offset, False
-        tail = content.window(offset)
-        stop = offset + share
-        while not ended and offset < stop and not self._tally.is_over:
-            wanted = max(LONGEST, min(_CHUNK, stop - offset))
-            data = content.read(offset, wanted)
-            ended = len(data) < wanted
-            lines = lines_in(data, ended and (content.final or content.size == place.mark))
-            judged = lines[: self._tally.take(lines)] if lines else []
-            length = sum(map(len, judged))
-            tail = (tail + data[:length])[-WINDOW:]
-            offset += length
-            ended = ended and len(judged) == len(lines)
-        size = place.mark if content.final else content.size
-        left = 0 if ended else max(1 if content.final else 0, size - offset)
-        return _reached(place, content, offset, tail), left
+                yield after, left
 
 
-def _number(spot: Spot) -> tuple[int, int]:
-    found = os.stat(spot.folder)
-    return found.st_dev, found.st_ino
+def _standing(files: dict[str, Named], places: Sequence[Place]) -> dict[tuple[int, int], Place]:
+    """The places in the files that have the names of the path, by file."""
+    found: dict[tuple[int, int], Place] = {}
+    for name, (_, content) in files.items():
+        if content:
+            fitting = [one for one in places if one not in found.values() and _stands(content, one)]
+            fitting.sort(key=lambda place: (not is_sure(content, place), place.name != name))
+            if fitting:
+                found[content.identity[:2]] = fitting[0]
+    return found
 
 
-def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
-    """The place after all before `offset` has been read, which ends with `tail`. A file that has been truncated
-    meanwhile lies on in its copy, and is known there by what was read of it."""
-    if content.final and offset < place.mark:
-        return place._replace(offset=offset)
-    window = b"" if content.final else content.window(content.size)
-    if not content.final and len(window) == min(WINDOW, content.size):
-        return place.marked(offset, content.size, window)
-    if len(tail) == min(WINDOW, offset):
-        return place.marked(offset, offset, tail)
-    return place._replace(offset=offset)
+def _stands(content: Content, place: Place) -> bool:
+    """Whether the place is one in the content. An empty file does not show that it was filled, copied and truncated."""
+    if place.mark > 0:
+        return may_be(content, place) and has(content, place)
+    return content.size == 0 and may_be(content, place) and content.identity.mtime == place.mtime
 
 
-def _end(name: str, named: _Named) -> Place | None:
-    """The place at which the first check begins: what was written before it is no news. None where the file has been
-    truncated just now: what it holds at the next check is new."""
-    content = named.content
-    window = content.window(content.size) if content else b""
-    if content is None or len(window) < min(WINDOW, content.size):
-        return None
-    return unread(name, content.inode)._replace(folder=named.spot.shown).marked(content.size, content.size, window)
+def _is_copy(content: Content, other: Content) -> bool:
+    """Whether it holds the beginning of the other one, and nothing else."""
+    size = content.size
+    return 0 < size <= other.size and content.window(size) == other.window(size)

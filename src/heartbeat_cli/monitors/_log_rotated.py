@@ -1,18 +1,19 @@
 """Finds what rotation has made of the files of a log since the last check: renamed, copied, compressed, or several
 times over."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from heartbeat_cli.domain.kinds.log_place import Place, rotated, unread
-from heartbeat_cli.monitors._log_content import Content, has, opened
+from heartbeat_cli.domain.kinds.log_names import UNREADABLE, is_backup, shape
+from heartbeat_cli.domain.kinds.log_place import Place, unread
+from heartbeat_cli.monitors._log_content import Content, has, is_sure, may_be, opened
+from heartbeat_cli.monitors._log_folder import File, Folders, seen
 from heartbeat_cli.system.foreign_file import Spot
 
-_MOST_NAMES = 10_000  # in the folder
-_MOST_FILES = 30  # rotated ones that are read
-_UNREADABLE = (".xz", ".bz2", ".zst")
+_MOST_FILES = 30  # rotated ones of one name that are read for the first time
+_COMPARED = 1_048_576  # bytes
+_SLACK = 1.0  # seconds: some programs keep the time of what they compress in whole seconds only
 
 
 class Found(NamedTuple):
@@ -23,132 +24,197 @@ class Found(NamedTuple):
     name: str
 
 
-class _File(NamedTuple):
-    spot: Spot
-    name: str
-    inode: int
-
-
 class Search:
-    """The files to which rotation may have given other names, in the folders of `spots`, of which the first is that of
-    the log; its `names` are read anyway. `at` is the time of the last check, `now` of this one (epoch seconds). Each
-    content that is opened is handed to `keep`, which closes it. `lost` are names of files that would have to be read
-    and cannot be, `unfound` places without a file."""
+    """The files to which rotation may have given other names than `base`, in the folders of `spots`, of which the first
+    is that of the log; a glob may mean that name, though rotation has made it of `first`. `standing` are files that are
+    read anyway, to which those are added that are found, `named` those that would be read as new ones. Each content
+    that is used is handed to `keep`, which closes it.
+
+    After `follow`: `lost` are names of files that would have to be read and cannot be, `unfound` places without a file,
+    `resting` those of files in which nothing is new, `named_starts` the places in files of `named`, `is_too_many` says
+    whether more have been made than are read, and `unexplained` are files under names that tell nothing of how others
+    are named, where there may be others."""
 
     def __init__(
         self,
+        folders: Folders,
         spots: Sequence[Spot],
-        names: set[str],
-        at: float,
+        base: str,
+        first: str | None,
+        standing: set[tuple[int, int]],
+        named: set[tuple[int, int]],
         now: float,
         deadline: float,
         keep: Callable[[Content], None],
     ) -> None:
-        self._spots, self._at, self._now, self._deadline, self._keep = spots, at, now, deadline, keep
-        self._files = [
-            _File(spot, name, inode)
-            for spot in spots
-            for name, inode in spot.entries(_MOST_NAMES).items()
-            if spot is not spots[0] or name not in names
-        ]
+        self._folders, self._spots, self._base, self._now = folders, spots, base, now
+        self._taken, self._named, self._deadline, self._keep = standing, named, deadline, keep
+        self._own = folders.files(spots, base)
+        self._files = [*(folders.files(spots, first) if first else ()), *self._own]
+        self._found: list[tuple[File, Found]] = []
+        self._row: set[str] = set()
+        self._held = set(standing)
         self.lost: list[str] = []
         self.unfound: list[Place] = []
+        self.resting: list[Place] = []
+        self.named_starts: dict[tuple[int, int], Place] = {}
+        self.is_too_many = False
+        self.unexplained: list[str] = []
 
-    def old(self, base: str, gone: list[Place]) -> list[Found]:
-        """The files that the places of the name `base` lie in now, and those that were made and rotated since the last
-        check, oldest first."""
-        order = self._rotated(base)
-        found: dict[_File, Found] = {}
-        newest = -1
-        for place in gone:
-            one = self._moved(place, order)
-            if one is None:
-                self.unfound.append(place)
+    def follow(self, gone: Sequence[Place], *, has_fresh: bool) -> list[Found]:
+        """The files that the places `gone` of this log lie in now, and those that were made and rotated since the last
+        check, the older ones first. `has_fresh`: whether there may be some of these."""
+        moved = [place for place in gone if not self._renamed(place)]
+        # The current one first: it is the newest, and bytes that begin every file show least in it.
+        moved.sort(key=lambda place: (place.left is None, place.left or 0.0), reverse=True)
+        self.unfound += [place for place in moved if not self._copied(place)]
+        if has_fresh or any(place.mark == 0 for place in self.unfound):
+            self._add_fresh()
+        self._found.sort(key=lambda one: (one[0].mtime, one[0].number))
+        return [found for _, found in self._found]
+
+    def unreadable(self, place: Place) -> File | None:
+        """The rotated file that may hold the place, but is compressed so that it cannot be read."""
+        files = [one for one in self._files if one.name.endswith(UNREADABLE) and not self._folders.is_unchanged(one)]
+        files = [one for one in files if one.mtime >= place.mtime - _SLACK]
+        return max(files, key=lambda one: (one.mtime, one.number), default=None)
+
+    def has_others(self) -> bool:
+        """Whether there are rotated files that were not there at the last check, and are not known to hold a place."""
+        others = (file for file in self._files if file.key not in self._held)
+        return any(not self._folders.is_known(file) for file in others)
+
+    def goes_on_elsewhere(self, content: Content, place: Place) -> bool:
+        """Whether a rotated file that was made since the last check holds the place as the content does, but other
+        bytes behind it: then it is the copy of the file as it was before it was truncated."""
+        files = [one for one in self._files if one.key not in self._taken and self._folders.is_fresh(one)]
+        return any(self._differs(file, content, place) for file in files)
+
+    def _differs(self, file: File, content: Content, place: Place) -> bool:
+        other = self._open(file)
+        if other is None:
+            return False
+        try:
+            data = other.read(place.mark, _COMPARED) if has(other, place) else b""
+            return data != content.read(place.mark, len(data))
+        except OSError:
+            return False
+        finally:
+            other.close()
+
+    def _renamed(self, place: Place) -> bool:
+        """Whether its file is there under another name, which may be any one in the folder of the log."""
+        for file, is_related in self._of_inode(place.inode):
+            if file.key in self._taken | self._named:
                 continue
-            file, found[file] = one
-            # An empty one may have been filled and copied.
-            if file in order and place.left is None and place.mark > 0:
-                newest = max(newest, order.index(file))
-        is_current = any(place.left is None for place in gone)
-        # An empty one that is filled and compressed cannot be known again, and another file may have its inode.
-        is_empty = any(place.mark == 0 and place.left is not None for place in gone)
-        unseen = [file for number, file in enumerate(order) if number > newest >= 0] if is_current else []
-        if is_empty or (is_current and newest < 0):
-            unseen += [file for file in order if file not in unseen and self._is_new(file)]
-        self._add_new(base, [file for file in unseen if file not in found], found)
-        return [found[file] for file in sorted(found, key=lambda file: order.index(file) if file in order else -1)]
+            is_still = place.left is not None and (file.size, file.mtime) == (place.mark, place.mtime)
+            if is_still and not place.is_unread:
+                self._taken.add(file.key)
+                self._held.add(file.key)
+                left = min(place.left or 0.0, self._now)
+                self.resting.append(place._replace(folder=file.spot.shown, left=left, unfound=None))
+                return True
+            if self._holds(file, place, is_related):
+                self._row |= set() if is_related else {file.name}
+                if not is_related and shape(file.name) == file.name and self._has_unexplained(file.name):
+                    self.unexplained.append(file.name)
+                return True
+        return False
 
-    def unreadable(self, base: str) -> str:
-        """The name of the newest rotated file where it is compressed so that it cannot be read, else nothing."""
-        order = self._rotated(base)
-        return order[-1].name if order and order[-1].name.endswith(_UNREADABLE) else ""
-
-    def has_rotated(self, base: str) -> bool:
-        """Whether a rotated file has been made or renamed since the last check, as far as the clock tells."""
-        return self._at > self._now or any(self._time(file, changed=True) > self._at for file in self._rotated(base))
-
-    def _rotated(self, base: str) -> list[_File]:
-        """The rotated files, oldest first. Those in another folder are older than those beside the log, and the newest
-        of them has its name."""
-        order: list[_File] = []
-        for spot in reversed(self._spots):
-            names = {file.name: file for file in self._files if file.spot is spot}
-            order += [names[name] for name in [*rotated(base, list(names)), base] if name in names]
-        return order[-_MOST_FILES:]
-
-    def _moved(self, place: Place, order: list[_File]) -> tuple[_File, Found] | None:
-        """Where the file of a place is now: renamed, or else copied or compressed."""
-        moved = place._replace(left=self._now if place.left is None else min(place.left, self._now))
-        for file in self._files:
-            # In the folder of the log it may have any name.
-            named = file.spot is self._spots[0] or file in order
-            if file.inode == place.inode and named and (content := self._holding(file, place)):
-                return file, Found(moved._replace(folder=file.spot.shown), content, file.name)
-        # Compression keeps the time of a file, and a clock that was set back makes it mean nothing.
-        anyway = is_unread(place) or self._at > self._now
-        for file in reversed(order) if place.mark > 0 else ():
-            if (anyway or self._is_new(file)) and (content := self._holding(file, place)):
-                return file, Found(moved._replace(inode=content.inode, folder=file.spot.shown), content, file.name)
-        return None
-
-    def _add_new(self, base: str, files: list[_File], found: dict[_File, Found]) -> None:
-        for file in files:
-            content = self._open(file)
-            if content is not None:
-                place = unread(base, content.inode, self._now)._replace(folder=file.spot.shown)
-                found[file] = Found(place, content, file.name)
-            elif file.name not in self.lost:
-                self.lost.append(file.name)
-
-    def _holding(self, file: _File, place: Place) -> Content | None:
-        """The content of a file in which the place is one."""
+    def _holds(self, file: File, place: Place, is_related: bool | None) -> bool:
+        """Whether the place is one in the file, which then is taken. `is_related` is None where the inode need not be
+        that of the place."""
         content = self._open(file)
+        if content is None:
+            return False
         with suppress(OSError):
-            if content is not None and has(content, place):
-                return content
-        return None
+            if has(content, place) if is_related is None else self._is_its_file(content, place, is_related):
+                self._take(file, content, place)
+                return True
+        content.close()
+        return False
 
-    def _is_new(self, file: _File) -> bool:
-        """Whether it has been written since the last check."""
-        return self._time(file) > self._at
+    def _of_inode(self, inode: int) -> Iterator[tuple[File, bool]]:
+        names = {file.name for file in self._files if file.spot is self._spots[0]}
+        yield from ((file, True) for file in self._files if file.inode == inode)
+        for name, other in self._folders.entries(self._spots[0]).items():
+            if other == inode and name not in names and not is_backup(name):
+                file = seen(self._spots[0], name)
+                if file is not None:
+                    yield file, False
 
-    def _time(self, file: _File, *, changed: bool = False) -> float:
-        with suppress(OSError):
-            found = os.stat(file.name, dir_fd=file.spot.folder, follow_symlinks=False)
-            return found.st_ctime if changed else found.st_mtime
-        return 0.0
+    def _is_its_file(self, content: Content, place: Place, is_related: bool) -> bool:
+        if place.mark > 0:
+            return may_be(content, place) and has(content, place)
+        # Where the file system does not tell, an empty file has nothing else to be known by.
+        is_alike = is_related and content.final == place.more
+        return is_sure(content, place) or (is_alike and may_be(content, place))
 
-    def _open(self, file: _File) -> Content | None:
-        if file.name.endswith(_UNREADABLE):
+    def _copied(self, place: Place) -> bool:
+        """Whether its bytes are in another file: a copy, or a compressed one."""
+        anyway = place.is_unread or self._folders.is_set_back
+        files = [one for one in self._files if place.mark > 0 and one.key not in self._taken]
+        files = [one for one in files if anyway or not self._folders.is_unchanged(one)]
+        files = [one for one in files if one.mtime == place.mtime or not self._folders.is_repacked(one)]
+        if not self._folders.is_set_back:  # compression keeps the time of a file, and nothing makes it an earlier one
+            files = [one for one in files if one.mtime >= place.mtime - _SLACK]
+        for file in sorted(files, key=lambda one: (one.mtime != place.mtime, one.mtime, one.number)):
+            if self._holds(file, place, None):
+                return True
+        return False
+
+    def _take(self, file: File, content: Content, place: Place) -> None:
+        self._taken.add(file.key)
+        self._held.add(file.key)
+        self._keep(content)
+        one = place._replace(
+            left=self._now if place.left is None else min(place.left, self._now),
+            folder=file.spot.shown,
+            inode=content.identity.inode,
+            generation=content.identity.generation,
+        )
+        if file.key in self._named:
+            self.named_starts[file.key] = one
+        else:
+            self._found.append((file, Found(one, content, file.name)))
+
+    def _add_fresh(self) -> None:
+        taken = self._taken | self._named
+        files = [one for one in [*self._own, *self._same_row()] if one.key not in taken]
+        fresh = sorted((one for one in files if self._folders.is_fresh(one)), key=lambda one: (one.mtime, one.number))
+        self.is_too_many = len(fresh) > _MOST_FILES
+        for file in fresh[-_MOST_FILES:]:
+            content = self._open(file)
+            self._taken.add(file.key)
+            if content is None:
+                self.lost.append(file.name)
+                continue
+            self._keep(content)
+            place = unread(self._base, content.identity.inode, self._now)
+            place = place._replace(folder=file.spot.shown, generation=content.identity.generation)
+            self._found.append((file, Found(place, content, file.name)))
+
+    def _same_row(self) -> Iterator[File]:
+        """Files that have names like those under which files of this log were found, where no rule tells these."""
+        for name in self._row:
+            for other in self._folders.entries(self._spots[0]):
+                if other not in self._row and shape(other) == shape(name) != name:
+                    file = seen(self._spots[0], other)
+                    if file is not None:
+                        yield file
+
+    def _has_unexplained(self, name: str) -> bool:
+        """Whether a file beside that one, of which no rule tells whether it is a rotated one, is new."""
+        related = {file.name for file in self._files}
+        names = [one for one in self._folders.entries(self._spots[0]) if one.startswith(self._base)]
+        files = [seen(self._spots[0], one) for one in names if one not in related | {self._base, name}]
+        others = [file for file in files if file and file.key not in self._taken and not is_backup(file.name)]
+        return any(self._folders.is_new(file.mtime) for file in others)
+
+    def _open(self, file: File) -> Content | None:
+        if file.name.endswith(UNREADABLE):
             return None
         try:
-            content = opened(file.spot.open(file.name), file.name, self._deadline)
+            return opened(file.spot.open(file.name), file.name, self._deadline)
         except OSError:
             return None
-        self._keep(content)
-        return content
-
-
-def is_unread(place: Place) -> bool:
-    """Whether there were bytes behind the place, also those of a line without its end."""
-    return place.offset < place.mark

@@ -22,7 +22,7 @@ def trimmed(content: Content, place: Place, deadline: float) -> Place | None:
     offset = -1 if end is None else start + end - (place.mark - place.offset)
     if end is None or offset < 0:
         return None
-    return place.marked(offset, start + end, data[max(0, end - WINDOW) : end])._replace(inode=content.inode)
+    return place.marked(offset, start + end, data[max(0, end - WINDOW) : end])._replace(inode=content.identity.inode)
 
 
 def _whole(data: bytes, place: Place, deadline: float) -> int | None:

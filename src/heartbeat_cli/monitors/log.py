@@ -40,7 +40,7 @@ from heartbeat_cli.domain.kinds.log_pattern import Wanted
 from heartbeat_cli.domain.plain import bounded, duration, one_line, size
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed
-from heartbeat_cli.monitors import _log_files, _log_journal
+from heartbeat_cli.monitors import _log_files, _log_journal, _log_named
 from heartbeat_cli.monitors._log_tally import Tally
 
 _SHARE = 0.7  # of the check's time, in which lines are read
@@ -130,7 +130,7 @@ def _place_problems(settings: Settings) -> list[tuple[str, str]]:
         folder, _, name = settings.path.rpartition("/")
         if not os.path.isabs(settings.path) or not name or "\0" in settings.path:
             found.append(("path", "expected the absolute path of a file"))
-        elif _log_files.GLOB & set(folder):
+        elif _log_named.GLOB & set(folder):
             found.append(("path", "*, ? and [] may stand in its last part only"))
     if settings.olddir is not None and (settings.path is None or not settings.olddir or "\0" in settings.olddir):
         found.append(("olddir", "expected a folder, beside path"))
@@ -189,26 +189,37 @@ def _key(settings: Settings) -> str:
 def _read_file(settings: Settings, place: Mapping[str, Any], now: float, tally: Tally) -> _Read:
     path, key = settings.path or "", _key(settings)
     before = log_place.remembered(place, key)
-    state, behind, lost, vanished, moved = _log_files.follow(path, before, key, now, tally, settings.olddir)
-    found = {"lost": lost, "vanished": vanished, "moved": () if settings.missing_ok else moved}
+    followed = _log_files.follow(path, before, key, now, tally, settings.olddir)
+    state, behind = followed.state, followed.behind
+    found = {
+        "lost": followed.lost,
+        "vanished": followed.vanished,
+        "moved": () if settings.missing_ok else followed.moved,
+        "many": followed.many,
+        "unexplained": followed.unexplained,
+    }
     gaps = log_place.gaps(place.get("gaps") if before else None, found)
     troubles: list[tuple[Status, Category, str]] = []
     if state.missing > 1 and not settings.missing_ok:
         troubles.append(("unhealthy", "configuration", Text("no such file: {path}", path=one_line(path))))
-    if lost := gaps["lost"]:
-        text = Text("lines may be missing, since this cannot be read: {names}", names=listed(map(one_line, lost[:3])))
-        troubles.append(("degraded", "configuration", text))
-    if vanished := gaps["vanished"]:
-        text = Text("lines may be missing: what had not been read of {names} is no longer found")
-        text = text.with_values(names=listed(map(one_line, vanished[:3])))
-        troubles.append(("degraded", "configuration", text))
-    if names := gaps["moved"]:
-        text = Text("lines may be missing: {names} was moved away; if that was rotation, olddir must name the folder")
-        text = text.with_values(names=listed(map(one_line, names[:3])))
-        troubles.append(("degraded", "configuration", text))
+    troubles += [("degraded", "configuration", text) for text in _gaps(gaps)]
     if state.behind >= _PATIENCE:
         troubles.append(("degraded", "resource", _slow(Text("{size} behind", size=size(behind)), settings)))
     return _Read({**log_place.kept(state), "gaps": gaps}, tuple(troubles), behind)
+
+
+def _gaps(gaps: Mapping[str, Any]) -> list[str]:
+    """What to say of lines that may be missing."""
+    texts = {
+        "lost": Text("lines may be missing, since this cannot be read: {names}"),
+        "vanished": Text("lines may be missing: what had not been read of {names} is no longer found"),
+        "moved": Text(
+            "lines may be missing: {names} was moved away; if that was rotation, olddir must name the folder"
+        ),
+        "many": Text("lines may be missing: {names} was rotated too often since the last check"),
+        "unexplained": Text("lines may be missing: {names} was rotated, and names of older files are not recognised"),
+    }
+    return [text.with_values(names=listed(map(one_line, gaps[what][:3]))) for what, text in texts.items() if gaps[what]]
 
 
 def _read_journal(settings: Settings, place: Mapping[str, Any], now: float, tally: Tally) -> _Read:

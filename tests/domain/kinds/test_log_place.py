@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_cli.domain.kinds import log_place
-from heartbeat_cli.domain.kinds.log_place import LONGEST, Place, State
+from heartbeat_cli.domain.kinds import log_names, log_place
+from heartbeat_cli.domain.kinds.log_place import LONGEST, Known, Place, State
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ from heartbeat_cli.domain.kinds.log_place import LONGEST, Place, State
     ],
 )
 def test_rotated_files_the_oldest_first(names: list[str], expected: list[str]) -> None:
-    assert log_place.rotated("app.log", names) == expected
+    assert log_names.related(["app.log"], names) == {"app.log": expected}
 
 
 @pytest.mark.parametrize("name", ["a.log.1", "a.log-20261128", "a.log.old", "a.log.3.gz", "a.log.xz", "a-20261128"])
 def test_names_that_a_glob_does_not_mean(name: str) -> None:
-    assert log_place.is_rotated(name)
+    assert log_names.is_rotated(name)
 
 
 @pytest.mark.parametrize("name", ["a.log", "a-20261128.log", "app1", "v1.2.log", "error_log"])
 def test_names_that_a_glob_means(name: str) -> None:
-    assert not log_place.is_rotated(name)
+    assert not log_names.is_rotated(name)
 
 
 PIECES = st.lists(st.sampled_from([b"a", b"\n", b"b" * (LONGEST - 1), b"c" * LONGEST, b"\r\n"]), max_size=12)
@@ -50,12 +50,22 @@ def test_lines_lose_nothing(pieces: list[bytes], complete: bool) -> None:
 
 
 PLACES = st.builds(
-    Place, st.text(max_size=5), *[st.integers(0, 2**63)] * 4, st.none() | st.floats(0, 1e10, allow_nan=False)
+    Place,
+    st.text(max_size=5),
+    *[st.integers(0, 2**63)] * 4,
+    st.none() | st.floats(0, 1e10, allow_nan=False),
+    rest=st.integers(0, log_place.WINDOW),
+    mtime=st.floats(0, 1e10),
+    unfound=st.none() | st.floats(0, 1e10),
+    tails=st.lists(st.tuples(st.integers(1, log_place.WINDOW), st.integers(0, 2**32))).map(tuple),
 )
+KNOWN = st.builds(Known, mtime=st.floats(0, 1e10, allow_nan=False))
 
 
-@given(st.lists(PLACES, max_size=4), st.integers(0, 9), st.integers(0, 9))
-def test_a_state_outlives_the_store(places: list[Place], missing: int, behind: int) -> None:
-    state = State("key", 1.5, tuple(places), missing, behind)
+@given(st.lists(PLACES, max_size=4), st.integers(0, 9), st.integers(0, 9), st.none() | st.lists(KNOWN).map(tuple))
+def test_a_state_outlives_the_store(
+    places: list[Place], missing: int, behind: int, known: tuple[Known, ...] | None
+) -> None:
+    state = State("key", 1.5, tuple(places), missing, behind, known)
     assert log_place.remembered(json.loads(json.dumps(log_place.kept(state))), "key") == state
     assert log_place.remembered(log_place.kept(state), "other") is None

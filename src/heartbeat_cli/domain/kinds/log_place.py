@@ -1,11 +1,11 @@
-"""How far the files of a log have been read, and the names that rotation gives to them. Pure.
+"""How far the files of a log have been read, and which rotated files were there. Pure.
 
-A file is known by its inode and by the bytes before its place, not by its name: rotation renames it, a truncated file
-keeps its inode, and a new file may be given the inode of one that was removed. The device does not count: its number
-may be another one after a reboot.
+A file is known by its inode, the generation of that, and the bytes before its place, not by its name: rotation renames
+it, a truncated file keeps its inode, and a new file may be given the inode of one that was removed. The generation
+tells those two apart; not every file system has one. The device does not count: its number may be another one after a
+reboot.
 """
 
-import re
 from binascii import crc32
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,19 +14,20 @@ LONGEST = 65_536  # bytes of one line; a longer one is read in pieces
 WINDOW = 1_024  # bytes before a place that tell one file from another
 _SHORTEST = 64  # bytes that are enough to know what is left of a trimmed file
 _MOST_TAILS = 64
-_PACKED = r"\.(?:gz|xz|bz2|zst)"
-_STAMP = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2,14})?"
 _SAID = 3  # checks in which a gap is said
-_MOST = 200  # places that are remembered
-_FIELDS_BEFORE = 6  # of a place as version 0.1.0 stored it
+MOST = 200  # places that are remembered, and known files
+_FIELDS = (6, 9, 13)  # of a place: as version 0.1.0 stored it, as later versions did, and now
 
 
 class Place(NamedTuple):
     """How far one file has been read. `name`: the name it has, or had before it was rotated, in the folder of the
     configured path. The lines in the first `offset` bytes have been read. The file had `mark` bytes then; `before` is
-    the checksum of the last `WINDOW` of them. `left`: when it was first seen without its name (epoch seconds), None
-    while it has it. `folder`: the path of the folder it was found in. `tails`: the last lines before the mark, from
-    several of them on, each as (bytes, checksum); `rest`: how many of those bytes stand behind the last line end."""
+    the checksum of the last `WINDOW` of them. `left`: when it was first seen without its name, or written after that
+    (epoch seconds), None while it has it. `folder`: the path of the folder it was found in. `tails`: the last lines
+    before the mark, from several of them on, each as (bytes, checksum); `rest`: how many of those bytes stand behind
+    the last line end. `generation`: of the inode, None where it is not known. `mtime`: when it had been written last.
+    `more`: whether more is known to follow the mark. `unfound`: since when there is no such file, None while there is.
+    """
 
     name: str
     inode: int
@@ -37,6 +38,15 @@ class Place(NamedTuple):
     folder: str = ""
     rest: int = 0
     tails: tuple[tuple[int, int], ...] = ()
+    generation: int | None = None
+    mtime: float = 0.0
+    more: bool = False
+    unfound: float | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there were bytes behind the place, also those of a line without its end."""
+        return self.offset < self.mark or self.more
 
     def marked(self, offset: int, mark: int, window: bytes) -> "Place":
         """The place after `offset` bytes have been read of a file that has `mark` bytes, `window` the last of them."""
@@ -44,15 +54,38 @@ class Place(NamedTuple):
         return self._replace(offset=offset, mark=mark, before=checksum(window), rest=rest, tails=_tails(window, mark))
 
 
+class Known(NamedTuple):
+    """A rotated file that has been seen: it is not read when it gets another name or time. `sign`: the generation of
+    the inode, or where there is none the checksum of the bytes before its end."""
+
+    inode: int
+    size: int
+    mtime: float
+    sign: int
+
+
 class State(NamedTuple):
     """What one check leaves for the next: `key` of the settings it belongs to, its time (epoch seconds), the places,
-    for how many checks in a row there has been no file, and for how many it has not come to the end."""
+    for how many checks in a row there has been no file, and for how many it has not come to the end, and the rotated
+    files that were there, None where that is not known."""
 
     key: str
     at: float
     places: tuple[Place, ...] = ()
     missing: int = 0
     behind: int = 0
+    known: tuple[Known, ...] | None = None
+
+
+def chosen(places: Sequence[Place]) -> tuple[tuple[Place, ...], list[str]]:
+    """The places that are remembered where they are too many, and the names of those whose loss may lose lines: what
+    has its name or is unread goes before what was read to its end, and that by the time at which it was written."""
+
+    def rank(place: Place) -> tuple[bool, bool, float]:
+        return place.unfound is None and place.left is None, place.is_unread, place.left or place.unfound or 0.0
+
+    ordered = sorted(places, key=rank, reverse=True)
+    return tuple(ordered[:MOST]), sorted({one.name for one in ordered[MOST:] if one.left is None or one.is_unread})
 
 
 def _tails(window: bytes, mark: int) -> tuple[tuple[int, int], ...]:
@@ -89,42 +122,70 @@ def unread(name: str, inode: int, left: float | None = None) -> Place:
 
 def kept(state: State) -> dict[str, Any]:
     """A state as memory."""
-    places = [[*one[:-1], [list(tail) for tail in one.tails]] for one in state.places[:_MOST]]
-    return {**state._asdict(), "places": places}
+    places = [_stored(one._asdict()) for one in state.places[:MOST]]
+    known = None if state.known is None else [list(one) for one in state.known[:MOST]]
+    return {**state._asdict(), "places": places, "known": known}
+
+
+def _stored(place: dict[str, Any]) -> list[Any]:
+    return list({**place, "tails": [list(tail) for tail in place["tails"]]}.values())
 
 
 def remembered(memory: Mapping[str, Any], key: str) -> State | None:
     """The state in a memory; None where there is none, it is of other settings, or somebody has edited it."""
-    at, places = memory.get("at"), memory.get("places")
+    at, places, known = (memory.get(name) for name in ("at", "places", "known"))
     if memory.get("key") != key or not isinstance(at, int | float) or not isinstance(places, list):
         return None
-    counts = [one if isinstance(one, int) else 0 for one in (memory.get("missing"), memory.get("behind"))]
-    found = [_place(one) for one in places]
-    return State(key, float(at), tuple(one for one in found if one is not None), *counts)
+    missing, behind = (one if isinstance(one, int) else 0 for one in (memory.get("missing"), memory.get("behind")))
+    found = tuple(one for one in map(_place, places) if one is not None)
+    files = tuple(Known(*one) for one in known if _is_known(one)) if isinstance(known, list) else None
+    return State(key, float(at), found, missing, behind, files)
+
+
+def _is_known(stored: object) -> bool:
+    return (
+        isinstance(stored, list)
+        and len(stored) == len(Known._fields)
+        and all(isinstance(one, int | float) for one in stored)
+    )
 
 
 def _place(stored: object) -> Place | None:
-    if not isinstance(stored, list) or len(stored) not in (_FIELDS_BEFORE, len(Place._fields)):
+    if not isinstance(stored, list) or len(stored) not in _FIELDS:
         return None
-    name, inode, offset, mark, before, left, folder, rest, tails = [*stored, "", 0, []][: len(Place._fields)]
-    numbers = (inode, offset, mark, before, rest)
+    name, inode, offset, mark, before, left, *more = stored
+    numbers = (inode, offset, mark, before)
     if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in numbers):
         return None
-    place = Place(name, inode, offset, mark, before, float(left) if isinstance(left, int | float) else None)
-    if not isinstance(folder, str) or not isinstance(tails, list):
+    place = Place(name, inode, offset, mark, before, _time(left))
+    return _with_identity(_with_folder(place, more[:3]), more[3:])
+
+
+def _with_folder(place: Place, stored: list[Any]) -> Place:
+    folder, rest, tails = stored or ("", 0, [])
+    if not isinstance(folder, str) or not isinstance(tails, list) or not isinstance(rest, int) or rest < 0:
         return place
     return place._replace(folder=folder, rest=rest, tails=tuple(one for one in map(_tail, tails) if one is not None))
+
+
+def _with_identity(place: Place, stored: list[Any]) -> Place:
+    generation, mtime, more, unfound = stored or (None, 0.0, False, None)
+    return place._replace(
+        generation=generation if isinstance(generation, int) else None,
+        mtime=_time(mtime) or 0.0,
+        more=more is True,
+        unfound=_time(unfound),
+    )
+
+
+def _time(stored: object) -> float | None:
+    return float(stored) if isinstance(stored, int | float) else None
 
 
 def _tail(stored: object) -> tuple[int, int] | None:
     if not isinstance(stored, list) or len(stored) != 2 or not all(isinstance(one, int) for one in stored):
         return None
     return (stored[0], stored[1]) if 0 < stored[0] <= WINDOW else None
-
-
-def is_next(folder: str, other: str) -> bool:
-    """Whether the paths of two folders differ in numbers only, as those of a folder a day or a folder a release do."""
-    return re.sub("[0-9]+", "0", folder) == re.sub("[0-9]+", "0", other)
 
 
 def lines_in(data: bytes, complete: bool) -> list[bytes]:
@@ -146,30 +207,3 @@ def lines_in(data: bytes, complete: bool) -> list[bytes]:
 def text_of(line: bytes) -> str:
     """A line as text, without its end."""
     return line.decode("utf-8", "replace").replace("\n", "").rstrip("\r")
-
-
-def is_rotated(name: str) -> bool:
-    """Whether a name looks like one that rotation has given, so that a glob does not mean it: `app.log.1`,
-    `app.log-20261128.gz`, `app.log.old`."""
-    return re.search(rf"(?:\.[0-9]{{1,5}}|[.-]{_STAMP}|\.old|\.bak|{_PACKED})$", name) is not None
-
-
-def rotated(base: str, names: Sequence[str]) -> list[str]:
-    """Which of the names rotation gives to the file `base`, oldest first: app.log.1, app.log-20261128, app.log.old,
-    app.1.log, app-20261128.log, and the same compressed."""
-    stem, dot, extension = base.rpartition(".")
-    parts = [rf"{re.escape(base)}(?:\.(?P<n>[0-9]{{1,5}})|[.-](?P<d>{_STAMP})|\.(?P<o>old|bak))"]
-    if dot and stem:
-        parts.append(rf"{re.escape(stem)}(?:\.(?P<n2>[0-9]{{1,5}})|[.-](?P<d2>{_STAMP}))\.{re.escape(extension)}")
-    pattern = re.compile(rf"(?:{'|'.join(parts)})(?:{_PACKED})?")
-    found = [match for match in map(pattern.fullmatch, names) if match is not None]
-    return [match[0] for match in sorted(found, key=_age)]
-
-
-def _age(match: re.Match[str]) -> tuple[int, str]:
-    """By it the older name comes first: dates rise, numbers fall."""
-    groups = match.groupdict()
-    if date := groups.get("d") or groups.get("d2"):
-        return 0, re.sub("[^0-9]", "", date)
-    number = groups.get("n") or groups.get("n2") or "0"
-    return 1, f"{99_999 - int(number):05}"

@@ -1,0 +1,179 @@
+"""The rotated files in the folders of a log, and which of them were there at the last check."""
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from heartbeat_cli.domain.kinds.log_names import plain, related
+from heartbeat_cli.domain.kinds.log_place import MOST, Known, State, checksum
+from heartbeat_cli.monitors._log_content import Plain
+from heartbeat_cli.system.foreign_file import Spot
+
+_MOST_NAMES = 10_000
+_SLACK = 0.05  # seconds that the time of a file may lag behind the clock
+
+
+class File(NamedTuple):
+    """A rotated file as it stands in a folder; `number` is its place among those of its log, the older ones first, as
+    far as the names tell."""
+
+    spot: Spot
+    name: str
+    device: int
+    inode: int
+    size: int
+    mtime: float
+    number: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Which file it is among those that are there now."""
+        return self.device, self.inode
+
+
+class Folders:
+    """What one check finds in the folders of a log, each of which is listed once. `bases` are the names of all files
+    whose rotated ones are looked for, `now` the time of this check (epoch seconds)."""
+
+    def __init__(self, before: State | None, now: float, bases: Iterable[str]) -> None:
+        self._bases = sorted(set(bases))
+        self.is_set_back = before is not None and before.at > now
+        # After it something counts as written since the last check. What is known is not read twice.
+        slack = _SLACK if before and before.known is not None else 0.0
+        self.since = before.at - slack if before is not None and not self.is_set_back else 0.0
+        known = before.known if before and before.known is not None else ()
+        self._known = {one.inode: one for one in known}
+        self._times = {one.mtime for one in known} | {one.mtime for one in (before.places if before else ())}
+        self._entries: dict[tuple[int, int], dict[str, int]] = {}
+        self._files: dict[tuple[int, int], dict[str, list[File]]] = {}
+        self._verdicts: dict[tuple[int, int], bool] = {}
+        self._is_incomplete = False
+
+    def entries(self, spot: Spot) -> dict[str, int]:
+        """The names in a folder with their inodes. Raises OSError where they are too many."""
+        key = number(spot)
+        if key not in self._entries:
+            self._entries[key] = spot.entries(_MOST_NAMES)
+        return self._entries[key]
+
+    def files(self, spots: Sequence[Spot], base: str) -> list[File]:
+        """The rotated files of a log. Those of the same name in another folder are some, too."""
+        found: list[File] = []
+        for spot in reversed(spots):
+            found += self._related(spot)[base]
+            if spot is not spots[0]:
+                found += [one for one in [seen(spot, base)] if one is not None]
+        return [one._replace(number=at) for at, one in enumerate(found)]
+
+    def _related(self, spot: Spot) -> dict[str, list[File]]:
+        key = number(spot)
+        if key not in self._files:
+            names = related(self._bases, self.entries(spot))
+            self._files[key] = {base: _seen(spot, each) for base, each in names.items()}
+        return self._files[key]
+
+    def is_new(self, mtime: float) -> bool:
+        """Whether a file of this time has been written since the last check, as far as the clock tells."""
+        return mtime > self.since
+
+    def is_fresh(self, file: File) -> bool:
+        """Whether it was made since the last check, and is no other form of a file that was there before: an old one
+        may be renamed, touched, compressed or restored at any time."""
+        if not self.is_new(file.mtime) or self.is_known(file) or self.is_repacked(file):
+            return False
+        is_packed = plain(file.name) != file.name
+        twins = [one for one in self.entries(file.spot) if one != file.name and plain(one) == plain(file.name)]
+        return not any(is_packed or self._is_restored(file, one) for one in _seen(file.spot, twins))
+
+    def is_repacked(self, file: File) -> bool:
+        """Whether it is the compressed form of a file that was there before: compression keeps the time."""
+        return plain(file.name) != file.name and file.mtime in self._times
+
+    def _is_restored(self, file: File, packed: File) -> bool:
+        """Whether the file is what another one, which was there at the last check, holds in compressed form."""
+        return self.is_known(packed) and packed.name.endswith(".gz") and _packed_size(packed) == file.size % 2**32
+
+    def is_known(self, file: File) -> bool:
+        """Whether it was there at the last check. One that was written since is the same if its inode still is."""
+        known = self._known.get(file.inode)
+        if known is None:
+            return False
+        if self.is_unchanged(file):
+            return True
+        if file.key not in self._verdicts:
+            sign = _sign(file, known.size)
+            self._verdicts[file.key] = sign is not None and sign == known.sign
+        return self._verdicts[file.key]
+
+    def is_unchanged(self, file: File) -> bool:
+        """Whether it was there at the last check, and was not written since."""
+        known = self._known.get(file.inode)
+        return known is not None and (known.size, known.mtime) == (file.size, file.mtime)
+
+    def note(self, spots: Sequence[Spot]) -> None:
+        """Look at folders in which nothing has to be found in this check, for the next one."""
+        for spot in spots:
+            try:
+                self._related(spot)
+            except OSError:  # they hold too many names; that is said when something has to be found there
+                self._is_incomplete = True
+
+    def known(self) -> tuple[Known, ...] | None:
+        """What the next check is to know of; None where a folder holds too much."""
+        if self._is_incomplete:
+            return None
+        found = {file.key: file for each in self._files.values() for files in each.values() for file in files}
+        newest = sorted(found.values(), key=lambda file: file.mtime, reverse=True)[:MOST]
+        return tuple(Known(one.inode, one.size, one.mtime, self._signed(one)) for one in newest)
+
+    def _signed(self, file: File) -> int:
+        if self.is_unchanged(file):
+            return self._known[file.inode].sign
+        return _sign(file, file.size) or 0
+
+
+def number(spot: Spot) -> tuple[int, int]:
+    """Which folder it is."""
+    found = os.stat(spot.folder)
+    return found.st_dev, found.st_ino
+
+
+def seen(spot: Spot, name: str) -> File | None:
+    """The regular file of a name, None where there is none."""
+    with suppress(OSError):
+        found = os.stat(name, dir_fd=spot.folder, follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode):
+            return File(spot, name, found.st_dev, found.st_ino, found.st_size, found.st_mtime)
+    return None
+
+
+def _seen(spot: Spot, names: Iterable[str]) -> list[File]:
+    return [one for one in (seen(spot, name) for name in names) if one is not None]
+
+
+def _packed_size(file: File) -> int | None:
+    """What a gzip file says of the size of what it holds, modulo 2**32."""
+    with suppress(OSError):
+        content = Plain(file.spot.open(file.name))
+        try:
+            return int.from_bytes(content.read(content.size - 4, 4), "little") if content.size > 4 else None
+        finally:
+            content.close()
+    return None
+
+
+def _sign(file: File, size: int) -> int | None:
+    """What tells the file from a later one with its inode; None where it cannot be read, or has become shorter."""
+    try:
+        content = Plain(file.spot.open(file.name))
+    except OSError:
+        return None
+    try:
+        if content.identity.generation is not None:
+            return content.identity.generation
+        window = content.window(size)
+        return checksum(window) if size <= content.size else None
+    finally:
+        content.close()
