@@ -123,19 +123,19 @@ class _Files:
         for one in logs:
             name, (spot, content) = one.name, one.own
             gone = [place for place in one.places if not any(place is other for other in starts.values())]
-            is_absent = all(place.left is not None for place in one.places)
+            place = starts.get(content.identity[:2]) if content else None
+            is_same = content and place and place.name == name and place.left is None and _goes_on(content, place)
             start = None
-            if gone or is_absent:
+            if gone or not is_same:
                 search = self._search(one, standing, new)
-                is_current = any(place.left is None for place in gone)
-                yield from search.follow(gone, has_fresh=is_absent or is_current)
+                yield from search.follow(gone, has_fresh=not is_same)
                 starts.update(search.named_starts)
                 start = self._trimmed(search.unfound, content)
                 self._note(search, one)
             else:
                 self._folders.note(one.spots)
             if content:
-                start = start or starts.get(content.identity[:2]) or self._beginning(one, content, files)
+                start = start or starts.get(content.identity[:2]) or self._beginning(one, content, files, standing)
                 yield Found(start._replace(name=name, left=None, folder=spot.shown), content, name)
 
     def _logs(self, path: str, files: dict[str, Named]) -> list[_Log]:
@@ -169,16 +169,15 @@ class _Files:
     def _keep(self, content: Content) -> None:
         self._stack.callback(content.close)
 
-    def _beginning(self, log: _Log, content: Content, files: dict[str, Named]) -> Place:
+    def _beginning(self, log: _Log, content: Content, files: dict[str, Named], taken: set[tuple[int, int]]) -> Place:
         """The place in a file that is new. One that a glob means, and that is a rotated file or a copy of another one,
         holds nothing that has not been read there."""
-        spot = log.own.spot
-        if log.first and not any(may_be(content, one) for one in log.places):
-            file = seen(spot, spot.name)
-            is_old = not self._folders.is_new(content.identity.mtime) or (file and self._folders.is_known(file))
-            others = [one.content for one in files.values() if one.content and one.content is not content]
-            if is_old or any(_is_copy(content, one) for one in others):
-                return end(log.name, spot, content) or unread(log.name, content.identity.inode)
+        others = [one.content for one in files.values() if one.content and one.content is not content]
+        file = seen(log.own.spot, log.own.spot.name)
+        if log.first and file and not any(may_be(content, one) for one in log.places):
+            is_read = any(form.key in taken for form in self._folders.forms(file))
+            if is_read or not self._folders.is_fresh(file) or any(_is_copy(content, one) for one in others):
+                return end(log.name, log.own.spot, content) or unread(log.name, content.identity.inode)
         return unread(log.name, content.identity.inode)
 
     def _trimmed(self, unfound: list[Place], content: Content | None) -> Place | None:
@@ -206,10 +205,10 @@ class _Files:
             elif packed:
                 if packed.mtime > place.mtime + _SLACK and packed.name not in self._lost:
                     self._lost.append(packed.name)
+            elif place.mark == 0 and search.has_others():
+                continue  # an empty one is not known again in what it was filled and compressed to
             elif content and place.left is None and not log.first and not search.lost:
-                # An empty one is not known again in what it was filled and compressed to.
-                is_known = place.mark > 0 or not search.has_others()
-                self._moved += [place.name] if is_known and not may_be(content, place) else []
+                self._moved += [] if may_be(content, place) else [place.name]
             if content is None and not packed:  # its file system may be away for a moment, or a new file be to come
                 self._resting.append(place._replace(unfound=place.unfound or self._now))
 
@@ -241,10 +240,13 @@ def _standing(files: dict[str, Named], places: Sequence[Place]) -> dict[tuple[in
 
 
 def _stands(content: Content, place: Place) -> bool:
-    """Whether the place is one in the content. An empty file does not show that it was filled, copied and truncated."""
-    if place.mark > 0:
-        return may_be(content, place) and has(content, place)
-    return content.size == 0 and may_be(content, place) and content.identity.mtime == place.mtime
+    """Whether the place is one in the content."""
+    return may_be(content, place) and has(content, place)
+
+
+def _goes_on(content: Content, place: Place) -> bool:
+    """Whether no rotation is to be thought of: an empty file does not show that it was filled, copied and truncated."""
+    return place.mark > 0 or (content.size == 0 and content.identity.mtime == place.mtime)
 
 
 def _is_copy(content: Content, other: Content) -> bool:

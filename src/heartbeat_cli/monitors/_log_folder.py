@@ -84,8 +84,12 @@ class Folders:
         if not self.is_new(file.mtime) or self.is_known(file) or self.is_repacked(file):
             return False
         is_packed = plain(file.name) != file.name
-        twins = [one for one in self.entries(file.spot) if one != file.name and plain(one) == plain(file.name)]
-        return not any(is_packed or self._is_restored(file, one) for one in _seen(file.spot, twins))
+        return not any(is_packed or self._is_restored(file, one) for one in self.forms(file))
+
+    def forms(self, file: File) -> list[File]:
+        """The same file before or after it was compressed, where it lies beside it."""
+        names = [one for one in self.entries(file.spot) if one != file.name and plain(one) == plain(file.name)]
+        return _seen(file.spot, names)
 
     def is_repacked(self, file: File) -> bool:
         """Whether it is the compressed form of a file that was there before: compression keeps the time."""

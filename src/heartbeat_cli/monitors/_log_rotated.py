@@ -107,15 +107,17 @@ class Search:
         for file, is_related in self._of_inode(place.inode):
             if file.key in self._taken | self._named:
                 continue
+            row = set() if is_related else {file.name}
             is_still = place.left is not None and (file.size, file.mtime) == (place.mark, place.mtime)
             if is_still and not place.is_unread:
                 self._taken.add(file.key)
                 self._held.add(file.key)
                 left = min(place.left or 0.0, self._now)
                 self.resting.append(place._replace(folder=file.spot.shown, left=left, unfound=None))
+                self._row |= row
                 return True
             if self._holds(file, place, is_related):
-                self._row |= set() if is_related else {file.name}
+                self._row |= row
                 if not is_related and shape(file.name) == file.name and self._has_unexplained(file.name):
                     self.unexplained.append(file.name)
                 return True
@@ -181,6 +183,7 @@ class Search:
     def _add_fresh(self) -> None:
         taken = self._taken | self._named
         files = [one for one in [*self._own, *self._same_row()] if one.key not in taken]
+        files = [one for one in files if not any(form.key in self._held for form in self._folders.forms(one))]
         fresh = sorted((one for one in files if self._folders.is_fresh(one)), key=lambda one: (one.mtime, one.number))
         self.is_too_many = len(fresh) > _MOST_FILES
         for file in fresh[-_MOST_FILES:]:
@@ -196,12 +199,10 @@ class Search:
 
     def _same_row(self) -> Iterator[File]:
         """Files that have names like those under which files of this log were found, where no rule tells these."""
-        for name in self._row:
-            for other in self._folders.entries(self._spots[0]):
-                if other not in self._row and shape(other) == shape(name) != name:
-                    file = seen(self._spots[0], other)
-                    if file is not None:
-                        yield file
+        shapes = {shape(name) for name in self._row if shape(name) != name}
+        names = [name for name in self._folders.entries(self._spots[0]) if shapes and shape(name) in shapes]
+        files = (seen(self._spots[0], name) for name in names if name not in self._row)
+        yield from (file for file in files if file is not None)
 
     def _has_unexplained(self, name: str) -> bool:
         """Whether a file beside that one, of which no rule tells whether it is a rotated one, is new."""
