@@ -103,12 +103,13 @@ class Plain:
 
     def skipped(self, offset: int) -> int:
         """A hole is what a writer leaves that goes on at its old place in a file that was truncated."""
-        if offset < self.size and os.pread(self._handle, LONGEST, offset).strip(b"\0") == b"":
-            try:
-                return min(os.lseek(self._handle, offset, os.SEEK_DATA), self.size)
-            except OSError as error:
-                return self.size if error.errno == errno.ENXIO else offset
-        return offset
+        data = os.pread(self._handle, LONGEST, offset) if offset < self.size else b""
+        if not data or data.strip(b"\0"):
+            return offset
+        try:
+            return min(os.lseek(self._handle, offset, os.SEEK_DATA), self.size)
+        except OSError:  # there is nothing behind it, or the file system does not tell
+            return offset
 
     def close(self) -> None:
         os.close(self._handle)

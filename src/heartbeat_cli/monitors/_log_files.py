@@ -205,8 +205,8 @@ class _Files:
             elif packed:
                 if packed.mtime > place.mtime + _SLACK and packed.name not in self._lost:
                     self._lost.append(packed.name)
-            elif place.mark == 0 and search.has_others():
-                continue  # an empty one is not known again in what it was filled and compressed to
+            elif place.mark == 0 and (place.generation is None or search.has_others()):
+                continue  # an empty one may be one of those, filled
             elif content and place.left is None and not log.first and not search.lost:
                 self._moved += [] if may_be(content, place) else [place.name]
             if content is None and not packed:  # its file system may be away for a moment, or a new file be to come

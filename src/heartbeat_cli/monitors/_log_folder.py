@@ -45,7 +45,8 @@ class Folders:
         self.since = before.at - slack if before is not None and not self.is_set_back else 0.0
         known = before.known if before and before.known is not None else ()
         self._known = {one.inode: one for one in known}
-        self._times = {one.mtime for one in known} | {one.mtime for one in (before.places if before else ())}
+        places = before.places if before else ()
+        self._sizes = {(one.mtime, one.size) for one in known} | {(one.mtime, one.mark) for one in places}
         self._entries: dict[tuple[int, int], dict[str, int]] = {}
         self._files: dict[tuple[int, int], dict[str, list[File]]] = {}
         self._verdicts: dict[tuple[int, int], bool] = {}
@@ -93,7 +94,9 @@ class Folders:
 
     def is_repacked(self, file: File) -> bool:
         """Whether it is the compressed form of a file that was there before: compression keeps the time."""
-        return plain(file.name) != file.name and file.mtime in self._times
+        if plain(file.name) == file.name or not any(file.mtime == mtime for mtime, _ in self._sizes):
+            return False
+        return not file.name.endswith(".gz") or (file.mtime, _packed_size(file)) in self._sizes
 
     def _is_restored(self, file: File, packed: File) -> bool:
         """Whether the file is what another one, which was there at the last check, holds in compressed form."""

@@ -31,7 +31,9 @@ def read(place: Place, content: Content, share: int, tally: Tally, now: float) -
     after = _reached(place, content, offset, tail)
     if after.left is not None:
         after = after._replace(tails=(), left=now if offset > place.offset else after.left)
-    return after._replace(more=content.final and left > 0), left
+    if not content.final:  # it may have been truncated meanwhile
+        return after._replace(more=after.mark == after.offset < content.size), left
+    return after._replace(more=left > 0), left
 
 
 def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:
