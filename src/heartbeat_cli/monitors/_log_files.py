@@ -136,6 +136,9 @@ class _Files:
                 self._folders.note(one.spots)
             if content:
                 start = start or starts.get(content.identity[:2]) or self._beginning(one, content, files, standing)
+                if start.name != name and start.left is None and start.name not in files:
+                    # The glob means the rotated file, and the name that it had is to be remembered.
+                    self._resting.append(unread(start.name, 0)._replace(unfound=self._now))
                 yield Found(start._replace(name=name, left=None, folder=spot.shown), content, name)
 
     def _logs(self, path: str, files: dict[str, Named]) -> list[_Log]:
@@ -206,7 +209,8 @@ class _Files:
                 if packed.mtime > place.mtime + _SLACK and packed.name not in self._lost:
                     self._lost.append(packed.name)
             elif place.mark == 0 and (place.generation is None or search.has_others()):
-                continue  # an empty one may be one of those, filled
+                if place.inode or content:
+                    continue  # an empty one may be one of those, filled
             elif content and place.left is None and not log.first and not search.lost:
                 self._moved += [] if may_be(content, place) else [place.name]
             if content is None and not packed:  # its file system may be away for a moment, or a new file be to come

@@ -64,7 +64,8 @@ class Search:
     def follow(self, gone: Sequence[Place], *, has_fresh: bool) -> list[Found]:
         """The files that the places `gone` of this log lie in now, and those that were made and rotated since the last
         check, the older ones first. `has_fresh`: whether there may be some of these."""
-        moved = [place for place in gone if not self._renamed(place)]
+        # An empty one may be known by a name that is like those of the others.
+        moved = [place for place in sorted(gone, key=lambda one: one.mark == 0) if not self._renamed(place)]
         # The current one first: it is the newest, and bytes that begin every file show least in it.
         moved.sort(key=lambda place: (place.left is None, place.left or 0.0), reverse=True)
         self.unfound += [place for place in moved if not self._copied(place)]
@@ -116,7 +117,7 @@ class Search:
                 self.resting.append(place._replace(folder=file.spot.shown, left=left, unfound=None))
                 self._row |= row
                 return True
-            if self._holds(file, place, is_related):
+            if self._holds(file, place, is_related or shape(file.name) in map(shape, self._row)):
                 self._row |= row
                 if not is_related and shape(file.name) == file.name and self._has_unexplained(file.name):
                     self.unexplained.append(file.name)

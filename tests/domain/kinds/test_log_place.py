@@ -19,6 +19,7 @@ from heartbeat_cli.domain.kinds.log_place import LONGEST, Known, Place, State
         (["app-20261128.log", "app-20261127.log.gz"], ["app-20261127.log.gz", "app-20261128.log"]),
         (["app.1.log", "app.2.log"], ["app.2.log", "app.1.log"]),
         (["app.log.old", "app.log"], ["app.log.old"]),
+        (["app.log.gz", "app.log", "app.log.tmp"], ["app.log.gz"]),
         (["other.log.1", "app.log.1.bak2", "app.log.x", "xapp.log.1", "app_log.1"], []),
     ],
 )

@@ -38,8 +38,8 @@ def is_backup(name: str) -> bool:
 
 def related(bases: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
     """Which of the names rotation may give to each of the files `bases`: app.log.1, app.log-20261128, app.log.old,
-    app.1.log, app-20261128.log and others of their kind, and the same compressed. Those of the smallest number or the
-    latest date come last."""
+    app.1.log, app-20261128.log and others of their kind, the same compressed, and app.log.gz. Those of the smallest
+    number or the latest date come last."""
     stems: dict[str, list[tuple[str, str]]] = {}
     found: dict[str, list[str]] = {base: [] for base in bases}
     for base in found:
@@ -51,6 +51,8 @@ def related(bases: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
         if starts and name.startswith(starts):
             for base in _bases(plain(name), found, stems):
                 found[base].append(name)
+            if name != plain(name) in found:
+                found[plain(name)].append(name)
     return {base: sorted(each, key=partial(_age, base)) for base, each in found.items()}
 
 
