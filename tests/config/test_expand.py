@@ -171,6 +171,12 @@ def test_two_blocks_do_not_make_the_same_component(tmp_path: Path) -> None:
     assert wrong(tmp_path, text) == ['hb.toml:2: components.w-{n}: makes a component "w-2", as "w-2" does']
 
 
+def test_an_id_with_a_placeholder_left_in_it_may_be_made_twice(tmp_path: Path) -> None:
+    made = '[components."w-{n}{x}"]\nkind="push"\nperiod=60\neach={ n = [1] }\n'
+    found = wrong(tmp_path, made + made.replace("{n}", "{m}").replace("n =", "m ="))
+    assert any('makes a component "w-1{x}", as "w-{n}{x}" does' in line for line in found)
+
+
 def test_a_mistake_written_once_is_said_once_with_its_line(tmp_path: Path) -> None:
     text = """
         [defaults]

@@ -51,12 +51,10 @@ def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> 
         for id_, one in _made(block, table, filled, problems):
             if id_ in found or (id_ != block and id_ in tables):
                 other = blocks.get(id_, id_)
-                text = f"makes a component {format_value(id_)}, as {{}} does"
-                if block not in fleets and other in fleets:  # what is written goes first
-                    problems.add_unresolved(f"components.{other}", text.format(format_value(block)))
-                else:
-                    note = problems.add_unresolved if block in fleets else problems.add
-                    note(f"components.{block}", text.format(format_value(other)))
+                yields, stays = (other, block) if other in fleets and block not in fleets else (block, other)
+                note = problems.add_unresolved if yields in fleets else problems.add  # what is written goes first
+                note(f"components.{yields}", f"makes a component {format_value(id_)}, as {format_value(stays)} does")
+                if yields == block:
                     continue
             found[id_] = one
             blocks.pop(id_, None)
