@@ -93,12 +93,12 @@ class _Files:
                 self._folders.note(self._spots(path, one.spot, ()))
             ends = [end(name, one.spot, one.content) for name, one in files.items() if one.content]
             places = tuple(one for one in ends if one is not None)
-            return Followed(State(key, self._now, places, count, known=self._folders.known()))
+            return Followed(State(key, self._now, places, count, known=self._folders.known(places)))
         done = list(self._read_all(list(self._to_read(path, files))))
         behind = sum(left for _, left in done)
         waiting = self._before.behind + 1 if behind else 0
         places, cut = chosen([one for one in [*(place for place, _ in done), *self._resting] if self._is_kept(one)])
-        state = State(key, self._now, places, count, waiting, self._folders.known())
+        state = State(key, self._now, places, count, waiting, self._folders.known(places))
         gaps = self._lost, self._vanished, self._moved, [*self._many, *cut], self._unexplained
         return Followed(state, behind, *map(tuple, gaps))
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_names import plain, related
-from heartbeat_cli.domain.kinds.log_place import MOST, Known, State, checksum
+from heartbeat_cli.domain.kinds.log_place import MOST, Known, Place, State, checksum
 from heartbeat_cli.monitors._log_content import Plain
 from heartbeat_cli.system.foreign_file import Spot
 
@@ -43,9 +43,9 @@ class Folders:
         # After it something counts as written since the last check. What is known is not read twice.
         slack = _SLACK if before and before.known is not None else 0.0
         self.since = before.at - slack if before is not None and not self.is_set_back else 0.0
-        known = before.known if before and before.known is not None else ()
-        self._known = {one.inode: one for one in known}
         places = before.places if before else ()
+        known = [*(before.known or () if before else ()), *(_known(one) for one in places if one.left is not None)]
+        self._known = {one.inode: one for one in known}
         self._sizes = {(one.mtime, one.size) for one in known} | {(one.mtime, one.mark) for one in places}
         self._entries: dict[tuple[int, int], dict[str, int]] = {}
         self._files: dict[tuple[int, int], dict[str, list[File]]] = {}
@@ -127,11 +127,13 @@ class Folders:
             except OSError:  # they hold too many names; that is said when something has to be found there
                 self._is_incomplete = True
 
-    def known(self) -> tuple[Known, ...] | None:
-        """What the next check is to know of; None where a folder holds too much."""
+    def known(self, places: Sequence[Place]) -> tuple[Known, ...] | None:
+        """What the next check is to know of beside the places; None where a folder holds too much."""
         if self._is_incomplete:
             return None
+        left = {one.inode for one in places if one.left is not None}
         found = {file.key: file for each in self._files.values() for files in each.values() for file in files}
+        found = {key: file for key, file in found.items() if file.inode not in left}
         newest = sorted(found.values(), key=lambda file: file.mtime, reverse=True)[:MOST]
         return tuple(Known(one.inode, one.size, one.mtime, self._signed(one)) for one in newest)
 
@@ -158,6 +160,11 @@ def seen(spot: Spot, name: str) -> File | None:
 
 def _seen(spot: Spot, names: Iterable[str]) -> list[File]:
     return [one for one in (seen(spot, name) for name in names) if one is not None]
+
+
+def _known(place: Place) -> Known:
+    sign = place.before if place.generation is None else place.generation
+    return Known(place.inode, place.mark, place.mtime, sign)
 
 
 def _packed_size(file: File) -> int | None:
