@@ -47,8 +47,8 @@ class Collector(Tally):
         super().__init__(Wanted("line"), most, FAR)
         self.seen: list[str] = []
 
-    def take(self, lines: Any) -> int:
-        judged = super().take(lines)
+    def take(self, lines: Any, before: bytes | None = None) -> int:
+        judged = super().take(lines, before)
         self.seen += [line.decode().rstrip("\n") for line in lines[:judged]]
         return judged
 

@@ -42,7 +42,8 @@ class Journal(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """`cursor`: "" where what is said to be one cannot be; what comes after it is asked for by the time."""
+    """`cursor`: "" where what is said to be one cannot be; what comes after it is asked for by the time. `message` has
+    a line end where it is whole."""
 
     cursor: str
     moment: int  # microseconds since the epoch
@@ -153,7 +154,9 @@ def _entry(line: str) -> _Entry | None:
         return None
     if cursor is None or moment is None:
         return None
-    return _Entry(cursor, moment, _bytes(message)[:LONGEST].replace(b"\n", b" "))
+    raw = _bytes(message)
+    end = b"\n" if len(raw) <= LONGEST else b""
+    return _Entry(cursor, moment, raw[:LONGEST].replace(b"\n", b" ") + end)
 
 
 def _cursor(said: object) -> str | None:

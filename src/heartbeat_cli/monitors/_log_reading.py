@@ -5,27 +5,29 @@ from heartbeat_cli.monitors._log_content import Content
 from heartbeat_cli.monitors._log_tally import Tally
 from heartbeat_cli.system.foreign_file import Spot
 
-_CHUNK = 1_048_576
+_CHUNK = 524_288  # bytes that are read at once
+_AT_ONCE = 10_000  # lines that are judged between two looks at the clock: a chunk may be line ends only
 
 
 def read(place: Place, content: Content, share: int, tally: Tally, now: float) -> tuple[Place, int]:
     """Read `share` bytes at most from the place on. Returns the place after them, and how many bytes are left; 1 where
     that is not known. Raises OSError when the content cannot be read."""
-    offset, ended = place.offset, False
-    tail = content.window(offset)
-    stop = offset + share
-    while not ended and offset < stop and not tally.is_over:
-        if (start := content.skipped(offset)) > offset:
-            tail, stop, offset = content.window(start), stop + start - offset, start
+    offset, data, ended = place.offset, b"", False
+    tail, stop = content.window(offset), place.offset + share
+    while offset < stop and not tally.is_over:
+        lines = lines_in(data, ended and _is_complete(content, place), _AT_ONCE)
+        if lines:
+            length = sum(map(len, lines[: tally.take(lines, tail[-1:])]))
+            tail, data, offset = (tail + data[:length])[-WINDOW:], data[length:], offset + length
+            continue
+        if ended:
+            break
+        if not data.strip(b"\0") and (start := content.skipped(offset)) > offset:
+            tail, data, stop, offset = content.window(start), b"", stop + start - offset, start
         wanted = max(LONGEST, min(_CHUNK, stop - offset))
-        data = content.read(offset, wanted)
-        ended = len(data) < wanted
-        lines = lines_in(data, ended and (content.final or content.size == place.mark))
-        judged = lines[: tally.take(lines)] if lines else []
-        length = sum(map(len, judged))
-        tail = (tail + data[:length])[-WINDOW:]
-        offset += length
-        ended = ended and len(judged) == len(lines)
+        more = content.read(offset + len(data), wanted)
+        data, ended = data + more, len(more) < wanted
+    ended = ended and not lines_in(data, _is_complete(content, place), 1)
     size = place.mark if content.final else content.size
     left = 0 if ended else max(1 if content.final else 0, size - offset)
     after = _reached(place, content, offset, tail)
@@ -34,6 +36,11 @@ def read(place: Place, content: Content, share: int, tally: Tally, now: float) -
     if not content.final:  # it may have been truncated meanwhile
         return after._replace(more=after.mark == after.offset < content.size), left
     return after._replace(more=left > 0), left
+
+
+def _is_complete(content: Content, place: Place) -> bool:
+    """Whether what stands behind the last line end is not waited for any more."""
+    return content.final or content.size == place.mark
 
 
 def _reached(place: Place, content: Content, offset: int, tail: bytes) -> Place:

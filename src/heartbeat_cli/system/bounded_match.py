@@ -74,5 +74,5 @@ def judge(wanted: Wanted, lines: Sequence[str], deadline: float) -> Judged:
         len(lines) if reached >= len(places) else places[reached],
         matches,
         slow,
-        tuple(lines[places[one]] for one in found),
+        tuple(places[one] for one in found),
     )

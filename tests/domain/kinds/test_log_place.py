@@ -43,7 +43,8 @@ PIECES = st.lists(st.sampled_from([b"a", b"\n", b"b" * (LONGEST - 1), b"c" * LON
 @given(PIECES, st.booleans())
 def test_lines_lose_nothing(pieces: list[bytes], complete: bool) -> None:
     data = b"".join(pieces)
-    lines = log_place.lines_in(data, complete)
+    lines = log_place.lines_in(data, complete, 100)
+    assert log_place.lines_in(data, complete, 2) == lines[:2]
     rest = data[sum(map(len, lines)) :]
     assert b"".join(lines) + rest == data
     assert b"\n" not in rest and len(rest) < LONGEST and not (complete and rest)

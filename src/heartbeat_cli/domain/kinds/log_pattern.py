@@ -23,13 +23,13 @@ class Wanted(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The first `lines` of those that were handed over have been judged. `matches` are wanted, `last` are the last of
-    them; at `undecided` a pattern did not come to an end: they count as not wanted."""
+    """The first `lines` of those that were handed over have been judged. `matches` are wanted, `last` are the places of
+    the last of them; at `undecided` a pattern did not come to an end: they count as not wanted."""
 
     lines: int
     matches: int = 0
     undecided: int = 0
-    last: tuple[str, ...] = ()
+    last: tuple[int, ...] = ()
 
 
 def problems(wanted: Wanted) -> list[tuple[str, str]]:
@@ -59,5 +59,5 @@ def judged(wanted: Wanted, lines: Sequence[str]) -> Judged:
     """The verdict on lines where `wanted.is_fast`."""
     search, ignore = re.compile(wanted.pattern).search, re.compile(wanted.ignore).search
     places = candidates(wanted, lines)
-    found = [lines[one] for one in places if search(lines[one]) and not (wanted.ignore and ignore(lines[one]))]
+    found = [one for one in places if search(lines[one]) and not (wanted.ignore and ignore(lines[one]))]
     return Judged(len(lines), len(found), 0, tuple(found[-KEPT:]))

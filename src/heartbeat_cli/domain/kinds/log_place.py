@@ -16,6 +16,7 @@ _SHORTEST = 64  # bytes that are enough to know what is left of a trimmed file
 _MOST_TAILS = 64
 _SAID = 3  # checks in which a gap is said
 MOST = 200  # places that are remembered, and known files
+_WITHIN_A_LETTER = bytes(range(0x80, 0xC0))  # the bytes of a letter in UTF-8 that follow the first
 _FIELDS = (6, 9, 13)  # of a place: as version 0.1.0 stored it, as later versions did, and now
 
 
@@ -188,12 +189,12 @@ def _tail(stored: object) -> tuple[int, int] | None:
     return (stored[0], stored[1]) if 0 < stored[0] <= WINDOW else None
 
 
-def lines_in(data: bytes, complete: bool) -> list[bytes]:
-    """The whole lines at the beginning of `data`, each with its line end; a longer one than `LONGEST` in pieces. What
-    is left at the end counts as a line where the data is `complete`."""
+def lines_in(data: bytes, complete: bool, most: int) -> list[bytes]:
+    """The first whole lines in `data`, `most` of them at most, each with its line end; a longer one than `LONGEST` in
+    pieces. What is left at the end counts as a line where the data is `complete`."""
     found: list[bytes] = []
     at = 0
-    while at < len(data):
+    while at < len(data) and len(found) < most:
         end = data.find(b"\n", at, at + LONGEST) + 1 or at + LONGEST
         if end > len(data):
             if complete:
@@ -207,3 +208,11 @@ def lines_in(data: bytes, complete: bool) -> list[bytes]:
 def text_of(line: bytes) -> str:
     """A line as text, without its end."""
     return line.decode("utf-8", "replace").replace("\n", "").rstrip("\r")
+
+
+def shown(line: bytes, before: bytes) -> str:
+    """A line as it is shown. Where it begins or ends within a line, as `before` (what stands before it) and its missing
+    end tell, there is a sign, by which half of a secret is known as one."""
+    if before and not before.endswith(b"\n"):
+        line = "…".encode() + line.lstrip(_WITHIN_A_LETTER)
+    return text_of(line) if line.endswith(b"\n") else f"{text_of(line)}…"
