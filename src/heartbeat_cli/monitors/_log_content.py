@@ -18,6 +18,14 @@ _CHUNK = 1_048_576
 _GET_GENERATION = 2 << 30 | struct.calcsize("l") << 16 | ord("v") << 8 | 1  # FS_IOC_GETVERSION
 
 
+_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
+
+
+def can_be_skipped(error: OSError) -> bool:
+    """Whether the file itself cannot be read. What no descriptor is left for would be taken for missing or new."""
+    return error.errno not in _NO_MORE_FILES
+
+
 class Identity(NamedTuple):
     """Which file it is, and when it was written last. `generation`: of the inode; it changes when the file system gives
     the inode to another file. None where it does not say."""

@@ -6,14 +6,14 @@ Files that the first check finds are read from their end on, those that appear l
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_place import Place, State, chosen, unread
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors._log_content import Content, has, is_sure, may_be
+from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be
 from heartbeat_cli.monitors._log_folder import Folders, seen
 from heartbeat_cli.monitors._log_named import Named, named, rotated_from, spots
 from heartbeat_cli.monitors._log_reading import end, read
@@ -24,6 +24,7 @@ from heartbeat_cli.system.foreign_file import Spot
 
 _AT_FIRST = 2  # checks that a file counts as missing for after the first one without it
 _REST = 86_400.0  # seconds for which a place is kept after the last line of a file that has lost its name or is gone
+_MOST_OPEN = 100  # rotated files that are open at the same time; of each name one may be, all the same
 _SLACK = 1.0  # seconds by which compression may round the time of a file
 
 
@@ -72,6 +73,7 @@ class _Files:
     def __init__(self, stack: ExitStack, before: State | None, now: float, tally: Tally, olddir: str | None) -> None:
         self._stack, self._before, self._now, self._tally, self._olddir = stack, before, now, tally, olddir
         self._places = before.places if before else ()
+        self._room = _MOST_OPEN
         self._resting: list[Place] = []
         self._lost: list[str] = []
         self._vanished: list[str] = []
@@ -158,18 +160,22 @@ class _Files:
         content = log.own.content
         place = standing.get(content.identity[:2]) if content else None
         if content and place and place.mark > 0:
-            with suppress(OSError):  # the folder holds too many names
+            try:
                 if self._search(log, set(standing), set()).goes_on_elsewhere(content, place):
                     del standing[content.identity[:2]]
+            except OSError as error:  # the folder holds too many names
+                if not can_be_skipped(error):
+                    raise
 
     def _search(self, log: _Log, standing: set[tuple[int, int]], new: set[tuple[int, int]]) -> Search:
-        limits = (self._now, self._tally.deadline, self._keep)
+        limits = (max(1, self._room), self._now, self._tally.deadline, self._keep)
         return Search(self._folders, log.spots, log.own.spot.name, log.first, standing, new, *limits)
 
     def _spots(self, path: str, spot: Spot, mine: Sequence[Place]) -> list[Spot]:
         return spots(path, self._olddir, spot, mine, self._folders.since, self._stack)
 
     def _keep(self, content: Content) -> None:
+        self._room -= 1
         self._stack.callback(content.close)
 
     def _beginning(self, log: _Log, content: Content, files: dict[str, Named], taken: set[tuple[int, int]]) -> Place:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_names import plain, related
 from heartbeat_cli.domain.kinds.log_place import MOST, Known, Place, State, checksum
-from heartbeat_cli.monitors._log_content import Plain
+from heartbeat_cli.monitors._log_content import Plain, can_be_skipped
 from heartbeat_cli.system.foreign_file import Spot
 
 _MOST_NAMES = 10_000
@@ -48,6 +48,7 @@ class Folders:
         self._known = {one.inode: one for one in known}
         self._sizes = {(one.mtime, one.size) for one in known} | {(one.mtime, one.mark) for one in places}
         self._entries: dict[tuple[int, int], dict[str, int]] = {}
+        self._forms: dict[tuple[int, int], dict[str, list[str]]] = {}
         self._files: dict[tuple[int, int], dict[str, list[File]]] = {}
         self._verdicts: dict[tuple[int, int], bool] = {}
         self._is_incomplete = False
@@ -89,8 +90,12 @@ class Folders:
 
     def forms(self, file: File) -> list[File]:
         """The same file before or after it was compressed, where it lies beside it."""
-        names = [one for one in self.entries(file.spot) if one != file.name and plain(one) == plain(file.name)]
-        return _seen(file.spot, names)
+        key = number(file.spot)
+        if key not in self._forms:
+            self._forms[key] = {}
+            for one in self.entries(file.spot):
+                self._forms[key].setdefault(plain(one), []).append(one)
+        return _seen(file.spot, [one for one in self._forms[key].get(plain(file.name), ()) if one != file.name])
 
     def is_repacked(self, file: File) -> bool:
         """Whether it is the compressed form of a file that was there before: compression keeps the time."""
@@ -124,7 +129,9 @@ class Folders:
         for spot in spots:
             try:
                 self._related(spot)
-            except OSError:  # they hold too many names; that is said when something has to be found there
+            except OSError as error:  # they hold too many names; that is said when something has to be found there
+                if not can_be_skipped(error):
+                    raise
                 self._is_incomplete = True
 
     def known(self, places: Sequence[Place]) -> tuple[Known, ...] | None:
@@ -167,22 +174,33 @@ def _known(place: Place) -> Known:
     return Known(place.inode, place.mark, place.mtime, sign)
 
 
+def _opened(file: File) -> Plain | None:
+    """Its content; None where it cannot be read."""
+    try:
+        return Plain(file.spot.open(file.name))
+    except OSError as error:
+        if not can_be_skipped(error):
+            raise
+        return None
+
+
 def _packed_size(file: File) -> int | None:
     """What a gzip file says of the size of what it holds, modulo 2**32."""
-    with suppress(OSError):
-        content = Plain(file.spot.open(file.name))
-        try:
-            return int.from_bytes(content.read(content.size - 4, 4), "little") if content.size > 4 else None
-        finally:
-            content.close()
-    return None
+    content = _opened(file)
+    if content is None:
+        return None
+    try:
+        return int.from_bytes(content.read(content.size - 4, 4), "little") if content.size > 4 else None
+    except OSError:
+        return None
+    finally:
+        content.close()
 
 
 def _sign(file: File, size: int) -> int | None:
     """What tells the file from a later one with its inode; None where it cannot be read, or has become shorter."""
-    try:
-        content = Plain(file.spot.open(file.name))
-    except OSError:
+    content = _opened(file)
+    if content is None:
         return None
     try:
         if content.identity.generation is not None:

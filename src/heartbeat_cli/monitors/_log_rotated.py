@@ -1,18 +1,22 @@
 """Finds what rotation has made of the files of a log since the last check: renamed, copied, compressed, or several
 times over."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from heartbeat_cli.domain.kinds.log_names import UNREADABLE, is_backup, shape
 from heartbeat_cli.domain.kinds.log_place import Place, unread
-from heartbeat_cli.monitors._log_content import Content, has, is_sure, may_be, opened
+from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be, opened
 from heartbeat_cli.monitors._log_folder import File, Folders, seen
 from heartbeat_cli.system.foreign_file import Spot
 
 _MOST_FILES = 30  # rotated ones of one name that are read for the first time
+_MOST_TRIED = 300  # names that a place is looked for under: its owner may give one file any number of them
 _COMPARED = 1_048_576  # bytes
+_T = TypeVar("_T")
 _SLACK = 1.0  # seconds: some programs keep the time of what they compress in whole seconds only
 
 
@@ -27,8 +31,8 @@ class Found(NamedTuple):
 class Search:
     """The files to which rotation may have given other names than `base`, in the folders of `spots`, of which the first
     is that of the log; a glob may mean that name, though rotation has made it of `first`. `standing` are files that are
-    read anyway, to which those are added that are found, `named` those that would be read as new ones. Each content
-    that is used is handed to `keep`, which closes it.
+    read anyway, to which those are added that are found, `named` those that would be read as new ones. `most` new files
+    are read at most. Each content that is used is handed to `keep`, which closes it.
 
     After `follow`: `lost` are names of files that would have to be read and cannot be, `unfound` places without a file,
     `resting` those of files in which nothing is new, `named_starts` the places in files of `named`, `is_too_many` says
@@ -43,12 +47,14 @@ class Search:
         first: str | None,
         standing: set[tuple[int, int]],
         named: set[tuple[int, int]],
+        most: int,
         now: float,
         deadline: float,
         keep: Callable[[Content], None],
     ) -> None:
         self._folders, self._spots, self._base, self._now = folders, spots, base, now
         self._taken, self._named, self._deadline, self._keep = standing, named, deadline, keep
+        self._most = min(most, _MOST_FILES)
         self._own = folders.files(spots, base)
         self._files = [*(folders.files(spots, first) if first else ()), *self._own]
         self._found: list[tuple[File, Found]] = []
@@ -89,7 +95,7 @@ class Search:
         """Whether a rotated file that was made since the last check holds the place as the content does, but other
         bytes behind it: then it is the copy of the file as it was before it was truncated."""
         files = [one for one in self._files if one.key not in self._taken and self._folders.is_fresh(one)]
-        return any(self._differs(file, content, place) for file in files)
+        return any(self._differs(file, content, place) for file in self._in_time(files))
 
     def _differs(self, file: File, content: Content, place: Place) -> bool:
         other = self._open(file)
@@ -105,7 +111,7 @@ class Search:
 
     def _renamed(self, place: Place) -> bool:
         """Whether its file is there under another name, which may be any one in the folder of the log."""
-        for file, is_related in self._of_inode(place.inode):
+        for file, is_related in self._in_time(self._of_inode(place.inode)):
             if file.key in self._taken | self._named:
                 continue
             row = set() if is_related else {file.name}
@@ -137,6 +143,13 @@ class Search:
         content.close()
         return False
 
+    def _in_time(self, candidates: Iterable[_T]) -> Iterator[_T]:
+        """As many of them as may be tried."""
+        for one in islice(candidates, _MOST_TRIED):
+            if time.monotonic() > self._deadline:
+                return
+            yield one
+
     def _of_inode(self, inode: int) -> Iterator[tuple[File, bool]]:
         names = {file.name for file in self._files if file.spot is self._spots[0]}
         yield from ((file, True) for file in self._files if file.inode == inode)
@@ -161,10 +174,8 @@ class Search:
         files = [one for one in files if one.mtime == place.mtime or not self._folders.is_repacked(one)]
         if not self._folders.is_set_back:  # compression keeps the time of a file, and nothing makes it an earlier one
             files = [one for one in files if one.mtime >= place.mtime - _SLACK]
-        for file in sorted(files, key=lambda one: (one.mtime != place.mtime, one.mtime, one.number)):
-            if self._holds(file, place, None):
-                return True
-        return False
+        files.sort(key=lambda one: (one.mtime != place.mtime, one.mtime, one.number))
+        return any(self._holds(file, place, None) for file in self._in_time(files))
 
     def _take(self, file: File, content: Content, place: Place) -> None:
         self._taken.add(file.key)
@@ -186,8 +197,8 @@ class Search:
         files = [one for one in [*self._own, *self._same_row()] if one.key not in taken]
         files = [one for one in files if not any(form.key in self._held for form in self._folders.forms(one))]
         fresh = sorted((one for one in files if self._folders.is_fresh(one)), key=lambda one: (one.mtime, one.number))
-        self.is_too_many = len(fresh) > _MOST_FILES
-        for file in fresh[-_MOST_FILES:]:
+        self.is_too_many = len(fresh) > self._most
+        for file in fresh[-self._most :]:
             content = self._open(file)
             self._taken.add(file.key)
             if content is None:
@@ -218,5 +229,7 @@ class Search:
             return None
         try:
             return opened(file.spot.open(file.name), file.name, self._deadline)
-        except OSError:
+        except OSError as error:
+            if not can_be_skipped(error):
+                raise
             return None
