@@ -182,3 +182,29 @@ def test_a_compressed_file_takes_no_more_than_the_checks_time(path: Path) -> Non
         assert time.monotonic() - started < 4
         assert MISSING in (found[1].error or "") and "app.log.1.gz" in (found[1].error or "")
         log.memory = memory
+
+
+def test_a_copied_file_that_is_filled_again_with_lines_that_are_alike(tmp_path: Path) -> None:
+    """The bytes before the place are the same again, and nothing follows it in the copy: the beginnings differ."""
+    path = tmp_path / "app.log"
+    write(path, *["tick"] * 2_000)
+    log = Watched(path=str(path), contains="ERROR")
+    log.now = time.time()
+    log.check(0)
+    shutil.copy(path, f"{path}.1")
+    path.write_text("")
+    write(path, *["tick"] * 100, "ERROR bo.", *["tick"] * 1_950)
+    assert [matches(log.check()) for _ in range(2)] == [1, 0]
+
+
+def test_a_hole_to_the_end_of_a_file_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    write(path, "begins")
+    log = Watched(path=str(path), contains="ERROR", max_bytes=100_000)
+    log.check()
+    os.truncate(path, 50_000_000)
+    reading = log.check()
+    lines = {metric.name: metric.value for metric in reading.metrics}["lines"]
+    assert lines <= 2 and behind(reading) == 0, "no more than begins in a block that holds data"
+    write(path, "ERROR behind it")
+    assert matches(log.check()) == 1

@@ -116,8 +116,9 @@ class Plain:
             return offset
         try:
             return min(os.lseek(self._handle, offset, os.SEEK_DATA), self.size)
-        except OSError:  # there is nothing behind it, or the file system does not tell
-            return offset
+        except OSError as error:  # there is nothing behind it, or the file system does not tell
+            is_to_the_end = error.errno == errno.ENXIO and os.fstat(self._handle).st_size >= self.size
+            return self.size if is_to_the_end else offset
 
     def close(self) -> None:
         os.close(self._handle)

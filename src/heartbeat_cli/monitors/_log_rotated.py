@@ -93,7 +93,7 @@ class Search:
 
     def goes_on_elsewhere(self, content: Content, place: Place) -> bool:
         """Whether a rotated file that was made since the last check holds the place as the content does, but other
-        bytes behind it: then it is the copy of the file as it was before it was truncated."""
+        bytes behind it or at the beginning: then it is the copy of the file as it was before it was truncated."""
         files = [one for one in self._files if one.key not in self._taken and self._folders.is_fresh(one)]
         return any(self._differs(file, content, place) for file in self._in_time(files))
 
@@ -102,8 +102,12 @@ class Search:
         if other is None:
             return False
         try:
-            data = other.read(place.mark, _COMPARED) if has(other, place) else b""
-            return data != content.read(place.mark, len(data))
+            length = min(place.mark, _COMPARED)
+            has_begun_anew = other.read(0, length) != content.read(0, length)
+            if not has(other, place):
+                return False
+            data = other.read(place.mark, _COMPARED)
+            return has_begun_anew or data != content.read(place.mark, len(data))
         except OSError:
             return False
         finally:
