@@ -36,8 +36,8 @@ def ends(*names: str, **details: Any) -> list[Alert]:
         (downs("db"), "[agents-1] db is down"),
         (downs("db", "Worker"), "[agents-1] db and Worker down"),
         (downs("db", "Worker", "Chat"), "[agents-1] db, Worker and 1 more down"),
-        (ends("db"), "[agents-1] Resolved: db is down"),
-        (ends("db", "Worker", "Chat"), "[agents-1] Resolved: db, Worker and 1 more down"),
+        (ends("db"), "[agents-1] Resolved: db (was down)"),
+        (ends("db", "Worker", "Chat"), "[agents-1] Resolved: db, Worker and 1 more (was down)"),
         (downs("db") + ends("Worker"), "[agents-1] db down; Worker recovered"),
         (
             [*downs("db", "Worker"), alert("agent_slow", "Chat")],
@@ -71,7 +71,7 @@ def test_a_message_says_how_many_are_in_fault_where_that_is_more_than_it_tells()
 
 
 def test_what_is_over_before_it_could_be_sent_has_the_words_of_its_beginning() -> None:
-    assert subject(*downs("db"), *ends("db")) == "[agents-1] Resolved: db is down, from 11:05:40 to 11:06:40"
+    assert subject(*downs("db"), *ends("db")) == "[agents-1] Resolved: db (was down), from 11:05:40 to 11:06:40"
 
 
 HANDOFFS = {
@@ -100,7 +100,7 @@ BY = {
     "heartbeat": ("Healed by: heartbeat, with docker: restarted shop", {}),
     "person": ("Healed by: a person's heartbeat recover, with docker: restarted shop", {}),
     "acknowledged": ("Healed by: probably kim, who had acknowledged it", {"name": "kim"}),
-    "given_up": ("Healed by: probably a person, not heartbeat", {}),
+    "given_up": ("Healed by: not heartbeat; probably a person, who had been asked to", {}),
     "itself": ("It came back by itself.", {}),
 }
 

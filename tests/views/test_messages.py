@@ -53,7 +53,7 @@ def test_who_is_woken_reads_first_what_broke_and_since_when_then_why_then_what_t
         "Next: step 1 of 2: systemd restart of openclaw-main",
         "",
         "<b>What to do</b>",
-        *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en", observer="pi"), 1)],
+        *[f"{n}. {line}" for n, line in enumerate(recommendations("agent", "main", "main", "en"), 1)],
         "",
         "Acknowledge: <code>heartbeat ack main</code>",
         "No messages for an hour: <code>heartbeat silence main --for 60</code>",
@@ -263,14 +263,17 @@ def test_the_manual_names_everything_a_template_may_use() -> None:
     assert {*values, *several, *several["begun"][0]} - named == set()
 
 
-@pytest.mark.parametrize(("locale", "network"), [("en", "between pi and the agent"), ("zh-HK", "檢查 pi 與代理")])
+@pytest.mark.parametrize(("locale", "network"), [("en", "between pi and the agent"), ("zh-HK", "檢查 pi 與 Agent")])
 def test_the_advice_is_about_this_component_and_this_host(locale: str, network: str) -> None:
     def advice(**details: Any) -> str:
         return made(alert(**details), locale).text
 
-    assert "openclaw-main" not in advice() and "{restart}" not in advice() and network in advice(), "none is known"
+    assert "openclaw-main" not in advice() and "{restart}" not in advice() and network in advice(unreached=True)
+    assert network not in advice(), "what answered was reached"
     assert "docker restart shop-1" in (found := advice(restart="docker restart shop-1")) and "openclaw-" not in found
-    assert network not in advice(local=True)
+    assert network not in advice(unreached=True, local=True)
+    votes = [["web1", "unhealthy", "HTTP 502", START], ["pi", "error", "no connection", START]]
+    assert network in advice(votes=votes, observer="web1") and "between web1" not in advice(votes=votes)
     silent = alert("observer_silent", kind="observer")._replace(component="web2{target}")
     assert "heartbeat observers --forget 'web2{target}'" in made(silent, locale).text
 
@@ -286,7 +289,7 @@ def test_a_failure_of_the_process_has_the_advice_of_its_kind(kind: str) -> None:
     ("locale", "lines"),
     [
         ("en", ("web3 still sees it fail: boom", "web4 could not look: no route", "docker on web1: restarted shop")),
-        ("zh-HK", ("web3 仍見它失敗：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
+        ("zh-HK", ("web3 仍見失敗：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
     ],
 )
 def test_an_end_says_who_does_not_agree_and_which_host_healed_it(locale: str, lines: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ def stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any]
     if end is None or not past.may_be_stopped(state):
         return None
     stopped = Text(
-        "{container} was stopped on purpose at {at}, {how}",
+        "{container} was stopped on request at {at}, {how}",
         container=container,
         at=str(state.get("FinishedAt")),
         how=exit_words(state),

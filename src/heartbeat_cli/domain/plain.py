@@ -101,7 +101,7 @@ def duration(seconds: float) -> str:
         return Text("{n} s", n=f"{max(0.0, seconds):.1f}".removesuffix(".0"))
     if seconds < 60:
         return Text("{n:.0f} s", n=seconds)
-    minutes = round(seconds / 60)
+    minutes = int(seconds / 60 + 0.5)  # a half is always rounded up
     if minutes < 60:
         return Text("{n} min", n=minutes)
     hours, days = minutes // 60, minutes // 60 // 24

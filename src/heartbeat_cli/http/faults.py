@@ -129,9 +129,10 @@ def _handshake(state: TransferState) -> Fault:
 
 # The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
 _CLOSED_WORDS = ("broken pipe", "reset by peer", "unexpected eof", "ssl_error_syscall", "error:00000000:")
+_ENDED = Text("TLS certificate has expired")
 _UNTRUSTED = Text("TLS certificate comes from an authority that is not trusted")
 _CERTIFICATE_WORDS = (
-    ("certificate has expired", Text("TLS certificate has expired")),
+    ("certificate has expired", _ENDED),
     ("not yet valid", Text("TLS certificate is not valid yet")),
     ("self-signed certificate in certificate chain", _UNTRUSTED),
     ("self-signed", Text("TLS certificate is self-signed and not trusted")),
@@ -148,7 +149,7 @@ def _tls(said: str, place: str) -> str:
     low = said.lower()
     for word, text in _CERTIFICATE_WORDS:
         if word in low:
-            return text
+            return Text("TLS certificate of {host} has expired", host=_host(place)) if text == _ENDED else text
     if any(word in low for word in _NAME_WORDS):
         return Text("TLS certificate is not for {host}", host=_host(place))
     return Text("TLS failed: {said}", said=plain(said))

@@ -20,6 +20,7 @@ component's recovery has a `startup_grace` of its own.
 
 from binascii import crc32
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
@@ -107,7 +108,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     reading = reading._replace(metrics=_metrics(done, waiting, verdict.still_for))
     if status == "healthy":
         return reading
-    return reading._replace(error=_stuck(waiting, verdict.still_for), category="process")
+    return reading._replace(error=_stuck(waiting, context.now - verdict.still_for), category="process")
 
 
 def _key(settings: Settings) -> str:
@@ -115,10 +116,12 @@ def _key(settings: Settings) -> str:
     return f"{crc32(repr((settings.done, settings.waiting)).encode()):08x}"
 
 
-def _stuck(waiting: float | None, still_for: float) -> str:
+def _stuck(waiting: float | None, since: float) -> str:
+    """In absolute time: a message may be read, or sent again, long after."""
+    at = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
     if waiting is None:
-        return Text("none done for {span}", span=duration(still_for))
-    return Text("{n} wait, none done for {span}", n=shown(waiting), span=duration(still_for))
+        return Text("none done since {at}", at=at)
+    return Text("{n} wait, none done since {at}", n=shown(waiting), at=at)
 
 
 def _late(span: float, within: float) -> str:

@@ -12,7 +12,7 @@ DESCRIPTIONS = {
     "tcp": N_("The port gave no good answer."),
     "command": N_("The check command reports a problem."),
     "progress": N_("Work waits, but none of it gets done."),
-    "budget": N_("It spends more than its budget allows."),
+    "budget": N_("More is spent than the budget allows."),
     "prometheus": N_("Its metrics break a limit, or cannot be read."),
     "sql": N_("The result of its query breaks a limit, or there is no result."),
     "gpu": N_("A GPU is missing, fails or is too hot, or its driver does not answer."),
@@ -27,27 +27,27 @@ DESCRIPTIONS = {
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
     "escalated": N_("Others were notified before; it has neither recovered nor been acknowledged."),
-    "reminder": N_("People were notified of this before; nothing has changed since."),
-    "recovery_failed": N_("The steps below did not help, and heartbeat takes no more for now."),
+    "reminder": N_("People were notified of this before; it has not recovered, and nobody has acknowledged it."),
+    "recovery_failed": N_("The steps below did not help. heartbeat takes no further step for now."),
     "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
     "recovery_braked": N_("It was restarted as often as the configuration allows; more would only do harm."),
-    "recovery_held": N_("heartbeat does not restart it; the reason stands under Recovery."),
-    "missed_runs": N_("There was a gap between two runs. Nothing was checked during it."),
+    "recovery_held": N_("heartbeat does not restart it: see Recovery for the reason."),
+    "missed_runs": N_("There was a gap between two runs. This host checked nothing during it."),
     "clock_suspect": N_(
         "Components are still checked and faults reported. Nothing is pruned, no incident closed by age."
     ),
     "observer_blind": N_(
         "Nothing remote answers, so the trouble is at this host. Remote components are not judged now."
     ),
-    "observer_silent": N_("Another host that should make checks has stored nothing for a while."),
+    "observer_silent": N_("This host should make checks, but has stored nothing for a while."),
     "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
     "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
     "unobserved": N_(
-        "heartbeat itself cannot check it, so nobody knows whether it works. Nothing is restarted meanwhile."
+        "heartbeat cannot make the check, so nobody knows whether this works. Nothing is restarted meanwhile."
     ),
     "buttons_off": N_("Acknowledge, silence and recover by command; messages arrive as before."),
     "store_unreachable": N_("The database that heartbeat keeps its records in does not answer."),
-    "observed_again": N_("See its state now: heartbeat status."),
+    "observed_again": N_("The next checks show how it is now. See: heartbeat status"),
     "lock_free": N_("Nothing was checked while the lock was held."),
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
 }

@@ -12,7 +12,7 @@ from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.views import answers, headline
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import blamed, description, local_time, recommendations, told
+from heartbeat_cli.views.wording import blamed, description, fault, local_time, recommendations, told
 
 Values = dict[str, Any]
 
@@ -22,6 +22,7 @@ _TEXT_LINES = 2_000
 _NEUTRAL = ("report", "test", "button")  # types that are neither good nor bad news
 _PAST = ("missed_runs",)  # types about what is over already
 _LATEST = 2e11  # seconds since the epoch that are still a date
+_OPEN_END = ("observed_again",)  # ends that say nothing of the state
 _RED, _YELLOW, GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
 
@@ -56,6 +57,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "recovery": "" if details.get("ask") else sentence(voice.said(_text(details.get("recovery")))),
         "healed": _healed(alert, tried, voice),
         "ask": f"heartbeat recover --component {shell_word(alert.component)}" if details.get("ask") else "",
+        "also": [voice.clean(str(one), 60) for one in _list(details.get("also"))],
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
         "votes": _votes(alert, voice),
@@ -107,6 +109,8 @@ def moment(at: float, now: float, timezone: str) -> str:
 
 
 def mark(alert: Alert) -> str:
+    if alert.type in _OPEN_END:
+        return _BLUE
     if family(alert.type) == "over":
         return GREEN
     if alert.type in _NEUTRAL:
@@ -122,19 +126,25 @@ def _description(alert: Alert, voice: Voice) -> str:
 
 
 def _advice(alert: Alert, voice: Voice) -> list[str]:
+    details = alert.details
     if family(alert.type) == "over":
         return []
-    kind = str(alert.details.get("kind", ""))
-    target = shell_word(str(alert.details.get("target") or alert.component))
-    restart, observer = (_text(alert.details.get(key)) for key in ("restart", "observer"))
-    local = alert.details.get("local") is True
+    kind = str(details.get("kind", ""))
+    target = shell_word(str(details.get("target") or alert.component))
+    restart, observer = (_text(details.get(key)) for key in ("restart", "observer"))
+    unreached = _unreached(alert, voice)
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
-    category = _text(alert.details.get("category"))
+    category = _text(details.get("category"))
     general = "" if category == "process" else category  # that it is the process says no more than its kind does
-    handoff = _text(alert.details.get("handoff"))
+    handoff = _text(details.get("handoff"))
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
-    for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(topic, shell_word(alert.component), target, voice.locale, restart, observer, local):
+    handoff = "recovery_held" if details.get("held_back") is True else handoff
+    sort = fault(category, _text(details.get("cause")))
+    general = sort if sort == "certificate" else general
+    for topic in (handoff, f"{kind}_{sort}", general, alert.type, family(alert.type), kind if own else ""):
+        if found := recommendations(
+            topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached
+        ):
             return [voice.clean(step) for step in [*_first(alert, voice), *found]]
     return []
 
@@ -155,12 +165,27 @@ def _tried(alert: Alert, voice: Voice) -> list[Values]:
         {
             "number": number,
             "action": _where(voice.clean(str(action), 60), voice.clean(str(host[0]), 60) if host else "", voice),
-            "outcome": voice.word(voice.clean(str(outcome), 60)),
+            "outcome": _outcome(voice.word(voice.clean(str(outcome), 60)), times, voice),
             "done": outcome in ("done", "working", "cut off"),
             "detail": voice.said(str(detail)),
         }
-        for number, (action, outcome, detail, *host) in list(enumerate(rows, 1))[-_TRIED:]
+        for number, (times, (action, outcome, detail, *host)) in list(enumerate(_tries(rows), 1))[-_TRIED:]
     ]
+
+
+def _tries(rows: Sequence[Sequence[Any]]) -> list[tuple[int, Sequence[Any]]]:
+    """Attempts without what only repeats the one before, and how many times each was made."""
+    found: list[tuple[int, Sequence[Any]]] = []
+    for row in rows:
+        if found and list(found[-1][1]) == list(row):
+            found[-1] = (found[-1][0] + 1, row)
+        else:
+            found.append((1, row))
+    return found
+
+
+def _outcome(outcome: str, times: int, voice: Voice) -> str:
+    return voice.word("times", outcome=outcome, n=times) if times > 1 else outcome
 
 
 def _where(action: str, host: str, voice: Voice) -> str:
@@ -176,11 +201,23 @@ def _votes(alert: Alert, voice: Voice) -> list[Values]:
             "host": voice.clean(str(host), 60),
             "status": voice.word(voice.clean(str(status), 20)),
             "said": voice.said(str(error), 120),
+            "at": "" if (at := number(seen[0] if seen else None)) is None else moment(at, alert.at, voice.timezone),
             "fails": status in FAILURES,
             "unknown": status == "unknown",
         }
-        for host, status, error, *_ in rows[:_PIECES]
+        for host, status, error, *seen in rows[:_PIECES]
     ]
+
+
+def _unreached(alert: Alert, voice: Voice) -> str:
+    """The hosts that got no answer over a network; "" where none is known to have got none."""
+    if alert.details.get("local") is True:
+        return ""
+    rows = [row for row in _list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
+    own = [alert.details.get("observer")] if alert.details.get("unreached") is True and not rows else []
+    return voice.word("names_comma").join(
+        [voice.clean(str(host), 60) for host in own or [row[0] for row in rows[:_PIECES] if row[1] == "error"]]
+    )
 
 
 def _healed(alert: Alert, tried: Sequence[Values], voice: Voice) -> str:

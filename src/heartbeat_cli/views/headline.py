@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.words import TITLES
+from heartbeat_cli.views.wording import fault
+from heartbeat_cli.views.words import FAULTS, TITLES
 
 _NAMED = 2  # components, or machines, that are named; more are counted
 _NAME = 40  # characters
@@ -38,7 +39,8 @@ def of_alert(alert: Alert, voice: Voice) -> Headline:
     if handoff in HANDOFFS and family(alert.type) == "down":
         title = voice.word(f"down_{handoff}", title=title)
     began = _began(alert, voice)
-    return Headline(title, with_machine(voice.word("subject_end", title=began) if began else title, machine))
+    ended = voice.word("subject_end", title=_was(alert, began, voice)) if began else title
+    return Headline(title, with_machine(ended, machine))
 
 
 def of_past(end: Alert, since: str, until: str, voice: Voice) -> Headline:
@@ -48,7 +50,9 @@ def of_past(end: Alert, since: str, until: str, voice: Voice) -> Headline:
     title = voice.word("digest_past", title=title, since=since, until=until)
     if not began:
         return Headline(title, with_machine(title, machine))
-    ended = voice.word("subject_end", title=voice.word("subject_past", title=began, since=since, until=until))
+    ended = voice.word(
+        "subject_end", title=voice.word("subject_past", title=_was(end, began, voice), since=since, until=until)
+    )
     return Headline(title, with_machine(ended, machine))
 
 
@@ -91,7 +95,7 @@ def _said(alert: Alert, voice: Voice) -> tuple[str, str]:
     if alert.type in _WATCHES:
         return "heads_still", ""
     if family(alert.type) == "down":
-        return ("heads_fault", title) if alert.type in TITLES else ("heads_down", "")
+        return ("heads_fault", title) if _is_own(alert.type, alert) else ("heads_down", "")
     if family(alert.type) in ("slow", "degraded"):
         return "heads_warning", title
     known = {"recovered": "heads_recovered", "degraded_ended": "heads_normal"}
@@ -99,8 +103,24 @@ def _said(alert: Alert, voice: Voice) -> tuple[str, str]:
 
 
 def _was_down(end: Alert, voice: Voice) -> tuple[str, str]:
-    own = f"{end.details.get('kind', '')}_down" in TITLES
-    return ("heads_fault", _began(end, voice)) if own else ("heads_down", "")
+    began = _began(end, voice)
+    if _is_own(f"{end.details.get('kind', '')}_down", end):
+        return "was_fault", _was(end, began, voice) if began else ""
+    return "was_down", ""
+
+
+def _is_own(kind: str, alert: Alert) -> bool:
+    """Whether a fault has a title that says more than that something is down."""
+    category, cause = (str(alert.details.get(key) or "") for key in ("category", "cause"))
+    return kind in TITLES or fault(category, cause) in FAULTS
+
+
+def _was(end: Alert, began: str, voice: Voice) -> str:
+    """What has ended, by name first: a subject that is cut off must not read as its beginning."""
+    name = voice.clean(str(end.details.get("name") or end.component), _NAME)
+    if _is_own(f"{end.details.get('kind', '')}_down", end) or end.type != "recovered":
+        return voice.word("was_else", name=name, title=began.removeprefix(f"{name}: ").removeprefix(f"{name}："))
+    return voice.word("was_down", names=name)
 
 
 def _began(end: Alert, voice: Voice) -> str:

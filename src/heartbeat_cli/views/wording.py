@@ -13,6 +13,7 @@ from heartbeat_cli.domain.text import Text, Value
 _KEY = 60  # characters
 _PLACE = re.compile(r"\{(\w+)\}")
 _RESTART = re.compile(r" ?[:：] ?\{restart\}")
+_EXPIRED = re.compile(r"TLS certificate (of \S+ )?has expired")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -34,12 +35,19 @@ def blamed(said: str, category: str, locale: str) -> str:
     return catalogs.word(catalogs.N_("{name}: {said}"), locale, name=name, said=said)
 
 
-def title(alert: str, component: Component, locale: str) -> str:
-    """The title of an alert type (`agent_down`, `recovered`) about a component."""
-    from heartbeat_cli.i18n import catalogs
-    from heartbeat_cli.views.words import TITLES
+def fault(category: str, said: str) -> str:
+    """Which sort of failure the words about a fault are chosen by: its category, or `certificate`."""
+    return "certificate" if category == "configuration" and _EXPIRED.match(said) else category
 
-    pattern = TITLES.get(alert) or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
+
+def title(alert: str, component: Component, locale: str, category: str = "", cause: str = "") -> str:
+    """The title of an alert type (`agent_down`, `recovered`) about a component; of a fault by its category and cause,
+    where a kind has no title of its own."""
+    from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.words import FAULTS, TITLES
+
+    own = FAULTS.get(fault(category, cause)) if alert.endswith("_down") else None
+    pattern = TITLES.get(alert) or own or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
     return catalogs.word(pattern, locale).replace("{name}", component.name)
 
 
@@ -60,23 +68,28 @@ def description(kind: str, locale: str) -> str:
 
 
 def recommendations(
-    topic: str, component: str, target: str, locale: str, restart: str = "", observer: str = "", local: bool = False
+    topic: str, component: str, target: str, locale: str, restart: str = "", observer: str = "", unreached: str = ""
 ) -> list[str]:
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
-    command that restarts it ("": not known, so none is named), `observer` the host that has seen it; what is `local`
-    has no network on the way to it."""
+    command that restarts it ("": not known, so none is named), `observer` the host that has seen it, `unreached` the
+    hosts that got no answer over the network ("": none, so the network is not named)."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
     lines = RECOMMENDATIONS.get(topic, ())
-    values = {"id": component, "target": target, "restart": restart}
+    values = {"id": component, "target": target, "restart": restart, "unreached": unreached}
     values["observer"] = observer or word("this_host", locale)
     # One pass: a name that looks like a placeholder stays a name.
     return [
-        _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub("", line))
+        _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub(_stop, line))
         for line in (catalogs.word(line, locale) for line in lines)
-        if not (local and "{observer}" in line)
+        if unreached or "{unreached}" not in line
     ]
+
+
+def _stop(place: re.Match[str]) -> str:
+    """What ends a sentence whose command is not known."""
+    return "" if place.end() < len(place.string) else "。" if "：" in place[0] else "."
 
 
 def told(text: str, locale: str, timezone: str) -> str:

@@ -22,7 +22,7 @@ TITLES = {
     "budget_down": N_("{name} is used up"),
     "progress_down": N_("{name} makes no progress"),
     "push_down": N_("{name} has not reported success in time"),
-    "host_down": N_("{name} is running out of a resource"),
+    "host_down": N_("{name} is short of disk space, memory or CPU"),
     "command_down": N_("{name} reports a problem"),
     "log_down": N_("{name} has lines that should not be there"),
     "timer_down": N_("{name} has not fired, or its job failed"),
@@ -39,6 +39,14 @@ TITLES = {
     "unobserved": N_("{name} cannot be checked"),
     "observed_again": N_("{name} can be checked again"),
     "buttons_off": N_("{name}: buttons under messages do not work"),
+}
+
+# By what kind of failure it is, where "down" would not be true.
+FAULTS = {
+    "certificate": N_("{name}: a TLS certificate has expired"),
+    "configuration": N_("{name}: something is configured wrongly"),
+    "credentials": N_("{name}: an API key or login is refused"),
+    "quota": N_("{name}: a quota or limit is used up"),
 }
 
 WORDS = {
@@ -89,6 +97,9 @@ WORDS = {
     "down_recovery_failed": N_("{title}: recovery failed, a person is needed"),
     "down_recovery_denied": N_("{title}: heartbeat is not permitted to restart it"),
     "down_recovery_held": N_("{title}: it is not restarted, a person must decide"),
+    "was_down": N_("{names} (was down)"),
+    "was_fault": N_("{names} (was in fault)"),
+    "was_else": N_("{name} (was: {title})"),
     "heads_down": N_("{names} down"),
     "heads_fault": N_("{names} in fault"),
     "heads_still": N_("{names} still in fault"),
@@ -99,11 +110,11 @@ WORDS = {
     "names_and": N_("{first} and {last}"),
     "names_and_more": N_("{names} and {count} more"),
     "clauses": N_("; ", "clauses"),
-    "two_sentences": N_("{first} {then}", "sentences"),
+    "two_sentences": N_("{first} · {then}", "sentences"),
     "healed_heartbeat": N_("heartbeat, with {action}: {detail}"),
     "healed_person": N_("a person's heartbeat recover, with {action}: {detail}"),
     "healed_acknowledged": N_("probably {who}, who had acknowledged it"),
-    "healed_given_up": N_("probably a person, not heartbeat"),
+    "healed_given_up": N_("not heartbeat; probably a person, who had been asked to"),
     "comma": N_(", "),
     "semicolon": N_("; "),
     "colon": N_(": "),
@@ -119,6 +130,7 @@ WORDS = {
     "running": N_("interrupted"),
     "working": N_("accepted, still going on"),
     "held": N_("held"),
+    "times": N_("{outcome}, {n} times"),
     "lost": N_("cut off before it began"),
     "cut off": N_("cut off"),
     "test_title": N_("Test message"),

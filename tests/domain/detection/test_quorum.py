@@ -110,7 +110,8 @@ def test_lonely_is_who_sees_it_fail_and_is_not_enough() -> None:
 
 
 def test_an_alert_shows_what_each_host_sees() -> None:
-    assert shown([*votes("e"), Vote("b", 1.0, "healthy")]) == [["a", "error", "by a"], ["b", "healthy", ""]]
+    (one,) = votes("e")
+    assert shown([one, Vote("b", 1.0, "healthy")]) == [["a", "error", "by a", one.at], ["b", "healthy", "", 1.0]]
 
 
 def test_a_check_counts_until_it_is_too_old_and_not_from_the_future() -> None:

@@ -106,7 +106,7 @@ def test_the_reasons_are_named() -> None:
     assert next_([tried(0, "done", ago=20)]).reason == "step 1 was taken; it has 40 s left to come up"
     assert next_([tried(0, "running", ago=20)]).reason == "step 1 was cut off and may still be at work: 10 s left"
     tail = "; heartbeat starts again from step 1 in 3 h 58 min; at once by: heartbeat recover --component {id} --force"
-    assert next_([tried(2, "done")]).reason == "all 3 steps were tried" + tail
+    assert next_([tried(2, "done")]).reason == "each of the 3 steps was tried" + tail
     thrice = [tried(0, "failed")] * 3
     assert next_(thrice, steps=1).reason == "the only step was tried; step 1 failed 3 times" + tail
     assert next_(thrice[:2], steps=1)[1:3] == ("retry", "step 1 failed (why); try 3 of 3")
@@ -406,7 +406,7 @@ def test_steps_that_do_not_mend_the_category_are_not_counted_as_left() -> None:
     both = _mending(("process",), ("resource",))
     often = [tried(0, "failed", ago=400 - 100 * n) for n in range(3)]
     found = _by_category(both, "process", often)
-    assert found.move == "exhausted" and "the only step that can help was tried" in found.reason
+    assert found.move == "exhausted" and "only step 1 can mend this kind of fault, and it was tried" in found.reason
 
 
 def test_a_ladder_that_mends_no_process_leaves_it_alone() -> None:

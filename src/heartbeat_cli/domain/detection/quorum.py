@@ -111,9 +111,9 @@ def witness(round_: Round, observer: str) -> str:
     )
 
 
-def shown(votes: Iterable[Vote]) -> list[list[str]]:
-    """Who sees what, as an alert's details hold it: host, status, error."""
-    return [[one.observer, one.status, one.error or ""] for one in votes]
+def shown(votes: Iterable[Vote]) -> list[list[str | float]]:
+    """Who sees what, as an alert's details hold it: host, status, error, and when it was seen (epoch seconds)."""
+    return [[one.observer, one.status, one.error or "", one.at] for one in votes]
 
 
 def standing(quorum: int | None, votes: Sequence[Vote], far: float) -> Round | None:

@@ -170,11 +170,13 @@ def _exhausted(plan: Plan, tried: Sequence[Attempt], fit: Sequence[int], limits:
         )
     steps, final = len(fit), fit[-1]
     if steps == sum(bool(step.mends) for step in plan.ladder):
-        all_ = Text("the only step was tried") if steps == 1 else Text("all {steps} steps were tried", steps=steps)
+        all_ = (
+            Text("the only step was tried") if steps == 1 else Text("each of the {steps} steps was tried", steps=steps)
+        )
     elif steps == 1:
-        all_ = Text("the only step that can help was tried")
+        all_ = Text("only step {step} can mend this kind of fault, and it was tried", step=final + 1)
     else:
-        all_ = Text("all {steps} steps that can help were tried", steps=steps)
+        all_ = Text("each of the {steps} steps that can mend this kind of fault was tried", steps=steps)
     failures = len(_failures(tried, final))
     often = [Text("step {step} failed {n} times", step=final + 1, n=failures)] if failures > 1 else []
     return Decision("exhausted", "exhausted", joined([all_, *often, how]))

@@ -12,8 +12,7 @@ from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 
 class Outlook(NamedTuple):
-    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person. No line where the
-    kind of failure says it all: a restart cannot mend it."""
+    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person."""
 
     text: str
     asks: bool
@@ -35,9 +34,11 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         step = Text(
             "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
         )
+        if 0 < len(component.plan.mending(failure)) == 1 < len(steps):
+            step = Text("{step}; no other step can mend this kind of fault", step=step)
         if getattr(steps[decision.step].settings, "optional", False):
             return Outlook(Text("next: {step}, if there is one", step=step), False)
         return Outlook(Text("next: {step}", step=step), False)
-    if decision.name == "remedy" and failure.remedy != "restart":
-        return Outlook("", False)
+    if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
+        return Outlook(Text("heartbeat restarts nothing here: that could not help"), False)
     return Outlook(of_component(decision.reason, component.id), decision.move == "ask")

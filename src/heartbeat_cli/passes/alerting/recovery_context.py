@@ -122,10 +122,9 @@ class RecoveryContext:
         said = [one.detail for one in self.tried(component) if one.outcome == "held" and one.reason == "objection"]
         return said[-1] if said else ""
 
-    def last_checked(self, component: Component) -> float | None:
-        """When this host checked it last (epoch seconds)."""
-        last = self._last_checks.get(component.id)
-        return last.at if last else None
+    def last_check(self, component: Component) -> LastCheck | None:
+        """This host's last check of it."""
+        return self._last_checks.get(component.id)
 
     def newest(self, component: Component) -> str | None:
         """The last attempt in which something was done about it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 Details = Mapping[str, object]
+_ALSO = 5  # other components in fault that are named
 
 
 class AlertContext:
@@ -30,7 +31,7 @@ class AlertContext:
         self.states: dict[str, State] = {}
         self.seen: Mapping[str, Status] = {}
         self.rounds: Mapping[str, Round] = {}
-        self._counted: tuple[Mapping[str, Status], int] | None = None  # for which pass, how many were in fault
+        self._counted: tuple[Mapping[str, Status], list[str]] | None = None  # for which pass, what was in fault
 
     @cached_property
     def _last_checks(self) -> dict[str, LastCheck]:
@@ -59,6 +60,7 @@ class AlertContext:
         last = self._last_check(component)
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
+            details |= {"unreached": True} if last.status == "error" else {}
         if event.name == "released":
             details["waited_for"] = self._name(event.held_by or "")
         if incident is not None and event.name == "ended":
@@ -71,12 +73,18 @@ class AlertContext:
         """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
         from heartbeat_cli.passes.alerting import remedies
         from heartbeat_cli.store.state import recoveries
-        from heartbeat_cli.views import wording
 
         attempts = recoveries.of_incident(self.db, incident.id)
-        was = wording.title(f"{component.kind}_down", component, self.config.heartbeat.locale)
+        was = self.title(f"{component.kind}_down", component, incident.failure, incident.cause)
         healed_by = remedies.healer(incident, attempts)
         return {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
+
+    def title(self, kind: str, component: Component, failure: Failure | None, cause: str) -> str:
+        """The title of an alert of this type about a component, whose fault is of such a failure."""
+        from heartbeat_cli.views import wording
+
+        category = failure.category if failure else ""
+        return wording.title(kind, component, self.config.heartbeat.locale, category, cause or "")
 
     def _outages(self, incident: Incident, at: float) -> Details:
         """Of an incident that was reopened, or kept open until it was steady: when it ended, and how long it was
@@ -95,6 +103,7 @@ class AlertContext:
         details |= self._outlook(component, failure)
         if last is not None:
             details |= {"last": [last.status, last.error], "evidence": dict(last.evidence)}
+            details |= {"unreached": True} if last.status == "error" else {}
         return details
 
     def _common(self, component: Component, failure: Failure | None) -> dict[str, object]:
@@ -103,8 +112,11 @@ class AlertContext:
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details |= {"target": target_of(component), "name": component.name}
         details |= remedies.of(component, failure)
-        details["in_fault"] = self._in_fault()
+        details["in_fault"] = len(self._faults())
         details["watched"] = len(self.config.components)
+        below = set(descendants(component.id, self._below))
+        if also := [id_ for id_ in self._faults() if id_ != component.id and id_ not in below]:
+            details["also"] = [self._name(id_) for id_ in also[:_ALSO]]
         if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
             details["held"] = [self._name(id_) for id_ in held]
         state = self.states.get(component.id)
@@ -121,12 +133,12 @@ class AlertContext:
         component = self.config.components.get(id_)
         return component.name if component else id_
 
-    def _in_fault(self) -> int:
-        """Counted once a pass, whose states have all moved when there is an alert: five hundred that fall
-        together would otherwise count ten thousand states five hundred times."""
+    def _faults(self) -> list[str]:
+        """What is in fault. Looked up once a pass, whose states have all moved when there is an alert: five hundred
+        that fall together would otherwise go through ten thousand states five hundred times."""
         if self._counted is None or self._counted[0] is not self.seen:
-            known = [state for id_, state in self.states.items() if id_ in self.config.components]
-            self._counted = self.seen, sum(state.state in ("fault", "recovering") for state in known)
+            known = [id_ for id_, state in self.states.items() if state.state in ("fault", "recovering")]
+            self._counted = self.seen, [id_ for id_ in known if id_ in self.config.components]
         return self._counted[1]
 
     def _is_unwell(self, id_: str) -> bool:

@@ -221,7 +221,6 @@ class DetectionRun:
     def _enqueue_alert(self, component: Component, event: Event, incident: Incident | None) -> None:
         from heartbeat_cli.domain.alerting.alert import Alert, alert_severity, alert_type
         from heartbeat_cli.passes.alerting.enqueue import enqueue_alert
-        from heartbeat_cli.views import wording
 
         kind = alert_type(component, event)
         returned = bool(incident and incident.relapses)
@@ -237,7 +236,7 @@ class DetectionRun:
             id=f"{about or incident_id(component.id, event.at)}/{kind}{time_}",
             type=kind,
             severity=alert_severity(component, kind),
-            title=wording.title(kind, component, self.config.heartbeat.locale),
+            title=self.alert_context.title(kind, component, event.failure, event.cause),
             component=component.id,
             at=event.at,
             incident=about,

@@ -187,6 +187,8 @@ class Choice:
         needs_person = name in handoff.NAMES and not fresh
         if incident is not None and not self.dry:
             self._note(one.component, incident, decision, decision.reason)
+            if fresh:
+                handoff.hold_back(self.db, incident, decision)
             if needs_person:
                 handoff.notify(self.db, self.config, self.context, one.component, incident, decision)
         return about(one, "held", decision.reason, name)._replace(failed=needs_person)

@@ -56,6 +56,12 @@ def notify(
             )
 
 
+def hold_back(db: Database, incident: Incident, decision: Decision) -> None:
+    """Have the message of a fault that waits to be sent say that its step is held back, not that it comes next."""
+    with db.transaction():
+        alerts.amend(db, incident.id, {"recovery": decision.reason, "ask": False, "held_back": True})
+
+
 def _failed(
     db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> Alert:
@@ -78,6 +84,7 @@ def _failed(
             "name": component.name,
             **remedies.of(component, failure),
             "recovery": decision.reason,
+            "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
         },
     )

@@ -60,7 +60,12 @@ def insisting(context: RecoveryContext, due: Sequence[Due], found: Mapping[str, 
     again = [one for one in due if one.incident is not None and found.get(one.component.id, ("",))[0] == "well"]
     if not again:
         return {}
-    checked = {one.incident.id: context.last_checked(one.component) or 0.0 for one in again if one.incident is not None}
+    last = {one.component.id: context.last_check(one.component) for one in again}
+    checked = {
+        one.incident.id: seen.at if (seen := last[one.component.id]) else 0.0
+        for one in again
+        if one.incident is not None
+    }
     open_ = {one.id for one in context.incidents.values()}
     times = answered.count(context.db, context.config.observer, checked, open_)
     return {

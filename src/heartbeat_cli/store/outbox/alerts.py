@@ -48,6 +48,21 @@ def enqueue(
     )
 
 
+def amend(db: Database, incident: str, more: Mapping[str, object]) -> None:
+    """Add details to the alerts that say an incident has begun, as long as no delivery has taken them up: what was sent
+    is made again as it was."""
+    rows = db.rows(
+        "SELECT a.alert_id, a.details FROM heartbeat_alert_rows a WHERE a.incident = ? AND a.alert_type LIKE ?"
+        " AND NOT EXISTS (SELECT 1 FROM heartbeat_outbox o WHERE o.alert_id = a.alert_id"
+        " AND (o.state <> 'waiting' OR o.attempts > 0 OR o.batch IS NOT NULL OR o.lease_until IS NOT NULL))",
+        (incident, "%_down"),
+    )
+    db.said += within(more)
+    for id_, details in rows:
+        changed = as_json((understood(details, dict) or {}) | dict(more))
+        db.run("UPDATE heartbeat_alert_rows SET details = ? WHERE alert_id = ?", (changed, id_))
+
+
 def unnotified(db: Database) -> list[tuple[str, str, str]]:
     """The alerts (id, type, component) of a fault, or of a recovery that gave up, that have no notifications because a
     silence kept them back. Only those of open incidents count, since they were last reopened."""
