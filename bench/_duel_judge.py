@@ -19,7 +19,7 @@ LEVEL_SECONDS, LEVEL_SHARE = 2.0, 0.1
 # What a subject says, by contestant; the first that matches counts. "both" is a beginning and its end in one.
 _SAYS = {
     "heartbeat": (
-        (r"delivered late|\bwas down\b|: down from |Resolved: .*, from ", "both"),
+        (r"delivered late|(?<!\()\bwas down\b|: down from |Resolved: .*, from ", "both"),
         (r"Resolved|recovered", "end"),
         (r"person is needed|recovery is paused", "person"),
         (r"down|must decide|not restarted", "begin"),

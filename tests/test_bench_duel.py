@@ -35,7 +35,7 @@ def _fault(id_: str) -> Fault:
 @pytest.mark.parametrize(
     ("who", "begin", "end"),
     [
-        ("heartbeat", "[pi] process-killed is down", "[pi] Resolved: process-killed is down"),
+        ("heartbeat", "[pi] process-killed is down", "[pi] Resolved: process-killed (was down)"),
         ("Monit", "process-killed: Does not exist (restart)", "process-killed: Exists (alert)"),
         ("Monit", "process-killed: Connection failed (restart)", "process-killed: Connection succeeded (alert)"),
         ("loop", "DOWN: process-killed", "UP: process-killed"),
@@ -56,7 +56,7 @@ def test_a_fault_that_was_healed_and_told(who: str, begin: str, end: str) -> Non
 
 def test_one_message_may_tell_both() -> None:
     target = Seen("mail-server-away", [ZERO + 5], ZERO + 6)
-    late = "[pi] Resolved: mail-server-away is down, from 22:01:00 to 22:03:00"
+    late = "[pi] Resolved: mail-server-away (was down), from 22:01:00 to 22:03:00"
     one = judged("mail-server-away", "heartbeat", [target], [(ZERO + 130, late)])
     assert one[1:] == (130.0, 6.0, 1, 1, ())
 
@@ -89,7 +89,7 @@ def test_a_person_is_called_for_what_cannot_be_healed_and_for_nothing_else() -> 
     mails = [
         (ZERO + 20, "[pi] second-try-heals is down"),
         (person[0], person[1].format("second-try-heals")),
-        (ZERO + 70, "[pi] Resolved: second-try-heals is down"),
+        (ZERO + 70, "[pi] Resolved: second-try-heals (was down)"),
     ]
     assert judged("second-try-heals", "heartbeat", [target], mails).wrong == (
         "called a person for what was healed or passed",

@@ -32,7 +32,7 @@ def test_a_fault_and_its_end_are_news(tmp_path: Path) -> None:
     thing.heals()
     ended = thing.run()
     assert (ended.code, ended.out) == (0, "")
-    assert "] Resolved: thing reports a problem\n" in ended.err
+    assert "] Resolved: thing (was: thing reports a problem)\n" in ended.err
 
 
 def test_verbose_tells_each_decision(tmp_path: Path) -> None:

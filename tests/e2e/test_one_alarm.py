@@ -103,7 +103,7 @@ def test_a_fault_whose_ladder_ends_in_the_same_run_is_one_message(host: Any, dig
     assert sorted(row["alert_type"] for row in listed) == ["command_down", "recovery_failed"]
     (runs.folder / "well").touch()
     runs.heartbeat("run")
-    assert runs.messages()[-1]["subject"] == f"[agents-1] Resolved: {DOWN}"
+    assert runs.messages()[-1]["subject"] == f"[agents-1] Resolved: Worker (was: {DOWN})"
 
 
 def test_a_step_that_takes_long_holds_the_declaration_up_no_longer_than_its_time(host: Any) -> None:
@@ -152,4 +152,7 @@ def test_what_recovers_by_the_step_is_declared_and_ended(host: Any) -> None:
     runs.heartbeat("run")
     (end,) = runs.messages()[1:]
     assert "Healed by: heartbeat, with command: " in end["text"]
-    assert (end["subject"], end["thread"]) == (f"[agents-1] Resolved: {DOWN}", runs.messages()[0]["thread"])
+    assert (end["subject"], end["thread"]) == (
+        f"[agents-1] Resolved: Worker (was: {DOWN})",
+        runs.messages()[0]["thread"],
+    )

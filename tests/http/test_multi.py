@@ -353,7 +353,7 @@ def test_a_trusted_certificate_and_its_end(tmp_path: Path) -> None:
 def test_an_expired_certificate(tmp_path: Path) -> None:
     own = certificate(tmp_path, days=-3)
     with healthy_server(certificate=own) as server:
-        assert fault(ask(server.url, ca_file=str(own.cert))) == Fault("tls", "TLS certificate has expired")
+        assert fault(ask(server.url, ca_file=str(own.cert))) == Fault("tls", "TLS certificate of 127.0.0.1 has expired")
         answer = ask(server.url, verify_tls=False)
         assert answer.status == 200
         assert answer.certificate_expires == pytest.approx(time.time() - 3 * 86_400, abs=600)

@@ -50,8 +50,9 @@ def test_a_stuck_worker_of_celery(tmp_path: Path, broker: redis.Redis) -> None:
         assert workers.answers_ping()
         late = check(settings, 10, idle)
         stuck = check(settings, 15, late)
-        assert (late.status, late.error) == ("degraded", "9 wait, none done for 5 min")
-        assert (stuck.status, stuck.error, stuck.category) == ("unhealthy", "9 wait, none done for 10 min", "process")
+        assert late.status == "degraded" and str(late.error).startswith("9 wait, none done since ")
+        assert (stuck.status, stuck.category) == ("unhealthy", "process")
+        assert str(stuck.error).startswith("9 wait, none done since ")
     with workers.working():  # restarted: it goes on with what waits, and the stuck job comes back later
         until(lambda: queue_length(broker, "celery") < 9)
         assert check(settings, 16, stuck).status == "healthy"
@@ -72,7 +73,7 @@ def test_a_stuck_worker_of_rq(tmp_path: Path, broker: redis.Redis) -> None:
         assert moved.evidence["progress"] == "something was done since the last check"
         assert b"last_heartbeat" in broker.ask("HGETALL", worker_key(broker)), "by its own account it lives"
         stuck = check(settings, 11, moved)
-        assert (stuck.status, stuck.error) == ("unhealthy", "10 wait, none done for 10 min")
+        assert stuck.status == "unhealthy" and str(stuck.error).startswith("10 wait, none done since ")
 
 
 def queue_length(broker: redis.Redis, name: str) -> int:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from heartbeat_cli.domain.alerting.alert import Alert, with_outcome
-from heartbeat_cli.views import messages
+from heartbeat_cli.domain.component import Common, Component
+from heartbeat_cli.views import messages, wording
 
 NOW = 1_795_000_000.0
 
@@ -116,3 +117,27 @@ def test_an_end_says_who_healed_it_alone_and_among_others(who: str) -> None:
 
 def text(*alerts: Alert) -> str:
     return messages.digest(list(alerts), "en", "UTC", [], id="d").text
+
+
+def test_what_is_not_down_is_not_called_down() -> None:
+    def title(category: str, cause: str = "x") -> str:
+        component = Component("db", "agent", None, Common(name="db"))
+        return wording.title("agent_down", component, "en", category, cause)
+
+    assert title("process") == "db is down" and title("provider") == "db is down"
+    assert title("credentials") == "db: an API key or login is refused"
+    assert title("configuration") == "db: something is configured wrongly"
+    expired = "TLS certificate of shop.example.com has expired"
+    own = title("configuration", expired)
+    assert own == "db: a TLS certificate has expired"
+    end = ends("db")[0]
+    details = {**end.details, "category": "configuration", "cause": expired, "was": own}
+    assert subject(end._replace(details=details)) == "[agents-1] Resolved: db (was: a TLS certificate has expired)"
+
+
+def test_tries_that_came_to_the_same_are_one_line() -> None:
+    (down,) = downs("db")
+    tried = [["postgres", "failed", "no slot"]] * 3 + [["script", "done", "x"]]
+    said = text(down._replace(details={**down.details, "attempts": tried, "also": ["Disk"]}))
+    assert "1. postgres: failed, 3 times - no slot\n2. script: done - x\n" in said
+    assert "Also in fault now: Disk" in said

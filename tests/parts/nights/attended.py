@@ -1,5 +1,7 @@
 """Nights that need a person, and one in which a database takes its children along."""
 
+from datetime import UTC, datetime
+
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
@@ -44,7 +46,9 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(2)
     begun = stage.clock()
     http = Text("{head} from {url}", head=Text("no HTTP answer"), url="https://shop.example.com/health")
-    expired = Reading("error", 0.03, Text("TLS certificate has expired"), (), {"http": http})
+    expired = Reading(
+        "error", 0.03, Text("TLS certificate of {host} has expired", host="shop.example.com"), (), {"http": http}
+    )
     expired = expired._replace(category="configuration")
     why = Text("{line}: {said}", line="HTTP 401 Unauthorized", said="Incorrect API key provided: sk-…Yq3A")
     http = Text("{head} from {url}", head=Text("HTTP {status}", status=401), url="https://api.example.com/v1/models")
@@ -124,5 +128,6 @@ def budget_and_queue(stage: Stage) -> Truth:
 
 
 def _stuck(stage: Stage, since: float) -> Reading:
-    line = Text("{n} wait, none done for {span}", n="412", span=duration(stage.now - since))
-    return Reading("unhealthy", None, line, (), {Text("progress"): line}, category="process")
+    line = Text("{n} wait, none done since {at}", n="412", at=datetime.fromtimestamp(since, UTC).isoformat())
+    said = Text("none done for {span}", span=duration(stage.now - since))
+    return Reading("unhealthy", None, line, (), {Text("progress"): said}, category="process")

@@ -164,7 +164,7 @@ def test_when_all_was_tried_a_person_is_notified_once(ward: Make) -> None:
         ("ran", "refused", False), ("ran", "refused", False), ("ran", "failed", False)
     ]  # fmt: skip
     assert said[-1] == ("exhausted", None, True)
-    again = "all 2 steps were tried; step 2 failed 3 times; heartbeat starts again from step 1 in 3 h "
+    again = "each of the 2 steps was tried; step 2 failed 3 times; heartbeat starts again from step 1 in 3 h "
     assert one.recover()[0][1].startswith(again)
     assert one.steps == ["one", "one"]
     assert scene.outbox == ["agent_down to log: waiting", "recovery_failed to log: waiting"]
