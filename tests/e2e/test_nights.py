@@ -33,6 +33,11 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     digest = night(3)[1]
     assert "\nQueue: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
     assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
+    assert "\nAlso in fault now: agents-1\n" in digest
+
+
+def test_evidence_of_ours_is_in_the_readers_language() -> None:
+    assert "\nHTTP 503：http://localhost:8000/health（" in night(1, "zh-HK")[0]
 
 
 def test_no_command_is_advised_that_there_is_no_reason_to_believe_in() -> None:

@@ -61,6 +61,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "title": title,
         "subject": subject,
         "state": sentence(state) if lasting else "",
+        "also": _also(lasting, said),
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "begun": [] if detail.short else [shown(one) for one in begun],
         "ended": [] if detail.short else [shown(one) for one in ended],
@@ -69,6 +70,12 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "at": local_time(voice.now, voice.timezone),
         "timezone": voice.timezone,
     }
+
+
+def _also(begun: Sequence[Alert], said: Mapping[str, Values]) -> list[str]:
+    """The other components in fault, of those that the alerts name."""
+    own = {said[one.id]["name"] for one in begun}
+    return [name for name in dict.fromkeys(name for one in begun for name in said[one.id]["also"]) if name not in own]
 
 
 def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:

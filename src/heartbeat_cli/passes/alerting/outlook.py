@@ -40,5 +40,5 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
             return Outlook(Text("next: {step}, if there is one", step=step), False)
         return Outlook(Text("next: {step}", step=step), False)
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
-        return Outlook(Text("heartbeat restarts nothing here: that could not help"), False)
+        return Outlook(Text("nothing is restarted: that could not help here"), False)
     return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
