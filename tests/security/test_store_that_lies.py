@@ -1,11 +1,13 @@
 """A store's server that answers nonsense costs no pass: where need be the spool takes over, and the reason is said."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from heartbeat_cli.store.sql.database import DatabaseError, connect
+from tests.parts.http import Answer, Server, healthy_server
 from tests.parts.postgres import *  # noqa: F403 - its fixtures
 from tests.parts.postgres import execute
 from tests.parts.stores import store_url  # noqa: F401 - a fixture
@@ -94,14 +96,24 @@ _VERBS = (
 )
 
 
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with healthy_server() as one:
+        yield one
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC"])
-def test_moments_that_no_calendar_has_stop_nothing(database_with_tables: str, tmp_path: Path, moment: str) -> None:
+def test_moments_that_no_calendar_has_stop_nothing(
+    database_with_tables: str, tmp_path: Path, server: Server, moment: str
+) -> None:
+    # A channel that takes nothing, and whose next try is far: a run does not wait for it.
+    server.answer = Answer(503, headers=(("Retry-After", "3600"),))
     (tmp_path / "heartbeat.toml").write_text(
         f'[heartbeat]\nstore = "{database_with_tables}"\nstate_dir = "{tmp_path}/state"\nobserver = "me"\n'
         '[components.bad]\nkind = "command"\ncommand = ["false"]\nfail_threshold = 1\n'
         '[components.job]\nkind = "push"\nperiod = 60\n'
-        '[channels.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+        f'[channels.hook]\nkind = "webhook"\nurl = "{server.url}"\n'
         '[dashboard]\ninterval = 0\n[status_page]\nfile = "status.html"\n'
     )
     for words in (["run"], ["beat", "job"], ["silence", "job"], ["run"]):
