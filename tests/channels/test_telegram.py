@@ -108,7 +108,7 @@ def test_a_real_alert_keeps_its_facts_however_much_evidence_there_is(api: BotApi
         "started": 1.0,
         "cause": "<b>refused</b> & \x1b gone",
         "evidence": {f"piece {n}": "<script>🔥主" * 900 for n in range(9)},
-        "attempts": [("systemd", "failed", "x" * 300)] * 4,
+        "attempts": [("systemd", "failed", f"{n}" + "x" * 300) for n in range(4)],
     }
     alert = Alert("i/agent_down", "agent_down", "high", "主 is down", "main", 9.0, "i", "3 failures", details)
     assert send(api, messages.message(alert, locale, "Asia/Hong_Kong", ["s3cret"])) in (None, "shortened")

@@ -38,7 +38,7 @@ def test_a_line_comes_back_as_the_sentence_it_was(store: Database) -> None:
     lines = [FALSE, joined([REFUSED, "it says: done", duration(65)]), Text("is being stopped")]
     assert [chinese(store, one) for one in stored(store, *lines)] == [
         "連續 3 次檢查失敗（門檻 3 次）",
-        "db:5432 拒絕連線；it says: done；1 分鐘",
+        "db:5432 拒絕連接；it says: done；1 分鐘",
         "正被停止",
     ]
 
@@ -46,7 +46,7 @@ def test_a_line_comes_back_as_the_sentence_it_was(store: Database) -> None:
 def test_a_sentence_made_of_a_stored_line_finds_that_one(store: Database) -> None:
     (line,) = stored(store, REFUSED)
     (whole,) = stored(store, Text("held: {reason}", reason=Text(line)))
-    assert chinese(store, whole) == "暫緩：db:5432 拒絕連線"
+    assert chinese(store, whole) == "暫緩：db:5432 拒絕連接"
 
 
 def test_what_nobody_said_as_a_sentence_stays(store: Database) -> None:

@@ -147,7 +147,7 @@ def test_a_sentence_said_without_the_store_comes_along(store: Database, tmp_path
     passes.save(kept, Pass("p1", "here", NOW + 1, NOW + 2), {"a": Reading("error", error=error)}, COMPONENTS)
     replayed(kept, store)
     ((line,),) = store.rows("SELECT error FROM heartbeat_logs")
-    assert translated(sentences.known(store, line, "zh-HK"), "zh-HK") == "db:5432 拒絕連線"
+    assert translated(sentences.known(store, line, "zh-HK"), "zh-HK") == "db:5432 拒絕連接"
     kept.close()
 
 
