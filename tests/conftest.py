@@ -3,10 +3,14 @@
 import signal
 
 import pytest
+from hypothesis import settings
 
 from tests.parts import scratch
 
 scratch.use()
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; every child would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["tests.parts.docker", "tests.parts.postgres", "tests.parts.systemd", "tests.parts.postgres_container"]

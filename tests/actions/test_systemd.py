@@ -231,7 +231,7 @@ def test_through_sudo(sudo: Path, systemd_box: SystemdBox) -> None:
         "-n systemctl reset-failed a-sudo.service",
         "-n systemctl restart a-sudo.service",
     ]
-    both = "`systemctl restart a-sudo.service` and `systemctl reset-failed a-sudo.service`"
+    both = "`systemctl restart a-sudo.service`, `systemctl reset-failed a-sudo.service`"
     assert action.rights(settings, timeout=20) == (
         "bad", f"sudo does not let this user run {both} without a password", remedy
     )  # fmt: skip

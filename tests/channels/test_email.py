@@ -295,8 +295,8 @@ def test_a_trial(tmp_path: Path) -> None:
             f'[heartbeat]\nlocale = "zh-HK"\nstate_dir = "{tmp_path}/state"\n[channels.mail]\nkind = "email"\n'
             f'host = "127.0.0.1"\nport = {box.port}\nsecurity = "none"\nfrom = "a@x.org"\nto = ["b@x.org"]\n'
         )
-        assert heartbeat(tmp_path, "notify", "--test", "mail") == (0, "mail: sent\n", "")
+        assert heartbeat(tmp_path, "notify", "--test", "mail") == (0, "mail：已發送\n", "")
         assert len(box.mails) == 1
         box.data = "554 spam"
         ended = heartbeat(tmp_path, "notify", "--test", "mail")
-        assert ended == (1, f"mail: 127.0.0.1:{box.port} answered 554 spam\n", "")
+        assert ended == (1, f"mail：127.0.0.1:{box.port} answered 554 spam\n", "")

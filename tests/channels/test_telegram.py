@@ -272,7 +272,7 @@ def test_a_trial(tmp_path: Path, api: BotApi) -> None:
     assert api.messages[0]["disable_notification"]
     api.script = [refusal(401, "Unauthorized")]
     ended = heartbeat(tmp_path, "notify", "--test", "tg")
-    assert ended == (1, "tg: 127.0.0.1 answered 401 (Unauthorized): is the token right?\n", "")
+    assert ended == (1, "tg：127.0.0.1 answered 401 (Unauthorized): is the token right?\n", "")
 
 
 BUTTONS = (Button("ack", "i-1", "✓ Acknowledge"), Button("silence", "i-1", "1 h"), Button("ack", "i-2", "✓ web"))
