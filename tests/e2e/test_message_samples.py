@@ -21,5 +21,6 @@ def test_the_subject_of_an_end_names_the_same_machine_and_component_as_that_of_i
     for locale in message_samples.LANGUAGES:
         made = message_samples.samples(locale)
         begun, ended = made["fault"].subject, made["end"].subject
-        assert all(one.startswith("[agents-1] ") and "Main Agent" in one for one in (begun, ended)) and begun != ended
+        words = ("[agents-1]", "Main Agent", {"en": "down", "zh-HK": "停止正常運作"}[locale])
+        assert begun != ended and all(word in subject for word in words for subject in (begun, ended))
         assert begun != ended

@@ -38,7 +38,7 @@ TITLES = {
 }
 SAID = {
     "fault": "Recovery is about to restart the agent.",
-    "end": "The subject holds the words of the beginning, so that a search finds both, and the mails are one thread.",
+    "end": "The subject names the same machine and component as that of the beginning, and the mails are one thread.",
     "digest": "What came at the same moment, the worst first.",
     "ends": "Who healed each of them, as far as heartbeat knows.",
     "person": "Recovery came to its end in the run that declared the fault: one message says both.",

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heartbeat_cli.commands import _page
-from heartbeat_cli.commands._base import App, print_remark
+from heartbeat_cli.commands._base import App
 from heartbeat_cli.config import places
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, StoreError
 from heartbeat_cli.system import once
 
@@ -33,7 +34,7 @@ def refresh(app: App, db: "Database", now: float) -> None:
         with suppress(OSError):
             once.is_over(reported)
     elif once.is_news(reported, trouble, now):
-        print_remark(f"heartbeat: status page: {trouble}")
+        app.remark(Text("heartbeat: status page: {error}", error=trouble))
 
 
 def _is_due(app: App, db: "Database", target: Path, had_trouble: bool, now: float) -> bool:

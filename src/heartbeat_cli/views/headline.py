@@ -14,8 +14,8 @@ _WATCHES = ("reminder", "escalated")
 
 
 class Headline(NamedTuple):
-    """`title` is what a message says first, `subject` the same with the machine before it; the subject of an end has
-    the words of the beginning, so that a search for one finds both."""
+    """`title` is what a message says first, `subject` the same with the machine before it; that of an end
+    names the same machine and component, so that a search for these finds both."""
 
     title: str
     subject: str
@@ -58,7 +58,7 @@ def of_past(end: Alert, since: str, until: str, voice: Voice) -> Headline:
 
 def of_digest(begun: Sequence[Alert], ended: Sequence[Alert], state: str, voice: Voice) -> Headline:
     """The headline of several alerts: what began, worst first, then what ended. `state` says how many are in fault,
-    where only ends are told."""
+    in a message about ends alone."""
     machine, join = machines([*begun, *ended], voice), voice.word("clauses").join
     title = join([*_clauses(begun, voice), *_clauses(ended, voice), *([state] if state and not begun else [])])
     if not begun and all(one.type == "recovered" for one in ended):

@@ -56,6 +56,17 @@ def test_what_has_been_tried_or_waits_for_the_morning_keeps_its_time(store: Data
     assert taken(store, NOW + 40, "tg") == [] and taken(store, NOW + 3600, "tg") == ["chat@1/agent_down/tg"]
 
 
+def test_what_is_tried_again_within_the_run_keeps_its_time(store: Database) -> None:
+    """Such a try counts as no attempt."""
+    declared(store)
+    store.run("UPDATE heartbeat_outbox SET failing_since = to_timestamp(?)", (NOW,))
+    assert not delay.delay(store, ["main"], NOW, UNTIL)
+    store.run("UPDATE heartbeat_outbox SET next_try = to_timestamp(?)", (UNTIL,))
+    delay.release(store, NOW, UNTIL)
+    delay.release_left(store, NOW, 2.0)
+    assert taken(store, NOW + 1.9, "tg") == []
+
+
 @pytest.mark.parametrize("kind", ["recovery_failed", "recovery_denied", "recovery_held"])
 def test_a_channel_that_took_nothing_until_recovery_had_ended_gets_both_at_once(store: Database, kind: str) -> None:
     declared(store)

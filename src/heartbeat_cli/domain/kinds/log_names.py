@@ -1,6 +1,6 @@
 """The names that rotation gives to the files of a log. Pure.
 
-Which of two rotated files is the older one is told by their times: names say it in too many ways.
+The times of two rotated files say which is the older one: names say it in too many ways.
 """
 
 import re

@@ -13,7 +13,7 @@ from heartbeat_cli.store.state.presses import Order
 from heartbeat_cli.views.wording import word
 
 _OLD = 900.0  # seconds after which an order that no host has carried out is void
-_FORGOTTEN = 4 * _OLD  # seconds after which nobody is told of that any more
+_FORGOTTEN = 4 * _OLD  # seconds after which it is removed without an answer
 
 
 def take(db: Database, config: Config, now: float) -> list[Order]:
