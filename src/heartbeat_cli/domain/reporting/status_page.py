@@ -55,8 +55,8 @@ STATUSES = ("down", "degraded", "not_observed", "maintenance", "operational")  #
 
 def public_status(state: State | None, glance: Glance | None, late: bool, alone: bool, in_maintenance: bool) -> str:
     """The status of a component on the public page, from its state, its newest check, whether that is `late`, and
-    whether it fails and nobody confirms that (`alone`). What fails or warns below the threshold is degraded; what nobody
-    knows is not observed, unless it was in fault when it was seen last."""
+    whether it fails and nobody confirms that (`alone`). What fails or warns below the threshold is degraded; what
+    nobody knows is not observed, unless it was in fault when it was seen last."""
     if in_maintenance:
         return "maintenance"
     if state is not None and state.state == "fault":
