@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import offspring, process
@@ -31,6 +32,10 @@ class Settings(NamedTuple):
     command: tuple[str, ...]
     cwd: str | None = None
     env: dict[str, str] = _NOTHING
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=True, lives_on=True)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

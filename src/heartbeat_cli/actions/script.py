@@ -19,6 +19,7 @@ import stat
 from typing import Literal, NamedTuple
 
 from heartbeat_cli.actions import _program
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import offspring, trusted
@@ -45,6 +46,10 @@ class Settings(NamedTuple):
     name: str
     folder: str | None = None
     preferred: str | None = None
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=True, lives_on=True)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.actions import _systemd_rights
 from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded, duration, one_line, system_words
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.seconds import Seconds
@@ -59,6 +60,10 @@ class _Failed(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.sudo or settings.systemctl != ("systemctl",))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import stat
 from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import json_text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.system import trusted
@@ -28,6 +29,10 @@ class Settings(NamedTuple):
     """
 
     path: str
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(writes=(os.path.dirname(os.path.expanduser(settings.path)),))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.kinds import budget
 from heartbeat_cli.domain.kinds.value_checks import shown
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.monitors import _sources
@@ -50,6 +51,10 @@ class Settings(NamedTuple):
 def host_of(settings: Settings) -> str | None:
     """The host that a check must reach."""
     return _sources.host_of((settings.spent,))
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.spent.command is not None)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

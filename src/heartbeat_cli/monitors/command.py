@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, Status
 from heartbeat_cli.domain.kinds import perfdata
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
@@ -44,6 +45,10 @@ class Settings(NamedTuple):
     env: dict[str, str] = _NOTHING
     cwd: str | None = None
     exit_codes: Literal["nagios", "plain"] = "nagios"
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=True)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, 
 from heartbeat_cli.domain.kinds import gpu_health, nvidia_smi
 from heartbeat_cli.domain.kinds.gpu_health import Limits
 from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line, own_fault, system_words
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.monitors import _hung
@@ -70,6 +71,10 @@ class _Answer(NamedTuple):
     elapsed: float = 0.0
     old: bool = False
     failure: Reading | None = None
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.nvidia_smi != ("nvidia-smi",), devices=True)
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

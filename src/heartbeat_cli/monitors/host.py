@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import mounts, procfs, rates
@@ -77,6 +78,10 @@ class Finding(NamedTuple):
 
 
 _FullDisk = tuple[mounts.Mount, str, mounts.Usage, frozenset[str]]  # as `_full_disks.Full`
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(filesystems=True)  # one that a sandbox mounts read-only would not be among those that can fill up
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
@@ -162,13 +167,7 @@ def judge(settings: Settings, now: procfs.Snapshot, since: rates.Rates | None) -
 
 
 def _over(
-    value: float,
-    warn: float | None,
-    critical: float | None,
-    text: str,
-    unit: str,
-    rest: str = "",
-    about: str = "",
+    value: float, warn: float | None, critical: float | None, text: str, unit: str, rest: str = "", about: str = ""
 ) -> Finding | None:
     for limit, is_critical in ((critical, True), (warn, False)):
         if limit and value >= limit:

@@ -37,6 +37,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, 
 from heartbeat_cli.domain.kinds import log_matches, log_pattern, log_place, systemd
 from heartbeat_cli.domain.kinds.log_matches import Recent
 from heartbeat_cli.domain.kinds.log_pattern import Wanted
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded, duration, one_line, size
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed
@@ -101,6 +102,10 @@ class _Read(NamedTuple):
     place: Mapping[str, Any]
     troubles: tuple[tuple[Status, Category, str], ...]
     behind: int | None
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.journalctl != ("journalctl",))
 
 
 def grace(settings: Settings) -> float:

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.checking.exchange import Request
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds.mcp import ERAS, HANDSHAKE, STATELESS, Era
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -107,6 +108,10 @@ def host_of(settings: Settings) -> str | None:
     from urllib.parse import urlsplit
 
     return urlsplit(settings.url).hostname if settings.url else None
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=bool(settings.command))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

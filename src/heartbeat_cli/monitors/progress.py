@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.kinds.value_checks import shown
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
@@ -70,6 +71,11 @@ def grace(settings: Settings) -> float:
     """Seconds for which it may go on failing after a step that helped: as long as it takes to see that nothing is done.
     What waits is there still, and the next thing may be done late."""
     return settings.within
+
+
+def needs(settings: Settings) -> Needs:
+    sources = (settings.done, settings.waiting)
+    return Needs(programs=any(one is not None and one.command is not None for one in sources))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

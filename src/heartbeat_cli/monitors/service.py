@@ -25,6 +25,7 @@ from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
 from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors import _hung
@@ -72,6 +73,10 @@ class _Verdict(NamedTuple):
     status: Status
     error: str | None = None
     category: Category | None = None
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.systemctl != ("systemctl",))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
 from heartbeat_cli.domain.kinds import systemd, systemd_timer
 from heartbeat_cli.domain.kinds.systemd_timer import Clocks, Limits, Trouble
+from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors import _hung
@@ -70,6 +71,10 @@ class _Answers(NamedTuple):
     timers: Answer = LATE
     services: Answer = Answer()
     until: float = -math.inf
+
+
+def needs(settings: Settings) -> Needs:
+    return Needs(programs=settings.systemctl != ("systemctl",))
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
