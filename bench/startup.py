@@ -34,6 +34,7 @@ VERBS = {
     "maintenance": ("maintenance",),
     "beat": ("beat", "job"),
     "crontab": ("crontab",),
+    "timer": ("timer",),
     "replay": ("replay",),
     "config": ("config", "check"),
     "kinds": ("kinds",),

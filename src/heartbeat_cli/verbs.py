@@ -18,7 +18,7 @@ _SUMMARY = 65  # characters that a summary may have, to stand on one line of 80
 # How `heartbeat --help` lists the verbs: each section in the order in which a user comes to need them.
 SECTIONS = (
     ("Every day", ("status", "alerts", "ack", "silence", "maintenance", "check", "recover", "report", "observers")),
-    ("Set-up", ("init", "kinds", "config", "doctor", "crontab", "strategy", "completion")),
+    ("Set-up", ("init", "kinds", "config", "doctor", "crontab", "timer", "strategy", "completion")),
     ("Started by cron, a timer or a job", ("run", "beat", "detect", "notify", "prune")),
     ("Exports and analysis", ("dashboard", "metrics", "replay")),
 )

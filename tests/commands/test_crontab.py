@@ -55,7 +55,7 @@ def test_a_component_in_a_hurry_sets_the_pace(tmp_path: Path) -> None:
 def test_what_cron_cannot_do_is_said(tmp_path: Path) -> None:
     ended = heartbeat(here(tmp_path, CONFIG + "interval = 5\n"), "crontab")
     assert len(starts(ended.out)) == 6
-    assert ended.err == "heartbeat: an interval of 5 s is wanted; cron starts a pass every 10 s at most\n"
+    assert ended.err == "heartbeat: an interval of 5 s is wanted; a pass is started every 10 s at most\n"
 
 
 def test_a_line_makes_the_pass_that_the_shell_would_make(tmp_path: Path) -> None:

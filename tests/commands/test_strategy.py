@@ -24,7 +24,8 @@ def test_show_and_set(tmp_path: Path) -> None:
     assert heartbeat(tmp_path, "strategy") == (0, shown("normal"), "")
     assert heartbeat(tmp_path, "strategy", "show") == (0, shown("normal"), "")
     ended = heartbeat(tmp_path, "strategy", "set", "aggressive")
-    line = "strategy aggressive: every 15 s, timeout 3 s (crontab: `heartbeat crontab --install`)\n"
+    line = "strategy aggressive: every 15 s, timeout 3 s (then `heartbeat crontab --install` or"
+    line += " `heartbeat timer --install`)\n"
     assert ended == (0, line, "")
     assert heartbeat(tmp_path, "strategy") == (0, shown("aggressive"), "")
     found = json.loads(heartbeat(tmp_path, "strategy", "show", "--format", "json").out)

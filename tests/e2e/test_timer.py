@@ -1,130 +1,203 @@
-"""The systemd units of the manual in a real systemd: they fire again and again, whatever hangs, and heartbeat can do in
-them what the manual says. And a pass under the rules of the manual's CronJob."""
+"""`heartbeat timer` in a real systemd: from nothing to a delivered alert, whatever hangs or is killed; what the units
+let a pass do; and a pass under the rules of the manual's CronJob. One container, whose tests follow each other."""
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.parts.docker import docker, need_image, unique, wait_for
-from tests.parts.manual import blocks, files
+from tests.parts.manual import blocks
 from tests.parts.systemd import IMAGE, SystemdBox, booted
 from tests.parts.transplant import mounts
 
 _PAGE = "recipes/systemd-timer.md"
 _CRONJOB = "recipes/kubernetes.md"
 _SERVICE, _TIMER = "heartbeat.service", "heartbeat.timer"
-_CONFIG = """
-[heartbeat]
+_UNITS = "/etc/systemd/system"
+_RUN = "heartbeat --config /etc/heartbeat/heartbeat.toml run"
+_STATE = "/var/lib/heartbeat/.local/state/heartbeat"
+_PLAIN = f"""
 [channels.log]
 kind = "file"
-path = "/var/lib/heartbeat/told.jsonl"
+path = "{_STATE}/told.jsonl"
+[defaults]
+interval = 1
 [components.worker]
 kind = "service"
 unit = "worker.service"
-interval = 1
+recovery = "off"
+"""
+_DISKS = """
+[components.host]
+kind = "host"
+cpu_warn = 0
+load_warn = 0
+memory_warn = 0
+memory_critical = 0
+swap_warn = 0
+"""
+_HANGS = """
 [components.hangs]
 kind = "command"
 command = ["sleep", "1000"]
-interval = 1
 timeout = 0.5
 retries = 0
 recovery = "off"
-[components.memory]
-kind = "command"
-command = ["touch", "/dev/shm/written"]
-interval = 1
-recovery = "off"
-[components.system]
-kind = "command"
-command = ["touch", "/usr/local/written"]
-exit_codes = "plain"
-interval = 1
-recovery = "off"
+"""
+_SCRIPT = """
+[recovery]
+scripts = "/etc/heartbeat/scripts"
+[components.agent]
+kind = "process"
+process = "napper"
+recovery = { ladder = [{ action = "script", name = "start.sh" }] }
 """
 
 
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdBox]:
+    """A systemd with heartbeat, its user and a firing every second: the drop-in is one that a user would write."""
+    need_image("systemd", IMAGE)
+    with booted(more=mounts(tmp_path_factory.mktemp("program"), IMAGE)) as found:
+        for line in _set_up():
+            found.shell(line)
+        found.shell(f"mkdir {_UNITS}/{_TIMER}.d")
+        found.write_unit(f"{_TIMER}.d/test.conf", "[Timer]\nOnCalendar=\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n")
+        yield found
+
+
+def _set_up() -> list[str]:
+    """The lines of the manual before the one that installs the units."""
+    (commands,) = (block for block in blocks(_PAGE, "sh") if "useradd" in block)
+    *first, install = commands.splitlines()
+    assert install == "heartbeat timer --install --run-as heartbeat"
+    return first
+
+
+def configure(box: SystemdBox, text: str, path: str = "/etc/heartbeat/heartbeat.toml") -> None:
+    argv = ["docker", "exec", "-i", box.name, "sh", "-c", 'cat >"$0"', path]
+    subprocess.run(argv, input=text, text=True, timeout=60, check=True)
+
+
+def heartbeat(box: SystemdBox, *words: str, user: str = "root", code: int | None = 0) -> str:
+    """What it prints, on both streams."""
+    argv = ["docker", "exec", "--workdir=/", f"--user={user}", *_environment(user), box.name, "heartbeat", *words]
+    done = subprocess.run(argv, stdout=-1, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    assert code is None or done.returncode == code, done.stdout
+    return done.stdout
+
+
+def _environment(user: str) -> list[str]:
+    return ["--env=HOME=/home/hb", "--env=XDG_RUNTIME_DIR=/run/user/1000"] if user == "hb" else []
+
+
+def install(box: SystemdBox) -> str:
+    said = heartbeat(box, "timer", "--install", "--run-as", "heartbeat")
+    assert box.shell(f"systemd-analyze verify {_UNITS}/{_SERVICE} {_UNITS}/{_TIMER} 2>&1") == ""
+    return said
+
+
 def status(box: SystemdBox) -> dict[str, Any]:
-    """What `status` shows, asked as the manual says; empty before the first pass."""
-    words = ("exec", "--user=heartbeat", "--env=XDG_STATE_HOME=/var/lib", box.name)
-    argv = ["docker", *words, "heartbeat", "status", "--format", "json"]
+    """What `status` shows its user; empty before the first pass."""
+    words = ("sh", "-c", "HOME=/var/lib/heartbeat heartbeat status --format json 2>/dev/null || true")
+    argv = ["docker", "exec", "--workdir=/", "--user=heartbeat", box.name, *words]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    return {row["component"]: row for row in json.loads(done.stdout)} if done.returncode < 2 else {}
+    return {row["component"]: row for row in json.loads(done.stdout)} if done.stdout.startswith("[") else {}
 
 
-def failed(box: SystemdBox) -> int:
-    return int(status(box).get("hangs", {}).get("fail_count", 0))
+def passes(box: SystemdBox) -> int:
+    return box.shell(f"journalctl --unit={_SERVICE} --output=cat").count(f"Finished {_SERVICE}")
 
 
 def fires_on(box: SystemdBox, times: int = 2) -> None:
-    """Passes are made: each is one more failing check at what hangs."""
-    wanted = failed(box) + times
-    wait_for(lambda: failed(box) >= wanted, f"{times} more passes", 60)
+    wanted = passes(box) + times
+    wait_for(lambda: passes(box) >= wanted, f"{times} more passes", 60)
 
 
-def test_the_timer_of_the_manual(tmp_path: Path) -> None:
-    need_image("systemd", IMAGE)
-    with booted(more=mounts(tmp_path, IMAGE)) as box:
-        _set_up(box)
-        fires_on(box, 3)
-        seen = status(box)
-        assert seen["worker"]["status"] == "healthy"
-        assert seen["memory"]["status"] == "healthy"
-        assert seen["system"]["status"] == "unhealthy"  # ProtectSystem
-        assert box.shell("stat -c '%U %a' /var/lib/heartbeat") == "heartbeat 700"
-
-        # One that is stopped in the middle, as by a disk that hangs, is ended, and the next one comes.
-        box.shell(f"mkdir /etc/systemd/system/{_SERVICE}.d")
-        box.write_unit(f"{_SERVICE}.d/test.conf", "[Service]\nTimeoutStartSec=3\n")
-        wait_for(lambda: _stopped_and_ended(box), "a pass that is stopped, and ended for it", 60)
-        fires_on(box)
-
-        before = _made_again(box)
-        wait_for(lambda: _made_again(box, kill=True) > before, "a pass that is killed, and made again", 60)
-
-        assert _power_of_setuid(box) == ["heartbeat", "root"]
-
-        # A restart asked for from in there: by root, since nothing here can give another user the right.
-        box.write_unit(f"{_SERVICE}.d/test.conf", "[Service]\nUser=root\n")
-        box.systemctl("stop", "worker.service")
-        box.wait("worker.service", "ActiveState", "active")
+def told(box: SystemdBox) -> list[str]:
+    lines = box.shell(f"cat {_STATE}/told.jsonl 2>/dev/null || true").splitlines()
+    return [json.loads(line)["type"] for line in lines]
 
 
-def _set_up(box: SystemdBox) -> None:
-    """As the manual says, with a firing every second."""
-    (commands,) = (block for block in blocks(_PAGE, "sh") if "useradd" in block)
-    *first, enable = commands.splitlines()
-    for line in first:
-        box.shell(line)
-    argv = ["docker", "exec", "-i", box.name, "sh", "-c", "cat >/etc/heartbeat/heartbeat.toml"]
-    subprocess.run(argv, input=_CONFIG, text=True, timeout=60, check=True)
-    units = files(_PAGE, "ini")
-    assert set(units) == {f"/etc/systemd/system/{name}" for name in (_SERVICE, _TIMER)}
-    box.write_unit(_SERVICE, units[f"/etc/systemd/system/{_SERVICE}"])
-    timer = units[f"/etc/systemd/system/{_TIMER}"]
-    assert timer.count("00/30") == 1
-    box.write_unit(_TIMER, timer.replace("00/30", "00/1"))
-    assert box.shell(f"systemd-analyze verify {' '.join(units)} 2>&1") == ""
-    box.service("worker.service", "ExecStart=sleep 100000", start=True)
-    box.shell(enable)
-
-
-def _power_of_setuid(box: SystemdBox) -> list[str]:
-    """Who a setuid program is in the manual's service: as it stands, and without what stands below its last comment."""
-    box.shell("cp /usr/bin/id /usr/local/bin/who && chmod u+s /usr/local/bin/who")
-    text = files(_PAGE, "ini")[f"/etc/systemd/system/{_SERVICE}"]
-    said = []
-    for number, unit in enumerate((text, text.rpartition("\n# ")[0])):
-        program = "ExecStart=/usr/local/bin/who --user --name"
-        lines = [program if line.startswith("ExecStart=") else line for line in unit.splitlines()]
-        name = f"who{number}.service"
-        box.write_unit(name, "\n".join([*lines, ""]))
-        box.systemctl("start", name)
-        # By the name that systemd gave the stream: what the kernel calls a process is gone with it.
-        said.append(box.shell(f"journalctl --unit={name} --output=cat SYSLOG_IDENTIFIER=who"))
+def in_the_sandbox(box: SystemdBox, line: str) -> str:
+    """What a shell prints under the rules of the service that is installed now."""
+    text = box.shell(f"cat {_UNITS}/{_SERVICE}")
+    lines = ["ExecStart=/bin/sh /run/probe" if one.startswith("ExecStart=") else one for one in text.splitlines()]
+    configure(box, line, "/run/probe")
+    box.write_unit("probe.service", "\n".join([*lines, ""]))
+    box.systemctl("start", "probe.service")
+    said = box.shell("journalctl --unit=probe.service --output=cat _TRANSPORT=stdout")
+    box.shell("journalctl --rotate --vacuum-time=1s --unit=probe.service >/dev/null 2>&1 || true")
     return said
+
+
+def test_from_nothing_to_a_delivered_alert(box: SystemdBox) -> None:
+    configure(box, _PLAIN)
+    said = install(box)
+    assert "timer: heartbeat.timer starts heartbeat every 10 s now" in said
+    assert "ermission" not in said
+    assert box.property(_TIMER, "UnitFileState") == "enabled"
+    wait_for(lambda: "service_down" in told(box), "the alert", 60)
+    assert box.shell(f"stat -c '%U %a' {_STATE}") == "heartbeat 700"
+    box.service("worker.service", "ExecStart=sleep 100000", start=True)
+    wait_for(lambda: "recovered" in told(box), "its end", 60)
+    assert heartbeat(box, "timer", "--install", "--run-as", "heartbeat").endswith("timer: nothing to change\n")
+
+
+def test_the_sandbox_of_a_configuration_without_programs(box: SystemdBox) -> None:
+    """Written is what a pass writes; a setuid program gives nothing."""
+    box.shell("cp /usr/bin/id /usr/local/bin/who && chmod u+s /usr/local/bin/who")
+    probe = "\n".join(
+        [
+            f"for where in /usr/local /home {_STATE} /dev/shm; do",
+            "  touch $where/written 2>/dev/null && echo $where is written || echo $where is not",
+            "done",
+            "/usr/local/bin/who --user --name",
+            "test -e /dev/kmsg && echo devices || echo no devices",
+        ]
+    )
+    assert in_the_sandbox(box, probe).splitlines() == [
+        "/usr/local is not",
+        "/home is not",
+        f"{_STATE} is written",
+        "/dev/shm is written",
+        "heartbeat",
+        "no devices",
+    ]
+
+
+def test_a_check_of_disks_sees_in_it_what_it_sees_outside(box: SystemdBox) -> None:
+    configure(box, _PLAIN + _DISKS)
+    assert "starts heartbeat every" in install(box)
+    wait_for(lambda: "host" in status(box), "a check of the host", 60)
+    asked = "heartbeat check --component host --dry-run --format json"
+    inside, outside = _disks(in_the_sandbox(box, f"exec {asked}")), _disks(box.shell(f"cd / && {asked}"))
+    assert inside == outside and "/" in inside
+    assert in_the_sandbox(box, "touch /usr/local/written || echo refused").splitlines()[-1] == "refused"
+
+
+def _disks(said: str) -> set[str]:
+    (row,) = json.loads(said)
+    return {one["metadata"]["mount"] for one in row["metrics"] if one["metric_name"] == "disk_used_percent"}
+
+
+def test_what_hangs_is_ended_and_what_is_killed_is_made_again(box: SystemdBox) -> None:
+    """One that is stopped in the middle, as by a disk that hangs, is ended, and the next one comes."""
+    configure(box, _PLAIN + _HANGS)
+    install(box)
+    box.shell(f"mkdir {_UNITS}/{_SERVICE}.d")
+    box.write_unit(f"{_SERVICE}.d/test.conf", "[Service]\nTimeoutStartSec=3\n")
+    wait_for(lambda: _stopped_and_ended(box), "a pass that is stopped, and ended for it", 60)
+    fires_on(box)
+    before = _made_again(box)
+    wait_for(lambda: _made_again(box, kill=True) > before, "a pass that is killed, and made again", 60)
+    box.shell(f"rm -r {_UNITS}/{_SERVICE}.d")
+    box.systemctl("daemon-reload")
 
 
 def _stopped_and_ended(box: SystemdBox) -> bool:
@@ -141,6 +214,125 @@ def _made_again(box: SystemdBox, kill: bool = False) -> int:
     if kill and box.property(_SERVICE, "ActiveState") == "activating":
         box.try_systemctl("kill", "--signal=KILL", _SERVICE)
     return box.shell(f"journalctl --unit={_SERVICE} --output=cat").count("Scheduled restart job")
+
+
+def test_root_restarts_a_unit_from_within_the_sandbox(box: SystemdBox) -> None:
+    configure(box, _PLAIN.replace('recovery = "off"', ""))
+    assert "starts heartbeat every" in heartbeat(box, "timer", "--install")
+    assert "CapabilityBoundingSet=CAP_" in box.shell(f"cat {_UNITS}/{_SERVICE}")
+    box.systemctl("stop", "worker.service")
+    box.wait("worker.service", "ActiveState", "active")
+
+
+def test_what_a_script_started_outlives_the_pass(box: SystemdBox) -> None:
+    box.shell("cp /bin/sleep /usr/local/bin/napper; mkdir /etc/heartbeat/scripts")
+    script = "#!/bin/sh\n/usr/local/bin/napper 100000 >/dev/null 2>&1 &\n"
+    configure(box, script, "/etc/heartbeat/scripts/start.sh")
+    box.shell("chmod 755 /etc/heartbeat/scripts/start.sh")
+    configure(box, _PLAIN + _SCRIPT)
+    assert "starts heartbeat every" in install(box)
+    wait_for(lambda: status(box).get("agent", {}).get("state") == "healthy", "an agent that was started", 90)
+    agent = _napper(box)
+    fires_on(box, 3)
+    assert _napper(box) == agent
+    assert box.shell(f"grep -E 'NoNewPrivs|Seccomp:' /proc/{agent}/status | tr -s '\\t\\n' ' '").strip() == (
+        "NoNewPrivs: 0 Seccomp: 0"
+    )
+
+
+def _napper(box: SystemdBox) -> str:
+    """The one process of that name."""
+    (pid,) = box.shell("grep -lx napper /proc/[0-9]*/comm | cut -d/ -f3").split()
+    return pid
+
+
+def test_doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) -> None:
+    def found(topic: str) -> list[tuple[str, str]]:
+        said = box.shell(
+            "cd / && setpriv --reuid=heartbeat --regid=heartbeat --init-groups"
+            " env HOME=/var/lib/heartbeat heartbeat doctor --format json || true"
+        )
+        return [(one["level"], one["text"]) for one in json.loads(said) if one["topic"] == topic]
+
+    assert found("timer") == []
+    assert found("scheduler") == [("ok", "the systemd timer heartbeat.timer is active")]
+    assert found("last pass")[0][0] == "ok"
+    box.shell("cp /bin/sleep /usr/sbin/cron; mkdir -p /etc/cron.d")
+    box.service("cron.service", "ExecStart=/usr/sbin/cron 100000", start=True)
+    configure(box, f"* * * * * heartbeat {_RUN}\n", "/etc/cron.d/heartbeat")
+    assert ("warn", "heartbeat.timer, /etc/cron.d/heartbeat both start heartbeat: it runs twice") in found("scheduler")
+    assert "/etc/cron.d/heartbeat starts heartbeat, too" in install(box)
+    box.shell("rm /etc/cron.d/heartbeat")
+    configure(box, _PLAIN)  # without the script: the sandbox would be another one
+    assert [level for level, _ in found("timer")] == ["warn"]
+    install(box)
+    assert found("timer") == []
+
+
+def test_a_second_configuration_has_units_of_its_own(box: SystemdBox) -> None:
+    configure(box, _PLAIN.replace("log]", "other]"), "/etc/heartbeat/other.toml")
+    second = ("--config", "/etc/heartbeat/other.toml", "timer")
+    said = heartbeat(box, *second, "--install", "--run-as", "heartbeat")
+    name = said.partition("timer: ")[2].partition(" ")[0]
+    assert name.startswith("heartbeat-other-")
+    assert box.property(name, "ActiveState") == "active"
+    assert "too" not in install(box)  # neither is the other's
+    box.shell("rm /etc/heartbeat/other.toml")  # it can be removed all the same
+    assert heartbeat(box, *second, "--remove") == f"timer: {name} is removed\n"
+    assert box.shell(f"ls {_UNITS} | grep -c other || true") == "0"
+    assert box.property(_TIMER, "ActiveState") == "active"
+
+
+def test_an_upgrade_follows_the_strategy_and_removal_takes_only_ours(box: SystemdBox) -> None:
+    configure(box, '[components.worker]\nkind = "service"\nunit = "worker.service"\n')
+    install(box)
+    assert "OnCalendar=*-*-* *:*:00/30\n" in box.shell(f"cat {_UNITS}/{_TIMER}")
+    box.shell("cd / && setpriv --reuid=heartbeat --regid=heartbeat --init-groups"
+              " env HOME=/var/lib/heartbeat heartbeat strategy set aggressive")  # fmt: skip
+    assert "every 15 s now" in install(box)
+    assert "OnCalendar=*-*-* *:*:00/15\n" in box.shell(f"cat {_UNITS}/{_TIMER}")
+    assert box.shell(f"test -e {_UNITS}/{_TIMER}.d/test.conf && echo kept") == "kept"
+    for said in ("timer: heartbeat.timer is removed\n", "timer: nothing to change\n"):
+        assert heartbeat(box, "timer", "--remove") == said
+    assert box.shell(f"ls {_UNITS} | grep '^heartbeat' || true") == f"{_TIMER}.d"
+    assert box.property(_TIMER, "ActiveState") == "inactive"
+
+    box.service(_SERVICE, "ExecStart=/bin/true")
+    before = box.shell(f"cat {_UNITS}/{_SERVICE}")
+    said = heartbeat(box, "timer", "--install", "--run-as", "heartbeat", code=3)
+    assert f"{_UNITS}/{_SERVICE} was not made by `heartbeat timer` and is left as it is" in said
+    assert heartbeat(box, "timer", "--remove") == "timer: nothing to change\n"
+    assert box.shell(f"cat {_UNITS}/{_SERVICE}") == before
+    box.shell(f"rm {_UNITS}/{_SERVICE}")
+    box.systemctl("daemon-reload")
+
+
+def test_the_units_of_a_user(box: SystemdBox) -> None:
+    """A real `systemd --user` that lingers; the drop-in stands for pam_systemd, which the image has not."""
+    box.shell(f"mkdir -p {_UNITS}/user@.service.d && useradd --create-home --uid 1000 hb")
+    box.write_unit("user@.service.d/test.conf", "[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n")
+    box.shell("install -d -o hb -m 0700 /home/hb/.config /home/hb/.config/heartbeat")
+    text = '[channels.log]\nkind = "file"\npath = "~/told.jsonl"\n[defaults]\nfail_threshold = 1\n'
+    text += '[components.mine]\nkind = "service"\nunit = "mine.service"\nuser = true\nrecovery = "off"\n'
+    configure(box, text, "/home/hb/.config/heartbeat/heartbeat.toml")
+    box.shell("chown hb /home/hb/.config/heartbeat/heartbeat.toml")
+    assert "only root may install units of the system" in heartbeat(box, "timer", "--install", user="hb", code=3)
+    box.systemctl("start", "user@1000.service")
+    said = heartbeat(box, "timer", "--install", "--user", user="hb")
+    assert "timer: heartbeat.timer starts heartbeat every 30 s now" in said
+    assert "`loginctl enable-linger hb` has it run always" in said
+    box.shell("loginctl enable-linger hb")
+    assert heartbeat(box, "timer", "--install", "--user", user="hb").endswith("timer: nothing to change\n")
+    verify = "systemd-analyze --user verify .config/systemd/user/heartbeat.service .config/systemd/user/heartbeat.timer"
+    assert _as_hb(box, f"{verify} 2>&1") == ""
+    _as_hb(box, "systemctl --user start heartbeat.service")
+    wait_for(lambda: "service_down" in box.shell("cat /home/hb/told.jsonl || true"), "the alert", 60)
+    assert heartbeat(box, "timer", "--remove", "--user", user="hb").endswith("timer: heartbeat.timer is removed\n")
+    assert _as_hb(box, "find .config/systemd -type f -o -type l") == ""
+
+
+def _as_hb(box: SystemdBox, line: str) -> str:
+    return docker("exec", "--user=hb", "--workdir=/home/hb", *_environment("hb"), box.name, "sh", "-c", line)
 
 
 def test_a_pass_under_the_rules_of_the_cronjob(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_strangers_configuration_in_the_current_folder_is_passed_over(shared: 
         '[heartbeat]\nstate_dir = "{0}/evil"\n[components.x]\nkind = "command"\ncommand = ["/bin/touch", "{0}/owned"]\n'
     )
     as_nobody("/bin/sh", "-c", f"cat > {shared}/heartbeat.toml", input=evil.format(shared).encode())
-    for verb in (["check", "--all"], ["run"], ["crontab"], ["config", "show"]):
+    for verb in (["check", "--all"], ["run"], ["crontab"], ["timer"], ["config", "show"]):
         done = heartbeat(shared, *verb, XDG_CONFIG_HOME=str(home), XDG_STATE_HOME=str(home))
         assert "./heartbeat.toml is passed over" in done.err and "belongs to nobody" in done.err, (verb, done)
         assert done.err.count("passed over") == 1

@@ -156,6 +156,18 @@ def test_real_timers(systemd_box: SystemdBox) -> None:
     for name in ("night", "watch"):
         timer(name)
         systemd_box.systemctl("start", f"{name}.timer")
+    systemd_box.service(
+        "other.service", "Type=oneshot", "ExecStart=/usr/bin/heartbeat --config /etc/heartbeat/other.toml run"
+    )
+    timer("other")
+    systemd_box.systemctl("start", "other.timer")
+    mine = [one.name for one in schedulers.timers(systemd_box.prefix, Path("/etc/heartbeat/mine.toml"))]
+    assert sorted(mine) == ["heartbeat.timer", "watch.timer"]  # they name none, and find it themselves
+    theirs = schedulers.timers(systemd_box.prefix, Path("/etc/heartbeat/other.toml"))
+    assert "other.timer" in [one.name for one in theirs]
+    systemd_box.systemctl("stop", "other.timer")
+    systemd_box.shell("rm /etc/systemd/system/other.*")
+    systemd_box.systemctl("daemon-reload")
     found = sorted(schedulers.timers(systemd_box.prefix))
     systemd_box.systemctl("stop", "heartbeat.timer", "watch.timer", "night.timer")
     assert found == [Timer("heartbeat.timer", True), Timer("watch.timer", True)]

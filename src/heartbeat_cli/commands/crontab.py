@@ -1,12 +1,17 @@
 """`heartbeat crontab`: what cron must start, printed or installed."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from heartbeat_cli.commands._app import App, pass_app, print_remark
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.kinds.schedulers import Timer
 
 
 @click.command("crontab")
@@ -47,6 +52,7 @@ def command(app: App, install: bool, remove: bool, jitter: float) -> None:
         )
     if install:
         _change(app, cron.read(), lines)
+        _tell_of_timers(app)
     else:
         click.echo(lines, nl=False)
 
@@ -76,7 +82,8 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
             pace = check.strategy(db, config)
     except HeartbeatError as error:  # of the store or the state folder
         pace = STRATEGIES[config.heartbeat.strategy]
-        if not quiet:
+        is_new = config.heartbeat.store is None and not os.path.exists(config.state_dir)
+        if not quiet and not is_new:
             app.remark(
                 Text(
                     "heartbeat: {error}; taking the strategy of the configuration, {name}",
@@ -90,12 +97,30 @@ def wanted_tick(app: App, quiet: bool = False) -> int:
     if not quiet and (shortest := min(wanted, default=every)) < every:
         app.remark(
             Text(
-                "heartbeat: an interval of {shortest:g} s is wanted; cron starts a pass every {every} s at most",
+                "heartbeat: an interval of {shortest:g} s is wanted; a pass is started every {every} s at most",
                 shortest=shortest,
                 every=every,
             )
         )
     return every
+
+
+def _tell_of_timers(app: App) -> None:
+    """Whether a systemd timer starts heartbeat as well."""
+    from heartbeat_cli.system import schedulers
+
+    for one in schedulers.timers(config=config_path()):
+        if one.active:
+            app.remark(another_timer(one))
+
+
+def another_timer(timer: "Timer") -> Text:
+    """That this timer starts heartbeat besides what was just installed."""
+    return Text(
+        "heartbeat: the systemd timer {name} starts heartbeat, too; one of the two is enough: `{command}` removes it",
+        name=timer.name,
+        command=f"heartbeat timer --remove{' --user' if timer.user else ''}",
+    )
 
 
 def config_path() -> Path | None:

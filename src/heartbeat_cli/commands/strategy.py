@@ -54,7 +54,7 @@ def show(app: App, form: str = "table") -> None:
 def set_(app: App, name: str) -> None:
     """Switch to the strategy NAME.
 
-    `heartbeat crontab --install` then starts passes as often as it asks for.
+    `heartbeat crontab --install` or `heartbeat timer --install` then starts passes as often as it asks for.
     """
     from heartbeat_cli.domain.strategy import STRATEGIES
     from heartbeat_cli.store.sql import identity, preferences
@@ -66,7 +66,8 @@ def set_(app: App, name: str) -> None:
     one = STRATEGIES[name]
     click.echo(
         Text(
-            "strategy {name}: every {interval:g} s, timeout {timeout:g} s (crontab: `heartbeat crontab --install`)",
+            "strategy {name}: every {interval:g} s, timeout {timeout:g} s (then `heartbeat crontab --install` or"
+            " `heartbeat timer --install`)",
             name=name,
             interval=one.interval,
             timeout=one.timeout,

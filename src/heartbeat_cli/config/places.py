@@ -48,15 +48,16 @@ def note_file(config: Config, component: str) -> Path:
 
 @cache
 def _config_folder(state_dir: Path, source: str) -> Path:
-    return state_dir / ("built-in" if source == BUILT_IN else _folder_name(_file(source)))
+    return state_dir / ("built-in" if source == BUILT_IN else _folder_name(absolute(source)))
 
 
 def config_path(config: Config) -> str:
     """The absolute path of the configuration file."""
-    return _file(config.source)
+    return absolute(config.source)
 
 
-def _file(source: str) -> str:
+def absolute(source: str) -> str:
+    """The absolute path of a configuration file, without links on the way to it: it goes by that on this host."""
     folder, name = os.path.split(os.path.abspath(source))
     return os.path.join(_realpath(folder), name)
 

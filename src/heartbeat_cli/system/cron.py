@@ -28,9 +28,10 @@ _CARRIED = (
 )
 
 
-def read() -> bytes:
-    """The user's crontab, empty when there is none. Raises HeartbeatError when it cannot be read."""
-    finished = _crontab(["-l"])
+def read(user: str | None = None) -> bytes:
+    """The user's crontab, or that of another `user` (for root), empty when there is none. Raises HeartbeatError when it
+    cannot be read."""
+    finished = _crontab(["-l", *(["-u", user] if user else [])])
     if finished.returncode == 0:
         return finished.stdout
     said = finished.stderr.decode("utf-8", "replace")
@@ -50,9 +51,7 @@ def write(crontab: bytes) -> None:
 def _crontab(words: list[str], given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     program = shutil.which("crontab")
     if program is None:
-        raise HeartbeatError(
-            Text("there is no `crontab` program here; install cron, or start `heartbeat run` by a systemd timer")
-        )
+        raise HeartbeatError(Text("there is no `crontab` program here; install cron, or use `heartbeat timer`"))
     try:
         return subprocess.run(
             [program, *words],

@@ -5,15 +5,18 @@
 
 import math
 import os
+import pwd
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.kinds import crontab as crontab_text
+from heartbeat_cli.domain.kinds import systemd, timer_units
 from heartbeat_cli.domain.kinds.schedulers import Mailer, Timer
 from heartbeat_cli.domain.plain import whole
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.system import units
 from heartbeat_cli.system.processes import Processes
 
 _DAEMONS = ("cron", "crond", "fcron", "supercronic")
@@ -91,27 +94,54 @@ def _text(path: str) -> str:
         os.close(handle)
 
 
-def timers(systemctl: Sequence[str] = ("systemctl",)) -> list[Timer]:
-    """The systemd timers of this host and user that start heartbeat, as far as systemd answers."""
+def timers(systemctl: Sequence[str] = ("systemctl",), config: Path | None = None) -> list[Timer]:
+    """The systemd timers of this host and user that start heartbeat, as far as systemd answers; with `config` none that
+    start it with another configuration."""
     found: list[Timer] = []
     if tuple(systemctl) != ("systemctl",) or os.path.isdir("/run/systemd/system"):
-        found += _timers(systemctl, False)
+        found += _timers(systemctl, False, config)
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     if tuple(systemctl) == ("systemctl",) and os.path.exists(f"{runtime}/systemd/private"):
-        found += _timers(systemctl, True)
+        found += _timers(systemctl, True, config)
     return found
 
 
-def _timers(systemctl: Sequence[str], user: bool) -> Iterator[Timer]:
+def _timers(systemctl: Sequence[str], user: bool, config: Path | None) -> Iterator[Timer]:
     """Those whose unit runs a program of that name. `heartbeat.timer` is asked for by name: one that is not active
     may not be loaded."""
     known = _show(systemctl, user, ("Id", "ActiveState", "LoadState", "Unit"), ["heartbeat.timer", "*.timer"])
     by_unit = {one["Unit"]: one for one in known if one.get("Unit") and one.get("LoadState") == "loaded"}
-    units = sorted(by_unit)[:_MOST_TIMERS]
-    for unit in _show(systemctl, user, ("Id", "Names", "ExecStart"), units) if units else ():
+    names = sorted(by_unit)[:_MOST_TIMERS]
+    for unit in _show(systemctl, user, ("Id", "Names", "ExecStart", "FragmentPath"), names) if names else ():
         timer = by_unit.get(unit.get("Id", ""))
-        if timer is not None and "heartbeat" in unit.get("ExecStart", ""):
-            yield Timer(timer.get("Id", "?"), timer.get("ActiveState") == "active", user)
+        if timer is not None and _starts_this(unit.get("ExecStart", ""), config):
+            made_for = _made_for(unit.get("FragmentPath", ""), user)
+            yield Timer(timer.get("Id", "?"), timer.get("ActiveState") == "active", user, made_for)
+
+
+def _starts_this(exec_start: str, config: Path | None) -> bool:
+    """Whether a service, as `systemctl show` describes it, starts heartbeat, and with no other configuration."""
+    if "heartbeat" not in exec_start:
+        return False
+    _, _, rest = exec_start.partition("argv[]=")
+    command = rest.partition(" ; ")[0]
+    named = crontab_text.named_configuration(command.split())
+    if config is None or not named:  # a wrapper of that name may name any
+        return True
+    return os.path.realpath(named) == os.path.realpath(config) or f" --config {config.absolute()} " in command
+
+
+def _made_for(path: str, user: bool) -> str:
+    """What a service that `heartbeat timer` made for this user says it was made for; "" for any other."""
+    text = units.read(path) if path else ""
+    return timer_units.made_for_of(text) if user or f"\nUser={_own_name()}\n" in text else ""
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _show(systemctl: Sequence[str], user: bool, keys: Iterable[str], units: Sequence[str]) -> list[dict[str, str]]:

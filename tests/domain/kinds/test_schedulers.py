@@ -3,11 +3,22 @@
 import pytest
 
 from heartbeat_cli.domain.checking.coverage import Watch
-from heartbeat_cli.domain.kinds.schedulers import Mailer, Starters, Timer, comes, last_pass, mail, scheduler, unheard
+from heartbeat_cli.domain.kinds.schedulers import (
+    Mailer,
+    Starters,
+    Timer,
+    comes,
+    last_pass,
+    mail,
+    outdated,
+    scheduler,
+    unheard,
+)
 
 NOW = 1_800_000_000.0
 TIMER = Timer("heartbeat.timer", True)
 IDLE = Timer("heartbeat.timer", False)
+OWN = Timer("heartbeat.timer", True, user=True)
 CRON = Starters("your crontab", daemon="cron, process 7")
 DEAD = Starters("your crontab")
 HIDDEN = Starters("your crontab", sees_all=False)
@@ -35,6 +46,14 @@ NO_MTA = Mailer("/usr/sbin/sendmail", "there is no mail transfer agent (/usr/sbi
         (HIDDEN, STEADY, [("ok", f"{BLIND}; passes come")]),
         (Starters(timers=[TIMER]), LATE, [("ok", "the systemd timer heartbeat.timer is active")]),
         (Starters("your crontab", [TIMER]), STEADY, [("ok", "the systemd timer heartbeat.timer is active")]),
+        (Starters("your crontab", [TIMER], "cron, process 7"), STEADY, [
+            ("ok", "the systemd timer heartbeat.timer is active"),
+            ("warn", "heartbeat.timer, your crontab both start heartbeat: it runs twice"),
+            ("ok", "cron runs (cron, process 7)")]),
+        (Starters(timers=[TIMER, OWN]), STEADY, [
+            ("ok", "the systemd timer heartbeat.timer is active"),
+            ("ok", "the systemd timer heartbeat.timer is active"),
+            ("warn", "heartbeat.timer, heartbeat.timer both start heartbeat: it runs twice")]),
         (Starters(timers=[IDLE]), LATE, [
             ("bad", "the systemd timer heartbeat.timer is not active: nothing starts heartbeat")]),
         (Starters(timers=[TIMER, IDLE]), LATE, [("ok", "the systemd timer heartbeat.timer is active")]),
@@ -109,3 +128,22 @@ def test_does_what_is_printed_reach_anybody(
 def test_unheard() -> None:
     assert unheard(["console"], WORKS) == unheard(["telegram"], NO_MTA) == ""
     assert unheard(["console"], NO_MTA) == f"{PRINTED}, and {NO_MTA.lacking}"
+
+
+@pytest.mark.parametrize(
+    ("timer", "advice"),
+    [
+        (TIMER, None),
+        (TIMER._replace(made_for="every 30 s"), None),
+        (TIMER._replace(made_for="every 15 s"), "`heartbeat timer --install` brings it up to date"),
+        (OWN._replace(made_for="every 15 s"), "`heartbeat timer --install --user` brings it up to date"),
+    ],
+)
+def test_units_that_were_made_for_other_settings(timer: Timer, advice: str | None) -> None:
+    found = list(outdated(Starters(timers=[timer]), "every 30 s"))
+    assert [(one.level, one.advice) for one in found] == ([] if advice is None else [("warn", advice)])
+
+
+def test_the_journal_of_the_manager_that_starts_it() -> None:
+    (late,) = last_pass(Starters(timers=[OWN]), LATE, NOW)
+    assert late.advice == "`journalctl --user -u heartbeat` shows what its runs say"

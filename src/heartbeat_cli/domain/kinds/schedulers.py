@@ -8,7 +8,7 @@ from typing import NamedTuple
 from heartbeat_cli.domain.checking.coverage import Watch, is_late
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, listed
 
 START_CRON = Text(
     "start it: `systemctl enable --now cron` (Red Hat: crond) or `service cron start`; in a container it must be a"
@@ -23,11 +23,13 @@ _AHEAD = 60.0  # seconds that the last pass may lie ahead of now
 
 
 class Timer(NamedTuple):
-    """A systemd timer that starts heartbeat."""
+    """A systemd timer that starts heartbeat; `user`: of this user's own manager. `made_for`: what of the configuration
+    its service was made for, where `heartbeat timer` made it for this user."""
 
     name: str
     active: bool
     user: bool = False
+    made_for: str = ""
 
 
 class Starters(NamedTuple):
@@ -64,12 +66,35 @@ def scheduler(seen: Starters, watch: Watch | None, now: float) -> Iterator[Findi
     come = comes(watch, now)
     for one in seen.active:
         yield Finding("scheduler", "ok", Text("the systemd timer {name} is active", name=one.name))
+    yield from _twice(seen)
     if seen.crontab and seen.daemon:
         yield Finding("scheduler", "ok", Text("cron runs ({daemon})", daemon=seen.daemon))
     elif seen.crontab and not seen.active:
         yield _without_daemon(seen, come)
     elif not seen.crontab and not seen.active:
         yield from _unset(seen, come)
+
+
+def _twice(seen: Starters) -> Iterator[Finding]:
+    """Harmless, since passes do not overlap, but every other start is for nothing."""
+    starters = [one.name for one in seen.active]
+    starters += [seen.crontab] if seen.crontab and (seen.daemon or not seen.sees_all) else []
+    if len(starters) > 1:
+        text = Text("{starters} both start heartbeat: it runs twice", starters=listed(starters))
+        advice = Text(
+            "one is enough, since passes do not overlap: `heartbeat crontab --remove`, or `heartbeat timer --remove`"
+            " (a user's own: with --user)"
+        )
+        yield Finding("scheduler", "warn", text, advice)
+
+
+def outdated(seen: Starters, made_for: str) -> Iterator[Finding]:
+    """Was the timer made for the configuration as it is? `made_for`: what it would be made for now."""
+    for one in seen.timers:
+        if one.made_for and one.made_for != made_for:
+            text = Text("{name} was made for other settings: interval, recovery steps or files", name=one.name)
+            command = f"heartbeat timer --install{' --user' if one.user else ''}"
+            yield Finding("timer", "warn", text, Text("`{command}` brings it up to date", command=command))
 
 
 def _without_daemon(seen: Starters, come: bool) -> Finding:
@@ -141,19 +166,16 @@ def last_pass(seen: Starters, watch: Watch | None, now: float) -> Iterator[Findi
 
 def _late_advice(seen: Starters) -> str:
     if seen.active:
+        first = seen.active[0]
+        unit = quote(first.name.removesuffix(".timer"))
         return Text(
-            "`journalctl -u {unit}` shows what its runs say",
-            unit=quote(seen.active[0].name.removesuffix(".timer")),
+            "`{command}` shows what its runs say", command=f"journalctl {'--user ' if first.user else ''}-u {unit}"
         )
     if seen.daemon:
         return Text(
             "run the crontab's line by hand and see what it says; `journalctl -u cron` shows whether cron started it"
         )
-    return (
-        START_CRON
-        if seen.crontab
-        else Text("`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`")
-    )
+    return START_CRON if seen.crontab else Text("`heartbeat crontab --install`, or `heartbeat timer --install`")
 
 
 def unheard(kinds: Iterable[str], mailer: Mailer, timer_only: bool = False) -> str:

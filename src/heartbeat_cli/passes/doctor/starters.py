@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from heartbeat_cli.config import needs
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.coverage import Watch
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.kinds import crontab as text
 from heartbeat_cli.domain.kinds import schedulers as judged
+from heartbeat_cli.domain.kinds import timer_units
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
+from heartbeat_cli.passes.housekeeping import lock_held
 from heartbeat_cli.system import cron, schedulers
 
 _MOST = 1_000_000  # characters of a crontab that are read
@@ -29,8 +32,12 @@ def examine(config: Config, path: Path | None, every: int, watch: Watch | None, 
     lines, system = text.jobs(own), system_wide(path)
     daemon, sees_all = schedulers.daemon()
     named = Text("your crontab") if lines else system
-    seen = judged.Starters(named, schedulers.timers(), daemon, sees_all)
+    seen = judged.Starters(named, schedulers.timers(config=path), daemon, sees_all)
     yield from _crontab(seen, lines, trouble, every)
+    if any(one.made_for for one in seen.timers):
+        state = os.path.realpath(config.state_dir)
+        limit = lock_held.longest_pass(config)
+        yield from judged.outdated(seen, timer_units.made_for(every, limit, needs.needed(config), state))
     if seen.crontab or not seen.timers:
         yield from _variables(config.tables)
     yield from judged.scheduler(seen, watch, now)
@@ -56,9 +63,10 @@ def _crontab(seen: judged.Starters, lines: list[str], trouble: str, every: int) 
     elif seen.timers:
         return
     elif trouble:
-        yield Finding("crontab", "warn", trouble, Text("have something else start `heartbeat run`, as a systemd timer"))
+        advice = Text("have something else start `heartbeat run`, as `heartbeat timer --install` does")
+        yield Finding("crontab", "warn", trouble, advice)
     else:
-        advice = Text("`heartbeat crontab --install`, or a systemd timer that starts `heartbeat run`")
+        advice = Text("`heartbeat crontab --install`, or `heartbeat timer --install`")
         yield Finding("crontab", "warn", Text("nothing in your crontab starts heartbeat"), advice)
 
 
@@ -68,6 +76,18 @@ def _variables(tables: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "crontab", "warn", Text("the configuration reads ${name}, which cron does not know", name=name), advice
         )
+
+
+def crontab_that_starts(path: Path | None, user: str | None = None) -> str:
+    """The crontab that starts heartbeat: this user's, or that of another `user` (for root), or one of the system's; ""
+    where there is none."""
+    try:
+        lines = text.jobs(cron.read(user))
+    except HeartbeatError:
+        lines = []
+    if not lines:
+        return system_wide(path)
+    return Text("the crontab of {user}", user=user) if user else Text("your crontab")
 
 
 def system_wide(config: Path | None, folder: Path = Path("/etc")) -> str:

@@ -1,0 +1,201 @@
+"""`heartbeat timer`: the systemd units that start heartbeat in place of cron, printed or installed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import click
+
+from heartbeat_cli.commands._app import App, current_user, pass_app
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import HeartbeatError, UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.domain.kinds.timer_units import Units
+    from heartbeat_cli.system.units import Manager
+
+
+@click.command("timer")
+@click.option("--install", is_flag=True, help="Write the units, in place of older ones, and start the timer.")
+@click.option("--remove", is_flag=True, help="Stop the timer and delete its units.")
+@click.option("--user", is_flag=True, help="Units of your own user, which need no root, in place of the system's.")
+@click.option("--run-as", metavar="USER", help="The user that system units run as; default: the one who calls this.")
+@pass_app
+def command(app: App, install: bool, remove: bool, user: bool, run_as: str | None) -> None:
+    """Print or install the systemd units that start heartbeat.
+
+    A timer and a service take the place of the crontab lines: the timer starts `heartbeat run` as often as the
+    strategy, or the shortest interval of a component, asks for. What the service may do follows from the configuration,
+    so install them again when `heartbeat doctor` says that they are out of date. Without an option the units are
+    printed. Units that this command has not made are left alone.
+
+    \b
+    Example:
+      sudo heartbeat timer --install --run-as heartbeat
+      heartbeat timer --install --user
+    """
+    from heartbeat_cli.system import units
+
+    if install and remove:
+        raise UsageError(Text("--install and --remove exclude each other"))
+    if user and run_as:
+        raise UsageError(Text("--user and --run-as exclude each other: your own units run as you"))
+    where = units.manager(user)
+    if (install or remove) and not user and os.geteuid() != 0:
+        raise HeartbeatError(
+            Text(
+                "only root may install units of the system: call it by sudo, with `--run-as {user}`, or use --user",
+                user=current_user(),
+            )
+        )
+    if remove:
+        _remove(app, where)
+    else:
+        _print_or_install(app, where, run_as, install)
+
+
+def _print_or_install(app: App, where: "Manager", run_as: str | None, install: bool) -> None:
+    from heartbeat_cli.domain.kinds import timer_units
+    from heartbeat_cli.system import acting_as, units
+
+    version = units.version(where)
+    account = acting_as.account(run_as) if run_as else None
+    if account is not None and account.pw_uid != os.geteuid() and os.geteuid() != 0:
+        raise UsageError(Text("--run-as: only root may name another user"))
+    with acting_as.acting_as(account) if account is not None and os.geteuid() == 0 else nullcontext():
+        wanted = _wanted(app, where)
+        if install:
+            _prepare(app, wanted)
+    wanted = wanted._replace(name=units.name_for(where, wanted.source), version=version)
+    try:
+        texts = (timer_units.service(wanted), timer_units.timer(wanted))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    for remark in _variables(app, where, wanted):
+        app.remark(remark)
+    if not install:
+        for kind, text in zip(units.KINDS, texts, strict=True):
+            click.echo(f"# {where.path(wanted.name, kind)}\n{text}")
+        return
+    if units.install(where, wanted.name, texts):
+        name = f"{wanted.name}.timer"
+        app.remark(Text("timer: {name} starts heartbeat every {every} s now", name=name, every=wanted.every))
+    else:
+        app.remark(Text("timer: nothing to change"))
+    for remark in _afterwards(app, where, wanted):
+        app.remark(remark)
+
+
+def _wanted(app: App, where: "Manager") -> "Units":
+    """What the units are made from, but for their name and the version of systemd; as the user they run as."""
+    from heartbeat_cli.commands.crontab import config_path, wanted_tick
+    from heartbeat_cli.config import needs
+    from heartbeat_cli.domain.kinds.timer_units import Units
+    from heartbeat_cli.passes.housekeeping import lock_held
+    from heartbeat_cli.system import cron
+
+    config = app.config
+    own = config.heartbeat
+    return Units(
+        name="",
+        source=_source(config.source),
+        job=cron.job(config_path(), state_dir=own.state_dir is not None, timezone=own.timezone is not None),
+        every=wanted_tick(app),
+        limit=lock_held.longest_pass(config),
+        needs=needs.needed(config),
+        state=os.path.realpath(config.state_dir),
+        user=None if where.user else current_user().removeprefix("uid "),
+        root=os.geteuid() == 0,
+        system_folders=tuple(one for one in ("/etc", "/usr") if os.path.isdir(one) and not os.path.ismount(one)),
+    )
+
+
+def _prepare(app: App, wanted: "Units") -> None:
+    """The state folder, which the sandbox must find; and no program that another user may exchange. Raises
+    HeartbeatError."""
+    from heartbeat_cli.domain.kinds.timer_units import STATE
+    from heartbeat_cli.system import trusted
+
+    program = wanted.job.program[0]
+    if (why := trusted.why_not(program)) is not None:
+        raise HeartbeatError(Text("{program} would be run, and must not be: {why}", program=program, why=why))
+    try:
+        trusted.make_folder(wanted.state)
+    except OSError as error:
+        if wanted.user is not None and wanted.state.startswith(STATE):
+            return  # systemd makes it
+        why = error.strerror or str(error)
+        raise HeartbeatError(Text("state folder {folder}: {why}", folder=wanted.state, why=why)) from None
+
+
+def _variables(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
+    from heartbeat_cli.system import cron
+
+    for name in cron.wanted_variables(app.config.tables):
+        yield Text(
+            "heartbeat: systemd does not know ${name}, which the configuration reads; use file:PATH for it instead, or"
+            " an EnvironmentFile= by `{systemctl} edit {unit}`",
+            name=name,
+            systemctl=where.word,
+            unit=f"{wanted.name}.service",
+        )
+
+
+def _afterwards(app: App, where: "Manager", wanted: "Units") -> Iterator[Text]:
+    """What else starts heartbeat, and whether the timer goes on without its user."""
+    from heartbeat_cli.commands.crontab import another_timer, config_path
+    from heartbeat_cli.passes.doctor import starters
+    from heartbeat_cli.system import schedulers, units
+
+    user = wanted.user or current_user()
+    other = None if user == current_user() else user
+    if crontab := starters.crontab_that_starts(config_path(), other):
+        sudo = f"sudo -u {quote(user)} " if other else ""
+        yield Text(
+            "heartbeat: {crontab} starts heartbeat, too; one of the two is enough: {remedy}",
+            crontab=crontab,
+            remedy=Text("delete its line")
+            if crontab.startswith("/")
+            else Text("`{command}` takes its lines out", command=f"{sudo}heartbeat crontab --remove"),
+        )
+    for one in schedulers.timers(config=config_path()):
+        if one.active and (one.name, one.user) != (f"{wanted.name}.timer", where.user):
+            yield another_timer(one)
+    if where.user and not units.lingers(user):
+        yield Text(
+            "heartbeat: the timer runs only while you are logged in; `loginctl enable-linger {user}` has it run always",
+            user=user,
+        )
+
+
+def _remove(app: App, where: "Manager") -> None:
+    """By the path of the configuration alone, which may be gone already."""
+    from heartbeat_cli.config import places
+    from heartbeat_cli.system import units
+
+    with suppress(HeartbeatError):  # only for the reader's language
+        _ = app.config
+    source = _source(_named(app) or places.BUILT_IN)
+    name = units.installed(where, source)
+    if name is None:
+        app.remark(Text("timer: nothing to change"))
+        return
+    units.remove(where, name, source)
+    app.remark(Text("timer: {name} is removed", name=f"{name}.timer"))
+
+
+def _source(config: str) -> str:
+    """What the units are made for, by the path of the configuration or what stands for it."""
+    from heartbeat_cli.config import places
+    from heartbeat_cli.domain.kinds.timer_units import NO_FILE
+
+    return NO_FILE if config == places.BUILT_IN else places.absolute(config)
+
+
+def _named(app: App) -> str:
+    from heartbeat_cli.config import load
+
+    named = app.path or os.environ.get("HEARTBEAT_CONFIG")
+    return named or str(load.find(None) or "")
