@@ -58,6 +58,13 @@ process = "napper"
 recovery = { ladder = [{ action = "script", name = "start.sh" }] }
 """
 
+_CRONTAB = """#!/bin/sh
+case $1 in
+    -l) cat /run/crontab 2>/dev/null || { echo "no crontab for $3" >&2; exit 1; };;
+    -) cat >/run/crontab;;
+esac
+"""
+
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdBox]:
@@ -190,6 +197,7 @@ def test_what_hangs_is_ended_and_what_is_killed_is_made_again(box: SystemdBox) -
     """One that is stopped in the middle, as by a disk that hangs, is ended, and the next one comes."""
     configure(box, _PLAIN + _HANGS)
     install(box)
+    assert in_the_sandbox(box, "/usr/local/bin/who --user --name") == "root"  # programs of checks may need sudo
     box.shell(f"mkdir {_UNITS}/{_SERVICE}.d")
     box.write_unit(f"{_SERVICE}.d/test.conf", "[Service]\nTimeoutStartSec=3\n")
     wait_for(lambda: _stopped_and_ended(box), "a pass that is stopped, and ended for it", 60)
@@ -263,10 +271,24 @@ def test_doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) 
     assert ("warn", "heartbeat.timer, /etc/cron.d/heartbeat both start heartbeat: it runs twice") in found("scheduler")
     assert "/etc/cron.d/heartbeat starts heartbeat, too" in install(box)
     box.shell("rm /etc/cron.d/heartbeat")
+    _each_says_of_the_other(box)
     configure(box, _PLAIN)  # without the script: the sandbox would be another one
     assert [level for level, _ in found("timer")] == ["warn"]
     install(box)
     assert found("timer") == []
+
+
+def _each_says_of_the_other(box: SystemdBox) -> None:
+    """The image has no cron: a script keeps the one crontab that there is."""
+    configure(box, _CRONTAB, "/usr/local/bin/crontab")
+    box.shell("chmod 755 /usr/local/bin/crontab")
+    said = heartbeat(box, "crontab", "--install")
+    assert "the systemd timer heartbeat.timer starts heartbeat, too" in said
+    assert "`heartbeat timer --remove` removes it" in said
+    said = heartbeat(box, "timer", "--install", "--run-as", "heartbeat")
+    assert "the crontab of heartbeat starts heartbeat, too" in said
+    assert "`sudo -u heartbeat heartbeat crontab --remove` takes its lines out" in said
+    box.shell("rm /usr/local/bin/crontab")
 
 
 def test_a_second_configuration_has_units_of_its_own(box: SystemdBox) -> None:
