@@ -1,6 +1,7 @@
 """Recorded mount tables, and the room of this machine's root held against `shutil`."""
 
 import shutil
+from pathlib import Path
 
 import psutil
 import pytest
@@ -57,3 +58,15 @@ def test_the_portable_table_agrees() -> None:
     ours = {mount.point for mount in mounts.worth_watching(mounts.read())}
     assert "/" in ours
     assert ours <= {mount.point for mount in portable.mounts()}
+
+
+def test_folders_that_can_be_made_read_only_without_hiding_a_filesystem(tmp_path: Path) -> None:
+    """What is mounted below one becomes read-only with it."""
+    for name in ("self", "etc", "usr/local", "use"):
+        (tmp_path / name).mkdir(parents=True)
+    lines = ["21 1 8:1 / / rw - ext4 /dev/sda1 rw", f"22 21 8:2 / {tmp_path}/usr/local rw - ext4 /dev/sda2 rw"]
+    (tmp_path / "self/mountinfo").write_text("\n".join([*lines, ""]))
+    folders = [f"{tmp_path}/{name}" for name in ("etc", "usr", "usr/local", "use", "missing")]
+    found = mounts.without_mounts(folders, str(tmp_path))
+    assert found == (f"{tmp_path}/etc", f"{tmp_path}/use")
+    assert mounts.without_mounts(folders, f"{tmp_path}/missing") == ()

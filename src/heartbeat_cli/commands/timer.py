@@ -94,7 +94,7 @@ def _wanted(app: App, where: "Manager") -> "Units":
     from heartbeat_cli.config import needs
     from heartbeat_cli.domain.kinds.timer_units import Units
     from heartbeat_cli.passes.housekeeping import lock_held
-    from heartbeat_cli.system import cron
+    from heartbeat_cli.system import cron, mounts
 
     config = app.config
     own = config.heartbeat
@@ -108,7 +108,7 @@ def _wanted(app: App, where: "Manager") -> "Units":
         state=os.path.realpath(config.state_dir),
         user=None if where.user else current_user().removeprefix("uid "),
         root=os.geteuid() == 0,
-        system_folders=tuple(one for one in ("/etc", "/usr") if os.path.isdir(one) and not os.path.ismount(one)),
+        system_folders=mounts.without_mounts(("/etc", "/usr")),
     )
 
 

@@ -74,6 +74,17 @@ def worth_watching(mounts: Iterable[Mount]) -> list[Mount]:
     return sorted(kept.values(), key=lambda mount: mount.point)[:_MOST]
 
 
+def without_mounts(folders: Iterable[str], proc: str = "/proc") -> tuple[str, ...]:
+    """Those of the folders that are there and neither are a filesystem worth watching nor hold the mount of one."""
+    try:
+        points = [one.point for one in worth_watching(read(proc))]
+    except OSError:
+        return ()
+    return tuple(
+        one for one in folders if os.path.isdir(one) and not any(f"{point}/".startswith(f"{one}/") for point in points)
+    )
+
+
 def usage(point: str) -> Usage | None:
     """Room at `point`; None for a filesystem without a size. Raises OSError, and may hang on a remote one."""
     stat = os.statvfs(point)
