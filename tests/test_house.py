@@ -47,6 +47,7 @@ FLOORS = (
     ("store.sql", "monitors", "actions", "channels", "views"),
     ("config",),
     ("plugins",),
+    ("plugin_host", "plugin_api"),
     ("postgres", "http"),
     ("i18n",),
     ("system",),

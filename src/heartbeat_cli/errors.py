@@ -57,3 +57,12 @@ class DeliveryError(Exception):
         self.retry_after = retry_after
         self.lasting = lasting
         self.unsure = unsure
+
+
+class PluginError(Exception):
+    """A plug-in of another package failed; the text names it. `unsure`: it was at work when it was ended, or ended by
+    itself, so that nobody knows how far it came."""
+
+    def __init__(self, text: str, *, unsure: bool = False) -> None:
+        super().__init__(text)
+        self.unsure = unsure

@@ -1,29 +1,84 @@
-"""Find the module of a kind: its file name is the kind, and only what is asked for is imported."""
+"""Find the module of a kind: its file name is the kind, and only what is asked for is imported.
+
+A kind that is no file of ours may be a plug-in of another package (an entry point of `heartbeat_cli.monitors`,
+`.actions` or `.channels`). It runs in a process of its own, and a module that stands in for it is what is found here.
+"""
 
 import importlib
 import os
+from collections.abc import Iterable
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from heartbeat_cli.plugin_host.host import Host
 
 PACKAGES = ("monitors", "actions", "channels")
 
 
 @cache  # a configuration of a thousand components asks a thousand times; likewise below
 def kinds(package: str) -> tuple[str, ...]:
-    """The kinds of a package (`monitors`, `actions`, `channels`), by file name, sorted."""
+    """The built-in kinds of a package (`monitors`, `actions`, `channels`), by file name, sorted."""
     files = os.listdir(os.path.join(os.path.dirname(__file__), package))
     return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
+def installed(package: str) -> tuple[str, ...]:
+    """The kinds of a package that plug-ins have and that are not built in, sorted."""
+    from heartbeat_cli.plugin_host import installed  # only where a kind is not built in, or all are listed
+
+    return tuple(kind for kind in installed.installed(package) if kind not in kinds(package))
+
+
+def known(package: str) -> tuple[str, ...]:
+    """All kinds of a package, built in and of plug-ins."""
+    return (*kinds(package), *installed(package))
+
+
+def is_kind(package: str, kind: object) -> bool:
+    """Whether a package has this kind, built in or of a plug-in."""
+    return isinstance(kind, str) and (kind in kinds(package) or kind in installed(package))
+
+
+def origins(package: str) -> list[str]:
+    """The plug-ins of a package for people, each with its distribution."""
+    from heartbeat_cli.plugin_host import installed as search
+
+    every = search.installed(package)
+    return [f"{kind} ({one.origin})" for kind in installed(package) for one in every[kind]]
+
+
 @cache
 def load(package: str, kind: str) -> ModuleType:
-    """The module of a kind. Raises UsageError, which names the known kinds, for any other word."""
-    if kind not in kinds(package):
-        raise UsageError(f"unknown kind {kind!r} of {package}; known: {', '.join(kinds(package))}")
-    return importlib.import_module(f"heartbeat_cli.{package}.{kind}")
+    """The module of a kind. Raises UsageError, which names the known kinds, for any other word. A plug-in that cannot
+    be used is a module with `BROKEN`, which says why."""
+    if kind in kinds(package):
+        return importlib.import_module(f"heartbeat_cli.{package}.{kind}")
+    if kind not in installed(package):
+        raise UsageError(f"unknown kind {kind!r} of {package}; known: {', '.join(known(package))}")
+    from heartbeat_cli.plugin_host import stand_in
+    from heartbeat_cli.plugin_host.installed import installed as search
+
+    found = search(package)[kind]
+    return stand_in.module(_host(package, kind)) if len(found) == 1 else stand_in.several(found)
+
+
+def begin(package: str, wanted: Iterable[str]) -> None:
+    """Start the processes of those kinds that are plug-ins, so that all of them are imported at the same time."""
+    for kind in {*wanted}.difference(kinds(package)):
+        if kind in installed(package):
+            _host(package, kind)
+
+
+@cache
+def _host(package: str, kind: str) -> "Host":
+    from heartbeat_cli.plugin_host.host import Host
+    from heartbeat_cli.plugin_host.installed import installed as search
+
+    return Host(search(package)[kind][0])
 
 
 def uses_network(kind: str, settings: Any) -> bool:

@@ -63,6 +63,7 @@ def _families(app: App) -> "Iterator[Iterable[Finding]]":
         return
     yield checks.configuration(config, config_path())
     yield checks.warnings(config)
+    yield checks.plug_ins(config)
     yield doubles.findings(config)
     yield owners.texts(config)
     yield checks.state_folder(config)

@@ -37,9 +37,9 @@ def kind_module(room: str, table: Mapping[str, Any], where: str, problems: Probl
     """The module of a table's `kind`, or None with the problem noted."""
     kind = table.get("kind")
     if kind is None:
-        problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.kinds(room))}")
+        problems.add(f"{where}.kind", f"is required: one of {', '.join(plugins.known(room))}")
         return None
-    if not isinstance(kind, str) or kind not in plugins.kinds(room):
+    if not plugins.is_kind(room, kind):
         from heartbeat_cli.config import kind_words  # only a mistake needs it
 
         problems.add(f"{where}.kind", f"unknown kind {format_value(kind)}{kind_words.suggested(kind, room)}")

@@ -107,14 +107,15 @@ def _defaults(defaults: Any, problems: Problems) -> Mapping[str, Any]:
     if not isinstance(defaults, Mapping):
         problems.add("defaults", "expected a section, as in [defaults]")
         return {}
-    kinds, found = plugins.kinds("monitors"), {}
+    found: dict[str, Any] = {}
     for key, value in defaults.items():
-        if key in COMMON or (key in kinds and isinstance(value, Mapping) and not value.keys() & {"kind", "each"}):
+        is_kind = key not in COMMON and plugins.is_kind("monitors", key)
+        if key in COMMON or (is_kind and isinstance(value, Mapping) and not value.keys() & {"kind", "each"}):
             found[key] = value
-        elif key in kinds:
+        elif is_kind:
             problems.add(f"defaults.{key}", "expected a table of keys, without kind and each")
         else:
-            close = suggestion(key, [*COMMON, *kinds], few=0)
+            close = suggestion(key, [*COMMON, *plugins.known("monitors")], few=0)
             problems.add(f"defaults.{key}", f"unknown: neither a key of every component nor a kind{close}")
     return found
 

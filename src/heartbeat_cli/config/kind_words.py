@@ -31,7 +31,9 @@ _OTHERS: Mapping[str, Mapping[str, str]] = {
 
 
 def suggested(kind: object, package: str) -> str:
-    """`; did you mean agent?` for a word that stands for a known kind, else what is close to it, or all there are."""
-    known = plugins.kinds(package)
+    """`; did you mean agent?` for a word that stands for a known kind, else what is close to it, or all there are; and
+    the plug-ins that are installed."""
+    known, origins = plugins.known(package), plugins.origins(package)
+    also = f"; installed plug-ins: {', '.join(origins)}" if origins else ""
     meant = [one for one, words in _OTHERS.get(package, {}).items() if kind in words.split() and one in known]
-    return f"; did you mean {meant[0]}?" if meant else suggestion(kind, known, few=40)
+    return (f"; did you mean {meant[0]}?" if meant else suggestion(kind, known, few=40)) + also

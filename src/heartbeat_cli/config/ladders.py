@@ -168,7 +168,7 @@ def _own_steps(own: Any, scope: Scope, problems: Problems) -> tuple[Step, ...]:
 def _own_step(table: Any, where: str, scope: Scope, problems: Problems) -> Step | None:
     """A step a user wrote: only `{id}` is filled, so that nothing else can slip into a command."""
     if not isinstance(table, Mapping) or not isinstance(table.get("action"), str):
-        problems.add(where, f"expected a table with an action: one of {', '.join(plugins.kinds('actions'))}")
+        problems.add(where, f"expected a table with an action: one of {', '.join(plugins.known('actions'))}")
         return None
     id_ = scope.script_id if table["action"] == "script" else scope.component
     return _step(_fill_id(table, id_), where, scope, problems)
@@ -180,9 +180,12 @@ def _step(table: Mapping[str, Any], where: str, scope: Scope, problems: Problems
     common = {key: table[key] for key in StepKeys._fields if key in table}
     keys: StepKeys = build(StepKeys, common, where, problems) or StepKeys()
     check_values(keys, where, STEP_LIMITS, problems)
-    if action not in plugins.kinds("actions"):
-        known = suggestion(action, plugins.kinds("actions"))
-        problems.add(f"{where}.action", f"unknown action {format_value(action)}{known}")
+    if not plugins.is_kind("actions", action):
+        from heartbeat_cli.config import kind_words  # only a mistake needs it
+
+        problems.add(
+            f"{where}.action", f"unknown action {format_value(action)}{kind_words.suggested(action, 'actions')}"
+        )
         return None
     if action == "script" and "folder" not in table:
         if scope.scripts is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_cli import plugins
 from heartbeat_cli.config import files, maintenance
 from heartbeat_cli.config.components import Made, build_components, check_channels, id_tables, kind_module
 from heartbeat_cli.config.files import File
@@ -80,6 +81,7 @@ def load(
     one). Raises ConfigError with every problem in them, and what is `wrong` already."""
     problems = Problems(source, folder, wrong)
     _check_names(tables, problems)
+    _begin_plugins(tables)
     sections = {name: _section(name, tables, problems) for name in SECTIONS}
     named = _subtable(tables, "channels", problems) or _NO_CHANNELS
     channels = _channels(named, problems)
@@ -139,6 +141,15 @@ def _check_names(tables: Mapping[str, Any], problems: Problems) -> None:
     for name in tables:
         if name not in known:
             problems.add(str(name), f"unknown section{suggestion(name, known)}")
+
+
+def _begin_plugins(tables: Mapping[str, Any]) -> None:
+    """Have the plug-ins that are named imported, each in its process, while the rest is read."""
+    for package, section in (("monitors", "components"), ("channels", "channels")):
+        named = tables.get(section)
+        every = named.values() if isinstance(named, Mapping) else ()
+        words = (one.get("kind") for one in every if isinstance(one, Mapping))
+        plugins.begin(package, (one for one in words if isinstance(one, str)))
 
 
 def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder | None", problems: Problems) -> Made:

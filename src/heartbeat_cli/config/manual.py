@@ -7,6 +7,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
@@ -16,6 +17,7 @@ from heartbeat_cli.config.maintenance import Maintenance
 from heartbeat_cli.config.sections import SECTIONS
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
+from heartbeat_cli.domain.plain import bounded
 
 _COMMON = """\
 Keys that every component takes, besides those of its kind and these:
@@ -56,11 +58,13 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """A page for each kind, for what every component takes, and for each section of the file."""
     found = []
+    for package in _PACKAGES:
+        plugins.begin(package, plugins.known(package))
     for package, what in _PACKAGES.items():
-        for kind in plugins.kinds(package):
+        for kind in plugins.known(package):
             module = plugins.load(package, kind)
             ladder = [dict(step) for step in getattr(module, "LADDER", ())]
-            found.append(Page(kind, what, inspect.getdoc(module) or "", describe(module.Settings), ladder))
+            found.append(Page(kind, what, _about(module), describe(module.Settings), ladder))
     found.append(Page("common", "component", _COMMON, describe(Common), []))
     about = "Keys that every channel takes, besides `kind` and its kind's own."
     found.append(Page("common", "channel", about, describe(ChannelCommon), []))
@@ -70,6 +74,14 @@ def pages() -> list[Page]:
     for name, cls in (*SECTIONS.items(), ("maintenance", Maintenance)):
         found.append(Page(f"[{name}]", "section", "", describe(cls), []))
     return found
+
+
+def _about(module: ModuleType) -> str:
+    """A module's docstring; that of a plug-in says which package it is of, too."""
+    text, plugin = inspect.getdoc(module) or "", getattr(module, "PLUGIN", None)
+    if plugin is None:
+        return text
+    return f"{bounded(text, 20_000) or 'Says nothing about itself.'}\n\nPlug-in of the package {plugin.origin}."
 
 
 _OVERVIEW = (

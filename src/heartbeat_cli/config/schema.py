@@ -92,7 +92,7 @@ def build() -> Schema:
 
 
 def _definitions() -> Iterator[tuple[str, Schema]]:
-    monitors, channels = plugins.kinds("monitors"), plugins.kinds("channels")
+    monitors, channels = plugins.known("monitors"), plugins.known("channels")
     yield "component", _any_component(monitors)
     yield "channel", _chosen("channel", "kind", channels, "how people are notified", EXACT)
     for kind in channels:
@@ -107,16 +107,16 @@ def _definitions() -> Iterator[tuple[str, Schema]]:
 def _of_form(form: Form) -> Iterator[tuple[str, Schema]]:
     """The definitions that stand in a component, in this form."""
     yield "common", {"properties": {**class_keys(Common, form, COMMON_LIMITS, True), "recovery": _recovery(form)}}
-    for kind in plugins.kinds("monitors"):
+    for kind in plugins.known("monitors"):
         yield f"component.{kind}", _component(kind, form)
     yield "recovery", _recovery_table(form)
-    actions = plugins.kinds("actions")
+    actions = plugins.known("actions")
     yield "step", _chosen("step", "action", actions, "what the step does", form)
     for action in actions:
         yield f"step.{action}", _step(action, form)
     for action in ladders.CALLS.values():
         yield f"call.{action}", class_table(plugins.load("actions", action).Settings, form)
-    every = [plugins.load(package, kind).Settings for package in plugins.PACKAGES for kind in plugins.kinds(package)]
+    every = [plugins.load(package, kind).Settings for package in plugins.PACKAGES for kind in plugins.known(package)]
     inner = {class_name(one): one for settings in every for one in inner_classes(settings)}
     for name, cls in inner.items():
         yield name, class_table(cls, form)
@@ -183,7 +183,7 @@ def _channel(kind: str) -> Schema:
 
 def _defaults() -> Schema:
     """`[defaults]`: the common keys, and a table for each kind."""
-    kinds = {kind: EXACT.ref(f"defaults.{kind}") for kind in plugins.kinds("monitors")}
+    kinds = {kind: EXACT.ref(f"defaults.{kind}") for kind in plugins.known("monitors")}
     about = "keys of every component; [defaults.KIND] those of one kind"
     return {
         "description": about,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from heartbeat_cli.config.problems import Problems, expects, format_value, suggestion
 from heartbeat_cli.config.references import UnresolvedReference, follow
 from heartbeat_cli.domain.seconds import as_seconds
+from heartbeat_cli.errors import PluginError
 from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
 
 _MAX_NAME = 255  # characters of a name at most: what is longer, or has several lines, was meant for something else
@@ -93,17 +94,33 @@ def build_kind(
 ) -> tuple[Any, str | None]:
     """The settings of a kind, checked by its module too (None when something is wrong), and why they cannot be used at
     present: a reference in them is unresolved, or the module's optional `unavailable()` names what is missing."""
+    if why := getattr(module, "BROKEN", None):
+        return None, _unchecked(why, table, where, problems)
     before = len(problems.unresolved)
     found = build_partly(module.Settings, table, where, problems, also)
     if len(problems.unresolved) == before:
         noted = len(problems.lines)
-        check_kind(module, found.settings, where, problems)
+        try:
+            check_kind(module, found.settings, where, problems)
+        except PluginError as error:
+            problems.add_unresolved(where, error.args[0])
         if found.wrong:
             problems.keep(noted, where, found.right)
         if text := getattr(module, "unavailable", str)():
             problems.add_unresolved(where, text)
     reason = problems.unresolved[before] if len(problems.unresolved) > before else None
     return None if found.wrong else found.settings, reason
+
+
+def _unchecked(why: str, table: Mapping[str, Any], where: str, problems: Problems) -> str:
+    """Note that the kind of a table, a plug-in, cannot be used; its keys cannot be checked, but their secrets are known
+    from then on. Returns why."""
+    before = len(problems.unresolved)
+    for key, value in table.items():
+        convert(value, Any, f"{where}.{key}", problems, is_name(key))
+    del problems.unresolved[before:]
+    problems.add_unresolved(where, why)
+    return problems.unresolved[before]
 
 
 def check_kind(module: Any, settings: Any, where: str, problems: Problems) -> None:

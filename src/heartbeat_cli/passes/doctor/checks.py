@@ -85,6 +85,21 @@ def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
         )
 
 
+def plug_ins(config: Config) -> Iterator[Finding]:
+    """The plug-ins that the configuration uses, and of which packages they are; one that cannot be used is told of as
+    the configuration's."""
+    wanted = {("monitors", one.kind) for one in config.components.values()}
+    wanted |= {("actions", step.action) for one in config.components.values() for step in one.plan.ladder}
+    wanted |= {("channels", one.kind) for one in config.channels.values()}
+    for package, kind in sorted(wanted):
+        module = plugins.load(package, kind)
+        if (plugin := getattr(module, "PLUGIN", None)) is not None and not hasattr(module, "BROKEN"):
+            text = Text(
+                "{kind}: {module} of the package {origin}", kind=kind, module=plugin.module, origin=plugin.origin
+            )
+            yield Finding("plug-in", "ok", text)
+
+
 def store(opened: Any, where: str) -> Iterator[Finding]:
     """`opened` is the context manager that connects and migrates."""
     from heartbeat_cli.store.sql import preferences

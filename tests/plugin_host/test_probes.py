@@ -1,0 +1,216 @@
+"""Whatever a plug-in does in a check costs its own component alone."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parts.http import healthy_server
+from tests.parts.plugins import HEAD, Packages
+
+MOODY = (
+    HEAD
+    + """
+import os, sys, threading, time
+def probe(settings, context):
+    print("noise on stdout"); print("and on stderr", file=sys.stderr)
+    return globals()[settings.how](settings, context)
+def well(settings, context):
+    memory = {"n": context.memory.get("n", 0) + 1}
+    return Reading("healthy", 0.25, metrics=(Metric("rounds", memory["n"], "counter"),), memory=memory)
+def raises(settings, context):
+    raise ValueError("no such thing, " + str(settings.token))
+def cannot(settings, context):
+    raise Unobservable("the door is locked")
+def exits(settings, context):
+    sys.exit(3)
+def vanishes(settings, context):
+    os._exit(0)
+def crashes(settings, context):
+    os.kill(os.getpid(), 11)
+def hangs(settings, context):
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+def holds(settings, context):
+    import re
+    re.match(r"(a+)+$", "a" * 60 + "b")
+def fills(settings, context):
+    kept = []
+    while True:
+        kept.append(bytearray(1 << 24))
+def threads(settings, context):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return Reading("healthy")
+def closes(settings, context):
+    os.closerange(0, 100)
+    return Reading("healthy")
+def nothing(settings, context):
+    return None
+def word(settings, context):
+    return "healthy"
+def status(settings, context):
+    return Reading("fine")
+def figure(settings, context):
+    return Reading("healthy", float("nan"), metrics=(Metric("a", float("inf")), Metric("b", 1.0)))
+def label(settings, context):
+    return Reading("healthy", metrics=(Metric("two words", 1.0),))
+def huge(settings, context):
+    return Reading("unhealthy", error="x" * 5_000_000)
+def long(settings, context):
+    return Reading("unhealthy", error="x" * 50_000, evidence={"said": "\\x1b[31m" + "y" * 100_000})
+def remembers(settings, context):
+    return Reading("healthy", memory={"all": "x" * 100_000})
+def odd(settings, context):
+    return Reading("healthy", memory={"it": object()})
+"""
+)
+CONFIG = '[heartbeat]\nstate_dir = "{}/state"\n'
+OTHER = '[components.other]\nkind = "command"\ncommand = ["/bin/true"]\n'
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> Packages:
+    found = Packages(tmp_path / "site")
+    found.add("moods", monitors_moody=MOODY)
+    return found
+
+
+def configured(home: Path, *hows: str, more: str = "") -> None:
+    parts = [CONFIG.format(home), OTHER]
+    for how in hows:
+        seconds = 1 if how in ("hangs", "holds") else 30
+        parts.append(f'[components.{how}]\nkind = "moody"\nhow = "{how}"\ntimeout = {seconds}\nretries = 0\n{more}')
+    (home / "heartbeat.toml").write_text("".join(parts))
+
+
+def rows(home: Path, moody: Packages) -> dict[str, dict[str, Any]]:
+    ended = moody.heartbeat(home, "check", "--all", "--format", "json")
+    assert ended.err == ""
+    return {row["component"]: row for row in json.loads(ended.out)}
+
+
+PREFIX = "plug-in moody (moods 1.0): "
+
+
+def line(code: str) -> str:
+    """The place of a line of the plug-in, as it is shown."""
+    number = next(n for n, text in enumerate(MOODY.splitlines(), 1) if code in text)
+    return f"(hb_moods/moody.py:{number})"
+
+
+def test_each_failure_is_said_with_the_plug_in_and_the_line(moody: Packages, tmp_path: Path) -> None:
+    said = {
+        "raises": f"ValueError: no such thing, ••• {line('raise ValueError')}",
+        "exits": f"SystemExit: 3 {line('sys.exit(3)')}",
+        "vanishes": "its process ended before it answered",
+        "crashes": "its process ended before it answered",
+        "hangs": "it did not end within 1 s and was killed",
+        "holds": "it did not end within 1 s and was killed",
+        "fills": f"MemoryError {line('bytearray')}",
+        "nothing": "TypeError: it gave NoneType instead of a Reading",
+        "word": "TypeError: it gave str instead of a Reading",
+        "status": "Reading.status is 'fine'; expected one of healthy, degraded, unhealthy, error, unknown",
+        "label": "a Metric is called 'two words'; expected snake_case of at most 100 characters",
+        "huge": "it gave what cannot be passed on: it has more than 1048576 bytes",
+        "remembers": "Reading.memory has 100011 bytes; expected at most 65536",
+        "odd": "it gave what cannot be passed on: object is no plain value",
+        "closes": "its process ended before it answered",
+    }
+    configured(tmp_path, *said, more='token = "Geheimnis99x"\n')
+    begun = time.monotonic()
+    found = rows(tmp_path, moody)
+    assert time.monotonic() - begun < 60, "they run at the same time, and each is ended"
+    assert found.pop("other")["status"] == "healthy"
+    assert {id_: row["status"] for id_, row in found.items()} == dict.fromkeys(said, "unknown")
+    assert {id_: row["error"] for id_, row in found.items()} == {id_: PREFIX + text for id_, text in said.items()}
+
+
+def figures(row: dict[str, Any]) -> dict[str, float]:
+    return {one["metric_name"]: one["metric_value"] for one in row["metrics"]}
+
+
+def test_what_is_right_counts(moody: Packages, tmp_path: Path) -> None:
+    configured(tmp_path, "well", "cannot", "threads", "figure", "long")
+    first, second = rows(tmp_path, moody), rows(tmp_path, moody)
+    assert (first["well"]["status"], first["well"]["response_time"]) == ("healthy", 0.25)
+    assert [figures(row["well"]) for row in (first, second)] == [{"rounds": 1.0}, {"rounds": 2.0}]
+    assert (first["cannot"]["status"], first["cannot"]["error"]) == ("unknown", "the door is locked")
+    assert first["threads"]["status"] == "healthy"
+    assert first["figure"]["response_time"] is None
+    assert figures(first["figure"]) == {"b": 1.0}
+    assert first["long"]["error"] == "x" * 299 + "…"
+
+
+def test_many_at_once_and_an_exchange(tmp_path: Path) -> None:
+    packages = Packages(tmp_path / "site")
+    batch = (
+        HEAD
+        + """
+def probe_all(pairs):
+    return [Reading(settings.how) for settings, _ in pairs]
+"""
+    )
+    exchange = (
+        HEAD
+        + """
+def request(settings, context):
+    return Request(settings.how)
+def read(settings, response, context):
+    if response.fault:
+        return Reading("error", error=response.fault.text)
+    if response.url.endswith("/more"):
+        raise ValueError("once is enough")
+    def then(more):
+        return Reading("healthy", more.elapsed, evidence={"body": more.body.decode()})
+    return FollowUp(Request(settings.how + "/more"), then)
+"""
+    )
+    packages.add("two", monitors_batch=batch, monitors_asks=exchange)
+    with healthy_server() as server:
+        parts = [CONFIG.format(tmp_path)]
+        for how in ("healthy", "unhealthy", "ill"):
+            parts.append(f'[components.{how}]\nkind = "batch"\nhow = "{how}"\n')
+        parts.append(f'[components.asks]\nkind = "asks"\nhow = "{server.url}"\n')
+        parts.append('[components.away]\nkind = "asks"\nhow = "http://127.0.0.1:1"\nretries = 0\n')
+        (tmp_path / "heartbeat.toml").write_text("".join(parts))
+        found = rows(tmp_path, packages)
+    assert {id_: row["status"] for id_, row in found.items()} == {
+        "healthy": "healthy",
+        "unhealthy": "unhealthy",
+        "ill": "unknown",
+        "asks": "healthy",
+        "away": "error",
+    }
+
+
+def test_no_process_is_left(moody: Packages, tmp_path: Path) -> None:
+    def left() -> list[str]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if str(moody.folder).encode() in place.read_bytes():
+                    found.append(place.parent.joinpath("cmdline").read_text())
+            except OSError:
+                continue
+        return found
+
+    configured(tmp_path, "well", "hangs", "threads", "vanishes")
+    assert rows(tmp_path, moody)["hangs"]["status"] == "unknown"
+    until = time.monotonic() + 30
+    while left() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left() == []
+
+
+def test_a_component_that_is_never_seen_is_told(moody: Packages, tmp_path: Path) -> None:
+    log = f'[channels.log]\nkind = "file"\npath = "{tmp_path}/told.jsonl"\n'
+    configured(tmp_path, "raises", more="interval = 0.01\n" + log)
+    for _ in range(3):
+        assert moody.heartbeat(tmp_path, "run").code == 0
+    (told,) = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    assert told["type"] == "moody_unobserved" and line("raise ValueError") in told["text"]
