@@ -22,8 +22,8 @@ test: .venv/dev
 	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: .venv/dev
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_house.py
 

@@ -13,7 +13,13 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; every child would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
-pytest_plugins = ["tests.parts.docker", "tests.parts.postgres", "tests.parts.systemd", "tests.parts.postgres_container"]
+pytest_plugins = [
+    "tests.parts.cron",
+    "tests.parts.docker",
+    "tests.parts.postgres",
+    "tests.parts.systemd",
+    "tests.parts.postgres_container",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,39 +1,19 @@
 """Debian's cron really fires what `heartbeat crontab --install` wrote: a pass in the store, and no mail about it."""
 
 import json
-import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.parts import lacking
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
 
 HEARTBEAT = [sys.executable, "-m", "heartbeat_cli"]
 _USER = "heartbeat-test"
-
-
-@pytest.fixture
-def cron_file() -> Iterator[Path]:
-    """A file of our own in /etc/cron.d (nobody's crontab is touched), and a running cron."""
-    folder = Path("/etc/cron.d")
-    if os.geteuid() != 0 or not shutil.which("cron") or not folder.is_dir():
-        lacking("cron needs root and Debian's cron")
-    daemon = None
-    if subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False).returncode != 0:
-        daemon = subprocess.Popen(["cron", "-f", "-L", "15"])
-    path = folder / f"heartbeat-test-{os.getpid()}"
-    yield path
-    path.unlink(missing_ok=True)
-    if daemon is not None:
-        daemon.terminate()
-        daemon.wait(10)
 
 
 def test_cron_makes_passes(cron_file: Path, tmp_path: Path) -> None:
