@@ -4,6 +4,7 @@ nothing for it."""
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
@@ -142,3 +143,15 @@ def test_its_settings_are_asked_once_a_run(tmp_path: Path) -> None:
     written(tmp_path, '[components."w-{n}"]\nkind = "ask"\neach = { n = "1..20" }\n')
     assert packages.heartbeat(tmp_path, "check", "--all").code == 0
     assert log.read_text() == "!"
+
+
+def test_settings_that_are_judged_for_ever_hold_nobody_for_long(tmp_path: Path) -> None:
+    packages = Packages(tmp_path / "site")
+    source = HEAD + PROBE + "def problems(settings):\n    import time\n    time.sleep(600)\n"
+    packages.add("ask", monitors_ask=source)
+    written(tmp_path, '[components."w-{n}"]\nkind = "ask"\nhow = "x{n}"\neach = { n = "1..20" }\n')
+    begun = time.monotonic()
+    said = packages.heartbeat(tmp_path, "config", "check").err.splitlines()
+    assert time.monotonic() - begun < 20, "a second for each"
+    assert len(said) == 20 and said[0].endswith("it did not end within 1 s and was killed")
+    assert said[-1].endswith("it did not judge the settings of all components within 5 s")

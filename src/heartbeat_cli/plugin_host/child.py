@@ -117,7 +117,11 @@ class _Server:
         return True
 
     def _fork(self, link: int) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no process is left: whoever called finds the socket closed
+            os.close(link)
+            return
         if pid == 0:
             self._call(link)
         with suppress(OSError):

@@ -4,6 +4,7 @@ Whoever loads a kind need not know whether it is built in.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import duration, one_line
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError, PluginError, Unobservable
@@ -19,7 +20,7 @@ from heartbeat_cli.plugin_host import shapes, values
 from heartbeat_cli.plugin_host.host import Host, named
 from heartbeat_cli.plugin_host.installed import Plugin
 
-_EXAMINE = 1.0  # seconds to judge settings
+_EXAMINE, _EXAMINES = 1.0, 5.0  # seconds to judge settings: those of one component, those of all
 _ANSWERS: dict[str, Callable[[Any], Any]] = {
     "hold": values.line,
     "happened": values.truth,
@@ -73,6 +74,7 @@ class _Caller:
     def __init__(self, host: Host, functions: Iterable[str]) -> None:
         self._host, self._functions = host, set(functions)
         self._examined: dict[str, dict[str, Any]] = {}
+        self._left = _EXAMINES
 
     def monitor(self) -> dict[str, Any]:
         names = {"probe_all": self._probe_all} if "probe_all" in self._functions else {"probe": self._probe}
@@ -164,11 +166,22 @@ class _Caller:
         data = shapes.plain(settings)
         key = json.dumps(data, sort_keys=True)
         if key not in self._examined:
-            found = self._host.call("examine", _EXAMINE, settings=data)
+            found = self._asked(data)
             if not isinstance(found, dict):
                 raise PluginError(named(self._host.plugin, Text("it gave no answer about its settings")))
             self._examined[key] = found
         return self._examined[key]
+
+    def _asked(self, data: Any) -> Any:
+        """What the plug-in says of settings: one that takes for ever is not waited for again with each component."""
+        if self._left <= 0:
+            text = Text("it did not judge the settings of all components within {span}", span=duration(_EXAMINES))
+            raise PluginError(named(self._host.plugin, text))
+        begun = time.monotonic()
+        try:
+            return self._host.call("examine", min(_EXAMINE, self._left), settings=data)
+        finally:
+            self._left -= time.monotonic() - begun
 
     def _problems(self, settings: Any) -> list[tuple[str, str]]:
         try:
