@@ -2,6 +2,7 @@
 nothing for it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -153,5 +154,6 @@ def test_settings_that_are_judged_for_ever_hold_nobody_for_long(tmp_path: Path) 
     begun = time.monotonic()
     said = packages.heartbeat(tmp_path, "config", "check").err.splitlines()
     assert time.monotonic() - begun < 20, "a second for each"
-    assert len(said) == 20 and said[0].endswith("it did not end within 1 s and was killed")
-    assert said[-1].endswith("it did not judge the settings of all components within 5 s")
+    first, then = said
+    assert re.search(r"it did not end within 1 s and was killed \([45] components\)$", first)
+    assert re.search(r"it did not judge the settings of all components within 5 s \(1[56] components\)$", then)
