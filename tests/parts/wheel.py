@@ -42,10 +42,15 @@ class Installed(NamedTuple):
         self.install(built(copy))
 
     def install(self, wheel: Path) -> None:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(self.site)]
-        done = subprocess.run([*pip, str(wheel)], capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
-            lacking(f"pip cannot install a wheel here: {done.stderr}")
+        install_into(self.site, wheel)
+
+
+def install_into(site: Path, wheel: Path) -> None:
+    """Install a wheel into a folder of packages."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    done = subprocess.run([*pip, str(wheel)], capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        lacking(f"pip cannot install a wheel here: {done.stderr}")
 
 
 def built(source: Path) -> Path:

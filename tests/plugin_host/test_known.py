@@ -13,6 +13,7 @@ import pytest
 
 from heartbeat_cli.config import schema
 from tests.parts.plugins import HEAD, Packages
+from tests.test_house import HEAVY
 
 PROBE = 'def probe(settings, context):\n    return Reading("healthy")\n'
 RICH = (
@@ -133,6 +134,13 @@ def test_without_a_plug_in_nothing_looks_for_one(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "[]\n"
+
+
+def test_the_api_is_light_to_import() -> None:
+    """A plug-in's process imports it for each command; and a plug-in may be tested with nothing else."""
+    code = "import sys, heartbeat_cli.plugin_api; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & HEAVY == set()
 
 
 def test_its_settings_are_asked_once_a_run(tmp_path: Path) -> None:
