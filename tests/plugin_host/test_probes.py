@@ -1,6 +1,10 @@
 """Whatever a plug-in does in a check costs its own component alone."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -188,23 +192,60 @@ def read(settings, response, context):
     }
 
 
-def test_no_process_is_left(moody: Packages, tmp_path: Path) -> None:
-    def left() -> list[str]:
-        found = []
-        for place in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if str(moody.folder).encode() in place.read_bytes():
-                    found.append(place.parent.joinpath("cmdline").read_text())
-            except OSError:
-                continue
-        return found
+def left(packages: Packages) -> list[str]:
+    """The processes that still have these packages in their environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(packages.folder).encode() in place.read_bytes():
+                found.append(place.parent.joinpath("cmdline").read_text())
+        except OSError:
+            continue
+    return found
 
+
+def nothing_is_left(packages: Packages) -> bool:
+    until = time.monotonic() + 30
+    while left(packages) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left(packages) == []
+
+
+def test_no_process_is_left(moody: Packages, tmp_path: Path) -> None:
     configured(tmp_path, "well", "hangs", "threads", "vanishes")
     assert rows(tmp_path, moody)["hangs"]["status"] == "unknown"
-    until = time.monotonic() + 30
-    while left() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert left() == []
+    assert nothing_is_left(moody)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_nor_where_the_pass_is_ended(moody: Packages, tmp_path: Path, number: int, code: int) -> None:
+    """The plug-in, which ignores Ctrl-C, never hears of it."""
+    reached = tmp_path / "reached"
+    source = (
+        HEAD
+        + f"""
+import pathlib, time
+def probe(settings, context):
+    pathlib.Path({str(reached)!r}).touch()
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+    )
+    moody.add("deaf", monitors_deaf=source)
+    (tmp_path / "heartbeat.toml").write_text('[components.it]\nkind = "deaf"\ntimeout = 600\n')
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(moody.folder)}
+    argv = [sys.executable, "-m", "heartbeat_cli", "check", "--all"]
+    one = subprocess.Popen(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not reached.exists():
+        assert one.poll() is None
+        time.sleep(0.02)
+    one.send_signal(number)
+    one.communicate(timeout=60)
+    assert one.returncode == code
+    assert nothing_is_left(moody)
 
 
 def test_a_component_that_is_never_seen_is_told(moody: Packages, tmp_path: Path) -> None:
@@ -214,3 +255,26 @@ def test_a_component_that_is_never_seen_is_told(moody: Packages, tmp_path: Path)
         assert moody.heartbeat(tmp_path, "run").code == 0
     (told,) = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
     assert told["type"] == "moody_unobserved" and line("raise ValueError") in told["text"]
+
+
+def test_no_secret_of_a_plug_in_is_kept_or_shown(tmp_path: Path) -> None:
+    """A check, a step and a channel that each repeat what they were given."""
+    packages = Packages(tmp_path / "site")
+    packages.add(
+        "loose",
+        monitors_probes=HEAD
+        + "def probe(s, c):\n    return Reading('unhealthy', error=s.token, memory={'it': s.token})\n",
+        actions_steps=HEAD + "def run(s, *, timeout):\n    return Outcome('failed', s.token, s.token)\n",
+        channels_sends=HEAD + "def send(s, message, *, timeout):\n    raise ValueError(s.token + message.text)\n",
+    )
+    (tmp_path / "secret").write_text("Geheimnis99x")
+    token = 'token = "file:secret"\n'
+    parts = [CONFIG.format(tmp_path), "[recovery]\nverify_wait = 1\n", '[channels.c]\nkind = "sends"\n', token]
+    parts += ['[components.it]\nkind = "probes"\nfail_threshold = 1\ninterval = 0.01\n', token]
+    parts += ['[[components.it.recovery.ladder]]\naction = "steps"\n', token]
+    (tmp_path / "heartbeat.toml").write_text("".join(parts))
+    said = [packages.heartbeat(tmp_path, *words) for words in (("run",), ("run", "-v"), ("alerts",), ("doctor",))]
+    assert "steps" in said[1].err + said[2].out, "a step was taken"
+    assert all("Geheimnis" not in one.out + one.err for one in said)
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    assert b"plug-in sends (loose 1.0)" in kept and b"Geheimnis" not in kept

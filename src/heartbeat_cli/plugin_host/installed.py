@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
-_ENTRY = re.compile(r"([^\s=\[#;][^=]*?)\s*=\s*([\w.]+)")
+_ENTRY = re.compile(r"([a-z][a-z0-9_]{0,39})\s*=\s*([\w.]+)(?:\s*:.*)?")  # kind and module; others are no kinds
 _PREFIX = b"heartbeat_cli."
 _MOST = 65_536  # bytes of one entry_points.txt
 
@@ -81,5 +81,5 @@ def _plugins(distribution: str, version: str, place: str) -> Iterator[Plugin]:
         line = line.strip()
         if line.startswith("["):
             room = line.strip("[] ").removeprefix("heartbeat_cli.") if "heartbeat_cli." in line else ""
-        elif room and (match := _ENTRY.match(line)):
+        elif room and (match := _ENTRY.fullmatch(line)):
             yield Plugin(room, match[1], match[2], distribution, version, place)
