@@ -9,7 +9,8 @@ A plug-in is a module with `Settings`, a `typing.NamedTuple` whose docstring exp
     run(settings, *, timeout: float) -> Outcome                                entry point heartbeat_cli.actions
     send(settings, message: Message, *, timeout: float) -> str | None          entry point heartbeat_cli.channels
 
-Times are in seconds, moments in seconds since the epoch. `docs/reference/plugin-api.md` has the whole contract.
+Times are in seconds, moments in seconds since the epoch. `docs/reference/plugin-api.md` has the whole contract, with
+what a module may have besides.
 """
 
 from heartbeat_cli.domain.alerting.message import Message

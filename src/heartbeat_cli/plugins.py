@@ -6,7 +6,7 @@ A kind that is no file of ours may be a plug-in of another package (an entry poi
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,15 @@ def _host(package: str, kind: str) -> "Host":
     from heartbeat_cli.plugin_host.installed import installed as search
 
     return Host(search(package)[kind][0])
+
+
+def own_words(kind: str) -> tuple[str, Sequence[str]]:
+    """What a plug-in says of a fault of its kind of component: what it means, and what a person should do; nothing for
+    a kind that is built in, or not installed here."""
+    if kind in kinds("monitors") or not is_kind("monitors", kind):
+        return "", ()
+    module = load("monitors", kind)
+    return getattr(module, "DESCRIPTION", ""), getattr(module, "ADVICE", ())
 
 
 def uses_network(kind: str, settings: Any) -> bool:

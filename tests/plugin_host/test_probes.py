@@ -278,3 +278,23 @@ def test_no_secret_of_a_plug_in_is_kept_or_shown(tmp_path: Path) -> None:
     assert all("Geheimnis" not in one.out + one.err for one in said)
     kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
     assert b"plug-in sends (loose 1.0)" in kept and b"Geheimnis" not in kept
+
+
+ADVICE = "DESCRIPTION = 'Nobody gets <b>mail</b>.'\nADVICE = ('Look at {id}.', 'Ask the postmaster.')\n"
+GENERAL = ["Read what the check found, above, and look at it by hand.", "Read its log from the time when it failed."]
+
+
+@pytest.mark.parametrize(
+    ("words", "description", "advice"),
+    [(ADVICE, "Nobody gets <b>mail</b>.", ["Look at it.", "Ask the postmaster."]), ("", "", GENERAL)],
+)
+def test_a_fault_comes_with_advice(words: str, description: str, advice: list[str], tmp_path: Path) -> None:
+    packages = Packages(tmp_path / "site")
+    packages.add("post", monitors_post=HEAD + words + "def probe(s, c):\n    return Reading('unhealthy')\n")
+    log = f'[channels.log]\nkind = "file"\npath = "{tmp_path}/told.jsonl"\n'
+    (tmp_path / "heartbeat.toml").write_text(f'{log}[components.it]\nkind = "post"\nfail_threshold = 1\n')
+    assert packages.heartbeat(tmp_path, "run").code == 0
+    (told,) = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    assert told["type"] == "post_down" and description in told["text"]
+    for number, line in enumerate(advice, 1):
+        assert f"{number}. {line}" in told["text"]

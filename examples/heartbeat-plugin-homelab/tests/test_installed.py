@@ -55,7 +55,8 @@ def test_a_pass_checks_recovers_and_notifies(tmp_path: Path) -> None:
         checked = heartbeat(tmp_path, "config", "check")
         assert checked.returncode == 0, checked.stderr
         assert heartbeat(tmp_path, "run").returncode == 0
-        assert "the battery is low, 7 % charged" in log.got.get(timeout=10).decode()
+        said = log.got.get(timeout=10).decode()
+        assert "the battery is low, 7 % charged" in said and "what hangs on this UPS goes off" in said
         assert card.recv(1024).startswith(b"\xff" * 6 + bytes.fromhex("001122334455"))
         (row,) = json.loads(heartbeat(tmp_path, "status", "--format", "json").stdout)
         assert (row["kind"], row["state"], row["status"]) == ("ups", "fault", "unhealthy")

@@ -25,6 +25,9 @@ TAKEN: Mapping[str, frozenset[str]] = {
 }
 
 
+_SAID, _MOST = 500, 10  # characters of a line of advice, and lines
+
+
 class Breach(Exception):
     """A module that is not what the contract says; the text says what is wrong with it."""
 
@@ -50,5 +53,10 @@ def description(room: str, module: ModuleType) -> dict[str, Any]:
     severity = getattr(module, "SEVERITY", "high")
     if severity not in get_args(Severity):
         raise Breach(f"SEVERITY is {str(severity)[:60]!r}; expected one of {', '.join(get_args(Severity))}")
+    description, advice = getattr(module, "DESCRIPTION", ""), getattr(module, "ADVICE", ())
+    if not (isinstance(description, str) and isinstance(advice, tuple) and all(isinstance(one, str) for one in advice)):
+        raise Breach("DESCRIPTION must be a text, ADVICE a tuple of texts")
+    words = {"description": description[:_SAID], "advice": [one[:_SAID] for one in advice[:_MOST]]}
     functions = [*present[0], *(one for one in OPTIONAL[room] if callable(getattr(module, one, None)))]
-    return {"settings": data, "functions": functions, "severity": severity, "doc": str(module.__doc__ or "")[:20_000]}
+    doc = str(module.__doc__ or "")[:20_000]
+    return {"settings": data, "functions": functions, "severity": severity, "doc": doc, **words}

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
-_ENTRY = re.compile(r"([a-z][a-z0-9_]{0,39})\s*=\s*([\w.]+)(?:\s*:.*)?")  # kind and module; others are no kinds
+_ENTRY = re.compile(r"([a-z][a-z0-9_]{0,39})\s*=\s*([\w.]+)(?:\s*[:[].*)?")  # kind and module; others are no kinds
 _PREFIX = b"heartbeat_cli."
 _MOST = 65_536  # bytes of one entry_points.txt
 

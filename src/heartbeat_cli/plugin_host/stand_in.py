@@ -47,7 +47,8 @@ def module(host: Host) -> ModuleType:
     caller = _Caller(host, functions)
     names = {"monitors": caller.monitor, "actions": caller.action, "channels": caller.channel}[host.plugin.room]()
     found.__doc__ = said["doc"]
-    vars(found).update(names, Settings=settings, SEVERITY=said["severity"])
+    words = {"DESCRIPTION": said["description"], "ADVICE": tuple(said["advice"])}
+    vars(found).update(names, Settings=settings, SEVERITY=said["severity"], **words)
     return found
 
 

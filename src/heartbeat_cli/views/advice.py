@@ -18,6 +18,12 @@ _SPENT = (
     N_("What waits for it (see: also in fault now) goes on by itself once there is budget again."),
 )
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
+    # A kind of a plug-in, which says nothing of its own.
+    "other_kind": (
+        N_("Read what the check found, above, and look at {id} by hand."),
+        N_("Read its log from the time when it failed."),
+        N_("Restart it if a restart can help: {restart}"),
+    ),
     # By what kind of failure it is, where that says more than the kind of component.
     "starting": (
         N_("Do nothing yet: it has not finished starting."),

@@ -7,6 +7,7 @@ the names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.views import answers, headline
@@ -19,6 +20,7 @@ Values = dict[str, Any]
 EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of a log has), and pieces
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
+_SENTENCE = 500  # characters of what a plug-in says of its kind
 _NEUTRAL = ("report", "test", "button")  # types that are neither good nor bad news
 _PAST = ("missed_runs",)  # types about what is over already
 _LATEST = 2e11  # seconds since the epoch that are still a date
@@ -122,7 +124,10 @@ def _description(alert: Alert, voice: Voice) -> str:
     for topic in (alert.type, family(alert.type)):
         if found := description(topic, voice.locale):
             return found
-    return description(str(alert.details.get("kind", "")), voice.locale) if family(alert.type) == "down" else ""
+    if family(alert.type) != "down":
+        return ""
+    kind = str(alert.details.get("kind", ""))
+    return description(kind, voice.locale) or voice.clean(plugins.own_words(kind)[0], _SENTENCE)
 
 
 def _advice(alert: Alert, voice: Voice) -> list[str]:
@@ -146,7 +151,11 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
             topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached
         ):
             return [voice.clean(step) for step in [*_first(alert, voice), *found]]
-    return []
+    if not own:
+        return []
+    said = [line.replace("{id}", shell_word(alert.component)) for line in plugins.own_words(kind)[1]]
+    other = recommendations("other_kind", shell_word(alert.component), target, voice.locale, restart)
+    return [voice.clean(step) for step in [*_first(alert, voice), *(said or other)]]
 
 
 def _first(alert: Alert, voice: Voice) -> list[str]:

@@ -19,6 +19,14 @@ from typing import NamedTuple
 
 from heartbeat_cli.plugin_api import Category, CheckContext, Metric, Reading, Unobservable
 
+# What an alert says besides the check's own line.
+DESCRIPTION = "If the power does not come back, what hangs on this UPS goes off."
+ADVICE = (
+    "Find out whether the mains is away, or only a fuse or a plug.",
+    "Shut down what hangs on the UPS before its battery is empty.",
+    "Ask the UPS itself: upsc {id}",
+)
+
 _MOST = 65_536  # bytes of an answer
 _METRICS = {
     "battery.charge": "battery_charge_percent",
