@@ -1,8 +1,10 @@
 """Debian's cron, for what really fires."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +19,15 @@ def cron_file() -> Iterator[Path]:
     folder = Path("/etc/cron.d")
     if os.geteuid() != 0 or not shutil.which("cron") or not folder.is_dir():
         lacking("cron needs root and Debian's cron")
-    daemon = None
-    if subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False).returncode != 0:
-        daemon = subprocess.Popen(["cron", "-f", "-L", "15"])
     path = folder / f"heartbeat-test-{os.getpid()}"
-    yield path
-    path.unlink(missing_ok=True)
-    if daemon is not None:
-        daemon.terminate()
-        daemon.wait(10)
+    with Path(tempfile.gettempdir(), f"heartbeat-test-cron.{os.geteuid()}.lock").open("w") as using:
+        fcntl.flock(using, fcntl.LOCK_SH)  # tests beside this one may use the daemon that it starts
+        daemon = None
+        if subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False).returncode != 0:
+            daemon = subprocess.Popen(["cron", "-f", "-L", "15"])
+        yield path
+        path.unlink(missing_ok=True)
+        if daemon is not None:
+            fcntl.flock(using, fcntl.LOCK_EX)
+            daemon.terminate()
+            daemon.wait(10)
