@@ -1,3 +1,3 @@
 """heartbeat: one pass over a self-hosted system, started by cron, and gone again."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
