@@ -37,7 +37,7 @@ bench: .venv/dev
 	$(BIN)/pip install -qq --disable-pip-version-check -e '.[docs]'
 	@touch $@
 
-reference: .venv/run  ## docs/reference/settings.md and heartbeat.schema.json, from the program's own settings
+reference: .venv/run  ## settings.md, heartbeat.schema.json, manual pages and completions, from the program itself
 	$(BIN)/python scripts/reference
 
 docs: .venv/docs  ## the manual as a site in out/site

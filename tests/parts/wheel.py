@@ -13,7 +13,7 @@ from tests.parts import lacking
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = "docs/reference/heartbeat.schema.json"
-SOURCES = ("src", "templates", "pyproject.toml", "README.md", "LICENSE", "heartbeat.example.toml", SCHEMA)
+SOURCES = ("src", "share", "templates", "pyproject.toml", "README.md", "LICENSE", "heartbeat.example.toml", SCHEMA)
 
 
 class Installed(NamedTuple):
@@ -42,13 +42,17 @@ class Installed(NamedTuple):
         self.install(built(copy))
 
     def install(self, wheel: Path) -> None:
-        install_into(self.site, wheel)
+        _install(wheel, before=("--python", str(self.python)))
 
 
 def install_into(site: Path, wheel: Path) -> None:
     """Install a wheel into a folder of packages."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
-    done = subprocess.run([*pip, str(wheel)], capture_output=True, text=True, timeout=120, check=False)
+    _install(wheel, behind=("--target", str(site)))
+
+
+def _install(wheel: Path, before: tuple[str, ...] = (), behind: tuple[str, ...] = ()) -> None:
+    argv = [sys.executable, "-m", "pip", *before, "install", "--quiet", "--no-deps", "--no-index", *behind, str(wheel)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         lacking(f"pip cannot install a wheel here: {done.stderr}")
 
@@ -76,4 +80,5 @@ def install(folder: Path) -> Installed:
     (found.site / "borrowed.pth").write_text(str(Path(click.__file__).parent.parent))
     shutil.rmtree(folder / "src")
     shutil.rmtree(folder / "templates")
+    shutil.rmtree(folder / "share")
     return found
