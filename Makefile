@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint catalogs bench reference docs clean
+.PHONY: run test lint catalogs bench reference docs release locks clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -42,6 +42,18 @@ reference: .venv/run  ## settings.md, heartbeat.schema.json, manual pages and co
 
 docs: .venv/docs  ## the manual as a site in out/site
 	$(BIN)/python scripts/site
+
+# The tools have an environment of their own, with the versions that built this release everywhere else.
+out/release/stamp: release/tools.txt
+	$(PYTHON) -m venv out/release
+	out/release/bin/pip install -qq --disable-pip-version-check --require-hashes -r release/tools.txt
+	@touch $@
+
+release: out/release/stamp  ## wheel, source distribution, SBOM and SHA256SUMS of the last commit in dist/
+	out/release/bin/python scripts/release
+
+locks: out/release/stamp  ## pin the newest versions in release/
+	out/release/bin/python scripts/locks
 
 clean:
 	rm -rf .venv out dist build
