@@ -33,7 +33,8 @@ def quoted(text: str) -> str:
 
 def head(name: str, section: int, date: str, source: str) -> list[str]:
     title = " ".join([quoted(name.upper()), str(section), quoted(date).replace(r"\-", "-"), quoted(source)])
-    return [r".\" Written by scripts/manpages. Do not edit it; run `make reference`.", f'.TH {title} "heartbeat manual"']
+    remark = r".\" Written by scripts/manpages. Do not edit it; run `make reference`."
+    return [remark, f'.TH {title} "heartbeat manual"']
 
 
 def heading(text: str) -> str:
