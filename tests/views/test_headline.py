@@ -141,3 +141,15 @@ def test_tries_that_came_to_the_same_are_one_line() -> None:
     said = text(down._replace(details={**down.details, "attempts": tried, "also": ["Disk"]}))
     assert "1. postgres: failed, 3 times - no slot\n2. script: done - x\n" in said
     assert "Also in fault now: Disk" in said
+
+
+VOTES = [["hk-1", "error", "no", NOW], ["hk-2", "unhealthy", "no", NOW], ["hk-3", "healthy", "", NOW]]
+
+
+def test_what_several_hosts_reach_is_on_none_of_them_and_what_each_has_is_where_it_fails() -> None:
+    assert subject(alert("agent_down", "Shop", votes=VOTES)) == "Shop is down"
+    assert subject(alert("recovered", "Shop", votes=VOTES[2:], was="Shop is down")) == "Resolved: Shop (was down)"
+    assert subject(alert("agent_down", "App", votes=VOTES, local=True)) == "[hk-1 and hk-2] App is down"
+    silent = alert("observer_silent", "hk-3", kind="observer", observer="hk-1")
+    made = messages.digest([silent], "en", "UTC", [], id="d")
+    assert made.subject.startswith("[hk-3] hk-3") and "hk-3 · high · sent by hk-1" in made.text

@@ -22,6 +22,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heartbeat_cli.domain.alerting.alert import SOUNDLESS
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import SEVERITIES
 from heartbeat_cli.errors import DeliveryError
@@ -124,7 +125,8 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     DeliveryError when it was not taken."""
     from heartbeat_cli.domain.alerting import markup, telegram_text
 
-    chat = _Chat(settings, message.severity in settings.silent, time.monotonic() + timeout)
+    silent = message.severity in settings.silent or message.type in SOUNDLESS
+    chat = _Chat(settings, silent, time.monotonic() + timeout)
     parts = telegram_text.fit(message.html)
     if len(parts) > 1:
         chat.notes.append(f"sent in {len(parts)} parts")

@@ -29,6 +29,7 @@ def minutes_option() -> Callable[[Any], Any]:
 
 def run_command(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
     """Begin (`target`), end (`ends`) or list (neither) the silences of a kind."""
+    from heartbeat_cli.passes.alerting import answers
     from heartbeat_cli.store.state import silences
     from heartbeat_cli.views.wording import local_time
 
@@ -51,7 +52,8 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
         if target is not None:
             _require_known_target(app, db, target)
             made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), current_user())
-            silences.add(db, made)
+            with db.transaction():
+                answers.silence(db, app.config, made, now)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
     if kind == "maintenance":
         shown += silences.planned(app.config, now)

@@ -18,6 +18,7 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     An acknowledged incident is not reminded of and not escalated. Without arguments, the open incidents are listed.
     """
     from heartbeat_cli.domain.plain import one_line
+    from heartbeat_cli.passes.alerting import answers
     from heartbeat_cli.redact import redact
     from heartbeat_cli.store.sql import sentences
     from heartbeat_cli.store.state import states
@@ -28,10 +29,9 @@ def command(app: App, names: tuple[str, ...], undo: bool) -> None:
     wanted = app.components(names) if names else []
     with app.store_to_write_at_once() as db, db.transaction():
         incidents = states.open_incidents(db)
-        at, by = (None, None) if undo else (app.now(), current_user())
-        for id_ in wanted:
-            if id_ in incidents and states.acknowledge(db, incidents[id_].id, at, by):
-                incidents[id_] = incidents[id_]._replace(acked=at, acked_by=by)
+        named = [incidents[id_] for id_ in wanted if id_ in incidents]
+        changed = answers.acknowledge(db, app.config, named, None if undo else current_user(), app.now())
+        incidents |= {one.component: one for one in changed}
         shown = [one for one in incidents.values() if not names or one.component in wanted]
         shown = sentences.known(db, shown, app.locale)
     for one in shown:

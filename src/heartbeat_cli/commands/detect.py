@@ -21,7 +21,7 @@ def command(app: App, form: str, dry_run: bool) -> int:
 
     with app.keeper() as keeper:
         now = app.now()
-        verdicts = keeper.run(lambda db: detect.detect(db, app.config, now, dry_run=dry_run), now)
+        verdicts = keeper.run(lambda db: detect.detect(db, app.config, now, dry_run=dry_run, recovers=False), now)
         if not dry_run:
             deliver(app, keeper)
     if form == "json":

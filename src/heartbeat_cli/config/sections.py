@@ -35,6 +35,8 @@ class Heartbeat(NamedTuple):
         unknown; default: this host's name servers, else its gateway; an empty list turns it off
     remind_after: seconds after which people are reminded of a fault that nobody has acknowledged, then after twice
         that each time, at most a day; 0: never
+    announce_acknowledgements: whether those who were notified of a fault are also notified, without a sound, that
+        somebody has acknowledged or silenced it
     unobserved_after: checks with status `unknown` in a row until people are notified that the component is
         unobserved
     reopen_within: seconds within which a fault that returns is the same incident: one more line in the thread of its
@@ -58,6 +60,7 @@ class Heartbeat(NamedTuple):
     store_timeout: Seconds = 3.0
     reference: tuple[str, ...] | None = None
     remind_after: Seconds = 14_400.0
+    announce_acknowledgements: bool = True
     unobserved_after: int = 3
     reopen_within: Seconds = 300.0
     templates: str | None = None

@@ -78,6 +78,11 @@ def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, 
     return [("warn", "100 % is never reached: from there on it is unhealthy", "choose less than 100")]
 
 
+def renews(settings: Settings, now: float) -> float:
+    """When the hour or the day of `now` is over, and the budget starts anew (epoch seconds)."""
+    return budget.window(now, settings.per, _zone(settings))[1]
+
+
 def probe(settings: Settings, context: CheckContext) -> Reading:
     """Read the counter and judge what was spent. Raises Unobservable when it cannot be read."""
     value = _sources.read({"spent": settings.spent}, context)["spent"]

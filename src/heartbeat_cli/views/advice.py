@@ -200,6 +200,9 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Check that the job still runs, and when it last did."),
         N_("Read its log; run it by hand."),
     ),
+    "failed_again": (
+        N_("Look for the cause before it is restarted once more: what its log says right before it fails."),
+    ),
     "failed_steps": (N_("Read what the failed steps above say, and the evidence below; fix that first."),),
     "recovery_denied": (
         N_("Give heartbeat's user the right that is named above, or restart it by hand."),

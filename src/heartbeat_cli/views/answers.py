@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from shlex import quote
 
-from heartbeat_cli.domain.alerting.alert import Alert, is_about_fault
+from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.plain import one_line
 
 SILENCE = 60  # minutes
@@ -16,11 +16,20 @@ def shell_word(name: str) -> str:
 
 
 def commands(alerts: Iterable[Alert]) -> dict[str, Sequence[str]]:
-    """`ack` and `silence`: the commands for those of these alerts that are about a fault, none if these are many."""
-    names = list(dict.fromkeys(shell_word(one.component) for one in alerts if is_about_fault(one)))
+    """`ack` and `silence`: the commands for those of these alerts that are about a fault, and to silence what has no
+    incident to acknowledge; none if these are many."""
+    given = list(alerts)
+    faults = list(dict.fromkeys(shell_word(one.component) for one in given if is_about_fault(one)))
+    unseen = [shell_word(id_) for one in given if has_no_incident(one) for id_ in one.members]
+    names = list(dict.fromkeys([*faults, *unseen]))
     if not 0 < len(names) <= _MOST:
         return {"ack": [], "silence": []}
     return {
-        "ack": [f"heartbeat ack {' '.join(names)}"],
+        "ack": [f"heartbeat ack {' '.join(faults)}"] if faults else [],
         "silence": [f"heartbeat silence {name} --for {SILENCE}" for name in names],
     }
+
+
+def has_no_incident(alert: Alert) -> bool:
+    """Whether it is about something that lasts, and that nobody is reminded of: there is nothing to acknowledge."""
+    return family(alert.type) == "unobserved" or alert.type == "observer_silent"

@@ -8,7 +8,8 @@ from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.views import answers, headline
-from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, moment, number, sentence
+from heartbeat_cli.views.fact_lines import moment, number
+from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, sentence
 from heartbeat_cli.views.headline import Headline
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heartbeat_cli import plugins
-from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
+from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.views import answers, headline
+from heartbeat_cli.views import answers, fact_lines, headline
 from heartbeat_cli.views.answers import shell_word
+from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import blamed, description, fault, local_time, recommendations, told
 
@@ -21,9 +22,8 @@ EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of 
 _TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _SENTENCE = 500  # characters of what a plug-in says of its kind
-_NEUTRAL = ("report", "test", "button")  # types that are neither good nor bad news
+_NEUTRAL = ("report", "test", "button", *SOUNDLESS)  # types that are neither good nor bad news
 _PAST = ("missed_runs",)  # types about what is over already
-_LATEST = 2e11  # seconds since the epoch that are still a date
 _OPEN_END = ("observed_again",)  # ends that say nothing of the state
 _RED, _YELLOW, GREEN, _BLUE = "🔴", "🟡", "🟢", "🔵"
 
@@ -66,20 +66,23 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
-        **(_times(alert, voice) | answers.commands([alert])),
+        **(fact_lines.of_alert(alert, voice) | _times(alert, voice) | answers.commands([alert])),
     }
 
 
 def _names(alert: Alert, voice: Voice) -> Values:
-    """What it is about, and which host has seen it."""
+    """What it is about, on which host, and which other host has sent it."""
     details, id_ = alert.details, alert.component
+    observer = voice.clean(str(details.get("observer") or ""), 100)
+    places = [voice.clean(one, 100) for one in headline.places(alert)]
     return {
         "host": headline.machines([alert], voice),
         "name": voice.clean(str(details.get("name") or id_), 100),
         "kind": str(details.get("kind", "")),
         "component": voice.clean(id_, 100),
         "target": voice.clean(str(details.get("target") or id_), 100),
-        "observer": voice.clean(str(details.get("observer") or ""), 100),
+        "observer": observer,
+        "sender": observer if observer not in places else "",
     }
 
 
@@ -96,18 +99,12 @@ def _remedy(alert: Alert, voice: Voice) -> str:
 
 
 def _times(alert: Alert, voice: Voice) -> Values:
-    """How many times it was down and for how long in all. A fault that has returned is one more line, not all of it
-    again."""
+    """How many times it was down and for how long in all. A fault that has returned has no evidence and no
+    description once more."""
     outages, down = (number(alert.details.get(key)) for key in ("outages", "down"))
-    short: Values = {"description": "", "advice": [], "evidence": []}
+    short: Values = {"description": "", "evidence": []}
     again = short if alert.details.get("again") is True else {}
     return {"outages": round(outages or 1), "down": voice.span(down or 0.0), **again}
-
-
-def moment(at: float, now: float, timezone: str) -> str:
-    """A moment as short as it may be: the time of a day that is this one."""
-    shown = local_time(at, timezone)
-    return shown[11:] if shown[:10] == local_time(now, timezone)[:10] else shown[:16]
 
 
 def mark(alert: Alert) -> str:
@@ -159,7 +156,10 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
 
 
 def _first(alert: Alert, voice: Voice) -> list[str]:
-    """What to do before all else, where steps of recovery have failed and it has come to its end."""
+    """What to do before all else, where steps of recovery have failed and it has come to its end, or one did not
+    hold."""
+    if alert.details.get("again") is True and alert.details.get("repair"):
+        return recommendations("failed_again", "", "", voice.locale)
     ended = "recovery_failed" in (alert.type, alert.details.get("handoff"))
     tried = [row[1] for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
     known = ended and any(outcome in ("failed", "refused") for outcome in tried)
@@ -271,9 +271,3 @@ def _text(value: object) -> str:
 
 def _list(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
-
-
-def number(value: object) -> float | None:
-    """A count or a moment as details hold it; None for what can be neither."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
-    return float(value) if known else None  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
+from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import fault
 from heartbeat_cli.views.words import FAULTS, TITLES
@@ -22,9 +23,21 @@ class Headline(NamedTuple):
 
 
 def machines(alerts: Sequence[Alert], voice: Voice) -> str:
-    """The hosts that have seen this, the first two by name; "" where no alert says so."""
-    seen = dict.fromkeys(voice.clean(str(one.details.get("observer") or ""), 60) for one in alerts)
-    return _listed([name for name in seen if name], voice)
+    """The hosts on which this happened, the first two by name; "" where it is on none of the hosts that watch."""
+    return _listed(list(dict.fromkeys(voice.clean(host, 60) for one in alerts for host in places(one))), voice)
+
+
+def places(alert: Alert) -> list[str]:
+    """The hosts that an alert is about: a host itself, or the one that has seen it. A component that several hosts
+    reach over a network is on none of them; what each host has of its own is on those that see it fail."""
+    details = alert.details
+    if details.get("kind") == "observer":
+        return [alert.component]
+    votes = [one for one in details.get("votes") or () if isinstance(one, list | tuple) and len(one) >= 3]
+    if votes or details.get("shared") is True:
+        own = details.get("local") is True
+        return [str(host) for host, status, *_ in votes if status in FAILURES] if own else []
+    return [host] if (host := str(details.get("observer") or "")) else []
 
 
 def with_machine(title: str, machine: str) -> str:

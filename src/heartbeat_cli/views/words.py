@@ -50,6 +50,14 @@ FAULTS = {
 }
 
 WORDS = {
+    "answer_acked": N_("{title}: acknowledged by {by}"),
+    "answer_acked_means": N_("No reminders and no escalation follow; its end is reported."),
+    "answer_unacked": N_("{title}: its acknowledgement was taken back"),
+    "answer_unacked_means": N_("Reminders and escalation go on."),
+    "answer_silenced": N_("{title}: no messages until {until}, silenced by {by}"),
+    "answer_silenced_means": N_("Recovery goes on, and its end is reported."),
+    "answer_maintained": N_("{title}: in maintenance until {until}, by {by}"),
+    "answer_maintained_means": N_("Until then there are no messages and no recovery; its end is reported."),
     "button_ack": N_("✓ Acknowledge"),
     "button_silence": N_("🔕 Silence 1 h"),
     "button_recover": N_("↻ Recover now"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
-from tests.parts.nights.stage import AGENT, STEP, Stage, Truth, answered, refused
+from tests.parts.nights.stage import AGENT, STEP, ZONE, Stage, Truth, answered, refused
 
 
 def ladder_that_ends(stage: Stage) -> Truth:
@@ -103,6 +103,7 @@ def budget_and_queue(stage: Stage) -> Truth:
     waiting = {"redis": {"command": ["LLEN", "jobs"]}}
     jobs = {"kind": "progress", "name": "Job queue", "waiting": waiting, "container": "workers", "recovery": "off"}
     tokens = {"kind": "budget", "name": "Token budget", "spent": spent, "limit": 2_000_000}
+    tokens["timezone"] = ZONE
     stage.open({"tokens": tokens, "jobs": jobs}, late=True, heartbeat={"remind_after": 3600})
     stage.run(2)
     begun = stage.clock()

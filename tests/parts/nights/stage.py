@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from heartbeat_cli.domain.alerting.markup import parse
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting import answers
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.passes.check.check import Checked
 from heartbeat_cli.store.history.passes import Pass
@@ -117,7 +118,9 @@ class Stage:
 
     def acknowledge(self, component: str, who: str) -> None:
         """As `heartbeat ack` does it."""
-        states.acknowledge(self.db, states.open_incidents(self.db)[component].id, self.now, who)
+        config = next(iter(self.scenes.values())).config
+        with self.db.transaction():
+            answers.acknowledge(self.db, config, [states.open_incidents(self.db)[component]], who, self.now)
 
     def clock(self, back: float = 0.0) -> str:
         """The local time of `back` seconds ago."""

@@ -377,3 +377,16 @@ def test_an_order_that_no_host_carries_out_is_void_and_one_that_was_left_behind_
         assert ["no host has carried it out in time" in one for one in answers] == [True] * said
         world.rise()
         world.now += 3_600
+
+
+def test_the_chat_of_a_press_is_told_once_and_the_others_as_well(
+    store: Database, store_url: str, tmp_path: Path, api: BotApi
+) -> None:
+    log = tmp_path / "messages.log"
+    world = World(store, store_url, tmp_path, api, channels={"log": {"kind": "file", "path": str(log)}})
+    world.fall()
+    api.press(api.buttons[ACK])
+    assert len(world.collect()) == 1
+    world.deliver()
+    assert len(api.messages) == 2 and heads(api)[1].startswith("🔵")
+    assert [json.loads(line)["type"] for line in log.read_text().splitlines()] == ["tcp_down", "acknowledged"]

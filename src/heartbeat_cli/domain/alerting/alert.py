@@ -10,6 +10,7 @@ from heartbeat_cli.domain.detection.fault_detection import Event
 # What says that recovery can do no more about a fault.
 HANDOFFS = ("recovery_failed", "recovery_denied", "recovery_held")
 ENDS = ("recovered", "observed_again")  # what ends something that its alert's `incident` names
+SOUNDLESS = ("acknowledged", "unacknowledged", "silenced")  # notices that wake nobody, whatever a channel says
 _GRAVE_UNOBSERVED = ("database", "docker")  # what much else depends on
 _EMPTY: Mapping[str, Any] = {}
 _LATEST = 2e11  # seconds since the epoch that are still a date

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.alerting.alert import SOUNDLESS, Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.errors import DeliveryError
 
@@ -12,7 +12,7 @@ _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, fr
 _AT_ONCE, _OFTEN, _SOON = 1.0, 30, 8.0
 _LONGEST_WAIT = 3_600.0  # seconds that the other side can make us wait
 RETRIES = (1.0, 3.0)  # seconds until a channel that failed is tried again within the pass, after each failure in a row
-ALONE = ("report", "button")  # types of alerts that never share a message
+ALONE = ("report", "button", *SOUNDLESS)  # types of alerts that never share a message
 
 State = Literal["sent", "printed", "waiting", "failed", "handed_over"]
 

@@ -1,9 +1,9 @@
 """What forbids a recovery step just now, whatever the ladder says: where the component is, and who has it in hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from heartbeat_cli.domain.category import Failure
-from heartbeat_cli.domain.component import Plan
+from heartbeat_cli.domain.component import Component, Plan
 from heartbeat_cli.domain.incident import Attempt
 from heartbeat_cli.domain.recovery.brakes import held
 from heartbeat_cli.domain.recovery.decision import Circumstances, Decision, Limits, Past
@@ -67,10 +67,22 @@ def cannot_mend(failure: Failure) -> Text:
     return Text("a restart cannot mend this: {why}; it is waited for", why=why)
 
 
+_PARENT = Text("{id}, which it depends on, is in fault")
+_PARENT_WAS = Text("{id}, which it depends on, was in fault")
+
+
+def in_the_past(reason: str, components: Mapping[str, Component]) -> str:
+    """The reason of a hold as it is kept: of a parent's fault, by its name, that it was so then."""
+    if not isinstance(reason, Text) or reason.template != _PARENT.template:
+        return reason
+    id_ = str(reason.values["id"])
+    return _PARENT_WAS.with_values(id=components[id_].name if id_ in components else id_)
+
+
 def _elsewhere(circumstances: Circumstances) -> Decision | None:
     """Somebody or something else has it in hand."""
     if circumstances.held_by:
-        reason = Text("{id}, which it depends on, is in fault", id=circumstances.held_by)
+        reason = _PARENT.with_values(id=circumstances.held_by)
         return Decision("held", "parent", held(reason))
     if circumstances.apart:
         return Decision("held", "apart", held(circumstances.apart))

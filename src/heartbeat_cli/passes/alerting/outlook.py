@@ -24,6 +24,8 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         "fault",
         "error",
         maintenance=context.maintenance(component),
+        parent_back=context.parent_back(component),
+        uptime=context.uptime,
         apart=context.apart(component),
         failure=failure,
     )
@@ -37,8 +39,10 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         if 0 < len(component.plan.mending(failure)) == 1 < len(steps):
             step = Text("{step}; no other step can mend this kind of fault", step=step)
         if getattr(steps[decision.step].settings, "optional", False):
-            return Outlook(Text("next: {step}, if there is one", step=step), False)
-        return Outlook(Text("next: {step}", step=step), False)
+            step = Text("{step}, if there is one", step=step)
+        if context.acts:
+            return Outlook(Text("now, in this pass: {step}", step=step), False)
+        return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False)
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)
     return Outlook(of_component(decision.reason, component.id), decision.move == "ask")

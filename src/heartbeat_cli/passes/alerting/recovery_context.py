@@ -39,10 +39,10 @@ _TODAY = 20 * 3_600.0  # seconds back that a time of day says enough
 class RecoveryContext:
     """The store's view at `now`. What is asked for is read once; `attempts` may be brought up to date, and `planned`
     counts the steps that are about to be taken, so that they share the host's budget; `passed_over` are the optional
-    steps that there is nothing to take on, by component."""
+    steps that there is nothing to take on, by component; `acts`: recovery follows in the same pass."""
 
-    def __init__(self, db: Database, config: Config, now: float) -> None:
-        self.db, self.config, self.now = db, config, now
+    def __init__(self, db: Database, config: Config, now: float, acts: bool = True) -> None:
+        self.db, self.config, self.now, self.acts = db, config, now, acts
         self.horizon = now - config.recovery.budget_window - config.recovery.rearm
         self.planned = 0
         self.passed_over: dict[str, set[int]] = {}
@@ -74,7 +74,7 @@ class RecoveryContext:
         return {id_: spans[0][1] for id_, spans in self._over.items() if spans[0][1] >= lately}
 
     @cached_property
-    def _uptime(self) -> float | None:
+    def uptime(self) -> float | None:
         return procfs.uptime()
 
     def decide(self, component: Component, approval: Approval, circumstances: Circumstances | None = None) -> Decision:
@@ -193,17 +193,17 @@ class RecoveryContext:
             state.state if state else "healthy",
             last.status if last else "unknown",
             (incident.held_by if incident else None) or (parent.id if parent and parent.in_fault else None),
-            self._parent_back(component),
+            self.parent_back(component),
             self.maintenance(component),
             state is not None and not failing_enough(policy_of(component), state),
-            self._uptime,
+            self.uptime,
             last.at if last else None,
             self.apart(component),
             self.failure(component),
             incident.comes_back(self.now, self.config.heartbeat.reopen_within) if incident else None,
         )
 
-    def _parent_back(self, component: Component) -> tuple[str, float] | None:
+    def parent_back(self, component: Component) -> tuple[str, float] | None:
         """The parent that recovered last, and the seconds that are left to follow it."""
         grace = self.limits(component).grace
         back = [(self._back[id_], id_) for id_ in ancestors(component.id, self.config.components) if id_ in self._back]

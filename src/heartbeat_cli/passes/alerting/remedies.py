@@ -12,10 +12,15 @@ from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
 
 
-def of(component: Component, failure: Failure | None) -> dict[str, object]:
-    """`restart`: the command that does what its ladder begins with; `local`: no network lies between; `category` and
-    `remedy` of its failure: `restart` where a step of its own mends that."""
+def of(component: Component, failure: Failure | None, now: float) -> dict[str, object]:
+    """`restart`: the command that does what its ladder begins with; `local`: no network lies between; `address`: the
+    URL that is asked; `renews`: when its budget starts anew; `category` and `remedy` of its failure: `restart` where a
+    step of its own mends that."""
     found: dict[str, object] = {}
+    if url := getattr(component.settings, "url", None):
+        found["address"] = without_secrets(str(url))
+    if (at := renews(component, now)) is not None:
+        found["renews"] = at
     if failure is not None:
         mended = failure.remedy != "restart" and bool(component.plan.mending(failure))
         found |= {"category": failure.category, "remedy": "restart" if mended else failure.remedy}
@@ -24,6 +29,24 @@ def of(component: Component, failure: Failure | None) -> dict[str, object]:
     if not plugins.uses_network(component.kind, component.settings):
         found["local"] = True
     return found
+
+
+def renews(component: Component, now: float) -> float | None:
+    """When what a component has spent counts anew (epoch seconds), by the optional `renews` of its kind."""
+    of_kind = getattr(plugins.load("monitors", component.kind), "renews", None)
+    return None if of_kind is None or component.settings is None else float(of_kind(component.settings, now))
+
+
+def without_secrets(url: str) -> str:
+    """An address without its user, password, query and fragment."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        return ""
 
 
 def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:

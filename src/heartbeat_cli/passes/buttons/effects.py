@@ -12,6 +12,7 @@ from heartbeat_cli.domain.alerting.presses import ACTIONS, SILENCE, Collected, N
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting import answers
 from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.passes.buttons.collect import Question, module
 from heartbeat_cli.redact import redact
@@ -124,7 +125,7 @@ def tell(
 def _acknowledge(db: Database, one: _Pressed) -> str:
     if one.incident.acked_by:
         return one.word("pressed_acked", by=one.incident.acked_by)
-    states.acknowledge(db, one.incident.id, one.now, one.press.by)
+    answers.acknowledge(db, one.config, [one.incident], one.press.by, one.now, one.channel.id)
     return one.word("pressed_ack", by=one.press.by)
 
 
@@ -135,7 +136,8 @@ def _silence(db: Database, one: _Pressed) -> str:
         return one.word("pressed_silenced", until=local_time(max(each.ends for each in active), zone))
     ends = one.now + SILENCE
     reason = Text("a button under a message")
-    silences.add(db, Silence(os.urandom(3).hex(), target, "silence", one.now, ends, reason, one.press.by))
+    made = Silence(os.urandom(3).hex(), target, "silence", one.now, ends, reason, one.press.by)
+    answers.silence(db, one.config, made, one.now, one.channel.id)
     return one.word("pressed_silence", until=local_time(ends, zone))
 
 

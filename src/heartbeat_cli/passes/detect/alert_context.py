@@ -1,6 +1,6 @@
 """The context of an alert of detection: what somebody woken at night asks for besides its title and reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.component import Component, children, descendants, target_of
 from heartbeat_cli.domain.detection.fault_detection import Event, State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.history import last_checks
 from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql.database import Database
@@ -24,13 +25,14 @@ _ALSO = 5  # other components in fault that are named
 
 class AlertContext:
     """What is known while a pass is judged: the states as they move, what this pass has `seen`, and, of what several
-    hosts check, the `rounds`."""
+    hosts check, the `rounds`. `recovers`: recovery follows in the same pass."""
 
-    def __init__(self, db: Database, config: Config, now: float) -> None:
-        self.db, self.config, self.now = db, config, now
+    def __init__(self, db: Database, config: Config, now: float, recovers: bool = True) -> None:
+        self.db, self.config, self.now, self.recovers = db, config, now, recovers
         self.states: dict[str, State] = {}
         self.seen: Mapping[str, Status] = {}
         self.rounds: Mapping[str, Round] = {}
+        self.unseen: dict[str, tuple[float, float]] = {}  # from when to when what is seen again could not be checked
         self._counted: tuple[Mapping[str, Status], list[str]] | None = None  # for which pass, what was in fault
 
     @cached_property
@@ -61,13 +63,32 @@ class AlertContext:
         if last is not None and event.name in ("opened", "released", "degraded"):
             details["evidence"] = dict(last.evidence)
             details |= {"unreached": True} if last.status == "error" else {}
-        if event.name == "released":
-            details["waited_for"] = self._name(event.held_by or "")
+        if event.name in ("opened", "released"):
+            details |= self._before(component, event, incident)
         if incident is not None and event.name == "ended":
             details["cause"] = incident.cause
             details |= self._end(component, incident)
             details |= self._outages(incident, event.at)
         return details
+
+    def _before(self, component: Component, event: Event, incident: Incident | None) -> Details:
+        """What came before a fault: a time in which nobody saw the component, a parent's fault, or a recovery."""
+        from heartbeat_cli.passes.detect import alert_facts
+
+        seen = self.unseen.get(component.id)
+        found = alert_facts.unseen(self.db, self.config, component, event.started, seen)
+        if event.name == "released":
+            parent = event.held_by or ""
+            found |= {"waited_for": self._name(parent)} | alert_facts.parent_back(self.db, parent, event.started)
+        if event.name == "opened" and incident is not None and incident.relapses:
+            found |= alert_facts.returned(self.db, component, incident, event.started)
+        return found
+
+    def reason(self, event: Event) -> str:
+        """Why there is an alert about an event; the components in it by their names."""
+        if event.name == "released" and isinstance(event.reason, Text):
+            return event.reason.with_values(id=self._name(event.held_by or ""))
+        return event.reason
 
     def _end(self, component: Component, incident: Incident) -> Details:
         """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
@@ -111,14 +132,17 @@ class AlertContext:
 
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details |= {"target": target_of(component), "name": component.name}
-        details |= remedies.of(component, failure)
+        details |= remedies.of(component, failure, self.now)
         details["in_fault"] = len(self._faults())
         details["watched"] = len(self.config.components)
         below = set(descendants(component.id, self._below))
         if also := [id_ for id_ in self._faults() if id_ != component.id and id_ not in below]:
-            details["also"] = [self._name(id_) for id_ in also[:_ALSO]]
+            details |= self._neighbours(component, also)
         if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
+            from heartbeat_cli.passes.detect import alert_facts
+
             details["held"] = [self._name(id_) for id_ in held]
+            details |= alert_facts.expected([self.config.components[id_] for id_ in held])
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True
@@ -127,6 +151,22 @@ class AlertContext:
 
             details["votes"] = shown(round_.votes)
         return details
+
+    def _neighbours(self, component: Component, also: Sequence[str]) -> Details:
+        """Other components in fault: their names, since when, and which of them is likely to be the cause."""
+        from heartbeat_cli.passes.detect import alert_facts
+
+        shown = also[:_ALSO]
+        facts = alert_facts.since_when(shown, self.states, self._incidents)
+        found: dict[str, object] = {"also": [self._name(id_) for id_ in shown], "also_since": facts}
+        return found | alert_facts.likely_cause(self.config, component, also, self.now)
+
+    @cached_property
+    def _incidents(self) -> Mapping[str, Incident]:
+        """The open incidents as the pass found them."""
+        from heartbeat_cli.store.state import states
+
+        return states.open_incidents(self.db)
 
     def _name(self, id_: str) -> str:
         """As the titles call a component."""
@@ -155,7 +195,7 @@ class AlertContext:
             RecoveryContext,  # a fault is rare, and every pass pays for imports
         )
 
-        return RecoveryContext(self.db, self.config, self.now)
+        return RecoveryContext(self.db, self.config, self.now, self.recovers)
 
     def _outlook(self, component: Component, failure: Failure | None) -> Details:
         """What recovery will do, or what holds it back."""

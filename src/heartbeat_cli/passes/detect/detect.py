@@ -41,9 +41,10 @@ class _Undone(Exception):
     """Raised inside the transaction to leave no trace."""
 
 
-def detect(db: Database, config: Config, now: float, *, dry_run: bool = False) -> list[Verdict]:
-    """Consume the waiting passes of this observer; returns what was decided, in order."""
-    run = DetectionRun(db, config, now)
+def detect(db: Database, config: Config, now: float, *, dry_run: bool = False, recovers: bool = True) -> list[Verdict]:
+    """Consume the waiting passes of this observer; returns what was decided, in order. `recovers`: recovery follows in
+    the same process."""
+    run = DetectionRun(db, config, now, recovers)
     try:
         with db.transaction():
             run.consume()
@@ -57,10 +58,10 @@ def detect(db: Database, config: Config, now: float, *, dry_run: bool = False) -
 class DetectionRun:
     """What one detection works on: the states as they move, and what is to be written."""
 
-    def __init__(self, db: Database, config: Config, now: float) -> None:
+    def __init__(self, db: Database, config: Config, now: float, recovers: bool = True) -> None:
         self.db, self.config, self.now = db, config, now
         self.verdicts: list[Verdict] = []
-        self.alert_context = AlertContext(db, config, now)
+        self.alert_context = AlertContext(db, config, now, recovers)
         self._patience = config.heartbeat.unobserved_after
         self._quorum: QuorumEvaluator | None = None
 
@@ -227,9 +228,11 @@ class DetectionRun:
         self.verdicts.append(
             Verdict(component.id, "reopened" if returned and event.name == "opened" else event.name, event.reason)
         )
+        if event.name == "observed_again":
+            self.alert_context.unseen[component.id] = event.started, event.at
         if kind is None:
             return
-        about = incident.id if incident else None
+        about, reason = incident.id if incident else None, self.alert_context.reason(event)
         round_ = self.alert_context.rounds.get(component.id)
         time_ = f"-{len(incident.outages)}" if incident and returned else ""  # of a fault that has returned
         alert = Alert(
@@ -240,9 +243,7 @@ class DetectionRun:
             component=component.id,
             at=event.at,
             incident=about,
-            reason=joined([event.reason, round_.words])
-            if round_ and event.name in ("opened", "released")
-            else event.reason,
+            reason=joined([reason, round_.words]) if round_ and event.name in ("opened", "released") else reason,
             details=self.alert_context.of_event(component, event, incident),
         )
         if incident and returned and event.name == "opened":

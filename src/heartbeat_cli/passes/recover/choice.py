@@ -11,6 +11,7 @@ from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.recovery.brakes import of_component, unheld
 from heartbeat_cli.domain.recovery.decision import Approval, Decision
+from heartbeat_cli.domain.recovery.holds import in_the_past
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.killed_steps import may_be_at_work, runs_here
 from heartbeat_cli.passes.alerting.recovery_context import Due, RecoveryContext, steps_in_words
@@ -207,6 +208,7 @@ class Choice:
         known, reason = self.context.attempts.get(id_), unheld(reason)
         if decision.name not in _KEPT or (known and (decision.name != "objection" or known.detail == reason)):
             return
+        reason = in_the_past(reason, self.config.components)  # who reads it reads what was
         now, ladder = self.context.now, component.plan.ladder
         action = ladder[min(decision.step, len(ladder) - 1)].action
         self.save(

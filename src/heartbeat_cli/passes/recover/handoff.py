@@ -4,6 +4,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, target_of
+from heartbeat_cli.domain.detection.quorum import shown
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.recovery.brakes import opener
 from heartbeat_cli.domain.recovery.decision import Decision
@@ -12,6 +13,7 @@ from heartbeat_cli.passes.alerting import remedies
 from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, host_alert
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.quorum import peers
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
 from heartbeat_cli.views import wording
@@ -66,6 +68,7 @@ def _failed(
     db: Database, config: Config, context: RecoveryContext, component: Component, incident: Incident, decision: Decision
 ) -> Alert:
     kind, failure = _ALERTS[decision.name], context.failure(component)
+    round_ = peers.rounds(db, [component]).get(component.id)
     return Alert(
         id=_id(context, component, incident, decision),
         type=kind,
@@ -82,10 +85,11 @@ def _failed(
             "observer": config.observer,
             "target": target_of(component),
             "name": component.name,
-            **remedies.of(component, failure),
+            **remedies.of(component, failure, context.now),
             "recovery": decision.reason,
             "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
+            **({"votes": shown(round_.votes)} if round_ is not None else {}),
         },
     )
 

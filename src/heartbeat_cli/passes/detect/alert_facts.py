@@ -1,0 +1,85 @@
+"""What an alert says of other components, and of times in which nobody checked. Used by `alert_context`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.detection.fault_detection import State
+from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.recovery.labels import label
+from heartbeat_cli.passes.alerting import remedies
+from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.outbox import alerts
+from heartbeat_cli.store.quorum import peers
+from heartbeat_cli.store.sql.database import Database
+from heartbeat_cli.store.state import recoveries, states
+
+_SPENDS = ("agent", "openclaw", "mcp", "llm", "progress", "push")  # kinds whose work a budget may pay for
+_LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked for
+
+Details = dict[str, object]
+
+
+def since_when(ids: Iterable[str], known: Mapping[str, State], incidents: Mapping[str, Incident]) -> list[list[object]]:
+    """Since when each of these components has been failing (epoch seconds), and who has acknowledged it."""
+    found: list[list[object]] = []
+    for id_ in ids:
+        incident = incidents.get(id_)
+        found.append([known[id_].failing_since, (incident.acked_by if incident else None) or ""])
+    return found
+
+
+def likely_cause(config: Config, component: Component, ids: Iterable[str], now: float) -> Details:
+    """The spent budget, of these components in fault, that the work of a component may be waiting for; none where it is
+    related to a parent anyway."""
+    if component.kind not in _SPENDS:
+        return {}
+    for id_ in ids:
+        other = config.components[id_]
+        if other.kind == "budget":
+            return {"likely": [other.name, remedies.renews(other, now)]}
+    return {}
+
+
+def unseen(
+    db: Database, config: Config, component: Component, started: float, seen: tuple[float, float] | None
+) -> Details:
+    """From when to when nobody saw a component right before its first failed check: it could not be checked (`seen`:
+    as this run has found), or heartbeat did not run."""
+    reach = peers.reaches(component)
+    spans = [seen] if seen else []
+    for one in alerts.observed_again(db, started - reach):
+        if component.id in one.members and one.began < one.at:
+            spans.append((one.began, one.at))
+    for gap in gaps.between(db, started - _LONGEST, started):
+        if gap.observer == config.observer:
+            spans.append((gap.started, gap.ended))
+    near = [(begun, ended) for begun, ended in spans if begun < started and abs(started - ended) <= reach]
+    return {"unseen": [min(begun for begun, _ in near), started]} if near else {}
+
+
+def returned(db: Database, component: Component, incident: Incident, started: float) -> Details:
+    """Of a fault that has returned: when it had recovered, and after which step of whose."""
+    begun, over = incident.outages[-2][0], incident.relapses[-1].ended
+    attempts = recoveries.of_incident(db, incident.id)
+    healed = [one for one in attempts if one.verified is not None and begun <= one.started <= over]
+    found: Details = {"recovered_at": over, "returned_at": started}
+    if healed:
+        last, ladder = healed[-1], component.plan.ladder
+        same = last.step < len(ladder) and ladder[last.step].action == last.action
+        repair = label(ladder[last.step]) if same else last.action
+        found |= {"repair": repair, "repaired_by": last.requested_by}
+    return found
+
+
+def parent_back(db: Database, parent: str, since: float) -> Details:
+    """When the fault of a parent ended, that kept back the message of a child failing since then (epoch seconds)."""
+    last = states.last_ended(db, parent, since)
+    return {"waited_until": last.ended} if last is not None else {}
+
+
+def expected(children: Sequence[Component]) -> Details:
+    """What becomes of components that fail still after what they depend on has recovered: how many more checks they
+    get, and whether heartbeat then restarts any."""
+    checks = max(one.common.fail_threshold for one in children)
+    return {"follow": [checks, any(one.plan.mode == "on" and bool(one.plan.ladder) for one in children)]}
