@@ -153,3 +153,8 @@ def test_what_several_hosts_reach_is_on_none_of_them_and_what_each_has_is_where_
     silent = alert("observer_silent", "hk-3", kind="observer", observer="hk-1")
     made = messages.digest([silent], "en", "UTC", [], id="d")
     assert made.subject.startswith("[hk-3] hk-3") and "hk-3 · high · sent by hk-1" in made.text
+
+
+def test_an_end_that_comes_with_an_answer_says_the_end_alone() -> None:
+    both = [alert("acknowledged", "db"), *ends("db")]
+    assert subject(*both) == "[agents-1] Resolved: db (was down)"

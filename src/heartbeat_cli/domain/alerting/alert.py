@@ -121,14 +121,15 @@ def over(alerts: Iterable[Alert]) -> set[str]:
 
 def without_past(alerts: Sequence[Alert]) -> list[Alert]:
     """These alerts without what a later one has overtaken: of an incident that was reopened, an earlier end and what
-    came before it."""
+    came before it; of one that is over, who has answered."""
     finished = over(alerts)
     ends: dict[str, list[float]] = {}
     for one in alerts:
         if one.incident and one.type in ENDS:
             ends.setdefault(one.incident, []).append(one.at)
     past = {incident: [at for at in of if incident not in finished or at < max(of)] for incident, of in ends.items()}
-    return [one for one in alerts if one.at > max(past.get(one.incident or "", ()), default=float("-inf"))]
+    kept = [one for one in alerts if one.type not in SOUNDLESS or one.incident not in finished]
+    return [one for one in kept if one.at > max(past.get(one.incident or "", ()), default=float("-inf"))]
 
 
 def with_outcome(alerts: Sequence[Alert]) -> list[Alert]:
