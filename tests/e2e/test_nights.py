@@ -130,8 +130,8 @@ def test_an_acknowledgement_is_known_to_the_others_once() -> None:
 
 def test_a_fault_that_returns_says_that_the_repair_did_not_hold_and_what_to_do() -> None:
     again = night(1)[2]
-    back = "script restart_main.sh by heartbeat brought it back at 03:03:30; it failed again 1 min later"
-    assert f"\n{back}: that did not hold\n" in again
+    back = "It had recovered at 03:03:30 by heartbeat's script restart_main.sh, and failed again 1 min later"
+    assert f"\n{back}: the repair did not hold\n" in again
     assert "\nWhat to do\n1. Look for the cause before it is restarted once more:" in again
     assert "\n2. Check that the agent's process is running.\n" in again
 

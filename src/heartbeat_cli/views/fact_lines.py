@@ -135,9 +135,13 @@ def _relapse(alert: Alert, voice: Voice) -> str:
     step = voice.clean(str(alert.details.get("repair") or ""), 60)
     words = Text("It had recovered at {at}, and failed again {span} later")
     if step and alert.details.get("repaired_by") == "person":
-        words = Text("{action} by a person brought it back at {at}; it failed again {span} later: that did not hold")
+        words = Text(
+            "It had recovered at {at} by a person's {action}, and failed again {span} later: the repair did not hold"
+        )
     elif step:
-        words = Text("{action} by heartbeat brought it back at {at}; it failed again {span} later: that did not hold")
+        words = Text(
+            "It had recovered at {at} by heartbeat's {action}, and failed again {span} later: the repair did not hold"
+        )
     return voice.said(words.with_values(at=at, span=span, action=step))
 
 
