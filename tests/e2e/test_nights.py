@@ -59,7 +59,7 @@ def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
     )
     assert held.count("stopped on request at") == 1 and "Why this message" not in held
     assert "probably a person" in back
-    assert "stopped on request at" in down and "Next: " not in down and "docker restart" not in down
+    assert "stopped on request at" in down and "in this pass" not in down and "docker restart" not in down
 
 
 def test_a_budget_and_a_queue_are_not_down() -> None:

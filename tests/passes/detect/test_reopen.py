@@ -61,7 +61,8 @@ def test_the_line_that_it_is_down_again_is_short_and_in_the_thread_of_the_first(
     assert [first["type"], over["type"], again["type"]] == ["tcp_down", "recovered", "tcp_down"]
     assert first["thread"] == over["thread"] == again["thread"] == scene.incidents["web"].id
     assert again["title"] == "web is down again, 2 times in 2 min"
-    assert "What to do" in first["text"] and "What to do" not in again["text"]
+    assert "What to do" in first["text"] and "What to do" in again["text"]
+    assert ", and failed again 30 s later\n" in again["text"]
     assert "no route" in again["text"] and first["id"] != again["id"]
 
 

@@ -18,6 +18,7 @@ from heartbeat_cli.store.sql.database import Database
 if TYPE_CHECKING:
     from heartbeat_cli.domain.detection.quorum import Round
     from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
+    from heartbeat_cli.passes.detect.alert_facts import Blind
 
 Details = Mapping[str, object]
 _ALSO = 5  # other components in fault that are named
@@ -75,14 +76,24 @@ class AlertContext:
         """What came before a fault: a time in which nobody saw the component, a parent's fault, or a recovery."""
         from heartbeat_cli.passes.detect import alert_facts
 
-        seen = self.unseen.get(component.id)
-        found = alert_facts.unseen(self.db, self.config, component, event.started, seen)
+        spans, shared = list(self._blind), component.id in self.rounds
+        if component.id in self.unseen:
+            spans.append(alert_facts.Blind(*self.unseen[component.id], [component.id]))
+        if shared:  # while this host made no pass, others did
+            spans = [one for one in spans if one.components]
+        found = alert_facts.unseen(component, event.started, spans)
         if event.name == "released":
             parent = event.held_by or ""
             found |= {"waited_for": self._name(parent)} | alert_facts.parent_back(self.db, parent, event.started)
         if event.name == "opened" and incident is not None and incident.relapses:
             found |= alert_facts.returned(self.db, component, incident, event.started)
         return found
+
+    @cached_property
+    def _blind(self) -> "list[Blind]":
+        from heartbeat_cli.passes.detect import alert_facts
+
+        return alert_facts.blind_spans(self.db, self.config, self.now)
 
     def reason(self, event: Event) -> str:
         """Why there is an alert about an event; the components in it by their names."""

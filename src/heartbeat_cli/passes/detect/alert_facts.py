@@ -1,6 +1,7 @@
 """What an alert says of other components, and of times in which nobody checked. Used by `alert_context`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
@@ -18,6 +19,14 @@ _SPENDS = ("agent", "openclaw", "mcp", "llm", "progress", "push")  # kinds whose
 _LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked for
 
 Details = dict[str, object]
+
+
+class Blind(NamedTuple):
+    """A time (epoch seconds) in which nobody saw these components; none named: all of them."""
+
+    begun: float
+    ended: float
+    components: Sequence[str] = ()
 
 
 def since_when(ids: Iterable[str], known: Mapping[str, State], incidents: Mapping[str, Incident]) -> list[list[object]]:
@@ -41,21 +50,23 @@ def likely_cause(config: Config, component: Component, ids: Iterable[str], now: 
     return {}
 
 
-def unseen(
-    db: Database, config: Config, component: Component, started: float, seen: tuple[float, float] | None
-) -> Details:
-    """From when to when nobody saw a component right before its first failed check: it could not be checked (`seen`:
-    as this run has found), or heartbeat did not run."""
+def blind_spans(db: Database, config: Config, now: float) -> list[Blind]:
+    """The times of the last week in which components could not be checked, or this host made no pass."""
+    unobserved = [Blind(one.began, one.at, one.members) for one in alerts.observed_again(db, now - _LONGEST)]
+    missed = [one for one in gaps.between(db, now - _LONGEST, now) if one.observer == config.observer]
+    return unobserved + [Blind(one.started, one.ended) for one in missed]
+
+
+def unseen(component: Component, started: float, spans: Iterable[Blind]) -> Details:
+    """From when to when nobody saw a component right before its first failed check."""
     reach = peers.reaches(component)
-    spans = [seen] if seen else []
-    for one in alerts.observed_again(db, started - reach):
-        if component.id in one.members and one.began < one.at:
-            spans.append((one.began, one.at))
-    for gap in gaps.between(db, started - _LONGEST, started):
-        if gap.observer == config.observer:
-            spans.append((gap.started, gap.ended))
-    near = [(begun, ended) for begun, ended in spans if begun < started and abs(started - ended) <= reach]
-    return {"unseen": [min(begun for begun, _ in near), started]} if near else {}
+    near = [
+        one.begun
+        for one in spans
+        if one.begun < min(one.ended, started) and abs(started - one.ended) <= reach
+        if not one.components or component.id in one.components
+    ]
+    return {"unseen": [min(near), started]} if near else {}
 
 
 def returned(db: Database, component: Component, incident: Incident, started: float) -> Details:
