@@ -69,6 +69,8 @@ class World:
             "remind_after": self.chance.choice([0, 300, 14_400]),
             "reopen_within": 0,  # the model knows each fault as an incident of its own
         }
+        # Notices of presses name no cause by which the model knows a fault; they have tests of their own.
+        heartbeat["announce_acknowledgements"] = False
         self.components = self._components()
         self.scene = Scene(db, url, folder, self.components, self._channels(), heartbeat=heartbeat)
         self.scene.tables["components"] = self._routed(self.components)

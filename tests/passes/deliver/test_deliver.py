@@ -129,7 +129,7 @@ def test_an_incident_that_was_reopened_meanwhile_is_reported_as_it_is_now(two: S
     two.deliver()
     (only,) = told(tmp_path / "messages.log")
     assert only["title"] == "The base is down again, 2 times in 4 min" and only["severity"] == "high"
-    assert "recovered" not in only["text"]
+    assert "has recovered" not in only["text"]
 
 
 def test_a_dead_channel_costs_one_try_a_pass_however_much_waits(two: Scene) -> None:
