@@ -1,5 +1,6 @@
 """`heartbeat ack`: somebody is on it."""
 
+import json
 import os
 import pwd
 import re
@@ -55,3 +56,20 @@ def test_wrong_usage(tmp_path: Path) -> None:
     line = "heartbeat: --undo wants the components whose acknowledgement is to be taken back\n"
     assert heartbeat(tmp_path, "ack", "--undo") == (2, "", line)
     assert heartbeat(tmp_path, "ack", "thng") == (2, "", "heartbeat: no component 'thng'; did you mean thing?\n")
+
+
+def test_as_json_and_by_a_program(tmp_path: Path) -> None:
+    """A program is named beside the user who runs it: nobody acknowledges in another one's name."""
+    Outage(tmp_path).run()
+    assert heartbeat(tmp_path, "ack", "--format", "json") == (0, "[]\n", "")
+    Outage(tmp_path).down()
+    (row,) = json.loads(heartbeat(tmp_path, "ack", "--format", "json").out)
+    assert re.fullmatch(r"thing@\d+", row["incident"]) and row["since"].endswith("+00:00")
+    assert (row["component"], row["kind"], row["cause"]) == ("thing", "command", "it is broken")
+    assert (row["acked"], row["acked_by"], row["needs_person"]) == (None, None, False)
+    ended = heartbeat(tmp_path, "ack", "thing", "--by", "chat\x1b[2J bot", "--format", "json")
+    (row,) = json.loads(ended.out)
+    assert (ended.code, ended.err, row["acked_by"]) == (0, "", f"chat [2J bot ({ME})")
+    assert f"acknowledged by chat [2J bot ({ME})" in heartbeat(tmp_path, "ack").out
+    line = "heartbeat: --by goes with the components that are acknowledged\n"
+    assert heartbeat(tmp_path, "ack", "--by", "bot") == (2, "", line)

@@ -1,6 +1,9 @@
 """`heartbeat recover`: what is done, what is not and why, and who has to come."""
 
 import json
+import os
+import pwd
+import sqlite3
 from pathlib import Path
 
 from tests.parts.outage import Outage
@@ -58,3 +61,24 @@ def test_without_a_ladder_there_is_nothing_to_do(tmp_path: Path) -> None:
     Outage(tmp_path, recovery='"on"').down()
     ended = heartbeat(tmp_path, "recover", "--component", "thing", "--force")
     assert (ended.code, ended.out) == (0, "thing: nothing: no recovery steps are configured for it\n")
+
+
+def test_what_a_program_asks_for_is_recorded_and_spends_the_budget(tmp_path: Path) -> None:
+    """A person's steps spend none: he knows what he does. A program may ask in a loop."""
+    recovery = ladder(tmp_path, f"rm {tmp_path}/broken").replace("{ mode", "{ budget = 1, backoff = 0.01, mode")
+    thing = Outage(tmp_path, recovery=recovery)
+    thing.down()
+    words = ("recover", "--component", "thing", "--by", "bot", "--format", "json")
+    (step,) = json.loads(heartbeat(tmp_path, *words).out)
+    assert (step["decision"], step["outcome"], step["verified"]) == ("ran", "done", True)
+    with sqlite3.connect(tmp_path / ".local/state/heartbeat/heartbeat.db") as db:
+        (who,) = db.execute("SELECT requested_by FROM heartbeat_recoveries WHERE outcome = 'done'").fetchone()
+    db.close()
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert who == f"bot ({me})"
+    assert f"heartbeat recover, asked for by bot ({me}), with command" in thing.run().err
+    thing.down()
+    (step,) = json.loads(heartbeat(tmp_path, *words).out)
+    assert (step["decision"], step["name"]) == ("held", "budget")
+    line = "heartbeat: --by wants --component: say what to recover\n"
+    assert heartbeat(tmp_path, "recover", "--by", "bot") == (2, "", line)

@@ -119,3 +119,17 @@ def test_a_user_without_a_name(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", code]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "uid 4000000000\n"
+
+
+@pytest.mark.parametrize("verb", ["silence", "maintenance"])
+def test_as_json_and_by_a_program(tmp_path: Path, verb: str) -> None:
+    Outage(tmp_path)
+    assert heartbeat(tmp_path, verb, "--format", "json") == (0, "[]\n", "")
+    begun = heartbeat(tmp_path, verb, "thing", "--reason", "moving", "--by", "bot", "--format", "json")
+    (row,) = json.loads(begun.out)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert (row["target"], row["kind"], row["reason"], row["by"]) == ("thing", verb, "moving", f"bot ({me})")
+    assert row["from"] < row["until"] and row["until"].endswith("+00:00")
+    assert json.loads(heartbeat(tmp_path, verb, "--format", "json").out) == [row]
+    ended = heartbeat(tmp_path, verb, "--end", row["id"], "--format", "json")
+    assert (ended.code, json.loads(ended.out)) == (0, {"ended": row["id"]})

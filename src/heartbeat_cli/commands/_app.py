@@ -9,6 +9,7 @@ import click
 from heartbeat_cli.commands._base import App as App
 from heartbeat_cli.commands._base import current_user as current_user
 from heartbeat_cli.commands._base import print_remark as print_remark
+from heartbeat_cli.commands._person import requester as requester
 from heartbeat_cli.domain.plain import json_text, printable
 
 FORMATS = ("table", "json")
@@ -28,6 +29,9 @@ def format_option(*choices: str) -> Callable[[Any], Any]:
     )
 
 
+by_option = click.option(
+    *("--by", "by"), metavar="NAME", default="", help="The program that asks for it; recorded beside your user name."
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; keep and change nothing.")
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heartbeat_cli.commands._app import App, current_user, show
+from heartbeat_cli.commands._app import App, print_json, requester, show
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from heartbeat_cli.store.sql.database import Database
-
+    from heartbeat_cli.store.state.silences import Silence
 
 _YEAR = 525_600.0  # minutes
 NO_REASON = Text("no reason given")
@@ -27,11 +27,12 @@ def minutes_option() -> Callable[[Any], Any]:
     return click.option("--for", "minutes", type=most, metavar="MINUTES", default=60.0, show_default=True, help=text)
 
 
-def run_command(app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None) -> None:
+def run_command(
+    app: App, kind: str, target: str | None, minutes: float, reason: str, ends: str | None, *, by: str, form: str
+) -> None:
     """Begin (`target`), end (`ends`) or list (neither) the silences of a kind."""
     from heartbeat_cli.passes.alerting import answers
     from heartbeat_cli.store.state import silences
-    from heartbeat_cli.views.wording import local_time
 
     if target is not None and ends is not None:
         raise UsageError(
@@ -47,16 +48,27 @@ def run_command(app: App, kind: str, target: str | None, minutes: float, reason:
     now = app.now()
     with app.store_to_write_at_once() as db:
         if ends is not None:
-            _end(app, db, kind, ends, now)
+            _end(app, db, kind, ends, now, form)
             return
         if target is not None:
             _require_known_target(app, db, target)
-            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), current_user())
+            made = silences.Silence(_id(), target, kind, now, now + minutes * 60, _clean(reason), requester(by))
             with db.transaction():
                 answers.silence(db, app.config, made, now)
         shown = [one for one in silences.active(db, now) if one.kind == kind]
     if kind == "maintenance":
         shown += silences.planned(app.config, now)
+    if form == "json":
+        from heartbeat_cli.views.rows import silence_row
+
+        print_json([silence_row(one, app.secrets) for one in shown])
+        return
+    _show_all(app, kind, shown, now)
+
+
+def _show_all(app: App, kind: str, shown: "list[Silence]", now: float) -> None:
+    from heartbeat_cli.views.wording import local_time
+
     for one in shown:
         until = local_time(one.ends, app.config.timezone)
         span = Text("until {until}", until=until)
@@ -86,7 +98,7 @@ def _require_known_target(app: App, db: "Database", target: str) -> None:
         raise UsageError(Text("no component or observer {target}{known}", target=repr(target), known=known))
 
 
-def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
+def _end(app: App, db: "Database", kind: str, id_: str, now: float, form: str) -> None:
     from heartbeat_cli.store.state import silences
 
     if kind == "maintenance" and id_ in app.config.maintenance:
@@ -96,6 +108,9 @@ def _end(app: App, db: "Database", kind: str, id_: str, now: float) -> None:
     known = {one.id for one in silences.active(db, now) if one.kind == kind}
     if id_ not in known or not silences.end(db, id_, now):
         raise UsageError(Text("no {kind} {id} in force; `heartbeat {kind}` lists them", kind=kind, id=repr(id_)))
+    if form == "json":
+        print_json({"ended": id_})
+        return
     show(app.words(Text("silence {id} ended", id=id_) if kind == "silence" else Text("maintenance {id} ended", id=id_)))
 
 

@@ -20,9 +20,10 @@ def recover(
     forced: bool = False,
     dry_run: bool = False,
     asked: Sequence[str] = (),
+    by: str = "person",
 ) -> "list[StepResult]":
     """Run recovery, and meanwhile make the checks that fall due. `asked` are components that a person has asked to
-    recover. An attempt is recorded through the keeper, because the
+    recover, `by` is recorded as who did. An attempt is recorded through the keeper, because the
     store may be what a step restarts."""
     from heartbeat_cli.commands._due_checks import DueChecks
     from heartbeat_cli.passes.recover import recover
@@ -42,6 +43,7 @@ def recover(
         dry_run=dry_run,
         meanwhile=meanwhile,
         asked=asked,
+        by=by,
         tick=tick,
     )
     meanwhile.finish()

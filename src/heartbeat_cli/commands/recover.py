@@ -2,7 +2,16 @@
 
 import click
 
-from heartbeat_cli.commands._app import App, dry_run_option, format_option, pass_app, print_json, show
+from heartbeat_cli.commands._app import (
+    App,
+    by_option,
+    dry_run_option,
+    format_option,
+    pass_app,
+    print_json,
+    requester,
+    show,
+)
 from heartbeat_cli.commands._complete import component_option
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import UsageError
@@ -13,10 +22,11 @@ from heartbeat_cli.errors import UsageError
 @click.option(
     "--force", is_flag=True, help="Run the next step now, whatever backoff and budget say (wants --component)."
 )
+@by_option
 @format_option("table", "json")
 @dry_run_option
 @pass_app
-def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: bool) -> int:
+def command(app: App, names: tuple[str, ...], force: bool, by: str, form: str, dry_run: bool) -> int:
     """Run the recovery steps that are due, and verify them.
 
     Each component has a ladder of steps; when a step does not help, the next one follows. A step is verified by the
@@ -34,10 +44,14 @@ def command(app: App, names: tuple[str, ...], force: bool, form: str, dry_run: b
 
     if force and not names:
         raise UsageError(Text("--force wants --component: say what to recover"))
+    if by and not names:
+        raise UsageError(Text("--by wants --component: say what to recover"))
     wanted = app.components(names) if names else None
     with app.keeper() as keeper:
         post = PassDelivery(app, keeper)
-        steps = _recover.recover(app, keeper, post, lambda text: None, wanted, force, dry_run)
+        steps = _recover.recover(
+            app, keeper, post, lambda text: None, wanted, force, dry_run, by=requester(by) if by else "person"
+        )
         steps = keeper.run(lambda db: sentences.known(db, steps, app.locale), app.now())
         keeper.refresh_mirror(app.now())
         if post.begun:

@@ -94,6 +94,9 @@ class Incident(NamedTuple):
         return total
 
 
+ITSELF, PERSON = "heartbeat", "person"  # who asked for a step; else the name of a program
+
+
 class Attempt(NamedTuple):
     """One execution of one step, or what held it back. `outcome` is running, done, working (accepted, still going on),
     failed, denied, refused; after a kill lost (it never began) or cut off (unknown); or held: nothing was
@@ -115,6 +118,12 @@ class Attempt(NamedTuple):
     verify_until: float | None = None
     verified: float | None = None
     reason: str = ""
+
+    @property
+    def spends(self) -> bool:
+        """Whether it counts for backoff and budgets: a person's steps do not, those of programs, which may ask in a
+        loop, do."""
+        return self.requested_by not in ("", PERSON)
 
 
 def incident_id(component: str, started: float) -> str:

@@ -238,9 +238,10 @@ def _healed(alert: Alert, tried: Sequence[Values], voice: Voice) -> str:
     if who in ("acknowledged", "given_up"):
         return voice.word(f"healed_{who}", who=voice.clean(name, 60))
     done = [one for one in tried if one["done"]] or (tried[-1:] if isinstance(by, Mapping) else [])
-    if not done or who not in ("heartbeat", "person"):
+    if not done or who not in ("heartbeat", "person", "program"):
         return ""
-    return voice.word(f"healed_{who}", action=done[-1]["action"], detail=done[-1]["detail"] or voice.word("working"))
+    detail = done[-1]["detail"] or voice.word("working")
+    return voice.word(f"healed_{who}", action=done[-1]["action"], detail=detail, who=voice.clean(name, 60))
 
 
 def _last(alert: Alert, voice: Voice) -> str:

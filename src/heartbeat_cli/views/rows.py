@@ -1,6 +1,6 @@
 """Components as rows: the values that `check` and `status` print, for a table, JSON or a Nagios line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,6 +86,36 @@ def status_row(
         "waits_for_you": wanted == "word",
         "unconfirmed": alone,
         "votes": [_vote(one) for one in round_.votes] if round_ else [],
+    }
+
+
+def incident_row(one: Incident, secrets: Iterable[str] = ()) -> Row:
+    """One open incident as `ack --format json` gives it."""
+    return {
+        "incident": one.id,
+        "component": one.component,
+        "kind": one.kind,
+        "severity": one.severity,
+        "since": iso(one.started),
+        "cause": redact(one.cause, secrets),
+        **failure_words(one.failure),
+        "held_by": one.held_by,
+        "acked": iso(one.acked),
+        "acked_by": one.acked_by,
+        "needs_person": one.needs_person,
+    }
+
+
+def silence_row(one: Any, secrets: Iterable[str] = ()) -> Row:
+    """One silence or maintenance as `silence --format json` and `maintenance --format json` give it."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "target": one.target,
+        "from": iso(one.starts),
+        "until": iso(one.ends),
+        "reason": redact(one.reason, secrets),
+        "by": one.created_by,
     }
 
 

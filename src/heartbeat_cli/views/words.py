@@ -121,6 +121,7 @@ WORDS = {
     "two_sentences": N_("{first} · {then}", "sentences"),
     "healed_heartbeat": N_("heartbeat, with {action}: {detail}"),
     "healed_person": N_("a person's heartbeat recover, with {action}: {detail}"),
+    "healed_program": N_("heartbeat recover, asked for by {who}, with {action}: {detail}"),
     "healed_acknowledged": N_("probably {who}, who had acknowledged it"),
     "healed_given_up": N_("not heartbeat; probably a person, who had been asked to"),
     "comma": N_(", "),

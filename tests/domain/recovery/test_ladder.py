@@ -177,6 +177,8 @@ def test_a_spent_budget_holds_and_a_persons_steps_do_not_spend_it() -> None:
     assert next_(healed, limits=tight)[:2] == ("held", "budget")
     by_hand = [one._replace(requested_by="person") for one in healed]
     assert next_(by_hand, limits=tight).move == "run"
+    by_program = [one._replace(requested_by="bot (root)") for one in healed]
+    assert next_(by_program, limits=tight)[:2] == ("held", "budget"), "a program may ask in a loop"
     assert next_([tried(0, "denied"), tried(0, "refused")], limits=tight).move == "run"  # nothing was done
     assert next_([tried(0, "lost")], limits=tight).move == "run"
     assert next_([], limits=tight, host=(NOW - 1,) * 20)[:2] == ("held", "host_budget")

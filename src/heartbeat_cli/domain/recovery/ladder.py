@@ -68,8 +68,8 @@ def carried_out(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def taken(attempts: Sequence[Attempt]) -> list[Taken]:
-    """The steps that heartbeat took by itself, as the brakes count them."""
-    return [Taken(one.step, one.started) for one in carried_out(attempts) if one.requested_by == "heartbeat"]
+    """The steps that no person took, as the brakes count them."""
+    return [Taken(one.step, one.started) for one in carried_out(attempts) if one.spends]
 
 
 def _caught_up(past: Past, now: float) -> float:
@@ -232,7 +232,7 @@ def _braked(limits: Limits, past: Past, decision: Decision, now: float) -> Brake
     if decision.name == "lost" or not (past.own or past.host):
         return None
     component = past.own[-1].component if past.own else ""
-    counted = [one for one in past.own if one.outcome in _COUNTED and one.requested_by == "heartbeat"]
+    counted = [one for one in past.own if one.outcome in _COUNTED and one.spends]
     since = [Taken(one.step, one.started) for one in counted if one.started >= past.steady]
     if decision.name == "resumed":  # once: the budget counts both
         since = []

@@ -7,7 +7,7 @@ from shlex import join
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step
-from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql.database import Database
 
@@ -56,13 +56,14 @@ def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
 
 
 def healer(incident: Incident, attempts: Sequence[Attempt]) -> dict[str, str]:
-    """Who healed an incident that has ended, as far as is known (`who`): `heartbeat` or a `person` by the last step
-    that took place, a person who had `acknowledged` it (`name`) or was called because recovery had `given_up` or only a
-    person could mend it; else it came back by `itself`. A step that was not verified in its time counts only where no
-    person is known of."""
+    """Who healed an incident that has ended, as far as is known (`who`): `heartbeat`, a `person` or a `program`
+    (`name`) by the last step that took place, a person who had `acknowledged` it (`name`) or was called because
+    recovery had `given_up` or only a person could mend it; else it came back by `itself`. A step that was not verified
+    in its time counts only where no person is known of."""
     done = [one for one in attempts if one.outcome in ("done", "working", "cut off") or one.verified is not None]
     if done and (done[-1].verified is not None or not (incident.acked or incident.recovery)):
-        return {"who": "person" if done[-1].requested_by == "person" else "heartbeat"}
+        by = done[-1].requested_by
+        return {"who": by} if by in (ITSELF, PERSON) else {"who": "program", "name": by}
     if incident.acked is not None:
         return {"who": "acknowledged", "name": incident.acked_by or ""}
     return {"who": "given_up" if incident.recovery or incident.remedy == "person" else "itself"}

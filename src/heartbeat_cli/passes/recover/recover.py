@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import topological
-from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt
 from heartbeat_cli.domain.plain import one_line, own_fault
 from heartbeat_cli.domain.recovery.brakes import held
 from heartbeat_cli.domain.recovery.decision import Approval
@@ -58,14 +58,16 @@ def recover(
     dry_run: bool = False,
     meanwhile: Meanwhile = lambda: False,
     asked: Collection[str] = (),
+    by: str = PERSON,
     tick: Callable[[], None] | None = None,
 ) -> list[StepResult]:
     """Run what is due for the open incidents (of the wanted components, or all that this host watches); returns every
-    decision. Naming a component, also in `asked`, is a person's word for it, `forced` an order. `meanwhile` is called
-    again and again while steps are taken and verified, and says whether incidents may have begun or ended since; `tick`
-    is called while components are checked again and actions are asked before a step."""
+    decision. Naming a component, also in `asked`, is a person's word for it, `forced` an order; `by` is recorded as who
+    gave it. `meanwhile` is called again and again while steps are taken and verified, and says whether incidents may
+    have begun or ended since; `tick` is called while components are checked again and actions are asked before a
+    step."""
     approval = Approval(wanted is not None, forced and wanted is not None)
-    run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile, asked)
+    run = RecoveryRun(store, config, clock, approval, dry_run, meanwhile, asked, by)
     if tick is not None:
         from heartbeat_cli.system import in_threads
 
@@ -87,9 +89,10 @@ class RecoveryRun:
         dry: bool,
         meanwhile: Meanwhile,
         asked: Collection[str],
+        by: str,
     ) -> None:
         self.config, self.clock, self.approval, self.dry = config, clock, approval, dry
-        self._store, self._meanwhile, self._asked = store, meanwhile, asked
+        self._store, self._meanwhile, self._asked, self._by = store, meanwhile, asked, by
         self.wait: Wait = at_once
         # No step begins later: a run has to end some time, and the next one goes on.
         self.until = time.monotonic() + config.recovery.timeout
@@ -180,7 +183,7 @@ class RecoveryRun:
             component=one.component.id,
             step=one.decision.step,
             action=one.step.action,
-            requested_by="person" if self._approval_of(one.component.id).asked else "heartbeat",
+            requested_by=self._by if self._approval_of(one.component.id).asked else ITSELF,
             observer=self.config.observer,
             started=begun,
             verify_until=begun + one.grace,

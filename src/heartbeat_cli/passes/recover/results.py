@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.incident import ITSELF, Attempt
 from heartbeat_cli.domain.recovery.labels import target
 from heartbeat_cli.passes.alerting.recovery_context import Due
 
@@ -32,7 +32,7 @@ def about(one: Due, decision: str, reason: str, name: str) -> StepResult:
 def result_of(one: Due, attempt: Attempt) -> StepResult:
     """A step that was taken. One that heartbeat took by itself and that failed says nothing final yet: whether a person
     is needed is decided anew."""
-    by_hand = attempt.requested_by == "person"
+    by_hand = attempt.requested_by != ITSELF
     last = one.decision.step + 1 >= len(one.component.plan.ladder)
     return about(one, "ran", attempt.detail, one.decision.name)._replace(
         outcome=attempt.outcome,
