@@ -42,6 +42,7 @@ VERBS = {
     "init": ("init", "-o", "-"),
     "prune": ("prune",),
     "completion": ("completion", "bash"),
+    "mcp": ("mcp", "--help"),  # what it serves with is imported when it serves
     "--help": ("--help",),
     "--version": ("--version",),
 }

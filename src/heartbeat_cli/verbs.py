@@ -20,7 +20,7 @@ SECTIONS = (
     ("Every day", ("status", "alerts", "ack", "silence", "maintenance", "check", "recover", "report", "observers")),
     ("Set-up", ("init", "kinds", "config", "doctor", "crontab", "timer", "strategy", "completion")),
     ("Started by cron, a timer or a job", ("run", "beat", "detect", "notify", "prune")),
-    ("Exports and analysis", ("dashboard", "metrics", "replay")),
+    ("Exports and analysis", ("dashboard", "metrics", "replay", "mcp")),
 )
 
 

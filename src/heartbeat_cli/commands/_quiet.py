@@ -46,7 +46,8 @@ def run_command(
     if math.isnan(minutes):
         raise UsageError(Text("--for: nan is no number of minutes"))
     now = app.now()
-    with app.store_to_write_at_once() as db:
+    is_listed = target is None and ends is None
+    with app.store_to_read() if is_listed else app.store_to_write_at_once() as db:
         if ends is not None:
             _end(app, db, kind, ends, now, form)
             return

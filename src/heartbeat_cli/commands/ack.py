@@ -33,7 +33,7 @@ def command(app: App, names: tuple[str, ...], undo: bool, by: str, form: str) ->
     if by and not names:
         raise UsageError(Text("--by goes with the components that are acknowledged"))
     wanted = app.components(names) if names else []
-    with app.store_to_write_at_once() as db, db.transaction():
+    with app.store_to_write_at_once() if names else app.store_to_read() as db, db.transaction():
         incidents = states.open_incidents(db)
         named = [incidents[id_] for id_ in wanted if id_ in incidents]
         changed = answers.acknowledge(db, app.config, named, None if undo else requester(by), app.now())
