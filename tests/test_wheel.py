@@ -56,7 +56,8 @@ def test_manual_pages_and_completions_are_where_man_and_shells_look(installed: I
     assert {f"share/{one}" for one in ("bash-completion/completions/heartbeat", "zsh/site-functions/_heartbeat")} < made
     if not shutil.which("man"):
         lacking("man")
-    environment = {"PATH": f"{installed.folder / 'venv/bin'}:{os.environ['PATH']}", "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}
+    path = f"{installed.folder / 'venv/bin'}:{os.environ['PATH']}"
+    environment = {"PATH": path, "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}
     argv = ["man", "--where", "heartbeat.toml"]
     found = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
     assert found.strip() == str(installed.folder / "venv/share/man/man5/heartbeat.toml.5")
