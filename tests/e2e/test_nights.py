@@ -46,6 +46,13 @@ def test_no_command_is_advised_that_there_is_no_reason_to_believe_in() -> None:
     assert "openclaw-openai" not in "".join(night(6)) and "openclaw-shop" not in "".join(night(8))
 
 
+def test_a_certificate_has_the_date_of_its_end_in_local_time() -> None:
+    down, *_ = night(6)
+    assert down.startswith("🔴 [agents-1] Shop Assistant: a TLS certificate has expired (since 03:01:00)")
+    assert "\nTLS certificate of shop.example.com expired on 2026-11-19 00:00:00;" in down
+    assert "shop.example.com 的 TLS 證書已於 2026-11-19 00:00:00 過期" in night(6, "zh-HK")[0]
+
+
 def test_what_only_a_person_could_mend_has_not_come_back_by_itself() -> None:
     assert "Healed by: not heartbeat; probably a person, who had been asked to" in night(6)[2]
     assert "It came back by itself." in night(2)[1]

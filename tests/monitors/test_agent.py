@@ -274,11 +274,24 @@ def test_metrics_are_each_phase_of_its_own() -> None:
     assert (reading.status, reading.response_time) == ("healthy", 1.1)
 
 
+DATE = r"20\d\d-\d\d-\d\dT[\d:]{8}\+00:00"
+
+
+def test_an_expired_certificate_is_a_failure_of_its_own(tmp_path: Path) -> None:
+    own = certificate(tmp_path, days=-3)
+    with healthy_server(certificate=own) as server:
+        reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
+    assert (reading.status, reading.category) == ("error", "certificate")
+    assert re.fullmatch(rf"TLS certificate of 127.0.0.1 expired on {DATE}", reading.error or "")
+
+
 def test_a_certificate_near_its_end(tmp_path: Path) -> None:
     own = certificate(tmp_path, days=10.5)
     with healthy_server(certificate=own) as server:
         reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
-        assert (reading.status, reading.error) == ("degraded", "TLS certificate ends in 10.5 days")
+        assert (reading.status, reading.category) == ("degraded", "certificate")
+        near = rf"TLS certificate expires on {DATE}, in 10 d 12 h"
+        assert re.fullmatch(near, reading.error or "")
         assert (
             run_checks(server.url, now=time.time(), ca_file=str(own.cert), certificate_warn_days=7).status == "healthy"
         )
@@ -287,12 +300,14 @@ def test_a_certificate_near_its_end(tmp_path: Path) -> None:
         )
         server.answer = says({"status": "warn"})
         reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
-        assert reading.error == "it says: status warn; TLS certificate ends in 10.5 days"
+        assert re.fullmatch(
+            rf"it says: status warn; TLS certificate expires on {DATE}, in 10 d 12 h", reading.error or ""
+        )
         server.answer = says({"status": "fail"})
         assert run_checks(server.url, now=time.time(), ca_file=str(own.cert)).error == "it says: status fail"
         server.answer = says({"status": "ok"})
         reading = run_checks(server.url, now=time.time() + 12 * 86_400, verify_tls=False, certificate_warn_days=0)
-        assert reading.error == "TLS certificate ended 1.5 days ago"
+        assert re.fullmatch(rf"TLS certificate expired on {DATE}, 1 d 12 h ago", reading.error or "")
         reading = run_checks(server.url, now=time.time())
         assert (reading.status, reading.error) == ("error", "TLS certificate is self-signed and not trusted")
 

@@ -133,7 +133,9 @@ def test_a_certificate(tmp_path: Path, provider: Provider) -> None:
     with healthy_server(listed, certificate=own) as secure:
         settings = llm.Settings(secure.url, ca_file=str(own.cert))
         reading = llm.probe(settings, CheckContext("it", 5.0, time.time()))
-        assert (reading.status, reading.error) == ("degraded", "TLS certificate ends in 5.5 days")
+        assert (reading.status, reading.category) == ("degraded", "certificate")
+        assert (reading.error or "").startswith("TLS certificate expires on ")
+        assert (reading.error or "").endswith("+00:00, in 5 d 12 h")
 
 
 # --- the canary

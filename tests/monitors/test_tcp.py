@@ -1,16 +1,20 @@
 """Real listeners, well and badly behaved; certificates made for the purpose."""
 
+import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors import tcp
+from heartbeat_cli.monitors import _tls_end, tcp
 from heartbeat_cli.system import tcp as dial
 from tests.parts import hostile, redis
 from tests.parts.http import Certificate, certificate, healthy_server
@@ -233,8 +237,8 @@ def test_a_good_certificate(pair: Certificate) -> None:
 
 def test_a_certificate_that_ends_soon_is_degraded_and_one_that_has_ended_unhealthy(tmp_path: Path) -> None:
     for days, status, words in (
-        (5, "degraded", "certificate ends in 5 d (limit 14 d)"),
-        (-1, "unhealthy", ""),
+        (5, "degraded", r"TLS certificate expires on 20\d\d-\d\d-\d\dT[\d:]{8}\+00:00, in 5 d"),
+        (-1, "unhealthy", r"TLS certificate of 127\.0\.0\.1 expired on 20\d\d-\d\d-\d\dT[\d:]{8}\+00:00"),
     ):
         folder = tmp_path / str(days)
         folder.mkdir()
@@ -244,8 +248,22 @@ def test_a_certificate_that_ends_soon_is_degraded_and_one_that_has_ended_unhealt
             reading = probe(settings._replace(port=server.port))
             unwatched = probe(settings._replace(port=server.port, certificate_warn_days=0))
         assert reading.status == status
-        assert reading.error == (words or "certificate not accepted: certificate has expired")
+        assert re.fullmatch(words, reading.error or "") and reading.category == "certificate"
         assert unwatched.status == ("healthy" if days > 0 else "unhealthy")
+
+
+def test_the_end_of_a_certificate_is_read_from_itself(tmp_path: Path) -> None:
+    for days in (30, 365.25 * 40):  # until 2049 with two digits of the year, then with four
+        folder = tmp_path / str(days)
+        folder.mkdir()
+        der = ssl.PEM_cert_to_DER_cert(certificate(folder, days=days).cert.read_text())
+        assert _tls_end.not_after(der) == pytest.approx(time.time() + days * 86_400, abs=600)
+        assert [_tls_end.not_after(der[:cut]) for cut in range(len(der))] == [None] * len(der)
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda rest: b"\x30\x50\x30\x4e" + rest))
+def test_what_is_no_certificate_has_no_end(der: bytes) -> None:
+    assert _tls_end.not_after(der) is None
 
 
 def test_a_peer_that_speaks_no_tls_or_nothing_at_all() -> None:

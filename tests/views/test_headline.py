@@ -120,18 +120,17 @@ def text(*alerts: Alert) -> str:
 
 
 def test_what_is_not_down_is_not_called_down() -> None:
-    def title(category: str, cause: str = "x") -> str:
+    def title(category: str) -> str:
         component = Component("db", "agent", None, Common(name="db"))
-        return wording.title("agent_down", component, "en", category, cause)
+        return wording.title("agent_down", component, "en", category)
 
     assert title("process") == "db is down" and title("provider") == "db is down"
     assert title("credentials") == "db: an API key or login is refused"
     assert title("configuration") == "db: something is configured wrongly"
-    expired = "TLS certificate of shop.example.com has expired"
-    own = title("configuration", expired)
+    own = title("certificate")
     assert own == "db: a TLS certificate has expired"
     end = ends("db")[0]
-    details = {**end.details, "category": "configuration", "cause": expired, "was": own}
+    details = {**end.details, "category": "certificate", "cause": "x", "was": own}
     assert subject(end._replace(details=details)) == "[agents-1] Resolved: db (was: a TLS certificate has expired)"
 
 

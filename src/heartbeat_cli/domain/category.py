@@ -13,6 +13,7 @@ Category = Literal[
     "configuration",
     "resource",
     "network",
+    "certificate",
 ]
 Remedy = Literal["restart", "wait", "person"]
 
@@ -29,6 +30,7 @@ _USUAL: dict[str, Remedy] = {
     "configuration": "person",
     "resource": "person",
     "network": "wait",
+    "certificate": "person",
 }
 _STEP = 16  # in a stored number, between the usual remedy and each other one
 

@@ -15,7 +15,8 @@ from heartbeat_cli.domain.text import Text
 
 
 class TransferState(NamedTuple):
-    """How far a transfer got. `code` is libcurl's result, `said` its text; moments are 0 when not reached."""
+    """How far a transfer got. `code` is libcurl's result, `said` its text; moments are 0 when not reached.
+    `expired` is when a certificate of the chain has expired (epoch seconds), None where none is known to have."""
 
     code: int
     said: str
@@ -28,6 +29,7 @@ class TransferState(NamedTuple):
     connected: float
     tls_done: float
     received: int
+    expired: float | None = None
 
 
 def plain(text: str) -> str:
@@ -41,7 +43,7 @@ def fault_of(state: TransferState) -> Fault:
     if explain is not None:
         return explain(state)
     if state.code in _TLS_CODES:
-        return Fault("tls", _tls(state.said, state.place))
+        return _tls(state)
     return Fault(
         "other", Text("the exchange failed: {said} (libcurl error {code})", said=plain(state.said), code=state.code)
     )
@@ -124,15 +126,14 @@ def _handshake(state: TransferState) -> Fault:
         return Fault("tls", Text("{place} does not speak TLS (is it http instead of https?)", place=state.place))
     if any(word in said for word in _CLOSED_WORDS):
         return Fault("reset", Text("{place} closed the connection during the TLS handshake", place=state.place))
-    return Fault("tls", _tls(state.said, state.place))
+    return _tls(state)
 
 
 # The last: OpenSSL has no error to name, as libcurl up to 8.19 says it.
 _CLOSED_WORDS = ("broken pipe", "reset by peer", "unexpected eof", "ssl_error_syscall", "error:00000000:")
-_ENDED = Text("TLS certificate has expired")
+_EXPIRED = "certificate has expired"
 _UNTRUSTED = Text("TLS certificate comes from an authority that is not trusted")
 _CERTIFICATE_WORDS = (
-    ("certificate has expired", _ENDED),
     ("not yet valid", Text("TLS certificate is not valid yet")),
     ("self-signed certificate in certificate chain", _UNTRUSTED),
     ("self-signed", Text("TLS certificate is self-signed and not trusted")),
@@ -145,14 +146,18 @@ _CERTIFICATE_WORDS = (
 _NAME_WORDS = ("subject name", "hostname mismatch", "ip address mismatch", "does not match")
 
 
-def _tls(said: str, place: str) -> str:
-    low = said.lower()
+def _tls(state: TransferState) -> Fault:
+    low, host = state.said.lower(), _host(state.place)
+    if _EXPIRED in low:
+        from heartbeat_cli.domain.kinds import certificates  # few have expired, and every pass pays for imports
+
+        return Fault("expired", certificates.expired(host, state.expired))
     for word, text in _CERTIFICATE_WORDS:
         if word in low:
-            return Text("TLS certificate of {host} has expired", host=_host(place)) if text == _ENDED else text
+            return Fault("tls", text)
     if any(word in low for word in _NAME_WORDS):
-        return Text("TLS certificate is not for {host}", host=_host(place))
-    return Text("TLS failed: {said}", said=plain(said))
+        return Fault("tls", Text("TLS certificate is not for {host}", host=host))
+    return Fault("tls", Text("TLS failed: {said}", said=plain(state.said)))
 
 
 def _host(place: str) -> str:

@@ -5,6 +5,7 @@ not by libcurl: each hop is a transfer of its own with what is left of the time,
 certificates meant for one host never reach another, and no redirect's body is waited for.
 """
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -171,7 +172,14 @@ class Transfer:
             connected=info(pycurl.CONNECT_TIME),
             tls_done=info(pycurl.APPCONNECT_TIME),
             received=self.header_bytes + len(self.body),
+            expired=self._expired() if scheme == "https" else None,
         )
+
+    def _expired(self) -> float | None:
+        """When a certificate of the chain has expired. Where only one that the server does not send has, nobody knows
+        when."""
+        end = self._expiry()
+        return end if end is not None and end <= time.time() else None
 
     def _response(self, fault: Fault | None) -> Response:
         request = self.hop.request

@@ -14,7 +14,12 @@ from heartbeat_cli.errors import Unobservable
 _DAY = 86_400.0
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]{1,4}|:[1-5][0-9]{4})?(/[!-~]*)?")
 _SECONDS = {"unit": "s"}
-_OF_FAULTS: Mapping[str, Category] = {"dns": "network", "route": "network", "tls": "configuration"}
+_OF_FAULTS: Mapping[str, Category] = {
+    "dns": "network",
+    "route": "network",
+    "tls": "configuration",
+    "expired": "certificate",
+}
 
 _OF_STATUS: Mapping[int, Category] = {
     **dict.fromkeys((401, 403), "credentials"),
@@ -111,12 +116,12 @@ def days_left(response: Response, context: CheckContext) -> float | None:
 
 def certificate_warning(response: Response, context: CheckContext, warn_days: float) -> Text | None:
     """What is said of a certificate that ends in fewer days than that; None where there is none to warn of."""
-    days = days_left(response, context)
-    if days is None or days >= warn_days:
+    expires = response.certificate_expires
+    if expires is None or expires >= context.now + warn_days * _DAY:
         return None
-    if days < 0:
-        return Text("TLS certificate ended {days:.1f} days ago", days=-days)
-    return Text("TLS certificate ends in {days:.1f} days", days=days)
+    from heartbeat_cli.domain.kinds import certificates  # few certificates end soon
+
+    return certificates.warning(expires, context.now)
 
 
 def metrics(response: Response, context: CheckContext) -> tuple[Metric, ...]:

@@ -262,7 +262,7 @@ def _with_certificate(verdict: _Verdict, settings: Settings, response: Response,
     line = _http.certificate_warning(response, context, settings.certificate_warn_days)
     if line is None or verdict.status == "unhealthy":
         return verdict
-    return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line, "configuration")
+    return _Verdict("degraded", joined([verdict.why, line]) if verdict.why else line, "certificate")
 
 
 def _accepted(status: int, accept: tuple[str, ...]) -> bool:

@@ -168,7 +168,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
     warning = certificate_warning(response, context, settings.certificate_warn_days)
     if warning is not None and reading.status in ("healthy", "degraded"):
         line = joined([line for line in (reading.error, warning) if line])
-        reading = reading._replace(status="degraded", error=line, category=reading.category or "configuration")
+        reading = reading._replace(status="degraded", error=line, category=reading.category or "certificate")
     return reading
 
 

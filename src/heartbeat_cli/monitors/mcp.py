@@ -193,7 +193,7 @@ class _Check:
         if outcome.status in ("healthy", "degraded") and (self._warning or self._unclosed):
             lines = [line for line in (outcome.error, self._unclosed, self._warning) if line]
             reading = self._reading("degraded", took, joined(lines))
-            reading = reading._replace(category="configuration" if self._warning else "process")
+            reading = reading._replace(category="certificate" if self._warning else "process")
         else:
             reading = self._reading(outcome.status, took, outcome.error)._replace(category=outcome.category)
         return reading._replace(metrics=(*reading.metrics, *metrics))

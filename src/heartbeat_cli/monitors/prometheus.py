@@ -124,4 +124,4 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
     by_selection = {check.selection: values for check, values in zip(settings.checks, found, strict=True)}
     reading = _checks.after(reading, settings.checks, lambda check: by_selection[check.selection], context)
     line = _http.certificate_warning(response, context, settings.certificate_warn_days)
-    return _checks.combined(reading, Outcome("degraded", line, "configuration")) if line else reading
+    return _checks.combined(reading, Outcome("degraded", line, "certificate")) if line else reading

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 1.0  # a whole line, and then silence: nothing more will come
 _BANNER_BYTES = 1024
 _DAY = 86_400
+_EXPIRED = 10  # OpenSSL: X509_V_ERR_CERT_HAS_EXPIRED
 
 
 class Settings(NamedTuple):
@@ -108,7 +109,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         return Reading(ended.status, answered, str(ended), tuple(metrics), category=ended.category)
     elapsed = time.monotonic() - started
     status: Status = "degraded" if warning else "healthy"
-    return Reading(status, elapsed, warning, tuple(metrics), category="configuration")
+    return Reading(status, elapsed, warning, tuple(metrics), category="certificate")
 
 
 def _talk(
@@ -121,18 +122,16 @@ def _talk(
         return None
     before = time.monotonic()
     with _secured(settings, link) as secured:
-        seconds = _handshake(secured, context, deadline)
+        seconds = _handshake(settings, secured, context, deadline)
         metrics.append(Metric("tls_seconds", time.monotonic() - before))
         if seconds is not None:
             metrics.append(Metric("certificate_expires_in_seconds", seconds))
         _converse(settings, context, secured, deadline)
     if seconds is None or seconds > settings.certificate_warn_days * _DAY:
         return None
-    return Text(
-        "certificate ends in {seconds} (limit {certificate_warn_days:g} d)",
-        seconds=plain.duration(seconds),
-        certificate_warn_days=settings.certificate_warn_days,
-    )
+    from heartbeat_cli.domain.kinds import certificates  # few certificates end soon
+
+    return certificates.warning(context.now + seconds, context.now)
 
 
 def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
@@ -161,7 +160,7 @@ def _secured(settings: Settings, link: socket.socket) -> "ssl.SSLSocket":
         raise _Ended("error", Text("connected, but no TLS: {error}", error=plain.one_line(str(error)))) from None
 
 
-def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float) -> float | None:
+def _handshake(settings: Settings, secured: "ssl.SSLSocket", context: CheckContext, deadline: float) -> float | None:
     """Shake hands; seconds until the certificate ends, if it was checked."""
     import ssl
 
@@ -169,6 +168,8 @@ def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float)
     try:
         secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
+        if error.verify_code == _EXPIRED:
+            raise _Ended("unhealthy", _expired(settings, context, deadline), "certificate") from None
         raise _Ended(
             "unhealthy",
             Text("certificate not accepted: {verify_message}", verify_message=error.verify_message),
@@ -185,6 +186,16 @@ def _handshake(secured: "ssl.SSLSocket", context: CheckContext, deadline: float)
         ) from None
     ends = (secured.getpeercert() or {}).get("notAfter")
     return ssl.cert_time_to_seconds(ends) - context.now if isinstance(ends, str) else None
+
+
+def _expired(settings: Settings, context: CheckContext, deadline: float) -> Text:
+    """That the certificate has expired, and when, where the server's own one has."""
+    from heartbeat_cli.domain.kinds import certificates
+    from heartbeat_cli.monitors import _tls_end
+
+    name = settings.server_name or settings.host
+    end = _tls_end.seen(settings.host, settings.port, name, deadline - time.monotonic())
+    return certificates.expired(plain.one_line(name, 100), end if end is not None and end <= context.now else None)
 
 
 def _converse(settings: Settings, context: CheckContext, link: socket.socket, deadline: float) -> None:

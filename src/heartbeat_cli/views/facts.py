@@ -14,7 +14,7 @@ from heartbeat_cli.views import answers, fact_lines, headline
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import blamed, description, fault, local_time, recommendations, told
+from heartbeat_cli.views.wording import blamed, description, local_time, recommendations, told
 
 Values = dict[str, Any]
 
@@ -141,9 +141,7 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     handoff = _text(details.get("handoff"))
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
     handoff = "recovery_held" if details.get("held_back") is True else handoff
-    sort = fault(category, _text(details.get("cause")))
-    general = sort if sort == "certificate" else general
-    for topic in (handoff, f"{kind}_{sort}", general, alert.type, family(alert.type), kind if own else ""):
+    for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(
             topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached
         ):

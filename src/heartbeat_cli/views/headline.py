@@ -6,7 +6,6 @@ from typing import NamedTuple
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.views.voice import Voice
-from heartbeat_cli.views.wording import fault
 from heartbeat_cli.views.words import FAULTS, TITLES
 
 _NAMED = 2  # components, or machines, that are named; more are counted
@@ -124,8 +123,7 @@ def _was_down(end: Alert, voice: Voice) -> tuple[str, str]:
 
 def _is_own(kind: str, alert: Alert) -> bool:
     """Whether a fault has a title that says more than that something is down."""
-    category, cause = (str(alert.details.get(key) or "") for key in ("category", "cause"))
-    return kind in TITLES or fault(category, cause) in FAULTS
+    return kind in TITLES or str(alert.details.get("category") or "") in FAULTS
 
 
 def _was(end: Alert, began: str, voice: Voice) -> str:

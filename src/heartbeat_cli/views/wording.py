@@ -11,9 +11,9 @@ from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, Value
 
 _KEY = 60  # characters
+_UNNAMED = ("", "process", "certificate")  # categories that what was seen names, or that say nothing more
 _PLACE = re.compile(r"\{(\w+)\}")
 _RESTART = re.compile(r" ?[:：] ?\{restart\}")
-_EXPIRED = re.compile(r"TLS certificate (of \S+ )?has expired")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -27,7 +27,7 @@ def word(key: str, locale: str, **values: Any) -> str:
 
 def blamed(said: str, category: str, locale: str) -> str:
     """What was seen, after the category of the failure where that says more than that the component itself failed."""
-    if category in ("", "process") or not said:
+    if category in _UNNAMED or not said:
         return said
     from heartbeat_cli.i18n import catalogs
 
@@ -35,18 +35,13 @@ def blamed(said: str, category: str, locale: str) -> str:
     return catalogs.word(catalogs.N_("{name}: {said}"), locale, name=name, said=said)
 
 
-def fault(category: str, said: str) -> str:
-    """Which sort of failure the words about a fault are chosen by: its category, or `certificate`."""
-    return "certificate" if category == "configuration" and _EXPIRED.match(said) else category
-
-
-def title(alert: str, component: Component, locale: str, category: str = "", cause: str = "") -> str:
-    """The title of an alert type (`agent_down`, `recovered`) about a component; of a fault by its category and cause,
-    where a kind has no title of its own."""
+def title(alert: str, component: Component, locale: str, category: str = "") -> str:
+    """The title of an alert type (`agent_down`, `recovered`) about a component; of a fault by its category, where
+    its kind has no title of its own."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.words import FAULTS, TITLES
 
-    own = FAULTS.get(fault(category, cause)) if alert.endswith("_down") else None
+    own = FAULTS.get(category) if alert.endswith("_down") else None
     pattern = TITLES.get(alert) or own or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
     return catalogs.word(pattern, locale).replace("{name}", component.name)
 

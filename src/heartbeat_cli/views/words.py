@@ -289,6 +289,7 @@ WORDS = {
     "category_configuration": N_("configuration", "category"),
     "category_resource": N_("resource", "category"),
     "category_network": N_("network", "category"),
+    "category_certificate": N_("certificate", "category"),
     "remedy_wait": N_("a restart cannot help; heartbeat waits until it is over"),
     "remedy_person": N_("a restart cannot help; a person must fix it"),
     "watch_hint": N_("anew every {span} · q ends"),

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.kinds import certificates
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text
-from tests.parts.nights.stage import AGENT, STEP, ZONE, Stage, Truth, answered, refused
+from tests.parts.nights.stage import AGENT, NIGHT, STEP, ZONE, Stage, Truth, answered, refused
 
 
 def ladder_that_ends(stage: Stage) -> Truth:
@@ -46,10 +47,8 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(2)
     begun = stage.clock()
     http = Text("{head} from {url}", head=Text("no HTTP answer"), url="https://shop.example.com/health")
-    expired = Reading(
-        "error", 0.03, Text("TLS certificate of {host} has expired", host="shop.example.com"), (), {"http": http}
-    )
-    expired = expired._replace(category="configuration")
+    line = certificates.expired("shop.example.com", NIGHT - 3 * 3_600)
+    expired = Reading("error", 0.03, line, (), {"http": http}, category="certificate")
     why = Text("{line}: {said}", line="HTTP 401 Unauthorized", said="Incorrect API key provided: sk-…Yq3A")
     http = Text("{head} from {url}", head=Text("HTTP {status}", status=401), url="https://api.example.com/v1/models")
     refused_key = Text("{path}: {why}", path="/models", why=why)
@@ -59,8 +58,8 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(3, shop=expired, openai=key)
     stage.run(2, openai=key)
     return Truth(
-        "Shop Assistant (shop): its TLS certificate has expired. OpenAI API (openai): the API key is refused (HTTP"
-        " 401).",
+        "Shop Assistant (shop): its TLS certificate has expired, at midnight. OpenAI API (openai): the API key is refused"
+        " (HTTP 401).",
         "shop.example.com and api.example.com, both seen from agents-1.",
         f"shop: {begun}; openai: {key_since}.",
         "shop: whoever should have renewed the certificate; not the agent's process. openai: our API key; not the"

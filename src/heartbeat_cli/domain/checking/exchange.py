@@ -6,7 +6,18 @@ from typing import Literal, NamedTuple
 from heartbeat_cli.domain.checking.result import Reading
 
 FaultKind = Literal[
-    "timeout", "dns", "route", "connect", "tls", "reset", "redirects", "too_large", "protocol", "forbidden", "other"
+    "timeout",
+    "dns",
+    "route",
+    "connect",
+    "tls",
+    "expired",
+    "reset",
+    "redirects",
+    "too_large",
+    "protocol",
+    "forbidden",
+    "other",
 ]
 
 _EMPTY: Mapping[str, float] = {}

@@ -54,6 +54,7 @@ _WHY = {
     "configuration": Text("its configuration is wrong"),
     "resource": Text("a resource is used up"),
     "network": Text("the network or the name service has failed"),
+    "certificate": Text("its TLS certificate has expired, or soon will"),
 }
 
 

@@ -107,16 +107,16 @@ class AlertContext:
         from heartbeat_cli.store.state import recoveries
 
         attempts = recoveries.of_incident(self.db, incident.id)
-        was = self.title(f"{component.kind}_down", component, incident.failure, incident.cause)
+        was = self.title(f"{component.kind}_down", component, incident.failure)
         healed_by = remedies.healer(incident, attempts)
         return {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
 
-    def title(self, kind: str, component: Component, failure: Failure | None, cause: str) -> str:
+    def title(self, kind: str, component: Component, failure: Failure | None) -> str:
         """The title of an alert of this type about a component, whose fault is of such a failure."""
         from heartbeat_cli.views import wording
 
         category = failure.category if failure else ""
-        return wording.title(kind, component, self.config.heartbeat.locale, category, cause or "")
+        return wording.title(kind, component, self.config.heartbeat.locale, category)
 
     def _outages(self, incident: Incident, at: float) -> Details:
         """Of an incident that was reopened, or kept open until it was steady: when it ended, and how long it was

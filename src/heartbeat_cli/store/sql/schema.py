@@ -201,16 +201,19 @@ _RELAPSES = ("ALTER TABLE heartbeat_incidents ADD COLUMN relapses TEXT NOT NULL 
 # What kind of failure a check shows, and an incident's cause is: see domain/category.py. In `attempts` of heartbeat_log
 # it stands above the number of tries: FAILURE times its own number and one.
 FAILURE = 64
-_FAILURES = (
-    "ALTER TABLE heartbeat_looks ADD COLUMN failure SMALLINT",
-    "ALTER TABLE heartbeat_incidents ADD COLUMN category TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE heartbeat_incidents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''",
+_LOGS = (
     """{replaced_view} heartbeat_logs AS SELECT c.id AS component, CASE l.status {statuses} END AS status,
         CAST(l.response_us AS DOUBLE PRECISION) / 1000000 AS response_time, l.error AS error,
         {shown:l.at} AS timestamp, c.kind AS kind, o.id AS observer, {id} AS pass,
         CAST(l.attempts & 63 AS SMALLINT) AS attempts, CASE (l.attempts / 64 - 1) & 15 {categories} END AS category
         FROM heartbeat_log l JOIN heartbeat_components c ON c.key = l.component
         JOIN heartbeat_pass_rows p ON p.key = l.pass JOIN heartbeat_observers o ON o.key = p.observer""",
+)
+_FAILURES = (
+    "ALTER TABLE heartbeat_looks ADD COLUMN failure SMALLINT",
+    "ALTER TABLE heartbeat_incidents ADD COLUMN category TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE heartbeat_incidents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''",
+    *_LOGS,
 )
 
 MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
@@ -224,6 +227,8 @@ MIGRATIONS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sqlite": _SENTENCES, "postgres": _SENTENCES},
     {"sqlite": _RELAPSES, "postgres": _RELAPSES},
     {"sqlite": ("DROP VIEW heartbeat_logs", *_FAILURES), "postgres": _FAILURES},
+    # The category `certificate` is known to the view.
+    {"sqlite": ("DROP VIEW heartbeat_logs", *_LOGS), "postgres": _LOGS},
 )
 
 
