@@ -2,6 +2,7 @@
 up nothing else, and who has no buttons pays nothing."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,6 +134,31 @@ def test_a_bot_that_hangs_holds_up_no_message_and_a_press_waits_for_the_next_run
     api.other_mood = lambda method: None
     run(tmp_path)
     assert texts(api, "is acknowledged by") == 1
+
+
+@pytest.mark.parametrize("mood", ["hang", "nonsense"])
+def test_presses_that_cannot_be_collected_for_long_are_said_by_status_and_doctor(
+    store_url: str, tmp_path: Path, api: BotApi, mood: str
+) -> None:
+    config(tmp_path, store_url, api)
+    api.other_mood = lambda method: Step(instead="hang") if mood == "hang" else Step(status=200, body=b"nonsense")
+    run(tmp_path)
+    said = "buttons of channel tg do nothing: presses could not be collected since "
+    what_to_do = "check its token and the way to it: heartbeat notify --test tg"
+    assert said not in heartbeat(tmp_path, "status").err, "a disturbance that passes is no trouble"
+    db = opened(store_url)
+    (source,) = [row[0] for row in db.rows("SELECT name FROM heartbeat_settings WHERE name LIKE 'presses_trouble/%'")]
+    sql = "UPDATE heartbeat_settings SET value = ? WHERE name = ?"
+    db.run(sql, ('[1795000000.0, "no answer within 2 s"]', source))
+    run(tmp_path)
+    status, doctor = heartbeat(tmp_path, "status"), heartbeat(tmp_path, "doctor")
+    assert re.search(rf"heartbeat: {said}2026-11-18 \S+: no answer within 2 s; {what_to_do}\n", status.err)
+    assert re.search(rf"buttons: {said}2026-11-18 \S+: no answer within 2 s\n +→ {what_to_do}\n", doctor.out)
+    api.let_go()
+    api.other_mood = lambda method: None
+    run(tmp_path)
+    assert said not in heartbeat(tmp_path, "status").err and said not in heartbeat(tmp_path, "doctor").out
+    db.close()
 
 
 def test_without_buttons_a_run_asks_nothing_and_imports_nothing_of_them(tmp_path: Path, api: BotApi) -> None:

@@ -60,7 +60,7 @@ class Buttons:
         before = self._keeper.db.rows_written
         if self._keeper.degraded is None:
             for one in self._asked:
-                said = self._said.get(one.source.id)
+                said = self._said.get(one.source.id) or collect.silence()
                 if isinstance(said, Exception):
                     self._log(f"buttons of {one.source.id}: {type(said).__name__}: {said}")
                 answers += self._carried_out(one, said)

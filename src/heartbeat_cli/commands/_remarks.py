@@ -21,6 +21,7 @@ def of_messages(app: App, db: "Database", now: float) -> list[str]:
         _silence_remarks(app, db, now),
         _channel_trouble_remarks(app, db, now),
         _removed_channel_remarks(app, db, now),
+        _button_remarks(app, db, now),
     )
     return [app.words(one) for remarks in found for one in remarks]
 
@@ -151,4 +152,16 @@ def _removed_channel_remarks(app: App, db: "Database", now: float) -> list[Text]
             said=said[state],
         )
         for channel, state, many in channels.unconfigured(db, app.config.channels, now - 86_400.0)
+    ]
+
+
+def _button_remarks(app: App, db: "Database", now: float) -> list[Text]:
+    """Lines about buttons under messages that do nothing, because what was pressed cannot be collected."""
+    if not any(getattr(one.settings, "buttons", False) for one in app.config.channels.values()):
+        return []
+    from heartbeat_cli.passes.buttons import troubles
+
+    return [
+        Text("heartbeat: {text}; {advice}", text=one.text, advice=one.advice)
+        for one in troubles.lasting(db, app.config, now)
     ]

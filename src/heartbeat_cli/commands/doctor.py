@@ -74,6 +74,7 @@ def _families(app: App) -> "Iterator[Iterable[Finding]]":
     yield checks.components(config, app.now())
     yield connections.findings(config)
     yield checks.channels(config)
+    yield _buttons(app)
     yield checks.proxy(config, os.environ)
     yield permissions.docker(config, os.environ)
     yield permissions.systemd(config)
@@ -90,6 +91,17 @@ def _observers(app: App) -> Collection[str]:
     with suppress(HeartbeatError), app.configured_store() as db:
         return gaps.watches(db)
     return ()
+
+
+def _buttons(app: App) -> "Iterator[Finding]":
+    """Buttons under messages that do nothing, because what was pressed cannot be collected."""
+    from heartbeat_cli.domain.finding import Finding
+    from heartbeat_cli.domain.text import Text
+    from heartbeat_cli.passes.buttons import troubles
+
+    with suppress(HeartbeatError), app.configured_store() as db:
+        for one in troubles.lasting(db, app.config, app.now()):
+            yield Finding(Text("buttons"), "warn", one.text, one.advice)
 
 
 def _watch(app: App) -> "Watch | None":

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.presses import Collected, NotAlone
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox.outbox import store_time
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import presses
-from heartbeat_cli.store.state.presses import Collecting
+from heartbeat_cli.store.state.presses import Collecting, Trouble
 
 TIMEOUT = 2.0  # seconds of one question; it is asked beside the checks of the pass
 _SILENT = 300.0  # seconds after which another host takes over
@@ -34,11 +35,13 @@ class Source(NamedTuple):
 
 class Question(NamedTuple):
     """A source that this pass asks: how it stood at `at` (epoch seconds by the store's clock), also as it is `stored`;
-    `after` is the number of the first press that is not known yet, where numbers still hold."""
+    `trouble`: it could not be asked
+    before; `after` is the number of the first press that is not known yet, where numbers still hold."""
 
     source: Source
     stored: str | None
     found: Collecting
+    trouble: Trouble | None
     at: float
 
     @property
@@ -72,6 +75,11 @@ def _is_ours(one: Question, observer: str) -> bool:
     if found.by not in ("", observer) and abs(one.at - found.seen) < _SILENT:
         return False
     return found.refused is None or abs(one.at - found.refused) >= _REFUSED
+
+
+def silence() -> DeliveryError:
+    """What a source that has not said anything in time counts as having said."""
+    return DeliveryError(Text("no answer within {limit:g} s", limit=TIMEOUT), retryable=True)
 
 
 def ask(one: Question) -> Collected | NotAlone | DeliveryError:

@@ -12,6 +12,7 @@ from heartbeat_cli.domain.alerting.presses import ACTIONS, SILENCE, Collected, N
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.alerting import answers
 from heartbeat_cli.passes.alerting.enqueue import enqueue_host_alert, host_alert
 from heartbeat_cli.passes.buttons.collect import Question, module
@@ -19,7 +20,7 @@ from heartbeat_cli.redact import redact
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import presses, silences, states
-from heartbeat_cli.store.state.presses import Order
+from heartbeat_cli.store.state.presses import Order, Trouble
 from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views.wording import local_time, word
 
@@ -63,6 +64,7 @@ def carry_out(db: Database, config: Config, asked: Question, said: object, now: 
     """Carry out what a source said (see `collect.ask`). Returns the answers to those who pressed."""
     try:
         with db.transaction():
+            _note_trouble(db, config, asked, said)
             if isinstance(said, NotAlone):
                 _refused(db, config, asked, one_line(str(said), 200), now)
             elif isinstance(said, Collected):
@@ -70,6 +72,16 @@ def carry_out(db: Database, config: Config, asked: Question, said: object, now: 
     except _TakenOver:
         pass
     return []
+
+
+def _note_trouble(db: Database, config: Config, asked: Question, said: object) -> None:
+    """Note since when a source cannot be asked, and that it can be again."""
+    if isinstance(said, DeliveryError):
+        if asked.trouble is None:
+            why = one_line(redact(str(said), config.secrets), 200)
+            presses.note_trouble(db, asked.source.id, Trouble(asked.at, why))
+    elif asked.trouble is not None and isinstance(said, Collected | NotAlone):
+        presses.note_trouble(db, asked.source.id, None)
 
 
 def _collected(db: Database, config: Config, asked: Question, said: Collected, now: float) -> list[Answer]:

@@ -5,10 +5,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import number, storable, understood
 
-_SOURCE, _ORDER = "presses/", "recover_now/"  # and the source, the component: among the settings
+# And the source, the component: among the settings.
+_SOURCE, _TROUBLE, _ORDER = "presses/", "presses_trouble/", "recover_now/"
 
 
 class Collecting(NamedTuple):
@@ -24,6 +26,13 @@ class Collecting(NamedTuple):
     notified: float | None = None
 
 
+class Trouble(NamedTuple):
+    """That a source cannot be asked: since when (epoch seconds by the store's clock), and why it could not first."""
+
+    since: float
+    why: str
+
+
 class Order(NamedTuple):
     """A person's order to recover a component now: for which incident, when it was given, by whom, and the channel that
     hears of it."""
@@ -35,11 +44,17 @@ class Order(NamedTuple):
     channel: str
 
 
-def read(db: Database, source: str) -> tuple[str | None, Collecting]:
-    """How a source stands, and the same as it is stored, for `swap`."""
-    rows = db.rows("SELECT value FROM heartbeat_settings WHERE name = ?", (_SOURCE + source,))
-    stored = str(rows[0][0]) if rows else None
-    return stored, understood(stored, _collecting) or Collecting()
+def read(db: Database, source: str) -> tuple[str | None, Collecting, Trouble | None]:
+    """How a source stands, as it is stored (for `swap`) and as it is meant, and that it cannot be asked."""
+    names = (_SOURCE + source, _TROUBLE + source)
+    found: dict[str, str] = dict(db.rows("SELECT name, value FROM heartbeat_settings WHERE name IN (?, ?)", names))
+    stored, trouble = (found.get(name) for name in names)
+    return stored, understood(stored, _collecting) or Collecting(), understood(trouble, _trouble)
+
+
+def _trouble(found: Any) -> Trouble:
+    since, why = found
+    return Trouble(number(since), str(why))
 
 
 def _collecting(found: Any) -> Collecting:
@@ -63,6 +78,18 @@ def swap(db: Database, source: str, stored: str | None, found: Collecting) -> bo
         return bool(db.run(sql, (name, value)))
     sql = "UPDATE heartbeat_settings SET value = ? WHERE name = ? AND value = ?"
     return bool(db.run(sql, (value, name, stored)))
+
+
+def note_trouble(db: Database, source: str, found: Trouble | None) -> None:
+    """Note that a source cannot be asked, unless that is noted already; None: it can be."""
+    if found is None:
+        db.run("DELETE FROM heartbeat_settings WHERE name = ?", (_TROUBLE + source,))
+        return
+    db.said += within(found)
+    db.run(
+        "INSERT INTO heartbeat_settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        (_TROUBLE + source, storable(json.dumps(found))),
+    )
 
 
 def give_order(db: Database, order: Order) -> None:
