@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from heartbeat_cli.config import load, unused, warnings
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.i18n.catalogs import translated
 from tests.parts.verb import heartbeat
 
 TCP = "[components.x]\nkind = 'tcp'\nhost = 'h'\nport = 1\n"
@@ -68,6 +70,9 @@ def said(folder: Path, text: str) -> list[str]:
 def test_a_limit_that_is_never_reached(tmp_path: Path, text: str, line: str) -> None:
     (found,) = said(tmp_path, text)
     assert found.startswith(line)
+    (remark,) = warnings.remarks(load.read(tmp_path / "hb.toml"))
+    for one in (remark.text, remark.advice):
+        assert isinstance(one, Text) and translated(one, "zh-HK") != one, "a sentence, for readers of other languages"
 
 
 @pytest.mark.parametrize(

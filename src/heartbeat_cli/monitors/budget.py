@@ -75,7 +75,7 @@ def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, 
     """Limits that are never reached, as (key, text, advice)."""
     if settings.warn < 100:
         return []
-    return [("warn", "100 % is never reached: from there on it is unhealthy", "choose less than 100")]
+    return [("warn", Text("100 % is never reached: from there on it is unhealthy"), Text("choose less than 100"))]
 
 
 def renews(settings: Settings, now: float) -> float:

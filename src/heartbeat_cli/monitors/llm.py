@@ -128,8 +128,12 @@ def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, 
     """Limits that a check of so many seconds never reaches, as (key, text, advice)."""
     if not settings.canary or settings.first_token_warn < timeout:
         return []
-    text = f"{settings.first_token_warn:g} s is never reached: a check ends at its timeout of {timeout:g} s"
-    return [("first_token_warn", text, "choose less than the timeout, or a longer timeout")]
+    text = Text(
+        "{seconds:g} s is never reached: a check ends at its timeout of {timeout:g} s",
+        seconds=settings.first_token_warn,
+        timeout=timeout,
+    )
+    return [("first_token_warn", text, Text("choose less than the timeout, or a longer timeout"))]
 
 
 def _address_problems(settings: Settings) -> list[tuple[str, str]]:

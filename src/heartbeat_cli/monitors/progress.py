@@ -96,7 +96,12 @@ def interval_problems(settings: Settings, interval: float) -> list[tuple[str, st
     """What is wrong with the settings of a component that is checked every `interval` seconds, as (key, text)."""
     if settings.within >= _INTERVALS * interval:
         return []
-    text = f"must be several times the interval ({interval:g} s), at least {_INTERVALS:g}; got {settings.within:g}"
+    text = Text(
+        "must be several times the interval ({interval:g} s), at least {least:g}; got {given:g}",
+        interval=interval,
+        least=_INTERVALS,
+        given=settings.within,
+    )
     return [("within", text)]
 
 
