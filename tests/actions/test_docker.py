@@ -162,8 +162,8 @@ def test_a_container_somebody_stopped_is_left_alone(run_container: RunContainer,
     docker("stop", name)  # with exit 137, as after `docker kill`: its stop signal is SIGKILL
     reason = held(name)
     assert reason is not None
-    assert reason.startswith(f"{name} was stopped on request at 20")
-    assert reason.endswith("ended by SIGKILL (exit 137)")
+    assert reason.startswith(f"a person or a tool stopped {name} at 20")
+    assert reason.endswith(f"ended by SIGKILL (exit 137); to start it: docker start {name}")
     assert held(name, stopped_on_purpose="start") is None
     docker("start", name)
     assert held(name) is None
@@ -174,7 +174,8 @@ def test_who_was_seen_stopped_stays_so_though_the_log_forgets(run_container: Run
     name = run_container()
     docker("kill", name)  # what a stop looks like once its event is gone
     end = inspect(name)["State"]["FinishedAt"]
-    said = f"held: {name} was stopped on request at {end}, ended by SIGKILL (exit 137)"
+    how = "(as `docker stop` does), ended by SIGKILL (exit 137); to start it: docker start"
+    said = f"held: a person or a tool stopped {name} at {end} {how} {name}"
     assert held(name) is None
     assert action.hold(Settings(name), timeout=10, before=said) == said.removeprefix("held: ")
     assert action.hold(Settings(name, stopped_on_purpose="start"), timeout=10, before=said) is None
@@ -201,7 +202,10 @@ def test_what_ended_by_itself_is_not_held_though_the_log_forgets(run_container: 
     forget()
     end = inspect(stopped)["State"]
     assert end["ExitCode"] == 0
-    assert held(stopped) == f"{stopped} was stopped on request at {end['FinishedAt']}, exit 0"
+    assert held(stopped) == (
+        f"a person or a tool stopped {stopped} at {end['FinishedAt']} (as `docker stop` does), exit 0;"
+        f" to start it: docker start {stopped}"
+    )
     assert held(ended) is None
 
 

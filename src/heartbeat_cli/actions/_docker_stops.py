@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from shlex import join
 from typing import Any
 
 from heartbeat_cli.actions import _engine
@@ -23,10 +24,11 @@ def stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any]
     if end is None or not past.may_be_stopped(state):
         return None
     stopped = Text(
-        "{container} was stopped on request at {at}, {how}",
+        "a person or a tool stopped {container} at {at} (as `docker stop` does), {how}; to start it: {command}",
         container=container,
         at=str(state.get("FinishedAt")),
         how=exit_words(state),
+        command=join(["docker", "start", container]),
     )
     if str(state["FinishedAt"]) in before:
         return stopped
