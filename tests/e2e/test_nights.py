@@ -37,7 +37,21 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
 
 
 def test_evidence_of_ours_is_in_the_readers_language() -> None:
-    assert "\nHTTP 503：http://localhost:8000/health（" in night(1, "zh-HK")[0]
+    down, *_, full = night(1, "zh-HK")
+    assert "\nHTTP 503：http://localhost:8000/health（0.001 秒連接，0.180 秒收到首個 byte）\n" in down
+    assert "\n1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，" in full
+    assert "，在交易中閒置，最早的已有 47 分鐘\n24 個連接：" in full
+    disk, *_ = night(3, "zh-HK")
+    assert (
+        "（上限 95%）" in disk and "\n3.4 GB /var/ 的其餘部分\n" in disk and "\n/ 已用 76.3 GB，已檢查 74.9 GB" in disk
+    )
+
+
+def test_moments_of_a_container_are_local() -> None:
+    for locale in nights.LANGUAGES:
+        down, *_ = night(4, locale)
+        assert re.search(r"StartedAt 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d, FinishedAt|StartedAt [\d-]{10} [\d:]{8}，", down)
+        assert "Z" not in down.partition("StartedAt")[2]
 
 
 def test_no_command_is_advised_that_there_is_no_reason_to_believe_in() -> None:
@@ -61,12 +75,13 @@ def test_what_only_a_person_could_mend_has_not_come_back_by_itself() -> None:
 def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
     down, held, back = night(4)
     assert re.search(
-        r"\nHeld: \S+ was stopped on request at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d, ended by SIGKILL",
+        r"\nHeld: a person or a tool stopped \S+ at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \(as `docker stop` does\), ended by"
+        r" SIGKILL \(exit 137\); to start it: docker start \S+\n",
         held,
     )
-    assert held.count("stopped on request at") == 1 and "Why this message" not in held
+    assert held.count("a person or a tool stopped") == 1 and "Why this message" not in held
     assert "probably a person" in back
-    assert "stopped on request at" in down and "in this pass" not in down and "docker restart" not in down
+    assert "a person or a tool stopped" in down and "in this pass" not in down and "docker restart" not in down
 
 
 def test_a_budget_and_a_queue_are_not_down() -> None:

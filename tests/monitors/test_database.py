@@ -12,6 +12,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from heartbeat_cli.domain import text_source
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.errors import Unobservable
@@ -246,7 +247,12 @@ def test_connections_that_run_short_are_said_to_be_held_by_whom(own: Server) -> 
     assert lines[0].startswith("3 connections: role app, application worker, from 127.0.0.1, idle, the oldest for ")
     assert any("1 connection: role postgres, idle in transaction, the oldest for " in line for line in lines[1:])
     assert any("role postgres, application watcher, " in line for line in lines[1:])
-    assert found.memory["connections"] == {"at": NOW, "used": 6, "max": 8, "who": found.evidence[HOLDERS]}
+    assert found.memory["connections"] == {
+        "at": NOW,
+        "used": 6,
+        "max": 8,
+        "who": text_source.source(found.evidence[HOLDERS]),
+    }
 
 
 def test_a_role_that_sees_little_names_the_roles_at_least(own: Server) -> None:

@@ -301,7 +301,7 @@ def test_the_newest_counts(tmp_path: Path) -> None:
     assert check(pattern, max_age=27 * HOUR).status == "healthy"
     reading = check(pattern, max_age=25 * HOUR)
     assert said(reading) == ("unhealthy", "b.dump is 1 d 2 h old (limit 1 d 1 h)")
-    assert reading.evidence == {"newest files": "b.dump: 90 B, 1 d 2 h\na.dump: 100 B, 2 d 2 h"}
+    assert reading.evidence == {"newest files": "b.dump: 90 B, 1 d 2 h old\na.dump: 100 B, 2 d 2 h old"}
     assert said(check(pattern, min_size="1kB")) == ("unhealthy", "b.dump has 90 B (limit 1.0 kB)")
     assert said(check(pattern, max_size=89)) == ("unhealthy", "b.dump has 90 B (limit 89 B)")
     assert said(check(pattern, total_max_size=189)) == ("unhealthy", "all files together have 190 B (limit 189 B)")
@@ -400,7 +400,7 @@ def test_a_mount_that_hangs_costs_only_its_own_component(tmp_path: Path) -> None
          " (\"500MiB\" counts in 1,024), got 'much'"),
         ({"path": "/a", "shrink_warn": 101}, "it: components.it.shrink_warn: expected 0 (off) to 100 percent, got 101"),
         ({"path": "/a", "category": "bad"}, "it: components.it.category: expected one of process, starting, draining,"
-         " dependency, provider, credentials, quota, configuration, resource, network, got \"bad\""),
+         " dependency, provider, credentials, quota, configuration, resource, network, certificate, got \"bad\""),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named(table: dict[str, Any], line: str) -> None:

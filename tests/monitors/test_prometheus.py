@@ -204,7 +204,7 @@ def load_checks(checks: str, kind: str = "prometheus") -> list[str]:
             '[{metric = "a", op = "<", warn = 1, category = "quotas"}]',
             [
                 "checks[0].category: expected one of process, starting, draining, dependency, provider, credentials, "
-                'quota, configuration, resource, network, got "quotas"; did you mean quota?'
+                'quota, configuration, resource, network, certificate, got "quotas"; did you mean quota?'
             ],
         ),
     ],

@@ -24,8 +24,9 @@ def one_line(text: str, limit: int = 300) -> str:
 
 def bounded(text: str, limit: int = EVIDENCE) -> str:
     """Foreign text of several lines, without the control characters that would steer a terminal."""
-    kept = printable(text[:limit])
-    return kept if len(text) <= limit else kept[: limit - 1] + "…"
+    if len(text) <= limit:
+        return printable(text)
+    return printable(text[:limit])[: limit - 1] + "…"
 
 
 def ending(text: str, limit: int) -> str:
@@ -36,7 +37,12 @@ def ending(text: str, limit: int) -> str:
 
 def printable(text: str) -> str:
     """Text of several lines without the characters that would steer a terminal."""
-    return text if text.isprintable() else "".join(char for char in text if char.isprintable() or char in "\n\t")
+    if text.isprintable():
+        return text
+    kept = "".join(char for char in text if char.isprintable() or char in "\n\t")
+    if isinstance(text, Text):
+        return text if kept == text else text.mapped(printable)
+    return kept
 
 
 # What systems say, as far as catalogs have it.
@@ -108,6 +114,11 @@ def duration(seconds: float) -> str:
     if hours < 24:
         return Text("{h} h {m} min", h=hours, m=minutes % 60) if minutes % 60 else Text("{n} h", n=hours)
     return Text("{d} d {h} h", d=days, h=hours % 24) if hours % 24 else Text("{n} d", n=days)
+
+
+def percent(share: float) -> str:
+    """A limit in percent: `95 %`, or `95%` in languages that write it so."""
+    return Text("{n} %", n=f"{share:g}")
 
 
 def size(count: float) -> str:

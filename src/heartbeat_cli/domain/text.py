@@ -76,12 +76,46 @@ def listed(parts: Iterable[str]) -> str:
     return _in_a_row(list(parts), Text("{first}, {then}"))
 
 
+def stacked(parts: Iterable[str], limit: int = 2_000) -> str:
+    """A line below the other, as far as `limit` characters go; "…" stands for what is left out. A Text if one of them
+    is: of one template, however many they are."""
+    kept: list[str] = []
+    room = limit
+    for part in parts:
+        for line in _lines_of(part):
+            if len(line) + 1 >= room:
+                return _below(kept, cut=True)
+            kept.append(line)
+            room -= len(line) + 1
+    return _below(kept, cut=False)
+
+
+def _lines_of(text: str) -> list[str]:
+    """The lines of a text; of one that was stacked each as it was given."""
+    if "\n" not in text:
+        return [text]
+    if isinstance(text, Text) and text.template == "\n".join(f"{{{name}}}" for name in text.values):
+        return [str(one) for one in text.values.values()]
+    return plain(text).split("\n")
+
+
+def _below(lines: list[str], cut: bool) -> str:
+    lines = [*lines, "…"] if cut else lines
+    if not any(isinstance(one, Text) for one in lines):
+        return "\n".join(lines)
+    if len(lines) == 1:
+        return lines[0]
+    values = {f"l{number}": line for number, line in enumerate(lines)}
+    return Text("\n".join(f"{{{name}}}" for name in values), **values)
+
+
 def _in_a_row(parts: list[str], two: Text) -> str:
     """By halves: a row of hundreds must not be as deep."""
     if len(parts) < 2:
         return parts[0] if parts else ""
     half = len(parts) // 2
-    return two.with_values(first=_in_a_row(parts[:half], two), then=_in_a_row(parts[half:], two))
+    values = {"first": _in_a_row(parts[:half], two), "then": _in_a_row(parts[half:], two)}
+    return Text.known(two.template.format_map(values), two.template, values)
 
 
 def strings(value: Any) -> Iterator[str]:

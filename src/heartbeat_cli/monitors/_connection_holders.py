@@ -4,14 +4,17 @@ heartbeat itself gets none."""
 import time
 from collections.abc import Mapping
 
+from heartbeat_cli.domain import text_source
 from heartbeat_cli.domain.checking.result import CheckContext
-from heartbeat_cli.domain.plain import bounded, duration, one_line
-from heartbeat_cli.domain.text import Text, listed
+from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.text import Text, listed, stacked
 from heartbeat_cli.postgres import libpq
 
 LABEL = Text("who holds the connections")
 _SECONDS = 1.0
 _KEPT = 1_000  # characters
+# As pg_stat_activity has them, those that take a connection for long.
+_STATES: Mapping[str, Text] = {one: one for one in (Text("active"), Text("idle"), Text("idle in transaction"))}
 _LATEST = 2**53  # no counter and no moment is beyond
 # A role without pg_monitor sees of other sessions who they are, and not what they are. PgBouncer adds the address and
 # the port of each client to the name (application_name_add_host, https://www.pgbouncer.org/config.html): then no two
@@ -33,7 +36,7 @@ GROUP BY 2, 3, 4, 5 ORDER BY 1 DESC, 6 DESC NULLS LAST LIMIT 5
 def asked(session: libpq.Session, deadline: float) -> str:
     """The five largest groups of sessions, a line each, the largest first. Raises Trouble."""
     rows = session.bounded_rows(_HOLDERS, deadline=min(deadline, time.monotonic() + _SECONDS))
-    return bounded("\n".join(_line(*row) for row in rows), _KEPT)
+    return stacked((_line(*row) for row in rows), _KEPT)
 
 
 def _line(
@@ -46,7 +49,7 @@ def _line(
     if address:
         parts.append(Text("from {address}", address=one_line(address, 63)))
     if state:
-        parts.append(one_line(state, 40))
+        parts.append(_STATES.get(state) or one_line(state, 40))
     if age is not None:
         parts.append(Text("the oldest for {span}", span=duration(age)))
     return Text.counted(round(count), "{n} connection: {who}", "{n} connections: {who}", who=listed(parts))
@@ -63,5 +66,5 @@ def remembered(context: CheckContext) -> Mapping[str, str]:
         return {}
     span = duration(context.now - numbers[0])
     line = Text("{span} ago: {used:.0f} of {most:.0f} connections used", span=span, used=numbers[1], most=numbers[2])
-    who = known.get("who")
-    return {LABEL: f"{line}\n{who[:_KEPT]}" if isinstance(who, str) and who else line}
+    who = text_source.made(known.get("who"))
+    return {LABEL: stacked([line, who], 2 * _KEPT) if who else line}

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from heartbeat_cli.domain.plain import bounded, duration, one_line, size
-from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.domain import text_source
+from heartbeat_cli.domain.plain import duration, one_line, size
+from heartbeat_cli.domain.text import Text, joined, stacked
 from heartbeat_cli.system import deleted_files, folder_sizes, in_threads
 from heartbeat_cli.system.deleted_files import Held
 from heartbeat_cli.system.folder_sizes import Seen
@@ -51,7 +52,7 @@ def evidence(
     for of, label in _LABELS.items():
         texts = [text for one in chosen if (text := _text(known[one.shown], of, now))]
         if texts:
-            pieces[label] = bounded("\n".join(texts), 2 * _KEPT)
+            pieces[label] = stacked(texts, 2 * _KEPT)
     return pieces, known
 
 
@@ -74,11 +75,8 @@ def _known(one: Full, past: object, now: float) -> Mapping[str, Any] | None:
 
 
 def _text(found: Mapping[str, Any], of: str, now: float) -> str:
-    text = found.get(of)
-    if not isinstance(text, str) or not text:
-        return ""
-    age = now - found["at"]
-    return f"{text}\n{Text('as of {span} ago', span=duration(age))}" if age >= 1 else text
+    text, age = text_source.made(found.get(of)), now - found["at"]
+    return stacked([text, Text("as of {span} ago", span=duration(age))]) if text and age >= 1 else text
 
 
 def _found(new: Sequence[Full], points: Collection[str], now: float, until: float) -> dict[str, Mapping[str, Any]]:
@@ -89,6 +87,7 @@ def _found(new: Sequence[Full], points: Collection[str], now: float, until: floa
     for one in new:
         answer = answers.get(one.shown, TimeoutError("no answer"))
         texts = dict.fromkeys(one.of, "") if isinstance(answer, Exception) else answer
+        texts = {of: text_source.source(text) for of, text in texts.items()}
         percents = [one.usage.used_percent, one.usage.inodes_used_percent or 0.0]
         found[one.shown] = {"at": now, "percents": percents, **texts}
     return found
@@ -105,12 +104,12 @@ def _walk(one: Full, points: Collection[str], until: float) -> dict[str, str]:
     texts = {}
     if "space" in one.of:
         largest = folder_sizes.heaviest(seen.nodes, seen.sizes)
-        lines = [f"{size(weight)} {_named(path, largest)}" for path, weight in largest]
+        lines = [_weighed(size(weight), _named(path, largest)) for path, weight in largest]
         texts["space"] = _piece(lines, _space_note(one, seen, took, held))
         texts["deleted"] = _piece([_held_line(file) for file in _worth_a_line(held.files, seen.used)])
     if "inodes" in one.of:
         most = folder_sizes.heaviest(seen.nodes, seen.counts)
-        lines = [f"{weight:,} {_named(path, most)}" for path, weight in most]
+        lines = [_weighed(f"{weight:,}", _named(path, most)) for path, weight in most]
         texts["inodes"] = _piece(lines, _inodes_note(one, seen, took))
     return texts
 
@@ -123,7 +122,11 @@ def _deleted(point: str, points: Collection[str], until: float) -> deleted_files
 
 
 def _piece(lines: Sequence[str], note: str = "") -> str:
-    return bounded("\n".join([*lines, note] if note else lines), _KEPT)
+    return stacked([*lines, note] if note else lines, _KEPT)
+
+
+def _weighed(weight: str, name: str) -> str:
+    return Text("{size} {path}", size=weight, path=name)
 
 
 def _shown(path: str) -> str:

@@ -159,8 +159,12 @@ def unreachable_problems(settings: Settings, timeout: float) -> list[tuple[str, 
     warn, critical = settings.connections_warn_percent, settings.connections_critical_percent
     if not 0 < critical <= warn:
         return []
-    text = f"{warn:g} % is never reached: from connections_critical_percent ({critical:g} %) on it is unhealthy"
-    return [("connections_warn_percent", text, "choose less than connections_critical_percent")]
+    text = Text(
+        "{warn:g} % is never reached: from connections_critical_percent ({critical:g} %) on it is unhealthy",
+        warn=warn,
+        critical=critical,
+    )
+    return [("connections_warn_percent", text, Text("choose less than connections_critical_percent"))]
 
 
 def prepare() -> None:
@@ -258,13 +262,14 @@ def _connections(
     known = {"at": context.now, "used": figures.connections_used, "max": figures.connections_max}
     if not postgres_health.connections_run_short(figures, limits):
         return {}, known
+    from heartbeat_cli.domain import text_source
     from heartbeat_cli.monitors import _connection_holders
 
     try:
         holders = _connection_holders.asked(session, deadline)
     except libpq.Trouble as trouble:
         return {Text("connection holders missing"): trouble.text}, known
-    return {_connection_holders.LABEL: holders}, {**known, "who": holders}
+    return {_connection_holders.LABEL: holders}, {**known, "who": text_source.source(holders)}
 
 
 def _excuse(trouble: libpq.Trouble) -> str:

@@ -36,7 +36,7 @@ from heartbeat_cli.domain.kinds.file_limits import Limits, Seen
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size, system_words
 from heartbeat_cli.domain.seconds import Seconds
-from heartbeat_cli.domain.text import Text, joined, listed
+from heartbeat_cli.domain.text import Text, joined, listed, stacked
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import file_search
 
@@ -166,8 +166,9 @@ def _metrics(seen: Sequence[Seen]) -> tuple[Metric, ...]:
 def _evidence(seen: Sequence[Seen], unread: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if seen:
-        lines = [f"{one.name}: {size(one.size)}, {duration(one.age)}" for one in seen[:_SHOWN]]
-        found[Text("newest files")] = "\n".join(lines)
+        text = Text("{name}: {size}, {age} old")
+        lines = [text.with_values(name=one.name, size=size(one.size), age=duration(one.age)) for one in seen[:_SHOWN]]
+        found[Text("newest files")] = stacked(lines)
     if unread:
         found[Text("not read")] = _unread(unread)
     return found

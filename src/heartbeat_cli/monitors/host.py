@@ -171,9 +171,9 @@ def _over(
 ) -> Finding | None:
     for limit, is_critical in ((critical, True), (warn, False)):
         if limit and value >= limit:
-            return Finding(
-                is_critical, Text("{line} (limit {limit}){rest}", line=text, limit=f"{limit:g}{unit}", rest=rest), about
-            )
+            shown = plain.percent(limit) if unit == " %" else f"{limit:g}{unit}"
+            line = Text("{line} (limit {limit}){rest}", line=text, limit=shown, rest=rest)
+            return Finding(is_critical, line, about)
     return None
 
 

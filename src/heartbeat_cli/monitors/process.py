@@ -46,7 +46,7 @@ from heartbeat_cli.domain.kinds.process_limits import Limits, Seen, judge, limit
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size
 from heartbeat_cli.domain.seconds import Seconds
-from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.domain.text import Text, joined, stacked
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors import _process_selection as selection
@@ -241,7 +241,10 @@ def _memory(context: CheckContext, seen: Processes, chosen: selection.Selection,
 def _listed(running: Sequence[known.Process], uptime: float) -> str:
     """The biggest of them, a line each: names only, since arguments may hold secrets."""
     biggest = sorted(running, key=lambda one: -one.memory)[:_SHOWN]
-    return "\n".join(
-        f"{one_line(one.name, 40)} (pid {one.pid}): {size(one.memory)}, {duration(uptime - one.began)}"
+    text = Text("{name} (pid {pid}): {size}, running for {span}")
+    return stacked(
+        text.with_values(
+            name=one_line(one.name, 40), pid=one.pid, size=size(one.memory), span=duration(uptime - one.began)
+        )
         for one in biggest
     )

@@ -9,7 +9,7 @@ import time
 import psutil
 
 from heartbeat_cli.domain import plain
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, stacked
 from heartbeat_cli.system.mounts import Mount
 from heartbeat_cli.system.procfs import Snapshot, is_part, parse_meminfo
 
@@ -59,7 +59,7 @@ def biggest(by: str, seconds: float, most: int = 5) -> str:
     if by == "cpu":
         time.sleep(max(0.0, min(_BETWEEN_SECONDS, deadline - time.monotonic())))
     sizes = sorted(((_size(process, by), process.pid, process) for process in found), reverse=True)
-    return "\n".join(_line(process, size, by) for size, _, process in sizes[:most] if size > 0)
+    return stacked(_line(process, size, by) for size, _, process in sizes[:most] if size > 0)
 
 
 def _size(process: psutil.Process, by: str) -> float:

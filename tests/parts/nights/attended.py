@@ -58,8 +58,8 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(3, shop=expired, openai=key)
     stage.run(2, openai=key)
     return Truth(
-        "Shop Assistant (shop): its TLS certificate has expired, at midnight. OpenAI API (openai): the API key is refused"
-        " (HTTP 401).",
+        "Shop Assistant (shop): its TLS certificate has expired, at midnight. OpenAI API (openai): the API key is"
+        " refused (HTTP 401).",
         "shop.example.com and api.example.com, both seen from agents-1.",
         f"shop: {begun}; openai: {key_since}.",
         "shop: whoever should have renewed the certificate; not the agent's process. openai: our API key; not the"

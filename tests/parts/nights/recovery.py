@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading
-from heartbeat_cli.domain.text import Text, listed
+from heartbeat_cli.domain.plain import duration, percent
+from heartbeat_cli.domain.text import Text, listed, stacked
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
 from tests.parts.nights.stage import AGENT, Stage, Truth, answered
 from tests.parts.postgres_impostor import impostor, refusal
@@ -60,16 +61,16 @@ def _no_slot(port: int) -> Reading:
         Text("role {role}", role="app"),
         Text("application {name}", name="chat-api"),
         Text("from {address}", address="172.18.0.7"),
-        "idle in transaction",
-        Text("the oldest for {span}", span="47 min"),
+        Text("idle in transaction"),
+        Text("the oldest for {span}", span=duration(47 * 60)),
     )
-    rest = (Text("role {role}", role="app"), Text("application {name}", name="worker"), "active")
+    rest = (Text("role {role}", role="app"), Text("application {name}", name="worker"), Text("active"))
     held = [
-        Text("{span} ago: {used:.0f} of {most:.0f} connections used", span="1 min", used=98.0, most=100.0),
+        Text("{span} ago: {used:.0f} of {most:.0f} connections used", span=duration(60), used=98.0, most=100.0),
         Text.counted(71, "{n} connection: {who}", "{n} connections: {who}", who=listed(who)),
         Text.counted(24, "{n} connection: {who}", "{n} connections: {who}", who=listed(rest)),
     ]
-    return Reading("error", 0.01, line, (), {Text("who holds the connections"): "\n".join(held)}, category="resource")
+    return Reading("error", 0.01, line, (), {Text("who holds the connections"): stacked(held)}, category="resource")
 
 
 def provider_behind_three_agents(stage: Stage) -> Truth:
@@ -134,10 +135,11 @@ def full_disk_under_two_services(stage: Stage) -> Truth:
 
 def _full() -> Reading:
     line = Text("disk {point} {share:.0f} % full", point="/", share=98.2)
-    line = Text("{line} (limit {limit}){rest}", line=line, limit="95 %", rest=Text(", {size} free", size="1.4 GB"))
+    line = Text("{line} (limit {limit}){rest}", line=line, limit=percent(95), rest=Text(", {size} free", size="1.4 GB"))
     note = Text("searched {seen} of {used} used on {point}", seen="74.9 GB", used="76.3 GB", point="/")
     rest = Text("the rest of {path}", path="/var/")
-    found = f"61.0 GB /var/log/nginx/\n6.2 GB /var/lib/docker/\n3.4 GB {rest}\n2.1 GB /usr/\n{note}"
+    places = (("61.0 GB", "/var/log/nginx/"), ("6.2 GB", "/var/lib/docker/"), ("3.4 GB", rest), ("2.1 GB", "/usr/"))
+    found = stacked([*(Text("{size} {path}", size=weight, path=path) for weight, path in places), note])
     return Reading("unhealthy", None, line, (), {Text("largest folders and files"): found}, category="resource")
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.markup import parse
+from heartbeat_cli.domain.checking.exchange import Response
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.monitors import _http
 from heartbeat_cli.passes.alerting import answers
 from heartbeat_cli.passes.check import check
 from heartbeat_cli.passes.check.check import Checked
@@ -168,9 +170,8 @@ Story = Callable[[Stage], Truth]
 
 def answered(status: int, said: str, url: str = "http://localhost:8000/health") -> Reading:
     """A bad answer of an agent's health address."""
-    line = Text("{head} from {url}", head=Text("HTTP {status}", status=status), url=url)
-    line = Text("{line} ({phases})", line=line, phases="connect 0.001 s, first_byte 0.180 s")
-    evidence = {"http": line, Text("body"): f'{{"status": "fail", "output": "{said}"}}'}
+    body = f'{{"status": "fail", "output": "{said}"}}'.encode()
+    evidence = _http.evidence(Response(status, body=body, phases={"connect": 0.001, "first_byte": 0.18}, url=url))
     error = Text("{line}: {said}", line=Text("HTTP {status}", status=status), said=said)
     return Reading("unhealthy", 0.18, error, (), evidence, category="process")
 

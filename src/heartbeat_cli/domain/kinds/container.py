@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, stacked
 
 _TOLD = 3  # health checks that are evidence
 _COULD_NOT_RUN = -1  # the exit code Docker notes when a health check gave none of its own
@@ -97,17 +97,14 @@ def health_log(state: Mapping[str, Any]) -> str:
     health = state.get("Health")
     log = health.get("Log") if isinstance(health, Mapping) else None
     entries = [one for one in log[-_TOLD:] if isinstance(one, Mapping) and one] if isinstance(log, list) else []
-    found = ""
-    for one in dict.fromkeys(map(_health_check, entries)):
-        found = Text("{first}\n{then}", first=one, then=found) if found else one
-    return found if len(found) <= EVIDENCE else bounded(found)
+    return stacked(reversed(list(dict.fromkeys(map(_health_check, entries)))), EVIDENCE)
 
 
 def _health_check(entry: Mapping[str, Any]) -> str:
     """One of them: how it ended, and what it wrote."""
     line = Text("exit {code} at {at}", code=str(entry.get("ExitCode")), at=one_line(str(entry.get("End"))))
     output = bounded(_output(entry)).strip()
-    return Text("{first}\n{then}", first=line, then=output) if output else line
+    return stacked([line, output]) if output else line
 
 
 def exit_words(state: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from heartbeat_cli.domain.plain import duration, size
+from heartbeat_cli.domain.plain import duration, percent, size
 from heartbeat_cli.domain.text import Text
 
 
@@ -99,7 +99,7 @@ def _figures(limits: Limits, seen: Seen) -> list[Finding | None]:
     if seen.cpu is not None:
         line = Text("{share:.0f} % of one CPU used", share=seen.cpu)
         warn, critical = (
-            None if one is None else (one, f"{one:g} %") for one in (limits.cpu_warn, limits.cpu_critical)
+            None if one is None else (one, percent(one)) for one in (limits.cpu_warn, limits.cpu_critical)
         )
         found.append(_over(seen.cpu, line, warn, critical))
     line = Text("{size} of memory used", size=size(seen.memory))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heartbeat_cli.domain.category import Failure, failure_by_number, failure_number
-from heartbeat_cli.domain.checking.result import FAILURES, Reading
+from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import as_json, storable, understood
@@ -48,7 +48,7 @@ def save(db: Database, observer: str, at: float, readings: Mapping[str, Reading]
         )
         for id_, one in readings.items()
     ]
-    db.said += [text for one in readings.values() if one.status in FAILURES for text in within(one.evidence)]
+    db.said += [text for one in readings.values() if one.status != "healthy" for text in within(one.evidence)]
     db.insert(
         "INSERT INTO heartbeat_looks"
         " (observer, component, at, status, response_time, error, evidence, memory, failure)",

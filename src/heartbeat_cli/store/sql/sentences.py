@@ -14,20 +14,17 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from heartbeat_cli.domain.text import Text, plain, strings
+from heartbeat_cli.domain.text_source import LONGEST_LINE, LONGEST_TEXT, Making, is_fit, source
 from heartbeat_cli.store.sql.text import as_json, storable
 
 T = TypeVar("T")
 ENGLISH = "en"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
-_LONGEST = 600  # characters: PostgreSQL's index takes 2,700 bytes of a key
 _STEP = 500  # lines asked for at a time
 _ROUNDS = 4  # of asking for the stored lines that stored sentences are made of
-_DEEPEST = 24  # sentences within sentences: a list of lines is one
-_LONGEST_SOURCE = 10_000  # characters: what a line is made of has a few times its length
+_LONGEST_SOURCE = 20_000  # characters: what a text is made of has a few times its length
 _PIECES, _PIECES_OF_ALL = 300, 50_000  # values that one sentence, and all of a view, are made of
 _DAY = 86_400
-# What may stand in a stored template: whoever shares the store could ask for a width of a gigabyte, or an attribute.
-_PLACES = re.compile(r"\{\{|\}\}|\{[a-z_]\w*(?::,?(?:\.\d)?[a-z%]?)?\}")
 
 
 class Store(Protocol):
@@ -45,13 +42,11 @@ def keep(db: Store) -> None:
     that two hosts that say the same do not wait for each other in a circle."""
     said, db.said = db.said, []
     today = int(time.time() // _DAY)
-    rows = {
-        storable(plain(one)): as_json(_source(one)) for one in said if one.isprintable() and 0 < len(one) <= _LONGEST
-    }
+    rows = {key: as_json(source(one)) for one in said if is_fit(one) and (key := _key(storable(plain(one))))}
     db.insert(
         "INSERT INTO heartbeat_texts (line, source, day)",
         "(?, ?, ?)",
-        [(line, source, today) for line, source in sorted(rows.items())],
+        [(key, made_of, today) for key, made_of in sorted(rows.items())],
         "ON CONFLICT (line) DO UPDATE SET day = excluded.day WHERE heartbeat_texts.day < excluded.day",
     )
 
@@ -62,9 +57,9 @@ def known(db: Store, value: T, locale: str) -> T:
     wanted = _lines(value) if locale != ENGLISH else (one for one in _lines(value) if _MOMENT.search(one))
     found, left = sources(db, wanted), _PIECES_OF_ALL
     texts: dict[str, Text] = {}
-    for line, source in found.items():
-        making = _Making(found, min(_PIECES, left))
-        text = making.text(line, _parsed(source), _DEEPEST)
+    for line, made_of in found.items():
+        making = Making(lambda line: _parsed(found[line]) if line in found else None, min(_PIECES, left))
+        text = making.text(line, _parsed(made_of))
         left -= making.made
         if text is not None and not making.is_too_much:
             texts[line] = text
@@ -82,16 +77,17 @@ def _lines(value: Any) -> Iterator[str]:
 def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
     """The JSON of those of the lines that are known, and of the stored lines that they are made of."""
     found: dict[str, str] = {}
-    wanted = {line for line in among if line and len(line) <= _LONGEST and "\0" not in line}
+    wanted = {line for line in among if _key(line)}
     for _ in range(_ROUNDS):
         asked = sorted(wanted - found.keys())
         new: dict[str, str] = {}
         for start in range(0, len(asked), _STEP):
-            part = asked[start : start + _STEP]
+            part = {_key(line): line for line in asked[start : start + _STEP]}
             sql = f"SELECT line, source FROM heartbeat_texts WHERE line IN ({', '.join('?' for _ in part)})"
-            new |= {row[0]: row[1] for row in db.rows(f"{sql} AND length(source) <= {_LONGEST_SOURCE}", part)}
+            rows = db.rows(f"{sql} AND length(source) <= {_LONGEST_SOURCE}", list(part))
+            new |= {part[key]: made_of for key, made_of in rows}
         found |= new
-        wanted = {line for source in new.values() for line in _stored_before(_parsed(source))}
+        wanted = {line for made_of in new.values() for line in _stored_before(_parsed(made_of)) if _key(line)}
         if not wanted - found.keys():
             break
     return found
@@ -100,7 +96,7 @@ def sources(db: Store, among: Iterable[str]) -> dict[str, str]:
 def rows(db: Store, among: Iterable[str]) -> list[tuple[str, str, int]]:
     """The rows of `heartbeat_texts` for those of the lines that are known."""
     today = int(time.time() // _DAY)
-    return [(line, source, today) for line, source in sorted(sources(db, among).items())]
+    return sorted((_key(line), made_of, today) for line, made_of in sources(db, among).items())
 
 
 @lru_cache(256)
@@ -111,69 +107,26 @@ def _parsed(source: str) -> Any:
         return None
 
 
-def _source(text: Text) -> list[Any]:
-    values = {
-        name: _source(one) if isinstance(one, Text) else one if isinstance(one, int | float | str) else str(one)
-        for name, one in text.values.items()
-    }
-    return [text.template, values, text.many] if text.many else [text.template, values]
+def _key(text: str) -> str:
+    """What a text is found by; "" for one that is not kept. Of one of several lines, or a long one, it is a checksum
+    behind a line break, so that no text of one line is taken for it."""
+    if "\0" in text or not 0 < len(text) <= LONGEST_TEXT:
+        return ""
+    if "\n" not in text and len(text) <= LONGEST_LINE:
+        return text
+    from hashlib import sha256  # most passes say nothing of several lines
+
+    return f"\n{sha256(text.encode('utf-8', 'replace')).hexdigest()}"
 
 
-def _stored_before(source: Any) -> Iterator[str]:
+def _stored_before(made_of: Any) -> Iterator[str]:
     """The lines in a source that are themselves sentences of an earlier time: a template without values."""
-    match source:
+    match made_of:
         case [str(template), dict(values), *_]:
             if not values:
                 yield template
             for one in values.values():
                 yield from _stored_before(one)
-
-
-class _Making:
-    """The sentence of one line, of `most` pieces. Whoever shares the store could have a line made of a hundred others,
-    each of them of a hundred others: no piece is longer than a line, and what has too many is no sentence."""
-
-    def __init__(self, found: Mapping[str, str], most: int) -> None:
-        self._found, self._most = found, most
-        self.made, self.is_too_much = 0, False
-
-    def text(self, line: str, source: Any, depth: int) -> Text | None:
-        match source:
-            case [str(template), dict(values), *many] if depth and all(map(_is_fit, [template, *many])):
-                made = {name: self._value(one, depth - 1) for name, one in values.items()}
-                return Text.known(line, template, made, many[0] if many else "")
-        return None
-
-    def _value(self, value: Any, depth: int) -> str | int | float:
-        self.made += 1
-        self.is_too_much = self.is_too_much or self.made > self._most
-        if self.is_too_much:
-            return ""
-        match value:
-            case [str(template), dict(values), *_]:
-                if not values and template in self._found:
-                    value = _parsed(self._found[template])
-                made = self.text("", value, depth)
-                if made is None:
-                    return template[:_LONGEST]
-                return Text.known(_filled(made)[:_LONGEST], made.template, made.values, made.many)
-            case int() | float():
-                return value
-        return str(value)[:_LONGEST]
-
-
-def _is_fit(template: Any) -> bool:
-    """Whether it is a template whose places ask for nothing but a value, with a few digits."""
-    return isinstance(template, str) and len(template) <= _LONGEST and not {"{", "}"} & set(_PLACES.sub("", template))
-
-
-def _filled(text: Text) -> str:
-    """The English line of a sentence whose values are known."""
-    template = text.many if text.many and text.values.get("n") != 1 else text.template
-    try:
-        return template.format(**text.values) if text.values else template
-    except (LookupError, ValueError, TypeError, AttributeError):
-        return template
 
 
 def _with(value: Any, texts: Mapping[str, Text]) -> Any:
