@@ -8,6 +8,7 @@ and `requests` would cost each of them 100 ms. Only a proxy needs that.
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from heartbeat_cli.domain import foreign_json
@@ -20,7 +21,10 @@ from heartbeat_cli.redact import redact
 if TYPE_CHECKING:
     from heartbeat_cli.domain.checking.exchange import Response
 
-_MOST = 20  # presses at a time; each comes with the whole message that bears its button
+# Presses at a time, each with the whole message that bears its button. What follows presses of people who may not press
+# is asked for in larger answers: so they keep nobody waiting.
+_MOST, _MOST_FOLLOWING = 20, 100  # the second is what the Bot API gives at most
+_ANSWERS = 20  # of one call
 _BYTES, _VALUES = 2_097_152, 100_000  # of one answer, and JSON values in it
 _HIGHEST = 2**62  # number of an update, and id of a user: what is higher is not of Telegram
 _WORDS = 2_000  # characters of a refusal that are looked at
@@ -29,27 +33,44 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 _MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
-def mark(token: str, action: str, incident: str) -> str:
-    """22 characters: a signature of the action and the incident, by the bot's token."""
+def mark(token: str, *about: str) -> str:
+    """22 characters: a signature of what the button is about, by the bot's token."""
     import hmac
     from base64 import urlsafe_b64encode
 
-    signed = hmac.digest(token.encode(), f"button\n{action}\n{incident}".encode(errors="replace"), "sha256")
+    signed = hmac.digest(token.encode(), json.dumps(["button", *about]).encode(), "sha256")
     return urlsafe_b64encode(signed[:16]).decode().rstrip("=")
 
 
-def collect(settings: Any, after: int | None, timeout: float) -> Collected:
-    """As `telegram.collect`."""
-    asked: dict[str, Any] = {"timeout": 0, "limit": _MOST, "allowed_updates": ["callback_query"]}
+def collect(settings: Any, after: int | None, timeout: float, counts: Callable[[Press], bool]) -> Collected:
+    """As `telegram.collect`. Asking for what follows makes the bot forget what was given, so that is done only when
+    none of it counts."""
+    until = time.monotonic() + timeout
+    found = _answer(settings, after, _MOST, timeout, counts)
+    for _ in range(_ANSWERS - 1):
+        left = until - time.monotonic()
+        if found.presses or not found.more or left <= 0:
+            break
+        try:
+            found = _answer(settings, found.next, _MOST_FOLLOWING, left, counts)
+        except (NotAlone, DeliveryError):
+            return found._replace(more=False)  # how far it came is worth saving
+    return found
+
+
+def _answer(settings: Any, after: int | None, most: int, timeout: float, counts: Callable[[Press], bool]) -> Collected:
+    asked: dict[str, Any] = {"timeout": 0, "limit": most, "allowed_updates": ["callback_query"]}
     if after is not None:
         asked["offset"] = after
     body = _asked(settings, "getUpdates", asked, timeout)
     updates = body.get("result")
     if not isinstance(updates, list):
         raise DeliveryError("not an answer of the Bot API", retryable=True)
-    numbered = [(number, one) for one in updates[:_MOST] if (number := _number(one)) is not None]
-    presses = [press for number, one in numbered if (press := _press(number, one)) is not None]
-    return Collected(tuple(presses), max((number for number, _ in numbered), default=-1) + 1 or None)
+    numbered = [(number, one) for one in updates[:most] if (number := _number(one)) is not None]
+    presses = [press for number, one in numbered if (press := _press(number, one)) is not None and counts(press)]
+    following = max((number + 1 for number, _ in numbered), default=None)
+    moved = following is not None and (after is None or following > after)
+    return Collected(tuple(presses), following if moved else after, moved and len(updates) >= most)
 
 
 def answer(settings: Any, press: Press, text: str, timeout: float) -> None:

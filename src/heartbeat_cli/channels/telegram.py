@@ -23,11 +23,13 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import SOUNDLESS
-from heartbeat_cli.domain.alerting.message import Message
+from heartbeat_cli.domain.alerting.message import Button, Message
 from heartbeat_cli.domain.component import SEVERITIES
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from heartbeat_cli.channels._telegram_api import Reply
     from heartbeat_cli.domain.alerting.presses import Collected, Press
     from heartbeat_cli.domain.alerting.telegram_text import Part
@@ -93,12 +95,15 @@ def source(settings: Settings) -> str | None:
     return f"telegram/{settings.token.partition(':')[0]}" if settings.buttons else None
 
 
-def collect(settings: Settings, after: int | None, *, timeout: float) -> "Collected":
-    """The presses since the number `after` (None: all there are), which makes the bot forget those before. Raises
-    DeliveryError, and NotAlone when somebody else collects them."""
+def collect(
+    settings: Settings, after: int | None, *, timeout: float, counts: "Callable[[Press], bool]" = lambda press: True
+) -> "Collected":
+    """The presses that count since the number `after` (None: of all there are), which makes the bot forget those
+    before. When nothing that was given counts, what follows is asked for within the time. Raises DeliveryError, and
+    NotAlone when somebody else collects them."""
     from heartbeat_cli.channels import _telegram_buttons
 
-    return _telegram_buttons.collect(settings, after, timeout)
+    return _telegram_buttons.collect(settings, after, timeout, counts)
 
 
 def accepts(settings: Settings, press: "Press") -> bool:
@@ -106,11 +111,12 @@ def accepts(settings: Settings, press: "Press") -> bool:
     return press.chat == str(settings.chat_id) and press.user in settings.users
 
 
-def mark(settings: Settings, action: str, incident: str) -> str:
-    """What the button for this action on this incident bears; nobody who does not know the token can make one."""
+def mark(settings: Settings, channel: str, action: str, incident: str) -> str:
+    """What the button for this action on this incident bears under a message of this channel (its id) in its chat;
+    nobody who does not know the token can make one."""
     from heartbeat_cli.channels import _telegram_buttons
 
-    return _telegram_buttons.mark(settings.token, action, incident)
+    return _telegram_buttons.mark(settings.token, channel, str(settings.chat_id), action, incident)
 
 
 def answer(settings: Settings, press: "Press", text: str, *, timeout: float) -> None:
@@ -132,7 +138,7 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
         chat.notes.append(f"sent in {len(parts)} parts")
     elif parts[0].plain != "".join(run.text for run in markup.parse(message.html)):
         chat.notes.append("shortened")
-    chat.keyboard = _keyboard(settings, message) if settings.buttons and message.buttons else None
+    chat.buttons = message.buttons if settings.buttons else ()
     for number, part in enumerate(parts):
         try:
             chat.tell(part, patient=number > 0, last=number == len(parts) - 1)
@@ -142,11 +148,11 @@ def send(settings: Settings, message: Message, *, timeout: float) -> str | None:
     return "; ".join(chat.notes) or None
 
 
-def _keyboard(settings: Settings, message: Message) -> dict[str, Any]:
+def _keyboard(settings: Settings, buttons: "Sequence[Button]") -> dict[str, Any]:
     """The buttons as the Bot API takes them, a row for each incident."""
     rows: dict[str, list[dict[str, str]]] = {}
-    for one in message.buttons:
-        button = {"text": one.label, "callback_data": mark(settings, one.action, one.incident)}
+    for one in buttons:
+        button = {"text": one.label, "callback_data": mark(settings, one.channel, one.action, one.incident)}
         rows.setdefault(one.incident, []).append(button)
     return {"inline_keyboard": list(rows.values())}
 
@@ -159,21 +165,21 @@ class _Chat:
         self.id: str | int = settings.chat_id
         self._thread = settings.thread_id
         self._plain = False
-        self.keyboard: dict[str, Any] | None = None  # under the last part
+        self.buttons: Sequence[Button] = ()  # under the last part
         self.notes: list[str] = []
 
     def tell(self, part: "Part", *, patient: bool, last: bool) -> None:
         """Send one part, the last one with buttons. With `patient`, a short pause that Telegram asks for is made here:
         some of the message has arrived already, and would arrive again if the whole were put off."""
         for _ in range(_REMEDIES):
-            reply = self._ask(part, self.keyboard if last else None)
+            reply = self._ask(part, self.buttons if last else ())
             if reply.ok:
                 return
             if not self._remedied(reply) and not (patient and self._paused(reply)):
                 break
         raise self._refused(reply)
 
-    def _ask(self, part: "Part", keyboard: dict[str, Any] | None) -> "Reply":
+    def _ask(self, part: "Part", buttons: "Sequence[Button]") -> "Reply":
         from heartbeat_cli.channels import _post, _telegram_api
 
         asked: dict[str, Any] = {"chat_id": self.id, "text": part.plain if self._plain else part.html}
@@ -182,8 +188,8 @@ class _Chat:
             asked["parse_mode"] = "HTML"
         if self._thread is not None:
             asked["message_thread_id"] = self._thread
-        if keyboard is not None:
-            asked["reply_markup"] = keyboard
+        if buttons:  # they count in the chat where they arrive, which may have a new id
+            asked["reply_markup"] = _keyboard(self._settings._replace(chat_id=self.id), buttons)
         call = _telegram_api.method(self._settings, "sendMessage", json.dumps(asked).encode())
         return _telegram_api.reply(_post.post(call, self._deadline - time.monotonic()))
 
@@ -195,9 +201,9 @@ class _Chat:
         elif reply.code == 400 and self._thread is not None and "thread" in reply.said:
             self.notes.append(f"topic {self._thread} is gone: sent without it")
             self._thread = None
-        elif reply.code == 400 and self.keyboard is not None and any(sign in reply.said.lower() for sign in _BUTTONS):
+        elif reply.code == 400 and self.buttons and any(sign in reply.said.lower() for sign in _BUTTONS):
             self.notes.append("sent without buttons: they were not accepted")
-            self.keyboard = None
+            self.buttons = ()
         elif reply.code == 400 and not self._plain and _is_about_the_message(reply):
             self._plain = True
             self.notes.append("sent as plain text: the markup was not accepted")

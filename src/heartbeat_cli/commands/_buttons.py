@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heartbeat_cli.store.standby.keeper import Keeper
     from heartbeat_cli.store.state.presses import Order
 
+_FURTHER = 1.0  # seconds for further presses of a source, when there are more than fit into one answer
 _ANSWER = 1.0  # seconds that showing people what came of their press may take
 
 
@@ -57,15 +58,25 @@ class Buttons:
         for thread in self._threads:
             thread.join(max(0.0, self._until - time.monotonic()))
         answers: list[Answer] = []
-        before = self._keeper.db.rows_written
-        if self._keeper.degraded is None:
-            for one in self._asked:
-                said = self._said.get(one.source.id) or collect.silence()
-                if isinstance(said, Exception):
-                    self._log(f"buttons of {one.source.id}: {type(said).__name__}: {said}")
-                answers += self._carried_out(one, said)
+        before, until = self._keeper.db.rows_written, time.monotonic() + _FURTHER
+        said = [(one, self._said.get(one.source.id) or collect.silence()) for one in self._asked]
+        while said and self._keeper.degraded is None:
+            for one, what in said:
+                if isinstance(what, Exception):
+                    self._log(f"buttons of {one.source.id}: {type(what).__name__}: {what}")
+                answers += self._carried_out(one, what)
+            said = self._further(said, until)
         self._show(answers)
         return self._keeper.db.rows_written != before
+
+    def _further(self, said: "Sequence[tuple[Question, Any]]", until: float) -> "list[tuple[Question, Any]]":
+        """What the sources say that had more than fits into an answer, until that moment (time.monotonic())."""
+        found = []
+        with suppress(StoreError):
+            for one in collect.unfinished(self._keeper.db, said, self._app.now()):
+                if (left := until - time.monotonic()) > 0:
+                    found.append((one, collect.ask(one, left)))
+        return found
 
     def _carried_out(self, one: "Question", said: object) -> "list[Answer]":
         """Carry out what a source said. What is not saved is collected again."""

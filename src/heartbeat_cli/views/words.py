@@ -68,7 +68,7 @@ WORDS = {
     "pressed_recover": N_("{name}: its recovery begins"),
     "pressed_result": N_("{name}: what came of the order to recover it"),
     "pressed_over": N_("{name}: this incident is over"),
-    "pressed_unknown": N_("heartbeat does not know this button any more: its incident is over"),
+    "pressed_unknown": N_("heartbeat does not know this button any more: use one under a newer message"),
     "observer": N_("Seen by"),
     "cause": N_("What was seen"),
     "since": N_("Since"),

@@ -53,7 +53,10 @@ class World(Scene):
         """What a pass does with presses; the answers, which are shown as well."""
         asked = collect.questions(self.db, self.config, self.now)
         said = [(one, collect.ask(one)) for one in asked]
-        answers = [one for pair in said for one in effects.carry_out(self.db, self.config, *pair, self.now)]
+        answers = []
+        while said:
+            answers += [one for pair in said for one in effects.carry_out(self.db, self.config, *pair, self.now)]
+            said = [(one, collect.ask(one)) for one in collect.unfinished(self.db, said, self.now)]
         for one in answers:
             collect.module(one.channel).answer(one.channel.settings, one.press, one.text, timeout=5.0)
         self.now += 1
@@ -203,7 +206,7 @@ def test_a_press_on_an_incident_that_is_over_says_so_and_touches_no_other(world:
     world.now += 4 * 86_400
     api.updates.clear()  # Telegram keeps them for a day
     api.press(old[ACK])
-    assert world.collect() == ["heartbeat does not know this button any more: its incident is over"]
+    assert world.collect() == ["heartbeat does not know this button any more: use one under a newer message"]
 
 
 # --- what is hostile, or comes twice ---
@@ -232,20 +235,85 @@ def test_who_may_not_press_and_what_is_no_press_does_nothing(world: World, api: 
     assert api.updates == [], "and none of it is asked for again"
 
 
-def test_a_mark_of_another_incident_action_or_bot_is_none_of_these(world: World, api: BotApi) -> None:
+def test_a_mark_of_another_incident_action_bot_chat_or_channel_is_none_of_these(world: World, api: BotApi) -> None:
     world.fall()
     settings, incident = world.config.channels["tg"].settings, world.incidents["db"].id
     module = collect.module(world.config.channels["tg"])
-    assert module.mark(settings, "ack", incident) == api.buttons[ACK]
+    assert module.mark(settings, "tg", "ack", incident) == api.buttons[ACK]
     forged = [
-        module.mark(settings, "ack", incident + "0"),
-        module.mark(settings, "acK", incident),
-        module.mark(settings._replace(token="123456:another"), "ack", incident),
+        module.mark(settings, "tg", "ack", incident + "0"),
+        module.mark(settings, "tg", "acK", incident),
+        module.mark(settings, "ops", "ack", incident),
+        module.mark(settings._replace(chat_id=f"{CHAT}0"), "tg", "ack", incident),
+        module.mark(settings._replace(token="123456:another"), "tg", "ack", incident),
+        "9rk1cG4zPmA7xM9xq1dXWw",  # as messages bore them whose marks were the same for all chats of the bot
     ]
     for data in forged:
         api.press(data)
-    assert set(world.collect()) == {"heartbeat does not know this button any more: its incident is over"}
+    assert set(world.collect()) == {"heartbeat does not know this button any more: use one under a newer message"}
     assert world.incidents["db"].acked is None
+
+
+@pytest.mark.parametrize("chat", [CHAT, "-100200999"])
+def test_a_press_counts_for_the_channel_whose_message_bears_the_button(
+    store: Database, store_url: str, tmp_path: Path, api: BotApi, chat: str
+) -> None:
+    """Another channel of the same bot, in the same chat or another one, does not take it: 666 is listed there alone."""
+    api.chats.add(chat)
+    made = {"kind": "telegram", "token": TOKEN, "chat_id": chat, "base_url": api.url, "buttons": True}
+    dev = made | {"users": [666], "components": ["web"]}
+    world = World(store, store_url, tmp_path, api, channels={"dev": dev})
+    world.fall()
+    for data in api.buttons.values():
+        api.press(data, user=666, chat=chat)
+    assert set(world.collect()) == {"heartbeat does not know this button any more: use one under a newer message"}
+    assert world.incidents["db"].acked is None and silences.active(world.db, world.now) == []
+    assert orders.take(world.db, world.config, world.now) == []
+    world.now += 3_600
+    world.fall("web")
+    own = [one for one in api.messages if "reply_markup" in one and "web" in one["text"] and one["chat_id"] == chat][-1]
+    api.press(own["reply_markup"]["inline_keyboard"][0][0]["callback_data"], user=666, chat=chat)
+    assert world.collect() == ["web is acknowledged by @kim_ops (Telegram 666)"]
+
+
+def test_a_user_of_two_channels_in_one_chat_may_press_under_the_messages_of_both(
+    store: Database, store_url: str, tmp_path: Path, api: BotApi
+) -> None:
+    made = {"kind": "telegram", "token": TOKEN, "chat_id": CHAT, "base_url": api.url, "buttons": True}
+    world = World(store, store_url, tmp_path, api, channels={"dev": made | {"users": [USER], "components": ["web"]}})
+    world.fall("db", "web")
+    keyboards = [one["reply_markup"]["inline_keyboard"] for one in api.messages]
+    marks = {row[0]["callback_data"] for rows in keyboards for row in rows}
+    assert len(marks) == 3, "db and web by tg, web by dev"
+    for data in marks:
+        api.press(data)
+    assert len(world.collect()) == 3 and all(one.acked for one in world.incidents.values())
+
+
+def test_presses_of_those_who_may_not_press_keep_nobody_waiting(world: World, api: BotApi) -> None:
+    world.fall()
+    for _ in range(400):
+        api.press(api.buttons[ACK], user=666)
+    api.press(api.buttons[ACK])
+    for _ in range(400):
+        api.press(api.buttons[SILENCE], user=666)
+    api.press(api.buttons[SILENCE])
+    assert len(world.collect()) == 2
+    assert world.incidents["db"].acked and len(silences.active(world.db, world.now)) == 1
+
+
+def test_presses_that_were_passed_over_are_not_asked_for_again_when_the_bot_fails_after_them(
+    world: World, api: BotApi
+) -> None:
+    world.fall()
+    for _ in range(40):
+        api.press(api.buttons[ACK], user=666)
+    last = api.press(api.buttons[ACK])
+    answered = iter([None, Step(instead="reset")])
+    api.other_mood = lambda method: next(answered, None) if method == "getUpdates" else None
+    assert world.collect() == []
+    assert len(world.collect()) == 1 and world.incidents["db"].acked
+    assert [one.get("offset") for one in polls(api)] == [None, last - 20, last - 20, last]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from heartbeat_cli.domain.component import Severity
 
 
 class Button(NamedTuple):
-    """A button under a message: what it does (see `presses.ACTIONS`) about which incident, and what it says."""
+    """A button under a message: what it does (see `presses.ACTIONS`) about which incident, what it says, and the id of
+    the channel whose message it is under."""
 
     action: str
     incident: str
     label: str
+    channel: str = ""
 
 
 class Message(NamedTuple):

@@ -20,10 +20,12 @@ class Press(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """The presses that a source had, and the number with which the next one begins (None: nothing was there)."""
+    """The presses that a source had, the number with which the next one begins (None: nothing was there), and whether
+    there may be more already."""
 
     presses: tuple[Press, ...] = ()
     next: int | None = None
+    more: bool = False
 
 
 class NotAlone(Exception):

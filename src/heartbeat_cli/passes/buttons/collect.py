@@ -7,11 +7,12 @@ A kind of channel has buttons by the functions `source`, `collect`, `accepts`, `
 key `buttons` of its settings: see `channels/telegram.py`.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
-from heartbeat_cli.domain.alerting.presses import Collected, NotAlone
+from heartbeat_cli.domain.alerting.presses import Collected, NotAlone, Press
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox.outbox import store_time
@@ -31,6 +32,14 @@ class Source(NamedTuple):
 
     id: str
     channels: tuple[Channel, ...]
+
+    def accepting(self, press: Press) -> list[Channel]:
+        """The channels whose chat the press comes from, and whose users the person is one of."""
+        return [one for one in self.channels if module(one).accepts(one.settings, press)]
+
+    def counts(self, press: Press) -> bool:
+        """Whether any channel accepts the press."""
+        return bool(self.accepting(press))
 
 
 class Question(NamedTuple):
@@ -82,11 +91,22 @@ def silence() -> DeliveryError:
     return DeliveryError(Text("no answer within {limit:g} s", limit=TIMEOUT), retryable=True)
 
 
-def ask(one: Question) -> Collected | NotAlone | DeliveryError:
-    """What a source says within `TIMEOUT` seconds."""
+def unfinished(db: Database, said: Iterable[tuple[Question, object]], now: float) -> list[Question]:
+    """What to ask further, once what the sources said is saved: those that may have more."""
+    again = []
+    for before, answer in said:
+        if isinstance(answer, Collected) and answer.more:
+            one = Question(before.source, *presses.read(db, before.source.id), store_time(db, now))
+            if one.after not in (None, before.after):
+                again.append(one)
+    return again
+
+
+def ask(one: Question, timeout: float = TIMEOUT) -> Collected | NotAlone | DeliveryError:
+    """What a source says within `timeout` seconds."""
     first = one.source.channels[0]
     try:
-        found: Collected = module(first).collect(first.settings, one.after, timeout=TIMEOUT)
+        found: Collected = module(first).collect(first.settings, one.after, timeout=timeout, counts=one.source.counts)
     except (NotAlone, DeliveryError) as error:
         return error
     return found

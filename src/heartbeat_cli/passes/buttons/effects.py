@@ -3,7 +3,7 @@ are saved in one transaction: a run that is killed does nothing twice, and what 
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from heartbeat_cli.config.types import Channel, Config
@@ -103,20 +103,33 @@ def _collected(db: Database, config: Config, asked: Question, said: Collected, n
 def _carried_out(db: Database, config: Config, asked: Question, fresh: Iterable[Press], now: float) -> list[Answer]:
     answers = []
     for press in fresh:
-        channel = next((one for one in asked.source.channels if module(one).accepts(one.settings, press)), None)
-        if channel is None:
+        channels = asked.source.accepting(press)
+        if not channels:
             continue
         incidents = states.incidents_between(db, now - _OLD, now + _OLD)  # anew: a press before may have changed one
-        marks = {module(channel).mark(channel.settings, do, one.id): (do, one) for one in incidents for do in ACTIONS}
-        if press.mark not in marks:
-            answers.append(_shown(config, channel, press, word("pressed_unknown", config.heartbeat.locale)))
+        meant = _meant(channels, incidents, press)
+        if meant is None:
+            answers.append(_shown(config, channels[0], press, word("pressed_unknown", config.heartbeat.locale)))
             continue
-        action, incident = marks[press.mark]
+        channel, action, incident = meant
         pressed = _Pressed(config, channel, press, incident, now)
         text = pressed.word("pressed_over") if incident.ended is not None else _ACTIONS[action](db, pressed)
         answers.append(_shown(config, channel, press, text))
         tell(db, config, f"{asked.source.id}/{press.number}", channel.id, text, press.by, now)
     return answers
+
+
+def _meant(
+    channels: Iterable[Channel], incidents: Sequence[Incident], press: Press
+) -> tuple[Channel, str, Incident] | None:
+    """The channel whose message bears the button, what that does, and about which incident; None when it is no button
+    of these channels and incidents."""
+    for channel in channels:
+        for one in incidents:
+            for do in ACTIONS:
+                if module(channel).mark(channel.settings, channel.id, do, one.id) == press.mark:
+                    return channel, do, one
+    return None
 
 
 def _shown(config: Config, channel: Channel, press: Press, text: str) -> Answer:

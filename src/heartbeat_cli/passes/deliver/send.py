@@ -112,7 +112,8 @@ def send(channel: Channel, message: Message) -> Attempt:
 
     try:
         module: Any = plugins.load("channels", channel.kind)
-        return tried(note=module.send(channel.settings, message, timeout=TIMEOUT))
+        own = tuple(one._replace(channel=channel.id) for one in message.buttons)
+        return tried(note=module.send(channel.settings, message._replace(buttons=own), timeout=TIMEOUT))
     except DeliveryError as error:
         return tried(error)
     except Exception as error:
