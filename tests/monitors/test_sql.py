@@ -265,6 +265,32 @@ def test_a_file_that_is_missing_is_no_database_or_is_locked(tmp_path: Path, file
     assert found.error == f"{file}: database is locked"
 
 
+def test_sqlite_reads_nothing_where_another_user_could_put_files_beside_it(tmp_path: Path) -> None:
+    """SQLite would read his `-wal` as the newest part of the database, also of the one that a link leads to."""
+    users.need_root()
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    for folder in (shared, own):
+        folder.mkdir()
+    shared.chmod(0o1777)
+    path = shared / "app.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript("PRAGMA journal_mode = WAL; CREATE TABLE jobs (n int); INSERT INTO jobs VALUES (0)")
+    with closing(sqlite3.connect(own / "app.db")) as other, other:
+        other.executescript("PRAGMA journal_mode = WAL; CREATE TABLE jobs (n int)")
+        other.execute("INSERT INTO jobs VALUES (4242)")
+        other.commit()
+        for side in ("-wal", "-shm"):
+            (shared / f"app.db{side}").write_bytes((own / f"app.db{side}").read_bytes())
+            os.chown(shared / f"app.db{side}", 65534, 65534)
+    (own / "link.db").symlink_to(path)
+    for name in (path, own / "link.db"):
+        said = why_not(f"sqlite:///{name}", "SELECT n FROM jobs")
+        assert said == f"cannot read {name}: {shared} can be written by everybody; keep this in a folder of your own"
+    shared.chmod(0o700)
+    said = why_not(f"sqlite:///{path}", "SELECT n FROM jobs")
+    assert f"{path}-wal belongs to nobody" in said and "chown" in said
+
+
 def test_sqlite_reads_nothing_else(file: Path, tmp_path: Path) -> None:
     for query in (f"ATTACH '{tmp_path}/other.db' AS o", "PRAGMA user_version", "BEGIN", "VACUUM"):
         assert re.search("not authorized|authorization denied", why_not(f"sqlite:///{file}", query)), query

@@ -7,11 +7,13 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from heartbeat_cli.system import offspring, portable, process
+from heartbeat_cli.system.files import sweep
 from tests.parts import acl, lacking, scratch, users
 from tests.parts.verb import heartbeat
 
@@ -291,6 +293,50 @@ def test_no_badge_is_removed_elsewhere_when_the_folder_is_exchanged(home: Path, 
     _page._remove_others(badges, Names(), SIGN)
     assert exchanged == ["old.svg"] and (home / "old.svg").exists()
     assert not (badges.parent / "moved/old.svg").exists(), "the badge itself is removed where it is now"
+
+
+HALF = ".page.html.4711.new"
+
+
+def half_written(folder: Path) -> Path:
+    """What a writer that was killed two hours ago has left in a folder."""
+    (folder / HALF).touch()
+    os.utime(folder / HALF, (time.time() - 7_200,) * 2)
+    return folder / HALF
+
+
+def test_no_half_written_file_is_swept_elsewhere(home: Path, badges: Path) -> None:
+    """Where the folder of the page is a link of another user's, or the file is another user's, nothing is removed."""
+    theirs, private = badges.parent, home / "private"
+    private.mkdir()
+    precious, own = half_written(private), half_written(theirs)
+    as_nobody("touch", "-d", "2 hours ago", str(theirs / ".mine.4712.new"))
+    as_nobody("ln", "-s", str(private), str(theirs / "link"))
+    sweep([theirs / "link", theirs], time.time(), time.monotonic() + 60)
+    assert precious.exists() and (theirs / ".mine.4712.new").exists() and not own.exists()
+
+
+def test_a_folder_full_of_half_written_names_costs_the_daily_sweep_no_memory(home: Path, badges: Path) -> None:
+    badges.mkdir()
+    os.chown(badges, NOBODY, NOBODY)
+    name = f".{'a' * 200}%06.0f.1.new"
+    as_nobody("sh", "-c", f"cd {badges} && seq -f {name} 1 150000 | xargs touch -d '2 hours ago'")
+    peak = (
+        "import re, sys, time\nfrom pathlib import Path\nfrom heartbeat_cli.system.files import sweep\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "before = peak()\nsweep([sys.argv[1]], time.time(), time.monotonic() + 60)\nprint(peak() - before)"
+    )
+    argv = [sys.executable, "-c", peak, str(badges)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) < 10_000, "kilobytes"
+
+
+def test_the_daily_sweep_ends_with_its_time(tmp_path: Path) -> None:
+    half = half_written(tmp_path)
+    sweep([tmp_path], time.time(), time.monotonic())
+    assert half.exists()
+    sweep([tmp_path], time.time(), time.monotonic() + 60)
+    assert not half.exists()
 
 
 @pytest.mark.parametrize("key", ["agent ca_file", "agent cert_file", "agent key_file", "tcp ca_file", "email ca_file"])

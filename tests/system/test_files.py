@@ -120,7 +120,7 @@ def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (now - 3_700, now - 3_700))
     (tmp_path / ".page.4712.new").touch()
     (tmp_path / ".folder.4713.new").mkdir()
-    sweep([tmp_path, tmp_path / "nowhere"], now)
+    sweep([tmp_path, tmp_path / "nowhere"], now, time.monotonic() + 60)
     assert left_in(tmp_path) == sorted([*kept, ".page.4712.new", ".folder.4713.new"])
 
 

@@ -1,9 +1,11 @@
-"""One query of an SQLite file, which is opened for reading only, and only where no other user can exchange it."""
+"""One query of an SQLite file, which is opened for reading only, and only where no other user can exchange it, or put
+files beside it: SQLite takes what has the name of its `-wal`, `-shm` or `-journal` for its own."""
 
 import os
 import sqlite3
 import stat
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +17,7 @@ from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _sql_rows
 from heartbeat_cli.system import trusted
 
+_SIDES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file
 _STEPS = 10_000  # instructions of SQLite's machine between two looks at the clock: some microseconds
 _BUSY_SHARE = 0.9  # of the time left that a lock is waited for
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
@@ -59,6 +62,11 @@ def _check(path: str) -> None:
     shown = one_line(path)
     try:
         trusted.check(path)
+        real = os.path.realpath(path)  # its other files are beside what a link leads to
+        trusted.check_alone(os.path.dirname(real))
+        for side in _SIDES:  # one may be left from when the folder was open to others
+            with suppress(FileNotFoundError):
+                trusted.check(f"{real}{side}")
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise Unobservable(Text("{path} is not a regular file", path=shown))
     except FileNotFoundError:

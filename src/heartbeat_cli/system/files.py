@@ -4,8 +4,10 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from heartbeat_cli.system import trusted
@@ -13,6 +15,7 @@ from heartbeat_cli.system import trusted
 # What a writer that was killed leaves: our half files, and those of jinja2's cache of compiled templates.
 _HALF = r"\..+\.\d+\.new|__jinja2_.+\.tmp"
 _DEAD = 3_600.0  # seconds: nobody writes for so long
+_MOST_ENTRIES = 20_000  # of a folder that are looked at
 
 
 def write_whole(path: str | Path, text: str, mode: int, at: float | None = None) -> None:
@@ -84,13 +87,31 @@ def write_own(path: str | Path, text: str) -> None:
         os.close(folder)
 
 
-def sweep(folders: Iterable[str | Path], now: float) -> None:
-    """Remove what killed writers left half-written in these folders; what cannot be removed is for the next time."""
+def sweep(folders: Iterable[str | Path], now: float, until: float) -> None:
+    """Remove what killed writers left half-written in these folders, until `until` (time.monotonic()); what cannot be
+    removed is for the next time.
+
+    A folder may be another user's, who fills it with names or exchanges it meanwhile: it is used by its descriptor, and
+    only files of ours are removed."""
     for folder in folders:
-        with suppress(OSError):
-            for one in [one for one in os.scandir(folder) if _is_half_written(one.name)]:
-                if one.is_file(follow_symlinks=False) and one.stat(follow_symlinks=False).st_mtime < now - _DEAD:
-                    os.unlink(one.path)
+        with suppress(OSError), trusted.target(Path(folder) / "x") as (above, _, _):
+            handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+            try:
+                _sweep(handle, now - _DEAD, until)
+            finally:
+                os.close(handle)
+
+
+def _sweep(folder: int, before: float, until: float) -> None:
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, _MOST_ENTRIES):
+            if time.monotonic() >= until:
+                return
+            if _is_half_written(entry.name):
+                with suppress(OSError):
+                    found = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISREG(found.st_mode) and trusted.is_ours(found) and found.st_mtime < before:
+                        os.unlink(entry.name, dir_fd=folder)
 
 
 def _is_half_written(name: str) -> bool:

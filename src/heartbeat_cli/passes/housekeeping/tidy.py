@@ -17,7 +17,7 @@ from heartbeat_cli.store.sql import identity, preferences
 from heartbeat_cli.store.sql.database import Database
 
 _DAY = 86_400.0
-_SECONDS = 1.0  # that a pass may spend on each of the two
+_SECONDS = 1.0  # that a pass may spend on each of rolling up, sweeping and pruning
 _AGAIN = 600.0  # seconds until retention is tried again where it was not done in its time
 
 
@@ -63,7 +63,7 @@ def _sweep(config: Config, now: float) -> None:
             folders.append(Path(page).expanduser().parent)
     if config.dashboard.badges is not None:
         folders.append(Path(config.dashboard.badges).expanduser())
-    sweep(folders, now)
+    sweep(folders, now, time.monotonic() + _SECONDS)
 
 
 def _last(db: Database, observer: str) -> tuple[int | None, float]:
