@@ -127,7 +127,7 @@ def test_a_glob_reads_each_file_once(tmp_path: Path) -> None:
 def test_a_log_behind_a_link_is_followed_when_the_link_moves(tmp_path: Path) -> None:
     link = tmp_path / "current"
     for name in ("one.log", "two.log"):
-        write(tmp_path / name, "ERROR old")
+        write(tmp_path / name, "ERROR old " * 110)
     link.symlink_to("one.log")
     log = Watched(path=str(link), contains="ERROR")
     log.check()

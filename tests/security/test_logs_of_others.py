@@ -1,16 +1,21 @@
-"""The owner of a watched log, who may fill its folder as he likes, takes no pass its descriptors or its time."""
+"""The owner of a watched log, who may fill its folder as he likes, takes no pass its descriptors or its time. A store
+that others may write has no other file of that folder read."""
 
 import os
 import resource
+import tempfile
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from heartbeat_cli.domain.kinds.log_place import MOST, remembered
 from heartbeat_cli.errors import Unobservable
 from tests.monitors.test_log import Watched, matches, write
+from tests.monitors.test_log_old import now, watched
 
 
 @contextmanager
@@ -98,3 +103,77 @@ def test_no_more_descriptors_make_it_unknown(tmp_path: Path, most: int) -> None:
         except Unobservable as error:
             assert "too many open files" in str(error)
     assert found + matches(log.check()) == 2
+
+
+# --- places that another host has written into the store
+
+
+def place(name: str, inode: int, mark: int, before: bytes, folder: Path) -> list[object]:
+    return [name, inode, 0, mark, zlib.crc32(before), None, str(folder), 0, [], None, 0.0, False, None]
+
+
+@pytest.fixture(params=["memory", "disk"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Memory has no generations of inodes, the disk of most machines has."""
+    if request.param == "memory":
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        yield Path(made)
+
+
+@pytest.mark.parametrize("keys", ["app.log", "app*.log"])
+def test_no_place_of_a_store_has_another_file_of_the_folder_read(folder: Path, keys: str) -> None:
+    secrets = ["auth.log", "payroll.log.1", "payroll.log", "dated-1.log", "id_rsa"]
+    for name in secrets:
+        write(folder / name, "a secret ERROR of another file")
+    write(folder / "app.log", "begins")
+    log = Watched(path=str(folder / keys), contains="ERROR")
+    log.check()
+    forged = [place(name, 0, 0, b"", folder) for name in [*secrets, f"../{folder.name}/auth.log", "\0", "app\0.log"]]
+    for name in secrets:
+        inode = (folder / name).stat().st_ino
+        forged += [place("app.log", inode, mark, b"a secret ERROR"[:mark], folder) for mark in (0, 1, 8)]
+    log.memory["place"]["places"] += forged
+    log.memory["place"]["at"] = 1.0
+    reading = log.check()
+    assert matches(reading) == 0 and "secret" not in str(reading)
+    write(folder / "app.log", "ERROR of its own")
+    assert matches(log.check()) == 1
+
+
+def test_no_file_above_is_read_by_a_name_that_a_glob_fits(tmp_path: Path) -> None:
+    """A `*` of a glob fits a slash, too."""
+    (tmp_path / "logs/old").mkdir(parents=True)
+    write(tmp_path / "secret.log", "a secret ERROR")
+    write(tmp_path / "logs/app.log", "begins")
+    log = Watched(path=str(tmp_path / "logs/*.log"), contains="ERROR", olddir="old")
+    log.check()
+    log.memory["place"]["at"] = 1.0
+    log.memory["place"]["places"].append(place("../../secret.log", 0, 0, b"", tmp_path))
+    assert matches(log.check()) == 0
+
+
+def test_places_beyond_those_that_are_kept_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "app.log", "begins")
+    log = Watched(path=str(tmp_path / "app.log"), contains="ERROR")
+    log.check()
+    memory = log.memory["place"]
+    memory["places"] += [place("app.log", at, 0, b"", tmp_path) for at in range(15_000)]
+    memory["known"] = [[at, 1, 1.0, 1] for at in range(15_000)]
+    found = remembered(memory, memory["key"])
+    assert found is not None and found.known is not None and len(found.places) == len(found.known) == MOST
+    write(tmp_path / "app.log", "ERROR 1")
+    assert matches(log.check()) == 1
+
+
+def test_a_small_file_is_followed_to_a_name_of_a_row_where_inodes_have_no_generation(tmp_path: Path) -> None:
+    current = tmp_path / "current"
+    write(current, "begins")
+    log = watched(path=str(current))
+    now(log)
+    for at in range(2):
+        write(current, f"ERROR {at}")
+        current.rename(tmp_path / f"@400000006756d5a12b1a7a2{at}.s")
+    write(current, "ERROR")
+    assert matches(now(log)) == 3

@@ -15,7 +15,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be
 from heartbeat_cli.monitors._log_folder import Folders, seen
-from heartbeat_cli.monitors._log_named import Named, named, rotated_from, spots
+from heartbeat_cli.monitors._log_named import Named, named, own_places, rotated_from, spots
 from heartbeat_cli.monitors._log_reading import end, read
 from heartbeat_cli.monitors._log_rotated import Found, Search
 from heartbeat_cli.monitors._log_tally import Tally
@@ -88,6 +88,7 @@ class _Files:
         count = (self._before.missing + 1 if self._before else _AT_FIRST) if missing else 0
         if not files and self._before is not None:  # not even its folder: it may come back as it was
             return self._without_folder(self._before, count)
+        self._places = own_places(path, self._places, [one.spot.name for one in files.values()])
         bases = {*files, *(one.name for one in self._places), *(one.spot.name for one in files.values())}
         self._folders = Folders(self._before, self._now, bases)
         if self._before is None:

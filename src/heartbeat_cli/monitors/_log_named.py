@@ -68,6 +68,16 @@ def _opened(path: str, stack: ExitStack, deadline: float) -> Named:
     return Named(spot, content)
 
 
+def own_places(path: str, places: Sequence[Place], targets: Sequence[str]) -> tuple[Place, ...]:
+    """The places whose name is one that the path means, or differs in numbers only from one of those that it leads to
+    by links (`targets`). A store that others may write could hold any name, and have that file read."""
+    last, shapes = path.rpartition("/")[2], set(map(shape, targets))
+
+    is_glob = bool(GLOB & set(last))
+    fitting = {one.name for one in places if one.name == last or (is_glob and fnmatchcase(one.name, last))}
+    return tuple(one for one in places if one.name in fitting or shape(one.name) in shapes)
+
+
 def rotated_from(names: Sequence[str]) -> dict[str, str]:
     """Those of the names that rotation may have given to a file with another one of them, with that one."""
     return {name: base for base, each in related(names, names).items() for name in each if name != base}

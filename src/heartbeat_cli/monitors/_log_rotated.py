@@ -7,8 +7,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from heartbeat_cli.domain.kinds.log_names import UNREADABLE, is_backup, shape
-from heartbeat_cli.domain.kinds.log_place import Place, unread
+from heartbeat_cli.domain.kinds.log_names import UNREADABLE, is_backup, may_be_own, shape
+from heartbeat_cli.domain.kinds.log_place import WINDOW, Place, unread
 from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be, opened
 from heartbeat_cli.monitors._log_folder import File, Folders, seen
 from heartbeat_cli.system.foreign_file import Spot
@@ -127,21 +127,23 @@ class Search:
                 self.resting.append(place._replace(folder=file.spot.shown, left=left, unfound=None))
                 self._row |= row
                 return True
-            if self._holds(file, place, is_related or shape(file.name) in map(shape, self._row)):
+            is_of_row = is_related or shape(file.name) in map(shape, self._row)
+            if self._holds(file, place, is_of_row, is_related or may_be_own(file.name, self._base)):
                 self._row |= row
                 if not is_related and shape(file.name) == file.name and self._has_unexplained(file.name):
                     self.unexplained.append(file.name)
                 return True
         return False
 
-    def _holds(self, file: File, place: Place, is_related: bool | None) -> bool:
+    def _holds(self, file: File, place: Place, is_related: bool | None, is_own: bool = True) -> bool:
         """Whether the place is one in the file, which then is taken. `is_related` is None where the inode need not be
-        that of the place."""
+        that of the place; `is_own`: whether its name alone says that it is a file of this log."""
         content = self._open(file)
         if content is None:
             return False
         with suppress(OSError):
-            if has(content, place) if is_related is None else self._is_its_file(content, place, is_related):
+            is_certain = is_own or _is_certain(content, place)
+            if is_certain and (has(content, place) if is_related is None else _is_its_file(content, place, is_related)):
                 self._take(file, content, place)
                 return True
         content.close()
@@ -162,13 +164,6 @@ class Search:
                 file = seen(self._spots[0], name)
                 if file is not None:
                     yield file, False
-
-    def _is_its_file(self, content: Content, place: Place, is_related: bool) -> bool:
-        if place.mark > 0:
-            return may_be(content, place) and has(content, place)
-        # Where the file system does not tell, an empty file has nothing else to be known by.
-        is_alike = is_related and content.final == place.more
-        return is_sure(content, place) or (is_alike and may_be(content, place))
 
     def _copied(self, place: Place) -> bool:
         """Whether its bytes are in another file: a copy, or a compressed one."""
@@ -237,3 +232,19 @@ class Search:
             if not can_be_skipped(error):
                 raise
             return None
+
+
+def _is_its_file(content: Content, place: Place, is_related: bool) -> bool:
+    if place.mark > 0:
+        return may_be(content, place) and has(content, place)
+    # Where the file system does not tell, an empty file has nothing else to be known by.
+    is_alike = is_related and content.final == place.more
+    return is_sure(content, place) or (is_alike and may_be(content, place))
+
+
+def _is_certain(content: Content, place: Place) -> bool:
+    """Whether inode and bytes are enough to know the file by, whatever it is called. A store that others may write
+    could guess an inode and a few bytes, and would be shown what follows them in a file that is none of this log."""
+    if content.identity.generation is not None:
+        return is_sure(content, place)
+    return place.mark >= WINDOW

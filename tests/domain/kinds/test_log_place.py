@@ -51,15 +51,17 @@ def test_lines_lose_nothing(pieces: list[bytes], complete: bool) -> None:
     assert all(0 < len(line) <= LONGEST and b"\n" not in line[:-1] for line in lines)
 
 
+NAMES = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=5)
 PLACES = st.builds(
     Place,
-    st.text(max_size=5),
+    NAMES,
     *[st.integers(0, 2**63)] * 4,
     st.none() | st.floats(0, 1e10, allow_nan=False),
+    folder=NAMES,
     rest=st.integers(0, log_place.WINDOW),
     mtime=st.floats(0, 1e10),
     unfound=st.none() | st.floats(0, 1e10),
-    tails=st.lists(st.tuples(st.integers(1, log_place.WINDOW), st.integers(0, 2**32))).map(tuple),
+    tails=st.lists(st.tuples(st.integers(1, log_place.WINDOW), st.integers(0, 2**32)), max_size=64).map(tuple),
 )
 KNOWN = st.builds(Known, mtime=st.floats(0, 1e10, allow_nan=False))
 

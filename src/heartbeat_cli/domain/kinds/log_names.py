@@ -17,6 +17,7 @@ _WORD = r"\.(?:old|bak|prev|previous|last|save)"
 _BEHIND = re.compile(rf"(?:{_NUMBERS}(?:\.(?!bak$|old$|orig$|tmp$|lock$)[A-Za-z]{{1,8}})?|{_WORD})")
 _BETWEEN = re.compile(_NUMBERS)
 _NUMBER = 5  # digits at most of a number that counts the rotated files
+_TAI = re.compile(r"@[0-9a-f]{24}\.[su]")
 _SEPARATORS = re.compile("[._-]")
 
 
@@ -85,6 +86,13 @@ def _age(base: str, name: str) -> tuple[int, str]:
 def shape(name: str) -> str:
     """The name without its numbers: two files of one shape are of one row, as app@4000000067.s and app@4000000068.s."""
     return re.sub("[0-9a-f]{16,}|[0-9]+", "0", plain(name))
+
+
+def may_be_own(name: str, base: str) -> bool:
+    """Whether a file of this name beside the log `base` is one of it, by its name alone: the name begins with that of
+    the log, differs from it in numbers only, or is one that multilog, svlogd and s6-log give."""
+    begins = name.startswith(base) and name[len(base) : len(base) + 1] in {".", "_", "-"}
+    return begins or shape(name) == shape(base) or _TAI.fullmatch(plain(name)) is not None
 
 
 def is_next(folder: str, other: str) -> bool:

@@ -6,6 +6,7 @@ tells those two apart; not every file system has one. The device does not count:
 reboot.
 """
 
+import re
 from binascii import crc32
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ _MOST_TAILS = 64
 _SAID = 3  # checks in which a gap is said
 MOST = 200  # places that are remembered, and known files
 _WITHIN_A_LETTER = bytes(range(0x80, 0xC0))  # the bytes of a letter in UTF-8 that follow the first
+_ONE_NAME = re.compile(r"[^/\0]+")
 _FIELDS = (6, 9, 13)  # of a place: as version 0.1.0 stored it, as later versions did, and now
 
 
@@ -138,8 +140,8 @@ def remembered(memory: Mapping[str, Any], key: str) -> State | None:
     if memory.get("key") != key or not isinstance(at, int | float) or not isinstance(places, list):
         return None
     missing, behind = (one if isinstance(one, int) else 0 for one in (memory.get("missing"), memory.get("behind")))
-    found = tuple(one for one in map(_place, places) if one is not None)
-    files = tuple(Known(*one) for one in known if _is_known(one)) if isinstance(known, list) else None
+    found = tuple(one for one in map(_place, places[:MOST]) if one is not None)
+    files = tuple(Known(*one) for one in known[:MOST] if _is_known(one)) if isinstance(known, list) else None
     return State(key, float(at), found, missing, behind, files)
 
 
@@ -156,7 +158,11 @@ def _place(stored: object) -> Place | None:
         return None
     name, inode, offset, mark, before, left, *more = stored
     numbers = (inode, offset, mark, before)
-    if not isinstance(name, str) or not all(isinstance(one, int) and one >= 0 for one in numbers):
+    if (
+        not isinstance(name, str)
+        or not _ONE_NAME.fullmatch(name)
+        or not all(isinstance(one, int) and one >= 0 for one in numbers)
+    ):
         return None
     place = Place(name, inode, offset, mark, before, _time(left))
     return _with_identity(_with_folder(place, more[:3]), more[3:])
@@ -164,9 +170,12 @@ def _place(stored: object) -> Place | None:
 
 def _with_folder(place: Place, stored: list[Any]) -> Place:
     folder, rest, tails = stored or ("", 0, [])
-    if not isinstance(folder, str) or not isinstance(tails, list) or not isinstance(rest, int) or rest < 0:
+    if not isinstance(folder, str) or "\0" in folder:
         return place
-    return place._replace(folder=folder, rest=rest, tails=tuple(one for one in map(_tail, tails) if one is not None))
+    if not isinstance(tails, list) or not isinstance(rest, int) or rest < 0:
+        return place
+    known = tuple(one for one in map(_tail, tails[:_MOST_TAILS]) if one is not None)
+    return place._replace(folder=folder, rest=rest, tails=known)
 
 
 def _with_identity(place: Place, stored: list[Any]) -> Place:
