@@ -1,5 +1,6 @@
 """The status page that `heartbeat run` keeps up to date, its feed and its JSON."""
 
+import hashlib
 import json
 import os
 import stat
@@ -46,6 +47,18 @@ def run(folder: Path) -> int:
     ended = heartbeat(folder, "run")
     assert (ended.code, ended.out) == (0, "") and "status page" not in ended.err
     return (folder / "public/status.html").stat().st_ino
+
+
+def test_ids_say_nothing_where_the_store_was_never_reached(folder: Path) -> None:
+    """The page is made of the spool then, which does not know the store's salt."""
+    path = folder / "heartbeat.toml"
+    path.write_text(path.read_text().replace("timezone =", 'store = "postgresql://127.0.0.1:1/none"\ntimezone ='))
+    found = []
+    for _ in range(2):
+        heartbeat(folder, "run")
+        found.append(json.loads((folder / "public/status.json").read_text())["components"][0]["id"])
+        (folder / "public/status.html").unlink()
+    assert found[0] == found[1] != hashlib.sha256(b"\nport").hexdigest()[:20]
 
 
 def _look_again(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The queries behind the page that everybody may see: a dozen statements, and no more than 500 incidents."""
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from itertools import islice
@@ -26,15 +27,21 @@ def read(db: Database, config: Config, components: Mapping[str, Component], zone
     """What the page shows of these components at `now` (epoch seconds), with days in that zone. What cannot be read is
     left out, and `trouble` says why."""
     begins = midnights(now, zone, DAYS)
-    made = Facts(begins, salt=db.identity, has_history=False, is_read=False)
+    made = Facts(begins, salt=_salt(db.identity), has_history=False, is_read=False)
     try:
         made = _with_states(db, config, components, made, now)
         away = spool.current_outage(db)
         if away is not None:  # it has a history of its own, and is no store of many days
-            return made._replace(salt=spool.store_identity(db))
+            return made._replace(salt=_salt(spool.store_identity(db), db.identity))
         return _with_history(db, config, components, made, now)
     except StoreError as error:
         return made._replace(trouble=str(error))
+
+
+def _salt(*identities: str) -> str:
+    """The first of these identities that is known. Without any, one that nobody can know: an id that is not salted can
+    be guessed from a list of names."""
+    return next((one for one in identities if one), "") or os.urandom(16).hex()
 
 
 def _with_states(db: Database, config: Config, components: Mapping[str, Component], made: Facts, now: float) -> Facts:
