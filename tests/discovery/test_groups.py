@@ -1,13 +1,21 @@
 """What blocks with `match` stand for, as Engines and service managers of several moods say it."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from heartbeat_cli.config.groups import Found, Group
-from heartbeat_cli.discovery import groups
+from heartbeat_cli.discovery import groups, notes
+from heartbeat_cli.system import hung
 from tests.parts.http import Answer, healthy_server
+from tests.parts.users import NOBODY, as_user, need_root
 from tests.parts.verb import heartbeat
 
 UNITS = Group("units", "service", {"unit": "web-*.service"}, {})
@@ -114,6 +122,77 @@ def test_a_manager_that_names_others_each_time_fills_no_store(systemctl: Path) -
     for _ in range(10):
         last = found(range(100, 450), range(1_000, 4_000))
     assert (len(last.names["units"]), last.left_out) == (2_000, {"units": 1_350})
+
+
+def test_a_manager_that_names_others_in_each_pass_fills_no_store_either(systemctl: Path) -> None:
+    """In a day a block takes in twice what it may hold, so that its names and their hours are bounded, too."""
+    seen: set[str] = set()
+    for number in range(25):
+        names = [f"web-{number}-{one}.service" for one in range(200)]
+        (systemctl / "list-units").write_text("".join(f"{one} loaded active running A\n" for one in names))
+        found = groups.find(systemctl / "state", [UNITS])
+        seen |= {*found.names["units"]}
+    assert (len(seen), found.names["units"], found.left_out) == (4_000, [], {"units": 200})
+    kept = notes.read(systemctl / "state")
+    day, number = kept.new["units"]
+    notes.keep(systemctl / "state", kept._replace(new={"units": (day - 1, number)}))
+    assert len(groups.find(systemctl / "state", [UNITS]).names["units"]) == 200, "on another day"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"new": 1, "left": 2}', '{"new": {"a": [1]}, "left": {}}', "[" * 100_000])
+def test_damaged_notes_are_none(systemctl: Path, text: str) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    (systemctl / "state").mkdir(mode=0o700)
+    (systemctl / "state/found.notes").write_text(text)
+    assert names(systemctl) == ["web-a.service"]
+
+
+def test_no_systemctl_is_started_while_one_hangs_that_could_not_be_killed(systemctl: Path) -> None:
+    (systemctl / "list-units").write_text("web-a.service loaded active running A\n")
+    assert names(systemctl) == ["web-a.service"]
+    (systemctl / "list-units").write_text("web-b.service loaded active running B\n")
+    with subprocess.Popen(["sleep", "600"]) as stuck:
+        left = {repr((("systemctl",), False)): hung.kept(stuck.pid)}
+        notes.keep(systemctl / "state", notes.Notes(left=left))
+        for _ in range(2):
+            found = groups.find(systemctl / "state", [UNITS])
+            assert (found.names["units"], found.fresh) == (["web-a.service"], set())
+        assert notes.read(systemctl / "state").left == left
+        stuck.kill()
+    assert names(systemctl) == ["web-b.service"]
+    assert notes.read(systemctl / "state").left == {}
+
+
+_SEARCH = """
+import json, sys
+from pathlib import Path
+from heartbeat_cli.config.groups import Group
+from heartbeat_cli.discovery import groups, notes
+from heartbeat_cli.system import hung
+folder, *systemctl = sys.argv[1:]
+for _ in range(2):
+    groups.find(Path(folder), [Group("units", "service", {"unit": "web-*"}, {"systemctl": systemctl})])
+"""
+
+
+def test_a_systemctl_of_another_user_is_left_once() -> None:
+    """As with sudo: heartbeat's own user may not kill it."""
+    need_root()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        folder, log = Path(made), Path(made) / "started"
+        folder.chmod(0o711)
+        (folder / "state").mkdir(mode=0o700)
+        os.chown(folder / "state", NOBODY, NOBODY)
+        become = folder / "become"
+        shutil.copy(str(shutil.which("setpriv")), become)
+        become.chmod(0o4755)
+        stuck = f"echo $$ >> {log}; exec sleep 60"
+        argv = [str(become), "--reuid=0", "--regid=0", "--clear-groups", "sh", "-c", stuck]
+        as_user(NOBODY, sys.executable, "-c", _SEARCH, str(folder / "state"), *argv)
+        pids = log.read_text().split()
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        assert len(pids) == 1
 
 
 def test_what_is_left_out_is_said(systemctl: Path) -> None:

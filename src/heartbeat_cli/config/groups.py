@@ -30,7 +30,8 @@ FILE = "found.json"
 _MAX_BYTES = 4_000_000
 _MANAGERS = 3  # others that are remembered of one block, as by $DOCKER_HOST of a run by hand
 _MAX_FOUND = 2_000  # components of one block
-_MAX_NEW = 200  # of them that one pass adds: each leaves rows in the store, and who names them may never stop
+# Components that a block takes in: each leaves rows in the store, and who names them may never stop.
+_MAX_NEW, MAX_NEW_A_DAY = 200, 4_000  # in one pass, in one day
 _LONGEST = 100  # characters of a name in an id
 KEYS: Mapping[str, tuple[str, ...]] = {"docker": ("label", "name", "project"), "service": ("unit",)}
 _GIVES = {"docker": "container", "service": "unit"}  # the key that the name is the value of
@@ -122,12 +123,12 @@ def _usable(kind: str, name: str) -> bool:
     )
 
 
-def taken(group: Group, names: Sequence[str], known: Sequence[str]) -> tuple[list[str], int]:
+def taken(group: Group, names: Sequence[str], known: Sequence[str], today: int = 0) -> tuple[list[str], int]:
     """Those of the names that a block takes now (what is `known` stays, and a part of what is new comes in), and how
-    many are left."""
+    many are left. `today`: how many new ones it has taken in today."""
     usable, old = sorted(name for name in names if _usable(group.kind, name)), set(known)
     new = [one for one in usable if one not in old]
-    now = [*(one for one in usable if one in old), *new[:_MAX_NEW]][:_MAX_FOUND]
+    now = [*(one for one in usable if one in old), *new[: max(0, min(_MAX_NEW, MAX_NEW_A_DAY - today))]][:_MAX_FOUND]
     return sorted(now), len(usable) - len(now)
 
 

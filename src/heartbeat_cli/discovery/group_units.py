@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds import systemd
-from heartbeat_cli.system import process
+from heartbeat_cli.system import hung, process
 
 _MAX_OUTPUT = 8_000_000  # bytes of an answer
 _MOST_ASKED = 4_000  # units of one `systemctl show`: the kernel bounds an argument list
@@ -30,19 +30,43 @@ class _Listed(NamedTuple):
         return self.files.get(unit) or self.files.get(_template(unit), "")
 
 
-def units(
-    systemctl: Sequence[str], user: bool, wanted: Mapping[str, tuple[str, Collection[str]]], ends: float
-) -> dict[str, Sequence[str]] | None:
+class Manager:
+    """A service manager that is asked until `ends` (monotonic). `left` is the number of a systemctl that could not be
+    killed: nothing more is asked while it hangs."""
+
+    def __init__(self, systemctl: Sequence[str], user: bool, ends: float, left: int | None = None) -> None:
+        self._systemctl, self._user, self._ends, self.left = systemctl, user, ends, left
+
+    def run(self, *words: str) -> process.Finished | None:
+        """What a systemctl gives; None where it cannot be run."""
+        if self.left is not None:
+            return None
+        seconds = max(0.05, self._ends - time.monotonic())
+        try:
+            finished = process.run(
+                systemd.command(self._systemctl, self._user, *words),
+                timeout=seconds - hung.reserve(seconds),
+                env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
+                max_output=_MAX_OUTPUT,
+                reap_seconds=hung.reap(seconds),
+            )
+        except (OSError, ValueError):
+            return None
+        self.left = finished.left
+        return finished
+
+
+def units(manager: Manager, wanted: Mapping[str, tuple[str, Collection[str]]]) -> dict[str, Sequence[str]] | None:
     """Units by block; `wanted` has each block's pattern and what it stood for before. None where the manager does not
-    answer until `ends` (monotonic).
+    answer in its time.
 
     systemd unloads a unit that has stopped: what is enabled, or was seen before and still has a file, is there all the
     same, and down. Of what the lists leave open (aliases, instances, what is not loaded) the manager is asked.
     """
     names = {pattern for pattern, _ in wanted.values()}
     patterns = sorted({*names, *map(_template, names)})
-    loaded = _lines(systemctl, user, ends, "list-units", "--all", "--plain", "--no-legend", "--full", "--", *patterns)
-    kept = _lines(systemctl, user, ends, "list-unit-files", "--no-legend", "--full", "--", *patterns)
+    loaded = _lines(manager, "list-units", "--all", "--plain", "--no-legend", "--full", "--", *patterns)
+    kept = _lines(manager, "list-unit-files", "--no-legend", "--full", "--", *patterns)
     if loaded is None or kept is None:
         return None
     listed = _Listed(
@@ -54,7 +78,7 @@ def units(
         fitting = {one for one in (*listed.loaded, *listed.files, *known) if fnmatchcase(one, full)}
         sure[block] = {one for one in fitting if _is_there(one, listed, known)}
         open_[block] = {one for one in fitting - sure[block] if _is_open(one, listed, known)}
-    said = _shown(systemctl, user, ends, sorted(set().union(*open_.values())))
+    said = _shown(manager, sorted(set().union(*open_.values())))
     if said is None:
         return None
     return {
@@ -104,14 +128,12 @@ def _template(unit: str) -> str:
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 
-def _shown(
-    systemctl: Sequence[str], user: bool, ends: float, asked: Sequence[str]
-) -> dict[str, systemd.Properties] | None:
+def _shown(manager: Manager, asked: Sequence[str]) -> dict[str, systemd.Properties] | None:
     """What the manager says of units, by every name that they have; None where it does not answer."""
     asked = [one for one in asked if not systemd.problems(one, ["systemctl"])][:_MOST_ASKED]
     if not asked:
         return {}
-    finished = _run(systemctl, user, ends, "show", f"--property={_PROPERTIES}", "--", *asked)
+    finished = manager.run("show", f"--property={_PROPERTIES}", "--", *asked)
     if finished is None or finished.code != 0 or _is_cut(finished):
         return None
     found: dict[str, systemd.Properties] = {}
@@ -120,27 +142,15 @@ def _shown(
     return found
 
 
-def _lines(systemctl: Sequence[str], user: bool, ends: float, *words: str) -> list[list[str]] | None:
+def _lines(manager: Manager, *words: str) -> list[list[str]] | None:
     """The words of each line of an answer; None where there is none."""
-    finished = _run(systemctl, user, ends, *words)
+    finished = manager.run(*words)
     if finished is None:
         return None
     nothing = finished.code == 1 and not finished.stdout.strip() and not finished.stderr.strip()  # since systemd 246
     whole = finished.code == 0 and not _is_cut(finished)
     lines: Iterable[str] = finished.stdout.splitlines()
     return [line.split() for line in lines if line.strip()] if whole or nothing else None
-
-
-def _run(systemctl: Sequence[str], user: bool, ends: float, *words: str) -> process.Finished | None:
-    try:
-        return process.run(
-            systemd.command(systemctl, user, *words),
-            timeout=max(0.05, ends - time.monotonic()),
-            env=process.minimal_env(systemd.extra_env(os.environ, os.getuid())),
-            max_output=_MAX_OUTPUT,
-        )
-    except (OSError, ValueError):
-        return None
 
 
 def _is_cut(finished: process.Finished) -> bool:

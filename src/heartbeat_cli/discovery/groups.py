@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.config.groups import FILE, Found, Group, as_kept, remembered, taken, units_by
+from heartbeat_cli.discovery import notes
 from heartbeat_cli.discovery.engine import MOST_LISTED, ask, name_of
-from heartbeat_cli.discovery.group_units import units
+from heartbeat_cli.discovery.group_units import Manager, units
+from heartbeat_cli.discovery.notes import Notes
 from heartbeat_cli.domain.kinds import docker_host
-from heartbeat_cli.system import files, in_threads, trusted
+from heartbeat_cli.system import files, hung, in_threads, trusted
 
 _Names = dict[str, Sequence[str]]  # of what was found, by block
+_How = tuple[tuple[str, ...], bool]  # how systemctl is called, and whether for the units of the user
 _SECONDS, _SLACK = 2.0, 0.3
 _ONEOFF, _PROJECT = "com.docker.compose.oneoff", "com.docker.compose.project"
 
@@ -28,18 +31,48 @@ def find(folder: Path, groups: Sequence[Group]) -> Found:
     asked: dict[tuple[str, Any], list[Group]] = {}
     for group in groups:
         asked.setdefault(_asked(group), []).append(group)
-    calls = {key: partial(_LISTS[key[0]], key[1], some, before) for key, some in asked.items()}
+    noted = notes.read(folder)
+    managers = {how: _manager(how, noted) for kind, how in asked if kind == "service"}
+    calls: dict[tuple[str, Any], Callable[[], _Names | None]] = {
+        (kind, how): partial(_containers, how, some)
+        if kind == "docker"
+        else partial(_units, managers[how], some, before)
+        for (kind, how), some in asked.items()
+    }
     answers = in_threads.results(calls, time.monotonic() + _SECONDS + _SLACK)
     names, left_out = dict(before.names), dict[str, int]()
+    new, day = dict[str, tuple[int, int]](), int(time.time() // 86_400)
     said = {id_: one for answer in answers.values() if isinstance(answer, dict) for id_, one in answer.items()}
     for group in groups:
         if group.id in said:
             known = before.names.get(group.id, ())
-            names[group.id], left_out[group.id] = taken(group, said[group.id], known)
+            today = noted.taken(group.id, day)
+            names[group.id], left_out[group.id] = taken(group, said[group.id], known, today)
+            if more := len({*names[group.id]} - {*known}):
+                new[group.id] = (day, today + more)
     now = Found(names, frozenset(said), before.elsewhere, left_out)
     if {id_: one for id_, one in names.items() if one} != before.names:
         _keep(folder, groups, now)
+    _note(folder, groups, noted, new, managers)
     return now
+
+
+def _note(
+    folder: Path,
+    groups: Sequence[Group],
+    before: Notes,
+    new: Mapping[str, tuple[int, int]],
+    managers: Mapping[_How, Manager],
+) -> None:
+    """Note what the next pass has to know, where that has changed."""
+    counts = {one.id: before.new[one.id] for one in groups if one.id in before.new}
+    left = {repr(how): hung.kept(one.left) for how, one in managers.items() if one.left is not None}
+    if (now := Notes({**counts, **new}, left)) != before:
+        notes.keep(folder, now)
+
+
+def _manager(how: _How, noted: Notes) -> Manager:
+    return Manager(*how, time.monotonic() + _SECONDS, noted.hanging(repr(how)))
 
 
 def _keep(folder: Path, groups: Sequence[Group], found: Found) -> None:
@@ -58,7 +91,7 @@ def _asked(group: Group) -> tuple[str, Any]:
 # --- Docker --------------------------------------------------------------------------------------------------------
 
 
-def _containers(host: str, groups: Sequence[Group], before: Found) -> _Names | None:
+def _containers(host: str, groups: Sequence[Group]) -> _Names | None:
     """Names by group; None where the Engine does not answer."""
     try:
         engine = docker_host.find(host, os.environ)
@@ -95,13 +128,7 @@ def _fits(match: Mapping[str, str], listed: Mapping[str, Any]) -> bool:
 # --- systemd -------------------------------------------------------------------------------------------------------
 
 
-def _units(how: tuple[tuple[str, ...], bool], groups: Sequence[Group], before: Found) -> _Names | None:
+def _units(manager: Manager, groups: Sequence[Group], before: Found) -> _Names | None:
     """Names by group; None where the manager does not answer."""
     wanted = {group.id: (group.match["unit"], before.names.get(group.id, ())) for group in groups}
-    return units(*how, wanted, time.monotonic() + _SECONDS)
-
-
-_LISTS: Mapping[str, Callable[[Any, Sequence[Group], Found], _Names | None]] = {
-    "docker": _containers,
-    "service": _units,
-}
+    return units(manager, wanted)

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.monitors import _hung
-from heartbeat_cli.system import process
+from heartbeat_cli.system import hung, process
 
 _MAX_OUTPUT = 2_000_000
 _NOTHING: Mapping[str, Any] = {}
@@ -46,23 +45,23 @@ LATE = Answer(complaint=Text("systemctl did not answer in time"))
 def call(systemctl: Sequence[str], user: bool, words: Sequence[str], timeout: float, memories: Memories = ()) -> Said:
     """Call systemctl, within `timeout` seconds even where it cannot be killed; not while one that an earlier check has
     left hangs still, by the `memories` of the components."""
-    if (pid := _hung.still(memories)) is not None:
+    if (pid := hung.still(memories)) is not None:
         text = Text("systemctl of an earlier check still hangs (process {pid})", pid=pid)
-        return Said(complaint=text, hung=_hung.kept(pid))
+        return Said(complaint=text, hung=hung.kept(pid))
     started = time.monotonic()
     try:
         finished = process.run(
             systemd.command(systemctl, user, *words),
-            timeout=timeout - _hung.reserve(timeout),
+            timeout=timeout - hung.reserve(timeout),
             env=process.minimal_env({**systemd.extra_env(os.environ, os.getuid()), "TZ": "UTC"}),
             max_output=_MAX_OUTPUT,
-            reap_seconds=_hung.reap(timeout),
+            reap_seconds=hung.reap(timeout),
         )
     except (OSError, ValueError) as error:
         reason = system_words((error.strerror if isinstance(error, OSError) else None) or str(error))
         return Said(complaint=Text("cannot run {command}: {why}", command=one_line(systemctl[0], 80), why=reason))
     complaint = "" if finished.code == 0 else systemd.complaint(finished.code, finished.stderr)
-    return Said(finished.stdout, complaint, time.monotonic() - started, _hung.kept(finished.left))
+    return Said(finished.stdout, complaint, time.monotonic() - started, hung.kept(finished.left))
 
 
 def show(

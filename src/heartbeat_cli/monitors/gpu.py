@@ -31,8 +31,7 @@ from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line, own_fault, system_words
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.monitors import _hung
-from heartbeat_cli.system import process
+from heartbeat_cli.system import hung, process
 
 _MAX_OUTPUT = 262_144
 _OLD_FOR = 86_400.0  # seconds until a driver that did not know a field is asked for it again
@@ -112,11 +111,11 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
 
 
 def _ask(argv: tuple[str, ...], contexts: Sequence[CheckContext]) -> _Answer:
-    if (pid := _hung.still(context.memory for context in contexts)) is not None:
+    if (pid := hung.still(context.memory for context in contexts)) is not None:
         text = Text("nvidia-smi of an earlier check still hangs (process {pid})", pid=pid)
-        return _Answer(failure=Reading("error", None, text, category="resource", memory=_hung.kept(pid)))
+        return _Answer(failure=Reading("error", None, text, category="resource", memory=hung.kept(pid)))
     shortest = min(context.timeout for context in contexts)
-    ask = partial(_call, argv, time.monotonic() + shortest - _hung.reserve(shortest), _hung.reap(shortest))
+    ask = partial(_call, argv, time.monotonic() + shortest - hung.reserve(shortest), hung.reap(shortest))
     old = any(_until(context) > context.now for context in contexts)
     answer = ask(nvidia_smi.OLD_FIELDS if old else nvidia_smi.FIELDS)
     if not old and answer.failure is None and nvidia_smi.is_old(answer.output, answer.code):
@@ -139,7 +138,7 @@ def _call(argv: tuple[str, ...], deadline: float, reap: float, fields: tuple[str
         return _Answer(failure=unknown(text))
     if done.timed_out:
         text = Text("nvidia-smi did not answer within {n:.1f} s; the driver may hang", n=timeout)
-        return _Answer(failure=Reading("error", None, text, category="resource", memory=_hung.kept(done.left)))
+        return _Answer(failure=Reading("error", None, text, category="resource", memory=hung.kept(done.left)))
     return _Answer(nvidia_smi.parse(done.stdout, done.stderr, fields), done.code or 0, time.monotonic() - started)
 
 

@@ -48,10 +48,10 @@ from heartbeat_cli.domain.plain import duration, one_line, size
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, stacked
 from heartbeat_cli.errors import Unobservable
-from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors import _process_selection as selection
 from heartbeat_cli.monitors import _process_units as units
 from heartbeat_cli.monitors._systemctl import Answer
+from heartbeat_cli.system import hung
 from heartbeat_cli.system.processes import Processes, since_boot
 
 _SHARE = 0.8  # of the shortest timeout: for all that is read
@@ -144,8 +144,8 @@ def probe_all(asked: Sequence[tuple[Settings, CheckContext]]) -> list[Reading]:
 
     def checked(settings: Settings, context: CheckContext) -> Reading:
         reading = _checked(settings, context, seen, answers, started)
-        hung = answers[settings.user].hung if settings.unit is not None else {}
-        return reading._replace(memory={**_hung.without(reading.memory), **hung})
+        left = answers[settings.user].hung if settings.unit is not None else {}
+        return reading._replace(memory={**hung.without(reading.memory), **left})
 
     return [guarded(context, checked, settings, context) for settings, context in asked]
 

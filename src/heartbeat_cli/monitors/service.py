@@ -28,9 +28,9 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.text import Text, joined
-from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors._journal import tail
 from heartbeat_cli.monitors._systemctl import LATE, Answer, given, show, side_by_side
+from heartbeat_cli.system import hung
 
 _PROPERTIES = (
     "Id,Names,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,InvocationID,"
@@ -151,7 +151,7 @@ def _reading(settings: Settings, context: CheckContext, answer: Answer) -> Readi
         return _failed_units.reading(answer)
     properties = systemd.block_of(settings.unit, answer.blocks)
     if properties is None:
-        kept = {**_hung.without(context.memory), **answer.hung}
+        kept = {**hung.without(context.memory), **answer.hung}
         return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), kept)
     restarts = systemd.number(properties, "NRestarts")
     verdict = _judge(settings, properties, _restarts_since(restarts, context.memory))

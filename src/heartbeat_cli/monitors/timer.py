@@ -31,9 +31,9 @@ from heartbeat_cli.domain.kinds.systemd_timer import Clocks, Limits, Trouble
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
-from heartbeat_cli.monitors import _hung
 from heartbeat_cli.monitors._journal import tail
 from heartbeat_cli.monitors._systemctl import LATE, Answer, given, show, side_by_side
+from heartbeat_cli.system import hung
 
 _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one unit: for what it said last
 
@@ -157,7 +157,7 @@ def _reading(settings: Settings, context: CheckContext, answers: _Answers) -> Re
 
 
 def _unasked(context: CheckContext, answer: Answer) -> Reading:
-    memory = {**_hung.without(context.memory), **answer.hung}
+    memory = {**hung.without(context.memory), **answer.hung}
     return unknown(Text("cannot ask systemd: {complaint}", complaint=answer.complaint), memory)
 
 

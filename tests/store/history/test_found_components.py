@@ -38,7 +38,8 @@ def kept(db: Database) -> dict[str, list[str]]:
 
 def test_what_was_found_and_is_no_more_is_forgotten(store: Database) -> None:
     """Its checks and hours still bear its name; that goes with the last of them. What is written stays."""
-    check(store, START, *IDS)
+    for hour in range(-23, 1):
+        check(store, START + hour * 3_600, *IDS)
     retention.prune(store, KEEP, START + 6.9 * DAY)
     assert kept(store) == dict.fromkeys(("looks", "state", "components"), sorted(IDS))
     check(store, START + 7 * DAY, "boxes/here")
@@ -46,11 +47,30 @@ def test_what_was_found_and_is_no_more_is_forgotten(store: Database) -> None:
     assert (gone["heartbeat_looks"], gone["heartbeat_state"], gone["heartbeat_components"]) == (1, 1, 0)
     rest = ["boxes/here", "main"]
     assert kept(store) == {"looks": rest, "state": rest, "components": sorted(IDS)}
-    check(store, START + 39 * DAY, "boxes/here")
-    assert (retention.prune(store, KEEP, START + 39.5 * DAY) or {})["heartbeat_components"] == 0
+    check(store, START + 38 * DAY, "boxes/here")
+    assert (retention.prune(store, KEEP, START + 38.9 * DAY) or {})["heartbeat_components"] == 0
     assert (retention.prune(store, KEEP, START + 41.5 * DAY) or {})["heartbeat_components"] == 1
     assert kept(store) == dict.fromkeys(("looks", "state", "components"), rest)
     assert (retention.prune(store, KEEP, START + 41.6 * DAY) or {})["heartbeat_components"] == 0
+
+
+def test_what_was_there_for_a_few_hours_goes_with_its_checks(store: Database) -> None:
+    """An Engine may name others in each pass; those that are there, or are written, keep their hours."""
+
+    def hours() -> set[str]:
+        sql = "SELECT c.id FROM heartbeat_hours h JOIN heartbeat_components c ON c.key = h.component"
+        return {id_ for (id_,) in store.rows(sql)}
+
+    check(store, START, *IDS, "written")
+    check(store, START + 29 * DAY, "boxes/here", "boxes/back")
+    retention.prune(store, KEEP, START + 29.9 * DAY)
+    assert hours() == {*IDS, "written", "boxes/back"}
+    assert (retention.prune(store, KEEP, START + 31.5 * DAY) or {})["heartbeat_components"] == 1
+    assert hours() == {"main", "written", "boxes/here", "boxes/back"}
+    assert set(kept(store)["components"]) == hours()
+    assert store.rows(
+        "SELECT count(*) FROM heartbeat_log WHERE component NOT IN (SELECT key FROM heartbeat_components)"
+    ) == [(0,)]
 
 
 def test_a_name_stays_while_an_hour_has_checks_of_it(store: Database) -> None:

@@ -32,12 +32,15 @@ _OF_NO_ALERT = "AND alert_id NOT IN (SELECT alert_id FROM heartbeat_alert_rows)"
 # Components that were found come and go, with names that others choose.
 _FOUND = "%/%"  # only their ids have a slash
 _FOUND_DAYS = 7  # that is kept of one that nobody checks any more
-_NAMES_AT_A_TIME = 20_000
+_KEYS_AT_A_TIME = 20_000
+_FEW_HOURS = 24  # with checks: so few of one that is gone go with its checks, and not with the hours of others
 _UNCHECKED = """component LIKE ? AND component NOT IN (SELECT component FROM heartbeat_looks)
     AND component NOT IN (SELECT component FROM heartbeat_incidents WHERE ended IS NULL)"""
-_NAMED_BEFORE = """SELECT c.key FROM heartbeat_components c WHERE c.id LIKE ? AND c.registered < to_timestamp(?)
+_GONE = """FROM heartbeat_components c WHERE c.id LIKE ? AND c.registered < to_timestamp(?)
     AND NOT EXISTS (SELECT 1 FROM heartbeat_looks l WHERE l.component = c.id)
-    AND NOT EXISTS (SELECT 1 FROM heartbeat_state s WHERE s.component = c.id) ORDER BY c.key LIMIT ?"""
+    AND NOT EXISTS (SELECT 1 FROM heartbeat_state s WHERE s.component = c.id)"""
+_SHORT_LIVED = f"""SELECT component FROM heartbeat_hours WHERE component IN (SELECT c.key {_GONE})
+    GROUP BY component HAVING count(*) < ? AND max(hour) < ?"""
 _VERIFIED = "CASE WHEN verified IS NULL THEN '' ELSE 'verified' END"
 
 
@@ -82,22 +85,29 @@ def _small_tables(db: Database, limits: Retention, now: float, checks: float, si
         "heartbeat_gaps": _delete(db, "heartbeat_gaps", "ended", min(incidents, hours * HOUR)),
         "heartbeat_texts": db.run("DELETE FROM heartbeat_texts WHERE day < ?", (said,)),
         "heartbeat_degraded": _delete(db, "heartbeat_degraded", "ended", min(incidents, hours * HOUR)),
-        **_found_components(db, max(checks, now - _FOUND_DAYS * _DAY), hours * HOUR),
+        **_found_components(db, max(checks, now - _FOUND_DAYS * _DAY), single),
     }
 
 
-def _found_components(db: Database, checked: float, rolled: float) -> dict[str, int]:
-    """Forget what was found once and has not been checked since `checked`; its name when no hour since `rolled` has a
-    check of it. An hour outlives the checks and metrics that it is made of."""
+def _found_components(db: Database, checked: float, single: float) -> dict[str, int]:
+    """Forget what was found once and has not been checked since `checked`; when its checks and metrics are deleted,
+    those before `single`, also its hours where they are few, and its name where it has none: who names what is found
+    could name others in each pass, and each would have its hours for as long as those of all others are kept."""
     looks = db.run("DELETE FROM heartbeat_looks WHERE component LIKE ? AND at < to_timestamp(?)", (_FOUND, checked))
     states = db.run(f"DELETE FROM heartbeat_state WHERE {_UNCHECKED}", (_FOUND,))
-    keys = [key for (key,) in db.rows(_NAMED_BEFORE, (_FOUND, rolled, _NAMES_AT_A_TIME))]
-    if keys:  # only then are all hours gone through
-        used = f"SELECT DISTINCT component FROM heartbeat_hours WHERE component IN ({placeholders(keys)})"
-        keys = sorted(set(keys) - {key for (key,) in db.rows(used, keys)})
-    if keys:
-        db.run(f"DELETE FROM heartbeat_components WHERE key IN ({placeholders(keys)})", keys)
-    return {"heartbeat_looks": looks, "heartbeat_state": states, "heartbeat_components": len(keys)}
+    names = 0
+    if db.rows(f"SELECT 1 {_GONE} LIMIT 1", (_FOUND, single)):  # only then are all hours gone through
+        short = [key for (key,) in db.rows(_SHORT_LIVED, (_FOUND, single, _FEW_HOURS, hour_of(single)))]
+        for at in range(0, len(short), _KEYS_AT_A_TIME):
+            some = short[at : at + _KEYS_AT_A_TIME]
+            for table in ("heartbeat_hours", "heartbeat_hour_gauges"):
+                db.run(f"DELETE FROM {table} WHERE component IN ({placeholders(some)})", some)
+        used = "SELECT component FROM heartbeat_hours"
+        names = db.run(
+            f"DELETE FROM heartbeat_components WHERE key IN (SELECT c.key {_GONE}) AND key NOT IN ({used})",
+            (_FOUND, single),
+        )
+    return {"heartbeat_looks": looks, "heartbeat_state": states, "heartbeat_components": names}
 
 
 _CONDITIONS = {
