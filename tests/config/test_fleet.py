@@ -1,13 +1,15 @@
 """Blocks whose `each` is read from a file: whatever becomes of the file, everything else stays watched."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heartbeat_cli.config import load
+from heartbeat_cli.config import fleets, load, places
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.component import ID
 from heartbeat_cli.errors import ConfigError
 from tests.parts.verb import heartbeat
 
@@ -32,6 +34,11 @@ def read(folder: Path, fleet: Any, block: str = BLOCK, other: str = OTHER) -> Co
     return load.read(folder / "hb.toml")
 
 
+def unseen(config: Config) -> dict[str, str]:
+    """The names of the components that cannot be checked, by id."""
+    return {id_: one.name for id_, one in config.components.items() if one.broken}
+
+
 @pytest.mark.parametrize("mode", [None, 0o666])
 def test_a_file_that_cannot_be_read_costs_its_own_block_only(tmp_path: Path, mode: int | None) -> None:
     """As a secret that is away does: the others stay watched, and each run says so with its exit code."""
@@ -40,7 +47,7 @@ def test_a_file_that_cannot_be_read_costs_its_own_block_only(tmp_path: Path, mod
         (tmp_path / "fleet.json").chmod(mode)
     (tmp_path / "hb.toml").write_text(BLOCK + OTHER)
     config = load.read(tmp_path / "hb.toml")
-    assert list(config.components) == ["other"]
+    assert unseen(config) == {"w-_": "w-{n}"} and config.components["other"].broken is None
     assert "components.w-{n}.each: from_file: fleet.json cannot be read" in config.unresolved[0]
 
 
@@ -66,7 +73,7 @@ def test_a_fleet_may_be_scaled_to_nothing(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_file_costs_its_own_block_only(tmp_path: Path, fleet: Any, said: str) -> None:
     config = read(tmp_path, fleet)
-    assert list(config.components) == ["other"]
+    assert unseen(config) == {"w-_": "w-{n}"} and list(config.components) == ["other", "w-_"]
     (line,) = config.unresolved
     assert "components.w-{n}.each: " in line and said in line
 
@@ -170,7 +177,10 @@ def test_config_check_names_the_line_and_a_run_goes_on(tmp_path: Path) -> None:
     assert checked.code == 2 and f"heartbeat.toml:{line}: {said}" in checked.err
     ran = heartbeat(tmp_path, "run")
     assert ran.code == 2 and said in ran.err
-    assert [row["component"] for row in json.loads(heartbeat(tmp_path, "status", "--format", "json").out)] == ["box"]
+    assert [row["component"] for row in json.loads(heartbeat(tmp_path, "status", "--format", "json").out)] == [
+        "box",
+        "w-_",
+    ]
 
 
 def test_every_verb_goes_on_with_a_component_that_the_file_makes_wrong(tmp_path: Path) -> None:
@@ -183,3 +193,100 @@ def test_every_verb_goes_on_with_a_component_that_the_file_makes_wrong(tmp_path:
         assert "Traceback" not in ended.err and "internal" not in ended.err, (words, ended.err)
     rows = {row["component"]: row for row in json.loads(heartbeat(tmp_path, "status", "--format", "json").out)}
     assert rows["w-a"]["unobserved"] and rows["w-b"]["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "rows", [None, [{"n": "a"}, {"n": "b"}], [], "x", [{"n": ["a"]}], [{"m": "a"}], [{"n": "../x"}]]
+)
+def test_what_the_file_held_last_stays_and_cannot_be_checked(tmp_path: Path, rows: Any) -> None:
+    config = read(tmp_path, [{"n": "a"}], '[heartbeat]\nstate_dir = "state"\n' + BLOCK)
+    folder = places.config_folder(config)
+    folder.mkdir(parents=True, mode=0o700)
+    if rows is not None:
+        (folder / "fleets.json").write_text(json.dumps({"w-{n}": rows}))
+    (tmp_path / "fleet.json").write_text("[")
+    config = load.read(tmp_path / "hb.toml")
+    assert {*unseen(config)} == ({"w-a", "w-b"} if rows and rows[0] == {"n": "a"} else {"w-_"})
+    assert {one.kind for id_, one in config.components.items() if id_ != "other"} == {"tcp"}
+    assert all(one.plan.ladder == () for one in config.components.values())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"w-{n}": 3}'])
+def test_damaged_memory_of_files_is_none(tmp_path: Path, text: str) -> None:
+    config = read(tmp_path, "[", '[heartbeat]\nstate_dir = "state"\n' + BLOCK)
+    folder = places.config_folder(config)
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "fleets.json").write_text(text)
+    assert {*unseen(load.read(tmp_path / "hb.toml"))} == {"w-_"}
+
+
+@pytest.mark.parametrize("block", ["{n}", "_{n}-", "w-{a}.{b}", "é{n}", "{n}" * 40])
+def test_what_stands_for_an_unknown_fleet_has_an_id_of_its_own(block: str) -> None:
+    taken: dict[str, Any] = {}
+    for _ in range(4):
+        ((id_, table),) = fleets.stand_in(block, "{kind}", taken).items()
+        assert re.fullmatch(ID, id_) and id_ not in taken and table == {"kind": "file", "name": block}
+        taken[id_] = table
+
+
+WATCHED = """
+[heartbeat]
+state_dir = "state"
+unobserved_after = 1
+[components.main]
+kind = "file"
+path = "/etc/hostname"
+interval = 0.01
+[components."svc-{name}"]
+kind = "file"
+path = "FOLDER/{name}"
+each = { from_file = "fleet.json" }
+interval = 0.01
+fail_threshold = 1
+[status_page]
+file = "www/status.html"
+components = [COMPONENTS]
+[dashboard]
+badges = "www"
+"""
+
+
+def shown(folder: Path) -> tuple[str, list[str], str, str]:
+    """The verdict of the status page and its open incidents, that of the report, and the badge of all."""
+    page = json.loads((folder / "www/status.json").read_text())
+    report = json.loads(heartbeat(folder, "report", "--date", "today", "--format", "json").out)
+    open_ = [one["name"] for one in page["incidents"] if one["ended"] is None]
+    return page["status"], open_, report["level"], (folder / "www/_all.svg").read_text()
+
+
+@pytest.mark.parametrize("components", ['"*"', '"main", "svc-a", "svc-b"'])
+def test_nothing_says_that_all_is_well_while_a_fleet_cannot_be_read(tmp_path: Path, components: str) -> None:
+    (tmp_path / "heartbeat.toml").write_text(WATCHED.replace("COMPONENTS", components).replace("FOLDER", str(tmp_path)))
+    (tmp_path / "www").mkdir()
+    (tmp_path / "fleet.json").write_text('["a", ')
+    heartbeat(tmp_path, "run")
+    assert heartbeat(tmp_path, "status", "--format", "nagios").code == 3 and heartbeat(tmp_path, "status").code == 1
+    status, _, level, badge = shown(tmp_path)
+    assert status == "not_observed" and level != "ok" and "all well" not in badge
+
+    (tmp_path / "b").touch()
+    (tmp_path / "fleet.json").write_text('["a", "b"]')
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run").code == 0
+    assert shown(tmp_path)[:2] == ("down", ["svc-a"])
+
+    (tmp_path / "fleet.json").write_text('["a", ')
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run").code == 2
+    status, open_, level, badge = shown(tmp_path)
+    assert (status, open_) == ("down", ["svc-a"]) and level != "ok" and "all well" not in badge
+    rows = {row["component"]: row for row in json.loads(heartbeat(tmp_path, "status", "--format", "json").out)}
+    assert {*rows} == {"main", "svc-a", "svc-b"} and rows["svc-a"]["incident"] and rows["svc-a"]["state"] == "fault"
+    assert rows["svc-b"]["unobserved"] and "fleet.json is not JSON" in rows["svc-b"]["error"]
+    nagios = heartbeat(tmp_path, "status", "--format", "nagios")
+    assert nagios.code == 2 and "svc-a" in nagios.out and "svc-b" in nagios.out
+
+    (tmp_path / "fleet.json").write_text('["b"]')
+    for _ in range(2):
+        assert heartbeat(tmp_path, "run").code == 0
+    assert heartbeat(tmp_path, "status").code == 0

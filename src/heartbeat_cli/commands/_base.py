@@ -58,7 +58,12 @@ class App:
 
         path = load.find(self.path, print_remark)
         if path is not None:
-            return load.read(path, _discover) if self.discovers else load.read(path)
+            found = load.read(path, _discover if self.discovers else None)
+            if self.discovers and found.fleets:
+                from heartbeat_cli.discovery import fleets
+
+                fleets.keep(found)
+            return found
         from heartbeat_cli.config import places
         from heartbeat_cli.discovery import discover
 

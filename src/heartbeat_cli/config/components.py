@@ -65,7 +65,8 @@ class Made(NamedTuple):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
     are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
     another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds; `left_out` how
-    many names of a block were not taken."""
+    many names of a block were not taken, `rows` what the files of `fleets` hold, and `lost` why components cannot be
+    checked of which such a file says nothing now, by id."""
 
     tables: Mapping[str, Any]
     blocks: Mapping[str, str]
@@ -74,6 +75,8 @@ class Made(NamedTuple):
     elsewhere: frozenset[str] = frozenset()
     fleets: Mapping[str, Any] = {}
     left_out: Mapping[str, int] = {}
+    rows: Mapping[str, Any] = {}
+    lost: Mapping[str, str] = {}
 
     def is_of_fleet(self, id_: str) -> bool:
         """Whether a component, or a block with `match`, was made from a file: what is wrong with it stops only it."""
@@ -103,7 +106,10 @@ def build_components(
     for id_, where, table in id_tables(made.tables, "components", problems, found_ids):
         noted = len(problems.lines)
         file_name = _file_name(id_, made) if id_ in found_ids else ""
-        one = _component(id_, where, table, recovery, seen, problems, file_name)
+        if id_ in made.lost:
+            one = _lost(id_, where, table, made.lost[id_], seen, problems)
+        else:
+            one = _component(id_, where, table, recovery, seen, problems, file_name)
         wrong = problems.lines[noted:]
         if id_ in found_ids and wrong:  # the block is right, or its sample says what is not
             one = one._replace(broken=str(wrong[0]))
@@ -116,6 +122,16 @@ def build_components(
             problems.demote(noted)
     _check_blocks(made, recovery, seen, problems)
     return _without_circle(_without_kindless(found, made), made, problems)
+
+
+def _lost(
+    id_: str, where: str, table: Mapping[str, Any], why: str, seen: dict[str, Common], problems: Problems
+) -> Component:
+    """A component of which the file that made it says nothing now: neither checked nor recovered."""
+    module = kind_module("monitors", table, where, problems)
+    severity: Severity = getattr(module, "SEVERITY", "high")
+    common = _common(where, table, seen, problems)
+    return Component(id_, table["kind"] if module else "", None, common, default_severity=severity, broken=why)
 
 
 def _usable_part(one: Component, where: str, wrong: Sequence[str]) -> Component:

@@ -7,7 +7,7 @@ component's id.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
@@ -27,28 +27,41 @@ COMMON = frozenset(Common.__annotations__) | {"recovery"}  # keys that every kin
 _REFERENCES = ("env:", "file:")  # what is put together from values is none: only what is written is followed
 
 Values = Mapping[str, Any]
+Rows = Mapping[str, list[Values]]
 
 
 class Expanded(NamedTuple):
     """The tables of all components by id; of those that a block with `each` made, the id of the block; and the blocks
-    whose `each` is read from a file, with their kinds."""
+    whose `each` is read from a file, with their kinds. `rows` are what the files hold, by block; `lost` says why
+    components are there of which the file says nothing now, by id."""
 
     tables: dict[str, Any]
     blocks: dict[str, str]
     fleets: Mapping[str, Any]
+    rows: Mapping[str, Any] = {}
+    lost: Mapping[str, str] = {}
 
 
-def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> Expanded:
+def components(
+    tables: Mapping[str, Any], defaults: Any, problems: Problems, remembered: Callable[[], Rows] = dict
+) -> Expanded:
     """The components in full. A file that `each` is read from, and what stands in it, stops only its own block: that is
-    noted as unresolved."""
+    noted as unresolved, and what the file held last (`remembered`) stays as lost."""
     filled = _defaults(defaults, problems)
     if not filled and not any(isinstance(table, Mapping) and "each" in table for table in tables.values()):
         return Expanded(dict(tables), {}, {})
     found: dict[str, Any] = {}
     blocks: dict[str, str] = {}
     fleets = {block: table.get("kind") for block, table in tables.items() if _is_fleet(table)}
+    rows: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
     for block, table in tables.items():
-        for id_, one in _made(block, table, filled, problems):
+        noted = len(problems.unresolved)
+        made = list(_made(block, table, filled, problems, rows))
+        if len(problems.unresolved) > noted:
+            wrong[block] = getattr(problems.unresolved[noted], "text", "")
+            rows.pop(block, None)
+        for id_, one in made:
             if id_ in found or (id_ != block and id_ in tables):
                 other = blocks.get(id_, id_)
                 yields, stays = (other, block) if other in fleets and block not in fleets else (block, other)
@@ -60,7 +73,36 @@ def components(tables: Mapping[str, Any], defaults: Any, problems: Problems) -> 
             blocks.pop(id_, None)
             if id_ != block:
                 blocks[id_] = block
-    return Expanded(found, blocks, fleets)
+    return Expanded(found, blocks, fleets, rows, _lost(tables, filled, wrong, remembered, found, blocks))
+
+
+def _lost(
+    tables: Mapping[str, Any],
+    defaults: Values,
+    wrong: Mapping[str, str],
+    remembered: Callable[[], Rows],
+    found: dict[str, Any],
+    blocks: dict[str, str],
+) -> dict[str, str]:
+    """Why components are lost whose file is `wrong`, by id; they are put into `found`. Where nothing of a block is
+    known, one component stands for it: what cannot be seen is not left out as if it were well."""
+    if not wrong:
+        return {}
+    from heartbeat_cli.config import fleets
+
+    before, lost = remembered(), dict[str, str]()
+    for block, why in wrong.items():
+        table = {**_usual(defaults, tables[block].get("kind")), **tables[block]}
+        rest = {key: value for key, value in table.items() if key != "each"}
+        more = {str(_filled(block, row)): put(rest, row) for row in before.get(block, ())}
+        more = {id_: put(one, {"id": id_}) for id_, one in more.items() if re.fullmatch(ID, id_)}
+        more = {id_: one for id_, one in more.items() if id_ not in found and id_ not in tables}
+        if not more and block not in blocks.values():
+            more = fleets.stand_in(block, table.get("kind"), {**tables, **found})
+        found |= more
+        blocks |= dict.fromkeys(more, block)
+        lost |= dict.fromkeys(more, why)
+    return lost
 
 
 def may_make(name: str, fleets: Mapping[str, Any]) -> bool:
@@ -75,19 +117,23 @@ def may_make(name: str, fleets: Mapping[str, Any]) -> bool:
     return False
 
 
-def _made(block: str, table: Any, defaults: Values, problems: Problems) -> Iterator[tuple[str, Any]]:
-    """The components of one block: id and whole table."""
+def _made(
+    block: str, table: Any, defaults: Values, problems: Problems, rows: dict[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """The components of one block: id and whole table; what a file holds goes into `rows`."""
     if not isinstance(table, Mapping):
         yield block, table
         return
     usual = _usual(defaults, table.get("kind"))
     if "match" in table:  # the components that it stands for fill in their own ids
-        yield from _each(block, {**usual, **table}, problems) if "each" in table else ((block, {**usual, **table}),)
+        yield from (
+            _each(block, {**usual, **table}, problems, rows) if "each" in table else ((block, {**usual, **table}),)
+        )
         return
     if "each" not in table:
         yield block, {**put(usual, {"id": block}), **table}  # what its own strings hold stands for itself
         return
-    for id_, one in _each(block, {**usual, **table}, problems):
+    for id_, one in _each(block, {**usual, **table}, problems, rows):
         yield id_, put(one, {"id": id_})
 
 
@@ -135,7 +181,9 @@ def _is_fleet(table: Any) -> bool:
     return isinstance(each, Mapping) and each.keys() == {"from_file"} and isinstance(each["from_file"], str)
 
 
-def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _each(
+    block: str, table: Mapping[str, Any], problems: Problems, rows: dict[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The components of a block with `each`: id, and table without it."""
     where, fleet = f"components.{block}.each", _is_fleet(table)
     note = problems.add_unresolved if fleet else problems.add  # as of a secret that is away: the others are watched
@@ -147,6 +195,8 @@ def _each(block: str, table: Mapping[str, Any], problems: Problems) -> Iterator[
     except ValueError as wrong:
         note(where, str(wrong))
         return
+    if fleet:
+        rows[block] = many
     rest = {key: value for key, value in table.items() if key != "each"}
     seen = set()
     for values in many:

@@ -105,6 +105,8 @@ def load(
         unresolved=tuple(problems.unresolved),
         files=tuple(read_from),
         blocks=made.blocks,
+        fleets=made.rows,
+        unread=frozenset(made.fleets.keys() - made.rows.keys()),
         **_of_groups(made),
         **sections,
     )
@@ -161,19 +163,30 @@ def _made(tables: Mapping[str, Any], heartbeat: Heartbeat | None, find: "Finder 
         return Made(written, {})
     from heartbeat_cli.config import expand, groups  # every pass pays for imports
 
-    full, made, fleets = expand.components(written, tables.get("defaults", {}), problems)
+    def folder() -> Path:
+        from heartbeat_cli.config import places
+
+        return places.folder_of(problems.source, heartbeat.state_dir if heartbeat else None)
+
+    full, made, fleets, rows, lost = expand.components(
+        written, tables.get("defaults", {}), problems, lambda: _rows(folder()) if heartbeat else {}
+    )
     full, matching = groups.split(full, problems, [id_ for id_ in full if made.get(id_, id_) in fleets])
     if not matching or heartbeat is None:
-        return Made(full, made, matching, fleets=fleets)
-    from heartbeat_cli.config import places
-
-    there = (find or groups.remembered)(places.folder_of(problems.source, heartbeat.state_dir), matching)
+        return Made(full, made, matching, fleets=fleets, rows=rows, lost=lost)
+    there = (find or groups.remembered)(folder(), matching)
     for group in matching:
         found = groups.tables_of(group, there.names.get(group.id, ()))
         full |= found
         made |= dict.fromkeys(found, group.id)
     elsewhere = frozenset(groups.id_of(block, name) for block, names in there.elsewhere.items() for name in names)
-    return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out)
+    return Made(full, made, matching, there.fresh, elsewhere, fleets, there.left_out, rows, lost)
+
+
+def _rows(folder: Path) -> Mapping[str, Any]:
+    from heartbeat_cli.config import fleets  # only where a file cannot be read
+
+    return fleets.remembered(folder)
 
 
 def located(lines: Sequence[str], read_from: Sequence[File], blocks: Mapping[str, str]) -> list[str]:

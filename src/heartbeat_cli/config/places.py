@@ -3,8 +3,9 @@
     <state_dir>/heartbeat.db                  the default SQLite store
     <state_dir>/compiled/                     compiled templates, shared: they depend on the template file alone
     <state_dir>/<configuration>/              run.lock, deliver.lock, mirror.lock, lock-held, pinged, dashboard.days,
-                                              dashboard.trouble, status_page.trouble, spool.trouble, config, and
-                                              note-<component>.json of a component whose checks cost money
+                                              dashboard.trouble, status_page.trouble, spool.trouble, config,
+                                              note-<component>.json of a component whose checks cost money,
+                                              found.json, found.notes, and fleets.json
     <state_dir>/<configuration>/<store>/      mirror.json and spool.db of the store at that address
 
 `<configuration>` is the file's name and a checksum of its path, `<store>` the dialect and a checksum of the store's

@@ -63,5 +63,6 @@ def shown(config: "Config") -> dict[str, Component]:
     if names is None:
         blocks = {one.id for one in config.groups}
         return {id_: one for id_, one in every.items() if config.blocks.get(id_) not in blocks}
-    chosen = dict.fromkeys(id_ for name in names for id_ in matching([name], every)[0])
+    unread = [id_ for id_ in every if config.blocks.get(id_) in config.unread]  # any name may be one of theirs
+    chosen = dict.fromkeys(id_ for name in names for id_ in matching([name], every)[0] or unread)
     return {id_: every[id_] for id_ in chosen}

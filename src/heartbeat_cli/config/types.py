@@ -36,7 +36,8 @@ class Config(NamedTuple):
     `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block
     with `each` or `match` that made a component, by its id; `groups` are the blocks with `match`, `fresh` the ids of
     those whose manager has just said what there is, `elsewhere` the components that only another manager knows, and
-    `left_out` how many names of a block were not taken."""
+    `left_out` how many names of a block were not taken; `fleets` what the files hold that `each` is read from, by
+    block, and `unread` the blocks whose file cannot be used."""
 
     source: str
     heartbeat: Heartbeat
@@ -57,6 +58,8 @@ class Config(NamedTuple):
     fresh: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     left_out: Mapping[str, int] = {}
+    fleets: Mapping[str, Any] = {}
+    unread: frozenset[str] = frozenset()
 
     def was_removed(self, component: str) -> bool:
         """Whether what was found as this component is there no more, as its manager has just said. What another
