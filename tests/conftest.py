@@ -10,6 +10,7 @@ from tests.parts import scratch
 scratch.use()
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=15)  # noxfile.py chooses it
 settings.load_profile("untimed")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; every child would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -25,7 +26,14 @@ pytest_plugins = [
 _BY_CRON = {"test_cron_makes_passes", "test_cron_watches_by_it"}
 
 
+PARTS = {"run_container": "docker", "systemd_box": "systemd", "postgres_container": "docker"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for cron's next minute goes first, then what takes long: begun late, it would be waited for by all the
-    others."""
+    """Mark what a fixture gives a real part. What waits for cron's next minute goes first, then what takes long: begun
+    late, it would be waited for by all the others."""
+    for item in items:
+        for fixture in PARTS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(PARTS[fixture])
     items.sort(key=lambda item: (item.name not in _BY_CRON, "e2e" not in item.path.parts))
