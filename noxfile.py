@@ -46,9 +46,11 @@ DEPENDENCIES = (
     *("tests/commands/test_dashboard.py", "tests/commands/test_init.py", "tests/commands/test_config.py"),
     *("tests/views/test_tables.py", "tests/views/test_prometheus.py"),
 )
-# What speaks to a server, and what is tested on both stores.
+# What speaks to a server; what is tested on both stores: every pass on the oldest and the newest PostgreSQL, the SQL of
+# the store on those between.
 SERVER = ("tests/postgres", "tests/monitors/test_database.py", "tests/actions/test_postgres.py")
 STORES = ("tests/store", "tests/passes", "tests/monitors")
+BETWEEN = ("tests/store", "tests/passes/housekeeping", "tests/passes/report", "tests/monitors/test_sql.py")
 
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -122,7 +124,8 @@ def on_server(major: int) -> None:
         session.run(str(binaries / "postgres"), "--version", external=True)
         python = str(Path(".nox/clients/bin/python").absolute())
         on_this = {"python": python, "HEARTBEAT_TEST_POSTGRES": str(binaries)}
-        test(session, STORES, f"{WITHOUT} and postgres", **on_this)
+        stores = STORES if major in (MAJORS[0], MAJORS[-1]) else BETWEEN
+        test(session, stores, f"{WITHOUT} and postgres", **on_this)
         if not session.posargs:
             test(session, SERVER, WITHOUT, **on_this)
 

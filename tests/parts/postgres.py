@@ -45,6 +45,7 @@ _QUICK = {
     "max_connections": "40",
     "autovacuum": "off",
     "log_min_messages": "fatal",
+    "password_encryption": "scram-sha-256",  # PostgreSQL 13 has another default
     "dynamic_shared_memory_type": "mmap",  # in the data folder: one that is killed leaves nothing in /dev/shm
 }
 
