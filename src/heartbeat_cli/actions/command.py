@@ -9,11 +9,11 @@ file, not to the pipe it inherits. At the timeout all of it is killed.
 """
 
 import os
-from typing import NamedTuple
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import offspring, process
@@ -21,7 +21,7 @@ from heartbeat_cli.system import offspring, process
 _NOTHING: dict[str, str] = {}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """What to run.
 
     command: the program and its arguments, as a list; no shell reads it

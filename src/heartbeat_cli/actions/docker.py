@@ -12,7 +12,7 @@ says otherwise; one that was killed or crashed is not.
 
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.actions import _docker_stops, _engine
 from heartbeat_cli.domain.kinds import container_past as past
@@ -20,6 +20,7 @@ from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import exit_words
 from heartbeat_cli.domain.kinds.docker_host import AUTO
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
@@ -31,7 +32,7 @@ _STOP_SECONDS = 10  # what Docker gives a container that says nothing else
 Step = Literal["restart", "start", "unpause"]
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which container, and how.
 
     container: name (or id) of the container

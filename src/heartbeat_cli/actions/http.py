@@ -8,9 +8,10 @@ often are their password.
     ladder = [{ action = "http", url = "http://localhost:9000/hooks/restart-main" }]
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.http import call as http_call
@@ -20,7 +21,7 @@ _DENIED = (401, 403)
 _NOTHING: dict[str, str] = {}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which hook to call, and how.
 
     url: address of the hook, http or https

@@ -13,9 +13,10 @@ never touch a superuser's session unless they run as one.
 """
 
 import time
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
@@ -59,7 +60,7 @@ WITH waiting AS (
 ){_TERMINATE}"""  # noqa: S608 (both parts are constants)
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Keys of a `postgres` step.
 
     dsn: PostgreSQL connection string; best as `env:NAME` or `file:PATH`

@@ -16,10 +16,11 @@ a file, not to the pipe it inherits.
 import os
 import re
 import stat
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.actions import _program
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import offspring, trusted
@@ -28,14 +29,14 @@ from heartbeat_cli.system.trusted import Untrusted
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
 
 
-class _Trouble(NamedTuple):
+class _Trouble(Record):
     """Why the script cannot or must not be run; `missing`: there is none of that name."""
 
     outcome: Outcome
     missing: bool = False
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which script.
 
     name: file name in the folder, without any path

@@ -12,12 +12,12 @@ A user other than root needs a polkit rule for the unit, or `sudo = true` and a 
 
 import os
 import time
-from typing import NamedTuple
 
 from heartbeat_cli.actions import _systemd_rights
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded, duration, one_line, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
@@ -33,7 +33,7 @@ _POLL = 0.2  # seconds between two questions about a job
 _LONGEST_JOB = 3_600.0  # seconds that a job may take whose unit has no limit
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which unit, and how systemctl is called.
 
     unit: the unit to restart

@@ -1,13 +1,14 @@
 """A call of the Bot API, and what it says to it. Used by `telegram` to send, and by its buttons."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.channels import _post
 from heartbeat_cli.domain import foreign_json
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.http.call import Answer, Call
 
 
-class Reply(NamedTuple):
+class Reply(Record):
     """What the Bot API said to one call; `code` is its own where it gave one, else the HTTP status."""
 
     ok: bool

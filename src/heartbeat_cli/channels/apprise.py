@@ -14,10 +14,11 @@ import json
 import os
 import re
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.http import proxies
 from heartbeat_cli.redact import pieces, redact
@@ -30,7 +31,7 @@ _GOOD = ("recovered", "degraded_ended", "observer_sees", "store_restored", "obse
 _TYPES = {"low": "info", "medium": "warning", "high": "failure", "severe": "failure"}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """The service.
 
     apprise_url: address of the service as Apprise writes it; a secret, so best as "file:PATH"

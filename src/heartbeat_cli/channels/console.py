@@ -8,18 +8,18 @@ the host can send mail) the message is `printed`: it is done, but nobody counts 
 """
 
 import sys
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.delivery import Printed
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 
 _TEXT = 20_000  # characters
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Takes no keys."""
 
 

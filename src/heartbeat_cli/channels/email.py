@@ -15,11 +15,12 @@ without STARTTLS) keeps the message waiting: it is retried every few minutes, th
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from heartbeat_cli.domain.alerting import mail_address
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError, Unobservable
 from heartbeat_cli.system import trusted
 
@@ -36,7 +37,7 @@ _MENDABLE = 300.0  # seconds until the next try of what a person has to mend fir
 _TOO_BIG = 552  # of the sender's refusals the one that is about this mail
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which server takes the mail, and from whom to whom it goes.
 
     host: name or address of the SMTP server

@@ -11,18 +11,18 @@ threads (the incidents of a message about several).
 import errno
 import os
 import stat
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import json_text
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.system import trusted
 
 _TAIL = 262_144  # bytes at the end of the file that are searched for a message written before
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Keys of the channel.
 
     path: file to append to, absolute or below ~; made with mode 0600 where it is missing

@@ -20,11 +20,12 @@ collects who pressed what. The bot must then be heartbeat's own: see docs/recipe
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.domain.alerting.alert import SOUNDLESS
 from heartbeat_cli.domain.alerting.message import Button, Message
 from heartbeat_cli.domain.component import SEVERITIES
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _BUTTONS = ("button", "keyboard", "reply_markup")  # in refusals of what stands 
 _THE_MESSAGE = ("can't parse", "entit", "too long", "empty", "must be encoded", "strings must")
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which bot writes to which chat.
 
     token: the bot's token as @BotFather gave it; best as "file:PATH" or "env:NAME"

@@ -18,10 +18,11 @@ and 407 are for a person to solve and are retried more rarely. Any other answer 
 """
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.plain import json_text
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MENDABLE = (401, 403, 404, 407)
 _NOTHING: dict[str, str] = {}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Where to post, and how to prove who posts.
 
     url: address to post to, http or https; best as "file:PATH" where it is a secret by itself

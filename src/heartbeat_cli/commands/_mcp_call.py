@@ -9,9 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 from shlex import join
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.plain import json_text, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import process
 from heartbeat_cli.system.process import Finished
 
@@ -21,7 +22,7 @@ _REMARKS, _LINE = 20, 500  # lines on standard error that are passed on, charact
 _ENDED_WELL = (0, 1)  # 1: something that is watched is not well
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What a client gets: one line of JSON."""
 
     text: str

@@ -5,10 +5,11 @@ for an option.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.commands import _mcp_arguments as arguments
 from heartbeat_cli.commands._mcp_arguments import Schema
+from heartbeat_cli.domain.record import Record
 
 # What changes something, by the name under which `--allow` allows it.
 ALLOWANCES = ("ack", "silence", "recover")
@@ -27,7 +28,7 @@ _DAY = "YYYY-MM-DD, today or yesterday"
 Given = Mapping[str, Any]
 
 
-class Tool(NamedTuple):
+class Tool(Record):
     """A tool. `words` makes the command line from arguments that fit and from who asks; `allowance` is what must be
     allowed for it, `seconds` how long the command may take, `destructive` whether it may interrupt a service."""
 

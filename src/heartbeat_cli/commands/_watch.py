@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
+
+from heartbeat_cli.domain.record import Record
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 _HOME, _REST, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
-class Picture(NamedTuple):
+class Picture(Record):
     """What is to be shown: its lines, the exit code, and what tells whether anything changed (times and durations
     always do, and do not count)."""
 

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from heartbeat_cli.commands._app import print_remark
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import HeartbeatError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _NEXT = {
 }
 
 
-class _Draft(NamedTuple):
+class _Draft(Record):
     """A configuration's text, and what to say about it."""
 
     text: str

@@ -3,7 +3,7 @@
 import re
 from binascii import crc32
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders, observers
@@ -11,6 +11,7 @@ from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import YEAR, Recovery, check_values
 from heartbeat_cli.config.settings import build_kind, build_partly
 from heartbeat_cli.domain.component import ID, ID_RULE, Common, Component, Severity, topological
+from heartbeat_cli.domain.record import Record
 
 if TYPE_CHECKING:
     from heartbeat_cli.config.groups import Group
@@ -61,7 +62,7 @@ def id_tables(
             yield id_, where, table
 
 
-class Made(NamedTuple):
+class Made(Record):
     """The tables of all components by id; `blocks` names the block with `each` or `match` that one comes from, `groups`
     are the blocks with `match`, `fresh` those whose manager has just said what there is, `elsewhere` the ids that
     another manager's names make; `fleets` the blocks whose `each` is read from a file, with their kinds; `left_out` how

@@ -1,15 +1,16 @@
 """Describes a settings class to a person: its keys, what they expect, their defaults and help."""
 
 import re
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from heartbeat_cli.config.problems import expects, toml_value
 from heartbeat_cli.config.settings import key_of
+from heartbeat_cli.domain.record import Record
 
 _HELP_LINE = r"^\s*(\w+): (.*)$"
 
 
-class Field(NamedTuple):
+class Field(Record):
     """One key of a settings class, for a reader: `default` is None for a required key; `keys` are those of the table
     that stands there, or of each table of a list."""
 

@@ -12,25 +12,25 @@ from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.component import ID, ID_RULE, Common
+from heartbeat_cli.domain.record import Record
 
 _RANGE = r"([0-9]{1,9})\.\.([0-9]{1,9})"
 _MOST = 10_000  # components of one block
 _MAX_BYTES = 4_000_000  # bytes of a file that `each` is read from
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 COMMON = frozenset(Common.__annotations__) | {"recovery"}  # keys that every kind takes, and [defaults] with it
-
 _REFERENCES = ("env:", "file:")  # what is put together from values is none: only what is written is followed
 
 Values = Mapping[str, Any]
 Rows = Mapping[str, list[Values]]
 
 
-class Expanded(NamedTuple):
+class Expanded(Record):
     """The tables of all components by id; of those that a block with `each` made, the id of the block; and the blocks
     whose `each` is read from a file, with their kinds. `rows` are what the files hold, by block; `lost` says why
     components are there of which the file says nothing now, by id."""
@@ -45,16 +45,15 @@ class Expanded(NamedTuple):
 def components(
     tables: Mapping[str, Any], defaults: Any, problems: Problems, remembered: Callable[[], Rows] = dict
 ) -> Expanded:
-    """The components in full. A file that `each` is read from, and what stands in it, stops only its own block: that is
-    noted as unresolved, and what the file held last (`remembered`) stays as lost."""
+    """The components in full. A file that `each` is read from stops only its own block: that is noted as unresolved,
+    and what the file held last (`remembered`) stays as lost."""
     filled = _defaults(defaults, problems)
     if not filled and not any(isinstance(table, Mapping) and "each" in table for table in tables.values()):
         return Expanded(dict(tables), {}, {})
     found: dict[str, Any] = {}
     blocks: dict[str, str] = {}
     fleets = {block: table.get("kind") for block, table in tables.items() if _is_fleet(table)}
-    rows: dict[str, Any] = {}
-    wrong: dict[str, str] = {}
+    rows, wrong = dict[str, Any](), dict[str, str]()
     for block, table in tables.items():
         noted = len(problems.unresolved)
         made = list(_made(block, table, filled, problems, rows))

@@ -7,8 +7,9 @@ hold components, channels, maintenance, and sections that no other file has. Wha
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import ConfigError
 from heartbeat_cli.system import trusted
 
@@ -17,7 +18,7 @@ _MAX_FILES = 1_000
 _BY_ID = ("components", "channels", "maintenance", "defaults")  # sections that several files may share
 
 
-class File(NamedTuple):
+class File(Record):
     """One file: its path as messages name it, its text, and its tables as TOML gives them."""
 
     path: str

@@ -20,10 +20,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.config.expand import put
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import trusted
 
 FILE = "found.json"
@@ -38,7 +39,7 @@ _GIVES = {"docker": "container", "service": "unit"}  # the key that the name is 
 _USUAL: Mapping[str, Mapping[str, Any]] = {"service": {"inactive_job_ok": True}}  # where the block does not say it
 
 
-class Group(NamedTuple):
+class Group(Record):
     """A block with `match`: its id, its kind, what must fit, and the rest of its table."""
 
     id: str
@@ -47,7 +48,7 @@ class Group(NamedTuple):
     table: Mapping[str, Any]
 
 
-class Found(NamedTuple):
+class Found(Record):
     """The names that were found, by block; `fresh` are the blocks whose manager has just said what there is,
     `elsewhere` the names that another manager has given (an Engine, as by $DOCKER_HOST), by block, and `left_out` how
     many names there are besides."""

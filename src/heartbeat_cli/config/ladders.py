@@ -7,7 +7,7 @@ settings, never from anything a component says. A value that is one placeholder 
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
@@ -15,14 +15,15 @@ from heartbeat_cli.config.sections import check_values
 from heartbeat_cli.config.settings import build, build_kind, check_kind
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.component import Guard, Mode, Plan, Step, Then
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = r"\{(\w+)\}"  # compiled at first use: most ladders hold none
 _MODES: tuple[Mode, ...] = get_args(Mode)
 CALLS = {"url": "http", "command": "command"}  # what a guard's table names, and the action that makes the call
 
 
-class Keys(NamedTuple):
+class Keys(Record):
     """Plain keys of a component's recovery table.
 
     startup_grace: seconds it has to come up after a step; default: that of `[recovery]`
@@ -39,7 +40,7 @@ class Keys(NamedTuple):
     busy_then: Then = Guard().then
 
 
-class StepKeys(NamedTuple):
+class StepKeys(Record):
     """Keys of every step of a ladder, beside those of its action.
 
     tries: how often it is taken while it fails: the next step follows at once, and what failed is taken again, under
@@ -66,7 +67,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 STEP_LIMITS: Mapping[str, tuple[float, float]] = {"tries": (1, 100)}
 
 
-class Scope(NamedTuple):
+class Scope(Record):
     """What a ladder belongs to: the component's id, kind and settings, the scripts folder, its place in the file.
     `file_name`: the id in the name of a script, where that is another one."""
 
@@ -151,7 +152,7 @@ def _usually_mends(action: str, own_ladder_of: str = "") -> tuple[Category, ...]
 @cache  # the same few for a thousand components
 def _parts(text: str) -> tuple[str, str, str]:
     """The text before the one placeholder of a text, its name, and the text after it."""
-    match = _PLACEHOLDER.search(text)
+    match = re.search(_PLACEHOLDER, text) if "{" in text else None
     return (text[: match.start()], match[1], text[match.end() :]) if match else (text, "", "")
 
 

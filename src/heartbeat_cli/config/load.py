@@ -105,8 +105,6 @@ def load(
         unresolved=tuple(problems.unresolved),
         files=tuple(read_from),
         blocks=made.blocks,
-        fleets=made.rows,
-        unread=frozenset(made.fleets.keys() - made.rows.keys()),
         **_of_groups(made),
         **sections,
     )
@@ -114,7 +112,8 @@ def load(
 
 def _of_groups(made: Made) -> dict[str, Any]:
     names = ("fresh", "elsewhere", "left_out")
-    return {"groups": tuple(made.groups), **{name: getattr(made, name) for name in names}}
+    found = {"groups": tuple(made.groups), **{name: getattr(made, name) for name in names}}
+    return {"fleets": made.rows, "unread": frozenset(made.fleets.keys() - made.rows.keys()), **found}
 
 
 def _windows(tables: Mapping[str, Any], problems: Problems) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -6,7 +6,7 @@ channels.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.config.sections import zone_exists
@@ -15,10 +15,11 @@ from heartbeat_cli.domain.alerting import schedule, windows
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component, matching
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 
 
-class Maintenance(NamedTuple):
+class Maintenance(Record):
     """Keys of `[maintenance.<id>]`: `from` and `until`, or `cron` and `duration`.
 
     components: ids, kinds or globs of the components it applies to

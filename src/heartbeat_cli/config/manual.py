@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import ladders
@@ -18,6 +18,7 @@ from heartbeat_cli.config.sections import SECTIONS
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.component import Common
 from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.domain.record import Record
 
 _COMMON = """\
 Keys that every component takes, besides those of its kind and these:
@@ -44,7 +45,7 @@ Anything else is not waited for."""
 _PACKAGES = {"monitors": "component", "actions": "recovery step", "channels": "channel"}
 
 
-class Page(NamedTuple):
+class Page(Record):
     """The keys of one kind. `room` says what it is a kind of, `about` is its module's docstring, `ladder` the recovery
     steps that a component of it has by default. The fields are the keys of the JSON form."""
 

@@ -4,17 +4,18 @@ once something is wrong or is to be shown."""
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.config import lines
 from heartbeat_cli.config.expand import origin
 from heartbeat_cli.config.files import File
 from heartbeat_cli.config.problems import Problem
+from heartbeat_cli.domain.record import Record
 
 _PART = r"\[([0-9]+)\]|\.?([^.\[]+)"
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """Where a key is written: its `key` there (`defaults.agent.timeout`), the `file`, and the `line` from 1, None where
     neither the key nor a table around it stands in a file."""
 

@@ -11,10 +11,11 @@ server, pass over `if`. So the same shapes stand beside it as a `hint`, which ac
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from heartbeat_cli.config.describe import help_texts
 from heartbeat_cli.config.settings import key_of
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import PATTERN as DURATION
 
 Schema = dict[str, Any]
@@ -25,7 +26,7 @@ _PLACEHOLDER = r"\{"
 _NAMES: Mapping[Any, str] = {str: "string", bool: "boolean", int: "integer", float: "number", date: "string"}
 
 
-class Form(NamedTuple):
+class Form(Record):
     """`exact`, or `filled`; `prefix` begins the names of its definitions."""
 
     filled: bool

@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.config.problems import Problems, format_value, suggestion
 from heartbeat_cli.domain.plain import port
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.strategy import STRATEGIES
 from heartbeat_cli.http import proxies
@@ -17,7 +18,7 @@ SQLITE = "sqlite:///"
 _NO_NAMES: dict[str, str] = {}
 
 
-class Heartbeat(NamedTuple):
+class Heartbeat(Record):
     """Keys of `[heartbeat]`.
 
     include: further configuration files, as paths or globs relative to this file, read in sorted order; relative paths
@@ -69,7 +70,7 @@ class Heartbeat(NamedTuple):
     proxy: str | None = None
 
 
-class Recovery(NamedTuple):
+class Recovery(Record):
     """Keys of `[recovery]`.
 
     mode: for components that do not say it themselves: on (restart automatically), ask (notify people, and wait for
@@ -101,7 +102,7 @@ class Recovery(NamedTuple):
     rearm: Seconds = 14_400.0
 
 
-class Retention(NamedTuple):
+class Retention(Record):
     """Keys of `[retention]`.
 
     heartbeats_days: days that single heartbeats are kept
@@ -116,7 +117,7 @@ class Retention(NamedTuple):
     incidents_days: int = 730
 
 
-class Report(NamedTuple):
+class Report(Record):
     """Keys of `[report]`.
 
     target: target availability in percent
@@ -127,7 +128,7 @@ class Report(NamedTuple):
     channels: tuple[str, ...] | None = None
 
 
-class Dashboard(NamedTuple):
+class Dashboard(Record):
     """Keys of `[dashboard]`.
 
     file: where `heartbeat run` writes the page; default: nowhere
@@ -145,7 +146,7 @@ class Dashboard(NamedTuple):
     interval: Seconds = 60.0
 
 
-class StatusPage(NamedTuple):
+class StatusPage(Record):
     """Keys of `[status_page]`.
 
     file: where `heartbeat run` writes a page that everybody may see, with `feed.atom` and `status.json` beside it, when

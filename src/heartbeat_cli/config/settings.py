@@ -8,10 +8,11 @@ that a user sees all at once.
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from heartbeat_cli.config.problems import Problems, expects, format_value, suggestion
 from heartbeat_cli.config.references import UnresolvedReference, follow
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import as_seconds
 from heartbeat_cli.errors import PluginError
 from heartbeat_cli.redact import is_name, is_secret, secret_parts, tokens
@@ -28,7 +29,7 @@ def build(cls: Any, table: Mapping[str, Any], where: str, problems: Problems, al
     return None if found.wrong else found.settings
 
 
-class Partly(NamedTuple):
+class Partly(Record):
     """Settings as far as they are right: a key of `wrong` (which may be unknown, or missing) has its default, or
     something of its type. None where there is no such thing. `right` are the keys that were given and are right."""
 

@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.config.sections import Dashboard, Heartbeat, Recovery, Report, Retention, StatusPage, host_timezone
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.windows import Window
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _uname = cache(os.uname)  # asked for a thousand components
 
 
-class Channel(NamedTuple):
+class Channel(Record):
     """A way to reach people: its kind's own settings, and what every kind has in `common`; `broken` says why it cannot
     be used just now."""
 
@@ -30,7 +31,7 @@ class Channel(NamedTuple):
     common: ChannelCommon = ChannelCommon()
 
 
-class Config(NamedTuple):
+class Config(Record):
     """Everything a pass needs to know. `source` names the file (or says that there is none);
     `secrets` are the values that must never be shown, `unresolved` says which references lead nowhere just now.
     `tables` are as TOML gives them, with components in full; `files` are what they were read from, `blocks` the block

@@ -4,7 +4,6 @@ longer than their interval, settings without an effect. For `config check` and `
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import unused
@@ -12,6 +11,7 @@ from heartbeat_cli.config.origins import Origins, located
 from heartbeat_cli.config.problems import Problem
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.component import Component, severity_rank
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy
 from heartbeat_cli.domain.text import Text
 
@@ -19,7 +19,7 @@ _SHORTER = Text("choose less than the timeout")
 _BRACKET = re.compile(r"\[([^!\]][^\]]*)\]")
 
 
-class Remark(NamedTuple):
+class Remark(Record):
     """The `key` of the effective configuration, what is the matter with it, and what to do."""
 
     key: str

@@ -8,11 +8,12 @@ local PostgreSQL where they answer; it never scans ports nor starts a program. `
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.discovery import local
 from heartbeat_cli.discovery.local import Container, Server, Unit
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import in_threads
 
 _QUICK_SECONDS = 0.5  # each of two, when a tick has no configuration file
@@ -23,7 +24,7 @@ _LONGEST_ID = 64
 _POSTGRES = 5432
 
 
-class Thing(NamedTuple):
+class Thing(Record):
     """One component found: its table as a configuration holds it, and a remark on it for a person."""
 
     id: str
@@ -31,7 +32,7 @@ class Thing(NamedTuple):
     remark: str = ""
 
 
-class Found(NamedTuple):
+class Found(Record):
     """Everything found, and what could not be checked, a line each."""
 
     things: tuple[Thing, ...]

@@ -5,9 +5,9 @@ import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds import systemd
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import hung, process
 
 _MAX_OUTPUT = 8_000_000  # bytes of an answer
@@ -19,7 +19,7 @@ _MEANT = frozenset({"enabled", "enabled-runtime", "linked", "linked-runtime"})
 _ALIAS = "alias"  # the state of a file that is a second name
 
 
-class _Listed(NamedTuple):
+class _Listed(Record):
     """What the lists say: LoadState and ActiveState of what is loaded, by Id, and the states of unit files."""
 
     loaded: Mapping[str, tuple[str, str]]

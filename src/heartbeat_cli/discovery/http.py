@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import __version__
 from heartbeat_cli.discovery import owners
@@ -18,6 +18,7 @@ from heartbeat_cli.discovery.owners import Owner
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.kinds import health_body
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 
 # The first of these that answers as health does is taken: readiness before liveness, the general before the special.
 _PATHS = ("/readyz", "/health", "/healthz", "/ok", "/health/liveliness", "/actuator/health", "/v1/models")
@@ -37,7 +38,7 @@ _NOT_HTTP = """
 """
 
 
-class Address(NamedTuple):
+class Address(Record):
     """A health address that answers: the `kind` of component that checks it and `keys` of its table, what it `said`,
     and the `owner` of its port, as far as that can be seen."""
 

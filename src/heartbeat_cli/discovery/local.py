@@ -10,13 +10,14 @@ import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from glob import glob
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from heartbeat_cli.discovery.engine import MOST_LISTED, ask, listed_under, name_of
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.kinds import docker_host, systemd
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.postgres import peers
 
 _MOST_OF_ONE = (524_288, docker_host.MOST_VALUES)  # the same of an answer about one container
@@ -34,7 +35,7 @@ _KNOWN_UNITS = (
 )
 
 
-class Container(NamedTuple):
+class Container(Record):
     """`ports` are those it publishes on this host, each with its own behind it; `said` is Docker's summary."""
 
     name: str
@@ -43,7 +44,7 @@ class Container(NamedTuple):
     ports: Mapping[int, int]
 
 
-class Server(NamedTuple):
+class Server(Record):
     """A PostgreSQL that answers; `port` where it was found over TCP, `locked_out` why it does not let us in."""
 
     dsn: str
@@ -51,7 +52,7 @@ class Server(NamedTuple):
     locked_out: str = ""
 
 
-class Unit(NamedTuple):
+class Unit(Record):
     name: str
     said: str
 

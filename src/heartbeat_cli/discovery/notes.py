@@ -5,14 +5,15 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system import files, hung, trusted
 
 _FILE, _MAX_BYTES = "found.notes", 1_000_000
 
 
-class Notes(NamedTuple):
+class Notes(Record):
     """`new`: of each block, the day (since the epoch) and how many components it has taken in on it; `left`: of each
     service manager, what `hung.kept` gives."""
 

@@ -2,7 +2,8 @@
 
 import os
 import re
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _UNIT = re.compile(r"/([A-Za-z0-9:_.@\\-]+\.service)(?=/|$)", re.M)
 _MANAGER = re.compile(r"/user@([0-9]{1,10})\.service(?=/|$)", re.M)
@@ -10,7 +11,7 @@ _MANAGER = re.compile(r"/user@([0-9]{1,10})\.service(?=/|$)", re.M)
 _NOT_THE_OWNER = ("docker.", "containerd.", "podman.", "cron.", "crond.", "atd.", "ssh.", "sshd.", "at.")
 
 
-class Owner(NamedTuple):
+class Owner(Record):
     """The unit ("" where there is none of its own), whether it is one of the user heartbeat runs as, the name of the
     process, and whether that is root's or this user's own; empty where that may not be seen."""
 

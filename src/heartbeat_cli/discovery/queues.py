@@ -6,8 +6,8 @@ configuration would take for a reference (`file:`, `env:`) are left out: anybody
 
 import re
 import time
-from typing import NamedTuple
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.postgres import peers
 from heartbeat_cli.system.resp import Conversation
@@ -21,7 +21,7 @@ _KEY = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 _NO_QUEUES = ("celeryev", "pidbox")  # events and remote control of workers
 
 
-class Queue(NamedTuple):
+class Queue(Record):
     """A queue: whose it is (`celery`, `rq`), its name, and the key of the list that holds what waits."""
 
     owner: str

@@ -1,6 +1,8 @@
 """What kind of failure a check has found, and what could mend it. Recovery acts only where a restart can help."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
+
+from heartbeat_cli.domain.record import Record
 
 Category = Literal[
     "process",
@@ -35,7 +37,7 @@ _USUAL: dict[str, Remedy] = {
 _STEP = 16  # in a stored number, between the usual remedy and each other one
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """What kind of failure it is, and what could mend it."""
 
     category: Category

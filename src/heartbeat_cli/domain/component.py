@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from heartbeat_cli.domain.category import Category, Failure
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.strategy import Strategy
 
@@ -19,7 +20,7 @@ ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # of a component that is written; those
 ID_RULE = "an id has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit"
 
 
-class Common(NamedTuple):
+class Common(Record):
     """Keys that every kind of component takes.
 
     name: what people call it; default: the id
@@ -74,7 +75,7 @@ class Common(NamedTuple):
     healer: str = "*"
 
 
-class Step(NamedTuple):
+class Step(Record):
     """One step of a ladder: an action, its typed settings, how often it is taken while it fails (None: the usual
     number), and the categories of failure that it mends."""
 
@@ -84,7 +85,7 @@ class Step(NamedTuple):
     mends: tuple[Category, ...] = ("process",)
 
 
-class Guard(NamedTuple):
+class Guard(Record):
     """What spares work in flight: `busy` says whether any is running, `drain` asks to finish it and to take no more
     (each an `http` or `command` step); `wait` is how many seconds work is waited for, `then` what comes after that."""
 
@@ -94,7 +95,7 @@ class Guard(NamedTuple):
     then: Then = "restart"
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """A component's recovery: whether by itself (`on`), on a person's word (`ask`) or never (`off`), the ladder, the
     guard of its work in flight, and its own limits, each None where that of `[recovery]` holds: seconds it gets to come
     up after a step, steps that are taken by themselves within the window, seconds before the same step is taken again.
@@ -119,7 +120,7 @@ class Plan(NamedTuple):
         return [place for place, step in enumerate(self.ladder) if found.mended_by in step.mends]
 
 
-class Component(NamedTuple):
+class Component(Record):
     """`settings` is the kind's own frozen settings; `common` what every kind has. `broken` says why it cannot be
     checked: an `env:` or `file:` reference in its settings leads nowhere, so its checks are `unknown`."""
 

@@ -1,9 +1,8 @@
 """One fault from its first failing heartbeat to its end, and the attempts to heal it."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.category import Failure, failure_by_words
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 _LATEST = 200_000_000_000_000  # milliseconds since the epoch that are still a date
 OUTCOMES = ("running", "done", "working", "failed", "denied", "refused", "held", "lost", "cut off")
@@ -13,7 +12,7 @@ _MOST_RELAPSES = 1_000
 _AS_LONG = 1.25  # times the longest outage before it: checks see its ends only now and then
 
 
-class Relapse(NamedTuple):
+class Relapse(Record):
     """A fault that has returned: `ended` is when the component had become healthy, `started` the first failing check
     after that, `declared` when that was a fault again (epoch seconds)."""
 
@@ -22,7 +21,7 @@ class Relapse(NamedTuple):
     declared: float
 
 
-class Incident(NamedTuple):
+class Incident(Record):
     """One fault from its first failing heartbeat to its end. `held_by` names the parent whose fault it really was;
     `recovery` is why a person was called: `` (nobody was), `failed`, `denied` or `held`, the last one notified of.
     `category` and `remedy` are those of its cause, empty for a row of an earlier version. A fault that returns soon
@@ -97,7 +96,7 @@ class Incident(NamedTuple):
 ITSELF, PERSON = "heartbeat", "person"  # who asked for a step; else the name of a program
 
 
-class Attempt(NamedTuple):
+class Attempt(Record):
     """One execution of one step, or what held it back. `outcome` is running, done, working (accepted, still going on),
     failed, denied, refused; after a kill lost (it never began) or cut off (unknown); or held: nothing was
     done. `reason` says why this step, `verified` is when the same check had passed often enough again; until

@@ -2,10 +2,11 @@
 optional `needs(settings)`."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 
-class Needs(NamedTuple):
+class Needs(Record):
     """`programs`: it starts a program of the user's (or sudo), which may need any right. `lives_on`: what that program
     starts may outlive the pass. `devices`: device files. `filesystems`: the mounts as the host has them. `writes`:
     folders that it writes into."""

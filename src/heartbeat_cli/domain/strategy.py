@@ -1,9 +1,9 @@
 """How eagerly components are checked when they do not say it themselves."""
 
-from typing import NamedTuple
+from heartbeat_cli.domain.record import Record
 
 
-class Strategy(NamedTuple):
+class Strategy(Record):
     """`interval` between checks and `timeout` of one check, both in seconds; `confirm_every` seconds between the checks
     that confirm a certain failure within one run (0: none)."""
 

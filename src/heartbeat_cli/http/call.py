@@ -7,10 +7,11 @@ of hooks often are their password.
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http import proxies
 from heartbeat_cli.system import in_threads
@@ -27,7 +28,7 @@ _ANSWER_LOST = (_LATE, _BROKEN, _TOO_LONG)  # after these it may have been taken
 _NOTHING: Mapping[str, str] = {}
 
 
-class Call(NamedTuple):
+class Call(Record):
     """What to send where. `verify` is a CA file, or whether to check the certificate at all; `keep` the bytes of the
     answer that are read; with `only_refusals`, the body of a 2xx is not waited for; `proxy` is as in `[heartbeat]`."""
 
@@ -41,7 +42,7 @@ class Call(NamedTuple):
     proxy: str | None = None
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What came back; header names are told apart without regard to case."""
 
     status: int

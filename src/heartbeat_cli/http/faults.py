@@ -7,14 +7,14 @@ socket it may not open, no time left); every other kind says something about the
 import errno
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.exchange import Fault, FaultKind
 from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 
-class TransferState(NamedTuple):
+class TransferState(Record):
     """How far a transfer got. `code` is libcurl's result, `said` its text; moments are 0 when not reached.
     `expired` is when a certificate of the chain has expired (epoch seconds), None where none is known to have."""
 

@@ -15,9 +15,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.options import own_file_fault
@@ -39,7 +40,7 @@ CUT_SHORT = Fault("other", Text("asked late, and the pass had no time left to wa
 FLOODED = Fault("too_large", Text("it sent far more than an answer may have, without an answer in it"))
 
 
-class Exchange(NamedTuple):
+class Exchange(Record):
     """One exchange to drive. `key` means nothing here; `timeout` is its total seconds from its start; it
     starts no sooner than `not_before` (a moment of time.monotonic(), for retries with back-off)."""
 
@@ -66,7 +67,7 @@ def drive(exchanges: Iterable[Exchange], *, deadline: float, done: Done) -> None
         wire.close()
 
 
-class _Running(NamedTuple):
+class _Running(Record):
     exchange: Exchange
     transfer: Transfer
     ends: float

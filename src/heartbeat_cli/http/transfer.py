@@ -7,9 +7,10 @@ certificates meant for one host never reach another, and no redirect's body is w
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.domain.checking.exchange import Fault, Request, Response, headers
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.http.curl import pycurl
 from heartbeat_cli.http.faults import TransferState, fault_of, plain
@@ -32,7 +33,7 @@ _HARMLESS = frozenset({"accept", "accept-language", "user-agent"})  # what anoth
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Hop(NamedTuple):
+class Hop(Record):
     """Where an exchange stands in a chain of redirects: the request as it goes out now, and its past."""
 
     request: Request

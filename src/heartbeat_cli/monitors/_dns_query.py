@@ -7,7 +7,6 @@ import errno
 import socket
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import dns.exception
 import dns.message
@@ -15,6 +14,7 @@ import dns.query
 import dns.rcode
 
 from heartbeat_cli.domain.plain import duration, one_line, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 _ROUNDS = 2  # a lost packet is not worth a failure
@@ -22,7 +22,7 @@ _LARGEST = 4_096  # bytes of a packet; we say that we take 1,232, and one of 65,
 _ELSEWHERE = (dns.rcode.SERVFAIL, dns.rcode.REFUSED, dns.rcode.NOTIMP)  # another server may know more
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What came back from which server; `seconds` from the question to the answer."""
 
     message: dns.message.Message

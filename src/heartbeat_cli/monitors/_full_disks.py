@@ -3,10 +3,11 @@
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import text_source
 from heartbeat_cli.domain.plain import duration, one_line, size
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined, stacked
 from heartbeat_cli.system import deleted_files, folder_sizes, in_threads
 from heartbeat_cli.system.deleted_files import Held
@@ -29,7 +30,7 @@ _LABELS = {
 }
 
 
-class Full(NamedTuple):
+class Full(Record):
     """A filesystem over a limit; `shown` is its mount point as people see it, `of` what it is short of: `space`,
     `inodes`."""
 

@@ -2,7 +2,7 @@
 
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response, headers
@@ -10,6 +10,7 @@ from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.kinds import model_api
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._http import category_of
@@ -30,7 +31,7 @@ class Server(Protocol):
     def gateway(self) -> bool: ...
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """What a bad answer makes of the component; the fields as in `Reading`."""
 
     status: Status

@@ -9,9 +9,10 @@ import sys
 import time
 import zlib
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from heartbeat_cli.domain.kinds.log_place import LONGEST, WINDOW, Place, checksum
+from heartbeat_cli.domain.record import Record
 
 _SKIPPED = 268_435_456  # decompressed bytes at most that are passed over to reach a place
 _CHUNK = 1_048_576
@@ -26,7 +27,7 @@ def can_be_skipped(error: OSError) -> bool:
     return error.errno not in _NO_MORE_FILES
 
 
-class Identity(NamedTuple):
+class Identity(Record):
     """Which file it is, and when it was written last. `generation`: of the inode; it changes when the file system gives
     the inode to another file. None where it does not say."""
 

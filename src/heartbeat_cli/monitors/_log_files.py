@@ -7,10 +7,10 @@ Files that the first check finds are read from their end on, those that appear l
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_place import Place, State, chosen, unread
 from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be
@@ -28,7 +28,7 @@ _MOST_OPEN = 100  # rotated files that are open at the same time; of each name o
 _SLACK = 1.0  # seconds by which compression may round the time of a file
 
 
-class Followed(NamedTuple):
+class Followed(Record):
     """`state` for the next check; `behind`: bytes that have not been read yet; and names of files with lines that may
     be missing, by what has become of them: `lost` cannot be read, `vanished` are not found any more, with lines in them
     that have not been read, the last lines of `moved` before they were moved away are not known, and of `many` more
@@ -43,7 +43,7 @@ class Followed(NamedTuple):
     unexplained: tuple[str, ...] = ()
 
 
-class _Log(NamedTuple):
+class _Log(Record):
     """One name of a file that is followed, its places, the folders of its rotated files, and the name of which it may
     be a rotated one itself."""
 

@@ -4,10 +4,10 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_names import plain, related
 from heartbeat_cli.domain.kinds.log_place import MOST, Known, Place, State, checksum
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.monitors._log_content import Plain, can_be_skipped
 from heartbeat_cli.system.foreign_file import Spot
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 10_000
 _SLACK = 0.05  # seconds that the time of a file may lag behind the clock
 
 
-class File(NamedTuple):
+class File(Record):
     """A rotated file as it stands in a folder; `number` is its place among those of its log, the older ones first, as
     far as the names tell."""
 

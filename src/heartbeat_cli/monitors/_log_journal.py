@@ -9,12 +9,13 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.log_place import LONGEST
 from heartbeat_cli.domain.plain import one_line, system_words, whole
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._log_tally import Tally
@@ -33,7 +34,7 @@ _HIDDEN = ("insufficient permissions", "other users")
 _QUICK_SECONDS = 2.0
 
 
-class Journal(NamedTuple):
+class Journal(Record):
     """Whose journal is read, and with which program."""
 
     unit: str
@@ -41,7 +42,7 @@ class Journal(NamedTuple):
     program: Sequence[str]
 
 
-class _Entry(NamedTuple):
+class _Entry(Record):
     """`cursor`: "" where what is said to be one cannot be; what comes after it is asked for by the time. `message` has
     a line end where it is whole."""
 
@@ -50,14 +51,14 @@ class _Entry(NamedTuple):
     message: bytes
 
 
-class _Page(NamedTuple):
+class _Page(Record):
     """Entries of one answer. `cut`: it was longer than what is read of it, and the last entry is not whole."""
 
     entries: list[_Entry]
     cut: bool = False
 
 
-class Followed(NamedTuple):
+class Followed(Record):
     """`memory` for the next check; whether entries are `left` that have not been read; whether the unit does `exist`:
     asked only while its journal has been empty."""
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.log_names import between, is_next, is_rotated, plain, related, shape
 from heartbeat_cli.domain.kinds.log_place import Place
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._log_content import Content, opened
@@ -21,7 +21,7 @@ _MOST_FOLDERS = 30  # of one row
 GLOB = frozenset("*?[")
 
 
-class Named(NamedTuple):
+class Named(Record):
     """A file that the configured path means, None as content where it is not there."""
 
     spot: Spot

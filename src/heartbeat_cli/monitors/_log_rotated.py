@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from heartbeat_cli.domain.kinds.log_names import UNREADABLE, is_backup, may_be_own, shape
 from heartbeat_cli.domain.kinds.log_place import WINDOW, Place, unread
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.monitors._log_content import Content, can_be_skipped, has, is_sure, may_be, opened
 from heartbeat_cli.monitors._log_folder import File, Folders, seen
 from heartbeat_cli.system.foreign_file import Spot
@@ -20,7 +21,7 @@ _T = TypeVar("_T")
 _SLACK = 1.0  # seconds: some programs keep the time of what they compress in whole seconds only
 
 
-class Found(NamedTuple):
+class Found(Record):
     """A file to read, where to go on in it, and the name that it has now."""
 
     place: Place

@@ -5,7 +5,7 @@ Each step has what is left of the time. A failing step is a `StepFailed`, which 
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from heartbeat_cli import __version__
 from heartbeat_cli.domain.category import Category
@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.result import Metric, Status
 from heartbeat_cli.domain.kinds import mcp
 from heartbeat_cli.domain.kinds.json_rpc import Reply, RpcError
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.errors import Unobservable
 
@@ -56,7 +57,7 @@ class Link(Protocol):
         """The handshake has been answered with this."""
 
 
-class Wanted(NamedTuple):
+class Wanted(Record):
     """What is expected of a server: tools by name, how many at least, and a tool to call with its arguments."""
 
     tools: tuple[str, ...]
@@ -64,7 +65,7 @@ class Wanted(NamedTuple):
     call: tuple[str, Mapping[str, Any]] | None
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """What a server that answered every step is like. `error` is None where it is as expected."""
 
     status: Status

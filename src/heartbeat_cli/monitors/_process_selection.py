@@ -6,12 +6,13 @@ What heartbeat cannot see counts neither as running nor as ended: `unsure` says 
 import os
 from binascii import crc32
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.processes import Process, name_matcher
 from heartbeat_cli.domain.plain import duration, one_line, system_words, whole
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._process_units import unit_of
@@ -29,7 +30,7 @@ ANYBODY = "*"  # as owner
 HIDDEN = Text("/proc is mounted with hidepid, and heartbeat does not see the processes of other users")
 
 
-class Wanted(NamedTuple):
+class Wanted(Record):
     """The processes with a name (a glob) and a text in their command lines. `owner` as the settings have it; `least` of
     them should run."""
 
@@ -40,7 +41,7 @@ class Wanted(NamedTuple):
     least: int = 1
 
 
-class Selection(NamedTuple):
+class Selection(Record):
     """The processes that were found. `unread` more run, and nothing else can be read of them; `missing` says what is
     not running where there is none; `unsure` why there may be more than was found; `memory` is kept for the next check.
     `category`: of a failure, where it is not one of the process. `others` run besides and are not counted: `aside` says

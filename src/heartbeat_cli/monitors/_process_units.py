@@ -8,10 +8,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._systemctl import Answer, Memories, show
@@ -22,7 +22,7 @@ _HIERARCHIES = ("", "systemd", "unified")  # cgroup v2; version 1, and both side
 _MOST_GROUPS, _MOST_BYTES = 1_000, 1_048_576
 
 
-class Unit(NamedTuple):
+class Unit(Record):
     """What is known of a unit: `state` is what systemd calls it; `prevented`: it ended with an exit status that forbids
     a restart."""
 

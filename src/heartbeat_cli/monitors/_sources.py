@@ -8,11 +8,12 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.checking.result import CheckContext
 from heartbeat_cli.domain.kinds.check_keys import Agg
 from heartbeat_cli.domain.plain import one_line, own_fault
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
@@ -20,7 +21,7 @@ _SHARE = 0.9  # of the check's time: the rest is for the way back to the engine
 _NOTHING: dict[str, str] = {}
 
 
-class JsonSource(NamedTuple):
+class JsonSource(Record):
     """A number in a JSON answer.
 
     url: address, http:// or https://
@@ -35,7 +36,7 @@ class JsonSource(NamedTuple):
     headers: dict[str, str] = _NOTHING
 
 
-class PrometheusSource(NamedTuple):
+class PrometheusSource(Record):
     """A metric on a /metrics page.
 
     url: address of the page, http:// or https://
@@ -52,7 +53,7 @@ class PrometheusSource(NamedTuple):
     headers: dict[str, str] = _NOTHING
 
 
-class SqlSource(NamedTuple):
+class SqlSource(Record):
     """A query of PostgreSQL or SQLite.
 
     dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:////path
@@ -63,7 +64,7 @@ class SqlSource(NamedTuple):
     query: str
 
 
-class RedisSource(NamedTuple):
+class RedisSource(Record):
     """The reply to a command of Redis or Valkey.
 
     command: the command as a list of words: ["LLEN", "celery"], ["GET", "done"], ["INFO", "stats"]; one that only reads
@@ -84,7 +85,7 @@ class RedisSource(NamedTuple):
     field: str | None = None
 
 
-class FileSource(NamedTuple):
+class FileSource(Record):
     """A file.
 
     path: the file
@@ -95,7 +96,7 @@ class FileSource(NamedTuple):
     what: Literal["mtime", "size", "lines"] = "mtime"
 
 
-class Source(NamedTuple):
+class Source(Record):
     """Where a number comes from: exactly one of these keys.
 
     json: a number in a JSON answer

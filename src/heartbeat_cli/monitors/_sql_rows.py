@@ -3,16 +3,17 @@
 import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.kinds.sql_errors import ErrorVerdict
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import Unobservable
 
 SQLITE = "sqlite:///"
 
 
-class Table(NamedTuple):
+class Table(Record):
     """What a query gives: at most as many rows as were asked for, `cut` where there were more. `seconds` from the
     beginning of the check to its end, `query_seconds` without the connection."""
 

@@ -4,10 +4,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.plain import one_line, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import hung, process
 
@@ -20,7 +21,7 @@ Result = TypeVar("Result")
 Memories = Iterable[Mapping[str, Any]]
 
 
-class Said(NamedTuple):
+class Said(Record):
     """What one call of systemctl printed; `complaint`: why it is not all, "" where it is. `elapsed` in seconds; `hung`:
     what the next check has to remember of a systemctl that could not be killed."""
 
@@ -30,7 +31,7 @@ class Said(NamedTuple):
     hung: Mapping[str, Any] = _NOTHING
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What one systemctl call said: the blocks, or why there are none for some units; the rest as of `Said`."""
 
     blocks: Sequence[systemd.Properties] = ()

@@ -20,7 +20,7 @@ searched in the first 8,192 characters only and given up after half a second, so
 import re
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.exchange import Request, Response
@@ -28,6 +28,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Explain, Reading
 from heartbeat_cli.domain.kinds import health_body, json_path
 from heartbeat_cli.domain.kinds.check_keys import MEMORY, Check
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _http
@@ -42,7 +43,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 _GUESSED_UNIT: Mapping[str, Any] = {"action": "systemd", "unit": "openclaw-{id}.service", "optional": True}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     url: health address, http:// or https://, e.g. http://localhost:8000/health
     method: HTTP method of the request (default GET)
@@ -176,7 +177,7 @@ def explain(settings: Settings) -> Explain | None:
     return partial(explained, settings.unit, settings.user)
 
 
-class _Verdict(NamedTuple):
+class _Verdict(Record):
     status: Literal["healthy", "degraded", "unhealthy"]
     why: str | None = None
     category: Category | None = None

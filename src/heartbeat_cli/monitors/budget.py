@@ -18,19 +18,20 @@ gives nothing back. The category is quota: a restart does not bring the money ba
 
 from binascii import crc32
 from datetime import tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.kinds import budget
 from heartbeat_cli.domain.kinds.value_checks import shown
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.monitors import _sources
 from heartbeat_cli.monitors._sources import Source
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     spent: source of a counter that rises with what is spent
     limit: how much may be spent in an hour or a day, in the counter's unit

@@ -15,12 +15,13 @@ The program is started without a shell, from a small environment, and is killed 
 """
 
 import time
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, Status
 from heartbeat_cli.domain.kinds import perfdata
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import process
@@ -31,7 +32,7 @@ _NOTHING: dict[str, str] = {}
 _CANNOT_RUN = (126, 127)  # what a shell or env(1) in between says for "not executable" and "not found"
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """What to run and how to understand it.
 
     command: the program and its arguments, as a list; no shell reads it

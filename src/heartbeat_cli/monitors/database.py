@@ -20,12 +20,13 @@ Where the connections run short, evidence says who holds them; where heartbeat i
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import postgres_health
 from heartbeat_cli.domain.kinds.postgres_health import Figures, Limits
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres import libpq
@@ -98,7 +99,7 @@ FROM counted
 """
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Keys of a `database` component. Every limit makes the status degraded and is switched off by 0.
 
     dsn: PostgreSQL connection string (URL or keywords, several hosts allowed), best as `env:NAME`

@@ -18,7 +18,7 @@ servers of /etc/resolv.conf are asked in turn. dnspython is optional: install he
 import time
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.isolation import is_remote
@@ -26,6 +26,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import dns_answer
 from heartbeat_cli.domain.kinds.dns_answer import Type
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
@@ -43,7 +44,7 @@ _PAYLOAD = 1_232  # bytes of an answer over UDP that arrive everywhere: https://
 _MOST_EVIDENCE = 20  # records
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """The name, and what it must have.
 
     query_name: the name to ask for; for type PTR also an address

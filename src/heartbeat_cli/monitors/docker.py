@@ -21,7 +21,7 @@ import os
 import re
 from binascii import crc32
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from heartbeat_cli.domain import foreign_json
@@ -31,6 +31,7 @@ from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
 from heartbeat_cli.domain.kinds.docker_host import AUTO, find
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.errors import Unobservable
 
@@ -47,7 +48,7 @@ LADDER: tuple[Mapping[str, str], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Either `container` or `daemon`.
 
     container: name (or id) of the container to watch

@@ -27,7 +27,7 @@ its age is 0.
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
@@ -35,6 +35,7 @@ from heartbeat_cli.domain.kinds import file_limits
 from heartbeat_cli.domain.kinds.file_limits import Limits, Seen
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed, stacked
 from heartbeat_cli.errors import Unobservable
@@ -48,7 +49,7 @@ _SIZES = ("min_size", "max_size", "total_max_size")
 LADDER: tuple[Mapping[str, Any], ...] = ({"action": "script", "name": "restart_{id}.sh"},)
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     path: absolute path of a file, or a glob: *, ? and [...] within a name, ** for any number of folders; at most
         10,000 entries are looked through

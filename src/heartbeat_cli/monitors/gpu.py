@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
@@ -30,6 +30,7 @@ from heartbeat_cli.domain.kinds.gpu_health import Limits
 from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line, own_fault, system_words
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system import hung, process
 
@@ -38,7 +39,7 @@ _OLD_FOR = 86_400.0  # seconds until a driver that did not know a field is asked
 _OLD, _SEEN = "old_until", "seen"  # keys of the memory
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which GPUs, and their limits. A limit of 0 is off.
 
     device: index, UUID or name of the GPU, with * and ? as wildcards ("GPU-5c*", "*A100*"); default: all
@@ -61,7 +62,7 @@ class Settings(NamedTuple):
     nvidia_smi: tuple[str, ...] = ("nvidia-smi",)
 
 
-class _Answer(NamedTuple):
+class _Answer(Record):
     """What one call said. `failure` is the reading of one that gave no output; `old` whether the driver does not know
     the newer fields."""
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import mounts, procfs, rates
@@ -32,7 +33,7 @@ _DISKS_SHARE, _ALL_SHARE = 0.6, 0.9  # of the timeout: for network mounts to ans
 _FULL = "full"  # in memory: what fills the filesystems that are over a limit
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Limits, in percent where nothing else is said; 0 turns one off.
 
     cpu_warn: CPU busy, of all CPUs together, mean since the last check
@@ -69,7 +70,7 @@ class Settings(NamedTuple):
     ignore_mounts: tuple[str, ...] = ()
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """Something over its limit; `about` is what it is about, for the evidence."""
 
     critical: bool

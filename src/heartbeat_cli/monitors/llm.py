@@ -25,13 +25,14 @@ where the process of this host fails, else after 120 s or three checks, until th
 
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import model_api
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -51,7 +52,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     url: base address of the API, which ends in /v1 with most servers, e.g. http://localhost:11434/v1
     api_key: key that is sent as Authorization: Bearer (default: none); better "env:NAME" or "file:PATH"

@@ -30,7 +30,7 @@ import os
 import time
 from binascii import crc32
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
@@ -39,6 +39,7 @@ from heartbeat_cli.domain.kinds.log_matches import Recent
 from heartbeat_cli.domain.kinds.log_pattern import Wanted
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded, duration, one_line, size
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, listed
 from heartbeat_cli.monitors import _log_files, _log_journal, _log_named
@@ -58,7 +59,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Where the lines are, and which of them are reported.
 
     path: absolute path of the file; *, ? and [] in its last part stand for several files, rotated ones left out
@@ -95,7 +96,7 @@ class Settings(NamedTuple):
     journalctl: tuple[str, ...] = ("journalctl",)
 
 
-class _Read(NamedTuple):
+class _Read(Record):
     """What one check has read: `place` for the next one, and what is wrong with the reading of it, each with the
     status and the category that it has. `behind`: bytes not read yet, None where that is not known."""
 

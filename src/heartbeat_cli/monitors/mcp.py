@@ -23,13 +23,14 @@ tool configuration, name service and routing network; all else is the process's 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.exchange import Request
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds.mcp import ERAS, HANDSHAKE, STATELESS, Era
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors._http import certificate_warning, header_problems, url_problems
@@ -50,7 +51,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Call(NamedTuple):
+class Call(Record):
     """A tool to call at every check.
 
     tool: its name; it must only read: it is called every few seconds
@@ -61,7 +62,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any] = {}  # noqa: RUF012 - a named tuple's default; never changed
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     url: address of the server's endpoint, e.g. http://localhost:8000/mcp
     command: instead of url: a program that speaks MCP on its standard input and output, with its arguments, as a list;

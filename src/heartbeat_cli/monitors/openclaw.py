@@ -22,12 +22,13 @@ Without a readiness page (HTML, 404, no JSON) `url`/healthz decides: a gateway t
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.exchange import FollowUp, Request, Response
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Explain, Metric, Reading
 from heartbeat_cli.domain.kinds import openclaw
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -44,7 +45,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     url: base address of the gateway (default http://127.0.0.1:18789); a path such as /gw is kept
     headers: extra request headers as a table, such as Authorization for a gateway on another host

@@ -36,7 +36,7 @@ them, it is degraded.
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status, unknown
@@ -45,6 +45,7 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.process_limits import Limits, Seen, judge, limit_problems
 from heartbeat_cli.domain.kinds.sizes import Size, size_in_bytes, size_problems
 from heartbeat_cli.domain.plain import duration, one_line, size
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined, stacked
 from heartbeat_cli.errors import Unobservable
@@ -67,7 +68,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     process: name of the processes, as the kernel has it (ps -o comm); a glob such as "celery*" is allowed
     command: text that must be in the command line (ps -o args), alone or with process; of processes of heartbeat's user

@@ -21,13 +21,14 @@ component's recovery has a `startup_grace` of its own.
 from binascii import crc32
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.kinds.value_checks import shown
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.monitors import _sources
@@ -42,7 +43,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     done: source of a number that moves when work is done: a counter, or the time of a file
     waiting: source of how much work waits

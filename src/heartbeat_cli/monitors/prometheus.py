@@ -19,13 +19,14 @@ An entry of `checks` names a metric and what must hold: `op` against `warn` is d
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.exchange import Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.kinds import exposition
 from heartbeat_cli.domain.kinds.check_keys import Check
 from heartbeat_cli.domain.kinds.value_checks import Outcome
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _checks, _http
@@ -40,7 +41,7 @@ LADDER: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     url: address of the page, http:// or https://, e.g. http://localhost:8000/metrics
     checks: limits on its metrics, as a list of tables

@@ -18,10 +18,11 @@ The job in a crontab:
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
@@ -31,7 +32,7 @@ WANTS_BEATS = True
 _FINISHED = ("success", "fail")
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """When a beat is expected.
 
     period: seconds between two beats, as expected; a daily job has 86400
@@ -44,7 +45,7 @@ class Settings(NamedTuple):
     max_runtime: Seconds | None = None
 
 
-class Beat(NamedTuple):
+class Beat(Record):
     """One recorded beat; `at` is epoch seconds, never later than the check."""
 
     at: float
@@ -54,7 +55,7 @@ class Beat(NamedTuple):
     rid: str | None = None
 
 
-class Run(NamedTuple):
+class Run(Record):
     """What the beats amount to: the last finished run, its duration, and the oldest run still going on."""
 
     finish: Beat | None

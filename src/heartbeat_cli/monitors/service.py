@@ -19,7 +19,7 @@ RestartPreventExitStatus of category configuration: no restart mends that. All u
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.guarded import guarded
@@ -27,6 +27,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, 
 from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.needs import Needs
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors._journal import tail
 from heartbeat_cli.monitors._systemctl import LATE, Answer, given, show, side_by_side
@@ -45,7 +46,7 @@ LADDER: tuple[Mapping[str, str], ...] = (
 )
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Either `unit` or `failed`, and how systemctl is called.
 
     unit: the unit, as "nginx" or "backup.timer"
@@ -69,7 +70,7 @@ class Settings(NamedTuple):
     restart_limit: int = 1
 
 
-class _Verdict(NamedTuple):
+class _Verdict(Record):
     status: Status
     error: str | None = None
     category: Category | None = None

@@ -23,13 +23,14 @@ metric; with several rows only where `label` tells them apart. An interval count
 
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
 from heartbeat_cli.domain.kinds import query_result
 from heartbeat_cli.domain.kinds.check_keys import MEMORY
 from heartbeat_cli.domain.kinds.query_result import ColumnCheck
 from heartbeat_cli.domain.kinds.value_checks import RANKS
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.monitors import _checks, _sql
@@ -41,7 +42,7 @@ _MOST_BYTES, _MOST_ROWS = 1_048_576, 1_000
 _EMPTY: Mapping[str, Status] = {"ok": "healthy", "warn": "degraded", "critical": "unhealthy"}
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """
     dsn: postgresql://… (best as env:NAME, of a role that may only read) or sqlite:////path
     query: one SELECT

@@ -21,12 +21,13 @@ the first to answer wins), the TLS handshake and the banner together.
 
 import socket
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.isolation import is_remote
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, Status
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 from heartbeat_cli.system import trusted
@@ -41,7 +42,7 @@ _DAY = 86_400
 _EXPIRED = 10  # OpenSSL: X509_V_ERR_CERT_HAS_EXPIRED
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     r"""Where to connect and what to expect there.
 
     host: name or address

@@ -22,13 +22,13 @@ there is one. The systemd that is asked must be that of this host, or of a conta
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.guarded import guarded
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading, unknown
 from heartbeat_cli.domain.kinds import systemd, systemd_timer
 from heartbeat_cli.domain.kinds.systemd_timer import Clocks, Limits, Trouble
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.monitors._journal import tail
@@ -40,7 +40,7 @@ _JOURNAL_SHARE, _JOURNAL_SECONDS = 0.8, 1.0  # of the check's time, and of one u
 LADDER: tuple[Mapping[str, str], ...] = ({"action": "script", "name": "restart_{id}.sh"},)
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """Which timer, and what is too late or too long.
 
     unit: the timer, as "backup" or "backup.timer"
@@ -65,7 +65,7 @@ class Settings(NamedTuple):
         return self.unit if self.unit.endswith(".timer") else f"{self.unit}.timer"
 
 
-class _Answers(NamedTuple):
+class _Answers(Record):
     """What one systemd said of timers, and of the units that they start."""
 
     timers: Answer = LATE

@@ -9,7 +9,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _ENTRY = re.compile(r"([a-z][a-z0-9_]{0,39})\s*=\s*([\w.]+)(?:\s*[:[].*)?")  # kind and module; others are no kinds
@@ -17,7 +18,7 @@ _PREFIX = b"heartbeat_cli."
 _MOST = 65_536  # bytes of one entry_points.txt
 
 
-class Plugin(NamedTuple):
+class Plugin(Record):
     """An entry point: the kind, the module that it names, the distribution that it is of, its version, and the path of
     the distribution's metadata. `room` is `monitors`, `actions` or `channels`."""
 

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome, Right
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError, PluginError, Unobservable
@@ -30,7 +31,7 @@ _ANSWERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class _NoSettings(NamedTuple):
+class _NoSettings(Record):
     """Takes no keys that are known."""
 
 

@@ -3,16 +3,16 @@
 import os
 import time
 from collections.abc import Collection
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 _MOST = 100_000  # open files that are examined
 _DELETED = " (deleted)"  # what the kernel adds to the name (proc(5), /proc/pid/fd)
 _BLOCK = 512
 
 
-class Held(NamedTuple):
+class Held(Record):
     """One such file: its size in bytes on the disk, its former path, and the process that holds it (one of them)."""
 
     size: int
@@ -21,7 +21,7 @@ class Held(NamedTuple):
     pid: int
 
 
-class Found(NamedTuple):
+class Found(Record):
     """The files, the largest first, and how many processes do not show this user what they hold."""
 
     files: list[Held]

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 from fnmatch import translate
-from typing import NamedTuple
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 MOST_ENTRIES = 10_000
@@ -25,7 +25,7 @@ class TooMany(Exception):
     """There is more than may be read, or not the time for it; the text says which."""
 
 
-class File(NamedTuple):
+class File(Record):
     """`modified` is when its content was written, as its owner may have set it (mtime), `changed` when its state was
     changed last, which only the clock sets (ctime): both seconds since the epoch. `size` in bytes."""
 
@@ -35,7 +35,7 @@ class File(NamedTuple):
     changed: float
 
 
-class Found(NamedTuple):
+class Found(Record):
     """`unread` are the folders (or the path itself) that this user may not read; `folder`: the path is no glob, and is
     that of a folder."""
 

@@ -12,7 +12,8 @@ from array import array
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _ENTRIES = 200_000
 _NAMES = 8_000_000  # bytes of all names that are held; folders beyond that are counted, and not read
@@ -58,7 +59,7 @@ class Nodes:
         return os.fsdecode(b"".join(reversed(parts)))
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """What a walk saw. `sizes` (bytes on the disk) and `counts` (entries) are those of a node without its nodes below.
     `used` and `used_entries` are what the filesystem itself says; `unread` folders could not be read, `first_unread` is
     one; `complete`: nothing else is missing."""
@@ -87,7 +88,7 @@ def walk(point: str, mounted: Collection[str], until: float, most: int = _ENTRIE
     )
 
 
-class _Folder(NamedTuple):
+class _Folder(Record):
     """A folder to be read: `node` is where it counts, `inode` what it was when it was found."""
 
     number: int

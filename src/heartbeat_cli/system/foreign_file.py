@@ -14,8 +14,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import NamedTuple
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.system.acl import has_acl
 from heartbeat_cli.system.trusted import is_ours
@@ -64,7 +64,7 @@ def _opened(seen: int, place: str) -> int:
         raise OSError(errno.ENODEV, Text("/proc is not mounted"), place) from None
 
 
-class Spot(NamedTuple):
+class Spot(Record):
     """Where a path ends: the descriptor of the folder, the name in it (no link), the folder's path in words, and the
     users, besides root and this one, who decide what has that name."""
 

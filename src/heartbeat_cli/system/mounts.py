@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _MOST = 32
 _REAL = frozenset(
@@ -16,7 +17,7 @@ _REMOTE = frozenset({"cifs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse",
 _REMOTE_FAMILIES = ("nfs", "smb", "fuse.", "davfs")
 
 
-class Mount(NamedTuple):
+class Mount(Record):
     """One mounted filesystem. `device` is the same for every mount of it; `root` is the part shown there."""
 
     point: str
@@ -31,7 +32,7 @@ class Mount(NamedTuple):
         return self.kind in _REMOTE or self.kind.startswith(_REMOTE_FAMILIES)
 
 
-class Usage(NamedTuple):
+class Usage(Record):
     """Room as an ordinary user has it and `df` shows it: the reserve of root counts as used up."""
 
     used_percent: float

@@ -11,9 +11,10 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,7 +31,7 @@ _KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Finished(NamedTuple):
+class Finished(Record):
     """`code` is the exit code, negative for a signal, None when the deadline ended it. Output is bounded. `left` is the
     number of a process that did not even end when it was killed: it waits in the kernel, or is another user's."""
 

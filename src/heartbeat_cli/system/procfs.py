@@ -6,9 +6,9 @@ So psutil is left for systems without `/proc`, and for what is rarely needed (th
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 _SECTOR = 512  # /proc/diskstats counts these, whatever the disk's own size
 _MOST_DEVICES = 64
@@ -22,7 +22,7 @@ _VIRTUAL_DISK = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd")
 _DIGITS = "0123456789"
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Record):
     """Counters and levels at one moment. `boot` changes with every boot; `uptime` knows no clock steps.
 
     `cpu` is (busy, total) in any unit; bytes per device: `network` (received, sent), `disks` (read, written).

@@ -5,8 +5,9 @@ negative. Time is the machine's uptime, which no clock step touches; the boot's 
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.system.procfs import Snapshot
 
 SHORTEST_SECONDS = 1.0  # CPU ticks are 10 ms: below this, a rate is mostly noise
@@ -14,7 +15,7 @@ SHORTEST_SECONDS = 1.0  # CPU ticks are 10 ms: below this, a rate is mostly nois
 Pairs = Mapping[str, tuple[float, float]]
 
 
-class Past(NamedTuple):
+class Past(Record):
     """The counters of the last check."""
 
     boot: str
@@ -25,7 +26,7 @@ class Past(NamedTuple):
     oom_kills: float | None
 
 
-class Rates(NamedTuple):
+class Rates(Record):
     """Means since the last check: per second, but `oom_kills`, which is a count."""
 
     cpu_percent: float | None

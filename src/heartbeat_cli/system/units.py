@@ -9,10 +9,10 @@ from binascii import crc32
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds import systemd, timer_units
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import HeartbeatError
 from heartbeat_cli.system import files, process, trusted
@@ -27,7 +27,7 @@ _FOR_USERS = tuple(f"{folder}/systemd/user" for folder in ("/etc", "/usr/local/l
 _LINGER = "/var/lib/systemd/linger"
 
 
-class Manager(NamedTuple):
+class Manager(Record):
     """A systemd and the folder of its units: `user` is that of the user heartbeat runs as."""
 
     user: bool

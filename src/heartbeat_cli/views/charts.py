@@ -6,7 +6,8 @@ for 90 days is one short path.
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 CELL, GAP, BAR_HEIGHT = 6, 2, 20
 SPARK_WIDTH, SPARK_HEIGHT = 144, 28
@@ -18,7 +19,7 @@ _TOPS = {"ok": 7.0, "warn": 3.0, "bad": 0.0, "dim": 7.0, "none": 17.0}
 Points = list[tuple[float, float]]
 
 
-class Line(NamedTuple):
+class Line(Record):
     """A curve: the path of its line, of the area under it, its last point (None: nothing to draw) and its range."""
 
     line: str

@@ -5,8 +5,9 @@ covers it from the top, and a cell of which nothing is known is a grey dot on th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import Board, Known, Seen
 from heartbeat_cli.views import charts
 from heartbeat_cli.views.voice import Voice, percent
@@ -18,7 +19,7 @@ _WATCHED = 0.9  # share of a cell's time that may be unknown and nothing is said
 _MARKS = 24  # cells of a bar that say more when they are pointed at
 
 
-class Bar(NamedTuple):
+class Bar(Record):
     """A bar as the page draws it: path data by level, cells with something to say as (path, text), the share of the
     known time that was good, the same for a screen reader, and what the share is of."""
 

@@ -6,13 +6,14 @@ at, or heartbeat could not look), `ok`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Vote
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import Board, Glance, began, unconfirmed
 from heartbeat_cli.views import charts, dashboard_bars
 from heartbeat_cli.views.dashboard_incidents import wanted
@@ -31,7 +32,7 @@ KINDS = (
 _UNFOLDED = 40  # components up to which everything is shown open
 
 
-class Group(NamedTuple):
+class Group(Record):
     """The components under one heading; `counts` are (level, text) of what there is, `rest` the healthy ones that are
     folded away behind those in trouble."""
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.domain.plain import bounded
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.views import answers, headline
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, sentence
@@ -15,7 +15,7 @@ from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
 
 
-class Detail(NamedTuple):
+class Detail(Record):
     """How much of each alert a digest holds: evidence pieces, advice lines, characters of the cause; `short`: names;
     `piece`: characters of a piece of evidence."""
 

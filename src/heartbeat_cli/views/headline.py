@@ -1,10 +1,10 @@
 """The title of a digest, and the subject of any message: which machine, which components, and what happened to them."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.words import FAULTS, TITLES
 
@@ -13,7 +13,7 @@ _NAME = 40  # characters
 _WATCHES = ("reminder", "escalated")
 
 
-class Headline(NamedTuple):
+class Headline(Record):
     """`title` is what a message says first, `subject` the same with the machine before it; that of an end
     names the same machine and component, so that a search for these finds both."""
 

@@ -9,7 +9,6 @@ collector refuse the whole file.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from prometheus_client import Metric as Exposed
 from prometheus_client import generate_latest
@@ -22,6 +21,7 @@ from heartbeat_cli.domain.component import SEVERITIES, Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import OUTCOMES
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import LastPass
 from heartbeat_cli.domain.reporting.figures import Figures
 from heartbeat_cli.redact import redact
@@ -34,7 +34,7 @@ Labels = tuple[tuple[str, str], ...]
 Samples = Sequence[tuple[Labels, float]]
 
 
-class Family(NamedTuple):
+class Family(Record):
     """All series of one name."""
 
     name: str

@@ -5,9 +5,10 @@ programs (JSON, CSV) come from the summary itself, unrounded (report_data.py).
 """
 
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.plain import json_text, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.views import report_data, report_text
 from heartbeat_cli.views import report_figures as figures
@@ -22,7 +23,7 @@ _FULL = (100, 50)
 _CHAT = 3_900  # UTF-16 units of a text for a chat (4,096 with its title)
 
 
-class Letter(NamedTuple):
+class Letter(Record):
     """A report to be sent: subject, the text, as much of it as one chat message holds, and a page for a mail."""
 
     title: str

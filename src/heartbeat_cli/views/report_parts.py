@@ -1,9 +1,9 @@
 """What a report is made of, before it takes a form: lines already worded, redacted and rounded, nothing escaped."""
 
-from typing import NamedTuple
+from heartbeat_cli.domain.record import Record
 
 
-class Item(NamedTuple):
+class Item(Record):
     """Something that happened: a level (bad, warn, ok, dim), what it is about, the facts in short, and lines below.
     `incident` is the id of the incident it is about, if any."""
 
@@ -14,7 +14,7 @@ class Item(NamedTuple):
     incident: str = ""
 
 
-class Fact(NamedTuple):
+class Fact(Record):
     """A figure with its name; further lines say more about it."""
 
     label: str
@@ -22,7 +22,7 @@ class Fact(NamedTuple):
     level: str = ""
 
 
-class Table(NamedTuple):
+class Table(Record):
     """Heads and cells; `numbers` is the first column that holds figures. `ids` name the rows, for drawings."""
 
     heads: tuple[str, ...]
@@ -31,7 +31,7 @@ class Table(NamedTuple):
     ids: tuple[str, ...] = ()
 
 
-class Part(NamedTuple):
+class Part(Record):
     """One heading's worth. `note` is said below everything else, or alone."""
 
     key: str
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     note: str = ""
 
 
-class Report(NamedTuple):
+class Report(Record):
     """A whole report: `level` and `verdict` say how the period was, `parts` are in reading order; `brief` are those of
     the text form. `notice` is what must be known before all else."""
 

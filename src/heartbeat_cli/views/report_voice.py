@@ -4,11 +4,12 @@ What others said goes through `clean` or `said`: redacted, one printable line, b
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.summary import Summary
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.i18n import catalogs
@@ -21,7 +22,7 @@ _FOREIGN = 20_000  # characters of a foreign text that are looked at at all
 _DAY = 86_400.0
 
 
-class Speech(NamedTuple):
+class Speech(Record):
     """Whose figures, in what language, and what must not be shown."""
 
     summary: Summary

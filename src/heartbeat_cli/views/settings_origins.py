@@ -1,18 +1,19 @@
 """Where each effective setting was written: file and line, for `heartbeat config show`."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.config import lines
 from heartbeat_cli.config.origins import Origins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 
 Path = tuple[str | int, ...]  # keys and, in lists, places in the list
 _MAX_COMMENT = 300  # characters
 
 
-class Written(NamedTuple):
+class Written(Record):
     """Where a setting was written: its `place` (`hb.toml:8`), and `where` it stands there if that is not its own table
     (`defaults.agent`, the block that made the component, `recovery`), else ""."""
 

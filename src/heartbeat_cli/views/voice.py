@@ -1,10 +1,11 @@
 """How a page speaks: words, times and spans in one locale, zone and moment; foreign text redacted and made one line."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.plain import bounded, duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.i18n import catalogs
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
@@ -22,7 +23,7 @@ class _Html(str):
         return str(self)
 
 
-class Moment(NamedTuple):
+class Moment(Record):
     """A point in time for a `<time>`: as shown, in full, for programs, and how long ago."""
 
     shown: str
@@ -32,7 +33,7 @@ class Moment(NamedTuple):
     lasting: str
 
 
-class Voice(NamedTuple):
+class Voice(Record):
     """Everything wording depends on."""
 
     locale: str

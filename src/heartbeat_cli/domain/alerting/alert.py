@@ -1,11 +1,12 @@
 """An alert: its type, its severity, and what it is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.slowness import SLOW
 from heartbeat_cli.domain.component import Component, Severity, severity_rank
 from heartbeat_cli.domain.detection.fault_detection import Event
+from heartbeat_cli.domain.record import Record
 
 # What says that recovery can do no more about a fault.
 HANDOFFS = ("recovery_failed", "recovery_denied", "recovery_held")
@@ -31,7 +32,7 @@ _FAMILIES = ("down", "slow", "degraded", "unobserved")
 _OF_FAULT = ("reminder", "escalated", "recovery_failed", "recovery_denied", "recovery_held")  # besides `<kind>_down`
 
 
-class Alert(NamedTuple):
+class Alert(Record):
     """One alert. `id` follows from what happened, so the same alert cannot be raised twice;
     `details` is JSON-able: started, cause, evidence, attempts."""
 
@@ -60,7 +61,7 @@ class Alert(NamedTuple):
         return listed or [self.component]
 
 
-class Sent(NamedTuple):
+class Sent(Record):
     """How a notification stands: `state` is waiting, sent or failed."""
 
     alert_id: str

@@ -1,15 +1,15 @@
 """What every channel has in common, whatever its kind: how much it is sent at once, and who stands in for it."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.seconds import Seconds
 
 _PRINTERS = ("console",)  # kinds that print, which nobody may read
 
 
-class ChannelCommon(NamedTuple):
+class ChannelCommon(Record):
     """Keys that every kind of channel takes.
 
     digest: send several alerts that are due at once as one message

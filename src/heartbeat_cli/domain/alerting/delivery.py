@@ -1,10 +1,11 @@
 """What becomes of a message after an attempt, when a channel may be sent to, and what goes out together."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.alerting.alert import SOUNDLESS, Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.errors import DeliveryError
 
 _BACK_OFF = (15.0, 1_800.0)  # seconds until the next try: doubled each time, from the first to at most the second
@@ -22,7 +23,7 @@ class Printed(str):
     notified."""
 
 
-class Attempt(NamedTuple):
+class Attempt(Record):
     """One try to deliver: how long it took (seconds), what went wrong, what the channel had to remark."""
 
     took: float
@@ -30,7 +31,7 @@ class Attempt(NamedTuple):
     note: str | None = None
 
 
-class Decision(NamedTuple):
+class Decision(Record):
     """What becomes of a message: `next_try` is when it is tried again, `same_batch` whether only with the very same
     others, since the other side may have it already; `rest` says that what else waits for the channel shares it.
     `soon`: it is tried again within this pass, and both tries count as one attempt."""
@@ -42,7 +43,7 @@ class Decision(NamedTuple):
     soon: bool = False
 
 
-class Send(NamedTuple):
+class Send(Record):
     """One attempt to deliver one alert on one channel, as recorded: `alerts` is how many shared the message `batch`;
     `outcome` is sent, printed, retry, failed or handed_over; `took` is in seconds."""
 
@@ -58,7 +59,7 @@ class Send(NamedTuple):
     took: float
 
 
-class Trouble(NamedTuple):
+class Trouble(Record):
     """A channel that has not taken anything since: what it said last, and how many notifications wait for it."""
 
     channel: str

@@ -1,14 +1,15 @@
 """An e-mail address as a person writes it: `ops@example.org`, or `Ops <ops@example.org>`."""
 
 import re
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _SPEC = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 _ALONE = re.compile(_SPEC)
 _NAMED = re.compile(rf"(?P<name>[^<>]*)<(?P<spec>{_SPEC})>")
 
 
-class MailAddress(NamedTuple):
+class MailAddress(Record):
     name: str
     user: str
     domain: str

@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from html import escape, unescape
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 _TAG = re.compile(r"<(/?)(b|i|code|pre|a)((?:\s[^<>]*)?)>", re.I)
 _HREF = re.compile(r"""href\s*=\s*["'](https?://[^"'<>\s]+)["']""", re.I)
@@ -20,7 +21,7 @@ _CONTROLS += [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
 _HARMLESS: dict[int, str | None] = {**dict.fromkeys(_CONTROLS), 0x2028: "\n", 0x2029: "\n"}
 
 
-class Run(NamedTuple):
+class Run(Record):
     """Plain text, and the tags around it from the outermost inwards, as they are opened: `b`, `a href="…"`."""
 
     text: str

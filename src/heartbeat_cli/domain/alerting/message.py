@@ -1,11 +1,10 @@
 """What a channel is handed: one finished message, worded and redacted, safe text and safe HTML."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.record import Record
 
 
-class Button(NamedTuple):
+class Button(Record):
     """A button under a message: what it does (see `presses.ACTIONS`) about which incident, what it says, and the id of
     the channel whose message it is under."""
 
@@ -15,7 +14,7 @@ class Button(NamedTuple):
     channel: str = ""
 
 
-class Message(NamedTuple):
+class Message(Record):
     """`id` is stable over retries (a Message-ID or idempotency key); `thread` groups the messages of an incident,
     `threads` are the incidents that a digest is about.
     `text` is plain and goes on where `title` ends; `html` holds both, and only the tags Telegram and mail share (b, i,

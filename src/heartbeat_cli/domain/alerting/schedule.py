@@ -8,16 +8,16 @@ comes twice, `fri-sun` is an error, and no error says what was expected.
 """
 
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-class _Field(NamedTuple):
+class _Field(Record):
     name: str
     low: int
     high: int
@@ -34,7 +34,7 @@ _FIELDS = (
 )
 
 
-class Schedule(NamedTuple):
+class Schedule(Record):
     """When something begins: local times of day (hour, minute; ascending) on the days that fit. Sunday is 0. `either`:
     both kinds of day are restricted, and then one of them is enough, as crontab(5) has it."""
 

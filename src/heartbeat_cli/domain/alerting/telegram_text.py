@@ -6,9 +6,9 @@ ones, which are the facts, stay whole. Only what has too many lines for that (a 
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.markup import Run, parse, render
+from heartbeat_cli.domain.record import Record
 
 LIMIT = 4_096
 _SHORTEST = 200  # units that are left of whatever is cut
@@ -18,7 +18,7 @@ _NUMBER = 10  # units that "(1/4) " may take
 _LINES = re.compile(r"[^\n]+|\n+")
 
 
-class Part(NamedTuple):
+class Part(Record):
     """One message to send: with markup, and the same without."""
 
     html: str

@@ -2,9 +2,10 @@
 
 import re
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.alerting.schedule import Schedule, epoch, last_start, next_start
+from heartbeat_cli.domain.record import Record
 
 LONGEST = 31 * 86_400.0  # seconds: a repeating window is looked for this far back
 _HOURS = r"(?a)([01]?\d|2[0-3]):([0-5]\d) ?- ?([01]?\d|2[0-3]):([0-5]\d)"
@@ -12,7 +13,7 @@ _HOURS = r"(?a)([01]?\d|2[0-3]):([0-5]\d) ?- ?([01]?\d|2[0-3]):([0-5]\d)"
 Span = tuple[float, float]  # from, and up to but without
 
 
-class Window(NamedTuple):
+class Window(Record):
     """A planned maintenance: dated (`first`, `last`: wall-clock times, or moments where they bear a zone) or repeating
     (`schedule` and `seconds`). `components` are ids, kinds or globs; `timezone` is its own, if it has one; with `heals`
     recovery goes on in it."""
@@ -68,7 +69,7 @@ def as_datetime(value: date | str) -> datetime:
     return value if isinstance(value, datetime) else datetime.combine(value, time())
 
 
-class QuietHours(NamedTuple):
+class QuietHours(Record):
     """Local times of day; over midnight when the end is the earlier one."""
 
     begin: time

@@ -6,10 +6,10 @@ passes that agree with each other settles it. A server's clock that disagrees is
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import HOUR, MISSED, Gap, Watch, missed, watched
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 NEAR = 300.0  # seconds that two clocks may differ, and that a day may be longer: cron's jitter
@@ -21,7 +21,7 @@ Span = tuple[float, float]
 Stay = tuple[float, float, float]
 
 
-class Suspect(NamedTuple):
+class Suspect(Record):
     """A suspect clock. `reason` says why; `began` is the start of the first pass under it, `since` of the first of
     those that agree with each other, both by that clock. `trail` is the watch that those passes make, None where the
     clock only differs from the store's: then the watch itself goes on. `gaps` lie between them. `spans` are the times
@@ -44,7 +44,7 @@ class Suspect(NamedTuple):
         return self.spans if self.trail is None else (*self.spans, (self.since, self.trail.ended, 0.0))
 
 
-class Judgement(NamedTuple):
+class Judgement(Record):
     """Why a clock is suspect (None: it is not), whether it is `far` from the last pass, whether it is `off` the
     store's clock, and the `frame` the watch goes by from now on (see `Suspect`)."""
 

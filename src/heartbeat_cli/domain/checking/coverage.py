@@ -9,9 +9,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 TICK = 60.0  # seconds: cron's grain, however often something wants to be checked
@@ -23,7 +23,7 @@ REACH = round(MISSED * TICK)  # seconds that a check counts for at most, of a co
 LONGEST = 6 * HOUR  # and of one that wants it seldom: how far back the store has to read to know how an hour began
 
 
-class Gap(NamedTuple):
+class Gap(Record):
     """From the end of one pass to the start of the next, which came too late."""
 
     observer: str
@@ -32,7 +32,7 @@ class Gap(NamedTuple):
     reason: str
 
 
-class Degraded(NamedTuple):
+class Degraded(Record):
     """A time in which a local spool stood in for the store. `ended` is None while it lasts."""
 
     id: str
@@ -42,7 +42,7 @@ class Degraded(NamedTuple):
     ended: float | None = None
 
 
-class Watch(NamedTuple):
+class Watch(Record):
     """How far a host's regular passes have come (times in epoch seconds).
 
     started, ended: of the last pass

@@ -1,9 +1,10 @@
 """One HTTP exchange as data: what a monitor asks for and what `multi.py` brings back."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.record import Record
 
 FaultKind = Literal[
     "timeout",
@@ -23,7 +24,7 @@ FaultKind = Literal[
 _EMPTY: Mapping[str, float] = {}
 
 
-class Request(NamedTuple):
+class Request(Record):
     """An exchange to make. The total deadline comes from the check, not from here.
 
     `unix_socket` is a path (the URL's host is then only the Host header); `redirects` how many are followed, with
@@ -49,7 +50,7 @@ class Request(NamedTuple):
     enough: Callable[[bytes], bool] | None = None
 
 
-class Fault(NamedTuple):
+class Fault(Record):
     """Why there is no complete answer: a kind to decide on and a plain line to show; `refused` when nothing listens."""
 
     kind: FaultKind
@@ -57,7 +58,7 @@ class Fault(NamedTuple):
     refused: bool = False
 
 
-class Response(NamedTuple):
+class Response(Record):
     """What came back. With `fault` set, the other fields hold what arrived before it (status 0: nothing).
 
     `phases` are seconds since the start: `dns`, `connect`, `tls`, `first_byte`, `total` (those that happened).
@@ -75,7 +76,7 @@ class Response(NamedTuple):
     fault: Fault | None = None
 
 
-class FollowUp(NamedTuple):
+class FollowUp(Record):
     """What a monitor's `read` gives in place of a reading where an answer that is complete does not decide, or where
     evidence has to be asked for: one more exchange, within what is left of the check's time, and what judges its
     response. That gives a reading: there is one follow-up at most."""

@@ -4,7 +4,8 @@ Values are kept as whole thousandths, so that sums are exact and two stores come
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 KINDS = ("host", "database")  # whose figures are rolled up
 METRICS = (
@@ -19,7 +20,7 @@ METRICS = (
 )
 
 
-class Gauge(NamedTuple):
+class Gauge(Record):
     """`label` tells figures of one name apart (a disk's mount point). All values but `number` in thousandths."""
 
     component: str

@@ -4,9 +4,10 @@ Named tuples, not dataclasses: every tick pays for building these classes, and a
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.category import PROCESS, Category, Failure, Remedy, failure_by_words
+from heartbeat_cli.domain.record import Record
 
 Status = Literal["healthy", "degraded", "unhealthy", "error", "unknown"]
 
@@ -18,7 +19,7 @@ SUCCESSES = frozenset({"healthy", "degraded"})
 _EMPTY: Mapping[str, Any] = {}
 
 
-class Metric(NamedTuple):
+class Metric(Record):
     """One figure. `type` is `gauge` or `counter`; `metadata` tells rows of one name apart (`mount`, `device`) and
     may carry `unit`. Names are snake_case with a base unit: `query_seconds`, `memory_used_percent`, `size_bytes`."""
 
@@ -28,7 +29,7 @@ class Metric(NamedTuple):
     metadata: Mapping[str, str] = _EMPTY
 
 
-class CheckContext(NamedTuple):
+class CheckContext(Record):
     """The circumstances of one check: everything a monitor may know besides its settings.
 
     `memory` is what the last check of this component left behind (`Reading.memory`), empty at first.
@@ -48,7 +49,7 @@ class CheckContext(NamedTuple):
     confirming: bool = False
 
 
-class Reading(NamedTuple):
+class Reading(Record):
     """The result of a check. `response_time` in seconds, None where nothing answered.
 
     `error` is one plain line (None when healthy); `evidence` holds longer facts for an alert, by label;

@@ -17,12 +17,13 @@ times; and so does one whose fault has returned, until it has been healthy for `
 fault is `fail_threshold` failures among that many checks, in a row or not.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.flapping import SLOTS, is_flapping, remember
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 StateName = Literal["healthy", "suspect", "fault", "recovering"]
@@ -35,7 +36,7 @@ Excuse = Literal["", "not expected", "seen elsewhere"]
 _PATIENCE = 4  # times the fail threshold that judgement waits for a suspect parent: 15 s checks wait for one of 60 s
 
 
-class Policy(NamedTuple):
+class Policy(Record):
     """How many checks make a fault (in a row, or among the last `fail_window`) and how many in a row end it;
     `degraded_threshold` degraded checks in a row make slowness, `recovery_threshold` good ones end it. `steady`: a
     fault does not end while the component flaps, nor before it was healthy for `settle` seconds. `unobserved_after`:
@@ -50,7 +51,7 @@ class Policy(NamedTuple):
     settle: float = 0.0
 
 
-class Observation(NamedTuple):
+class Observation(Record):
     """One heartbeat as detection sees it; `at` in seconds since the epoch. `excuse` only matters for `unknown`,
     `failure` is the kind of failure that anything else shows."""
 
@@ -61,7 +62,7 @@ class Observation(NamedTuple):
     failure: Failure | None = None
 
 
-class Parent(NamedTuple):
+class Parent(Record):
     """What stands between a failing component and its own guilt: the ancestor, and whether it is already in fault
     (else it is only suspect, and judgement waits)."""
 
@@ -69,7 +70,7 @@ class Parent(NamedTuple):
     in_fault: bool
 
 
-class State(NamedTuple):
+class State(Record):
     """Where a component stands. `success_count` counts only towards the end of a fault, `degraded_count` only up to
     the threshold, `history` goes back 21 checks (one letter where all were good). With a window `fail_count` is the
     failures in it. `unknown_count` goes up to the threshold, `unknown_since` is the first `unknown` in a row (epoch
@@ -97,7 +98,7 @@ class State(NamedTuple):
         return bool(self.history)
 
 
-class Event(NamedTuple):
+class Event(Record):
     """Something worth recording; `started` is the first failing check, `reason` one line for a person, `failure` what
     kind of failure the check shows that brought it about."""
 

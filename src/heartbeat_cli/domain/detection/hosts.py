@@ -1,14 +1,14 @@
 """The hosts that share a store: where each stands, and what nobody restarts because one is silent. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import REACH, Watch
 from heartbeat_cli.domain.component import Component, healed_by
 from heartbeat_cli.domain.detection.quorum import Vote
+from heartbeat_cli.domain.record import Record
 
 
-class Gone(NamedTuple):
+class Gone(Record):
     """The healer that a component has and that is not there: the host that made the last pass of those that may
     restart it, and when (epoch seconds); where none ever made one, what the configuration says, and None."""
 
@@ -16,7 +16,7 @@ class Gone(NamedTuple):
     since: float | None
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """Where a host stands: the start of its last pass and the seconds until the next one, what it checks, and what of
     that others check, too."""
 

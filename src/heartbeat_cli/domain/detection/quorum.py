@@ -10,17 +10,18 @@ configured that one host cannot make.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.checking.result import FAILURES, SUCCESSES, Status
 from heartbeat_cli.domain.detection.fault_detection import Excuse, Observation
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 Sense = Literal["up", "down", "open"]
 
 
-class Vote(NamedTuple):
+class Vote(Record):
     """What one host sees; `at` is the moment of its check, epoch seconds, `ended` that of the last one which ended a
     round (0: none did)."""
 
@@ -32,7 +33,7 @@ class Vote(NamedTuple):
     failure: Failure | None = None
 
 
-class Round(NamedTuple):
+class Round(Record):
     """What the hosts say together: `sense` is up, down or open (undecided), `failing` and `good` how many say so,
     `needed` how many failing ones make it down. `lonely`: some fail, and too few check it to make it down."""
 

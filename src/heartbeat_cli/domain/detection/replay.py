@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import NamedTuple
 
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.detection.relapse import ended_at, relapsed, returned
 from heartbeat_cli.domain.incident import Relapse
+from heartbeat_cli.domain.record import Record
 
 Heartbeat = tuple[str, Observation]
 
 
-class Imagined(NamedTuple):
+class Imagined(Record):
     """An incident that would have been; `ended` is None when it would still go on, `relapses` are the times at which
     its fault returned."""
 

@@ -10,15 +10,16 @@ as well, and counts again when the clock returns to it. A clock set back to anot
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.kinds.value_checks import as_number
+from heartbeat_cli.domain.record import Record
 
 Per = Literal["hour", "day"]
 _LEAST = 60.0  # seconds of a window that a rate needs
 
 
-class State(NamedTuple):
+class State(Record):
     """What one check leaves for the next: its time, the counter, the start of the window, since when it has been
     counted in it (times in epoch seconds), and how much was spent since. `key` says which settings they belong to.
     `past_*` are those of the window before, as if it had gone on: the clock may return to it."""

@@ -4,10 +4,11 @@ The note is saved before the request is sent: a pass that is killed meanwhile ha
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.category import CATEGORIES, Category
 from heartbeat_cli.domain.checking.result import FAILURES, STATUSES, Status
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, plain
 
 DAY = 86_400.0
@@ -21,7 +22,7 @@ _DEEPEST = 4  # sentences within sentences
 When = Literal["due", "early", "deferred", "budget"]
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """What a canary has shown; `at` is epoch seconds, `first_token` seconds."""
 
     at: float
@@ -31,7 +32,7 @@ class Verdict(NamedTuple):
     first_token: float | None = None
 
 
-class Note(NamedTuple):
+class Note(Record):
     """`at`: when the last canary was sent (epoch seconds); `times`: how many were on `day` (days since the epoch,
     UTC); `not_before`: what the server asked to wait for; `verdict`: of the last canary that was seen to its end."""
 

@@ -1,8 +1,9 @@
 """The keys of one entry of `checks`, the limits on single values of an answer. `value_checks.py` judges by them."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.category import Category
+from heartbeat_cli.domain.record import Record
 
 Op = Literal[">=", "<=", "<", ">", "==", "!=", "contains"]
 Agg = Literal["sum", "min", "max", "avg", "count"]
@@ -13,7 +14,7 @@ MEMORY = "rates"  # where a reading keeps the counters of its checks for the nex
 _NO_LABELS: dict[str, str] = {}
 
 
-class Check(NamedTuple):
+class Check(Record):
     """One value and what it must be.
 
     op: what must hold between the value and a limit: >=, <=, <, >, ==, != or contains (a text in a text or list)

@@ -3,10 +3,11 @@
 import signal
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, stacked
 
 _TOLD = 3  # health checks that are evidence
@@ -19,7 +20,7 @@ _RESTING = {
 }
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """`ailing`: the container's own health check says unhealthy, which only that check can take back."""
 
     status: Status

@@ -7,9 +7,10 @@ a crash and an OOM kill log no `stop`. The log keeps the last 256 events of the 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.kinds.container import ended_at, started_at
+from heartbeat_cli.domain.record import Record
 
 NOTED = ("kill", "die", "stop", "start", "unpause")
 AFTER_END = 10.0  # seconds after FinishedAt within which its `stop` is logged, even by a busy Engine
@@ -20,7 +21,7 @@ _BETWEEN = 5.0  # seconds from `die` to `start` in a restart, on a busy Engine
 _ASKED_TO_END = (0, 143)  # ended well, or by the SIGTERM of a `docker stop`
 
 
-class Event(NamedTuple):
+class Event(Record):
     """One event of one container, `at` in seconds since the epoch."""
 
     action: str

@@ -8,7 +8,8 @@ line of the crontab, and those are not ours. Nothing in a line needs expanding, 
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 BEGIN = "# heartbeat begin"
 END = "# heartbeat end"
@@ -20,7 +21,7 @@ _LONGEST = 990  # cron refuses or cuts a command of 1,000 characters
 _NOTHING: Mapping[str, str] = {}
 
 
-class Job(NamedTuple):
+class Job(Record):
     """What cron starts: the program with its leading arguments, the configuration file (None: found by heartbeat
     itself) and what must be set for it besides PATH."""
 

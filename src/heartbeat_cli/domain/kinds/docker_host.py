@@ -5,10 +5,10 @@ Used by the docker monitor (over the wire) and the docker action (over the SDK):
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from heartbeat_cli.domain.checking.exchange import Request
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 AUTO = "auto"
@@ -20,7 +20,7 @@ MOST_VALUES = 20_000
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
 
 
-class Engine(NamedTuple):
+class Engine(Record):
     """`host` is what a person and the SDK are told, `url` what a request starts with, `socket` a path."""
 
     host: str

@@ -1,13 +1,13 @@
 """Holds what was seen of files to their limits: backups, exports, anything that a job writes. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration, size
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """As the settings have them: seconds, bytes, percent; None, and 0 but for the counts, is no limit."""
 
     min_count: int = 1
@@ -21,7 +21,7 @@ class Limits(NamedTuple):
     settle: float = 60
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """A file: its name as it is shown, its size in bytes, and its age in seconds."""
 
     name: str
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     age: float
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One limit that does not hold. `sure`: whatever other files there are, which could not be read."""
 
     critical: bool

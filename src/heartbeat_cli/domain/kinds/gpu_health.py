@@ -1,7 +1,7 @@
 """What the figures of GPUs mean: how many are missing, which limits are reached, and the metrics they make. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric, Status
@@ -9,12 +9,13 @@ from heartbeat_cli.domain.kinds import nvidia_smi
 from heartbeat_cli.domain.kinds.nvidia_smi import Gpu, Output
 from heartbeat_cli.domain.kinds.value_checks import RANKS
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined, listed
 
 _REMEMBERED = 64  # GPUs
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """Where warnings begin; the keys of the same names in a `gpu` table. 0 switches one off."""
 
     temperature_warn: float
@@ -24,7 +25,7 @@ class Limits(NamedTuple):
     ecc_warn: int
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """`seen` are the GPUs that the next check expects: what messages call each, by `Gpu.key`."""
 
     status: Status
@@ -33,7 +34,7 @@ class Verdict(NamedTuple):
     seen: Mapping[str, str]
 
 
-class _Finding(NamedTuple):
+class _Finding(Record):
     status: Status
     text: str
     category: Category = "resource"

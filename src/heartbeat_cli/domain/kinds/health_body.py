@@ -6,11 +6,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.kinds.json_path import MISSING
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 
 Opinion = Literal["healthy", "degraded", "unhealthy"]
 
@@ -29,7 +30,7 @@ _NAMES = ("name", "id", "component", "message")  # what says which one an entry 
 _LISTED = 10  # entries of it that are shown
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """`opinion` None: the body does not say. `said` is the word it used, `why` how it explains that it is not well."""
 
     opinion: Opinion | None

@@ -4,16 +4,17 @@ https://www.jsonrpc.org/specification
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
 _MOST_VALUES = 200_000  # in one message
 
 
-class RpcError(NamedTuple):
+class RpcError(Record):
     """What a server answered instead of a result; `data` is whatever it added."""
 
     code: int

@@ -2,14 +2,16 @@
 that did not run have shown nothing of the time between two checks, so that little of it counts. Pure."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from heartbeat_cli.domain.record import Record
 
 _MOST_INTERVALS = 2.0  # between two checks that count in full: one of them may have been left out
 _USUAL = 60.0  # seconds between two checks where that is not known: cron's grain
 _HIGHEST = 1e12  # of any figure in a memory
 
 
-class Lasting(NamedTuple):
+class Lasting(Record):
     """`seconds` of it were seen until the check at `last` (epoch seconds)."""
 
     seconds: float

@@ -6,7 +6,9 @@ and the fault ends by itself.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from heartbeat_cli.domain.record import Record
 
 _MOST = 60  # checks that are remembered one by one
 _LINES = 5
@@ -14,7 +16,7 @@ _LEAST = 3  # checks that a line counts in: as many failures in a row make a fau
 _EMPTY: tuple[Any, ...] = ()
 
 
-class Recent(NamedTuple):
+class Recent(Record):
     """What still counts: the time of each check that found some (epoch seconds), how many, and in how many checks they
     have counted; and the last lines, each with the time of its check."""
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 KEPT = 5  # matching lines that are kept of each piece, the last ones
 _REPEATS = re.compile(r"[*+?{(]|\\[1-9]")
 
 
-class Wanted(NamedTuple):
+class Wanted(Record):
     """A line is wanted when it holds the text `contains`, `pattern` is found in it and `ignore` is not. "" is none."""
 
     contains: str = ""
@@ -22,7 +23,7 @@ class Wanted(NamedTuple):
         return not any(_REPEATS.search(one.removeprefix("(?i)")) for one in (self.pattern, self.ignore))
 
 
-class Judged(NamedTuple):
+class Judged(Record):
     """The first `lines` of those that were handed over have been judged. `matches` are wanted, `last` are the places of
     the last of them; at `undecided` a pattern did not come to an end: they count as not wanted."""
 

@@ -9,7 +9,9 @@ reboot.
 import re
 from binascii import crc32
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from heartbeat_cli.domain.record import Record
 
 LONGEST = 65_536  # bytes of one line; a longer one is read in pieces
 WINDOW = 1_024  # bytes before a place that tell one file from another
@@ -22,7 +24,7 @@ _ONE_NAME = re.compile(r"[^/\0]+")
 _FIELDS = (6, 9, 13)  # of a place: as version 0.1.0 stored it, as later versions did, and now
 
 
-class Place(NamedTuple):
+class Place(Record):
     """How far one file has been read. `name`: the name it has, or had before it was rotated, in the folder of the
     configured path. The lines in the first `offset` bytes have been read. The file had `mark` bytes then; `before` is
     the checksum of the last `WINDOW` of them. `left`: when it was first seen without its name, or written after that
@@ -57,7 +59,7 @@ class Place(NamedTuple):
         return self._replace(offset=offset, mark=mark, before=checksum(window), rest=rest, tails=_tails(window, mark))
 
 
-class Known(NamedTuple):
+class Known(Record):
     """A rotated file that has been seen: it is not read when it gets another name or time. `sign`: the generation of
     the inode, or where there is none the checksum of the bytes before its end."""
 
@@ -67,7 +69,7 @@ class Known(NamedTuple):
     sign: int
 
 
-class State(NamedTuple):
+class State(Record):
     """What one check leaves for the next: `key` of the settings it belongs to, its time (epoch seconds), the places,
     for how many checks in a row there has been no file, and for how many it has not come to the end, and the rotated
     files that were there, None where that is not known."""

@@ -9,10 +9,11 @@ https://modelcontextprotocol.io/specification/2026-07-28/basic
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.kinds.json_rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 
 Era = Literal["handshake", "stateless"]
 HANDSHAKE: Era = "handshake"
@@ -27,7 +28,7 @@ _SAFE = frozenset(map(chr, range(0x21, 0x7F)))  # what the value of a header may
 _LONGEST_HEADER = 1_024
 
 
-class Message(NamedTuple):
+class Message(Record):
     """A request to send: its method, its parameters, and the headers it has over HTTP."""
 
     method: str
@@ -35,7 +36,7 @@ class Message(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Tools(NamedTuple):
+class Tools(Record):
     """A page of a list of tools: the names, and where the next page begins."""
 
     names: tuple[str, ...]

@@ -6,13 +6,14 @@ https://platform.openai.com/docs/guides/error-codes
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.kinds.sse import Events
 from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.record import Record
 
 _MOST_VALUES = 1_000_000  # in an answer
 _LONGEST_WAIT = 86_400.0  # seconds of a Retry-After that is believed
@@ -28,14 +29,14 @@ _WORDS: tuple[tuple[tuple[str, ...], int], ...] = (
 )
 
 
-class ApiError(NamedTuple):
+class ApiError(Record):
     """An error as the API words it: its code and type, in lower case, and its message."""
 
     words: str
     message: str
 
 
-class Failed(NamedTuple):
+class Failed(Record):
     """What an error makes of the component."""
 
     status: Status

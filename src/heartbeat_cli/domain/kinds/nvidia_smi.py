@@ -9,11 +9,11 @@ import math
 import re
 from binascii import crc32
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.plain import one_line, whole
+from heartbeat_cli.domain.record import Record
 
 _FIRST = ("index", "uuid", "memory.used", "memory.total", "temperature.gpu", "utilization.gpu")
 _PLAIN = ("ecc.errors.uncorrected.volatile.total", "retired_pages.pending")
@@ -43,7 +43,7 @@ _CODES: dict[int, Category] = {
 }
 
 
-class Gpu(NamedTuple):
+class Gpu(Record):
     """One GPU. None: its model does not have it, or it cannot be read; `unreadable` names the latter fields, and
     `trouble` is what they say instead. Memory in bytes, temperature in °C, utilization in percent; `ecc` are errors
     since the driver was loaded that could not be corrected."""
@@ -83,7 +83,7 @@ class Gpu(NamedTuple):
         return 100 * self.memory_used / self.memory_total
 
 
-class Output(NamedTuple):
+class Output(Record):
     """The GPUs, and the lines between them."""
 
     gpus: tuple[Gpu, ...]

@@ -5,7 +5,7 @@ page calls failing is one of the names below, or else the id of a channel.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.category import Category, Remedy
@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.kinds import lasting
 from heartbeat_cli.domain.kinds.lasting import Lasting
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 
 STARTING, DRAINING, RELOADING, INTERNAL = "startup-sidecars", "gateway-draining", "plugin-reload", "internal"
@@ -26,7 +27,7 @@ _LONGEST = 80  # characters of a name
 _HIGHEST = 1e12  # of any figure
 
 
-class Page(NamedTuple):
+class Page(Record):
     """A readiness page. `failing` is None where the caller is not given details; times are in seconds, and None where
     the page does not say. `failed_plugins` is None unless a replacement of plugins has failed."""
 
@@ -38,7 +39,7 @@ class Page(NamedTuple):
     failed_plugins: tuple[str, ...] | None = None
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """What is still normal: seconds of starting, of draining, and of the event loop's delay (0: any), and the channels
     whose failure is the gateway's."""
 
@@ -48,7 +49,7 @@ class Limits(NamedTuple):
     required_channels: frozenset[str]
 
 
-class Past(NamedTuple):
+class Past(Record):
     """What is remembered from check to check: the category that was decided on for each failing channel, and how long
     something lasts."""
 
@@ -56,7 +57,7 @@ class Past(NamedTuple):
     lasting: Mapping[str, Lasting] = {}
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One thing that is not well. `words` name it within a line."""
 
     status: Status

@@ -7,25 +7,26 @@ Grammar: `TEXT | 'label'=value[UOM];[warn];[crit];[min];[max] …`, further line
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.result import Metric
+from heartbeat_cli.domain.record import Record
 
 MOST = 100  # figures taken of one output: a plugin that prints more is not meant for a watchdog
 
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?"
-_ITEM = re.compile(
+# Compiled at first use: most passes read no performance data.
+_ITEM = (
     rf"(?<!\S)(?:'(?P<quoted>(?:[^']|'')+)'|(?P<bare>[^\s'=]+))=(?P<value>U|{_NUMBER})(?P<uom>[A-Za-zµ%/]*)"
     r"(?P<rest>(?:;[^;\s]*){0,4})(?=\s|;|$)"
 )
-_RANGE = re.compile(rf"(@?)(?:(~|{_NUMBER})?:)?({_NUMBER})?")
+_RANGE = rf"(@?)(?:(~|{_NUMBER})?:)?({_NUMBER})?"
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # Plugins that print KB mean 1024 bytes, as the reference plugins do.
 _BYTES = {f"{prefix}{i}b": 1024.0**n for n, prefix in enumerate("kmgtpe", 1) for i in ("", "i")} | {"b": 1.0}
 
 
-class Perf(NamedTuple):
+class Perf(Record):
     """One figure as a plugin prints it. `warn` and `crit` are ranges in their own text."""
 
     label: str
@@ -37,7 +38,7 @@ class Perf(NamedTuple):
     maximum: str = ""
 
 
-class Output(NamedTuple):
+class Output(Record):
     """What a plugin printed: the first line, the lines after it, and the figures of all lines."""
 
     summary: str
@@ -45,7 +46,7 @@ class Output(NamedTuple):
     figures: tuple[Perf, ...]
 
 
-class Range(NamedTuple):
+class Range(Record):
     """`[@]start:end`: alert outside of it, or inside with `@`; both ends belong to it."""
 
     start: float
@@ -58,7 +59,7 @@ class Range(NamedTuple):
 
 def parse_range(text: str) -> Range:
     """`10` is 0 to 10, `10:` from 10 up, `~:10` up to 10, `@…` inverts. Raises ValueError for others."""
-    match = _RANGE.fullmatch(text.strip())
+    match = re.fullmatch(_RANGE, text.strip())
     if match is None or not text.strip("@ "):
         raise ValueError(f"{text!r} is not a range: expected [@]start:end, for example 10, 10:, ~:10, @5:10")
     at, start, end = match.groups()
@@ -80,7 +81,7 @@ def parse_output(text: str) -> Output:
 def parse_perfdata(text: str) -> tuple[Perf, ...]:
     """The figures in `text`; undetermined (`U`), infinite and malformed ones are left out."""
     found: list[Perf] = []
-    for match in _ITEM.finditer(text):
+    for match in re.finditer(_ITEM, text):
         value = math.nan if match["value"] == "U" else _number(match["value"])
         if math.isfinite(value) and len(found) < MOST:
             label = match["bare"] or match["quoted"].replace("''", "'")

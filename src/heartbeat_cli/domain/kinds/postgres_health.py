@@ -6,11 +6,11 @@ more harm than good.
 """
 
 import re
-from typing import NamedTuple
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric, Status
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 
 # What a server says to a client that it does not let in, or whose work it ends: by SQLSTATE where there is one (class
@@ -31,7 +31,7 @@ def host_of_dsn(dsn: str) -> str | None:
     return found["host"] if found and not found["host"].lower().startswith("%2f") else None
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """Where warnings begin; the keys of the same names in a `database` table. 0 switches one off."""
 
     connections_warn_percent: float
@@ -44,7 +44,7 @@ class Limits(NamedTuple):
     xid_age_warn_percent: float
 
 
-class Figures(NamedTuple):
+class Figures(Record):
     """One row of figures, in the order they are selected. None: it does not apply, or may not be seen."""
 
     role: str

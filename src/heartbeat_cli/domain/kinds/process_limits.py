@@ -1,12 +1,11 @@
 """Holds what was seen of a component's processes to its limits. Pure: what was seen comes from the monitor."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.plain import duration, percent, size
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """As the settings have them, sizes in bytes; 0 turns one off, but for the counts."""
 
     least: int = 1
@@ -19,7 +18,7 @@ class Limits(NamedTuple):
     max_age: float | None = None
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """Of the processes that run: how many, percent of one CPU (None: not known yet), bytes of memory, seconds that the
     oldest of them has run (None: none runs). `missing` says what is not running; `partial`: the figures of some of them
     could not be read, so that only the count is whole. `others` run that are not counted; `aside` says why."""
@@ -35,7 +34,7 @@ class Seen(NamedTuple):
     aside: str = ""
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One limit that does not hold."""
 
     critical: bool

@@ -4,10 +4,11 @@ between two checks. proc_pid_stat(5), https://man7.org/linux/man-pages/man5/proc
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import translate
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.kinds.value_checks import as_number
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 
 LONGEST_NAME = 15  # bytes of a process's name: TASK_COMM_LEN of the kernel, without the NUL at its end
 SHORTEST_SECONDS = 1.0  # between two checks: the kernel counts in ticks of 10 ms, so a shorter one is mostly noise
@@ -18,7 +19,7 @@ _MOST_KEPT = 256  # processes whose CPU time is kept for the next check
 _STATE, _PARENT, _GROUP, _FLAGS, _USER, _SYSTEM, _THREADS, _STARTED, _RESIDENT = 0, 1, 2, 6, 11, 12, 17, 19, 21
 
 
-class Process(NamedTuple):
+class Process(Record):
     """One process. `began` and `cpu` are seconds: from the host's start to its own, and of CPU in user and kernel mode
     together; `memory` is what it has in RAM, in bytes (RSS)."""
 

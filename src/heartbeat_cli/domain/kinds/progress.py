@@ -9,15 +9,16 @@ nobody knows how things are. A host that slept counts little of its sleep, since
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from heartbeat_cli.domain.checking.coverage import MISSED
 from heartbeat_cli.domain.kinds.value_checks import as_number
+from heartbeat_cli.domain.record import Record
 
 Standing = Literal["idle", "moved", "still", "unjudged", "late"]
 
 
-class State(NamedTuple):
+class State(Record):
     """What one check leaves for the next: its time, since when nothing has moved (both epoch seconds; what does not
     count is left out), and the two numbers. `key` says which settings they belong to; `late`: it came more than
     `within` after the one before."""
@@ -30,7 +31,7 @@ class State(NamedTuple):
     late: bool = False
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """How things stand. `still_for`: seconds for which work has waited and nothing moved; where checks are too far
     apart (`late`), seconds since the one before."""
 

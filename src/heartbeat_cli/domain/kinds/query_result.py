@@ -4,7 +4,7 @@ Each row is judged by every check, and the worst counts. A row is called by the 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric
@@ -13,6 +13,7 @@ from heartbeat_cli.domain.kinds.json_path import MISSING
 from heartbeat_cli.domain.kinds.perfdata import figure_name
 from heartbeat_cli.domain.kinds.value_checks import RANKS, Outcome, as_number, evaluate
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 
 _NAMED = 10  # rows that evidence names
@@ -21,7 +22,7 @@ MOST_RATES = 100  # rows whose counters are remembered
 _LABEL = 80  # characters of a row's label
 
 
-class ColumnCheck(NamedTuple):
+class ColumnCheck(Record):
     """One column and what its values must be.
 
     op: what must hold between the value and a limit: >=, <=, <, >, ==, != or contains (a text in a text)
@@ -60,13 +61,13 @@ class ColumnCheck(NamedTuple):
         )
 
 
-class _Row(NamedTuple):
+class _Row(Record):
     shown: str
     labels: dict[str, str]
     values: Mapping[str, Any]
 
 
-class Judgement(NamedTuple):
+class Judgement(Record):
     """What the rows amount to, and what is said of the first of those that break a limit, the worst first."""
 
     outcome: Outcome

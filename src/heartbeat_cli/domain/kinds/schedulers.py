@@ -3,11 +3,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import Watch, is_late
 from heartbeat_cli.domain.finding import Finding
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 
 START_CRON = Text(
@@ -22,7 +22,7 @@ ADD_MTA = Text("install a mail transfer agent (`apt install msmtp-mta`, `dnf ins
 _AHEAD = 60.0  # seconds that the last pass may lie ahead of now
 
 
-class Timer(NamedTuple):
+class Timer(Record):
     """A systemd timer that starts heartbeat; `user`: of this user's own manager. `made_for`: what of the configuration
     its service was made for, where `heartbeat timer` made it for this user."""
 
@@ -32,7 +32,7 @@ class Timer(NamedTuple):
     made_for: str = ""
 
 
-class Starters(NamedTuple):
+class Starters(Record):
     """What is set to start heartbeat: the crontab of this user, or one of the system's ("" is none), and timers; the
     cron daemon that runs ("" is none), and whether it would be seen if there were one."""
 
@@ -46,7 +46,7 @@ class Starters(NamedTuple):
         return [one for one in self.timers if one.active]
 
 
-class Mailer(NamedTuple):
+class Mailer(Record):
     """How cron would mail what a job prints: the program, and why it mails nothing ("" where it does)."""
 
     program: str

@@ -4,11 +4,10 @@ PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
 SQLite: https://www.sqlite.org/rescode.html
 """
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.kinds.postgres_health import category_of_error
+from heartbeat_cli.domain.record import Record
 
 _MISSING = frozenset({"42P01", "42703", "42883", "42704", "3F000", "3D000"})  # table, column, function, type, schema
 # What is wrong with the query itself, or what this role may not do: data (22), sizes (54), syntax and rights (42),
@@ -17,7 +16,7 @@ _OURS = ("0A", "22", "25", "42", "54")
 _CANCELED, _LOCKED = "57014", "55P03"
 
 
-class ErrorVerdict(NamedTuple):
+class ErrorVerdict(Record):
     """`unknown`: the query cannot be made, which says nothing about what it asks for."""
 
     status: Status

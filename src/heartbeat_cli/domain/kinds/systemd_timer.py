@@ -8,7 +8,7 @@ which neither clock changes nor suspends move; `LastTriggerUSec` outlives a boot
 import math
 from collections.abc import Mapping
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category, Remedy
 from heartbeat_cli.domain.checking.result import Status
@@ -16,6 +16,7 @@ from heartbeat_cli.domain.kinds import systemd
 from heartbeat_cli.domain.kinds.systemd import Properties
 from heartbeat_cli.domain.kinds.value_checks import as_number
 from heartbeat_cli.domain.plain import duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 TIMER = (
@@ -32,14 +33,14 @@ _NONE: Mapping[str, str] = {}
 _FINE = ("", "success", "exec-condition")  # the last: it was skipped, as its unit file says
 
 
-class Clocks(NamedTuple):
+class Clocks(Record):
     """The time of a check: seconds since the epoch, and of the clock that systemd calls monotonic."""
 
     now: float
     monotonic: float
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """Seconds: how late a timer may be, how long ago it may have fired last, how long a run may take; None: any."""
 
     grace: float
@@ -47,7 +48,7 @@ class Limits(NamedTuple):
     max_run: float | None
 
 
-class Trouble(NamedTuple):
+class Trouble(Record):
     """One thing that is wrong. `of_run`: with the unit that it starts, whose journal may say more."""
 
     status: Status
@@ -61,7 +62,7 @@ class Trouble(NamedTuple):
         return "person"
 
 
-class Past(NamedTuple):
+class Past(Record):
     """What one check leaves for the next: when the timer last fired (epoch seconds), and how the last run ended if it
     failed."""
 

@@ -5,10 +5,10 @@ unit was made and for what of it, so that a later call knows its own units and `
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from heartbeat_cli.domain.kinds.crontab import PATH, Job
 from heartbeat_cli.domain.needs import Needs
+from heartbeat_cli.domain.record import Record
 
 MARK = "# heartbeat timer: "  # and the configuration file
 NO_FILE = "no file"  # in its place: heartbeat uses the configuration that it finds
@@ -20,7 +20,7 @@ _CAPABILITIES = "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_PTRACE"
 _Lines = Iterator[str]
 
 
-class Units(NamedTuple):
+class Units(Record):
     """What the units are made from.
 
     `name` is that of both without its suffix, `source` the configuration file (or what stands for it), `every` the

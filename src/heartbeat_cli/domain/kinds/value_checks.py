@@ -8,7 +8,7 @@ one.
 import math
 from binascii import crc32
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Category
 from heartbeat_cli.domain.checking.result import Metric, Status
@@ -16,6 +16,7 @@ from heartbeat_cli.domain.kinds.check_keys import Agg, Check, Limit, Op
 from heartbeat_cli.domain.kinds.health_body import as_text
 from heartbeat_cli.domain.kinds.json_path import MISSING
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 
 RANKS: Mapping[Status, int] = {"healthy": 0, "degraded": 1, "unknown": 2, "unhealthy": 3, "error": 4}
@@ -23,7 +24,7 @@ _WHOLE = 1e15  # below it every whole number is shown with all its digits
 _SHOWN = 80  # characters of a foreign text
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """What the checks of one answer amount to. `rates` is kept for the next check: by selection, the time (epoch
     seconds) and the value of a counter."""
 
@@ -34,7 +35,7 @@ class Outcome(NamedTuple):
     rates: Mapping[str, Any] = {}
 
 
-class _Finding(NamedTuple):
+class _Finding(Record):
     status: Status
     text: str
     category: Category | None

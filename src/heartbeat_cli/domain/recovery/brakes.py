@@ -11,9 +11,9 @@ A step is something that was carried out (or may have been): what was held, refu
 
 from binascii import crc32
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 CARRIED_OUT = frozenset({"done", "working", "failed", "running", "cut off"})
@@ -45,7 +45,7 @@ def of_component(reason: str, component: str) -> str:
     return reason.mapped(put) if isinstance(reason, Text) else put(reason)
 
 
-class Brakes(NamedTuple):
+class Brakes(Record):
     """The limits that hold for one component; times in seconds."""
 
     backoff: float = 60.0
@@ -55,14 +55,14 @@ class Brakes(NamedTuple):
     rearm: float = 14_400.0
 
 
-class Taken(NamedTuple):
+class Taken(Record):
     """One step of the past: which step of the ladder, and when it began (epoch seconds)."""
 
     step: int
     started: float
 
 
-class Braked(NamedTuple):
+class Braked(Record):
     """What holds the next step back: `backoff`, `budget` or `host_budget`, why in one line, and for how long."""
 
     name: str

@@ -1,16 +1,17 @@
 """What a decision about recovery is made from, and what it comes to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.category import PROCESS, Failure
 from heartbeat_cli.domain.incident import Attempt
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import Brakes
 
 Move = Literal["run", "prove", "wait", "held", "ask", "off", "nothing", "exhausted"]
 
 
-class Circumstances(NamedTuple):
+class Circumstances(Record):
     """What may forbid an action just now: the component's state, its last status, the parent that is in fault (or
     whose fault it is), a parent that has just come back and the seconds its children still have to follow, a
     maintenance in force (its reason), whether it fails anew for too few checks (`blip`), seconds this host has been
@@ -31,7 +32,7 @@ class Circumstances(NamedTuple):
     comes_back: tuple[float, float] | None = None
 
 
-class Approval(NamedTuple):
+class Approval(Record):
     """A person's word: `asked` names this component, which is what mode `ask` waits for; `forced` overrides mode,
     holds, brakes and waiting, never an empty ladder."""
 
@@ -39,7 +40,7 @@ class Approval(NamedTuple):
     forced: bool = False
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """Times that a decision keeps, in seconds: what a component may take to come up, what one step may take, and the
     brakes."""
 
@@ -48,7 +49,7 @@ class Limits(NamedTuple):
     brakes: Brakes = Brakes()
 
 
-class Past(NamedTuple):
+class Past(Record):
     """What was done before: `tried` for this incident, `own` for the component (this incident's included), both in the
     order it was done; `host` the beginnings of all steps on this host; `here` names it. `seen`: for how many seconds
     this host has known of a step that another one took, by its id. `steady`: what began before that moment (epoch
@@ -64,7 +65,7 @@ class Past(NamedTuple):
     killed: Collection[str] = ()
 
 
-class Decision(NamedTuple):
+class Decision(Record):
     """What to do, the name of the reason, the reason in one line, and which step (an index into the ladder)."""
 
     move: Move

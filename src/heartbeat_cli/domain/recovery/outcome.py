@@ -1,11 +1,13 @@
 """What one recovery action came to, and whether this user may take it at all."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from heartbeat_cli.domain.record import Record
 
 Result = Literal["done", "failed", "denied", "refused", "working", "lost", "unsure"]
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """`done`: the action took place (healing is verified by the check, not by this). `working`: it was accepted and
     still went on when its time was over; nobody stops it. `failed`: tried, did not work. `denied`: the rights to do
     it are missing; `detail` names the remedy. `refused`: it must not or cannot be done here (masked unit, no such
@@ -17,7 +19,7 @@ class Outcome(NamedTuple):
     output: str = ""
 
 
-class Right(NamedTuple):
+class Right(Record):
     """Whether this user may take a step, found out without taking it. `ok`: yes. `warn`: unknown, or there is
     nothing to take it on. `bad`: no. `advice` says what to do, in one line."""
 

@@ -5,14 +5,14 @@ and for nothing else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import union
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import CARRIED_OUT
 
 
-class Story(NamedTuple):
+class Story(Record):
     """An incident with what was tried and what healed it: an attempt after which the same check passed, or None (it
     came back by itself, or is not over). `lasted`: seconds it was down, up to its end or to now, not cut to the
     period."""
@@ -23,7 +23,7 @@ class Story(NamedTuple):
     healed_by: Attempt | None = None
 
 
-class Times(NamedTuple):
+class Times(Record):
     """Means in seconds; None where there is nothing to take a mean of. `detect`: from the first failing check to the
     incident, of incidents declared in the period; `repair`: how long those that ended in it were down; `between`:
     time up for each incident that began in it. Held ones are only counted (in `held`)."""
@@ -36,7 +36,7 @@ class Times(NamedTuple):
     held: int = 0
 
 
-class Recoveries(NamedTuple):
+class Recoveries(Record):
     """Attempts by what became of them: `carried_out` took place, `verified` of those healed, `stopped` were denied,
     refused or interrupted and say nothing about healing."""
 
@@ -49,7 +49,7 @@ class Recoveries(NamedTuple):
         return 100.0 * self.verified / self.carried_out if self.carried_out else None
 
 
-class Flaky(NamedTuple):
+class Flaky(Record):
     """How unsteady a component was: incidents that began, turns between well and not well, failing checks."""
 
     component: str
@@ -58,7 +58,7 @@ class Flaky(NamedTuple):
     failing: int
 
 
-class Budget(NamedTuple):
+class Budget(Record):
     """Seconds that may be down in the period for the target to be met, that were, and what is left (negative: missed).
     Only time known to be down is used up."""
 

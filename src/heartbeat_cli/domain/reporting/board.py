@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
 from heartbeat_cli.domain.category import Failure
@@ -16,11 +16,12 @@ from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.hosts import Standing
 from heartbeat_cli.domain.detection.quorum import Round
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.record import Record
 
 Wanted = Literal["", "person", "word"]
 
 
-class Slots(NamedTuple):
+class Slots(Record):
     """Equal spans that time is cut into: `number` of them, `step` seconds each, from `start` (epoch seconds) on."""
 
     start: float
@@ -32,7 +33,7 @@ class Slots(NamedTuple):
         return self.start + self.step * self.number
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """What was seen of one component in one slot: checks by status, how many were answered, and how long that took in
     all (seconds)."""
 
@@ -65,7 +66,7 @@ class Seen(NamedTuple):
         )
 
 
-class Known(NamedTuple):
+class Known(Record):
     """What is known of a span of a component's time: seconds up, seconds down, and seconds that nobody checked."""
 
     up: float = 0.0
@@ -89,7 +90,7 @@ class Known(NamedTuple):
         return Known(self.up + other.up, self.down + other.down, self.unseen + other.unseen)
 
 
-class Glance(NamedTuple):
+class Glance(Record):
     """The last check of a component; `failure` is what kind of failure it shows."""
 
     at: float
@@ -99,7 +100,7 @@ class Glance(NamedTuple):
     failure: Failure | None = None
 
 
-class Quiet(NamedTuple):
+class Quiet(Record):
     """A silence or maintenance in force: `kind` is one of these two words."""
 
     kind: str
@@ -107,7 +108,7 @@ class Quiet(NamedTuple):
     reason: str
 
 
-class LastPass(NamedTuple):
+class LastPass(Record):
     """The newest pass of an observer: epoch seconds, and how many components it checked."""
 
     observer: str
@@ -116,7 +117,7 @@ class LastPass(NamedTuple):
     looks: int
 
 
-class Curve(NamedTuple):
+class Curve(Record):
     """One figure of a component over time: `values` by slot, None where there is none; `mount` for a disk's."""
 
     component: str
@@ -125,7 +126,7 @@ class Curve(NamedTuple):
     values: Sequence[float | None]
 
 
-class Board(NamedTuple):
+class Board(Record):
     """All of it. Mappings are by component id; `seen` has the slots in which something was checked, `hours` what is
     known of each hour of them, `days` of each day since `midnights[0]`. `away`: since when a spool stands in for the
     store, whose history is not to be had then. `rounds`: what the hosts say together of what several check.

@@ -2,19 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.detection.quorum import Round
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import Glance, Known
 
 DAYS = 90  # of availability and incidents
 AHEAD = 14 * 86_400.0  # seconds for which maintenance is announced
 
 
-class Planned(NamedTuple):
+class Planned(Record):
     """A maintenance of some of the components: `starts` is 0 where it has begun without a date, `ends` infinite where
     it has none (epoch seconds). Several times of one window bear its name."""
 
@@ -28,7 +28,7 @@ class Planned(NamedTuple):
         return self.starts <= now < self.ends
 
 
-class Facts(NamedTuple):
+class Facts(Record):
     """Of the components that are shown: states, newest checks and votes, what is known of each day since
     `midnights[0]`, the incidents of these days (newest first; `is_complete`: all of them), those that a recovery step
     has ended, and maintenance. `salt` belongs to the store: ids that are shown are made with it. `trouble` says why the

@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from heartbeat_cli.domain.alerting.alert import Alert, Sent
 from heartbeat_cli.domain.checking.coverage import Degraded, Gap
 from heartbeat_cli.domain.checking.gauge import Gauge
 from heartbeat_cli.domain.checking.result import STATUSES
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.availability import Budget, Flaky, Recoveries, Story, Times
 from heartbeat_cli.domain.reporting.quantiles import Sketch, merged, quantile
 from heartbeat_cli.domain.reporting.trends import Comparison, Forecast, Shift
 
 
-class Tally(NamedTuple):
+class Tally(Record):
     """Checks of one component: how many by status, and the response times of those that answered (microseconds).
 
     `up_us` and `down_us` are the microseconds that checks spoke for: each until the next one, and no longer than its
@@ -96,7 +97,7 @@ class Tally(NamedTuple):
 _ADDED = ("answered", "total_us", "attempts", "flaps", "up_us", "down_us", "elapsed_us")
 
 
-class Period(NamedTuple):
+class Period(Record):
     """Whole local days, both included, and the moments they start and end at (epoch seconds, end excluded). `unit` says
     that it was asked for as a calendar week (ISO 8601: Monday to Sunday) or month."""
 
@@ -118,7 +119,7 @@ class Period(NamedTuple):
         return f"report_{self.first:%Y%m%d}_{self.last:%Y%m%d}"
 
 
-class Stretch(NamedTuple):
+class Stretch(Record):
     """A component in one part of the period, for a drawing: an hour, or a local day of a long one. `typical_us` is the
     hour's median response time, or the day's mean."""
 
@@ -128,7 +129,7 @@ class Stretch(NamedTuple):
     down_us: int
 
 
-class Unconfirmed(NamedTuple):
+class Unconfirmed(Record):
     """A component that fails while too few hosts check it for a fault: since when, and who sees it (one line)."""
 
     component: str
@@ -136,7 +137,7 @@ class Unconfirmed(NamedTuple):
     votes: str
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """A component that is not well without being in fault, as of the end of the period: since when (epoch seconds),
     and the last check's error."""
 
@@ -145,7 +146,7 @@ class Standing(NamedTuple):
     error: str = ""
 
 
-class Summary(NamedTuple):
+class Summary(Record):
     """Everything a report shows, in whatever form. Times are epoch seconds, lengths seconds.
 
     `until` is how far the period has come (its end, once that is over). `tallies` are by component id, `whole` is all

@@ -6,7 +6,8 @@ Facts only: views word them. Everything is robust against a few wild values: med
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from heartbeat_cli.domain.record import Record
 
 HOUR, DAY = 3_600.0, 86_400.0
 _LOOKS = 20  # an hour's median of fewer answers says little
@@ -24,7 +25,7 @@ _Z90 = 1.6449  # two-sided 90 %
 Point = tuple[float, float]
 
 
-class Comparison(NamedTuple):
+class Comparison(Record):
     """Figures of an earlier span to hold the period's against: `name` is day_before, week_before (the same days a week
     earlier), last_7 or last_30 (the days up to the period's begin). Shares in percent, times in seconds; None where
     nothing is known. `p95` is not worked out for the long ones."""
@@ -40,7 +41,7 @@ class Comparison(NamedTuple):
     p95: float | None = None
 
 
-class Hour(NamedTuple):
+class Hour(Record):
     """An hour's median response time (µs) and the number of answers it is of."""
 
     at: float
@@ -48,7 +49,7 @@ class Hour(NamedTuple):
     answered: int
 
 
-class Shift(NamedTuple):
+class Shift(Record):
     """A component is slower (or faster) since an hour and still is: medians before and after, in seconds, over so many
     answers after."""
 
@@ -63,7 +64,7 @@ class Shift(NamedTuple):
         return self.after - self.before
 
 
-class Slope(NamedTuple):
+class Slope(Record):
     """Change a second: the median of all slopes between two points, and the bounds it lies in with 90 %."""
 
     each_second: float
@@ -71,7 +72,7 @@ class Slope(NamedTuple):
     high: float
 
 
-class Forecast(NamedTuple):
+class Forecast(Record):
     """A level on its way to its limit: the days until it is there, with 90 % between `earliest` and `latest` (None: so
     late that nobody can tell). `label` as of a gauge; `now` and `limit` in its unit."""
 

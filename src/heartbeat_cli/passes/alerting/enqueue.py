@@ -5,13 +5,14 @@ Alerts about a host, or about the watch itself, are made by `host_alert`, enqueu
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.channel import ChannelCommon
 from heartbeat_cli.domain.alerting.routing import audience, may_wait, split, waits_until
 from heartbeat_cli.domain.component import Component, Severity, goes_to
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.store.outbox import alerts, notification_history
 from heartbeat_cli.store.sql.database import Database
@@ -20,7 +21,7 @@ from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
 
-class Enqueued(NamedTuple):
+class Enqueued(Record):
     """Whether an alert is new, its reason in one line, and whether a silence withholds it."""
 
     new: bool

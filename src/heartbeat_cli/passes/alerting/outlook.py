@@ -1,9 +1,8 @@
 """What recovery is going to do about a fault that has just been found, for its first message."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import of_component
 from heartbeat_cli.domain.recovery.decision import Approval, Circumstances
 from heartbeat_cli.domain.recovery.labels import label
@@ -11,7 +10,7 @@ from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 
-class Outlook(NamedTuple):
+class Outlook(Record):
     """What recovery is going to do about a fault, in one line; `asks` when it waits for a person."""
 
     text: str

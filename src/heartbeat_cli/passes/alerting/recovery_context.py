@@ -5,7 +5,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
@@ -16,6 +15,7 @@ from heartbeat_cli.domain.detection.attribution import parent_of, policy_of
 from heartbeat_cli.domain.detection.fault_detection import State, failing_enough
 from heartbeat_cli.domain.detection.hosts import Gone
 from heartbeat_cli.domain.incident import Attempt, Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import Brakes
 from heartbeat_cli.domain.recovery.decision import Approval, Circumstances, Decision, Limits, Past
 from heartbeat_cli.domain.recovery.labels import label
@@ -259,7 +259,7 @@ class RecoveryContext:
         return found[0].reason if found else None
 
 
-class Due(NamedTuple):
+class Due(Record):
     """A component that is due for a step: as decided, with its incident (None: by force), the last attempt `since` then
     that this was decided upon, the seconds it gets to come up, what was last said against a step, whether a person
     ordered it, and whether its last check had no answer at all."""

@@ -8,11 +8,12 @@ key `buttons` of its settings: see `channels/telegram.py`.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.presses import Collected, NotAlone, Press
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.store.outbox.outbox import store_time
@@ -27,7 +28,7 @@ _REFUSED = 3_600.0  # seconds after which a source that somebody else collects i
 _NUMBERS_HOLD = 172_800.0  # seconds
 
 
-class Source(NamedTuple):
+class Source(Record):
     """A place where presses are collected, and the channels whose buttons it is for; there is at least one."""
 
     id: str
@@ -42,7 +43,7 @@ class Source(NamedTuple):
         return bool(self.accepting(press))
 
 
-class Question(NamedTuple):
+class Question(Record):
     """A source that this pass asks: how it stood at `at` (epoch seconds by the store's clock), also as it is `stored`;
     `trouble`: it could not be asked
     before; `after` is the number of the first press that is not known yet, where numbers still hold."""

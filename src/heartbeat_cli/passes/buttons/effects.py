@@ -4,13 +4,13 @@ are saved in one transaction: a run that is killed does nothing twice, and what 
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.alerting.presses import ACTIONS, SILENCE, Collected, NotAlone, Press
 from heartbeat_cli.domain.incident import Incident, incident_id
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.alerting import answers
@@ -30,7 +30,7 @@ _SEEN = 60.0  # seconds between two notes that this host still collects
 _NOTIFIED = 86_400.0  # seconds in which people are notified once that somebody else collects
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """What the one who pressed is shown."""
 
     channel: Channel
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     text: str
 
 
-class _Pressed(NamedTuple):
+class _Pressed(Record):
     """A press that counts: by its channel, for which open or ended incident."""
 
     config: Config

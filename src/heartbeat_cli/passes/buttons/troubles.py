@@ -1,8 +1,7 @@
 """Sources of presses that could not be asked for a while, for `doctor` and `status`: a run says that only with `-v`."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 from heartbeat_cli.passes.buttons import collect
 from heartbeat_cli.store.outbox.outbox import store_time
@@ -14,7 +13,7 @@ from heartbeat_cli.views.wording import local_time
 _LASTING = 900.0  # seconds after which it is more than a passing disturbance
 
 
-class Lasting(NamedTuple):
+class Lasting(Record):
     """Channels whose buttons do nothing: what is the matter, since when and why, and what to do."""
 
     text: str

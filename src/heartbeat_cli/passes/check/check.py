@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import places
@@ -13,6 +13,7 @@ from heartbeat_cli.domain.checking.coverage import MISSED, TICK, missed
 from heartbeat_cli.domain.checking.isolation import as_unknown
 from heartbeat_cli.domain.checking.result import CheckContext, Reading
 from heartbeat_cli.domain.component import Component, watched_by
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.strategy import STRATEGIES, Strategy, is_due
 from heartbeat_cli.passes.check import clock, engine, isolation, prewarm
 from heartbeat_cli.redact import redact
@@ -26,7 +27,7 @@ from heartbeat_cli.store.state import beats, states
 _SLACK = 1.0  # seconds a pass may take beyond its slowest check
 
 
-class Checked(NamedTuple):
+class Checked(Record):
     """What a check saw: readings by component id, in config order; `tick` is how often a pass is expected, and
     `regular` whether this was one: a check of named components says nothing about the watch over all."""
 
@@ -56,7 +57,7 @@ def check(
     return seen
 
 
-class Begun(NamedTuple):
+class Begun(Record):
     """A check that has all it needs of the store: what is asked, since when (epoch seconds, and time.monotonic()), and
     whether one more failure is likely to make a fault."""
 

@@ -3,10 +3,9 @@
 Each is a heartbeat of its own, and the thresholds stay as they are. Used by `run`, between detection and recovery.
 """
 
-from typing import NamedTuple
-
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import ancestors
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.passes.check.check import Checked
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import states
@@ -14,7 +13,7 @@ from heartbeat_cli.store.state import states
 LONGEST = 15.0  # seconds that one run confirms; what wants longer is confirmed by the next ones
 
 
-class Next(NamedTuple):
+class Next(Record):
     """Which components are to be checked again, and in how many seconds."""
 
     components: list[str]

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.checking import slowness
@@ -23,6 +23,7 @@ from heartbeat_cli.domain.checking.guarded import a_reading, answered, guarded, 
 from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, duration, one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _ASKING = 0.001  # seconds of this machine that a check may take, its waiting no
 _BACK_OFF = (0.1, 0.3)  # seconds before the first try again, doubled each time; the span is the jitter
 
 
-class Asked(NamedTuple):
+class Asked(Record):
     """One component to check, and the circumstances; `confirmed`: further checks of the same run confirm a certain
     failure, so that it is not tried again within this one."""
 
@@ -132,7 +133,7 @@ def _retried(reading: Reading, attempt: int) -> Reading:
 # --- exchanges ---------------------------------------------------------------------------------------------------
 
 
-class _Progress(NamedTuple):
+class _Progress(Record):
     """One check on its way: which attempt is being made, when its time is over (monotonic; known once the first attempt
     has begun), the reading of the attempt before, the follow-up whose response is waited for, and what it follows."""
 
@@ -222,7 +223,7 @@ def _try_again(state: _Progress, reading: Reading) -> float | None:
 # --- calls and batches -------------------------------------------------------------------------------------------
 
 
-class _Job(NamedTuple):
+class _Job(Record):
     asked: tuple[Asked, ...]
     module: "ModuleType"
     run: "Callable[[_Job], list[Reading]]"

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Channel, Config
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.delivery import Attempt, Printed
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import redirect, send
@@ -36,7 +36,7 @@ WHOLE = BEGINNING + send.TIMEOUT  # seconds a round lasts at most: as long as a 
 _REFRESH = 1.0  # seconds after which it is looked whether another pass has put something into the outbox meanwhile
 
 
-class Delivered(NamedTuple):
+class Delivered(Record):
     """How one notification went; `error` is None when it was taken, `note` what the channel had to remark. `printed`:
     it is done, but where no person reads it."""
 
@@ -48,7 +48,7 @@ class Delivered(NamedTuple):
 
 
 Sends = Sequence[tuple[Batch, Outcome]]
-Record = Callable[[Sends], None]  # writes how sends went
+Recorder = Callable[[Sends], None]  # writes how sends went
 Clock = Callable[[], float]
 
 
@@ -56,7 +56,7 @@ def deliver(
     db: Database,
     config: Config,
     clock: Clock = time.time,
-    record: Record | None = None,
+    record: Recorder | None = None,
     retries: Sequence[float] = delivery.RETRIES,
 ) -> list[Delivered]:
     """Send what is due, and wait until it is sent or its time is up."""
@@ -91,7 +91,7 @@ class Delivering:
         self._troubles: dict[str, float] = {}  # channels that take nothing, and since when
         self._results: list[tuple[int, Delivered]] = []
         self._number = 0
-        self._record: Record = _not_begun
+        self._record: Recorder = _not_begun
         self.wordings = send.Wordings(config)
         self.redirected: list[Redirected] = []
         self.unfinished = True  # whether another round may have something to do
@@ -102,7 +102,7 @@ class Delivering:
         return [result for _, result in sorted(self._results, key=lambda one: one[0])]
 
     def work(
-        self, db: Database, record: Record | None = None, patience: float = WHOLE, more_follows: bool = False
+        self, db: Database, record: Recorder | None = None, patience: float = WHOLE, more_follows: bool = False
     ) -> None:
         """One round: begin what is due, and wait for it for `patience` seconds; what takes longer goes on meanwhile.
         `more_follows`: this pass makes another round, which can try again what fails in this one."""
@@ -127,7 +127,7 @@ class Delivering:
                 self._queue.refresh(db, self._clock())
                 refreshed = now
 
-    def finish(self, record: Record | None = None, patience: float = 0.0) -> None:
+    def finish(self, record: Recorder | None = None, patience: float = 0.0) -> None:
         """Wait for what is still under way for `patience` seconds, without the store, and put off the rest: nobody
         waits for it any more. `record` as in the last round by default."""
         self._record = record or self._record

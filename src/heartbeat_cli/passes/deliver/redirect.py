@@ -1,17 +1,17 @@
 """What waits for a channel that has been renamed or removed goes to the channels there are. Used by `deliver`."""
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.routing import audience, split
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.passes.alerting import enqueue
 from heartbeat_cli.store.outbox import channels
 from heartbeat_cli.store.outbox.channels import ConfiguredChannels, Stranded
 from heartbeat_cli.store.sql.database import Database
 
 
-class Redirected(NamedTuple):
+class Redirected(Record):
     """How many notifications waited for a channel that is gone, and the channels that get them now (none: all of them
     had it anyway)."""
 

@@ -1,7 +1,7 @@
 """One message on its way: worded, handed to its channel, and who takes over when that fails. Used by `deliver`."""
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Channel, Config
@@ -11,6 +11,7 @@ from heartbeat_cli.domain.alerting.delivery import Attempt
 from heartbeat_cli.domain.alerting.message import Message
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import DeliveryError
 from heartbeat_cli.passes.deliver import keyboard
@@ -20,7 +21,7 @@ TIMEOUT = 10.0  # seconds of one send
 _KEPT = 500  # messages whose words are kept for other channels
 
 
-class Sending(NamedTuple):
+class Sending(Record):
     """A send that is under way: which of them it is, when it began (time.monotonic()), and whether its channel has
     failed before."""
 

@@ -1,12 +1,12 @@
 """What an alert says of other components, and of times in which nobody checked. Used by `alert_context`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.labels import label
 from heartbeat_cli.passes.alerting import remedies
 from heartbeat_cli.store.history import gaps
@@ -21,7 +21,7 @@ _LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked
 Details = dict[str, object]
 
 
-class Blind(NamedTuple):
+class Blind(Record):
     """A time (epoch seconds) in which nobody saw these components; none named: all of them."""
 
     begun: float

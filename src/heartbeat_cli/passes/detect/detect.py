@@ -6,13 +6,14 @@ What only an event needs is imported when there is one: most passes are without.
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component, topological
 from heartbeat_cli.domain.detection.attribution import advance
 from heartbeat_cli.domain.detection.fault_detection import Event, Observation, State
 from heartbeat_cli.domain.incident import Incident, incident_id
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import joined
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.passes.detect.alert_context import AlertContext
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Observations = list[tuple[Component, Observation]]
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """One thing detection decided: about which component, what, and the named reason."""
 
     component: str

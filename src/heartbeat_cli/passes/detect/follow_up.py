@@ -6,7 +6,6 @@ Used by detection, inside its transaction, while something is in fault or slow.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import alert_severity
@@ -14,6 +13,7 @@ from heartbeat_cli.domain.alerting.windows import LONGEST
 from heartbeat_cli.domain.component import Component, watched_by
 from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import add_channels, channels_for
 from heartbeat_cli.passes.detect.reminders import Details, Unacknowledged, remind
@@ -24,7 +24,7 @@ from heartbeat_cli.store.state.silences import Silence
 Decision = tuple[str, str, str]  # about which component, what, and why
 
 
-class FollowUp(NamedTuple):
+class FollowUp(Record):
     """What detection knows once a pass is judged: the states, the open incidents (those of removed components are taken
     out), the silences in force, and what gathers the details of an alert about a fault that lasts."""
 

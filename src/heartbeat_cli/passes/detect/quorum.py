@@ -8,7 +8,6 @@ Where too few check it to make a fault, and some see one, people are notified on
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
@@ -18,6 +17,7 @@ from heartbeat_cli.domain.component import Component, target_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.detection.quorum import Round, Vote, agrees, around, count, leads, observation, shown
 from heartbeat_cli.domain.incident import incident_id
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import enqueue_alert, enqueue_to
 from heartbeat_cli.store.history.passes import UndetectedPass
@@ -29,7 +29,7 @@ from heartbeat_cli.store.state.silences import Silence
 from heartbeat_cli.views import wording
 
 
-class Judged(NamedTuple):
+class Judged(Record):
     """What detection is to take of a check (None: it is not this host's turn, or the check is history), and whether the
     others overrule it."""
 
@@ -37,7 +37,7 @@ class Judged(NamedTuple):
     overruled: bool = False
 
 
-class UnconfirmedChange(NamedTuple):
+class UnconfirmedChange(Record):
     """Something unconfirmed that people are to be notified of, or that is over."""
 
     component: Component

@@ -5,7 +5,6 @@ over it is sent then, if it was due.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import Alert
@@ -13,6 +12,7 @@ from heartbeat_cli.domain.alerting.routing import audience, reminder_distance, s
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.plain import duration
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.store.outbox import notification_history
@@ -23,7 +23,7 @@ from heartbeat_cli.views import wording
 Details = Mapping[str, object]
 
 
-class Unacknowledged(NamedTuple):
+class Unacknowledged(Record):
     """An open incident that people may be reminded of: not acknowledged, held or silenced. `details` gathers what
     a message about it says, when there is one."""
 

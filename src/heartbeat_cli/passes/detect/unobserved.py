@@ -14,7 +14,6 @@ Used by detection, inside its transaction, once a pass.
 import re
 from binascii import crc32
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
@@ -24,6 +23,7 @@ from heartbeat_cli.domain.component import Component, Severity, target_of
 from heartbeat_cli.domain.detection.attribution import parent_of
 from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import began, incident_id
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
@@ -42,7 +42,7 @@ _NAMED, _LISTED = 6, 60  # components in a title and in a message; more are coun
 _SPANS = re.compile(r"\d+(?:\.\d+)?(?= ?(?:ms|s|min)\b)")  # each component has a timeout of its own
 
 
-class Scene(NamedTuple):
+class Scene(Record):
     """What detection works on: `states` as they stand after the pass."""
 
     db: Database

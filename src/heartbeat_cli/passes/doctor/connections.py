@@ -5,10 +5,10 @@ libpq's own default (`sslmode=prefer`) goes on without TLS where the server says
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.finding import Finding
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.postgres import libpq
 
@@ -16,7 +16,7 @@ _HERE = ("localhost", "127.", "::1", "/", "@")
 _ROOTS = "sslrootcert=/path/to/ca.pem"  # of the authority that signed the server's certificate
 
 
-class Weak(NamedTuple):
+class Weak(Record):
     """A connection string: the key it stands under, what is wrong, and what to write in it."""
 
     key: str

@@ -1,17 +1,17 @@
 """Agents whose systemd unit is guessed from their id, as it was before they had the key `unit`."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.finding import Finding
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text, listed
 
 _NAMES = 5  # named one by one; more are counted
 
 
-class Guessed(NamedTuple):
+class Guessed(Record):
     """One remark about all of them: the id of the first, what is the matter, what to do."""
 
     first: str

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.component import topological
 from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt
 from heartbeat_cli.domain.plain import one_line, own_fault
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.brakes import held
 from heartbeat_cli.domain.recovery.decision import Approval
 from heartbeat_cli.domain.recovery.outcome import Outcome
@@ -35,7 +35,7 @@ _AT_ONCE = 16  # steps that are taken side by side
 Meanwhile = Callable[[], bool]
 
 
-class Store(NamedTuple):
+class Store(Record):
     """How recovery reaches the store, which may be what a step restarts, so that another takes its place: `run` runs a
     piece of work, once more on the other one where need be; `save` records an attempt there as well."""
 

@@ -1,15 +1,14 @@
 """What recovery did about a component, or would do, as its callers print it."""
 
-from typing import NamedTuple
-
 from heartbeat_cli.domain.incident import ITSELF, Attempt
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.labels import target
 from heartbeat_cli.passes.alerting.recovery_context import Due
 
 UNHELPED = ("failed", "denied", "refused")
 
 
-class StepResult(NamedTuple):
+class StepResult(Record):
     """What recovery did, or would do, about one component: `name` is the named reason, `action` the step's and `on`
     what it acts on; `outcome` is None where nothing was run; `failed` is set when a person is needed."""
 

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.checking.result import SUCCESSES, Reading
 from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.plain import own_fault
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.passes.alerting.recovery_context import Due
@@ -39,21 +40,21 @@ STARTED = Text("somebody has just started it; it is let come up")
 InStore = Callable[[Callable[[Database], Any]], Any]  # runs a piece of work on the store in use, and returns its result
 
 
-class Ended(NamedTuple):
+class Ended(Record):
     """The outcome of a recovery step."""
 
     component: str
     outcome: Outcome
 
 
-class Verified(NamedTuple):
+class Verified(Record):
     """A component passed its check often enough again (`at`, epoch seconds), or did not within the wait (None)."""
 
     component: str
     at: float | None
 
 
-class _Checked(NamedTuple):
+class _Checked(Record):
     component: str
     reading: Reading
 
@@ -132,7 +133,7 @@ def _check_and_report(asked: engine.Asked, report: "queue.SimpleQueue[Ended | _C
     report.put(_Checked(asked.component.id, check.run([asked])[asked.component.id]))
 
 
-class _Taking(NamedTuple):
+class _Taking(Record):
     """A step that is about to be taken, decided upon at `now` (epoch seconds; `since` by time.monotonic()): not later
     than `latest` (time.monotonic()), since somebody else may have taken a step by then."""
 

@@ -6,10 +6,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.clock_trust import Span, Stay
 from heartbeat_cli.domain.checking.coverage import HOUR, hour_of
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import rollups
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
@@ -52,7 +53,7 @@ def move(db: Database, observer: str, spans: Iterable[Stay], since: float, now: 
     _save_moved(db, observer, [(first, last) for first, last, _ in spans])
 
 
-class _WrongPasses(NamedTuple):
+class _WrongPasses(Record):
     """The passes of an observer that were made under a wrong clock: of the `span` by that clock, and after the pass
     with the key `trusted`, which is the last one under a clock that was right. They are to be moved `by` seconds."""
 

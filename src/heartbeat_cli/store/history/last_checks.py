@@ -1,16 +1,17 @@
 """The last check of each component by each observer: what it gave, and what it left for the next one."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.category import Failure, failure_by_number, failure_number
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import as_json, storable, understood
 
 
-class LastCheck(NamedTuple):
+class LastCheck(Record):
     """The result of an observer's last check of a component; `evidence_json` is its evidence and `failure_number` its
     kind of failure, as they are stored."""
 
@@ -32,7 +33,7 @@ class LastCheck(NamedTuple):
         return understood(self.evidence_json, dict) or {}
 
 
-class CheckMemory(NamedTuple):
+class CheckMemory(Record):
     """What the next check of a component is given of the last one: when it was made, and its memory."""
 
     at: float

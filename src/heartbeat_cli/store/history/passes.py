@@ -5,7 +5,6 @@ Detection marks a pass as consumed in the transaction that changes the counters.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.category import failure_by_number, failure_number
 from heartbeat_cli.domain.checking.coverage import hour_of, last_hour, reach
@@ -13,6 +12,7 @@ from heartbeat_cli.domain.checking.result import BY_NUMBER, STATUSES, Reading
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.fault_detection import Observation
 from heartbeat_cli.domain.plain import whole
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.strategy import DEFAULT, STRATEGIES, Strategy
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import StoreError
@@ -28,7 +28,7 @@ SHARED_SETTING = "shared/"  # and an observer: the setting with what it shares w
 _MAX_MICROSECONDS = 2_147_483_647  # microseconds that the column holds
 
 
-class Pass(NamedTuple):
+class Pass(Record):
     """One pass. `id` is unique over all observers, and ends with `-` and the number of the process; `started` and
     `finished` are epoch seconds; `isolated` is the reason when remote components could not be checked; `strategy` is
     the one in force."""
@@ -41,7 +41,7 @@ class Pass(NamedTuple):
     strategy: Strategy = STRATEGIES[DEFAULT]
 
 
-class PassRow(NamedTuple):
+class PassRow(Record):
     """One pass as a row, whose columns these are; its start, `number` and `observer` (a key) identify it."""
 
     started: float
@@ -53,7 +53,7 @@ class PassRow(NamedTuple):
     blind: str | None
 
 
-class UndetectedPass(NamedTuple):
+class UndetectedPass(Record):
     """A pass that detection has not consumed, with its heartbeats in the order of the checks. `isolated` is the reason
     when remote components could not be checked, `other_hosts` whether other hosts use this store."""
 

@@ -11,11 +11,11 @@ Hours whose checks retention has deleted are never computed again.
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from heartbeat_cli.domain.checking.coverage import HOUR, LONGEST, hour_of
 from heartbeat_cli.domain.checking.gauge import Gauge
 from heartbeat_cli.domain.checking.result import STATUSES
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.summary import Tally
 from heartbeat_cli.store.history import spans
 from heartbeat_cli.store.sql import locks, preferences
@@ -37,7 +37,7 @@ _GAUGE = "component, metric, label, number, total, least, most, last"
 HourRange = tuple[int, int]  # the first hour, and the one after the last
 
 
-class Hourly(NamedTuple):
+class Hourly(Record):
     """One hour of one component, as trends use it: when it began (epoch seconds), checks with a response time and their
     median, time up and down (microseconds)."""
 
@@ -48,7 +48,7 @@ class Hourly(NamedTuple):
     down_us: int
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """How a span is read: `rolled` are the hours to take from the rollups, `live` the spans to add up from the log."""
 
     rolled: list[HourRange]

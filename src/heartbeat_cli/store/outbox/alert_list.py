@@ -1,16 +1,17 @@
 """Selects alerts for `heartbeat alerts`, and their notifications."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.outbox.alerts import COLUMNS, as_alert
 from heartbeat_cli.store.sql.database import Database, placeholders
 
 _MAX_MATCHES = 20  # alerts that a beginning of an id is looked up for
 
 
-class AlertFilter(NamedTuple):
+class AlertFilter(Record):
     """Which alerts are wanted: None and empty mean all. `types` may be globs; times are epoch seconds, `until` not
     included; `undelivered` are those that a channel has not taken."""
 
@@ -22,7 +23,7 @@ class AlertFilter(NamedTuple):
     undelivered: bool = False
 
 
-class NotificationState(NamedTuple):
+class NotificationState(Record):
     """The notification of one alert on one channel: `state` is waiting (until `next_try`), sent, printed, failed or
     handed_over."""
 

@@ -4,9 +4,10 @@ that was removed from the configuration."""
 import json
 import os
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.component import Severity
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts, outbox
 from heartbeat_cli.store.sql import preferences
@@ -24,7 +25,7 @@ _KEPT_FOR_SILENT_HOST = (
 _ROWS_AT_A_TIME = 500  # rows redirected in one transaction
 
 
-class ConfiguredChannels(NamedTuple):
+class ConfiguredChannels(Record):
     """The channels of one configuration: the host that uses it, and its file there."""
 
     host: str
@@ -32,7 +33,7 @@ class ConfiguredChannels(NamedTuple):
     channels: frozenset[str]
 
 
-class ChannelState(NamedTuple):
+class ChannelState(Record):
     """`pauses` is until when channels want no message (epoch seconds), `configured` which channels each configuration
     has."""
 
@@ -40,7 +41,7 @@ class ChannelState(NamedTuple):
     configured: list[ConfiguredChannels]
 
 
-class Stranded(NamedTuple):
+class Stranded(Record):
     """A notification that waits for a channel which was removed."""
 
     id: str

@@ -3,14 +3,14 @@ notified of them (they waited for the end of quiet hours, or for a channel that 
 has handed off to a person before it was notified of their beginning."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.alert import ENDS, HANDOFFS, family
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.store.sql.database import Database, Row
 
 
-class Rest(NamedTuple):
+class Rest(Record):
     """What else belongs into a message: the ids of notifications, each with its alert's; and what the channel last
     said to those that it was tried with ("" if there was no try)."""
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database
 
 _PROMPT_SECONDS = 600.0  # a notification that was sent within them counts as sent when it was put into the outbox
 
 
-class NotificationHistory(NamedTuple):
+class NotificationHistory(Record):
     """The notifications about one open incident. Times are epoch seconds.
 
     raised: when its alert was raised or, where a silence kept that back, put into the outbox
@@ -27,7 +27,7 @@ class NotificationHistory(NamedTuple):
     reached: frozenset[str] = frozenset()
 
 
-class _Notification(NamedTuple):
+class _Notification(Record):
     """An alert of an incident on one channel; without a channel (and what comes after it) where it has none."""
 
     incident: str

@@ -2,10 +2,10 @@
 `sends` reads what was tried)."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting import delivery
 from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.outbox import alerts, late
 from heartbeat_cli.store.sql.database import Database, Row, placeholders
 
@@ -14,7 +14,7 @@ MAX_BATCH = 100  # notifications in one message
 FARTHEST_TRIES = 90_000.0, 3_600.0
 
 
-class Notification(NamedTuple):
+class Notification(Record):
     """One alert on one channel: a row of the outbox, as claimed for sending. `attempts` have failed so far, the first
     at `failing_since` (epoch seconds); `remark` is added to its message."""
 
@@ -25,7 +25,7 @@ class Notification(NamedTuple):
     remark: str
 
 
-class Batch(NamedTuple):
+class Batch(Record):
     """Notifications that go out as one message. `id` is the same at every try of the same notifications. `maybe_sent`:
     the channel may have taken this message at an earlier try, so the notifications stay together after this one."""
 
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     maybe_sent: bool = False
 
 
-class Ready(NamedTuple):
+class Ready(Record):
     """A row of the outbox that may go out now. `batch` is the message it has to stay in, `followed` whether more of its
     incident waits for the same channel, `failed` whether any row that waits for the channel was tried in vain."""
 

@@ -1,16 +1,16 @@
 """Saves how a try to send went: the new state of the notifications, the try itself, and which channel takes over."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from heartbeat_cli.domain.alerting.delivery import Decision
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.outbox import alerts, channels
 from heartbeat_cli.store.outbox.outbox import Batch
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import storable
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """The outcome of one try to send a batch. `fallbacks` are the channels that may take over, nearest first, with
     `remark` added; `printers` get it as well, because perhaps nobody reads what they print. `pause` is until when the
     channel wants no message (epoch seconds), `took` how long the try took (seconds)."""

@@ -6,9 +6,10 @@ checking.
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli.domain.checking.coverage import Watch, silent_after
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import number, understood
@@ -16,7 +17,7 @@ from heartbeat_cli.store.sql.text import number, understood
 _SETTING = "sights/"  # and the observer: the setting with when it last looked at the others, and what it saw
 
 
-class LastSeen(NamedTuple):
+class LastSeen(Record):
     """The start of a host's last pass by its clock, since when it has not changed by ours (epoch seconds), and the
     incident that was made of it."""
 

@@ -3,13 +3,14 @@ them while the store is away."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.category import failure_by_number
 from heartbeat_cli.domain.checking.coverage import REACH, TICK, reach
 from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.detection.quorum import Round, Vote, standing
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history.passes import SHARED_SETTING
 from heartbeat_cli.store.sql import preferences
 from heartbeat_cli.store.sql.database import Database, placeholders
@@ -18,7 +19,7 @@ from heartbeat_cli.store.sql.text import number, understood
 _UNCONFIRMED_SETTING = "doubts"  # the setting with the unconfirmed faults of all hosts
 
 
-class UnconfirmedFault(NamedTuple):
+class UnconfirmedFault(Record):
     """A component that fails for some hosts, but that too few hosts check to confirm it: since when (epoch seconds),
     for how many rounds, and the starts of those that people were notified of. There is one as a rule, and more where
     hosts have notified people without the store."""
@@ -28,7 +29,7 @@ class UnconfirmedFault(NamedTuple):
     notified: tuple[float, ...] = ()
 
 
-class PeerState(NamedTuple):
+class PeerState(Record):
     """What a host remembers between passes.
 
     hosts: which hosts check each component that it shares with others
@@ -48,7 +49,7 @@ def is_spool(db: Database) -> bool:
     return db.dialect == "sqlite" and bool(db.rows("SELECT 1 FROM heartbeat_degraded WHERE ended IS NULL LIMIT 1"))
 
 
-class Votes(NamedTuple):
+class Votes(Record):
     """By component, the newest vote of every other host, and when this host had checked before its own newest check."""
 
     others: Mapping[str, list[Vote]] = {}

@@ -1,12 +1,11 @@
 """The tables that are copied between stores (mirror, spool, replay): their keys, columns, and which columns are
 times."""
 
-from typing import NamedTuple
-
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database, Row
 
 
-class PortableTable(NamedTuple):
+class PortableTable(Record):
     """A table whose rows are the same in every store. `keys` identify a row. `merge` replaces a row that is there,
     except where the condition `only` does not hold (SQL: `{0}` is the table, `excluded` the new row)."""
 

@@ -11,8 +11,9 @@ import os
 from binascii import crc32
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql import tables
 from heartbeat_cli.store.sql.database import Database
@@ -42,7 +43,7 @@ Snapshot = dict[str, list[Any]]
 _Wanted = dict[str, tuple[str, tuple[Any, ...]]]  # by table: which rows, and the values in that
 
 
-class Head(NamedTuple):
+class Head(Record):
     """Which store a mirror was copied from (its identity, '' where that is not known), for which observer, how far the
     passes of that observer had come (as `gaps` stores it), and, of a SQLite store, the fingerprint of its content."""
 

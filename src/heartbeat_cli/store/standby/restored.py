@@ -7,8 +7,9 @@ backup and the mirror are lost, and count as not checked. Everything here runs i
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.history.passes import observer_keys
 from heartbeat_cli.store.sql import identity, tables
@@ -20,7 +21,7 @@ from heartbeat_cli.store.standby.mirror import Head, Snapshot
 _REMARK = "notified before the store went back in time"
 
 
-class StoreWentBack(NamedTuple):
+class StoreWentBack(Record):
     """A store with fewer records than the mirror: `replaced` by a new one, or restored. The store's records end at
     `store_until` (epoch seconds; None: it has none of this host), those of the mirror at `mirror_until`."""
 

@@ -1,14 +1,15 @@
 """Beats: signs of life that components report themselves (`heartbeat beat`)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
 MAX_BEATS = 20  # those that a check needs; older ones are deleted when new ones come
 
 
-class Beat(NamedTuple):
+class Beat(Record):
     """One report: `event` is success, start or fail; `rid` pairs a start with its end."""
 
     component: str

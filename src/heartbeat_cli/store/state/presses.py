@@ -3,8 +3,9 @@ to recover something that have not been carried out."""
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import within
 from heartbeat_cli.store.sql.database import Database, placeholders
 from heartbeat_cli.store.sql.text import number, storable, understood
@@ -13,7 +14,7 @@ from heartbeat_cli.store.sql.text import number, storable, understood
 _SOURCE, _TROUBLE, _ORDER = "presses/", "presses_trouble/", "recover_now/"
 
 
-class Collecting(NamedTuple):
+class Collecting(Record):
     """How a source stands. `next` is the number of the next press (None: not known), since `moved`; `by` is the host
     that collects, last seen at `seen`; `refused` is when the source was last found to be collected by somebody else,
     `notified` when people were last notified of that. Moments are seconds since the epoch by the store's clock."""
@@ -26,14 +27,14 @@ class Collecting(NamedTuple):
     notified: float | None = None
 
 
-class Trouble(NamedTuple):
+class Trouble(Record):
     """That a source cannot be asked: since when (epoch seconds by the store's clock), and why it could not first."""
 
     since: float
     why: str
 
 
-class Order(NamedTuple):
+class Order(Record):
     """A person's order to recover a component now: for which incident, when it was given, by whom, and the channel that
     hears of it."""
 

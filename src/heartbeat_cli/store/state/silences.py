@@ -1,18 +1,18 @@
 """Silences and maintenance, by command and as configured: for which components, from when to when, and why."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.windows import Span, Window, next_window, window_at
 from heartbeat_cli.domain.component import Component, goes_by
+from heartbeat_cli.domain.record import Record
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.sql.text import storable
 
 CONFIGURED = "configuration"  # `created_by` of those that no command made
 
 
-class Silence(NamedTuple):
+class Silence(Record):
     """`kind` is `silence` (no messages) or `maintenance` (no messages, no recovery); `target` an id, kind or glob."""
 
     id: str
