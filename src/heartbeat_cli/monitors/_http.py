@@ -150,14 +150,19 @@ def _after(phase: Text, seconds: str) -> Text:
     return Text.known(phase.template.format(s=seconds), phase.template, {"s": seconds})
 
 
-def evidence(response: Response) -> dict[str, str]:
-    """How the exchange went, and the beginning of the body."""
+def evidence(response: Response, well: bool = False) -> dict[str, str]:
+    """How the exchange went, and the beginning of the body. Of an answer that is `well` no message is made, and the phases
+    are figures: a thousand good answers a pass take the short way."""
+    found = {"http": f"HTTP {response.status} from {one_line(response.url)}" if well else _exchange(response)}
+    if response.body:
+        found[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
+    return found
+
+
+def _exchange(response: Response) -> Text:
     head = Text("HTTP {status}", status=response.status) if response.status else Text("no HTTP answer")
     line = Text("{head} from {url}", head=head, url=one_line(response.url))
     if not (response.fault and response.fault.refused):  # without a connection there are no phases
         phases = listed(_after(_PHASES[name], f"{seconds:.3f}") for name, seconds in response.phases.items())
         line = Text("{line} ({phases})", line=line, phases=phases)
-    found: dict[str, str] = {"http": line}
-    if response.body:
-        found[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))
-    return found
+    return line

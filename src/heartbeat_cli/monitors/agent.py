@@ -188,13 +188,14 @@ def read(settings: Settings, response: Response, context: CheckContext) -> Readi
     if response.fault is not None:
         reading = _http.no_answer(settings.url, response, context)
         return reading._replace(memory=_kept(settings, context))
-    metrics, evidence = _http.metrics(response, context), _http.evidence(response)
     text = response.body.decode("utf-8", "replace").removeprefix("\ufeff")
     verdict = _judge(settings, response, text)
     verdict = _with_certificate(verdict, settings, response, context)
-    reading = Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence, category=verdict.category)
+    metrics, evidence = _http.metrics(response, context), _http.evidence(response, verdict.status == "healthy")
+    kept = _kept(settings, context)
+    reading = Reading(verdict.status, response.elapsed, verdict.why, metrics, evidence, kept, category=verdict.category)
     if not settings.checks or not _accepted(response.status, settings.accept):
-        return reading._replace(memory=_kept(settings, context))
+        return reading
     from heartbeat_cli.monitors import _checks
 
     cut = settings.max_body if response.truncated else None
