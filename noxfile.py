@@ -16,10 +16,10 @@ from pathlib import Path
 
 import nox
 
-HOME = Path.home()
-PYTHONS = Path(os.environ.get("HEARTBEAT_PYTHONS", HOME / ".cache/heartbeat-pythons"))
-_CACHE = Path("/var/cache") if os.geteuid() == 0 else HOME / ".cache"
-SERVERS = Path(os.environ.get("HEARTBEAT_SERVERS", _CACHE / "heartbeat-servers"))
+# Some tests run Python or a server as another user, who does not reach root's home.
+CACHE = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+PYTHONS = Path(os.environ.get("HEARTBEAT_PYTHONS", CACHE / "heartbeat-pythons"))
+SERVERS = Path(os.environ.get("HEARTBEAT_SERVERS", CACHE / "heartbeat-servers"))
 REQUIRED = os.environ.get("HEARTBEAT_TEST_REQUIRE") == "all"
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
