@@ -38,6 +38,7 @@ QUICK = (
     *("tests/domain", "tests/config", "tests/system", "tests/http", "tests/postgres", "tests/store", "tests/monitors"),
     *("tests/actions", "tests/channels", "tests/discovery", "tests/passes", "tests/views", "tests/commands"),
     *("tests/i18n/test_catalogs.py", "tests/test_cli.py", "tests/test_redact.py", "tests/test_wheel.py"),
+    "tests/test_stopped.py",
 )
 # What the dependencies do for us: the command line, the wire, PostgreSQL, Docker, pages, tables, exports.
 DEPENDENCIES = (

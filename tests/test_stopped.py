@@ -21,7 +21,7 @@ STARTS = {
 }
 # Python tells of each module when it has been imported: moments from the first of ours to a verb at work.
 MOMENTS = [
-    "errno",
+    *(["errno"] if sys.version_info < (3, 14) else []),  # from then on it is imported before ours
     "heartbeat_cli.errors",
     "heartbeat_cli.cli",
     "heartbeat_cli.commands._base",
