@@ -5,7 +5,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from tests.parts import scratch
+from tests.parts import scratch, selection
 
 scratch.use()
 # How long an example takes says how busy the machine is.
@@ -36,4 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in PARTS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(PARTS[fixture])
+        if selection.is_whole(item):
+            item.add_marker(selection.MARK)
     items.sort(key=lambda item: (item.name not in _BY_CRON, "e2e" not in item.path.parts))

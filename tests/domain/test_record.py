@@ -103,3 +103,16 @@ def test_a_field_without_default_stands_before_those_with_one() -> None:
 
             early: int = 1
             late: int
+
+
+def test_a_record_has_no_subclasses() -> None:
+    """They would have other fields than their base says, or none."""
+    with pytest.raises(TypeError, match="a record has no subclasses"):
+
+        class More(Ours):  # type: ignore[misc]
+            """Not to be made."""
+
+
+def test_a_record_has_what_copy_replaces_fields_by() -> None:
+    """`copy.replace` of Python 3.13 calls it."""
+    assert Ours("db", 1.0).__replace__(left=0) == ("db", 1.0, 0, ())  # type: ignore[attr-defined, unused-ignore]

@@ -21,7 +21,14 @@ else:
             return tuple(body["__annotations__"])
         # From Python 3.14 on annotations are evaluated when somebody asks (PEP 649); 1 asks for their values.
         annotate = body.get("__annotate_func__") or body.get("__annotate__")
-        return tuple(annotate(1)) if annotate else ()
+        if annotate is None:
+            return ()
+        try:
+            return tuple(annotate(1))
+        except NameError:  # of a class that is defined later
+            from annotationlib import Format, call_annotate_function
+
+            return tuple(call_annotate_function(annotate, Format.FORWARDREF))
 
     def _constructor(cls: type) -> Any:
         """The function that makes a tuple of class `cls` from its fields, positional or named."""
@@ -38,6 +45,8 @@ else:
 
         def __new__(kind, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
             fields = _annotated(body)
+            if not fields and any(isinstance(base, _Kind) and base._fields for base in bases):
+                raise TypeError(f"{name}: a record has no subclasses")
             body["_fields"] = body["__match_args__"] = fields
             defaults = {field: body[field] for field in fields if field in body}
             late = next((number for number, field in enumerate(fields) if field in defaults), len(fields))
@@ -68,6 +77,8 @@ else:
             if changes:
                 raise TypeError(f"Got unexpected field names: {list(changes)!r}")
             return made
+
+        __replace__ = _replace  # copy.replace, from Python 3.13 on
 
         def _asdict(self) -> dict[str, Any]:
             return dict(zip(self._fields, self, strict=True))
