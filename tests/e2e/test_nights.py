@@ -40,7 +40,7 @@ def test_evidence_of_ours_is_in_the_readers_language() -> None:
     down, *_, full = night(1, "zh-HK")
     assert "\nHTTP 503：http://localhost:8000/health（0.001 秒連接，0.180 秒收到首個 byte）\n" in down
     assert "\n1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，" in full
-    assert "，在交易中閒置，最早的已有 47 分鐘\n24 個連接：" in full
+    assert "，idle in transaction，最長的已有 47 分鐘\n24 個連接：" in full
     disk, *_ = night(3, "zh-HK")
     assert (
         "（上限 95%）" in disk and "\n3.4 GB /var/ 的其餘部分\n" in disk and "\n/ 已用 76.3 GB，已檢查 74.9 GB" in disk

@@ -410,7 +410,7 @@ def test_nobody_restarts_what_only_a_silent_host_may(hosts: Make) -> None:
     (step,) = scene.recover("web")
     assert (step.decision, step.name, step.failed) == ("held", "orphaned", True)
     assert scene.recover() == [step] and scene.holds == ["orphaned"], "kept once"
-    assert "無人負責重新啟動：負責的 b 自 12:00 起沒有執行" in translated(step.reason, "zh-HK")
+    assert "不會重新啟動：負責的 b 自 12:00 起沒有執行" in translated(step.reason, "zh-HK")
     two.round(b="error", a="error")
     assert [one.name for one in scene.recover()] == ["apart"], "it is back"
     (forced,) = two.scenes["a"].recover("web", forced=True)

@@ -374,7 +374,7 @@ def test_its_messages_read_well(scene: Make, locale: str) -> None:
             "docker info",
             "3 checks in",
         ],
-        "zh-HK": ["無法檢查 a、b", "涉及組件：a、b", "無人知道是否正常", "docker info", "連續 3 次未能"],
+        "zh-HK": ["無法檢查 a、b", "涉及組件：a、b", "未能得知是否正常", "docker info", "連續 3 次未能"],
     }[locale]
     for text in words:
         assert text in f"{said.title}\n{said.text}"

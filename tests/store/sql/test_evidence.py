@@ -30,7 +30,9 @@ HELD = stacked(
         "is being stopped",
     ]
 )
-CHINESE = "1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，在交易中閒置，最早的已有 47 分鐘\nis being stopped"
+CHINESE = (
+    "1 分鐘前：100 個連接已用 98 個\n71 個連接：角色 app，idle in transaction，最長的已有 47 分鐘\nis being stopped"
+)
 
 
 def kept(store: Database, text: str, secrets: tuple[str, ...] = ()) -> str:
