@@ -151,8 +151,8 @@ def _after(phase: Text, seconds: str) -> Text:
 
 
 def evidence(response: Response, well: bool = False) -> dict[str, str]:
-    """How the exchange went, and the beginning of the body. Of an answer that is `well` no message is made, and the phases
-    are figures: a thousand good answers a pass take the short way."""
+    """How the exchange went, and the beginning of the body. Of an answer that is `well` no message is made, and the
+    phases are figures: a thousand good answers a pass take the short way."""
     found = {"http": f"HTTP {response.status} from {one_line(response.url)}" if well else _exchange(response)}
     if response.body:
         found[Text("body")] = bounded(response.body[: EVIDENCE * 4].decode("utf-8", "replace"))

@@ -116,7 +116,11 @@ def tidy(reading: Reading) -> Reading:
     evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in before.items()}
     metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
     took = took if took is None or math.isfinite(took) else None
-    if (took, error, len(metrics)) == (reading.response_time, reading.error, len(reading.metrics)) and evidence == before:
+    if (took, error, len(metrics)) == (
+        reading.response_time,
+        reading.error,
+        len(reading.metrics),
+    ) and evidence == before:
         return reading
     return reading._replace(response_time=took, error=error, metrics=metrics, evidence=evidence)
 
