@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from heartbeat_cli.domain.kinds.log_pattern import Wanted
@@ -259,6 +259,12 @@ def play(world: World, steps: list[tuple[str, int]]) -> None:
             getattr(world if step in CHECKS else log, step)()
 
 
+def _of_one(*steps: str) -> list[tuple[str, int]]:
+    return [(step, 0) for step in steps]
+
+
+@example(_of_one("move", "compress", "check", "append", "move"), 30, "dateext", "one")
+@example(_of_one("append", "rename", "check", "append", "late", "compress"), 30, "dated", "one")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from([*STEPS, *CHECKS]), st.integers(0, 1)), max_size=25),

@@ -100,7 +100,9 @@ class _Files:
         done = list(self._read_all(list(self._to_read(path, files))))
         behind = sum(left for _, left in done)
         waiting = self._before.behind + 1 if behind else 0
-        places, cut = chosen([one for one in [*(place for place, _ in done), *self._resting] if self._is_kept(one)])
+        followed = [*(place for place, _ in done), *self._resting]
+        followed += self._names_without({*files, *(one.name for one in followed)})
+        places, cut = chosen([one for one in followed if self._is_kept(one)])
         state = State(key, self._now, places, count, waiting, self._folders.known(places))
         gaps = self._lost, self._vanished, self._moved, [*self._many, *cut], self._unexplained
         return Followed(state, behind, *map(tuple, gaps))
@@ -111,8 +113,16 @@ class _Files:
         state = before._replace(at=self._now, missing=count, places=places)
         return Followed(state, vanished=tuple(dict.fromkeys(gone)))
 
+    def _names_without(self, names: set[str]) -> list[Place]:
+        """Places without a file for names that a glob means, but none of `names`: the next file of that name may be
+        rotated before it is seen. A rotated file has a name of its own only once."""
+        away = {one.name: _since(one) or self._now for one in self._places if one.name not in names}
+        rotated = rotated_from([*names, *away])
+        kept = [(name, since) for name, since in away.items() if name not in rotated]
+        return [unread(name, 0)._replace(unfound=since, mtime=self._now) for name, since in kept]
+
     def _is_kept(self, place: Place) -> bool:
-        since = place.left if place.unfound is None else place.unfound
+        since = _since(place)
         return since is None or (place.is_unread and place.unfound is None) or self._now - since < _REST
 
     def _to_read(self, path: str, files: dict[str, Named]) -> Iterator[Found]:
@@ -123,26 +133,39 @@ class _Files:
             self._leave_copied(one, starts)
         standing = set(starts)
         new = {one.content.identity[:2] for one in files.values() if one.content} - standing
-        for one in logs:
+        # All places first: a file that holds one of another name is none to be read from its beginning.
+        searches = [self._found(one, starts, standing, new) for one in logs]
+        held = frozenset(standing)
+        for one, search in zip(logs, searches, strict=True):
             name, (spot, content) = one.name, one.own
-            gone = [place for place in one.places if not any(place is other for other in starts.values())]
-            place = starts.get(content.identity[:2]) if content else None
-            is_same = content and place and place.name == name and place.left is None and _goes_on(content, place)
             start = None
-            if gone or not is_same:
-                search = self._search(one, standing, new)
-                yield from search.follow(gone, has_fresh=not is_same)
-                starts.update(search.named_starts)
+            if search:
+                place = starts.get(content.identity[:2]) if content else None
+                yield from search.files(held, has_fresh=not _is_same(one, place))
                 start = self._trimmed(search.unfound, content)
                 self._note(search, one)
-            else:
-                self._folders.note(one.spots)
             if content:
                 start = start or starts.get(content.identity[:2]) or self._beginning(one, content, files, standing)
-                if start.name != name and start.left is None and start.name not in files:
-                    # The glob means the rotated file, and the name that it had is to be remembered.
-                    self._resting.append(unread(start.name, 0)._replace(unfound=self._now))
                 yield Found(start._replace(name=name, left=None, folder=spot.shown), content, name)
+
+    def _found(
+        self,
+        log: _Log,
+        starts: dict[tuple[int, int], Place],
+        standing: set[tuple[int, int]],
+        new: set[tuple[int, int]],
+    ) -> Search | None:
+        """The search for the places of a log that do not stand, done; None where rotation is not to be thought of.
+        Places in files of `new` are added to `starts`."""
+        gone = [place for place in log.places if not any(place is other for other in starts.values())]
+        content = log.own.content
+        if not gone and _is_same(log, starts.get(content.identity[:2]) if content else None):
+            self._folders.note(log.spots)
+            return None
+        search = self._search(log, standing, new)
+        search.find(gone)
+        starts.update(search.named_starts)
+        return search
 
     def _logs(self, path: str, files: dict[str, Named]) -> list[_Log]:
         """All names of files, those that may be rotated ones of another one last."""
@@ -238,6 +261,11 @@ class _Files:
                 yield after, left
 
 
+def _since(place: Place) -> float | None:
+    """Since when the place is without its name or its file."""
+    return place.left if place.unfound is None else place.unfound
+
+
 def _standing(files: dict[str, Named], places: Sequence[Place]) -> dict[tuple[int, int], Place]:
     """The places in the files that have the names of the path, by file."""
     found: dict[tuple[int, int], Place] = {}
@@ -255,8 +283,12 @@ def _stands(content: Content, place: Place) -> bool:
     return may_be(content, place) and has(content, place)
 
 
-def _goes_on(content: Content, place: Place) -> bool:
-    """Whether no rotation is to be thought of: an empty file does not show that it was filled, copied and truncated."""
+def _is_same(log: _Log, place: Place | None) -> bool:
+    """Whether the log is still the file of its place, in which no rotation is to be thought of: an empty file does not
+    show that it was filled, copied and truncated."""
+    content = log.own.content
+    if content is None or place is None or place.name != log.name or place.left is not None:
+        return False
     return place.mark > 0 or (content.size == 0 and content.identity.mtime == place.mtime)
 
 

@@ -35,10 +35,10 @@ class Search:
     read anyway, to which those are added that are found, `named` those that would be read as new ones. `most` new files
     are read at most. Each content that is used is handed to `keep`, which closes it.
 
-    After `follow`: `lost` are names of files that would have to be read and cannot be, `unfound` places without a file,
-    `resting` those of files in which nothing is new, `named_starts` the places in files of `named`, `is_too_many` says
-    whether more have been made than are read, and `unexplained` are files under names that tell nothing of how others
-    are named, where there may be others."""
+    After `find`: `unfound` are places without a file, `resting` those of files in which nothing is new, `named_starts`
+    the places in files of `named`, and `unexplained` are files under names that tell nothing of how others are named,
+    where there may be others. After `files`: `lost` are names of files that would have to be read and cannot be, and
+    `is_too_many` says whether more have been made than are read."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Search:
         self._files = [*(folders.files(spots, first) if first else ()), *self._own]
         self._found: list[tuple[File, Found]] = []
         self._row: set[str] = set()
-        self._held = set(standing)
+        self._held = frozenset(standing)
         self.lost: list[str] = []
         self.unfound: list[Place] = []
         self.resting: list[Place] = []
@@ -68,14 +68,18 @@ class Search:
         self.is_too_many = False
         self.unexplained: list[str] = []
 
-    def follow(self, gone: Sequence[Place], *, has_fresh: bool) -> list[Found]:
-        """The files that the places `gone` of this log lie in now, and those that were made and rotated since the last
-        check, the older ones first. `has_fresh`: whether there may be some of these."""
+    def find(self, gone: Sequence[Place]) -> None:
+        """Look for the files that the places `gone` of this log lie in now."""
         # An empty one may be known by a name that is like those of the others.
         moved = [place for place in sorted(gone, key=lambda one: one.mark == 0) if not self._renamed(place)]
         # The current one first: it is the newest, and bytes that begin every file show least in it.
         moved.sort(key=lambda place: (place.left is None, place.left or 0.0), reverse=True)
         self.unfound += [place for place in moved if not self._copied(place)]
+
+    def files(self, held: frozenset[tuple[int, int]], *, has_fresh: bool) -> list[Found]:
+        """The files that have been found, and those that were made and rotated since the last check, the older ones
+        first. `held` are all files that hold a place of any log, `has_fresh` says whether there may be new ones."""
+        self._held = held
         if has_fresh or any(place.mark == 0 for place in self.unfound):
             self._add_fresh()
         self._found.sort(key=lambda one: (one[0].mtime, one[0].number))
@@ -123,7 +127,6 @@ class Search:
             is_still = place.left is not None and (file.size, file.mtime) == (place.mark, place.mtime)
             if is_still and not place.is_unread:
                 self._taken.add(file.key)
-                self._held.add(file.key)
                 left = min(place.left or 0.0, self._now)
                 self.resting.append(place._replace(folder=file.spot.shown, left=left, unfound=None))
                 self._row |= row
@@ -179,7 +182,6 @@ class Search:
 
     def _take(self, file: File, content: Content, place: Place) -> None:
         self._taken.add(file.key)
-        self._held.add(file.key)
         self._keep(content)
         one = place._replace(
             left=self._now if place.left is None else min(place.left, self._now),

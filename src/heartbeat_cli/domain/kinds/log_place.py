@@ -86,11 +86,13 @@ def chosen(places: Sequence[Place]) -> tuple[tuple[Place, ...], list[str]]:
     """The places that are remembered where they are too many, and the names of those whose loss may lose lines: what
     has its name or is unread goes before what was read to its end, and that by the time at which it was written."""
 
-    def rank(place: Place) -> tuple[bool, bool, float]:
-        return place.unfound is None and place.left is None, place.is_unread, place.left or place.unfound or 0.0
+    def rank(place: Place) -> tuple[bool, bool, bool, float]:
+        has_name, since = place.unfound is None and place.left is None, place.left or place.unfound or 0.0
+        return has_name, place.is_unread, place.inode > 0, since
 
     ordered = sorted(places, key=rank, reverse=True)
-    return tuple(ordered[:MOST]), sorted({one.name for one in ordered[MOST:] if one.left is None or one.is_unread})
+    cut = [one for one in ordered[MOST:] if one.inode and (one.left is None or one.is_unread)]
+    return tuple(ordered[:MOST]), sorted({one.name for one in cut})
 
 
 def _tails(window: bytes, mark: int) -> tuple[tuple[int, int], ...]:
