@@ -107,6 +107,29 @@ def test_a_new_file_of_a_glob_may_have_been_rotated(path: Path) -> None:
     assert [matches(now(log)) for _ in range(2)] == [4, 0]
 
 
+def test_a_file_of_a_glob_that_is_away_may_be_written_and_rotated_before_the_next_check(path: Path) -> None:
+    log = watched(path=str(path.with_name("*.log")))
+    now(log)
+    logrotate(path.parent, "rotate 3", "compress", "nocreate")
+    assert matches(now(log)) == 0
+    write(path, "ERROR 1")
+    logrotate(path.parent, "rotate 3", "compress", "nocreate")
+    assert [matches(now(log)) for _ in range(2)] == [1, 0]
+
+
+def test_a_rotated_file_that_a_glob_means_may_be_written_and_compressed_before_the_next_check(path: Path) -> None:
+    log = watched(path=str(path.with_name("*.log")))
+    now(log)
+    write(path, "ERROR 1")
+    rotated = path.rename(path.with_name("app-2026-11-28.log"))
+    path.touch()
+    assert matches(now(log)) == 1
+    write(path, "ERROR 2")
+    write(rotated, "ERROR 3")
+    subprocess.run(["gzip", rotated], check=True)
+    assert [matches(now(log)) for _ in range(2)] == [2, 0]
+
+
 def test_a_quiet_log_that_was_compressed_while_it_was_away_is_not_said(path: Path) -> None:
     log = watched(path=str(path))
     now(log)

@@ -25,7 +25,8 @@ STEPS = [
     *["rename"] * 3,
     *["half", "move", "copytruncate", "trim", "compress", "packed", "late", "touch", "restore", "stale"],
 ]
-COPIES = {"copytruncate", "compress", "packed"}  # svlogd does not
+# svlogd does none of these: its names do not say of which log a file is, and one with another inode is not found.
+COPIES = {"copytruncate", "compress", "packed", "trim"}
 # How rotation names the files of app.log, by a number that rises; without {n} the files move on from .1 to .2.
 SCHEMES = {
     "numbers": "app.log.{}",
@@ -36,7 +37,7 @@ SCHEMES = {
     "lumberjack": "app-2026-11-28T19-49-{n:02}.123.log",
     "index": "app.2026-11-28.{n}.log",
     "monthly": "app.log_{n:04}-11",
-    "svlogd": "@40000000675{n:05}5a12b1a7a2c.s",
+    "svlogd": "@400000006{n:05}a12b1a7a2c.s",
 }
 
 
@@ -265,6 +266,12 @@ def _of_one(*steps: str) -> list[tuple[str, int]]:
 
 @example(_of_one("move", "compress", "check", "append", "move"), 30, "dateext", "one")
 @example(_of_one("append", "rename", "check", "append", "late", "compress"), 30, "dated", "one")
+@example(_of_one("append", "half", "packed", "check", "copytruncate"), 30, "seconds", "one")
+@example(_of_one("append", "append", "packed", "check", "packed"), 30, "extension", "path")
+@example(
+    _of_one("copytruncate", "packed", "check", "append", "rename", "compress", "restore"), 4_000_000, "index", "one"
+)
+@example(_of_one("half", "packed", "check", "restore", "packed"), 4_000_000, "monthly", "one")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from([*STEPS, *CHECKS]), st.integers(0, 1)), max_size=25),

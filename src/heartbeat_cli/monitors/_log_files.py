@@ -183,7 +183,7 @@ class _Files:
         the same bytes."""
         content = log.own.content
         place = standing.get(content.identity[:2]) if content else None
-        if content and place and place.mark > 0:
+        if content and place and place.mark > 0 and (content.size, content.identity.mtime) != (place.mark, place.mtime):
             try:
                 if self._search(log, set(standing), set()).goes_on_elsewhere(content, place):
                     del standing[content.identity[:2]]

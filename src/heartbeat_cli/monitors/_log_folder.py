@@ -85,8 +85,7 @@ class Folders:
         may be renamed, touched, compressed or restored at any time."""
         if not self.is_new(file.mtime) or self.is_known(file) or self.is_repacked(file):
             return False
-        is_packed = plain(file.name) != file.name
-        return not any(is_packed or self._is_restored(file, one) for one in self.forms(file))
+        return not (self.forms(file) if plain(file.name) != file.name else self.is_restored(file))
 
     def forms(self, file: File) -> list[File]:
         """The same file before or after it was compressed, where it lies beside it."""
@@ -103,9 +102,10 @@ class Folders:
             return False
         return not file.name.endswith(".gz") or (file.mtime, _packed_size(file)) in self._sizes
 
-    def _is_restored(self, file: File, packed: File) -> bool:
+    def is_restored(self, file: File) -> bool:
         """Whether the file is what another one, which was there at the last check, holds in compressed form."""
-        return self.is_known(packed) and packed.name.endswith(".gz") and _packed_size(packed) == file.size % 2**32
+        packed = [one for one in self.forms(file) if one.name.endswith(".gz") and self.is_known(one)]
+        return plain(file.name) == file.name and any(_packed_size(one) == file.size % 2**32 for one in packed)
 
     def is_known(self, file: File) -> bool:
         """Whether it was there at the last check. One that was written since is the same if its inode still is."""

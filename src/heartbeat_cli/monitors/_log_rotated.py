@@ -173,11 +173,13 @@ class Search:
         """Whether its bytes are in another file: a copy, or a compressed one."""
         anyway = place.is_unread or self._folders.is_set_back
         files = [one for one in self._files if place.mark > 0 and one.key not in self._taken]
-        files = [one for one in files if anyway or not self._folders.is_unchanged(one)]
+        old = {one.key for one in files if self._folders.is_unchanged(one) or self._folders.is_restored(one)}
+        files = [one for one in files if anyway or one.key not in old]
         files = [one for one in files if one.mtime == place.mtime or not self._folders.is_repacked(one)]
         if not self._folders.is_set_back:  # compression keeps the time of a file, and nothing makes it an earlier one
             files = [one for one in files if one.mtime >= place.mtime - _SLACK]
-        files.sort(key=lambda one: (one.mtime != place.mtime, one.mtime, one.number))
+        # What was there before may begin with the same bytes, and have been read.
+        files.sort(key=lambda one: (one.mtime != place.mtime, one.key in old, one.mtime, one.number))
         return any(self._holds(file, place, None) for file in self._in_time(files))
 
     def _take(self, file: File, content: Content, place: Place) -> None:
