@@ -116,10 +116,11 @@ class _Files:
     def _names_without(self, names: set[str]) -> list[Place]:
         """Places without a file for names that a glob means, but none of `names`: the next file of that name may be
         rotated before it is seen. A rotated file has a name of its own only once."""
-        away = {one.name: _since(one) or self._now for one in self._places if one.name not in names}
+        since = sorted((_since(one) or self._now, one.name) for one in self._places if one.name not in names)
+        away = {name: at for at, name in since}  # the last time of each
         rotated = rotated_from([*names, *away])
-        kept = [(name, since) for name, since in away.items() if name not in rotated]
-        return [unread(name, 0)._replace(unfound=since, mtime=self._now) for name, since in kept]
+        kept = [(name, at) for name, at in away.items() if name not in rotated]
+        return [unread(name, 0)._replace(unfound=at, mtime=self._now) for name, at in kept]
 
     def _is_kept(self, place: Place) -> bool:
         since = _since(place)
@@ -141,7 +142,7 @@ class _Files:
             start = None
             if search:
                 place = starts.get(content.identity[:2]) if content else None
-                yield from search.files(held, has_fresh=not _is_same(one, place))
+                yield from search.files(held, max(1, self._room), has_fresh=not _is_same(one, place))
                 start = self._trimmed(search.unfound, content)
                 self._note(search, one)
             if content:
@@ -192,7 +193,7 @@ class _Files:
                     raise
 
     def _search(self, log: _Log, standing: set[tuple[int, int]], new: set[tuple[int, int]]) -> Search:
-        limits = (max(1, self._room), self._now, self._tally.deadline, self._keep)
+        limits = self._now, self._tally.deadline, self._keep
         return Search(self._folders, log.spots, log.own.spot.name, log.first, standing, new, *limits)
 
     def _spots(self, path: str, spot: Spot, mine: Sequence[Place]) -> list[Spot]:

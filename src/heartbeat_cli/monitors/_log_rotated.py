@@ -32,8 +32,8 @@ class Found(Record):
 class Search:
     """The files to which rotation may have given other names than `base`, in the folders of `spots`, of which the first
     is that of the log; a glob may mean that name, though rotation has made it of `first`. `standing` are files that are
-    read anyway, to which those are added that are found, `named` those that would be read as new ones. `most` new files
-    are read at most. Each content that is used is handed to `keep`, which closes it.
+    read anyway, to which those are added that are found, `named` those that would be read as new ones. Each
+    content that is used is handed to `keep`, which closes it.
 
     After `find`: `unfound` are places without a file, `resting` those of files in which nothing is new, `named_starts`
     the places in files of `named`, and `unexplained` are files under names that tell nothing of how others are named,
@@ -48,14 +48,12 @@ class Search:
         first: str | None,
         standing: set[tuple[int, int]],
         named: set[tuple[int, int]],
-        most: int,
         now: float,
         deadline: float,
         keep: Callable[[Content], None],
     ) -> None:
         self._folders, self._spots, self._base, self._now = folders, spots, base, now
         self._taken, self._named, self._deadline, self._keep = standing, named, deadline, keep
-        self._most = min(most, _MOST_FILES)
         self._own = folders.files(spots, base)
         self._files = [*(folders.files(spots, first) if first else ()), *self._own]
         self._found: list[tuple[File, Found]] = []
@@ -76,12 +74,13 @@ class Search:
         moved.sort(key=lambda place: (place.left is None, place.left or 0.0), reverse=True)
         self.unfound += [place for place in moved if not self._copied(place)]
 
-    def files(self, held: frozenset[tuple[int, int]], *, has_fresh: bool) -> list[Found]:
-        """The files that have been found, and those that were made and rotated since the last check, the older ones
-        first. `held` are all files that hold a place of any log, `has_fresh` says whether there may be new ones."""
+    def files(self, held: frozenset[tuple[int, int]], most: int, *, has_fresh: bool) -> list[Found]:
+        """The files that have been found, and those that were made and rotated since the last check, `most` of them at
+        most, the older ones first. `held` are all files that hold a place of any log, `has_fresh` says whether there
+        may be new ones."""
         self._held = held
         if has_fresh or any(place.mark == 0 for place in self.unfound):
-            self._add_fresh()
+            self._add_fresh(min(most, _MOST_FILES))
         self._found.sort(key=lambda one: (one[0].mtime, one[0].number))
         return [found for _, found in self._found]
 
@@ -196,13 +195,13 @@ class Search:
         else:
             self._found.append((file, Found(one, content, file.name)))
 
-    def _add_fresh(self) -> None:
+    def _add_fresh(self, most: int) -> None:
         taken = self._taken | self._named
         files = [one for one in [*self._own, *self._same_row()] if one.key not in taken]
         files = [one for one in files if not any(form.key in self._held for form in self._folders.forms(one))]
         fresh = sorted((one for one in files if self._folders.is_fresh(one)), key=lambda one: (one.mtime, one.number))
-        self.is_too_many = len(fresh) > self._most
-        for file in fresh[-self._most :]:
+        self.is_too_many = len(fresh) > most
+        for file in fresh[-most:]:
             content = self._open(file)
             self._taken.add(file.key)
             if content is None:
