@@ -197,6 +197,20 @@ def test_the_places_of_many_files_are_kept_while_they_are_needed(tmp_path: Path)
     assert len(log.memory["place"]["places"]) <= 200
 
 
+def test_names_that_are_many_and_do_not_come_back_are_forgotten_in_silence(tmp_path: Path) -> None:
+    log = watched(path=str(tmp_path / "*.log"))
+    for batch in "abcde":
+        jobs = [tmp_path / f"{batch}job{'x' * n}.log" for n in range(50)]
+        for job in jobs:
+            write(job, "begins")
+        now(log)
+        for job in jobs:
+            write(job, "ERROR")
+        subprocess.run(["gzip", *jobs], check=True)
+        reading = now(log)
+        assert matches(reading) == 50 and MISSING not in str(reading.error)
+
+
 def test_a_link_may_be_moved_twice_between_two_checks(tmp_path: Path) -> None:
     link = tmp_path / "app.INFO"
 
