@@ -33,7 +33,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     digest = night(3)[1]
     assert "\nQueue: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
     assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
-    assert "\nAlso in fault now: agents-1\n" in digest
+    assert "\nAlso in fault now: agents-1 (since 03:01:00: disk / 98 % full)\n" in digest
 
 
 def test_evidence_of_ours_is_in_the_readers_language() -> None:
@@ -117,7 +117,7 @@ def test_a_fault_that_several_hosts_see_names_none_of_them_as_its_place() -> Non
 def test_what_held_a_step_back_is_told_in_the_past() -> None:
     *_, worker, back = night(7)
     assert "No message until now, because this was in fault: PostgreSQL (until 03:03:30)" in worker
-    assert "is in fault" not in worker + back
+    assert "PostgreSQL, which it depends on, is in fault" not in worker + back
     assert "script: held - PostgreSQL, which it depends on, was in fault" in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
 
@@ -125,13 +125,32 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
 def test_a_budget_says_when_it_begins_anew_and_what_waits_for_it_names_it() -> None:
     tokens, _, jobs, escalated, reminder = night(10)
     assert "\nThe budget starts anew at 2026-11-20 00:00, in 20 h 58 min\n" in tokens
-    assert "\nAlso in fault now: Token budget (since 03:01:00, acknowledged by kim)\n" in jobs
-    assert "\nAlso in fault now: Token budget (since 03:01:00, acknowledged by kim)\n" in escalated
+    spent = "2004110 of 2000000 tokens per day spent (100 %)"
     for one in (jobs, escalated, reminder):
-        assert (
-            "\nIf it needs Token budget, that is the likely cause: it goes on when the budget starts anew"
-            " (2026-11-20 00:00)\n" in one
-        )
+        assert f"\nAlso in fault now: Token budget (since 03:01:00: {spent}; acknowledged by kim)\n" in one
+
+
+def test_work_that_stood_still_before_a_budget_was_spent_does_not_wait_for_that() -> None:
+    assert all("may be the cause" not in one for one in night(10))
+
+
+def test_a_queue_has_one_beginning_the_last_job_that_was_done() -> None:
+    _, _, jobs, escalated, reminder = night(10)
+    assert jobs.startswith("🔴 [agents-1] Job queue makes no progress (nothing done since 02:52:30)\n")
+    assert "acknowledged it (nothing done since 02:52:30, for 27 min)\n" in escalated
+    assert "still in fault (nothing done since 02:52:30, for 1 h 27 min)\n" in reminder
+
+
+def test_an_end_says_what_is_still_open() -> None:
+    assert "\nStill in fault: OpenAI API (since 03:02:30)\n" in night(6)[2]
+    assert "\nNothing else is in fault.\n" in night(1)[1]
+    assert "\nNothing else is in fault; silent hosts: hk-3 (since 03:02:30)\n" in night(8)[2]
+    assert "\nNothing else is in fault.\n" in night(9)[1]
+
+
+def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None:
+    assert "\nWell again: Main Agent, Worker\nNot well yet: Chat Assistant." in night(2)[1]
+    assert "\nAll that was affected is well: Chat Assistant\nNothing else is in fault.\n" in night(4)[-1]
 
 
 def test_a_time_in_which_nobody_saw_it_is_part_of_since_when() -> None:

@@ -61,6 +61,16 @@ class Text(str):
         return made if made == line else line
 
 
+def brief(text: str, most: int) -> str:
+    """A sentence that has more than `most` characters by the sentence that it begins with, where there is one."""
+    while isinstance(text, Text) and len(text) > most:
+        first = next((one for name, one in text.values.items() if text.template.startswith(f"{{{name}}}")), None)
+        if not isinstance(first, Text):
+            break
+        text = first
+    return text
+
+
 def plain(text: str) -> str:
     """The line as an ordinary string."""
     return str.__str__(text)

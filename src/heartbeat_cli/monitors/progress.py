@@ -132,8 +132,8 @@ def _stuck(waiting: float | None, since: float) -> str:
     """In absolute time: a message may be read, or sent again, long after."""
     at = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
     if waiting is None:
-        return Text("none done since {at}", at=at)
-    return Text("{n} wait, none done since {at}", n=shown(waiting), at=at)
+        return progress.NONE_DONE.with_values(at=at)
+    return progress.WAITING.with_values(n=shown(waiting), at=at)
 
 
 def _late(span: float, within: float) -> str:

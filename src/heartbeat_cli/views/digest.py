@@ -63,6 +63,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "subject": subject,
         "state": sentence(state) if lasting else "",
         "also": _also(lasting, said),
+        "open": "" if lasting or not ended else said[max(ended, key=lambda one: one.at).id]["open"],
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "begun": [] if detail.short else [shown(one) for one in begun],
         "ended": [] if detail.short else [shown(one) for one in ended],
@@ -74,9 +75,15 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
 
 
 def _also(begun: Sequence[Alert], said: Mapping[str, Values]) -> list[str]:
-    """The other components in fault, of those that the alerts name."""
+    """The other components in fault, of those that the alerts name, each with since when and what was seen."""
     own = {said[one.id]["name"] for one in begun}
-    return [name for name in dict.fromkeys(name for one in begun for name in said[one.id]["also"]) if name not in own]
+    known = {
+        name: line
+        for one in begun
+        for name, line in zip(said[one.id]["also"], said[one.id]["also_since"], strict=True)
+        if name not in own
+    }
+    return list(known.values())
 
 
 def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:

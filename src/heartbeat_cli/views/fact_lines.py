@@ -6,14 +6,17 @@ from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES
+from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.text import Text
+from heartbeat_cli.domain.text import Text, joined
 from heartbeat_cli.views.answers import has_no_incident
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
 
 Lines = dict[str, Any]
 
+_NAMED = 3  # others that a line names; more are counted
+_CAUSE_OF_OTHERS = 80  # characters of the cause of another fault
 _LATEST = 2e11  # seconds since the epoch that are still a date
 
 
@@ -24,11 +27,14 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "counted": _counted(alert, voice),
         "also_since": _neighbours(alert, voice),
         "likely": _likely(alert, voice),
+        **_stalled(alert, voice),
         "unseen": _unseen(alert, voice),
         "renews": _renews(alert, voice),
         "address": _address(alert, voice),
         "relapse": _relapse(alert, voice),
         "follow": _follow(alert, voice),
+        "well": _names(alert.details.get("well"), voice),
+        "open": _open(alert, voice),
         "waited_until": _at(details.get("waited_until"), alert, voice),
         "unanswerable": voice.said(Text("No reminders follow, so there is nothing to acknowledge."))
         if has_no_incident(alert)
@@ -76,28 +82,41 @@ def _counted(alert: Alert, voice: Voice) -> str:
 
 
 def _neighbours(alert: Alert, voice: Voice) -> list[str]:
-    """The other components in fault, each with since when, and who has acknowledged it."""
+    """The other components in fault, each with since when, who has acknowledged it, and what was seen."""
     names = [voice.clean(str(one), 60) for one in _list(alert.details.get("also"))]
     facts = list(_list(alert.details.get("also_since")))
     found = []
     for place, name in enumerate(names):
-        row = facts[place] if place < len(facts) else ()
-        since, by = (*_list(row), None, None)[:2]
-        at, who = _at(since, alert, voice), voice.clean(str(by or ""), 60)
-        if at and who:
-            found.append(voice.said(Text("{name} (since {at}, acknowledged by {by})", name=name, at=at, by=who)))
-        else:
-            found.append(voice.said(Text("{name} (since {at})", name=name, at=at)) if at else name)
+        since, by, cause = (*_list(facts[place] if place < len(facts) else ()), None, None, None)[:3]
+        found.append(_since(name, since, by, alert, voice, voice.said(str(cause or ""), _CAUSE_OF_OTHERS)))
     return found
 
 
 def _likely(alert: Alert, voice: Voice) -> str:
-    row = _list(alert.details.get("likely"))
-    if len(row) != 2:
+    """The spent budget that may be the cause: only where that began first."""
+    name, renews, spent = (*_list(alert.details.get("likely")), None, None, None)[:3]
+    spent, begun = number(spent), progress.stalled_since(_cause(alert)) or number(alert.details.get("started"))
+    at = _at(renews, alert, voice)
+    if not at or spent is None or begun is None or spent > begun:
         return ""
-    name, at = voice.clean(str(row[0]), 60), _at(row[1], alert, voice)
-    words = Text("If it needs {name}, that is the likely cause: it goes on when the budget starts anew ({at})")
-    return voice.said(words.with_values(name=name, at=at)) if at else ""
+    words = Text("{name} may be the cause, if it needs that: it goes on when the budget starts anew ({at})")
+    return voice.said(words.with_values(name=voice.clean(str(name), 60), at=at))
+
+
+def _stalled(alert: Alert, voice: Voice) -> Lines:
+    """Since when nothing has been done, and for how long, of work that makes no progress: when that was noticed says
+    less."""
+    since = progress.stalled_since(_cause(alert)) if is_about_fault(alert) else None
+    known = since is not None and 0 <= since <= alert.at
+    return {
+        "stalled": moment(since, alert.at, voice.timezone) if since is not None and known else "",
+        "stalled_for": voice.span(alert.at - since) if since is not None and known else "",
+    }
+
+
+def _cause(alert: Alert) -> str:
+    cause = alert.details.get("cause")
+    return cause if isinstance(cause, str) else ""
 
 
 def _unseen(alert: Alert, voice: Voice) -> str:
@@ -143,6 +162,49 @@ def _relapse(alert: Alert, voice: Voice) -> str:
             "It had recovered at {at} by heartbeat's {action}, and failed again {span} later: the repair did not hold"
         )
     return voice.said(words.with_values(at=at, span=span, action=step))
+
+
+def _names(value: object, voice: Voice) -> str:
+    """The first names of a list, and how many more there are."""
+    names = [voice.clean(str(one), 60) for one in _list(value)]
+    shown = voice.word("names_comma").join(names[:_NAMED])
+    return voice.word("names_and_more", names=shown, count=len(names) - _NAMED) if len(names) > _NAMED else shown
+
+
+def _open(alert: Alert, voice: Voice) -> str:
+    """What is still not well, in the message of an end."""
+    found = alert.details.get("open")
+    if family(alert.type) != "over" or not isinstance(found, Mapping):
+        return ""
+    faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
+    parts = [Text("still in fault: {names}", names=faults) if faults else Text("nothing else is in fault")]
+    parts += [Text("silent hosts: {names}", names=hosts)] if hosts else []
+    parts += [Text("cannot be checked: {names}", names=unseen)] if unseen else []
+    line = voice.said(joined(parts) if len(parts) > 1 or faults else Text("Nothing else is in fault."), 600)
+    return line[:1].upper() + line[1:]
+
+
+def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
+    """Names, each with since when (and who has acknowledged it), and how many more there are."""
+    count, *rows = _list(value) or (0,)
+    shown = [
+        _since(voice.clean(str(row[0]), 60), row[1], row[2] if len(row) > 2 else "", alert, voice)
+        for row in rows[:_NAMED]
+        if isinstance(row, list | tuple) and len(row) >= 2
+    ]
+    names, more = voice.word("names_comma").join(shown), round(number(count) or 0) - len(shown)
+    return voice.word("names_and_more", names=names, count=more) if shown and more > 0 else names
+
+
+def _since(name: str, since: object, by: object, alert: Alert, voice: Voice, cause: str = "") -> str:
+    """A name with since when it has been so, who has acknowledged it, and what was seen."""
+    at, who = _at(since, alert, voice), voice.clean(str(by or ""), 60)
+    if not at:
+        return name
+    said: str = Text("since {at}", at=at)
+    said = Text("{line}: {said}", line=said, said=cause) if cause else said
+    said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
+    return voice.said(Text("{line} ({how})", line=name, how=said))
 
 
 def _follow(alert: Alert, voice: Voice) -> str:

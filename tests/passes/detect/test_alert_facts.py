@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_cli.domain.checking.result import Reading, unknown
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.remedies import without_secrets
 from heartbeat_cli.passes.detect import detect
 from heartbeat_cli.store.history import gaps
@@ -89,8 +90,32 @@ def test_only_what_a_budget_may_pay_for_has_it_as_a_likely_cause(
     for _ in range(3):
         scene.saw(tokens=BAD, main=BAD, db=BAD)
     found = {one.component: one.details for one in alerts.between(store, 0.0, 9e9)}
-    assert found["main"]["likely"] == ["tokens", START + 43_200] and "likely" not in found["db"]
+    assert found["main"]["likely"] == ["tokens", START + 43_200, START] and "likely" not in found["db"]
     assert found["main"]["address"] == "http://127.0.0.1:1/health"
+
+
+def test_what_is_open_at_an_end_is_counted_and_its_first_ones_are_named(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    ids = ["a", "b", "c", "d", "e"]
+    scene = Scene(store, store_url, tmp_path, {id_: TCP | {"name": id_.upper()} for id_ in ids})
+    for _ in range(3):
+        scene.saw(a=BAD, b=BAD, c=BAD, d=BAD, e=BLIND)
+    for _ in range(3):
+        scene.saw(a=GOOD, b=BAD, c=BAD, d=BAD, e=BLIND)
+    found = last(scene)["open"]
+    assert found["faults"] == [3, *(["BCD"[n], START, ""] for n in range(3))] and found["hosts"] == [0]
+    assert found["unseen"] == [1, ["E", START]]
+
+
+def test_another_fault_has_its_cause_in_a_few_words(store: Database, store_url: str, tmp_path: Path) -> None:
+    scene = Scene(store, store_url, tmp_path, {"db": TCP, "web": TCP})
+    why = Text("{line} (limit {limit})", line=Text("disk {point} full", point="/"), limit="x" * 40)
+    for _ in range(3):
+        scene.saw(db=Reading("unhealthy", None, why), web=GOOD)
+    for _ in range(3):
+        scene.saw(db=Reading("unhealthy", None, why), web=BAD)
+    assert last(scene)["also_since"] == [[START, "", "disk / full"]]
 
 
 def test_an_address_is_shown_without_what_may_be_secret() -> None:

@@ -9,12 +9,16 @@ nobody knows how things are. A host that slept counts little of its sleep, since
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from heartbeat_cli.domain.checking.coverage import MISSED
 from heartbeat_cli.domain.kinds.value_checks import as_number
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.domain.text import Text
 
+NONE_DONE = Text("none done since {at}")
+WAITING = Text("{n} wait, none done since {at}")
 Standing = Literal["idle", "moved", "still", "unjudged", "late"]
 
 
@@ -74,6 +78,16 @@ def follow(
     asleep = 0.0 if interval is None else max(0.0, now - before.at - MISSED * interval)
     since = before.since + asleep
     return anew._replace(since=since), Verdict("still", now - since)
+
+
+def stalled_since(said: str) -> float | None:
+    """Since when nothing has been done (epoch seconds), by what a check said; None where it does not say so."""
+    if not isinstance(said, Text) or said.template not in (NONE_DONE.template, WAITING.template):
+        return None
+    try:
+        return datetime.fromisoformat(str(said.values.get("at"))).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _moved(before: State, done: float | None, waiting: float | None) -> bool:

@@ -95,7 +95,11 @@ def enqueue_end(db: Database, config: Config, alert: Alert, now: float, weight: 
     """Record that the incident of an alert about a host is over, for those who were notified of it; False when nobody
     was. `weight`: how grave it was while it lasted."""
     notified = alerts.notified_channels(db, alert.incident) if alert.incident else []
-    return bool(notified) and enqueue_to(db, config, alert, notified, now, weight)
+    if not notified:
+        return False
+    from heartbeat_cli.passes.alerting import still_open  # an end is rare
+
+    return enqueue_to(db, config, still_open.added(db, config, alert, now), notified, now, weight)
 
 
 def host_channels(config: Config, severity: Severity) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from shlex import join
 
 from heartbeat_cli import plugins
+from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step
 from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
@@ -55,18 +56,21 @@ def tried(db: Database, attempts: Sequence[Attempt]) -> list[list[str]]:
     return [[one.action, one.outcome, one.detail, *([one.observer] if several else [])] for one in attempts]
 
 
-def healer(incident: Incident, attempts: Sequence[Attempt]) -> dict[str, str]:
+def healer(incident: Incident, attempts: Sequence[Attempt], given: Sequence[Alert]) -> dict[str, object]:
     """Who healed an incident that has ended, as far as is known (`who`): `heartbeat`, a `person` or a `program`
     (`name`) by the last step that took place, a person who had `acknowledged` it (`name`) or was called because
-    recovery had `given_up` or only a person could mend it; else it came back by `itself`. A step that was not verified
-    in its time counts only where no person is known of."""
+    recovery had `given_up` or only a person could mend it (`at`: when an alert of those `given` first said so); else it
+    came back by `itself`. A step that was not verified in its time counts only where no person is known of."""
     done = [one for one in attempts if one.outcome in ("done", "working", "cut off") or one.verified is not None]
     if done and (done[-1].verified is not None or not (incident.acked or incident.recovery)):
         by = done[-1].requested_by
         return {"who": by} if by in (ITSELF, PERSON) else {"who": "program", "name": by}
     if incident.acked is not None:
         return {"who": "acknowledged", "name": incident.acked_by or ""}
-    return {"who": "given_up" if incident.recovery or incident.remedy == "person" else "itself"}
+    if not incident.recovery and incident.remedy != "person":
+        return {"who": "itself"}
+    asked = [one.at for one in given if one.type in HANDOFFS]
+    return {"who": "given_up", "at": incident.declared if incident.remedy == "person" else min(asked, default=None)}
 
 
 def _by_hand(ladder: Sequence[Step]) -> str:

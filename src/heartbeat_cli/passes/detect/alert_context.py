@@ -16,6 +16,7 @@ from heartbeat_cli.store.history.last_checks import LastCheck
 from heartbeat_cli.store.sql.database import Database
 
 if TYPE_CHECKING:
+    from heartbeat_cli.domain.alerting.alert import Alert
     from heartbeat_cli.domain.detection.quorum import Round
     from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
     from heartbeat_cli.passes.detect.alert_facts import Blind
@@ -70,6 +71,11 @@ class AlertContext:
             details["cause"] = incident.cause
             details |= self._end(component, incident)
             details |= self._outages(incident, event.at)
+        if event.name in ("ended", "degraded_ended"):
+            from heartbeat_cli.passes.alerting import still_open
+
+            own = {component.id, *self._unwell_below(component)}
+            details |= still_open.of(self.db, self.config, self.now, own, self.states)
         return details
 
     def _before(self, component: Component, event: Event, incident: Incident | None) -> Details:
@@ -104,12 +110,29 @@ class AlertContext:
     def _end(self, component: Component, incident: Incident) -> Details:
         """Of an incident that has ended: what was done, who healed it, and the title of its beginning."""
         from heartbeat_cli.passes.alerting import remedies
+        from heartbeat_cli.store.outbox import alerts
         from heartbeat_cli.store.state import recoveries
 
-        attempts = recoveries.of_incident(self.db, incident.id)
+        attempts, given = recoveries.of_incident(self.db, incident.id), alerts.of_incident(self.db, incident.id)
         was = self.title(f"{component.kind}_down", component, incident.failure)
-        healed_by = remedies.healer(incident, attempts)
-        return {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
+        healed_by = remedies.healer(incident, attempts, given)
+        found: Details = {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
+        return {**found, "well": self._well_below(component, given)}
+
+    def _well_below(self, component: Component, given: "Sequence[Alert]") -> list[str]:
+        """The names of what is well again, of that which the alerts of an incident name as affected by it."""
+        affected = {str(name) for one in given if isinstance(of := one.details.get("held"), list) for name in of}
+        unwell = set(self._unwell_below(component))
+        return [
+            self._name(id_)
+            for id_ in descendants(component.id, self._below)
+            if self._name(id_) in affected and id_ not in unwell
+            if (state := self.states.get(id_)) is not None and not state.unobserved
+        ]
+
+    def _unwell_below(self, component: Component) -> list[str]:
+        """What depends on a component and fails."""
+        return [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]
 
     def title(self, kind: str, component: Component, failure: Failure | None) -> str:
         """The title of an alert of this type about a component, whose fault is of such a failure."""
@@ -149,7 +172,7 @@ class AlertContext:
         below = set(descendants(component.id, self._below))
         if also := [id_ for id_ in self._faults() if id_ != component.id and id_ not in below]:
             details |= self._neighbours(component, also)
-        if held := [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]:
+        if held := self._unwell_below(component):
             from heartbeat_cli.passes.detect import alert_facts
 
             details["held"] = [self._name(id_) for id_ in held]
@@ -168,13 +191,13 @@ class AlertContext:
         from heartbeat_cli.passes.detect import alert_facts
 
         shown = also[:_ALSO]
-        facts = alert_facts.since_when(shown, self.states, self._incidents)
+        facts = alert_facts.since_when(self.db, shown, self.states, self._incidents)
         found: dict[str, object] = {"also": [self._name(id_) for id_ in shown], "also_since": facts}
-        return found | alert_facts.likely_cause(self.config, component, also, self.now)
+        return found | alert_facts.likely_cause(self.config, component, also, self.states, self.now)
 
     @cached_property
     def _incidents(self) -> Mapping[str, Incident]:
-        """The open incidents as the pass found them."""
+        """The open incidents, those of this pass among them: they are saved before the first alert."""
         from heartbeat_cli.store.state import states
 
         return states.open_incidents(self.db)

@@ -8,14 +8,17 @@ from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.labels import label
+from heartbeat_cli.domain.text import brief
 from heartbeat_cli.passes.alerting import remedies
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, states
 
 _SPENDS = ("agent", "openclaw", "mcp", "llm", "progress", "push")  # kinds whose work a budget may pay for
+_BRIEF = 40  # characters of another fault's cause that need no shortening
 _LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked for
 
 Details = dict[str, object]
@@ -29,24 +32,34 @@ class Blind(Record):
     components: Sequence[str] = ()
 
 
-def since_when(ids: Iterable[str], known: Mapping[str, State], incidents: Mapping[str, Incident]) -> list[list[object]]:
-    """Since when each of these components has been failing (epoch seconds), and who has acknowledged it."""
-    found: list[list[object]] = []
-    for id_ in ids:
-        incident = incidents.get(id_)
-        found.append([known[id_].failing_since, (incident.acked_by if incident else None) or ""])
-    return found
+def since_when(
+    db: Database, ids: Sequence[str], known: Mapping[str, State], incidents: Mapping[str, Incident]
+) -> list[list[object]]:
+    """Since when each of these components has been failing (epoch seconds), who has acknowledged it, and its cause in a
+    few words."""
+    causes = as_said(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids])
+    return [
+        [known[id_].failing_since, (incidents[id_].acked_by if id_ in incidents else None) or "", brief(cause, _BRIEF)]
+        for id_, cause in zip(ids, causes, strict=True)
+    ]
 
 
-def likely_cause(config: Config, component: Component, ids: Iterable[str], now: float) -> Details:
-    """The spent budget, of these components in fault, that the work of a component may be waiting for; none where it is
-    related to a parent anyway."""
+def as_said(db: Database, lines: Sequence[str]) -> Sequence[str]:
+    """Stored lines as the sentences they are."""
+    return sentences.known(db, lines, "")
+
+
+def likely_cause(
+    config: Config, component: Component, ids: Iterable[str], known: Mapping[str, State], now: float
+) -> Details:
+    """The spent budget, of these components in fault, that the work of a component may be waiting for: its name, when
+    it starts anew, and since when it is spent (epoch seconds). None where it is related to a parent anyway."""
     if component.kind not in _SPENDS:
         return {}
     for id_ in ids:
         other = config.components[id_]
         if other.kind == "budget":
-            return {"likely": [other.name, remedies.renews(other, now)]}
+            return {"likely": [other.name, remedies.renews(other, now), known[id_].failing_since]}
     return {}
 
 

@@ -25,6 +25,7 @@ from heartbeat_cli.domain.detection.fault_detection import Observation, State
 from heartbeat_cli.domain.incident import began, incident_id
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.passes.alerting import still_open
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
 from heartbeat_cli.passes.check import isolation
 from heartbeat_cli.store.history.passes import UndetectedPass
@@ -241,6 +242,7 @@ def _end(scene: Scene, begun: Alert) -> Alert:
     )
     kept = {key: begun.details.get(key) for key in ("kind", "target", "observer", "cause")}
     kept |= {"components": begun.members, "started": begun.began}
+    kept |= still_open.of(scene.db, scene.config, scene.now, begun.members, scene.states)
     return begun._replace(
         id=begun.id.replace(f"/{begun.type}", "/observed_again", 1),
         type="observed_again",
