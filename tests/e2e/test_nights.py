@@ -63,12 +63,12 @@ def test_no_command_is_advised_that_there_is_no_reason_to_believe_in() -> None:
 def test_a_certificate_has_the_date_of_its_end_in_local_time() -> None:
     down, *_ = night(6)
     assert down.startswith("🔴 [agents-1] Shop Assistant: a TLS certificate has expired (since 03:01:00)")
-    assert "\nTLS certificate of shop.example.com expired on 2026-11-19 00:00:00;" in down
-    assert "shop.example.com 的 TLS 證書已於 2026-11-19 00:00:00 過期" in night(6, "zh-HK")[0]
+    assert "\nTLS certificate of shop.example.com expired on 2026-11-19 03:00:45;" in down
+    assert "shop.example.com 的 TLS 證書已於 2026-11-19 03:00:45 過期" in night(6, "zh-HK")[0]
 
 
 def test_what_only_a_person_could_mend_has_not_come_back_by_itself() -> None:
-    assert "Healed by: not heartbeat; probably a person, who had been asked to" in night(6)[2]
+    assert "Healed by: probably a person, after this was asked for at 03:02:00" in night(6)[2]
     assert "It came back by itself." in night(2)[1]
 
 
@@ -81,7 +81,7 @@ def test_why_it_is_left_alone_stands_once_and_in_local_time() -> None:
     )
     assert held.count("a person or a tool stopped") == 1 and "Why this message" not in held
     assert "probably a person" in back
-    assert "a person or a tool stopped" in down and "in this pass" not in down and "docker restart" not in down
+    assert "a person or a tool stopped" in down and "\nNow: " not in down and "docker restart" not in down
 
 
 def test_a_budget_and_a_queue_are_not_down() -> None:
@@ -106,7 +106,7 @@ def test_a_fault_that_several_hosts_see_names_none_of_them_as_its_place() -> Non
     down, silent, up = night(8)
     assert down.startswith("🔴 Shop Assistant is down (since 03:02:00)\n")
     assert "\n2 of 3 hosts see it fail: hk-1, hk-2\nSeen from hk-1 at" in down
-    assert "\nshop · high · sent by hk-2 · " in down
+    assert "\nShop Assistant (shop) · high · sent by hk-2 · " in down
     assert silent.startswith("🔴 [hk-3] hk-3 has stopped watching (since 03:02:30)\n")
     assert "\nhk-3 · high · sent by hk-1 · " in silent
     assert up.startswith("🟢 Shop Assistant has recovered after 8 min\n") and "sent by hk-1" in up
@@ -118,7 +118,8 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
     *_, worker, back = night(7)
     assert "No message until now, because this was in fault: PostgreSQL (until 03:03:30)" in worker
     assert "PostgreSQL, which it depends on, is in fault" not in worker + back
-    assert "script: held - PostgreSQL, which it depends on, was in fault" in back
+    waited = "it waited before: PostgreSQL, which it depends on, was in fault"
+    assert f"\n1. script: done - restart_agent.sh ended with exit code 0 ({waited})\n" in back and "\n2. " not in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
 
 
@@ -173,20 +174,20 @@ def test_a_fault_that_returns_says_that_the_repair_did_not_hold_and_what_to_do()
     again = night(1)[2]
     back = "It had recovered at 03:03:30 by heartbeat's script restart_main.sh, and failed again 1 min later"
     assert f"\n{back}: the repair did not hold\n" in again
-    assert "\nWhat to do\n1. Look for the cause before it is restarted once more:" in again
+    assert "\nWhat to do\n1. heartbeat restarts it once more. Read today what its log says right before" in again
     assert "\n2. Check that the agent's process is running.\n" in again
 
 
 def test_what_becomes_of_a_child_that_stays_down_is_said() -> None:
-    back = night(7)[1]
-    assert (
-        "\nNot well yet: Worker. What fails for 3 more checks gets a message of its own, and heartbeat begins its"
-        " recovery\n" in back
-    )
+    _, back, worker, _ = night(7)
+    at = "03:04:30"
+    own = f"What still fails at about {at} gets a message of its own, and heartbeat begins its recovery."
+    assert f"\nNot well yet: Worker. {own} No message means that it is well.\n" in back
+    assert f" 2026-11-19 {at} Asia/Hong_Kong\n" in worker
 
 
 def test_the_next_step_says_when_it_is_taken() -> None:
-    assert "\nNow, in this pass: step 1 of 1: script restart_main.sh\n" in night(1)[0]
+    assert "\nNow: step 1 of 1: script restart_main.sh\n" in night(1)[0]
 
 
 def test_the_address_that_was_asked_stands_in_the_message() -> None:
@@ -200,3 +201,54 @@ def test_what_cannot_be_acknowledged_says_so_and_names_the_command_that_works() 
     assert "\nNo messages for an hour: heartbeat silence hk-3 --for 60\n" in silent
     assert "\nNo reminders follow, so there is nothing to acknowledge.\n" in unseen
     assert "\nNo messages for an hour: heartbeat silence worker --for 60\n" in unseen
+
+
+def test_a_host_is_short_of_what_is_over_its_limit_and_what_fails_on_it_has_that_as_its_first_advice() -> None:
+    full, digest = night(3)
+    assert full.startswith("🔴 [agents-1] agents-1 is short of disk space (since 03:01:00)\n")
+    assert "\nQueue: First: agents-1, disk / 98 % full · Read what the failed steps above say" in digest
+    assert night(3, "zh-HK")[0].startswith("🔴 [agents-1] agents-1 磁碟空間不足")
+
+
+def test_what_it_means_is_said_by_the_kind_of_failure() -> None:
+    shop, openai, _ = night(6)
+    assert "\nThe address answers, but its certificate has expired.\n" in shop
+    assert "\nThe provider answers, but refuses our key.\n" in openai
+    assert "\nThe provider is overloaded or has a fault of its own.\n" in night(2)[0]
+
+
+def test_a_step_that_is_left_out_is_named() -> None:
+    left_out = "postgres reload (step 2 is left out: it cannot help with this kind of fault)"
+    assert f"\nNow: step 1 of 2: {left_out}\n" in night(1)[3]
+
+
+def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
+    unseen, _, worker = night(9)
+    assert worker.startswith("🔴 [agents-1] Worker is down (since 03:05:00 at the latest)\n")
+    assert "FinishedAt 2026-11-19 03:02:41" in worker and "\njob 4711: 3 of 9 pages\n" in worker
+    assert "docker ps" not in unseen and "\n1. Check the Docker daemon: systemctl status docker," in unseen
+
+
+def test_the_command_of_a_restart_stands_once_and_not_while_heartbeat_restarts() -> None:
+    shop = night(8)[0]
+    assert "\nRecovery is off for it; by hand: heartbeat recover --component shop --force\n" in shop
+    assert shop.count("--force") == 1 and "Restart" not in shop + night(7)[0] + night(1)[0]
+    assert "\nhk-2 gets an HTTP answer, so the address can be reached; what answers there, or" in shop
+
+
+def test_an_escalation_says_who_was_notified_and_when() -> None:
+    assert "\nNotified before: ops-chat at 03:03:30, ops-mail at 03:03:30\n" in night(10)[3]
+
+
+def test_advice_fits_a_container_that_somebody_stopped() -> None:
+    assert "\nWhat to do\n1. Ask who stopped it, and why.\n2. If it should run: heartbeat" in night(4)[1]
+
+
+def test_a_subject_has_one_space_before_it() -> None:
+    told = nights.play(nights.STORIES[5], "en")
+    assert any("Resolved: Shop Assistant (was: a TLS certificate has expired)" in one.text for one in told.messages)
+    assert not any("Subject:  " in one.text for one in told.messages)
+
+
+def test_the_foot_has_the_name_and_the_id_where_these_differ() -> None:
+    assert "\nWorker (coding) · high · " in night(7)[2] and "\nworker · high · " in night(9)[2]

@@ -23,8 +23,7 @@ def stopped(container: str, client: _engine.Client, inspected: Mapping[str, Any]
     end = ended_at(state)
     if end is None or not past.may_be_stopped(state):
         return None
-    stopped = Text(
-        "a person or a tool stopped {container} at {at} (as `docker stop` does), {how}; to start it: {command}",
+    stopped = past.STOPPED.with_values(
         container=container,
         at=str(state.get("FinishedAt")),
         how=exit_words(state),

@@ -20,6 +20,8 @@ from heartbeat_cli.domain.alerting.still_page import is_still
 from heartbeat_cli.domain.plain import one_line
 
 _SUBJECT = 200  # characters
+# A header that fits on one line is not folded: a fold right after the name leaves a second space before the subject.
+_POLICY = SMTP.clone(max_line_length=900)
 _BODY = 200_000
 _THREADS = 20  # incidents that a digest is a reply to
 _COLOURS = {"severe": "#7f1d1d", "high": "#dc2626", "medium": "#d97706", "low": "#2563eb"}
@@ -49,7 +51,7 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     from datetime import UTC, datetime
 
     own = _address(sender)
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = own
     mail["To"] = [_address(one) for one in to]
     mail["Subject"] = one_line(harmless(message.headline), _SUBJECT)

@@ -208,9 +208,7 @@ def _read_daemon(response: Response, context: CheckContext) -> Reading:
 
 def _fault_words(fault: Fault) -> str:
     if fault.kind == "forbidden":
-        return Text(
-            "not allowed to talk to Docker: {text} (is the user in the group docker?)", text=one_line(fault.text)
-        )
+        return docker_host.FORBIDDEN.with_values(text=one_line(fault.text))
     if fault.kind == "timeout":
         return Text("Docker did not answer in time: {text}", text=one_line(fault.text))
     return Text("Docker cannot be reached: {text}", text=one_line(fault.text))

@@ -106,7 +106,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Read the PostgreSQL log."),
         N_("Check the database's container: docker ps -a, docker logs"),
         N_("Check the free disk space of the data folder: df -h"),
-        N_("Restart the database once the cause is known."),
+        N_("Restart the database once the cause is known: {restart}"),
     ),
     "docker": (
         N_("Look at the container's state: docker inspect {target}"),
@@ -203,6 +203,9 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     "failed_again": (
         N_("Look for the cause before it is restarted once more: what its log says right before it fails."),
     ),
+    "failed_again_now": (
+        N_("heartbeat restarts it once more. Read today what its log says right before it fails: that is the cause."),
+    ),
     "failed_steps": (N_("Read what the failed steps above say, and the evidence below; fix that first."),),
     "recovery_denied": (
         N_("Give heartbeat's user the right that is named above, or restart it by hand."),
@@ -214,6 +217,10 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     ),
     "recovery_held": (
         N_("If somebody stopped it, ask who and why. If it only fails at times, read its log."),
+        N_("If it should run: heartbeat recover --component {id} --force"),
+    ),
+    "recovery_stopped": (
+        N_("Ask who stopped it, and why."),
         N_("If it should run: heartbeat recover --component {id} --force"),
     ),
     "missed_runs": (
@@ -250,9 +257,13 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Check the database yourself meanwhile: nobody else does."),
     ),
     "docker_unobserved": (
-        N_("Check that the Docker daemon runs: systemctl status docker, docker info"),
-        N_("If it is not allowed, check that heartbeat's user may talk to it: id, ls -l /var/run/docker.sock"),
-        N_("Check the containers yourself meanwhile: docker ps -a"),
+        N_("Check the Docker daemon: systemctl status docker, journalctl -u docker. Commands of docker may hang, too."),
+        N_("See whether what runs in the containers still answers: their ports, ps -e"),
+        N_("If the daemon hangs, restart it; that may stop its containers: systemctl restart docker"),
+    ),
+    "docker_forbidden": (
+        N_("Check that heartbeat's user may talk to the Docker daemon: id, ls -l /var/run/docker.sock"),
+        N_("Check the containers yourself meanwhile: sudo docker ps -a"),
     ),
     "unobserved": (
         N_("Read the reason above and try it on {observer}: heartbeat check --component {id}"),

@@ -24,9 +24,14 @@ DESCRIPTIONS = {
     "log": N_("Its log has lines that should not be there, or cannot be followed."),
     "timer": N_("The systemd timer does not fire in time, or the last run of its unit failed."),
     "push": N_("It has not reported that it is alive, or its last run failed."),
+    "llm_credentials": N_("The provider answers, but refuses our key."),
+    "llm_quota": N_("The provider answers, but a quota or limit is used up."),
+    "category_credentials": N_("It answers, but refuses the key or login that heartbeat uses."),
+    "category_certificate": N_("The address answers, but its certificate has expired."),
+    "category_provider": N_("The provider is overloaded or has a fault of its own."),
     "slow": N_("It answers, but later than it should."),
     "degraded": N_("It works, with a warning."),
-    "escalated": N_("Others were notified before; it has neither recovered nor been acknowledged."),
+    "escalated": N_("It has neither recovered nor been acknowledged."),
     "reminder": N_("People were notified of this before; it has not recovered, and nobody has acknowledged it."),
     "recovery_failed": N_("The steps below did not help. heartbeat takes no further step for now."),
     "recovery_denied": N_("heartbeat knows what would heal it, but lacks the right to do that."),
@@ -50,4 +55,12 @@ DESCRIPTIONS = {
     "observed_again": N_("The next checks show how it is now. See: heartbeat status"),
     "lock_free": N_("Nothing was checked while the lock was held."),
     "store_went_back": N_("The database that holds heartbeat's records has fewer of them than at the last pass."),
+}
+
+SHORT_OF = {
+    "space": N_("disk space"),
+    "inodes": N_("inodes"),
+    "memory": N_("memory"),
+    "swap": N_("swap"),
+    "cpu": N_("CPU"),
 }

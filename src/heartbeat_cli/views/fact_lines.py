@@ -8,13 +8,15 @@ from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.domain.text import Text, joined, listed, plain
 from heartbeat_cli.views.answers import has_no_incident
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
 
 Lines = dict[str, Any]
 
+_HTTP = re.compile(r"HTTP \d{3}\b")
+_INFORMED = 6  # channels that are named
 _NAMED = 3  # others that a line names; more are counted
 _CAUSE_OF_OTHERS = 80  # characters of the cause of another fault
 _LATEST = 2e11  # seconds since the epoch that are still a date
@@ -31,6 +33,8 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "unseen": _unseen(alert, voice),
         "renews": _renews(alert, voice),
         "address": _address(alert, voice),
+        "reached": _reached(alert, voice),
+        "informed": _informed(alert, voice),
         "relapse": _relapse(alert, voice),
         "follow": _follow(alert, voice),
         "well": _names(alert.details.get("well"), voice),
@@ -101,6 +105,31 @@ def _likely(alert: Alert, voice: Voice) -> str:
         return ""
     words = Text("{name} may be the cause, if it needs that: it goes on when the budget starts anew ({at})")
     return voice.said(words.with_values(name=voice.clean(str(name), 60), at=at))
+
+
+def _reached(alert: Alert, voice: Voice) -> str:
+    """Where some hosts get no answer and others do: what that proves of the address."""
+    rows = [row for row in _list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
+    answered = [
+        voice.clean(str(row[0]), 60) for row in rows if row[1] == "unhealthy" and _HTTP.match(plain(str(row[2])))
+    ]
+    if not answered or not any(row[1] == "error" for row in rows) or not is_about_fault(alert):
+        return ""
+    words = Text(
+        "{host} gets an HTTP answer, so the address can be reached; what answers there, or is behind that, has failed"
+    )
+    return voice.said(words.with_values(host=answered[0]))
+
+
+def _informed(alert: Alert, voice: Voice) -> str:
+    """Who was notified before, and when, in the message that comes because nobody has acknowledged it."""
+    rows = [row for row in _list(alert.details.get("informed")) if isinstance(row, list | tuple) and len(row) == 2]
+    names = [
+        Text("{name} at {at}", name=voice.clean(str(row[0]), 60), at=at)
+        for row in rows[:_INFORMED]
+        if (at := _at(row[1], alert, voice))
+    ]
+    return voice.said(Text("Notified before: {names}", names=listed(names))) if names else ""
 
 
 def _stalled(alert: Alert, voice: Voice) -> Lines:
@@ -210,12 +239,13 @@ def _since(name: str, since: object, by: object, alert: Alert, voice: Voice, cau
 def _follow(alert: Alert, voice: Voice) -> str:
     """What becomes of those that fail still after what they depend on has recovered."""
     row = _list(alert.details.get("follow"))
-    checks = number(row[0]) if len(row) == 2 else None
-    if checks is None or family(alert.type) != "over":
+    at = _at(row[0], alert, voice) if len(row) == 2 else ""
+    if not at or family(alert.type) != "over":
         return ""
-    own = Text.counted(
-        round(checks),
-        "What fails for one more check gets a message of its own",
-        "What fails for {n} more checks gets a message of its own",
-    )
-    return voice.said(Text("{own}, and heartbeat begins its recovery", own=own) if row[1] is True else own)
+    words = Text("What still fails at about {at} gets a message of its own. No message means that it is well.")
+    if row[1] is True:
+        words = Text(
+            "What still fails at about {at} gets a message of its own, and heartbeat begins its recovery."
+            " No message means that it is well."
+        )
+    return voice.said(words.with_values(at=at))

@@ -10,7 +10,10 @@ from typing import Any
 from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.views import answers, fact_lines, headline
+from heartbeat_cli.domain.kinds.container_past import STOPPED
+from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.views import answers, attempts, fact_lines, headline
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
@@ -19,7 +22,6 @@ from heartbeat_cli.views.wording import blamed, description, local_time, recomme
 Values = dict[str, Any]
 
 EVIDENCE, _PIECES = 1_000, 10  # characters of one piece (as many as the end of a log has), and pieces
-_TRIED = 6  # attempts that are listed, the last ones
 _TEXT_LINES = 2_000
 _SENTENCE = 500  # characters of what a plug-in says of its kind
 _NEUTRAL = ("report", "test", "button", *SOUNDLESS)  # types that are neither good nor bad news
@@ -34,7 +36,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
     known = alert.incident or alert.type == "missed_runs"
     started, ended = (number(details.get(key)) if known else None for key in ("started", "ended"))
     text = details.get("text")
-    tried, cause = _tried(alert, voice), voice.said(_text(details.get("cause")))
+    tried, cause = attempts.of_alert(alert, voice), voice.said(_text(details.get("cause")))
     return {
         "mark": mark(alert),
         "title": headline.of_alert(alert, voice).title,
@@ -57,7 +59,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "reason": "" if alert.reason in (details.get("cause"), details.get("recovery")) else voice.said(alert.reason),
         "attempts": tried,
         "recovery": "" if details.get("ask") else sentence(voice.said(_text(details.get("recovery")))),
-        "healed": _healed(alert, tried, voice),
+        "healed": attempts.healed(alert, tried, voice),
         "ask": f"heartbeat recover --component {shell_word(alert.component)}" if details.get("ask") else "",
         "also": [voice.clean(str(one), 60) for one in _list(details.get("also"))],
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
@@ -123,7 +125,10 @@ def _description(alert: Alert, voice: Voice) -> str:
             return found
     if family(alert.type) != "down":
         return ""
-    kind = str(alert.details.get("kind", ""))
+    kind, category = str(alert.details.get("kind", "")), _text(alert.details.get("category"))
+    for topic in (f"{kind}_{category}", f"category_{category}"):
+        if found := description(topic, voice.locale):
+            return found
     return description(kind, voice.locale) or voice.clean(plugins.own_words(kind)[0], _SENTENCE)
 
 
@@ -134,16 +139,24 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     kind = str(details.get("kind", ""))
     target = shell_word(str(details.get("target") or alert.component))
     restart, observer = (_text(details.get(key)) for key in ("restart", "observer"))
-    unreached = _unreached(alert, voice)
+    unreached, restarts = _unreached(alert, voice), not details.get("restarts")
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     category = _text(details.get("category"))
     general = "" if category == "process" else category  # that it is the process says no more than its kind does
     handoff = _text(details.get("handoff"))
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
     handoff = "recovery_held" if details.get("held_back") is True else handoff
+    if "recovery_held" in (handoff, alert.type) and STOPPED.template.partition("{")[0] in _text(
+        details.get("recovery")
+    ):
+        handoff = "recovery_stopped"
+    if family(alert.type) == "unobserved" and _text(details.get("cause")).startswith(
+        FORBIDDEN.template.partition("{")[0]
+    ):
+        handoff = "docker_forbidden"
     for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(
-            topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached
+            topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached, restarts
         ):
             return [voice.clean(step) for step in [*_first(alert, voice), *found]]
     if not own:
@@ -156,48 +169,17 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
 def _first(alert: Alert, voice: Voice) -> list[str]:
     """What to do before all else, where steps of recovery have failed and it has come to its end, or one did not
     hold."""
+    found = []
+    if len(host := _list(alert.details.get("host_fault"))) == 2 and family(alert.type) != "over":
+        name, cause = voice.clean(str(host[0]), 60), voice.said(str(host[1]), 80)
+        found = [voice.said(Text("First: {name}, {cause}", name=name, cause=cause))]
     if alert.details.get("again") is True and alert.details.get("repair"):
-        return recommendations("failed_again", "", "", voice.locale)
+        topic = "failed_again_now" if alert.details.get("restarts") == "now" else "failed_again"
+        return found + recommendations(topic, "", "", voice.locale)
     ended = "recovery_failed" in (alert.type, alert.details.get("handoff"))
     tried = [row[1] for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
     known = ended and any(outcome in ("failed", "refused") for outcome in tried)
-    return recommendations("failed_steps", "", "", voice.locale) if known else []
-
-
-def _tried(alert: Alert, voice: Voice) -> list[Values]:
-    rows = [row for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
-    reason = _text(alert.details.get("recovery"))  # stands below the attempts: what was held for it says no more
-    rows = [row for row in rows if row[1] != "held" or str(row[2]) not in reason]
-    return [
-        {
-            "number": number,
-            "action": _where(voice.clean(str(action), 60), voice.clean(str(host[0]), 60) if host else "", voice),
-            "outcome": _outcome(voice.word(voice.clean(str(outcome), 60)), times, voice),
-            "done": outcome in ("done", "working", "cut off"),
-            "detail": voice.said(str(detail)),
-        }
-        for number, (times, (action, outcome, detail, *host)) in list(enumerate(_tries(rows), 1))[-_TRIED:]
-    ]
-
-
-def _tries(rows: Sequence[Sequence[Any]]) -> list[tuple[int, Sequence[Any]]]:
-    """Attempts without what only repeats the one before, and how many times each was made."""
-    found: list[tuple[int, Sequence[Any]]] = []
-    for row in rows:
-        if found and list(found[-1][1]) == list(row):
-            found[-1] = (found[-1][0] + 1, row)
-        else:
-            found.append((1, row))
-    return found
-
-
-def _outcome(outcome: str, times: int, voice: Voice) -> str:
-    return voice.word("times", outcome=outcome, n=times) if times > 1 else outcome
-
-
-def _where(action: str, host: str, voice: Voice) -> str:
-    """A step and the host that took it, where there are several."""
-    return voice.word("on_host", action=action, host=host) if host else action
+    return found + (recommendations("failed_steps", "", "", voice.locale) if known else [])
 
 
 def _votes(alert: Alert, voice: Voice) -> list[Values]:
@@ -225,21 +207,6 @@ def _unreached(alert: Alert, voice: Voice) -> str:
     return voice.word("names_comma").join(
         [voice.clean(str(host), 60) for host in own or [row[0] for row in rows[:_PIECES] if row[1] == "error"]]
     )
-
-
-def _healed(alert: Alert, tried: Sequence[Values], voice: Voice) -> str:
-    """Who made it healthy and how, as far as is known; "" where it came back by itself."""
-    if alert.type != "recovered":
-        return ""
-    by = alert.details.get("healed_by")
-    who, name = (str(by.get(key) or "") for key in ("who", "name")) if isinstance(by, Mapping) else ("heartbeat", "")
-    if who in ("acknowledged", "given_up"):
-        return voice.word(f"healed_{who}", who=voice.clean(name, 60))
-    done = [one for one in tried if one["done"]] or (tried[-1:] if isinstance(by, Mapping) else [])
-    if not done or who not in ("heartbeat", "person", "program"):
-        return ""
-    detail = done[-1]["detail"] or voice.word("working")
-    return voice.word(f"healed_{who}", action=done[-1]["action"], detail=detail, who=voice.clean(name, 60))
 
 
 def _last(alert: Alert, voice: Voice) -> str:

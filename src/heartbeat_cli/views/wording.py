@@ -3,6 +3,7 @@
 Every pass imports this, and hardly one has something to say: the words and the catalogs are imported then."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ _KEY = 60  # characters
 _UNNAMED = ("", "process", "certificate")  # categories that what was seen names, or that say nothing more
 _PLACE = re.compile(r"\{(\w+)\}")
 _RESTART = re.compile(r" ?[:：] ?\{restart\}")
+_ADVISES_RESTART = re.compile(r"\{restart\}|restart \{target\}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -35,12 +37,18 @@ def blamed(said: str, category: str, locale: str) -> str:
     return catalogs.word(catalogs.N_("{name}: {said}"), locale, name=name, said=said)
 
 
-def title(alert: str, component: Component, locale: str, category: str = "") -> str:
+def title(alert: str, component: Component, locale: str, category: str = "", short_of: Sequence[str] = ()) -> str:
     """The title of an alert type (`agent_down`, `recovered`) about a component; of a fault by its category, where
-    its kind has no title of its own."""
+    its kind has no title of its own; of a host by what it is `short_of`."""
     from heartbeat_cli.i18n import catalogs
+    from heartbeat_cli.views.descriptions import SHORT_OF
     from heartbeat_cli.views.words import FAULTS, TITLES
 
+    if alert == "host_down" and short_of:
+        words = [catalogs.word(SHORT_OF[one], locale) for one in short_of]
+        what = word("names_comma", locale).join(words[:-1])
+        what = word("names_and", locale, first=what, last=words[-1]) if what else words[-1]
+        return word("host_short", locale, name=component.name, what=what)
     own = FAULTS.get(category) if alert.endswith("_down") else None
     pattern = TITLES.get(alert) or own or TITLES.get(alert.removeprefix(f"{component.kind}_")) or "{name}: " + alert
     return catalogs.word(pattern, locale).replace("{name}", component.name)
@@ -63,11 +71,19 @@ def description(kind: str, locale: str) -> str:
 
 
 def recommendations(
-    topic: str, component: str, target: str, locale: str, restart: str = "", observer: str = "", unreached: str = ""
+    topic: str,
+    component: str,
+    target: str,
+    locale: str,
+    restart: str = "",
+    observer: str = "",
+    unreached: str = "",
+    restarts: bool = True,
 ) -> list[str]:
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
     command that restarts it ("": not known, so none is named), `observer` the host that has seen it, `unreached` the
-    hosts that got no answer over the network ("": none, so the network is not named)."""
+    hosts that got no answer over the network ("": none, so the network is not named). Without `restarts` there is none
+    of the lines that advise a restart."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
@@ -78,7 +94,7 @@ def recommendations(
     return [
         _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub(_stop, line))
         for line in (catalogs.word(line, locale) for line in lines)
-        if unreached or "{unreached}" not in line
+        if (unreached or "{unreached}" not in line) and (restarts or not _ADVISES_RESTART.search(line))
     ]
 
 

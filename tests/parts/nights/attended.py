@@ -47,7 +47,7 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(2)
     begun = stage.clock()
     http = Text("{head} from {url}", head=Text("no HTTP answer"), url="https://shop.example.com/health")
-    line = certificates.expired("shop.example.com", NIGHT - 3 * 3_600)
+    line = certificates.expired("shop.example.com", NIGHT + 45)
     expired = Reading("error", 0.03, line, (), {"http": http}, category="certificate")
     why = Text("{line}: {said}", line="HTTP 401 Unauthorized", said="Incorrect API key provided: sk-…Yq3A")
     http = Text("{head} from {url}", head=Text("HTTP {status}", status=401), url="https://api.example.com/v1/models")
@@ -58,7 +58,7 @@ def certificate_and_key(stage: Stage) -> Truth:
     stage.run(3, shop=expired, openai=key)
     stage.run(2, openai=key)
     return Truth(
-        "Shop Assistant (shop): its TLS certificate has expired, at midnight. OpenAI API (openai): the API key is"
+        "Shop Assistant (shop): its TLS certificate has expired, at 03:00:45. OpenAI API (openai): the API key is"
         " refused (HTTP 401).",
         "shop.example.com and api.example.com, both seen from agents-1.",
         f"shop: {begun}; openai: {key_since}.",

@@ -86,10 +86,10 @@ class Stage:
         telegram = {"kind": "telegram", "token": TOKEN, "chat_id": CHAT, "base_url": self.api.url}
         mail = {"kind": "email", "host": "127.0.0.1", "port": self.box.port, "security": "none"}
         mail |= {"from": "heartbeat@example.org", "to": [OPS]}
-        channels = {"tg": telegram, "mail": mail}
+        channels = {"ops-chat": telegram, "ops-mail": mail}
         if late:
             after = {"escalate_after": 900}
-            channels |= {"tg-late": telegram | after | {"chat_id": LATE}, "mail-late": mail | after | {"to": [BOSS]}}
+            channels |= {"boss-chat": telegram | after | {"chat_id": LATE}, "boss-mail": mail | after | {"to": [BOSS]}}
         general = {"timezone": ZONE, "locale": self.locale} | more.pop("heartbeat", {})
         own = {"verify_wait": 0.1, "scripts": str(self.folder)} | more.pop("recovery", {})
         for host in hosts:

@@ -1,7 +1,12 @@
 """Nights in which the question is who sees what."""
 
-from heartbeat_cli.domain.checking.result import Reading, unknown
+import json
+from datetime import UTC, datetime
+
+from heartbeat_cli.domain.checking.exchange import FollowUp, Response
+from heartbeat_cli.domain.checking.result import CheckContext, Reading, unknown
 from heartbeat_cli.domain.text import Text
+from heartbeat_cli.monitors import docker
 from tests.parts.nights.stage import AGENT, STEP, Stage, Truth, answered
 
 
@@ -27,7 +32,8 @@ def hosts_that_disagree(stage: Stage) -> Truth:
         "Shop Assistant (shop) fails: hk-1 gets no connection, hk-2 HTTP 502; hk-3 sees it healthy. Then the host hk-3"
         " stopped watching.",
         "shop.example.org:8000; hk-3.",
-        f"shop: {begun} (two hosts have agreed since {agreed}), until {ended}; hk-3 was last heard at {silent}.",
+        f"shop: {begun} (the messages count from {agreed}, when both hosts had said so), until {ended};"
+        f" hk-3 was last heard at {silent}.",
         "shop: the agent itself or what is before it, two of three hosts see it fail. hk-3: that host (down, cut off"
         " from the store, or its cron does not run); it has nothing to do with shop.",
         "Nothing: recovery of shop is off; it came back by itself. hk-3: nothing.",
@@ -50,14 +56,25 @@ def docker_does_not_answer(stage: Stage) -> Truth:
     blind = unknown(Text("Docker did not answer in time: {text}", text=why))
     stage.run(8, **dict.fromkeys(names, blind))
     ended = stage.clock()
-    dead = Text("not running: {how}", how=Text("ended by {signal} (exit {code})", signal="SIGKILL", code=137))
-    stage.run(4, worker=Reading("unhealthy", 0.01, dead, category="process"))
+    stage.run(4, worker=_killed(stage.now - 139))
     return Truth(
         "The Docker daemon does not answer, so Gateway, OpenClaw PostgreSQL and Worker cannot be checked. When it"
-        " answers again, Worker turns out not to run (ended by SIGKILL).",
+        " answers again, Worker turns out not to run (ended by SIGKILL, at 03:02:41 by Docker's record).",
         "agents-1, its Docker daemon; container worker.",
-        f"Docker: {begun}, until {ended}. Worker is known to be down since {ended}.",
+        f"Docker: {begun}, until {ended}. Worker is known to be down since {ended}; Docker says that it ended at"
+        " 03:02:41.",
         "The Docker daemon's. Whether the containers were up meanwhile is not known.",
         "Nothing: heartbeat restarts nothing that it cannot see, and recovery is off for Worker.",
-        "Docker: nothing, it answers again. Worker: read its log, docker restart worker.",
+        "Docker: nothing, it answers again. Worker: read its log, heartbeat recover --component worker --force.",
     )
+
+
+def _killed(at: float) -> Reading:
+    """What the monitor makes of the Engine's answer about a container that was killed at that moment."""
+    begun, ended = (datetime.fromtimestamp(one, UTC).isoformat().replace("+00:00", "Z") for one in (at - 86_400, at))
+    state = {"Status": "exited", "ExitCode": 137, "OOMKilled": False, "StartedAt": begun, "FinishedAt": ended}
+    answer = json.dumps({"Id": "1f1e2b15cc20" * 5, "RestartCount": 0, "State": state, "Config": {"Tty": True}})
+    context = CheckContext("worker", 5.0, at)
+    asked = docker.read(docker.Settings("worker"), Response(200, body=answer.encode(), elapsed=0.01), context)
+    assert isinstance(asked, FollowUp)
+    return asked.read(Response(200, body=b"job 4711 begins\njob 4711: 3 of 9 pages\n"))

@@ -11,10 +11,11 @@ from typing import Any
 
 from heartbeat_cli.domain.kinds.container import ended_at, started_at
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.domain.text import Text
 
 NOTED = ("kill", "die", "stop", "start", "unpause")
 AFTER_END = 10.0  # seconds after FinishedAt within which its `stop` is logged, even by a busy Engine
-
+STOPPED = Text("a person or a tool stopped {container} at {at} (as `docker stop` does), {how}; to start it: {command}")
 _LATEST = 2**63  # nanoseconds since the epoch, as Docker counts them
 _BEFORE_END = 1.0
 _BETWEEN = 5.0  # seconds from `die` to `start` in a restart, on a busy Engine

@@ -11,10 +11,12 @@ from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
 
 class Outlook(Record):
-    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person."""
+    """What recovery is going to do about a fault, in one line; `asks` when it waits for a person. `restarts`: `now`
+    where a step comes next, `by hand` where the line has the command with which a person takes one, else ``."""
 
     text: str
     asks: bool
+    restarts: str = ""
 
 
 def outlook(context: RecoveryContext, component: Component, failure: Failure) -> Outlook:
@@ -35,13 +37,20 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         step = Text(
             "step {n} of {total}: {what}", n=decision.step + 1, total=len(steps), what=label(steps[decision.step])
         )
-        if 0 < len(component.plan.mending(failure)) == 1 < len(steps):
-            step = Text("{step}; no other step can mend this kind of fault", step=step)
+        if len(component.plan.mending(failure)) == 1 and len(steps) == 2:
+            left_out = 2 - decision.step
+            step = Text("{step} (step {n} is left out: it cannot help with this kind of fault)", step=step, n=left_out)
+        elif 0 < len(component.plan.mending(failure)) == 1 < len(steps):
+            step = Text("{step} (the other steps are left out: they cannot help with this kind of fault)", step=step)
         if getattr(steps[decision.step].settings, "optional", False):
             step = Text("{step}, if there is one", step=step)
         if context.acts:
-            return Outlook(Text("now, in this pass: {step}", step=step), False)
-        return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False)
+            return Outlook(Text("now: {step}", step=step), False, "now")
+        return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False, "now")
+    if decision.name == "off" and component.plan.mending(failure):
+        command = f"heartbeat recover --component {component.id} --force"
+        off = Text("recovery is off for it; by hand: {command}", command=command)
+        return Outlook(off, False, "by hand")
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)
     return Outlook(of_component(decision.reason, component.id), decision.move == "ask")

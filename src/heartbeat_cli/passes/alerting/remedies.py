@@ -1,16 +1,21 @@
 """What an alert knows so that it fits the component: what kind of failure it is, how the component is restarted here,
 where it is, what was done and where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import join
 
 from heartbeat_cli import plugins
+from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert
 from heartbeat_cli.domain.category import Failure
-from heartbeat_cli.domain.component import Component, Step
+from heartbeat_cli.domain.component import Component, Step, watched_by
 from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
+from heartbeat_cli.domain.text import brief
 from heartbeat_cli.store.history import gaps
+from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
+
+_BRIEF = 40  # characters of another fault's cause that need no shortening
 
 
 def of(component: Component, failure: Failure | None, now: float) -> dict[str, object]:
@@ -69,8 +74,29 @@ def healer(incident: Incident, attempts: Sequence[Attempt], given: Sequence[Aler
         return {"who": "acknowledged", "name": incident.acked_by or ""}
     if not incident.recovery and incident.remedy != "person":
         return {"who": "itself"}
-    asked = [one.at for one in given if one.type in HANDOFFS]
+    asked = [one.at for one in given if one.type in HANDOFFS or one.details.get("held_back") is True]
     return {"who": "given_up", "at": incident.declared if incident.remedy == "person" else min(asked, default=None)}
+
+
+def as_said(db: Database, lines: Sequence[str]) -> Sequence[str]:
+    """Stored lines as the sentences they are."""
+    return sentences.known(db, lines, "")
+
+
+def in_brief(db: Database, causes: Sequence[str]) -> list[str]:
+    """Causes of other faults in a few words."""
+    return [brief(cause, _BRIEF) for cause in as_said(db, causes)]
+
+
+def host_fault(db: Database, config: Config, component: Component, open_: Mapping[str, Incident]) -> dict[str, object]:
+    """`host_fault`: the name and the cause of a fault of the host that a component runs on, where that is open."""
+    if component.kind == "host" or plugins.uses_network(component.kind, component.settings):
+        return {}
+    for id_, incident in open_.items():
+        other = config.components.get(id_)
+        if other is not None and other.kind == "host" and watched_by(other, config.observer):
+            return {"host_fault": [other.name, *in_brief(db, [incident.cause])]}
+    return {}
 
 
 def _by_hand(ladder: Sequence[Step]) -> str:

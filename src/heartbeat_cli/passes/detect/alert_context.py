@@ -114,7 +114,7 @@ class AlertContext:
         from heartbeat_cli.store.state import recoveries
 
         attempts, given = recoveries.of_incident(self.db, incident.id), alerts.of_incident(self.db, incident.id)
-        was = self.title(f"{component.kind}_down", component, incident.failure)
+        was = self.title(f"{component.kind}_down", component, incident.failure, incident.cause)
         healed_by = remedies.healer(incident, attempts, given)
         found: Details = {"attempts": remedies.tried(self.db, attempts), "healed_by": healed_by, "was": was}
         return {**found, "well": self._well_below(component, given)}
@@ -134,12 +134,17 @@ class AlertContext:
         """What depends on a component and fails."""
         return [id_ for id_ in descendants(component.id, self._below) if self._is_unwell(id_)]
 
-    def title(self, kind: str, component: Component, failure: Failure | None) -> str:
+    def title(self, kind: str, component: Component, failure: Failure | None, cause: str) -> str:
         """The title of an alert of this type about a component, whose fault is of such a failure."""
         from heartbeat_cli.views import wording
 
-        category = failure.category if failure else ""
-        return wording.title(kind, component, self.config.heartbeat.locale, category)
+        category, short_of = failure.category if failure else "", list[str]()
+        if component.kind == "host":
+            from heartbeat_cli.domain.kinds import host_limits
+            from heartbeat_cli.passes.alerting import remedies
+
+            short_of = host_limits.short_of(remedies.as_said(self.db, [cause])[0], component.settings)
+        return wording.title(kind, component, self.config.heartbeat.locale, category, short_of)
 
     def _outages(self, incident: Incident, at: float) -> Details:
         """Of an incident that was reopened, or kept open until it was steady: when it ended, and how long it was
@@ -176,7 +181,8 @@ class AlertContext:
             from heartbeat_cli.passes.detect import alert_facts
 
             details["held"] = [self._name(id_) for id_ in held]
-            details |= alert_facts.expected([self.config.components[id_] for id_ in held])
+            details |= alert_facts.expected(self.db, self.config, held, self.states, self.now)
+        details |= remedies.host_fault(self.db, self.config, component, self._incidents)
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True
@@ -236,7 +242,7 @@ class AlertContext:
         from heartbeat_cli.passes.alerting.outlook import outlook
 
         next_ = outlook(self._recovery, component, failure or PROCESS)
-        return {"recovery": next_.text, "ask": next_.asks}
+        return {"recovery": next_.text, "ask": next_.asks, "restarts": next_.restarts}
 
     def _attempts(self, incident: Incident) -> list[list[str]]:
         from heartbeat_cli.passes.alerting import remedies

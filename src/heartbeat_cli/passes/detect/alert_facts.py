@@ -8,17 +8,15 @@ from heartbeat_cli.domain.detection.fault_detection import State
 from heartbeat_cli.domain.incident import Incident
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.recovery.labels import label
-from heartbeat_cli.domain.text import brief
 from heartbeat_cli.passes.alerting import remedies
+from heartbeat_cli.passes.check import check
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.outbox import alerts
 from heartbeat_cli.store.quorum import peers
-from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, states
 
 _SPENDS = ("agent", "openclaw", "mcp", "llm", "progress", "push")  # kinds whose work a budget may pay for
-_BRIEF = 40  # characters of another fault's cause that need no shortening
 _LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked for
 
 Details = dict[str, object]
@@ -37,16 +35,11 @@ def since_when(
 ) -> list[list[object]]:
     """Since when each of these components has been failing (epoch seconds), who has acknowledged it, and its cause in a
     few words."""
-    causes = as_said(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids])
+    causes = remedies.in_brief(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids])
     return [
-        [known[id_].failing_since, (incidents[id_].acked_by if id_ in incidents else None) or "", brief(cause, _BRIEF)]
+        [known[id_].failing_since, (incidents[id_].acked_by if id_ in incidents else None) or "", cause]
         for id_, cause in zip(ids, causes, strict=True)
     ]
-
-
-def as_said(db: Database, lines: Sequence[str]) -> Sequence[str]:
-    """Stored lines as the sentences they are."""
-    return sentences.known(db, lines, "")
 
 
 def likely_cause(
@@ -102,8 +95,17 @@ def parent_back(db: Database, parent: str, since: float) -> Details:
     return {"waited_until": last.ended} if last is not None else {}
 
 
-def expected(children: Sequence[Component]) -> Details:
-    """What becomes of components that fail still after what they depend on has recovered: how many more checks they
-    get, and whether heartbeat then restarts any."""
-    checks = max(one.common.fail_threshold for one in children)
-    return {"follow": [checks, any(one.plan.mode == "on" and bool(one.plan.ladder) for one in children)]}
+def expected(db: Database, config: Config, ids: Sequence[str], known: Mapping[str, State], now: float) -> Details:
+    """What becomes of components that fail still after what they depend on has recovered: about when the last of them
+    has failed for long enough to get a message of its own (epoch seconds), and whether heartbeat then restarts any."""
+    children = [config.components[id_] for id_ in ids]
+    pace = check.strategy(db, config)
+    at = max(now + _left(one, known.get(one.id)) * one.interval(pace) for one in children)
+    return {"follow": [at, any(one.plan.mode == "on" and bool(one.plan.ladder) for one in children)]}
+
+
+def _left(component: Component, state: State | None) -> int:
+    """How many more checks must fail until a component has a fault of its own."""
+    needed = component.common.fail_threshold
+    counted = (state.grace_looks if state.state == "fault" else state.fail_count) if state is not None else 0
+    return max(1, needed - counted)

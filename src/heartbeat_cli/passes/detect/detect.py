@@ -240,7 +240,7 @@ class DetectionRun:
             id=f"{about or incident_id(component.id, event.at)}/{kind}{time_}",
             type=kind,
             severity=alert_severity(component, kind),
-            title=self.alert_context.title(kind, component, event.failure),
+            title=self.alert_context.title(kind, component, event.failure, event.cause),
             component=component.id,
             at=event.at,
             incident=about,

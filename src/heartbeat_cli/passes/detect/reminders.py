@@ -15,7 +15,7 @@ from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.enqueue import common_settings, enqueue_to
-from heartbeat_cli.store.outbox import notification_history
+from heartbeat_cli.store.outbox import alerts, notification_history
 from heartbeat_cli.store.outbox.notification_history import NotificationHistory
 from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.views import wording
@@ -87,8 +87,19 @@ def _escalate(
             "escalated: still in fault {after} after the first message, not acknowledged", after=duration(after)
         )
         alert = _alert(config, one, f"escalated-{after:g}", "escalated", reason, now)
-        enqueue_to(db, config, alert._replace(details={**alert.details, "told_after": after}), channels, now)
+        more = {"told_after": after, "informed": _informed(db, one.incident)}
+        enqueue_to(db, config, alert._replace(details={**alert.details, **more}), channels, now)
         yield one.component.id, "escalated", f"{reason}: {', '.join(channels)}"
+
+
+def _informed(db: Database, incident: Incident) -> list[list[object]]:
+    """The channels that have taken a message of an incident, each with when it took the first one (epoch seconds)."""
+    sent = alerts.deliveries(db, [one.id for one in alerts.of_incident(db, incident.id)])
+    first: dict[str, float] = {}
+    for one in sent:
+        if one.sent is not None:
+            first[one.channel] = min(one.sent, first.get(one.channel, one.sent))
+    return [[channel, at] for channel, at in sorted(first.items(), key=lambda row: row[::-1])]
 
 
 def _alert(config: Config, one: Unacknowledged, id_: str, kind: str, reason: str, now: float) -> Alert:

@@ -61,7 +61,7 @@ def notify(
 def hold_back(db: Database, incident: Incident, decision: Decision) -> None:
     """Have the message of a fault that waits to be sent say that its step is held back, not that it comes next."""
     with db.transaction():
-        alerts.amend(db, incident.id, {"recovery": decision.reason, "ask": False, "held_back": True})
+        alerts.amend(db, incident.id, {"recovery": decision.reason, "ask": False, "restarts": "", "held_back": True})
 
 
 def _failed(
@@ -89,6 +89,7 @@ def _failed(
             "recovery": decision.reason,
             "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
+            **remedies.host_fault(db, config, component, context.incidents),
             **({"votes": shown(round_.votes)} if round_ is not None else {}),
         },
     )
