@@ -69,6 +69,14 @@ def test_a_mail() -> None:
     assert box.raw[0].isascii() and max(map(len, box.raw[0].split(b"\r\n"))) < 998
 
 
+def test_a_long_subject_is_not_folded_after_its_name() -> None:
+    subject = "[agents-1] Resolved: Shop Assistant (was: a TLS certificate has expired, for a while)"
+    with smtp_server() as box:
+        send(box.port, MESSAGE._replace(title=subject, text="x" * 300))
+    assert str(box.mails[0]["Subject"]) == subject
+    assert max(map(len, box.mails[0].get_body(("plain",)).as_bytes().splitlines())) <= 78  # type: ignore[union-attr]
+
+
 def test_the_same_message_has_the_same_id_and_others_have_not() -> None:
     with smtp_server() as box:
         for message in (

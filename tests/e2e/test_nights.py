@@ -31,7 +31,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     assert "Not well yet: Worker" in back
     assert "No message until now, because this was in fault: PostgreSQL" in worker
     digest = night(3)[1]
-    assert "\nQueue: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
+    assert "\nQueue: First: agents-1" in digest and "\nQueue: journal" in digest
     assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
     assert "\nAlso in fault now: agents-1 (since 03:01:00: disk / 98 % full)\n" in digest
 

@@ -20,8 +20,8 @@ from heartbeat_cli.domain.alerting.still_page import is_still
 from heartbeat_cli.domain.plain import one_line
 
 _SUBJECT = 200  # characters
-# A header that fits on one line is not folded: a fold right after the name leaves a second space before the subject.
-_POLICY = SMTP.clone(max_line_length=900)
+# Headers of ASCII are not folded: a fold right after the name leaves a second space before the subject.
+_UNFOLDED = SMTP.clone(max_line_length=900)
 _BODY = 200_000
 _THREADS = 20  # incidents that a digest is a reply to
 _COLOURS = {"severe": "#7f1d1d", "high": "#dc2626", "medium": "#d97706", "low": "#2563eb"}
@@ -51,7 +51,7 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     from datetime import UTC, datetime
 
     own = _address(sender)
-    mail = EmailMessage(policy=_POLICY)
+    mail = EmailMessage(policy=SMTP)
     mail["From"] = own
     mail["To"] = [_address(one) for one in to]
     mail["Subject"] = one_line(harmless(message.headline), _SUBJECT)
@@ -75,6 +75,8 @@ def compose(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     mail.set_content(text, cte=_coding(text))
     page = message.page if message.page and is_still(message.page) else _page(message)
     mail.add_alternative(page, subtype="html", cte=_coding(page))
+    if "".join([mail["Subject"], sender, *to]).isascii():  # encoded words have a limit of their own
+        mail.policy = _UNFOLDED
     return mail
 
 

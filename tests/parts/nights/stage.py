@@ -89,7 +89,10 @@ class Stage:
         channels = {"ops-chat": telegram, "ops-mail": mail}
         if late:
             after = {"escalate_after": 900}
-            channels |= {"boss-chat": telegram | after | {"chat_id": LATE}, "boss-mail": mail | after | {"to": [BOSS]}}
+            channels |= {
+                "supervisor-chat": telegram | after | {"chat_id": LATE},
+                "supervisor-mail": mail | after | {"to": [BOSS]},
+            }
         general = {"timezone": ZONE, "locale": self.locale} | more.pop("heartbeat", {})
         own = {"verify_wait": 0.1, "scripts": str(self.folder)} | more.pop("recovery", {})
         for host in hosts:

@@ -519,4 +519,4 @@ def test_a_drain_call_goes_before_the_step(ward: Make, jobs: Server) -> None:
 def test_the_alert_says_what_comes_next(ward: Make) -> None:
     one = ward()
     scene = one.fault()
-    assert alerts.between(scene.db, 0, 9e9)[0].details["recovery"] == "now, in this pass: step 1 of 2: command sh"
+    assert alerts.between(scene.db, 0, 9e9)[0].details["recovery"] == "now: step 1 of 2: command sh"
