@@ -210,7 +210,7 @@ def _fault_words(fault: Fault) -> str:
     if fault.kind == "forbidden":
         return docker_host.FORBIDDEN.with_values(text=one_line(fault.text))
     if fault.kind == "timeout":
-        return Text("Docker did not answer in time: {text}", text=one_line(fault.text))
+        return docker_host.IN_TIME.with_values(text=one_line(fault.text))
     return Text("Docker cannot be reached: {text}", text=one_line(fault.text))
 
 

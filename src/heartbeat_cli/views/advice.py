@@ -1,6 +1,7 @@
 """What to do about a fault, in English."""
 
 from heartbeat_cli.i18n.catalogs import N_
+from heartbeat_cli.views.advice_unseen import UNSEEN
 
 _BIGGEST_USERS = (
     N_("A full disk: free space in the largest folders; find them: df -h, du -xhd2 / | sort -h | tail"),
@@ -251,25 +252,7 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("If it hangs, end it: kill, then kill -9. The next run takes up what it had begun."),
         N_("Find out what it hung on: a file system that does not answer, a stopped process, a debugger."),
     ),
-    "database_unobserved": (
-        N_("Try the login that heartbeat uses: heartbeat check --component {id}, or psql with its dsn"),
-        N_("Check the role: psql -c '\\du', and LOGIN, password, pg_hba.conf."),
-        N_("Check the database yourself meanwhile: nobody else does."),
-    ),
-    "docker_unobserved": (
-        N_("Check the Docker daemon: systemctl status docker, journalctl -u docker. Commands of docker may hang, too."),
-        N_("See whether what runs in the containers still answers: their ports, ps -e"),
-        N_("If the daemon hangs, restart it; that may stop its containers: systemctl restart docker"),
-    ),
-    "docker_forbidden": (
-        N_("Check that heartbeat's user may talk to the Docker daemon: id, ls -l /var/run/docker.sock"),
-        N_("Check the containers yourself meanwhile: sudo docker ps -a"),
-    ),
-    "unobserved": (
-        N_("Read the reason above and try it on {observer}: heartbeat check --component {id}"),
-        N_("Check rights, files and programs that the check needs: heartbeat doctor"),
-        N_("Check the component yourself meanwhile: nobody else does."),
-    ),
+    **UNSEEN,
     "store_unreachable": (
         N_("Check that the database behind [heartbeat] store runs and is reachable: heartbeat doctor"),
         N_("Nothing is lost meanwhile: records are kept on this host and stored later."),

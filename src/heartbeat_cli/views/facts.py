@@ -11,7 +11,8 @@ from heartbeat_cli import plugins
 from heartbeat_cli.domain.alerting.alert import HANDOFFS, SOUNDLESS, Alert, family
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds.container_past import STOPPED
-from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN
+from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
+from heartbeat_cli.domain.recovery.brakes import unheld
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.views import answers, attempts, fact_lines, headline
 from heartbeat_cli.views.answers import shell_word
@@ -146,14 +147,7 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     handoff = _text(details.get("handoff"))
     handoff = handoff if handoff in HANDOFFS[1:] else ""  # that recovery failed has the advice of the fault
     handoff = "recovery_held" if details.get("held_back") is True else handoff
-    if "recovery_held" in (handoff, alert.type) and STOPPED.template.partition("{")[0] in _text(
-        details.get("recovery")
-    ):
-        handoff = "recovery_stopped"
-    if family(alert.type) == "unobserved" and _text(details.get("cause")).startswith(
-        FORBIDDEN.template.partition("{")[0]
-    ):
-        handoff = "docker_forbidden"
+    handoff = _by_what_was_said(alert, handoff) or handoff
     for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
         if found := recommendations(
             topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached, restarts
@@ -164,6 +158,22 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     said = [line.replace("{id}", shell_word(alert.component)) for line in plugins.own_words(kind)[1]]
     other = recommendations("other_kind", shell_word(alert.component), target, voice.locale, restart)
     return [voice.clean(step) for step in [*_first(alert, voice), *(said or other)]]
+
+
+def _by_what_was_said(alert: Alert, handoff: str) -> str:
+    """The advice for what a sentence of ours says: a container that somebody stopped, a Docker daemon that hangs or
+    takes nobody in."""
+    if "recovery_held" in (handoff, alert.type) and unheld(_text(alert.details.get("recovery"))).startswith(
+        _begin(STOPPED)
+    ):
+        return "recovery_stopped"
+    cause = _text(alert.details.get("cause")) if family(alert.type) == "unobserved" else ""
+    known = {"docker_forbidden": FORBIDDEN, "docker_hangs": IN_TIME}
+    return next((topic for topic, said in known.items() if cause.startswith(_begin(said))), "")
+
+
+def _begin(said: Text) -> str:
+    return said.template.partition("{")[0]
 
 
 def _first(alert: Alert, voice: Voice) -> list[str]:

@@ -25,7 +25,7 @@ def ladder_that_ends(stage: Stage) -> Truth:
     acked = stage.clock()
     stage.acknowledge("main", "kim")
     stage.run(70, main=bad)
-    ended = stage.clock()
+    ended = stage.clock(-STEP)  # the second good check ends it
     stage.run(3)
     return Truth(
         "Main Agent (main) is down: nothing listens on its port (connection refused).",
@@ -64,7 +64,8 @@ def certificate_and_key(stage: Stage) -> Truth:
         f"shop: {begun}; openai: {key_since}.",
         "shop: whoever should have renewed the certificate; not the agent's process. openai: our API key; not the"
         " provider.",
-        "Nothing: no restart can help. shop came back: the certificate was renewed, not by heartbeat.",
+        "Nothing: no restart can help. shop came back at 03:04:30: probably a person renewed the certificate, after the"
+        " message of 03:02:00.",
         "openai is still down: renew the key at the provider and enter it. shop: nothing.",
     )
 
@@ -81,7 +82,7 @@ def parent_and_children(stage: Stage) -> Truth:
     gone = Reading("error", None, where, category="process")
     down = {id_: answered(500, "cannot reach database") for id_ in names}
     stage.run(4, db=gone, **down)
-    ended = stage.clock()
+    ended = stage.clock(-STEP)
     stage.run(1, **down)
     stage.run(3, coding=down["coding"])
     stage.run(4)
@@ -118,11 +119,13 @@ def budget_and_queue(stage: Stage) -> Truth:
         "Token budget (tokens): the day's 2,000,000 tokens are spent. Job queue (jobs): 412 jobs wait and none has been"
         " done.",
         "agents-1.",
-        f"tokens: {begun}; jobs: {still} (nothing had been done for 10 minutes then).",
-        "tokens: whoever spends the tokens; not a fault of a process. jobs: the workers, which do nothing.",
-        "heartbeat did nothing: tokens has no recovery, and recovery is off for jobs. Nobody acknowledged"
-        " jobs, so boss was notified after 15 minutes and ops were reminded.",
-        "jobs: acknowledge it, read the workers' log, restart the workers. tokens: stop what spends, or raise the"
+        f"tokens: {begun}; jobs: nothing done since {stage.clock(stage.now - since)} (a failing check since {still}).",
+        "tokens: whoever spends the tokens; not a fault of a process. jobs: the workers, which do nothing. The budget"
+        " is not the cause of that: they stood still before it was spent.",
+        "heartbeat did nothing: tokens has no recovery, and recovery is off for jobs. kim acknowledged tokens. Nobody"
+        " acknowledged jobs, so boss was notified at 03:19, 15 minutes after ops, and both were reminded at 04:19.",
+        "jobs: acknowledge it, read the workers' log from 02:52:30 on, heartbeat recover --component jobs --force."
+        " tokens: stop what spends, or raise the"
         " limit.",
     )
 

@@ -8,7 +8,7 @@ from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.plain import duration, percent
 from heartbeat_cli.domain.text import Text, listed, stacked
 from tests.parts.docker import BUSYBOX, docker, need_image, unique
-from tests.parts.nights.stage import AGENT, Stage, Truth, answered
+from tests.parts.nights.stage import AGENT, STEP, Stage, Truth, answered
 from tests.parts.postgres_impostor import impostor, refusal
 
 _FULL = "sorry, too many clients already"
@@ -50,8 +50,8 @@ def _flapping_agent_and_full_database(stage: Stage, port: int) -> Truth:
         " PostgreSQL itself.",
         "main: heartbeat ran restart_main.sh twice; it healed it the first time. db: nothing yet, heartbeat is about to"
         " have PostgreSQL reload its configuration.",
-        "db: end the idle sessions of chat-api, then fix chat-api, which leaves them open. main: nothing now; in the"
-        " morning find out why its worker thread dies.",
+        "db: end the idle sessions of chat-api, then fix chat-api, which leaves them open. main: heartbeat restarts it;"
+        " read today what its log says right before it fails.",
     )
 
 
@@ -98,7 +98,8 @@ def provider_behind_three_agents(stage: Stage) -> Truth:
         f"{begun}, until {ended}.",
         "The provider's. Not the agents', not this host's.",
         "Nothing: a restart cannot help. The agents were not restarted.",
-        "Nothing; it is over. While it lasted: look at the provider's status page, wait or switch to another model.",
+        "Nothing; it is over. Chat Assistant was not well yet at the end; no message of its own came at 03:08:00,"
+        " so it is well. While it lasted: look at the provider's status page, wait or switch to another model.",
     )
 
 
@@ -166,14 +167,15 @@ def container_stopped_by_a_person(stage: Stage) -> Truth:
         gone, down = _stopped(stage, name), answered(502, "no gateway", "http://localhost:8001/health")
         stage.run(6, gateway=gone, chat=down)
         docker("start", name)
+        ended = stage.clock(-STEP)
         stage.run(4)
     finally:
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, timeout=60, check=False)
     return Truth(
         "The container of Gateway (gateway) does not run. Chat Assistant fails because of it.",
         f"Container {name}, Docker on agents-1.",
-        f"{begun}.",
-        "A person's: somebody stopped it on purpose (docker stop), so it is no crash.",
+        f"{begun} (the first failing check; it was stopped up to 30 s before, as the message says), until {ended}.",
+        "A person's or a tool's: it was stopped on purpose (docker stop), so it is no crash.",
         "Nothing: heartbeat does not start what somebody stopped. Later somebody started it again; heartbeat did not.",
         "Nothing; it is over. While it lasted: ask who stopped it; if it should run, heartbeat recover --component"
         " gateway --force.",

@@ -26,13 +26,13 @@ def hosts_that_disagree(stage: Stage) -> Truth:
     stage.together(3, hk_2={"shop": bad}, hk_3={"shop": good, "backup": good}, hk_1={"shop": late_one})
     silent = stage.clock(STEP)
     stage.together(12, hk_2={"shop": bad}, hk_1={"shop": late_one})
-    ended = stage.clock()
+    ended = stage.clock(-STEP)
     stage.together(3, hk_1={"shop": good}, hk_2={"shop": good})
     return Truth(
         "Shop Assistant (shop) fails: hk-1 gets no connection, hk-2 HTTP 502; hk-3 sees it healthy. Then the host hk-3"
         " stopped watching.",
         "shop.example.org:8000; hk-3.",
-        f"shop: {begun} (the messages count from {agreed}, when both hosts had said so), until {ended};"
+        f"shop: {agreed}, when two hosts saw it fail (the first one did at {begun}), until {ended};"
         f" hk-3 was last heard at {silent}.",
         "shop: the agent itself or what is before it, two of three hosts see it fail. hk-3: that host (down, cut off"
         " from the store, or its cron does not run); it has nothing to do with shop.",

@@ -14,6 +14,7 @@ from heartbeat_cli.domain.text import Text
 AUTO = "auto"
 DEFAULT = "unix:///var/run/docker.sock"
 REMEDY = Text("add this user to the group docker (usermod -aG docker USER, then log in anew)")
+IN_TIME = Text("Docker did not answer in time: {text}")
 FORBIDDEN = Text("not allowed to talk to Docker: {text} (is the user in the group docker?)")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 # In an answer about one container; it is some hundreds, and more where its health check talks.
