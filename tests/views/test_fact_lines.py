@@ -1,0 +1,29 @@
+"""Lines of a message about what surrounds a fault."""
+
+from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.text import Text
+from heartbeat_cli.views import messages
+
+START = 1_795_000_000.0  # 11:06:40 UTC
+
+
+def text(type_: str, **details: object) -> str:
+    base = {"started": START, "observer": "pi", "kind": type_.partition("_")[0]}
+    one = Alert("i/x", type_, "high", "Jobs is down", "jobs", START + 60, "i", "a reason", base | details)
+    return messages.message(one, "en", "UTC", []).text
+
+
+def test_a_budget_may_be_the_cause_of_what_began_after_it_was_spent() -> None:
+    may = "Tokens may be the cause, if it needs that: it goes on when the budget starts anew (13:53:20)"
+    likely = ["Tokens", START + 10_000, START - 100]
+    assert may in text("agent_down", cause="HTTP 503", likely=likely)
+    assert may not in text("agent_down", cause="HTTP 503", likely=[*likely[:2], START + 1])
+    stuck = Text("{n} wait, none done since {at}", n="4", at="2026-11-18T11:00:00+00:00")
+    assert may not in text("progress_down", cause=stuck, likely=likely)
+
+
+def test_advice_for_docker_is_by_why_it_cannot_be_checked() -> None:
+    forbidden = Text("not allowed to talk to Docker: {text} (is the user in the group docker?)", text="EACCES")
+    assert "sudo docker ps -a" in text("docker_unobserved", cause=forbidden)
+    assert "docker ps" not in text("docker_unobserved", cause=Text("Docker did not answer in time: {text}", text="5 s"))
+    assert "docker info" in text("docker_unobserved", cause="Docker cannot be reached")
