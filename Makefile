@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all lint matrix catalogs bench reference docs release locks clean
+
+.PHONY: run test test-all lint matrix catalogs bench reference docs release deb locks clean
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -65,6 +66,9 @@ out/release/stamp: release/tools.txt
 
 release: out/release/stamp  ## wheel, source distribution, SBOM and SHA256SUMS of the last commit in dist/
 	out/release/bin/python scripts/release
+
+deb: release  ## the Debian package of the last commit, for the Debian that this runs on
+	scripts/deb
 
 locks: out/release/stamp  ## pin the newest versions in release/
 	out/release/bin/python scripts/locks
