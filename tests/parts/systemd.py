@@ -85,9 +85,9 @@ def systemd_box() -> Iterator[SystemdBox]:
 
 
 @contextmanager
-def booted(network: str = "none", more: tuple[str, ...] = ()) -> Iterator[SystemdBox]:
+def booted(network: str = "none", more: tuple[str, ...] = (), image: str = IMAGE) -> Iterator[SystemdBox]:
     """A systemd that has come up; `more` are further options of `docker run`."""
-    need_image("systemd", IMAGE)
+    need_image(image.rpartition("-")[2], image)
     box = SystemdBox(unique("systemd"))
     options = (
         "--cap-add=SYS_ADMIN",
@@ -95,7 +95,7 @@ def booted(network: str = "none", more: tuple[str, ...] = ()) -> Iterator[System
         "--security-opt=apparmor=unconfined",
     )
     mounts = ("--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", f"--network={network}")
-    docker("run", "--detach", "--name", box.name, *options, *mounts, *more, IMAGE, "sh", "-c", _BOOT)
+    docker("run", "--detach", "--name", box.name, *options, *mounts, *more, image, "sh", "-c", _BOOT)
     try:
         _wait_for_boot(box)
         yield box
