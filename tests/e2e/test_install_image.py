@@ -40,7 +40,9 @@ def build(tag: str, files: dict[str, Path | str], *options: str) -> str:
 @pytest.fixture(scope="module")
 def bus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the bus of the host, where another container can be given it."""
-    return tmp_path_factory.mktemp("bus")
+    folder = tmp_path_factory.mktemp("bus")
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,8 @@ def test_units_by_the_bus_of_the_host(
     """Debian's base has `systemctl` already."""
     more = shlex.split(_UNITS.replace("=/run/dbus/", f"={bus}/").replace("=/run/systemd/system:", f"={tmp_path}:"))
     configure(options, '[components.worker]\nkind = "service"\nunit = "worker.service"\n')
+    assert "cannot ask systemd" in heartbeat(image, [*options, *more], "check", "--all")
+    box.shell("useradd --system --uid 10001 hb")
     assert "inactive" in heartbeat(image, [*options, *more], "check", "--all")
     box.systemctl("start", "worker.service")
     assert "healthy" in heartbeat(image, [*options, *more], "check", "--all")
