@@ -127,7 +127,7 @@ def test_the_manifests_configuration_loads(tmp_path: Path) -> None:
 
 
 def test_the_dockerfile_starts_what_the_package_installs() -> None:
-    (text,) = blocks(_KUBERNETES, "dockerfile")
+    text = (DOCS.parent / "examples/container/Dockerfile").read_text()
     scripts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["scripts"]
     assert [f'ENTRYPOINT ["{name}"]' for name in scripts] == [line for line in text.splitlines() if "ENTRY" in line]
     user = manifest()["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]
