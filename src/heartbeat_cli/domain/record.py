@@ -19,16 +19,12 @@ else:
         """The names that the body of a class annotates, in order."""
         if "__annotations__" in body:
             return tuple(body["__annotations__"])
-        # From Python 3.14 on annotations are evaluated when somebody asks (PEP 649); 1 asks for their values.
+        # From Python 3.14 on annotations are evaluated when somebody asks (PEP 649); 1 asks for their values. A
+        # class that is defined later is named in quotes.
         annotate = body.get("__annotate_func__") or body.get("__annotate__")
         if annotate is None:
             return ()
-        try:
-            return tuple(annotate(1))
-        except NameError:  # of a class that is defined later
-            from annotationlib import Format, call_annotate_function
-
-            return tuple(call_annotate_function(annotate, Format.FORWARDREF))
+        return tuple(annotate(1))
 
     def _constructor(cls: type) -> Any:
         """The function that makes a tuple of class `cls` from its fields, positional or named."""

@@ -110,18 +110,12 @@ def _broken(one: Asked) -> Reading:
 def tidy(reading: Reading) -> Reading:
     """What a monitor took over from outside, fit to be kept and shown: one line of error, evidence bounded, figures
     that are numbers."""
-    _, took, error, metrics, before, *_ = reading
+    _, took, error, metrics, evidence, *_ = reading
     if error is not None and not (error.isprintable() and len(error) <= _LINE):
         error = one_line(error, _LINE)
-    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in before.items()}
+    evidence = {one_line(label, 60): bounded(text, EVIDENCE) for label, text in evidence.items()}
     metrics = tuple([metric for metric in metrics if math.isfinite(metric.value)])
     took = took if took is None or math.isfinite(took) else None
-    if (took, error, len(metrics)) == (
-        reading.response_time,
-        reading.error,
-        len(reading.metrics),
-    ) and evidence == before:
-        return reading
     return reading._replace(response_time=took, error=error, metrics=metrics, evidence=evidence)
 
 
