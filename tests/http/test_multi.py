@@ -1,6 +1,7 @@
 """The wire against real peers, good and bad: each exchange ends in time, with a plain reason."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -359,7 +360,9 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
         assert answer.status == 200
         assert answer.certificate_expires == pytest.approx(time.time() - 3 * 86_400, abs=600)
         at = datetime.fromtimestamp(answer.certificate_expires, UTC).isoformat()
-        assert seen == Fault("expired", f"TLS certificate of 127.0.0.1 expired on {at}")
+        # libcurl 8.11 (that of pycurl 7.45.4) has no certificates left of a handshake that failed.
+        tells = tuple(map(int, re.findall(r"\d+", pycurl.version_info()[1])[:2])) >= (8, 12)
+        assert seen == Fault("expired", f"TLS certificate of 127.0.0.1 {f'expired on {at}' if tells else 'has expired'}")
 
 
 def test_a_certificate_for_another_name(tmp_path: Path) -> None:
