@@ -362,7 +362,8 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
         at = datetime.fromtimestamp(answer.certificate_expires, UTC).isoformat()
         # libcurl 8.11 (that of pycurl 7.45.4) has no certificates left of a handshake that failed.
         tells = tuple(map(int, re.findall(r"\d+", pycurl.version_info()[1])[:2])) >= (8, 12)
-        assert seen == Fault("expired", f"TLS certificate of 127.0.0.1 {f'expired on {at}' if tells else 'has expired'}")
+        said = f"expired on {at}" if tells else "has expired"
+        assert seen == Fault("expired", f"TLS certificate of 127.0.0.1 {said}")
 
 
 def test_a_certificate_for_another_name(tmp_path: Path) -> None:
