@@ -16,7 +16,7 @@ _WRITTEN_BY_A_JOB = (
 _SPENT = (
     N_("Find out what spends: compare the usage by key and model in the console of the provider or gateway."),
     N_("Stop it, or raise `limit` in [components.{id}] of heartbeat.toml."),
-    N_("What waits for it (see: also in fault now) goes on by itself once there is budget again."),
+    N_("What has stopped for want of it goes on by itself once there is budget again."),
 )
 RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
     # A kind of a plug-in, which says nothing of its own.
@@ -79,7 +79,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
             " from pg_stat_activity order by state_change;"
         ),
         N_("End a session by the pid of that list: select pg_terminate_backend(PID);"),
-        N_("If nobody gets in, stop the application that holds most of them; fix that it leaves sessions open."),
+        N_("If nobody gets in, stop the application that holds most of them."),
+        N_("Then mend that application: it leaves sessions open."),
         N_("If all are needed: put a pooler in front, or raise max_connections."),
     ),
     "openclaw_resource": (

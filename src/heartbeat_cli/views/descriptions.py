@@ -44,7 +44,9 @@ DESCRIPTIONS = {
     "observer_blind": N_(
         "Nothing remote answers, so the trouble is at this host. Remote components are not judged now."
     ),
-    "observer_silent": N_("This host should make checks, but has stored nothing for a while."),
+    "observer_silent": N_(
+        "No checks of it are stored any more: it is down, cut off from the store, or not started by cron."
+    ),
     "unconfirmed": N_("It is not declared a fault and not restarted: its quorum requires more hosts to see it fail."),
     "lock_held": N_("An earlier run has not ended, and only one may work at a time. Nothing is checked meanwhile."),
     "unobserved": N_(
