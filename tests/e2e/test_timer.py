@@ -143,7 +143,7 @@ def in_the_sandbox(box: SystemdBox, line: str) -> str:
     return said
 
 
-def test_from_nothing_to_a_delivered_alert(box: SystemdBox) -> None:
+def _from_nothing_to_a_delivered_alert(box: SystemdBox) -> None:
     configure(box, _PLAIN)
     said = install(box)
     assert "timer: heartbeat.timer starts heartbeat every 10 s now" in said
@@ -156,7 +156,7 @@ def test_from_nothing_to_a_delivered_alert(box: SystemdBox) -> None:
     assert heartbeat(box, "timer", "--install", "--run-as", "heartbeat").endswith("timer: nothing to change\n")
 
 
-def test_the_sandbox_of_a_configuration_without_programs(box: SystemdBox) -> None:
+def _the_sandbox_of_a_configuration_without_programs(box: SystemdBox) -> None:
     """Written is what a pass writes; a setuid program gives nothing."""
     box.shell("cp /usr/bin/id /usr/local/bin/who && chmod u+s /usr/local/bin/who")
     probe = "\n".join(
@@ -178,7 +178,7 @@ def test_the_sandbox_of_a_configuration_without_programs(box: SystemdBox) -> Non
     ]
 
 
-def test_a_check_of_disks_sees_in_it_what_it_sees_outside(box: SystemdBox) -> None:
+def _a_check_of_disks_sees_in_it_what_it_sees_outside(box: SystemdBox) -> None:
     configure(box, _PLAIN + _DISKS)
     assert "starts heartbeat every" in install(box)
     wait_for(lambda: "host" in status(box), "a check of the host", 60)
@@ -193,7 +193,7 @@ def _disks(said: str) -> set[str]:
     return {one["metadata"]["mount"] for one in row["metrics"] if one["metric_name"] == "disk_used_percent"}
 
 
-def test_what_hangs_is_ended_and_what_is_killed_is_made_again(box: SystemdBox) -> None:
+def _what_hangs_is_ended_and_what_is_killed_is_made_again(box: SystemdBox) -> None:
     """One that is stopped in the middle, as by a disk that hangs, is ended, and the next one comes."""
     configure(box, _PLAIN + _HANGS)
     install(box)
@@ -224,7 +224,7 @@ def _made_again(box: SystemdBox, kill: bool = False) -> int:
     return box.shell(f"journalctl --unit={_SERVICE} --output=cat").count("Scheduled restart job")
 
 
-def test_root_restarts_a_unit_from_within_the_sandbox(box: SystemdBox) -> None:
+def _root_restarts_a_unit_from_within_the_sandbox(box: SystemdBox) -> None:
     configure(box, _PLAIN.replace('recovery = "off"', ""))
     assert "starts heartbeat every" in heartbeat(box, "timer", "--install")
     assert "CapabilityBoundingSet=CAP_" in box.shell(f"cat {_UNITS}/{_SERVICE}")
@@ -232,7 +232,7 @@ def test_root_restarts_a_unit_from_within_the_sandbox(box: SystemdBox) -> None:
     box.wait("worker.service", "ActiveState", "active")
 
 
-def test_what_a_script_started_outlives_the_pass(box: SystemdBox) -> None:
+def _what_a_script_started_outlives_the_pass(box: SystemdBox) -> None:
     box.shell("cp /bin/sleep /usr/local/bin/napper; mkdir /etc/heartbeat/scripts")
     script = "#!/bin/sh\n/usr/local/bin/napper 100000 >/dev/null 2>&1 &\n"
     configure(box, script, "/etc/heartbeat/scripts/start.sh")
@@ -254,7 +254,7 @@ def _napper(box: SystemdBox) -> str:
     return pid
 
 
-def test_doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) -> None:
+def _doctor_knows_the_timer_and_what_else_starts_heartbeat(box: SystemdBox) -> None:
     def found(topic: str) -> list[tuple[str, str]]:
         said = box.shell(
             "cd / && setpriv --reuid=heartbeat --regid=heartbeat --init-groups"
@@ -291,7 +291,7 @@ def _each_says_of_the_other(box: SystemdBox) -> None:
     box.shell("rm /usr/local/bin/crontab")
 
 
-def test_a_second_configuration_has_units_of_its_own(box: SystemdBox) -> None:
+def _a_second_configuration_has_units_of_its_own(box: SystemdBox) -> None:
     configure(box, _PLAIN.replace("log]", "other]"), "/etc/heartbeat/other.toml")
     second = ("--config", "/etc/heartbeat/other.toml", "timer")
     said = heartbeat(box, *second, "--install", "--run-as", "heartbeat")
@@ -305,7 +305,7 @@ def test_a_second_configuration_has_units_of_its_own(box: SystemdBox) -> None:
     assert box.property(_TIMER, "ActiveState") == "active"
 
 
-def test_an_upgrade_follows_the_strategy_and_removal_takes_only_ours(box: SystemdBox) -> None:
+def _an_upgrade_follows_the_strategy_and_removal_takes_only_ours(box: SystemdBox) -> None:
     configure(box, '[components.worker]\nkind = "service"\nunit = "worker.service"\n')
     install(box)
     assert "OnCalendar=*-*-* *:*:00/30\n" in box.shell(f"cat {_UNITS}/{_TIMER}")
@@ -329,7 +329,7 @@ def test_an_upgrade_follows_the_strategy_and_removal_takes_only_ours(box: System
     box.systemctl("daemon-reload")
 
 
-def test_the_units_of_a_user(box: SystemdBox) -> None:
+def _the_units_of_a_user(box: SystemdBox) -> None:
     """A real `systemd --user` that lingers; the drop-in stands for pam_systemd, which the image has not."""
     box.shell(f"mkdir -p {_UNITS}/user@.service.d && useradd --create-home --uid 1000 hb")
     box.write_unit("user@.service.d/test.conf", "[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n")
@@ -355,6 +355,23 @@ def test_the_units_of_a_user(box: SystemdBox) -> None:
 
 def _as_hb(box: SystemdBox, line: str) -> str:
     return docker("exec", "--user=hb", "--workdir=/home/hb", *_environment("hb"), box.name, "sh", "-c", line)
+
+
+def test_the_timer_of_a_real_systemd(box: SystemdBox) -> None:
+    """One after the other: each goes on where the one before it has left the host."""
+    for step in (
+        _from_nothing_to_a_delivered_alert,
+        _the_sandbox_of_a_configuration_without_programs,
+        _a_check_of_disks_sees_in_it_what_it_sees_outside,
+        _what_hangs_is_ended_and_what_is_killed_is_made_again,
+        _root_restarts_a_unit_from_within_the_sandbox,
+        _what_a_script_started_outlives_the_pass,
+        _doctor_knows_the_timer_and_what_else_starts_heartbeat,
+        _a_second_configuration_has_units_of_its_own,
+        _an_upgrade_follows_the_strategy_and_removal_takes_only_ours,
+        _the_units_of_a_user,
+    ):
+        step(box)
 
 
 def test_a_pass_under_the_rules_of_the_cronjob(tmp_path: Path) -> None:

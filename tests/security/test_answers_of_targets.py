@@ -109,7 +109,7 @@ def test_a_command_that_restarts_something_holds_each_word_as_it_is_configured()
         }
     }
     config = load.load(tables, "f")
-    commands = {id_: remedies.of(one, None, 0.0)["restart"] for id_, one in config.components.items()}
+    commands = {id_: remedies.of(one, None, 0.0, ())["restart"] for id_, one in config.components.items()}
     assert commands == {"u": r"'/opt/my tools/systemctl' restart 'dev-disk\x2dby.swap'", "d": "docker restart web"}
 
 

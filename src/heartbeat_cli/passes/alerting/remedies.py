@@ -1,7 +1,7 @@
 """What an alert knows so that it fits the component: what kind of failure it is, how the component is restarted here,
 where it is, what was done and where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import join
 
 from heartbeat_cli import plugins
@@ -10,7 +10,8 @@ from heartbeat_cli.domain.alerting.alert import HANDOFFS, Alert
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.component import Component, Step, watched_by
 from heartbeat_cli.domain.incident import ITSELF, PERSON, Attempt, Incident
-from heartbeat_cli.domain.text import brief
+from heartbeat_cli.domain.text import Text, brief
+from heartbeat_cli.redact import redact
 from heartbeat_cli.store.history import gaps
 from heartbeat_cli.store.sql import sentences
 from heartbeat_cli.store.sql.database import Database
@@ -18,13 +19,13 @@ from heartbeat_cli.store.sql.database import Database
 _BRIEF = 40  # characters of another fault's cause that need no shortening
 
 
-def of(component: Component, failure: Failure | None, now: float) -> dict[str, object]:
+def of(component: Component, failure: Failure | None, now: float, secrets: Iterable[str]) -> dict[str, object]:
     """`restart`: the command that does what its ladder begins with; `local`: no network lies between; `address`: the
     URL that is asked; `renews`: when its budget starts anew; `category` and `remedy` of its failure: `restart` where a
     step of its own mends that."""
     found: dict[str, object] = {}
     if url := getattr(component.settings, "url", None):
-        found["address"] = without_secrets(str(url))
+        found["address"] = redact(without_secrets(str(url)), secrets)  # a path may be a password, too
     if (at := renews(component, now)) is not None:
         found["renews"] = at
     if failure is not None:
@@ -79,13 +80,17 @@ def healer(incident: Incident, attempts: Sequence[Attempt], given: Sequence[Aler
 
 
 def as_said(db: Database, lines: Sequence[str]) -> Sequence[str]:
-    """Stored lines as the sentences they are."""
+    """Stored lines as the sentences they are. Those of this pass are sentences still, and cost no statement."""
+    if all(not one or isinstance(one, Text) for one in lines):
+        return lines
     return sentences.known(db, lines, "")
 
 
-def in_brief(db: Database, causes: Sequence[str]) -> list[str]:
-    """Causes of other faults in a few words."""
-    return [brief(cause, _BRIEF) for cause in as_said(db, causes)]
+def in_brief(db: Database, causes: Sequence[str], asked: dict[str, str]) -> list[str]:
+    """Causes of other faults in a few words; `asked` has those that the store was asked about before in this pass."""
+    new = [cause for cause in dict.fromkeys(causes) if cause not in asked]
+    asked |= zip(new, (brief(cause, _BRIEF) for cause in as_said(db, new)), strict=True)
+    return [asked[cause] for cause in causes]
 
 
 def host_fault(db: Database, config: Config, component: Component, open_: Mapping[str, Incident]) -> dict[str, object]:
@@ -95,7 +100,7 @@ def host_fault(db: Database, config: Config, component: Component, open_: Mappin
     for id_, incident in open_.items():
         other = config.components.get(id_)
         if other is not None and other.kind == "host" and watched_by(other, config.observer):
-            return {"host_fault": [other.name, *in_brief(db, [incident.cause])]}
+            return {"host_fault": [other.name, *in_brief(db, [incident.cause], {})]}
     return {}
 
 

@@ -35,6 +35,7 @@ class AlertContext:
         self.seen: Mapping[str, Status] = {}
         self.rounds: Mapping[str, Round] = {}
         self.unseen: dict[str, tuple[float, float]] = {}  # from when to when what is seen again could not be checked
+        self._briefs: dict[str, str] = {}  # causes of faults in a few words
         self._counted: tuple[Mapping[str, Status], list[str]] | None = None  # for which pass, what was in fault
 
     @cached_property
@@ -171,7 +172,7 @@ class AlertContext:
 
         details: dict[str, object] = {"kind": component.kind, "observer": self.config.observer}
         details |= {"target": target_of(component), "name": component.name}
-        details |= remedies.of(component, failure, self.now)
+        details |= remedies.of(component, failure, self.now, self.config.secrets)
         details["in_fault"] = len(self._faults())
         details["watched"] = len(self.config.components)
         below = set(descendants(component.id, self._below))
@@ -197,7 +198,7 @@ class AlertContext:
         from heartbeat_cli.passes.detect import alert_facts
 
         shown = also[:_ALSO]
-        facts = alert_facts.since_when(self.db, shown, self.states, self._incidents)
+        facts = alert_facts.since_when(self.db, shown, self.states, self._incidents, self._briefs)
         found: dict[str, object] = {"also": [self._name(id_) for id_ in shown], "also_since": facts}
         return found | alert_facts.likely_cause(self.config, component, also, self.states, self.now)
 

@@ -31,11 +31,15 @@ class Blind(Record):
 
 
 def since_when(
-    db: Database, ids: Sequence[str], known: Mapping[str, State], incidents: Mapping[str, Incident]
+    db: Database,
+    ids: Sequence[str],
+    known: Mapping[str, State],
+    incidents: Mapping[str, Incident],
+    asked: dict[str, str],
 ) -> list[list[object]]:
     """Since when each of these components has been failing (epoch seconds), who has acknowledged it, and its cause in a
-    few words."""
-    causes = remedies.in_brief(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids])
+    few words (`asked`: see `remedies.in_brief`)."""
+    causes = remedies.in_brief(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids], asked)
     return [
         [known[id_].failing_since, (incidents[id_].acked_by if id_ in incidents else None) or "", cause]
         for id_, cause in zip(ids, causes, strict=True)

@@ -85,7 +85,7 @@ def _failed(
             "observer": config.observer,
             "target": target_of(component),
             "name": component.name,
-            **remedies.of(component, failure, context.now),
+            **remedies.of(component, failure, context.now, context.config.secrets),
             "recovery": decision.reason,
             "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
