@@ -23,7 +23,9 @@ def cron_file() -> Iterator[Path]:
     with Path(tempfile.gettempdir(), f"heartbeat-test-cron.{os.geteuid()}.lock").open("w") as using:
         fcntl.flock(using, fcntl.LOCK_SH)  # tests beside this one may use the daemon that it starts
         daemon = None
-        if subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False).returncode != 0:
+        # Not the cron of a container, which other tests start: the host sees its processes, too.
+        here = ["pgrep", "-x", "--ns", str(os.getpid()), "--nslist", "pid", "cron"]
+        if subprocess.run(here, capture_output=True, check=False).returncode != 0:
             daemon = subprocess.Popen(["cron", "-f", "-L", "15"])
         yield path
         path.unlink(missing_ok=True)
