@@ -18,7 +18,7 @@ run: .venv/run  ## one real pass over this host: status table and dashboard file
 	@scripts/demo
 
 # Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
-test: .venv/dev  ## in two minutes: what needs no Docker, systemd, cron or browser
+test: .venv/dev  ## in three minutes: what needs no Docker, systemd, cron or browser
 	@$(BIN)/python -m compileall -q src
 	$(BIN)/pytest -n 4 --dist worksteal -m "not whole"
 

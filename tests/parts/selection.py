@@ -5,7 +5,7 @@ import pytest
 
 MARK = "whole"  # in the whole suite only
 _PARTS = {"docker", "systemd", "cron"}
-_FOLDERS = ("tests/e2e/", "tests/security/", "tests/plugin_host/")
+_FOLDERS = ("tests/commands/", "tests/discovery/", "tests/e2e/", "tests/plugin_host/", "tests/security/")  # processes
 _FILES = frozenset(
     {
         # a browser
@@ -19,7 +19,6 @@ _FILES = frozenset(
         "tests/monitors/test_log_rotation.py",
         "tests/monitors/test_mcp.py",
         "tests/monitors/test_progress_queues.py",
-        "tests/commands/test_mcp.py",
         # long properties and stories
         "tests/test_clock.py",
         "tests/monitors/test_log_property.py",
@@ -27,6 +26,19 @@ _FILES = frozenset(
         "tests/passes/test_day.py",
         "tests/store/board/test_board.py",
         "tests/views/test_messages_hostile.py",
+        # what waits for servers that are slow, cut off or killed: half a second a test and more
+        "tests/channels/test_apprise.py",
+        "tests/http/test_sockets.py",
+        "tests/monitors/test_log_entries.py",
+        "tests/passes/buttons/test_buttons.py",
+        "tests/passes/check/test_follow_up.py",
+        "tests/passes/deliver/test_retries.py",
+        "tests/passes/recover/test_lost_answers.py",
+        "tests/passes/recover/test_managed_units.py",
+        "tests/passes/recover/test_recover_brakes.py",
+        "tests/store/history/test_growth.py",
+        "tests/test_selection.py",
+        "tests/views/test_dashboard.py",
         # every command, message and page over a world of faults
         "tests/i18n/test_no_english.py",
     }
