@@ -26,7 +26,7 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 MAJORS = (13, 14, 15, 16, 17, 18)
 
-# What needs a Docker Engine, systemd, cron or a browser, whole stories and long properties are left to `make test`.
+# What needs a Docker Engine, systemd, cron or a browser, whole stories and long properties are left to `make test-all`.
 WITHOUT = "not docker and not systemd and not cron"
 HEAVY = (
     *("tests/views/test_dashboard_browser.py", "tests/views/test_status_page_browser.py"),

@@ -14,7 +14,7 @@ _VERSION, _UTC_TIME, _TIME = 0xA0, 0x17, 0x18  # tags
 
 def seen(host: str, port: int, name: str, seconds: float) -> float | None:
     """Asks a server for its certificate, which is not checked; returns when it expires (epoch seconds), None where that
-    cannot be told within so many seconds. The server is told nothing."""
+    cannot be told within so many seconds. Nothing is sent to the server but the handshake."""
     until = time.monotonic() + seconds
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE

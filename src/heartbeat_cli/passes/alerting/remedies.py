@@ -93,14 +93,17 @@ def in_brief(db: Database, causes: Sequence[str], asked: dict[str, str]) -> list
     return [asked[cause] for cause in causes]
 
 
-def host_fault(db: Database, config: Config, component: Component, open_: Mapping[str, Incident]) -> dict[str, object]:
-    """`host_fault`: the name and the cause of a fault of the host that a component runs on, where that is open."""
+def host_fault(
+    db: Database, config: Config, component: Component, open_: Mapping[str, Incident], asked: dict[str, str]
+) -> dict[str, object]:
+    """`host_fault`: the name and the cause (`asked`: see `in_brief`) of a fault of the host that a component runs on,
+    where that is open."""
     if component.kind == "host" or plugins.uses_network(component.kind, component.settings):
         return {}
     for id_, incident in open_.items():
         other = config.components.get(id_)
         if other is not None and other.kind == "host" and watched_by(other, config.observer):
-            return {"host_fault": [other.name, *in_brief(db, [incident.cause], {})]}
+            return {"host_fault": [other.name, *in_brief(db, [incident.cause], asked)]}
     return {}
 
 

@@ -183,7 +183,7 @@ class AlertContext:
 
             details["held"] = [self._name(id_) for id_ in held]
             details |= alert_facts.expected(self.db, self.config, held, self.states, self.now)
-        details |= remedies.host_fault(self.db, self.config, component, self._incidents)
+        details |= remedies.host_fault(self.db, self.config, component, self._incidents, self._briefs)
         state = self.states.get(component.id)
         if state is not None and state.flapping:
             details["flapping"] = True

@@ -89,7 +89,7 @@ def _failed(
             "recovery": decision.reason,
             "evidence": dict(last.evidence) if (last := context.last_check(component)) else {},
             "attempts": remedies.tried(db, context.tried(component)),
-            **remedies.host_fault(db, config, component, context.incidents),
+            **remedies.host_fault(db, config, component, context.incidents, {}),
             **({"votes": shown(round_.votes)} if round_ is not None else {}),
         },
     )
