@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pycurl
 import pytest
 
 from heartbeat_cli.domain.checking.exchange import Fault, Response
@@ -282,7 +283,9 @@ def test_an_expired_certificate_is_a_failure_of_its_own(tmp_path: Path) -> None:
     with healthy_server(certificate=own) as server:
         reading = run_checks(server.url, now=time.time(), ca_file=str(own.cert))
     assert (reading.status, reading.category) == ("error", "certificate")
-    assert re.fullmatch(rf"TLS certificate of 127.0.0.1 expired on {DATE}", reading.error or "")
+    # libcurl before 8.19 keeps the certificates of no handshake that failed.
+    when = f"expired on {DATE}" if pycurl.version_info()[2] >= 0x081300 else "has expired"
+    assert re.fullmatch(f"TLS certificate of 127.0.0.1 {when}", reading.error or "")
 
 
 def test_a_certificate_near_its_end(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ class Transfer:
 
     def _expired(self) -> float | None:
         """When a certificate of the chain has expired. Where only one that the server does not send has, nobody knows
-        when."""
+        when; nor with libcurl before 8.19, which keeps no certificates of a handshake that failed."""
         end = self._expiry()
         return end if end is not None and end <= time.time() else None
 
