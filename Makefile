@@ -17,14 +17,18 @@ BIN := .venv/bin
 run: .venv/run  ## one real pass over this host: status table and dashboard file
 	@scripts/demo
 
-# Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
-test: .venv/dev  ## in three minutes: what needs no Docker, systemd, cron or browser
-	@$(BIN)/python -m compileall -q src
-	$(BIN)/pytest -n 4 --dist worksteal -m "not whole"
+# What pytest makes of the tests' assertions, once: each worker would do it anew.
+tests/__pycache__: | .venv/dev
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -qqq >/dev/null || true
 
-test-all: .venv/dev  ## every test
+# Four workers on two cores: some tests wait for cron, for a lock, for a server that hangs.
+test: .venv/dev tests/__pycache__  ## in three minutes: what needs no Docker, systemd, cron or browser
 	@$(BIN)/python -m compileall -q src
-	$(BIN)/pytest -n 4 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal -m "not whole"
+
+test-all: .venv/dev tests/__pycache__  ## every test
+	@$(BIN)/python -m compileall -q src
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check src tests bench examples noxfile.py

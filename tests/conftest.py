@@ -1,6 +1,7 @@
 """Fixtures live with the real parts they start, in `tests/parts/`."""
 
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -27,6 +28,11 @@ _BY_CRON = {"test_cron_makes_passes", "test_cron_watches_by_it"}
 
 
 PARTS = {"run_container": "docker", "systemd_box": "systemd", "postgres_container": "docker"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What `make test` leaves out is not imported four times over; None leaves the choice to the other rules."""
+    return selection.is_left_out(collection_path, config.getoption("markexpr")) or None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks

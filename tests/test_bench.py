@@ -16,6 +16,7 @@ def bench(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("required", "code"), [("", 0), ("all", 1)])
 def test_a_case_without_docker_is_left_out_and_named(required: str, code: int) -> None:
     done = bench("deployment", DOCKER_HOST="unix:///no/docker.sock", HEARTBEAT_TEST_REQUIRE=required)

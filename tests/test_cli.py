@@ -197,6 +197,7 @@ def test_a_store_in_a_folder_yet_to_be_made(home: Path) -> None:
     assert (home / "a/b/hb.db").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("content", [b"this is no database, for sure", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_corrupt_store(home: Path, content: bytes) -> None:
     """Who reads says so; a pass goes on without it, says so, too, and leaves the file as it is."""
@@ -214,6 +215,7 @@ def test_a_corrupt_store(home: Path, content: bytes) -> None:
     assert db_of(home).read_bytes() == content
 
 
+@pytest.mark.whole
 def test_a_store_that_somebody_else_keeps_locked(home: Path) -> None:
     """Reading goes on; a pass does not wait for ever."""
     with_store(home, f"sqlite:///{home}/hb.db")
@@ -286,6 +288,7 @@ def lock_held(home: Path) -> Iterator[int]:
         holder.kill()
 
 
+@pytest.mark.whole
 def test_while_another_one_runs(home: Path) -> None:
     with lock_held(home) as pid:
         assert heartbeat(home, "run") == (0, "", ""), "cron's next run leaves quietly"
@@ -303,6 +306,7 @@ def test_while_another_one_runs(home: Path) -> None:
 # --- streams -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_a_reader_that_has_gone(home: Path) -> None:
     """`heartbeat kinds | head -1` is no failure of heartbeat to speak of, and never one of a component."""
     ended = shell(home, "heartbeat kinds | head -1; echo ${PIPESTATUS[0]}")
@@ -357,6 +361,7 @@ def test_interrupted(home: Path) -> None:
     db.close()
 
 
+@pytest.mark.whole
 def test_json_is_one_document_and_everything_else_goes_to_the_other_stream(home: Path) -> None:
     (home / "heartbeat.toml").write_text(GOOD + BAD + PUSH)
     for words, code in {
@@ -399,6 +404,7 @@ def on_a_terminal(home: Path, *words: str, **variables: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.whole
 def test_colours_for_a_terminal_only(home: Path) -> None:
     words = ("check", "--component", "good")
     assert "\x1b[32mhealthy\x1b[0m" in on_a_terminal(home, *words)
@@ -412,6 +418,7 @@ def test_colours_for_a_terminal_only(home: Path) -> None:
 # --- what components say -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_hostile_words_are_harmless(home: Path) -> None:
     script = home / "hostile"
     script.write_text(

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.whole
 def test_the_next_step_is_named(tmp_path: Path) -> None:
     """Every command that it names is one that there is."""
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from heartbeat_cli.config import load
@@ -138,6 +139,7 @@ def _backup_lines() -> list[str]:
     return next(block for block in blocks(_BACKUP, "sh") if "pg_dump" in block).split("\n")
 
 
+@pytest.mark.whole
 def test_a_backup_of_postgresql_is_restored(tmp_path: Path) -> None:
     """Onto the server, by the manual's own lines; the watch goes on from there."""
     dump, restore = (line for line in _backup_lines() if line.startswith("pg_"))

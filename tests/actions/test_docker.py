@@ -114,6 +114,7 @@ def silent_socket(tmp_path: Path) -> Iterator[str]:
         yield f"unix://{path}"
 
 
+@pytest.mark.whole
 def test_a_daemon_that_hangs(silent_socket: str) -> None:
     begun = time.monotonic()
     outcome = action.run(Settings("web", host=silent_socket), timeout=1)
@@ -322,6 +323,7 @@ def test_whether_it_may_be_used(run_container: RunContainer, tmp_path: Path) -> 
     assert action.rights(Settings("web", host=f"unix://{tmp_path}/none.sock"), timeout=5).level == "bad"
 
 
+@pytest.mark.whole
 def test_a_docker_still_at_it_is_working_and_one_that_says_nonsense_failed(tmp_path: Path) -> None:
     with unix_server(tmp_path / "engine.sock") as server:
         state = b'{"Id": "1", "State": {"Status": "running", "Running": true, "StartedAt": "2026-01-01T00:00:00Z"}}'

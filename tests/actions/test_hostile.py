@@ -72,6 +72,7 @@ def test_a_unit_name_is_one_argument_and_no_option(unit: str, sudo: bool, verb: 
     assert not set(argv[-1]) & set(" \t\n\0/*?[]$`;&|<>(){}'\"")
 
 
+@pytest.mark.whole
 @given(names)
 @example("a\n")
 def test_a_container_name_is_one_part_of_an_address(name: str) -> None:

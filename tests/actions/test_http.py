@@ -76,6 +76,7 @@ def test_an_unknown_host() -> None:
     assert "secret" not in outcome.detail
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "behaviour", [hostile.silent, hostile.drips_headers, hostile.drips_status_line, hostile.drips_body]
 )

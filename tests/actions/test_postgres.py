@@ -122,6 +122,7 @@ def test_the_session_others_wait_for_is_ended(server: Server) -> None:
             waiter.join(10)
 
 
+@pytest.mark.whole
 def test_a_server_that_is_gone_or_hangs(server: Server) -> None:
     port = free_port()
     gone = run(f"host=127.0.0.1 port={port}")

@@ -222,20 +222,22 @@ def test_refusals(sender: str, data: str, said: tuple[str, bool, float | None]) 
 OPENING = (b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go on")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("how", ["hang", "drip"])
 @pytest.mark.parametrize("after", range(6))
 def test_one_deadline_over_the_whole_dialogue(after: int, how: str) -> None:
     with hostile_server(says(*OPENING[:after], then=how), read_request=False) as server:
-        assert refused(server.port, timeout=0.5) == ("HERE: no complete answer within 0.5 s", True, None)
+        assert refused(server.port, timeout=2) == ("HERE: no complete answer within 2 s", True, None)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("how", ["hang", "drip in TLS"])
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_the_deadline_holds_in_the_tls_handshake(how: str, security: str) -> None:
     before = (b"220 hi", b"250-hi\r\n250 STARTTLS", b"220 go on") if security == "starttls" else ()
     with hostile_server(says(*before, then=how), read_request=False) as server:
-        said = refused(server.port, timeout=0.6, security=security)
-        assert said == ("HERE: no complete answer within 0.6 s", True, None)
+        said = refused(server.port, timeout=2, security=security)
+        assert said == ("HERE: no complete answer within 2 s", True, None)
 
 
 @pytest.mark.parametrize("after", range(6))

@@ -130,6 +130,7 @@ def test_a_long_report_becomes_several_in_order(api: BotApi) -> None:
     assert [one["text"][:6] for one in api.messages] == ["(1/3) ", "(2/3) ", "(3/3) "]
 
 
+@pytest.mark.whole
 def test_a_short_pause_between_the_parts_is_waited_for(api: BotApi) -> None:
     """Else the first part would arrive again with the next try."""
     begun = time.monotonic()

@@ -183,6 +183,7 @@ def test_config_check_names_the_line_and_a_run_goes_on(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.whole
 def test_every_verb_goes_on_with_a_component_that_the_file_makes_wrong(tmp_path: Path) -> None:
     (tmp_path / "fleet.json").write_text('[{"n": "a", "v": "x", "i": -5}, {"n": "b", "v": 1, "i": 1}]')
     block = BLOCK.replace("port = 1", 'port = "{v}"\ninterval = "{i}"').replace('"h"', '"127.0.0.1"')
@@ -259,6 +260,7 @@ def shown(folder: Path) -> tuple[str, list[str], str, str]:
     return page["status"], open_, report["level"], (folder / "www/_all.svg").read_text()
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("components", ['"*"', '"main", "svc-a", "svc-b"'])
 def test_nothing_says_that_all_is_well_while_a_fleet_cannot_be_read(tmp_path: Path, components: str) -> None:
     (tmp_path / "heartbeat.toml").write_text(WATCHED.replace("COMPONENTS", components).replace("FOLDER", str(tmp_path)))

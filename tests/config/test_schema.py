@@ -7,12 +7,11 @@ from datetime import date, time
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator
 
 from heartbeat_cli import plugins
 from heartbeat_cli.config import load, schema
@@ -26,12 +25,17 @@ from tests.parts.manual import DOCS, blocks
 from tests.parts.verb import heartbeat
 from tests.test_example import TEXT, uncommented
 
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
+
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 SNIPPETS = [(page, n) for page in PAGES if page != "reference/settings.md" for n in range(len(blocks(page, "toml")))]
 
 
 @cache
-def validator() -> Draft7Validator:
+def validator() -> "Draft7Validator":
+    from jsonschema import Draft7Validator  # it reads grammars for more than a second
+
     return Draft7Validator(schema.build())
 
 
@@ -60,6 +64,8 @@ def everything() -> dict[str, Any]:
 
 
 def test_it_is_a_schema_of_draft_7() -> None:
+    from jsonschema import Draft7Validator
+
     Draft7Validator.check_schema(schema.build())
     assert schema.build()["$schema"] == "http://json-schema.org/draft-07/schema#"
 
@@ -257,6 +263,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return found | {"components": {id_: table}}
 
 
+@pytest.mark.whole
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables=files())
 @example(tables={"components": {"x-{n}": {"kind": "tcp", "host": "h", "port": "{n}", "each": {"n": [1, 2]}}}})

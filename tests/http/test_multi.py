@@ -425,6 +425,7 @@ def test_expiry_dates_of_both_tls_libraries() -> None:
 # --- many at once, follow-ups, the deadline
 
 
+@pytest.mark.whole
 def test_a_thousand_exchanges_each_end_once() -> None:
     ended: dict[str, int] = {}
     with healthy_server(Answer(200, b"x")) as server:
@@ -463,6 +464,7 @@ def test_a_follow_up_waits_for_its_moment() -> None:
     assert story[1][2] >= 0.4
 
 
+@pytest.mark.whole
 def test_the_deadline_ends_what_runs_and_what_waits() -> None:
     ended: dict[str, Response] = {}
     with hostile_server(hostile.drips_body) as server:
@@ -481,6 +483,7 @@ def test_the_deadline_ends_what_runs_and_what_waits() -> None:
     assert len([key for key in ended if key.startswith("r") and "+" not in key]) == 20
 
 
+@pytest.mark.whole
 def test_an_answer_that_lay_unread_while_another_was_read_is_no_timeout() -> None:
     """Reading an answer takes place in the wire's one thread. The other's answer came in time, its reading did not."""
     ended: dict[str, Response] = {}
@@ -512,6 +515,7 @@ def test_nothing_to_drive_is_fine() -> None:
     drive([], deadline=time.monotonic() + 1, done=lambda *_: None)
 
 
+@pytest.mark.whole
 def test_waiting_burns_no_cpu() -> None:
     with hostile_server(hostile.silent) as server:
         ended: list[Response] = []
@@ -533,6 +537,7 @@ print(len(os.listdir("/proc/self/fd")) - len(before), len(os.listdir("/proc/self
 """
 
 
+@pytest.mark.whole
 def test_no_socket_and_no_thread_is_left() -> None:
     with healthy_server() as server, hostile_server(hostile.silent) as mute:
         command = [sys.executable, "-c", _COUNT_SOCKETS, server.url, mute.url]

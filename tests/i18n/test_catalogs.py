@@ -52,6 +52,7 @@ def places(template: str) -> set[str]:
     return {f"{name}:{spec}" for _, name, spec, _ in string.Formatter().parse(template) if name is not None}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("locale", BY_LOCALE)
 def test_a_catalog_has_every_message_and_no_other(locale: str) -> None:
     """`make catalogs` brings it up to that; what is new is then to be translated."""

@@ -273,6 +273,7 @@ def test_what_is_no_sentence_of_ours_stays(sentence: str, chinese: str) -> None:
     assert translated(sentence, "en") == translated(sentence, "tlh") == sentence
 
 
+@pytest.mark.whole
 def test_the_templates_take_the_values_they_are_given() -> None:
     """A place without a value, or a value without a place, would only be found where the line is said."""
     for path in sorted(SOURCE.rglob("*.py")):

@@ -340,6 +340,7 @@ def test_a_pattern_without_end_does_not_hang_the_pass(server: Server) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.whole
 def test_a_pattern_without_end_in_another_thread() -> None:
     outcome: list[str] = []
 

@@ -82,6 +82,7 @@ def values(reading: Reading) -> dict[str, float]:
     return {metric.name: metric.value for metric in reading.metrics}
 
 
+@pytest.mark.whole
 def test_a_healthy_server_tells_its_figures(database: str) -> None:
     found = check(database)
     assert (found.status, found.error, found.evidence) == ("healthy", None, {})
@@ -123,6 +124,7 @@ print(found.response_time)
 """
 
 
+@pytest.mark.whole
 def test_a_driver_that_is_slow_to_load_is_not_a_slow_database(database: str) -> None:
     """The first check of a process reads libpq from the disk: with `slow_after` a cold cache would call for a
     person."""
@@ -196,6 +198,7 @@ def test_figures_that_are_forbidden_are_only_missing(own: Server) -> None:
     assert "permission denied for view pg_stat_activity" in found.evidence["figures missing"]
 
 
+@pytest.mark.whole
 def test_figures_that_are_late_are_only_missing(own: Server) -> None:
     with session(own.admin_dsn(), "LOCK TABLE pg_catalog.pg_locks IN ACCESS EXCLUSIVE MODE"):
         found = check(app(own), timeout=1.0)
@@ -316,6 +319,7 @@ def test_credentials_that_do_not_fit_are_our_own_trouble(own: Server, password: 
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.whole
 def test_a_paused_server_is_left_in_time(own: Server) -> None:
     own.pause()
     try:
@@ -365,6 +369,7 @@ def test_killed_and_back_again_and_as_a_standby() -> None:
         assert closed.error is not None and any(f"the database system {words}" in closed.error for words in said)
 
 
+@pytest.mark.whole
 def test_a_standby_that_falls_behind() -> None:
     with Server() as primary:
         primary.execute("CREATE TABLE kept (n int)")

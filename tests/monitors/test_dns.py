@@ -113,6 +113,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_over_tcp(server: DnsServer) -> N
     assert [over_tcp for _, _, over_tcp in server.asked] == [True]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("answer", [dns_server.silent, dns_server.wrong_id, dns_server.garbage])
 @pytest.mark.parametrize("tcp", [False, True])
 def test_no_answer_in_time(server: DnsServer, answer: Any, tcp: bool) -> None:
@@ -130,6 +131,7 @@ def test_a_packet_that_is_no_answer_does_not_hide_the_answer(server: DnsServer, 
     assert (found.status, len(server.asked)) == ("healthy", 1)
 
 
+@pytest.mark.whole
 def test_a_lost_packet(server: DnsServer) -> None:
     server.answer = lambda query, tcp: None if len(server.asked) < 2 else dns_server.from_zone(query, tcp)
     assert check(server, "www.example.test", timeout=4.0).status == "healthy"

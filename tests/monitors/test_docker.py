@@ -292,6 +292,7 @@ def test_no_daemon(tmp_path: Path) -> None:
     assert (reading.error or "").startswith("Docker cannot be reached: no socket at ")
 
 
+@pytest.mark.whole
 def test_a_daemon_that_hangs(silent_socket: str) -> None:
     with pytest.raises(Unobservable, match=r"^Docker did not answer in time: "):
         check(Settings("web", host=silent_socket), timeout=0.5)

@@ -375,6 +375,7 @@ def test_an_empty_backup_before_it_is_nothing_to_compare_with() -> None:
 # --- the engine, and settings ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_a_mount_that_hangs_costs_only_its_own_component(tmp_path: Path) -> None:
     hung, well = tmp_path / "hung", write(tmp_path / "well")
     with unserved(hung):

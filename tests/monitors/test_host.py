@@ -47,6 +47,7 @@ def test_the_first_check_has_levels_and_no_rates() -> None:
     assert {metric.name for metric in root} >= {"disk_used_percent", "disk_free_bytes"}
 
 
+@pytest.mark.whole
 def test_the_second_check_has_rates_from_what_the_first_left() -> None:
     memory = json.loads(json.dumps(probe(OFF).memory))
     end = time.monotonic() + 1.1
@@ -158,6 +159,7 @@ def test_a_full_disk_names_mount_limit_and_room() -> None:
     assert host._judge_disk(host.Settings(), "/", mounts.Usage(10.0, 1.2e9, None)) == []
 
 
+@pytest.mark.whole
 def test_the_real_root_over_an_absurd_limit() -> None:
     used = values(probe(OFF._replace(mounts=("/",))))["disk_used_percent"]
     limit = max(0.001, used / 2)
@@ -201,6 +203,7 @@ def test_a_disk_that_may_not_be_entered_is_no_outage_and_one_that_is_gone_is(tmp
         os.seteuid(0)
 
 
+@pytest.mark.whole
 def test_a_network_mount_that_hangs_is_a_finding_within_the_deadline() -> None:
     """A file system in user space whose server never answers, mounted for real."""
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):

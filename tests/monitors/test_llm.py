@@ -205,6 +205,7 @@ def test_a_late_first_token(provider: Provider, check: Checker) -> None:
     assert figures(reading)["first_token_seconds"] >= 0.4
 
 
+@pytest.mark.whole
 def test_a_canary_that_hangs_ends_with_the_check(provider: Provider, check: Checker) -> None:
     provider.mood = "hang"
     settings = llm.Settings(**check.keys)
@@ -453,6 +454,7 @@ def test_a_whole_pass_counts_in_the_state_folder(provider: Provider, tmp_path: P
 # --- a real gateway
 
 
+@pytest.mark.whole
 def test_a_real_litellm(provider: Provider, tmp_path: Path) -> None:
     key = "sk-litellm-1234567890"
     with agents.litellm_server(tmp_path, provider.url, key) as running:

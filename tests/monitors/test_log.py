@@ -202,6 +202,7 @@ def test_a_line_without_an_end_waits_for_one_check_and_a_long_one_comes_in_piece
     assert matches(log.check()) == 1
 
 
+@pytest.mark.whole
 def test_a_pattern_that_takes_for_ever_costs_no_more_than_the_checks_time(path: Path) -> None:
     log = Watched(path=str(path), pattern="(a+)+$|ERROR")
     log.check()
@@ -424,6 +425,7 @@ def test_a_memory_that_somebody_edited_is_a_first_check(path: Path) -> None:
         assert matches(log.check()) == 1
 
 
+@pytest.mark.whole
 def test_lines_that_take_the_pattern_too_long_hold_nothing_up(tmp_path: Path) -> None:
     """Whoever can write into the log may write such lines: each check gets on, and the rest is judged."""
     path = tmp_path / "app.log"

@@ -87,6 +87,7 @@ class _Counting(Tally):
         return super().take(lines, before)
 
 
+@pytest.mark.whole
 def test_many_lines_are_judged_in_batches_with_the_clock_between(path: Path) -> None:
     """A megabyte of line ends is a million lines: judged at once they would outlast the check."""
     path.write_text("\n" * 1_500_000)

@@ -417,6 +417,7 @@ def test_a_pid_file_of_another_user_is_not_believed(tmp_path: Path) -> None:
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_cpu_between_two_checks(start: Start) -> None:
     name = unused()
     start(*python(f"open('/proc/self/comm', 'w').write({name!r})\nimport threading, time\n"
@@ -600,6 +601,7 @@ def test_a_unit_without_a_process(systemd_box: SystemdBox, group_root: str) -> N
     assert absent.failure == Failure("configuration", "person")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("script", "why"),
     [

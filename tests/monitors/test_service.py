@@ -157,6 +157,7 @@ def hanging(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.whole
 def test_managers_that_hang_do_not_add_up(tmp_path: Path) -> None:
     path = hanging(tmp_path)
     asked = [(Settings("web", systemctl=(path, str(n))), CheckContext("it", 2, 0.0)) for n in range(5)]

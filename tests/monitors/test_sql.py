@@ -178,6 +178,7 @@ def test_many_rows_are_cut_and_that_is_said(dsn: str) -> None:
     assert [name for name, _ in figures(found)] == ["query_seconds", "rows"], "rows that nothing tells apart"
 
 
+@pytest.mark.whole
 def test_a_flood_and_a_query_without_end(dsn: str) -> None:
     big = "repeat('x', 3000000)" if dsn.startswith("postgresql") else "hex(zeroblob(1500000))"
     assert re.search("too big|1,048,576 bytes", why_not(dsn, f"SELECT {big} AS t"))
@@ -219,6 +220,7 @@ def test_a_right_that_is_missing_is_heartbeats_own_trouble(server: Server) -> No
     assert "does not let heartbeat in" in wrong and "wr0ng" not in wrong
 
 
+@pytest.mark.whole
 @pytest.mark.postgres
 def test_a_lock_that_another_session_holds(server: Server) -> None:
     with session(server.admin_dsn(), "LOCK TABLE jobs"):
@@ -226,6 +228,7 @@ def test_a_lock_that_another_session_holds(server: Server) -> None:
     assert found.status == "error" and found.category in ("dependency", "resource")
 
 
+@pytest.mark.whole
 @pytest.mark.postgres
 def test_a_server_that_is_gone_is_a_dependency(server: Server) -> None:
     port = hostile.unused_port()
@@ -387,6 +390,7 @@ def test_the_host_that_must_be_reached() -> None:
 _VALUES = st.one_of(st.none(), st.booleans(), st.integers(-10, 10), st.floats(), st.text(max_size=5))
 
 
+@pytest.mark.whole
 @given(rows=st.lists(st.tuples(st.text(max_size=5), _VALUES), min_size=1, max_size=30), limit=st.integers(-5, 5))
 def test_whatever_the_rows_hold_the_worst_counts(rows: list[tuple[str, Any]], limit: int) -> None:
     one = ColumnCheck("<", "v", critical=float(limit))

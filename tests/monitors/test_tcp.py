@@ -159,6 +159,7 @@ def test_what_is_sent_arrives() -> None:
     assert reading.status == "healthy"
 
 
+@pytest.mark.whole
 def test_another_banner_is_unhealthy_soon() -> None:
     with hostile.hostile_server(says(b"SSH-2.0-\x1b[2Jodd\r\n"), read_request=False) as server:
         started = time.monotonic()
@@ -169,6 +170,7 @@ def test_another_banner_is_unhealthy_soon() -> None:
     assert reading.response_time is not None and 0 < reading.response_time < 15, "it did answer"
 
 
+@pytest.mark.whole
 def test_a_redis_that_takes_no_data_says_why(tmp_path: Path) -> None:
     """A restart mends neither: a full one loads all of it again."""
     with redis.running(tmp_path, "--maxmemory", "1", password="of this test") as server:
@@ -203,6 +205,7 @@ def test_a_reset_is_an_error() -> None:
     assert "connection reset by peer" in (reading.error or "")
 
 
+@pytest.mark.whole
 def test_a_drip_cannot_stretch_the_deadline() -> None:
     with hostile.hostile_server(hostile.drips_headers, read_request=False) as server:
         reading = probe(tcp.Settings("127.0.0.1", server.port, banner="220"), timeout=1)
@@ -266,6 +269,7 @@ def test_what_is_no_certificate_has_no_end(der: bytes) -> None:
     assert _tls_end.not_after(der) is None
 
 
+@pytest.mark.whole
 def test_a_peer_that_speaks_no_tls_or_nothing_at_all() -> None:
     with hostile.hostile_server(says(b"220 plain mail\r\n"), read_request=False) as server:
         plain = probe(tcp.Settings("127.0.0.1", server.port, tls=True))

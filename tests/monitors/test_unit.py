@@ -71,6 +71,7 @@ def test_a_unit_that_runs_or_is_none_explains_nothing(box: SystemdBox, unit: str
     assert reading.failure == PROCESS and "; " not in str(reading.error) and "systemd" not in reading.evidence
 
 
+@pytest.mark.whole
 def test_a_service_manager_that_hangs_leaves_the_reading_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

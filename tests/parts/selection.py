@@ -1,8 +1,12 @@
 """What `make test` leaves to `make test-all`: tests that start Docker, systemd, cron or a browser, whole stories, long
-properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests."""
+properties, and of what is tested on both stores the PostgreSQL half, except for the store's own tests. A test that
+takes longer than most, or waits for what is slow, has the mark `whole` of its own."""
+
+from pathlib import Path
 
 import pytest
 
+_ROOT = Path(__file__).parents[2]
 MARK = "whole"  # in the whole suite only
 _PARTS = {"docker", "systemd", "cron"}
 _FOLDERS = ("tests/commands/", "tests/discovery/", "tests/e2e/", "tests/plugin_host/", "tests/security/")  # processes
@@ -39,11 +43,21 @@ _FILES = frozenset(
         "tests/store/history/test_growth.py",
         "tests/test_selection.py",
         "tests/views/test_dashboard.py",
+        # a test a file of the code: `make lint` runs it
+        "tests/test_house.py",
         # every command, message and page over a world of faults
         "tests/i18n/test_no_english.py",
     }
 )
 _BOTH_STORES = "tests/store/"  # on PostgreSQL in `make test`, too
+
+
+def is_left_out(path: Path, marks: str) -> bool:
+    """Whether a run with this `-m` need not even read the file: every test of it is left to `make test-all`."""
+    if marks != f"not {MARK}" or not path.is_relative_to(_ROOT):
+        return False
+    name = path.relative_to(_ROOT).as_posix()
+    return name in _FILES or name.startswith(_FOLDERS)
 
 
 def is_whole(item: pytest.Item) -> bool:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.parts.postgres import Server
 
 
@@ -12,6 +14,7 @@ def _segments_of(server: Server) -> list[str]:
     return [row[1] for row in rows if row[1] == number]
 
 
+@pytest.mark.whole
 def test_a_killed_server_leaves_no_segment_and_starts_again() -> None:
     with Server() as server:
         assert _segments_of(server)

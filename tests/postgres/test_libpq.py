@@ -137,6 +137,7 @@ def test_no_password_in_what_is_said_of_several_hosts() -> None:
     assert len(found.text.splitlines()) == 1
 
 
+@pytest.mark.whole
 def test_each_of_three_that_hang_has_its_share_whatever_connect_timeout_says(database: str) -> None:
     real = libpq._parsed(database)
     with impostor() as one, impostor() as two:
@@ -146,6 +147,7 @@ def test_each_of_three_that_hang_has_its_share_whatever_connect_timeout_says(dat
             assert session.rows("SELECT current_database()", deadline=within(5)) == [(real["dbname"],)]
 
 
+@pytest.mark.whole
 def test_who_wants_to_write_is_not_sent_to_a_standby(scram: Server) -> None:
     """Of several hosts; a DSN that says something else is obeyed, and one host is taken as it is."""
     standby = scram.standby()
@@ -277,6 +279,7 @@ def test_the_last_attempt_is_what_is_said(message: str, said: str) -> None:
     assert libpq._last_words(message)[0].removeprefix(ATTEMPT) == said.removeprefix(ATTEMPT)
 
 
+@pytest.mark.whole
 def test_the_server_itself_gives_up_shortly_before_the_deadline(database: str) -> None:
     with libpq.connect(database, deadline=within(5)) as session:
         with pytest.raises(libpq.Trouble) as caught:
@@ -322,6 +325,7 @@ def test_the_driver_is_loaded_without_ssl() -> None:
     assert light().stderr == ""
 
 
+@pytest.mark.whole
 def test_tls_works_with_the_driver_loaded_so() -> None:
     if shutil.which("openssl") is None:
         lacking("no openssl program to make a certificate with")

@@ -44,6 +44,7 @@ def test_the_end_of_a_program_has_its_code() -> None:
         one.close(soon(0.5))
 
 
+@pytest.mark.whole
 def test_a_program_that_takes_nothing() -> None:
     one = started("sleep 50")
     with pytest.raises(TimeoutError):

@@ -145,6 +145,7 @@ said = [sum(seen.counts), seen.unread, seen.complete]
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("reader", "unread"), [(0, 0), (65_534, 20_000)])
 def test_paths_as_long_as_they_may_be_take_little_memory(reader: int, unread: int) -> None:
     """Another user's folders: 20,000 paths of 4,000 bytes, some signs of them four bytes wide."""

@@ -53,6 +53,7 @@ def test_a_missing_program_is_an_os_error() -> None:
         process.run(["/no/such/program"], timeout=1)
 
 
+@pytest.mark.whole
 def test_a_program_that_ignores_sigterm_is_killed() -> None:
     started = time.monotonic()
     code = "import signal,time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
@@ -61,6 +62,7 @@ def test_a_program_that_ignores_sigterm_is_killed() -> None:
     assert time.monotonic() - started < 1 + SLACK
 
 
+@pytest.mark.whole
 def test_a_program_may_clean_up_on_sigterm(tmp_path: Path) -> None:
     script = f"trap 'echo bye >{tmp_path}/note; exit 0' TERM; while :; do sleep 0.05; done"
     assert process.run(["/bin/sh", "-c", script], timeout=2).timed_out
@@ -97,6 +99,7 @@ def test_leaving_children_does_not_save_those_of_a_program_that_timed_out() -> N
     assert gone(int(finished.stdout))
 
 
+@pytest.mark.whole
 def test_endless_output_is_bounded_in_memory_time_and_cpu() -> None:
     started = time.monotonic()
     before = os.times()
@@ -116,6 +119,7 @@ def test_a_lot_of_output_does_not_block_the_program_and_either_end_can_be_kept()
     assert tail == (0, "…" + "a" * 7 + "end", "…" + "b" * 10, None)
 
 
+@pytest.mark.whole
 def test_a_program_that_closed_its_outputs_is_still_waited_for() -> None:
     assert process.run(["/bin/sh", "-c", "exec >&- 2>&-; sleep 0.4; exit 5"], timeout=10).code == 5
     assert process.run(["/bin/sh", "-c", "exec >&- 2>&-; sleep 60"], timeout=0.5).timed_out

@@ -74,6 +74,7 @@ def test_a_board_without_history_has_empty_bars(tmp_path: Path) -> None:
     assert set(bar.paths) == {"none"} and bar.share == "-" and bar.marks == []
 
 
+@pytest.mark.whole
 def test_bad_cells_say_when_and_how_much(tmp_path: Path) -> None:
     config = deployment.config(tmp_path)
     with deployment.store(config) as db:

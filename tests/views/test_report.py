@@ -83,6 +83,7 @@ def wide(text: str) -> list[str]:
     return [line for line in text.splitlines() if columns(line) > report_text.WIDTH]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_good_day_is_short(good: Summary, locale: str) -> None:
     text = report.rendered(good, "text", locale)
@@ -203,6 +204,7 @@ def test_the_json_is_what_the_manual_says(good: Summary, bad: Summary) -> None:
     assert sorted(json_schema.faults(tree, schema())) == [*wrong, "$: new is not in the schema"]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_page_is_drawn_without_a_complaint(bad: Summary, tmp_path: Path, locale: str) -> None:
     page = tmp_path / "report.html"
@@ -216,6 +218,7 @@ def test_a_page_is_drawn_without_a_complaint(bad: Summary, tmp_path: Path, local
     assert axe.faults(page.read_text(), tmp_path, dark=dark, width=width) == []
 
 
+@pytest.mark.whole
 def test_a_page_whoever_speaks_in_it(tmp_path: Path) -> None:
     text = report.rendered(hostile(), "html", "en")
     letter = report.letter(hostile(), "en").page

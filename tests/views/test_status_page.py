@@ -409,6 +409,7 @@ def test_maintenance_is_announced_two_weeks_before_and_silences_are_not(tmp_path
     assert "until 2026-12-03 19:06 Worker now" in said(found.page)
 
 
+@pytest.mark.whole
 def test_a_window_of_every_minute_does_not_fill_the_page(tmp_path: Path) -> None:
     windows = {f"w{n}": {"cron": "* * * * *", "duration": "1m"} for n in range(10)}
     made = deployment.config(tmp_path, maintenance=windows)

@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,6 +89,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.whole
 @given(json_values, TIMES)
 def test_garbage_in_memory_stops_nothing(stored: Any, took: float) -> None:
     kept = judge(OWN, Reading("healthy", took), {MEMORY: stored}).memory[MEMORY]
@@ -114,6 +116,7 @@ def test_the_reason_names_limit_and_measure() -> None:
     assert reading.error == f"{SLOW}0.50 s (3 times its recent 95th percentile is 0.30 s)"
 
 
+@pytest.mark.whole
 def test_a_real_server_that_becomes_slow() -> None:
     """Through the engine, over HTTP: its own past, then answers that take many times as long, then its old self."""
     with healthy_server() as server:

@@ -253,6 +253,7 @@ def live(policy: Policy, sequence: Any, state: State | None = None, at: float = 
     return state, events
 
 
+@pytest.mark.whole
 @given(policies, sequences)
 def test_never_a_fault_without_enough_consecutive_failures(policy: Policy, sequence: Any) -> None:
     state, run = State(since=0.0), 0

@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ ANY = st.recursive(
 KEYS = st.sampled_from(["at", "day", "times", "not_before", "verdict", "error", "status", "category", "first_token"])
 
 
+@pytest.mark.whole
 @given(ANY | st.dictionaries(KEYS, ANY | st.dictionaries(KEYS, ANY)))
 def test_a_note_that_was_tampered_with_is_borne(value: Any) -> None:
     note = canary.from_json(value)

@@ -12,6 +12,7 @@ def framed(text: bytes, stream: int = 1) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
+@pytest.mark.whole
 @given(st.lists(st.tuples(st.sampled_from([1, 2]), st.text("abc äß", max_size=20)), max_size=30))
 def test_the_last_lines_of_both_streams_in_their_order(written: list[tuple[int, str]]) -> None:
     body = b"".join(framed(f"{text}\n".encode(), stream) for stream, text in written)

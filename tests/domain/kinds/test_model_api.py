@@ -115,6 +115,7 @@ def test_a_token_without_text_is_no_empty_completion() -> None:
     assert not stream.begun and not stream.empty
 
 
+@pytest.mark.whole
 @given(st.binary(max_size=200), st.recursive(st.none() | st.text(), lambda inner: st.lists(inner)))
 def test_anything_else_is_borne(piece: bytes, value: Any) -> None:
     stream = Completion()

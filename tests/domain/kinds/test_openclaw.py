@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_what_is_no_page_is_none(body: bytes) -> None:
     assert openclaw.says_live(body) is None
 
 
+@pytest.mark.whole
 @given(_documents, _memories, _moments)
 def test_any_page_is_judged_and_remembered(document: dict[str, Any], memory: dict[str, Any], now: float) -> None:
     page = openclaw.parse(json.dumps(document).encode())

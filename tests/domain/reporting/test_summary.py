@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ counts = st.tuples(*[st.integers(0, 1000)] * 5)
 tallies = st.builds(Tally, st.just("x"), st.just("tcp"), counts, st.integers(0, 5000), st.integers(0, 10**12))
 
 
+@pytest.mark.whole
 @given(st.lists(tallies, max_size=12), st.integers(0, 12))
 def test_the_whole_is_the_sum_of_its_parts_however_it_is_cut(parts: list[Tally], cut: int) -> None:
     assert total(parts) == total([total(parts[:cut]), total(parts[cut:])])

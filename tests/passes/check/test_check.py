@@ -149,6 +149,7 @@ def _watched(store: Database) -> Watch:
     return found
 
 
+@pytest.mark.whole
 def test_what_a_check_remembers_reaches_the_next(store: Database, store_url: str, tmp_path: Path) -> None:
     """The host's rates are differences: without memory there is none, with it there is."""
     scene = Scene(store, store_url, tmp_path, {"host": {"kind": "host"}})
@@ -211,6 +212,7 @@ print(*sorted({"jinja2", "heartbeat_cli.passes.recover.recover"} & sys.modules.k
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("threshold", "said"), [(2, "heartbeat_cli.passes.recover.recover jinja2"), (3, "")])
 def test_what_reporting_takes_is_made_ready_while_the_last_check_before_it_hangs(
     tmp_path: Path, threshold: int, said: str

@@ -84,6 +84,7 @@ def test_slow_ones_are_checked_together() -> None:
     assert {reading.status for reading in readings.values()} == {"healthy"}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("behaviour", [silent, drips_body])
 def test_what_never_answers_costs_its_timeout_and_nobody_else_anything(behaviour: Any) -> None:
     with hostile_server(behaviour) as hung, healthy_server() as good, listening() as port:
@@ -144,6 +145,7 @@ def test_a_thread_that_does_not_return_does_not_hold_the_process_either() -> Non
     assert done.stdout == "unknown\n"
 
 
+@pytest.mark.whole
 def test_many_that_hang_starve_none_that_would_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them at once: were there two turns, the second would end twice as late, which is too late even here."""
     monkeypatch.setattr(engine, "_SLACK", 2.5)  # a slow machine takes a while to start and wake so many threads

@@ -52,6 +52,7 @@ def test_a_database_names_its_host(tmp_path: Path) -> None:
     assert isolation.remote(load(tmp_path, [], **parts)) == ["url", "words"]
 
 
+@pytest.mark.whole
 def test_all_silent_and_the_reference_too(tmp_path: Path) -> None:
     with ExitStack() as stack:
         mute = stack.enter_context(full_backlog()).split("//")[-1].rstrip("/")

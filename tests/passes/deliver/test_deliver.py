@@ -50,6 +50,7 @@ def test_a_message_goes_out_once(store: Database, store_url: str, tmp_path: Path
     assert scene.outbox == ["tcp_down to log: sent"]
 
 
+@pytest.mark.whole
 def test_a_failing_channel_is_tried_again_later_each_time_and_holds_up_nobody(two: Scene, tmp_path: Path) -> None:
     fall(two)
     begun = two.now
@@ -69,6 +70,7 @@ def test_a_failing_channel_is_tried_again_later_each_time_and_holds_up_nobody(tw
     assert two.outbox == ["tcp_down to later: sent", "tcp_down to log: sent"]
 
 
+@pytest.mark.whole
 def test_the_distance_grows_to_half_an_hour_and_no_further(two: Scene) -> None:
     fall(two)
     tries = []
@@ -190,6 +192,7 @@ print(len(deliver.deliver(db, loaded, lambda: float(sys.argv[3]))))
 """
 
 
+@pytest.mark.whole
 def test_two_at_once_send_nothing_twice(store: Database, store_url: str, tmp_path: Path) -> None:
     import json
 

@@ -77,6 +77,7 @@ def test_without_a_digest_each_has_its_own_message(
     assert len(scene.deliver()) == len(api.messages) == 3
 
 
+@pytest.mark.whole
 def test_a_digest_is_a_reply_in_the_thread_of_each_incident(
     store: Database, store_url: str, tmp_path: Path, box: MailBox
 ) -> None:
@@ -179,6 +180,7 @@ def test_nothing_is_sent_before_the_other_side_wants_it(
     assert len(api.calls) == 2
 
 
+@pytest.mark.whole
 def test_a_hanging_channel_holds_up_nobody(store: Database, store_url: str, tmp_path: Path, api: BotApi) -> None:
     """The healthy one has its message long before the round is over; the other's is put off, and not lost."""
     from heartbeat_cli.passes.deliver.deliver import Delivering

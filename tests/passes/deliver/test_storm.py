@@ -71,6 +71,7 @@ def test_the_statements_of_a_message_do_not_grow_with_what_waits(
     assert each[1] <= each[0] <= 10
 
 
+@pytest.mark.whole
 def test_the_work_of_the_store_for_a_message_does_not_grow_with_what_waits(tmp_path: Path) -> None:
     """In steps of SQLite's machine. Asked row by row what goes before a row, they grow with the square."""
     each = []

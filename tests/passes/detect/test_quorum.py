@@ -193,6 +193,7 @@ def test_availability_follows_what_they_say_together(hosts: Make) -> None:
     assert tally.up_us == 0 and tally.down_us == round((three.now - 2 * STEP - start) * 1e6)
 
 
+@pytest.mark.whole
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rounds=st.lists(st.tuples(*[st.sampled_from(("healthy", "error", "unknown", ""))] * 3), min_size=6, max_size=30),

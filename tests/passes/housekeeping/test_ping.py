@@ -34,6 +34,7 @@ def notified(server: Server) -> list[tuple[str, str]]:
     return [(re.sub(r"[?&]rid=.*", "", one.path).removeprefix("/s3cr3t-1d"), one.body.decode()) for one in server.seen]
 
 
+@pytest.mark.whole
 def test_a_run_says_when_it_begins_and_how_it_ended(tmp_path: Path) -> None:
     with healthy_server() as server:
         thing = watched(tmp_path, server.url)
@@ -103,6 +104,7 @@ def test_a_run_that_leaves_because_another_is_busy_says_nothing(tmp_path: Path, 
         assert len(server.seen) == 2
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("behaviour", [hostile.silent, hostile.drips_headers])
 def test_a_server_that_hangs_breaks_nothing(tmp_path: Path, behaviour: hostile.Behaviour) -> None:
     with hostile.hostile_server(behaviour) as server:

@@ -66,6 +66,7 @@ def test_a_step_is_taken_upon_a_canary_of_its_own(build: Any, provider: Provider
     assert len(provider.completions) == 4
 
 
+@pytest.mark.whole
 def test_each_step_follows_a_failing_canary_of_after_the_one_before(build: Any, provider: Provider) -> None:
     scene = build()
     provider.mood = "500"

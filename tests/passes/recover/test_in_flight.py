@@ -136,6 +136,7 @@ def test_a_command_that_cannot_run() -> None:
     assert in_flight.busy(running("true", cwd="/nowhere"), timeout=10) is None
 
 
+@pytest.mark.whole
 def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
     late = tmp_path / "late"
     script = f"(trap '' TERM; sleep 1; touch {late}) & echo one job; wait"

@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from heartbeat_cli.store.state import recoveries
 from tests.parts.http import Server
 from tests.passes.recover.test_recover import Make, server, ward  # noqa: F401 - fixtures
@@ -29,6 +31,7 @@ def cut_off(one: Any, pid: int) -> Any:
     return scene
 
 
+@pytest.mark.whole
 def test_what_was_killed_with_its_script_is_done_again_soon(ward: Make) -> None:  # noqa: F811
     """It had been left for the whole time of a step, and its grace: 142 to 172 s. The script may have ended before its
     run was killed: what it started has a moment to come up."""

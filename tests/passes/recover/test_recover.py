@@ -81,6 +81,7 @@ def ward(store: Database, store_url: str, tmp_path: Path, server: Server) -> Mak
     return lambda ladder=None, **more: Ward(store, store_url, tmp_path, server, ladder, **more)
 
 
+@pytest.mark.whole
 def test_a_step_that_heals_is_proven_by_the_same_check(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", cures=True), one.step("two")])
@@ -98,6 +99,7 @@ def test_a_step_that_heals_is_proven_by_the_same_check(ward: Make) -> None:
     assert scene.outbox == ["agent_down to log: waiting", "recovered to log: waiting"]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("hours", [6, 24 * 100])
 def test_what_was_healed_long_ago_is_healed_again(ward: Make, hours: float) -> None:
     """Its last step is older than anything that the brakes look back on."""
@@ -114,6 +116,7 @@ def test_what_was_healed_long_ago_is_healed_again(ward: Make, hours: float) -> N
     assert (step.decision, step.verified, one.steps) == ("ran", True, ["one", "one"]), step.reason
 
 
+@pytest.mark.whole
 def test_the_second_step_follows_at_once_when_the_first_fails(ward: Make) -> None:
     one = ward()
     one = ward([one.step("one", code=3), one.step("two", cures=True)])
@@ -135,6 +138,7 @@ def test_a_first_step_that_failed_but_helped_is_not_followed_by_a_second(ward: M
     assert one.steps == ["one"]
 
 
+@pytest.mark.whole
 def test_not_proven_means_waiting_and_then_the_next(ward: Make) -> None:
     one = ward()
     scene = one.fault()
@@ -276,6 +280,7 @@ beats.add(database.connect(sys.argv[1], 10.0), beats.Beat("job", float(sys.argv[
 """
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("quickly")
 def test_a_beat_that_comes_while_proving_is_seen(store: Database, store_url: str, tmp_path: Path) -> None:
     code = tmp_path / "beat.py"
@@ -416,6 +421,7 @@ def test_no_incident_no_step(ward: Make) -> None:
     assert one.recover() == [] and one.steps == []
 
 
+@pytest.mark.whole
 def test_the_parent_is_healed_and_its_child_left_alone(
     store: Database, store_url: str, tmp_path: Path, server: Server
 ) -> None:
@@ -436,6 +442,7 @@ def test_the_parent_is_healed_and_its_child_left_alone(
 # --- killed, and together with others --------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_what_a_killed_run_began_is_let_end_and_then_resolved(ward: Make) -> None:
     """A command cannot be asked whether it took place: it has its time, is taken once more, and then the next."""
     one = ward()
@@ -532,6 +539,7 @@ recover.recover(recover.one_store(db), loaded, lambda: now)
 """
 
 
+@pytest.mark.whole
 def test_two_that_begin_in_the_same_moment_take_one_step(ward: Make, store_url: str) -> None:
     one = ward()
     one = ward([{"action": "command", "command": ["/bin/sh", "-c", f"echo one >> {one.done}; sleep 0.5"]}])
@@ -573,6 +581,7 @@ def test_an_incident_that_ends_meanwhile_stays_ended(ward: Make, store_url: str)
     assert scene.outbox == ["agent_down to log: waiting"]
 
 
+@pytest.mark.whole
 def test_a_clock_put_back_after_a_step_repeats_nothing_for_ever(ward: Make) -> None:
     one = ward()
     scene = one.fault()
@@ -601,6 +610,7 @@ def test_output_and_detail_are_kept_bounded_and_clean(ward: Make) -> None:
     assert "hunter2" not in attempt.detail + attempt.output
 
 
+@pytest.mark.whole
 def test_time_is_bounded_by_the_wait_and_the_step(ward: Make) -> None:
     one = ward(recovery={"verify_wait": 0.5, "timeout": 0.5})
     one = ward(
