@@ -27,3 +27,16 @@ def test_advice_for_docker_is_by_why_it_cannot_be_checked() -> None:
     assert "sudo docker ps -a" in text("docker_unobserved", cause=forbidden)
     assert "docker ps" not in text("docker_unobserved", cause=Text("Docker did not answer in time: {text}", text="5 s"))
     assert "docker info" in text("docker_unobserved", cause="Docker cannot be reached")
+
+
+def test_a_fault_that_began_after_the_one_of_the_message_is_not_its_cause() -> None:
+    def line(type_: str, earliest: object, **details: object) -> str:
+        also = {"also": ["Tokens"], "also_since": [[START + 30, "", "spent", earliest]]}
+        found = [one for one in text(type_, **(also | details)).splitlines() if one.startswith("Also in fault")]
+        return found[0].removeprefix("Also in fault now: ")
+
+    later = "Tokens (since 11:07:10, after this began, so not its cause: spent)"
+    assert line("agent_down", START) == later
+    assert line("agent_down", START - 1) == line("agent_down", None) == "Tokens (since 11:07:10: spent)"
+    stuck = Text("{n} wait, none done since {at}", n="4", at="2026-11-18T11:00:00+00:00")
+    assert line("progress_down", START - 1, cause=stuck) == later

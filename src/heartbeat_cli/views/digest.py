@@ -7,7 +7,7 @@ from heartbeat_cli.domain.alerting.alert import Alert, family, over
 from heartbeat_cli.domain.component import Severity, severity_rank
 from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.domain.record import Record
-from heartbeat_cli.views import answers, headline
+from heartbeat_cli.views import answers, headline, other_faults
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, sentence
 from heartbeat_cli.views.headline import Headline
@@ -62,7 +62,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "title": title,
         "subject": subject,
         "state": sentence(state) if lasting else "",
-        "also": _also(lasting, said),
+        "also": _also(lasting, said, voice),
         "open": "" if lasting or not ended else said[max(ended, key=lambda one: one.at).id]["open"],
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
         "begun": [] if detail.short else [shown(one) for one in begun],
@@ -74,13 +74,16 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
     }
 
 
-def _also(begun: Sequence[Alert], said: Mapping[str, Values]) -> list[str]:
-    """The other components in fault, of those that the alerts name, each with since when and what was seen."""
+def _also(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice) -> list[str]:
+    """The other components in fault, of those that the alerts name, each with since when and what was seen: whether it
+    began after all that the message is about, too."""
     own = {said[one.id]["name"] for one in begun}
+    moments = [other_faults.began(one) for one in begun]
+    last = None if None in moments else max(filter(None, moments), default=None)
     known = {
         name: line
         for one in begun
-        for name, line in zip(said[one.id]["also"], said[one.id]["also_since"], strict=True)
+        for name, line in zip(said[one.id]["also"], other_faults.beside(one, voice, last), strict=True)
         if name not in own
     }
     return list(known.values())

@@ -1,4 +1,5 @@
-"""Lines of a message about what surrounds a fault: other components, other hosts, times, addresses. Used by `facts`."""
+"""Lines of a message about what surrounds a fault: hosts, times, addresses. Used by `facts`; lines about other faults
+are in `other_faults`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.plain import duration
-from heartbeat_cli.domain.text import Text, joined, listed, plain
+from heartbeat_cli.domain.text import Text, listed, plain
 from heartbeat_cli.views.answers import has_no_incident
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
@@ -17,8 +18,7 @@ Lines = dict[str, Any]
 
 _HTTP = re.compile(r"HTTP \d{3}\b")
 _INFORMED = 6  # channels that are named
-_NAMED = 3  # others that a line names; more are counted
-_CAUSE_OF_OTHERS = 80  # characters of the cause of another fault
+NAMED = 3  # others that a line names; more are counted
 _LATEST = 2e11  # seconds since the epoch that are still a date
 
 
@@ -27,8 +27,6 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
     details = alert.details
     return {
         "counted": _counted(alert, voice),
-        "also_since": _neighbours(alert, voice),
-        "likely": _likely(alert, voice),
         **_stalled(alert, voice),
         "unseen": _unseen(alert, voice),
         "renews": _renews(alert, voice),
@@ -38,8 +36,7 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "relapse": _relapse(alert, voice),
         "follow": _follow(alert, voice),
         "well": _names(alert.details.get("well"), voice),
-        "open": _open(alert, voice),
-        "waited_until": _at(details.get("waited_until"), alert, voice),
+        "waited_until": clock_time(details.get("waited_until"), alert, voice),
         "unanswerable": voice.said(Text("No reminders follow, so there is nothing to acknowledge."))
         if has_no_incident(alert)
         else "",
@@ -58,18 +55,20 @@ def number(value: object) -> float | None:
     return float(value) if known else None  # type: ignore[arg-type]
 
 
-def _list(value: object) -> Sequence[Any]:
+def as_list(value: object) -> Sequence[Any]:
+    """A list of an alert's details; empty for what is none."""
     return value if isinstance(value, list | tuple) else ()
 
 
-def _at(value: object, alert: Alert, voice: Voice) -> str:
+def clock_time(value: object, alert: Alert, voice: Voice) -> str:
+    """A moment of an alert's details, as short as it may be; "" for what is none."""
     at = number(value)
     return "" if at is None else moment(at, alert.at, voice.timezone)
 
 
 def _counted(alert: Alert, voice: Voice) -> str:
     """How many of the hosts see it fail, and which."""
-    rows = [row for row in _list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
+    rows = [row for row in as_list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
     failing = [voice.clean(str(row[0]), 60) for row in rows if row[1] in FAILURES]
     if family(alert.type) == "over" or not failing or len(rows) < 2:
         return ""
@@ -85,31 +84,9 @@ def _counted(alert: Alert, voice: Voice) -> str:
     )
 
 
-def _neighbours(alert: Alert, voice: Voice) -> list[str]:
-    """The other components in fault, each with since when, who has acknowledged it, and what was seen."""
-    names = [voice.clean(str(one), 60) for one in _list(alert.details.get("also"))]
-    facts = list(_list(alert.details.get("also_since")))
-    found = []
-    for place, name in enumerate(names):
-        since, by, cause = (*_list(facts[place] if place < len(facts) else ()), None, None, None)[:3]
-        found.append(_since(name, since, by, alert, voice, voice.said(str(cause or ""), _CAUSE_OF_OTHERS)))
-    return found
-
-
-def _likely(alert: Alert, voice: Voice) -> str:
-    """The spent budget that may be the cause: only where that began first."""
-    name, renews, spent = (*_list(alert.details.get("likely")), None, None, None)[:3]
-    spent, begun = number(spent), progress.stalled_since(_cause(alert)) or number(alert.details.get("started"))
-    at = _at(renews, alert, voice)
-    if not at or spent is None or begun is None or spent > begun:
-        return ""
-    words = Text("{name} may be the cause, if it needs that: it goes on when the budget starts anew ({at})")
-    return voice.said(words.with_values(name=voice.clean(str(name), 60), at=at))
-
-
 def _reached(alert: Alert, voice: Voice) -> str:
     """Where some hosts get no answer and others do: what that proves of the address."""
-    rows = [row for row in _list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
+    rows = [row for row in as_list(alert.details.get("votes")) if isinstance(row, list | tuple) and len(row) >= 3]
     answered = [
         voice.clean(str(row[0]), 60) for row in rows if row[1] == "unhealthy" and _HTTP.match(plain(str(row[2])))
     ]
@@ -123,11 +100,11 @@ def _reached(alert: Alert, voice: Voice) -> str:
 
 def _informed(alert: Alert, voice: Voice) -> str:
     """Who was notified before, and when, in the message that comes because nobody has acknowledged it."""
-    rows = [row for row in _list(alert.details.get("informed")) if isinstance(row, list | tuple) and len(row) == 2]
+    rows = [row for row in as_list(alert.details.get("informed")) if isinstance(row, list | tuple) and len(row) == 2]
     names = [
         Text("{name} at {at}", name=voice.clean(str(row[0]), 60), at=at)
         for row in rows[:_INFORMED]
-        if (at := _at(row[1], alert, voice))
+        if (at := clock_time(row[1], alert, voice))
     ]
     return voice.said(Text("Notified before: {names}", names=listed(names))) if names else ""
 
@@ -135,7 +112,7 @@ def _informed(alert: Alert, voice: Voice) -> str:
 def _stalled(alert: Alert, voice: Voice) -> Lines:
     """Since when nothing has been done, and for how long, of work that makes no progress: when that was noticed says
     less."""
-    since = progress.stalled_since(_cause(alert)) if is_about_fault(alert) else None
+    since = progress.stalled_since(cause_of(alert)) if is_about_fault(alert) else None
     known = since is not None and 0 <= since <= alert.at
     return {
         "stalled": moment(since, alert.at, voice.timezone) if since is not None and known else "",
@@ -143,13 +120,14 @@ def _stalled(alert: Alert, voice: Voice) -> Lines:
     }
 
 
-def _cause(alert: Alert) -> str:
+def cause_of(alert: Alert) -> str:
+    """What was seen first; "" where an alert does not say so."""
     cause = alert.details.get("cause")
     return cause if isinstance(cause, str) else ""
 
 
 def _unseen(alert: Alert, voice: Voice) -> str:
-    begun, ended = (_at(one, alert, voice) for one in (*_list(alert.details.get("unseen")), None, None)[:2])
+    begun, ended = (clock_time(one, alert, voice) for one in (*as_list(alert.details.get("unseen")), None, None)[:2])
     words = Text("Not seen between {begun} and {ended}: it may have begun in that time")
     return voice.said(words.with_values(begun=begun, ended=ended)) if begun and ended else ""
 
@@ -195,51 +173,15 @@ def _relapse(alert: Alert, voice: Voice) -> str:
 
 def _names(value: object, voice: Voice) -> str:
     """The first names of a list, and how many more there are."""
-    names = [voice.clean(str(one), 60) for one in _list(value)]
-    shown = voice.word("names_comma").join(names[:_NAMED])
-    return voice.word("names_and_more", names=shown, count=len(names) - _NAMED) if len(names) > _NAMED else shown
-
-
-def _open(alert: Alert, voice: Voice) -> str:
-    """What is still not well, in the message of an end."""
-    found = alert.details.get("open")
-    if family(alert.type) != "over" or not isinstance(found, Mapping):
-        return ""
-    faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
-    parts = [Text("still in fault: {names}", names=faults) if faults else Text("nothing else is in fault")]
-    parts += [Text("silent hosts: {names}", names=hosts)] if hosts else []
-    parts += [Text("cannot be checked: {names}", names=unseen)] if unseen else []
-    line = voice.said(joined(parts) if len(parts) > 1 or faults else Text("Nothing else is in fault."), 600)
-    return line[:1].upper() + line[1:]
-
-
-def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
-    """Names, each with since when (and who has acknowledged it), and how many more there are."""
-    count, *rows = _list(value) or (0,)
-    shown = [
-        _since(voice.clean(str(row[0]), 60), row[1], row[2] if len(row) > 2 else "", alert, voice)
-        for row in rows[:_NAMED]
-        if isinstance(row, list | tuple) and len(row) >= 2
-    ]
-    names, more = voice.word("names_comma").join(shown), round(number(count) or 0) - len(shown)
-    return voice.word("names_and_more", names=names, count=more) if shown and more > 0 else names
-
-
-def _since(name: str, since: object, by: object, alert: Alert, voice: Voice, cause: str = "") -> str:
-    """A name with since when it has been so, who has acknowledged it, and what was seen."""
-    at, who = _at(since, alert, voice), voice.clean(str(by or ""), 60)
-    if not at:
-        return name
-    said: str = Text("since {at}", at=at)
-    said = Text("{line}: {said}", line=said, said=cause) if cause else said
-    said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
-    return voice.said(Text("{line} ({how})", line=name, how=said))
+    names = [voice.clean(str(one), 60) for one in as_list(value)]
+    shown = voice.word("names_comma").join(names[:NAMED])
+    return voice.word("names_and_more", names=shown, count=len(names) - NAMED) if len(names) > NAMED else shown
 
 
 def _follow(alert: Alert, voice: Voice) -> str:
     """What becomes of those that fail still after what they depend on has recovered."""
-    row = _list(alert.details.get("follow"))
-    at = _at(row[0], alert, voice) if len(row) == 2 else ""
+    row = as_list(alert.details.get("follow"))
+    at = clock_time(row[0], alert, voice) if len(row) == 2 else ""
     if not at or family(alert.type) != "over":
         return ""
     words = Text("What still fails at about {at} gets a message of its own. No message means that it is well.")

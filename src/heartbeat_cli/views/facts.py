@@ -14,7 +14,7 @@ from heartbeat_cli.domain.kinds.container_past import STOPPED
 from heartbeat_cli.domain.kinds.docker_host import FORBIDDEN, IN_TIME
 from heartbeat_cli.domain.recovery.brakes import unheld
 from heartbeat_cli.domain.text import Text
-from heartbeat_cli.views import answers, attempts, fact_lines, headline
+from heartbeat_cli.views import answers, attempts, fact_lines, headline, other_faults
 from heartbeat_cli.views.answers import shell_word
 from heartbeat_cli.views.fact_lines import moment, number
 from heartbeat_cli.views.voice import Voice
@@ -42,7 +42,6 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "mark": mark(alert),
         "title": headline.of_alert(alert, voice).title,
         "label": voice.word("resolved") if ends else voice.word(alert.severity),
-        "type": alert.type,
         **_names(alert, voice),
         "severity": "" if ends or alert.type in _NEUTRAL else voice.word(alert.severity),
         "at": local_time(alert.at, voice.timezone),
@@ -69,7 +68,8 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "advice": _advice(alert, voice),
         "evidence": _evidence(alert, voice),
         "text": voice.block(str(text), 200_000).splitlines()[:_TEXT_LINES] if text is not None else [],
-        **(fact_lines.of_alert(alert, voice) | _times(alert, voice) | answers.commands([alert])),
+        **(fact_lines.of_alert(alert, voice) | other_faults.of_alert(alert, voice)),
+        **(_times(alert, voice) | answers.commands([alert])),
     }
 
 
@@ -84,6 +84,7 @@ def _names(alert: Alert, voice: Voice) -> Values:
         "kind": str(details.get("kind", "")),
         "component": voice.clean(id_, 100),
         "target": voice.clean(str(details.get("target") or id_), 100),
+        "type": alert.type,
         "observer": observer,
         "sender": observer if observer not in places else "",
     }

@@ -160,10 +160,11 @@ class Stage:
             self._add(f"{at}  Mail to", to, f"Subject: {mail['Subject']}\n\n{said}")
 
     def _add(self, head: str, reader: str, text: str) -> None:
-        """One message more; what several people get is one."""
+        """One message more; what several people get is one, whoever was served first."""
         for place, one in enumerate(self.messages):
             if one.text == text and one.head.startswith(head):
-                self.messages[place] = one._replace(head=f"{one.head}, {reader}")
+                readers = sorted([*one.head.removeprefix(head).strip().split(", "), reader], reverse=True)
+                self.messages[place] = one._replace(head=f"{head} {', '.join(readers)}")
                 return
         self.messages.append(Message(f"{head} {reader}", text))
 

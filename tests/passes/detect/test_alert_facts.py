@@ -115,7 +115,40 @@ def test_another_fault_has_its_cause_in_a_few_words(store: Database, store_url: 
         scene.saw(db=Reading("unhealthy", None, why), web=GOOD)
     for _ in range(3):
         scene.saw(db=Reading("unhealthy", None, why), web=BAD)
-    assert last(scene)["also_since"] == [[START, "", "disk / full"]]
+    assert last(scene)["also_since"] == [[START, "", "disk / full", START - 150]]
+
+
+def earliest(scene: Scene) -> Any:
+    """When the other fault that the newest alert of `web` names can have begun."""
+    return next(one for one in alerts.between(scene.db, 0.0, 9e9) if one.component == "web").details["also_since"][0][3]
+
+
+def test_another_fault_began_after_the_last_check_before_it_that_somebody_made(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    seldom = TCP | {"interval": 600, "fail_threshold": 1}
+    scene = Scene(store, store_url, tmp_path, {"db": seldom, "web": TCP | {"fail_threshold": 1}})
+    scene.saw(db=BAD, web=BAD)
+    assert earliest(scene) == START - 1_500
+    gaps.save(store, Gap("here", START + 60, START + 3_600, "no runs"))
+    scene.now = START + 3_600
+    scene.saw(db=GOOD, web=GOOD)
+    scene = Scene(store, store_url, tmp_path, {"db": TCP | {"fail_threshold": 1}, "web": TCP | {"fail_threshold": 1}})
+    scene.now = START + 3_630
+    scene.saw(db=GOOD, web=GOOD)
+    scene.saw(db=BAD, web=BAD)
+    assert earliest(scene) == START + 60, "nobody saw it in that hour"
+
+
+def test_of_what_fails_only_some_time_after_it_stopped_nobody_knows_when_it_began(
+    store: Database, store_url: str, tmp_path: Path
+) -> None:
+    jobs = {"kind": "progress", "waiting": {"redis": {"command": ["LLEN", "jobs"]}}}
+    scene = Scene(
+        store, store_url, tmp_path, {"jobs": jobs | {"fail_threshold": 1}, "web": TCP | {"fail_threshold": 1}}
+    )
+    scene.saw(jobs=BAD, web=BAD)
+    assert earliest(scene) is None
 
 
 def test_an_address_is_shown_without_what_may_be_secret() -> None:

@@ -198,7 +198,9 @@ class AlertContext:
         from heartbeat_cli.passes.detect import alert_facts
 
         shown = also[:_ALSO]
-        facts = alert_facts.since_when(self.db, shown, self.states, self._incidents, self._briefs)
+        spans = [*self._blind, *(alert_facts.Blind(*span, [id_]) for id_, span in self.unseen.items())]
+        others = [self.config.components[id_] for id_ in shown]
+        facts = alert_facts.since_when(self.db, others, self.states, self._incidents, self._briefs, spans)
         found: dict[str, object] = {"also": [self._name(id_) for id_ in shown], "also_since": facts}
         return found | alert_facts.likely_cause(self.config, component, also, self.states, self.now)
 

@@ -17,6 +17,7 @@ from heartbeat_cli.store.sql.database import Database
 from heartbeat_cli.store.state import recoveries, states
 
 _SPENDS = ("agent", "openclaw", "mcp", "llm", "progress", "push")  # kinds whose work a budget may pay for
+_LATE = ("progress", "push", "file", "timer")  # kinds that fail only some time after what they watch has stopped
 _LONGEST = 7 * 86_400.0  # seconds back in which a time without checks is looked for
 
 Details = dict[str, object]
@@ -32,18 +33,35 @@ class Blind(Record):
 
 def since_when(
     db: Database,
-    ids: Sequence[str],
+    components: Sequence[Component],
     known: Mapping[str, State],
     incidents: Mapping[str, Incident],
     asked: dict[str, str],
+    spans: Sequence[Blind],
 ) -> list[list[object]]:
-    """Since when each of these components has been failing (epoch seconds), who has acknowledged it, and its cause in a
-    few words (`asked`: see `remedies.in_brief`)."""
+    """Since when each of these components has been failing (epoch seconds), who has acknowledged it, its cause in a
+    few words (`asked`: see `remedies.in_brief`), and when that began at the earliest: `spans` are the times in which
+    nobody saw them."""
+    ids = [one.id for one in components]
     causes = remedies.in_brief(db, [incidents[id_].cause if id_ in incidents else "" for id_ in ids], asked)
     return [
-        [known[id_].failing_since, (incidents[id_].acked_by if id_ in incidents else None) or "", cause]
-        for id_, cause in zip(ids, causes, strict=True)
+        [
+            known[one.id].failing_since,
+            (incidents[one.id].acked_by if one.id in incidents else None) or "",
+            cause,
+            _earliest(one, known[one.id].failing_since, spans),
+        ]
+        for one, cause in zip(components, causes, strict=True)
     ]
+
+
+def _earliest(component: Component, failing_since: float | None, spans: Iterable[Blind]) -> float | None:
+    """When a fault that was first seen at that moment can have begun: after the last check before it. None where that
+    check says nothing of it."""
+    if failing_since is None or component.kind in _LATE:
+        return None
+    blind = unseen(component, failing_since, spans).get("unseen")
+    return min(failing_since - peers.reaches(component), blind[0] if isinstance(blind, list) else failing_since)
 
 
 def likely_cause(

@@ -1,0 +1,96 @@
+"""Lines of a message about other components in fault: beside a fault, and at the end of one. Used by `facts`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from heartbeat_cli.domain.alerting.alert import Alert, family
+from heartbeat_cli.domain.kinds import progress
+from heartbeat_cli.domain.text import Text, joined
+from heartbeat_cli.views.fact_lines import NAMED, as_list, cause_of, clock_time, number
+from heartbeat_cli.views.voice import Voice
+
+Lines = dict[str, Any]
+
+_CAUSE = 80  # characters of the cause of another fault
+
+
+def of_alert(alert: Alert, voice: Voice) -> Lines:
+    """The names that `facts.of_alert` adds to its own: finished lines, each "" where there is nothing to say."""
+    return {
+        "also_since": beside(alert, voice, began(alert)),
+        "likely": _likely(alert, voice),
+        "open": _open(alert, voice),
+    }
+
+
+def began(alert: Alert) -> float | None:
+    """When the fault of an alert began (epoch seconds): of work that makes no progress, when the last of it was
+    done."""
+    return progress.stalled_since(cause_of(alert)) or number(alert.details.get("started"))
+
+
+def beside(alert: Alert, voice: Voice, begun: float | None) -> list[str]:
+    """The other components in fault, each with since when, who has acknowledged it, and what was seen. What can only
+    have begun after `begun` (epoch seconds) is not the cause of what began then."""
+    names = [voice.clean(str(one), 60) for one in as_list(alert.details.get("also"))]
+    facts = list(as_list(alert.details.get("also_since")))
+    found = []
+    for place, name in enumerate(names):
+        row = as_list(facts[place] if place < len(facts) else ())
+        since, by, cause, earliest = (*row, None, None, None, None)[:4]
+        earliest = number(earliest)
+        later = earliest is not None and begun is not None and earliest >= begun
+        said = voice.said(str(cause or ""), _CAUSE)
+        found.append(_since(name, since, by, alert, voice, said, later))
+    return found
+
+
+def _likely(alert: Alert, voice: Voice) -> str:
+    """The spent budget that may be the cause: only where that began first."""
+    name, renews, spent = (*as_list(alert.details.get("likely")), None, None, None)[:3]
+    spent, begun = number(spent), began(alert)
+    at = clock_time(renews, alert, voice)
+    if not at or spent is None or begun is None or spent > begun:
+        return ""
+    words = Text("{name} may be the cause, if it needs that: it goes on when the budget starts anew ({at})")
+    return voice.said(words.with_values(name=voice.clean(str(name), 60), at=at))
+
+
+def _open(alert: Alert, voice: Voice) -> str:
+    """What is still not well, in the message of an end."""
+    found = alert.details.get("open")
+    if family(alert.type) != "over" or not isinstance(found, Mapping):
+        return ""
+    faults, hosts, unseen = (_with_beginnings(found.get(key), alert, voice) for key in ("faults", "hosts", "unseen"))
+    parts = [Text("still in fault: {names}", names=faults) if faults else Text("nothing else is in fault")]
+    parts += [Text("silent hosts: {names}", names=hosts)] if hosts else []
+    parts += [Text("cannot be checked: {names}", names=unseen)] if unseen else []
+    line = voice.said(joined(parts) if len(parts) > 1 or faults else Text("Nothing else is in fault."), 600)
+    return line[:1].upper() + line[1:]
+
+
+def _with_beginnings(value: object, alert: Alert, voice: Voice) -> str:
+    """Names, each with since when (and who has acknowledged it), and how many more there are."""
+    count, *rows = as_list(value) or (0,)
+    shown = [
+        _since(voice.clean(str(row[0]), 60), row[1], row[2] if len(row) > 2 else "", alert, voice)
+        for row in rows[:NAMED]
+        if isinstance(row, list | tuple) and len(row) >= 2
+    ]
+    names, more = voice.word("names_comma").join(shown), round(number(count) or 0) - len(shown)
+    return voice.word("names_and_more", names=names, count=more) if shown and more > 0 else names
+
+
+def _since(
+    name: str, since: object, by: object, alert: Alert, voice: Voice, cause: str = "", later: bool = False
+) -> str:
+    """A name with since when it has been so, who has acknowledged it, and what was seen; `later`: it began after what
+    the message is about."""
+    at, who = clock_time(since, alert, voice), voice.clean(str(by or ""), 60)
+    if not at:
+        return name
+    words = Text("since {at}, after this began, so not its cause") if later else Text("since {at}")
+    said: str = words.with_values(at=at)
+    said = Text("{line}: {said}", line=said, said=cause) if cause else said
+    said = joined([said, Text("acknowledged by {by}", by=who)]) if who else said
+    return voice.said(Text("{line} ({how})", line=name, how=said))
