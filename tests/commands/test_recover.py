@@ -3,8 +3,11 @@
 import json
 import os
 import pwd
+import re
 import sqlite3
 from pathlib import Path
+
+import pytest
 
 from tests.parts.outage import Outage
 from tests.parts.verb import heartbeat
@@ -40,6 +43,16 @@ def test_a_person_gives_the_word(tmp_path: Path) -> None:
     assert ended.out.startswith("thing: ran command mend done: ")
     assert ended.out.endswith(", healthy again; the fault ends with the next checks\n")
     assert (tmp_path / "tried").exists()
+
+
+@pytest.mark.parametrize("mode", ["off", "ask"])
+def test_the_command_that_a_message_advises_is_carried_out(tmp_path: Path, mode: str) -> None:
+    thing = Outage(tmp_path, recovery=ladder(tmp_path, f"rm {tmp_path}/broken", mode))
+    told = thing.down().err
+    advised = re.findall(r"^\d\. [^\n]*: heartbeat (recover --component thing.*)$", told, re.M)
+    assert advised == ["recover --component thing" + (" --force" if mode == "off" else "")]
+    ended = heartbeat(tmp_path, *advised[0].split())
+    assert ended.code == 0 and ended.out.startswith("thing: ran command mend done: ")
 
 
 def test_what_was_done_as_json(tmp_path: Path) -> None:

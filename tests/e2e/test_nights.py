@@ -232,9 +232,17 @@ def test_a_container_that_was_not_seen_has_the_evidence_of_the_engine() -> None:
 
 def test_the_command_of_a_restart_stands_once_and_not_while_heartbeat_restarts() -> None:
     shop = night(8)[0]
-    assert "\nRecovery is off for it; by hand: heartbeat recover --component shop --force\n" in shop
-    assert shop.count("--force") == 1 and "Restart" not in shop + night(7)[0] + night(1)[0]
+    assert "\nRecovery is off for it\n" in shop
+    assert "\n3. Restart the agent: heartbeat recover --component shop --force\n" in shop
+    assert shop.count("--force") == 1 and "Restart" not in night(7)[0] + night(1)[0]
     assert "\nhk-2 gets an HTTP answer, so the address can be reached; what answers there, or" in shop
+
+
+def test_where_recovery_is_off_the_command_that_takes_its_step_is_a_step_of_the_advice() -> None:
+    _, _, *jobs = night(10)
+    for one in jobs:
+        assert "\n2. Restart the workers: heartbeat recover --component jobs --force\n" in one
+    assert "\n4. Restart it: heartbeat recover --component worker --force\n" in night(9)[2]
 
 
 def test_an_escalation_says_who_was_notified_and_when() -> None:

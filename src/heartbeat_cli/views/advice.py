@@ -25,6 +25,8 @@ RECOMMENDATIONS: dict[str, tuple[str, ...]] = {
         N_("Read its log from the time when it failed."),
         N_("Restart it if a restart can help: {restart}"),
     ),
+    # What recovery would do if it were not off or held.
+    "by_hand": (N_("Run its recovery by hand: {restart}"),),
     # By what kind of failure it is, where that says more than the kind of component.
     "starting": (
         N_("Do nothing yet: it has not finished starting."),

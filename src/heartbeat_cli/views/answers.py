@@ -30,6 +30,17 @@ def commands(alerts: Iterable[Alert]) -> dict[str, Sequence[str]]:
     }
 
 
+def by_hand(alert: Alert) -> str:
+    """The command with which a person has a step of recovery taken that heartbeat does not take by itself; "" where it
+    does, or where no step could help."""
+    command = f"heartbeat recover --component {shell_word(alert.component)}"
+    if family(alert.type) == "over":
+        return ""
+    if alert.details.get("ask"):
+        return command
+    return f"{command} --force" if alert.details.get("restarts") == "by hand" else ""
+
+
 def has_no_incident(alert: Alert) -> bool:
     """Whether it is about something that lasts, and that nobody is reminded of: there is nothing to acknowledge."""
     return family(alert.type) == "unobserved" or alert.type == "observer_silent"

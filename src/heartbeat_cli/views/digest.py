@@ -95,11 +95,17 @@ def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:
     tried = [one | {"detail": _cut(one["detail"], most)} for one in values["attempts"]] if detail.cause > _SHORT else []
     return values | {
         "evidence": [(label, bounded(text, detail.piece)) for label, text in values["evidence"][: detail.evidence]],
-        "advised": _in_one(values["advice"][: detail.advice], voice),
+        "advised": _in_one(_first_ones(values["advice"], detail.advice, values["by_hand"]), voice),
         **said,
         "attempts": tried,
         "recovery": values["recovery"] if detail.advice else "",
     }
+
+
+def _first_ones(advice: Sequence[str], most: int, by_hand: str) -> Sequence[str]:
+    """The first lines of advice; the one with the command that only a person can give is always among them."""
+    needed = [line for line in advice[most:] if by_hand and by_hand in line][:1] if most else []
+    return [*advice[: most - len(needed)], *needed]
 
 
 def _in_one(sentences: Sequence[str], voice: Voice) -> str:

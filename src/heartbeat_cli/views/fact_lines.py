@@ -10,7 +10,7 @@ from heartbeat_cli.domain.checking.result import FAILURES
 from heartbeat_cli.domain.kinds import progress
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, listed, plain
-from heartbeat_cli.views.answers import has_no_incident
+from heartbeat_cli.views.answers import by_hand, has_no_incident
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
 
@@ -29,6 +29,7 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "counted": _counted(alert, voice),
         **_stalled(alert, voice),
         "unseen": _unseen(alert, voice),
+        "by_hand": by_hand(alert),
         "renews": _renews(alert, voice),
         "address": _address(alert, voice),
         "reached": _reached(alert, voice),

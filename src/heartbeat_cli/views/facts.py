@@ -60,7 +60,7 @@ def of_alert(alert: Alert, voice: Voice) -> Values:
         "attempts": tried,
         "recovery": "" if details.get("ask") else sentence(voice.said(_text(details.get("recovery")))),
         "healed": attempts.healed(alert, tried, voice),
-        "ask": f"heartbeat recover --component {shell_word(alert.component)}" if details.get("ask") else "",
+        "ask": answers.by_hand(alert) if details.get("ask") else "",
         "also": [voice.clean(str(one), 60) for one in _list(details.get("also"))],
         "held": [voice.clean(str(one), 60) for one in _list(details.get("held"))],
         "waited_for": voice.clean(_text(details.get("waited_for")), 60),
@@ -135,13 +135,22 @@ def _description(alert: Alert, voice: Voice) -> str:
 
 
 def _advice(alert: Alert, voice: Voice) -> list[str]:
-    details = alert.details
     if family(alert.type) == "over":
         return []
+    found, by_hand = _of_topic(alert, voice), answers.by_hand(alert)
+    if found and by_hand and not any(by_hand in step for step in found):
+        found += recommendations("by_hand", "", "", voice.locale, by_hand)
+    return [voice.clean(step) for step in [*_first(alert, voice), *found] if found]
+
+
+def _of_topic(alert: Alert, voice: Voice) -> list[str]:
+    """The advice of the first topic that has any; where a person may have a step taken, with the command for that."""
+    details, id_ = alert.details, shell_word(alert.component)
     kind = str(details.get("kind", ""))
     target = shell_word(str(details.get("target") or alert.component))
     restart, observer = (_text(details.get(key)) for key in ("restart", "observer"))
-    unreached, restarts = _unreached(alert, voice), not details.get("restarts")
+    by_hand, unreached = answers.by_hand(alert), _unreached(alert, voice)
+    restarts = bool(by_hand) or not details.get("restarts")
     own = family(alert.type) == "down" or alert.type in ("recovery_failed", "reminder", "escalated")
     category = _text(details.get("category"))
     general = "" if category == "process" else category  # that it is the process says no more than its kind does
@@ -150,15 +159,12 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     handoff = "recovery_held" if details.get("held_back") is True else handoff
     handoff = _by_what_was_said(alert, handoff) or handoff
     for topic in (handoff, f"{kind}_{category}", general, alert.type, family(alert.type), kind if own else ""):
-        if found := recommendations(
-            topic, shell_word(alert.component), target, voice.locale, restart, observer, unreached, restarts
-        ):
-            return [voice.clean(step) for step in [*_first(alert, voice), *found]]
+        if found := recommendations(topic, id_, target, voice.locale, restart, observer, unreached, restarts, by_hand):
+            return found
     if not own:
         return []
-    said = [line.replace("{id}", shell_word(alert.component)) for line in plugins.own_words(kind)[1]]
-    other = recommendations("other_kind", shell_word(alert.component), target, voice.locale, restart)
-    return [voice.clean(step) for step in [*_first(alert, voice), *(said or other)]]
+    said = [line.replace("{id}", id_) for line in plugins.own_words(kind)[1]]
+    return said or recommendations("other_kind", id_, target, voice.locale, by_hand or restart)
 
 
 def _by_what_was_said(alert: Alert, handoff: str) -> str:

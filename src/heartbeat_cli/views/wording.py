@@ -16,6 +16,7 @@ _UNNAMED = ("", "process", "certificate")  # categories that what was seen names
 _PLACE = re.compile(r"\{(\w+)\}")
 _RESTART = re.compile(r" ?[:：] ?\{restart\}")
 _ADVISES_RESTART = re.compile(r"\{restart\}|restart \{target\}")
+_OWN_COMMAND = re.compile(r"(docker|systemctl) restart \{target\}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -79,23 +80,28 @@ def recommendations(
     observer: str = "",
     unreached: str = "",
     restarts: bool = True,
+    by_hand: str = "",
 ) -> list[str]:
     """The numbered advice for a kind, or for `slow`; `target` is the container or unit it is about, `restart` the
     command that restarts it ("": not known, so none is named), `observer` the host that has seen it, `unreached` the
     hosts that got no answer over the network ("": none, so the network is not named). Without `restarts` there is none
-    of the lines that advise a restart."""
+    of the lines that advise a restart; with `by_hand`, these name that command and no other."""
     from heartbeat_cli.i18n import catalogs
     from heartbeat_cli.views.advice import RECOMMENDATIONS
 
-    lines = RECOMMENDATIONS.get(topic, ())
+    lines, restart = RECOMMENDATIONS.get(topic, ()), by_hand or restart
     values = {"id": component, "target": target, "restart": restart, "unreached": unreached}
     values["observer"] = observer or word("this_host", locale)
     # One pass: a name that looks like a placeholder stays a name.
     return [
         _PLACE.sub(lambda place: values.get(place[1], place[0]), line if restart else _RESTART.sub(_stop, line))
-        for line in (catalogs.word(line, locale) for line in lines)
+        for line in (_with_command(catalogs.word(line, locale), by_hand) for line in lines)
         if (unreached or "{unreached}" not in line) and (restarts or not _ADVISES_RESTART.search(line))
     ]
+
+
+def _with_command(line: str, by_hand: str) -> str:
+    return _OWN_COMMAND.sub("{restart}", line) if by_hand else line
 
 
 def _stop(place: re.Match[str]) -> str:

@@ -9,10 +9,12 @@ from heartbeat_cli.domain.recovery.labels import label
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.alerting.recovery_context import RecoveryContext
 
+_OVERRIDDEN = ("off", "maintenance", "orphaned", "budget", "host_budget")  # by `heartbeat recover --force`
+
 
 class Outlook(Record):
     """What recovery is going to do about a fault, in one line; `asks` when it waits for a person. `restarts`: `now`
-    where a step comes next, `by hand` where the line has the command with which a person takes one, else ``."""
+    where a step comes next, `by hand` where a step could help and only a person can have it taken, else ``."""
 
     text: str
     asks: bool
@@ -47,10 +49,8 @@ def outlook(context: RecoveryContext, component: Component, failure: Failure) ->
         if context.acts:
             return Outlook(Text("now: {step}", step=step), False, "now")
         return Outlook(Text("with the next heartbeat run or recover: {step}", step=step), False, "now")
-    if decision.name == "off" and component.plan.mending(failure):
-        command = f"heartbeat recover --component {component.id} --force"
-        off = Text("recovery is off for it; by hand: {command}", command=command)
-        return Outlook(off, False, "by hand")
     if failure.remedy != "restart" and decision.name in ("remedy", "nothing"):
         return Outlook(Text("nothing is restarted: that could not help here"), False)
-    return Outlook(of_component(decision.reason, component.id), decision.move == "ask")
+    asks = decision.move == "ask"
+    by_hand = (asks or decision.name in _OVERRIDDEN) and bool(component.plan.mending(failure))
+    return Outlook(of_component(decision.reason, component.id), asks, "by hand" if by_hand else "")
