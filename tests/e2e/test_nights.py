@@ -31,7 +31,7 @@ def test_components_have_the_names_of_the_titles_wherever_they_are_named() -> No
     assert "Not well yet: Worker" in back
     assert "No message until now, because this was in fault: PostgreSQL" in worker
     digest = night(3)[1]
-    assert "\nQueue: First: agents-1" in digest and "\nQueue: journal" in digest
+    assert "\nQueue, Indexer: Read what the failed steps above say" in digest and "\nQueue: journal" in digest
     assert "Nobody checks these now: Backup of hk-3" in night(8)[1]
     assert "\nAlso in fault now: agents-1 (since 03:01:00: disk / 98 % full)\n" in digest
 
@@ -207,7 +207,9 @@ def test_what_cannot_be_acknowledged_says_so_and_names_the_command_that_works() 
 def test_a_host_is_short_of_what_is_over_its_limit_and_what_fails_on_it_has_that_as_its_first_advice() -> None:
     full, digest = night(3)
     assert full.startswith("🔴 [agents-1] agents-1 is short of disk space (since 03:01:00)\n")
-    assert "\nQueue: First: agents-1, disk / 98 % full · Read what the failed steps above say" in digest
+    assert "\nWhat to do\nFirst: agents-1, disk / 98 % full\nQueue, Indexer: Read what the failed steps" in digest
+    assert digest.count("First: ") == digest.count("Read what the failed steps") == 1
+    assert "\nQueue: Look at the unit: systemctl status queue.service\nIndexer: Look at the unit: " in digest
     assert night(3, "zh-HK")[0].startswith("🔴 [agents-1] agents-1 磁碟空間不足")
 
 

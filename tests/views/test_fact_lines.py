@@ -40,3 +40,44 @@ def test_a_fault_that_began_after_the_one_of_the_message_is_not_its_cause() -> N
     assert line("agent_down", START - 1) == line("agent_down", None) == "Tokens (since 11:07:10: spent)"
     stuck = Text("{n} wait, none done since {at}", n="4", at="2026-11-18T11:00:00+00:00")
     assert line("progress_down", START - 1, cause=stuck) == later
+
+
+def several(**of: dict[str, object]) -> list[str]:
+    """What a digest of faults with these details says of what to do."""
+    alerts = [
+        Alert(
+            f"{name}/x",
+            "agent_down",
+            "high",
+            f"{name} is down",
+            name,
+            START + 60,
+            name,
+            "",
+            {"kind": "agent", **details},
+        )
+        for name, details in of.items()
+    ]
+    lines = messages.digest(alerts, "en", "UTC", [], id="d").text.splitlines()
+    return lines[lines.index("What to do") + 1 :][: lines[lines.index("What to do") + 1 :].index("")]
+
+
+def test_a_digest_says_once_what_is_to_be_done_for_several() -> None:
+    full = {"host_fault": ["pi", "disk / full"]}
+    checked, read = "Check that the agent's process is running.", "Read the agent's log"
+    (same, *_) = several(a={}, b={})
+    assert same == f"a, b: {checked}"
+    first, *_ = several(a=full, b=full)
+    assert first == "First: pi, disk / full"
+    first, then, *rest = several(a=full, b=full, c={})
+    assert (first, then) == ("a, b: First: pi, disk / full", f"a, b, c: {checked}") and rest[0].startswith(
+        f"a, b, c: {read}"
+    )
+
+
+def test_a_digest_keeps_the_command_that_only_a_person_can_give() -> None:
+    off, command = {"restarts": "by hand"}, "Restart the agent: heartbeat recover --component"
+    assert several(a=off, b={})[1:] == [
+        f"a: {command} a --force",
+        "b: Read the agent's log from the time of the first failure on.",
+    ]

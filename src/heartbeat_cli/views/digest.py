@@ -9,7 +9,7 @@ from heartbeat_cli.domain.plain import bounded
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.views import answers, headline, other_faults
 from heartbeat_cli.views.fact_lines import moment, number
-from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, mark, sentence
+from heartbeat_cli.views.facts import EVIDENCE, GREEN, Values, host_first, mark, sentence
 from heartbeat_cli.views.headline import Headline
 from heartbeat_cli.views.voice import Voice
 from heartbeat_cli.views.wording import local_time
@@ -65,6 +65,7 @@ def of_digest(alerts: Sequence[Alert], said: Mapping[str, Values], voice: Voice,
         "also": _also(lasting, said, voice),
         "open": "" if lasting or not ended else said[max(ended, key=lambda one: one.at).id]["open"],
         "label": voice.word(worst(lasting)) if lasting else voice.word("resolved"),
+        "advice": _advice(lasting, said, voice, detail.advice),
         "begun": [] if detail.short else [shown(one) for one in begun],
         "ended": [] if detail.short else [shown(one) for one in ended],
         "names": _names([*lasting, *ended], voice) if detail.short else [],
@@ -95,15 +96,42 @@ def _shortened(values: Values, detail: Detail, voice: Voice) -> Values:
     tried = [one | {"detail": _cut(one["detail"], most)} for one in values["attempts"]] if detail.cause > _SHORT else []
     return values | {
         "evidence": [(label, bounded(text, detail.piece)) for label, text in values["evidence"][: detail.evidence]],
-        "advised": _in_one(_first_ones(values["advice"], detail.advice, values["by_hand"]), voice),
+        "advised": _in_one(_chosen(values, values["advice"], detail.advice), voice),
         **said,
         "attempts": tried,
         "recovery": values["recovery"] if detail.advice else "",
     }
 
 
-def _first_ones(advice: Sequence[str], most: int, by_hand: str) -> Sequence[str]:
-    """The first lines of advice; the one with the command that only a person can give is always among them."""
+def _advice(begun: Sequence[Alert], said: Mapping[str, Values], voice: Voice, most: int) -> list[Values]:
+    """What to do, a row (`names`, `said`) for all that the same is to be done for; that a host comes first before the
+    rest, and without names where it holds for all."""
+    firsts: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
+    for one in begun if most else ():
+        values, first = said[one.id], host_first(one, voice)
+        advice = values["advice"][1 if first else 0 :]
+        for line, group in [(first, firsts), *((line, lines) for line in _chosen(values, advice, most))]:
+            if line and advice and values["name"] not in group.setdefault(line, []):
+                group[line].append(values["name"])
+    everyone = {name for names in lines.values() for name in names}
+    shared = {line: names for line, names in lines.items() if len(names) > 1}
+    own = {name: [line for line, names in lines.items() if names == [name]] for name in everyone}
+    comma = voice.word("names_comma").join
+    return [
+        *({"names": "" if set(names) == everyone else comma(names), "said": line} for line, names in firsts.items()),
+        *({"names": comma(names), "said": line} for line, names in shared.items()),
+        *({"names": name, "said": _in_one(own[name], voice)} for name in _in_order(lines) if own[name]),
+    ]
+
+
+def _in_order(lines: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(name for names in lines.values() for name in names))
+
+
+def _chosen(values: Values, advice: Sequence[str], most: int) -> Sequence[str]:
+    """The first lines of advice; that with the command that only a person can give is always among them."""
+    by_hand = values["by_hand"]
     needed = [line for line in advice[most:] if by_hand and by_hand in line][:1] if most else []
     return [*advice[: most - len(needed)], *needed]
 

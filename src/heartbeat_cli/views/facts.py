@@ -140,7 +140,8 @@ def _advice(alert: Alert, voice: Voice) -> list[str]:
     found, by_hand = _of_topic(alert, voice), answers.by_hand(alert)
     if found and by_hand and not any(by_hand in step for step in found):
         found += recommendations("by_hand", "", "", voice.locale, by_hand)
-    return [voice.clean(step) for step in [*_first(alert, voice), *found] if found]
+    first = [line] if (line := host_first(alert, voice)) else []
+    return [voice.clean(step) for step in [*first, *_first(alert, voice), *found] if found]
 
 
 def _of_topic(alert: Alert, voice: Voice) -> list[str]:
@@ -183,20 +184,25 @@ def _begin(said: Text) -> str:
     return said.template.partition("{")[0]
 
 
+def host_first(alert: Alert, voice: Voice) -> str:
+    """That a fault of the host it runs on comes before all else; "" where there is none."""
+    host = _list(alert.details.get("host_fault"))
+    if len(host) != 2 or family(alert.type) == "over":
+        return ""
+    name, cause = voice.clean(str(host[0]), 60), voice.said(str(host[1]), 80)
+    return voice.said(Text("First: {name}, {cause}", name=name, cause=cause))
+
+
 def _first(alert: Alert, voice: Voice) -> list[str]:
-    """What to do before all else, where steps of recovery have failed and it has come to its end, or one did not
-    hold."""
-    found = []
-    if len(host := _list(alert.details.get("host_fault"))) == 2 and family(alert.type) != "over":
-        name, cause = voice.clean(str(host[0]), 60), voice.said(str(host[1]), 80)
-        found = [voice.said(Text("First: {name}, {cause}", name=name, cause=cause))]
+    """What to do first of the component itself, where steps of recovery have failed and it has come to its end, or one
+    did not hold."""
     if alert.details.get("again") is True and alert.details.get("repair"):
         topic = "failed_again_now" if alert.details.get("restarts") == "now" else "failed_again"
-        return found + recommendations(topic, "", "", voice.locale)
+        return recommendations(topic, "", "", voice.locale)
     ended = "recovery_failed" in (alert.type, alert.details.get("handoff"))
     tried = [row[1] for row in _list(alert.details.get("attempts")) if isinstance(row, list | tuple) and len(row) >= 3]
     known = ended and any(outcome in ("failed", "refused") for outcome in tried)
-    return found + (recommendations("failed_steps", "", "", voice.locale) if known else [])
+    return recommendations("failed_steps", "", "", voice.locale) if known else []
 
 
 def _votes(alert: Alert, voice: Voice) -> list[Values]:
