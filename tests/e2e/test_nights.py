@@ -121,6 +121,7 @@ def test_what_held_a_step_back_is_told_in_the_past() -> None:
     waited = "it waited before: PostgreSQL, which it depends on, was in fault"
     assert f"\n1. script: done - restart_agent.sh ended with exit code 0 ({waited})\n" in back and "\n2. " not in back
     assert "Why this message: still failing 3 checks after PostgreSQL recovered" in worker
+    assert "\nPostgreSQL has recovered; what is left is a fault of Worker itself\n" in worker
 
 
 def test_a_budget_says_when_it_begins_anew_and_what_waits_for_it_names_it() -> None:
@@ -157,7 +158,7 @@ def test_the_end_of_a_parent_says_who_is_well_again_and_who_is_not_yet() -> None
 
 def test_a_time_in_which_nobody_saw_it_is_part_of_since_when() -> None:
     worker = night(9)[2]
-    assert "\nNot seen between 03:01:00 and 03:05:00: it may have begun in that time\n" in worker
+    assert "\nNot seen between 03:01:00 and 03:05:00; by Docker's record it ended at 03:02:41\n" in worker
     assert all("Not seen between" not in one for number in (1, 2, 5, 7, 8, 10) for one in night(number))
 
 

@@ -1,6 +1,7 @@
 """Lines of a message about what surrounds a fault."""
 
 from heartbeat_cli.domain.alerting.alert import Alert
+from heartbeat_cli.domain.kinds import container
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.views import messages
 
@@ -81,3 +82,23 @@ def test_a_digest_keeps_the_command_that_only_a_person_can_give() -> None:
         f"a: {command} a --force",
         "b: Read the agent's log from the time of the first failure on.",
     ]
+
+
+def test_a_container_that_ended_while_nobody_saw_it_ended_when_docker_says_so() -> None:
+    def line(status: str, at: str) -> str:
+        pieces = {"Status": status, "StartedAt": "2026-11-17T00:00:00Z", "FinishedAt": at}
+        evidence = {"container log": "gone", "container": container.summary(pieces)}
+        found = text("docker_down", cause="x", unseen=[START - 240, START], evidence=evidence).splitlines()
+        return next(one for one in found if one.startswith("Not seen between"))
+
+    known = "Not seen between 11:02:40 and 11:06:40; by Docker's record it ended at 11:03:07"
+    assert line("exited", "2026-11-18T11:03:07.123456789Z") == known
+    unknown = "Not seen between 11:02:40 and 11:06:40: it may have begun in that time"
+    assert line("running", "2026-11-18T11:03:07Z") == unknown, "it runs again"
+    assert line("exited", "2026-11-18T10:03:07Z") == line("exited", "soon") == unknown
+
+
+def test_what_fails_still_after_its_parent_has_recovered_fails_by_itself() -> None:
+    own = "Db has recovered; what is left is a fault of jobs itself"
+    assert own in text("agent_down", waited_for="Db", waited_until=START + 30)
+    assert own not in text("agent_down", waited_for="Db"), "nobody knows whether it has"

@@ -28,11 +28,11 @@ from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.checking.exchange import Fault, FollowUp, Request, Response
 from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import docker_host
-from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at
+from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at, summary
 from heartbeat_cli.domain.kinds.docker_host import AUTO, find
 from heartbeat_cli.domain.plain import one_line
 from heartbeat_cli.domain.record import Record
-from heartbeat_cli.domain.text import Text, listed
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
 
 # Labels, environment and five health outputs of 4 kB each stand in an inspect; 256 of them may come at once.
@@ -172,10 +172,8 @@ def _metrics(state: Mapping[str, Any], restarts: int, now: float) -> tuple[Metri
 def _summary(state: Mapping[str, Any], restarts: int) -> str:
     keys = ("Status", "ExitCode", "OOMKilled", "Error", "StartedAt", "FinishedAt")
     known = [(key, str(state[key])) for key in keys if state.get(key) not in (None, "")]
-    shown = [(key, one_line(value)) for key, value in known if not value.startswith(_NEVER)]
-    return listed(
-        Text("{key} {value}", key=key, value=value) for key, value in (*shown, ("RestartCount", f"{restarts}"))
-    )
+    shown = {key: one_line(value) for key, value in known if not value.startswith(_NEVER)}
+    return summary(shown | {"RestartCount": f"{restarts}"})
 
 
 def _read_daemon(response: Response, context: CheckContext) -> Reading:

@@ -7,7 +7,7 @@ from typing import Any
 
 from heartbeat_cli.domain.alerting.alert import Alert, family, is_about_fault
 from heartbeat_cli.domain.checking.result import FAILURES
-from heartbeat_cli.domain.kinds import progress
+from heartbeat_cli.domain.kinds import container, progress
 from heartbeat_cli.domain.plain import duration
 from heartbeat_cli.domain.text import Text, listed, plain
 from heartbeat_cli.views.answers import by_hand, has_no_incident
@@ -38,6 +38,7 @@ def of_alert(alert: Alert, voice: Voice) -> Lines:
         "follow": _follow(alert, voice),
         "well": _names(alert.details.get("well"), voice),
         "waited_until": clock_time(details.get("waited_until"), alert, voice),
+        "own_fault": _own_fault(alert, voice),
         "unanswerable": voice.said(Text("No reminders follow, so there is nothing to acknowledge."))
         if has_no_incident(alert)
         else "",
@@ -128,9 +129,32 @@ def cause_of(alert: Alert) -> str:
 
 
 def _unseen(alert: Alert, voice: Voice) -> str:
-    begun, ended = (clock_time(one, alert, voice) for one in (*as_list(alert.details.get("unseen")), None, None)[:2])
+    """The time right before it in which nobody saw the component, and, of a container, when it ended in that time."""
+    span = [*as_list(alert.details.get("unseen")), None, None][:2]
+    begun, ended = (clock_time(one, alert, voice) for one in span)
+    if not begun or not ended:
+        return ""
     words = Text("Not seen between {begun} and {ended}: it may have begun in that time")
-    return voice.said(words.with_values(begun=begun, ended=ended)) if begun and ended else ""
+    at = _container_ended(alert)
+    if at is not None and (number(span[0]) or 0.0) <= at <= (number(span[1]) or 0.0):
+        words = Text("Not seen between {begun} and {ended}; by Docker's record it ended at {at}")
+    return voice.said(words.with_values(begun=begun, ended=ended, at=clock_time(at, alert, voice)))
+
+
+def _container_ended(alert: Alert) -> float | None:
+    """When a container ended (epoch seconds), by what the Engine said of it."""
+    evidence = alert.details.get("evidence")
+    pieces = list(evidence.values()) if isinstance(evidence, Mapping) else []
+    return next((at for one in pieces if (at := container.ended_by(one)) is not None), None)
+
+
+def _own_fault(alert: Alert, voice: Voice) -> str:
+    """Of what fails still after what it depends on has recovered: whose fault that is."""
+    parent, name = (voice.clean(str(alert.details.get(key) or ""), 60) for key in ("waited_for", "name"))
+    if number(alert.details.get("waited_until")) is None or not parent:
+        return ""
+    words = Text("{parent} has recovered; what is left is a fault of {name} itself")
+    return voice.said(words.with_values(parent=parent, name=name or voice.clean(alert.component, 60)))
 
 
 def _renews(alert: Alert, voice: Voice) -> str:

@@ -1,16 +1,17 @@
 """What Docker says about one container (the `State` of an inspect), judged: a status and one plain line."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from heartbeat_cli.domain.checking.result import Status
 from heartbeat_cli.domain.plain import EVIDENCE, bounded, one_line
 from heartbeat_cli.domain.record import Record
-from heartbeat_cli.domain.text import Text, stacked
+from heartbeat_cli.domain.text import Text, listed, stacked
 
 _TOLD = 3  # health checks that are evidence
+_PIECE = Text("{key} {value}")
 _COULD_NOT_RUN = -1  # the exit code Docker notes when a health check gave none of its own
 _RESTING = {
     "paused": Text("paused: its processes are frozen (docker unpause lets them go on)"),
@@ -138,6 +139,27 @@ def started_at(state: Mapping[str, Any]) -> float | None:
 def ended_at(state: Mapping[str, Any]) -> float | None:
     """Seconds since the epoch of the last end; None when it never ended or the text is no time."""
     return _moment(state.get("FinishedAt"))
+
+
+def summary(pieces: Mapping[str, str]) -> str:
+    """What the Engine says of a container, as one line of evidence."""
+    return listed(_PIECE.with_values(key=key, value=value) for key, value in pieces.items())
+
+
+def ended_by(summary: str) -> float | None:
+    """When a container that does not run ended (epoch seconds), by a `summary`; None where that does not say so."""
+    pieces = dict(_pieces(summary))
+    return _moment(pieces.get("FinishedAt")) if pieces.get("Status") in ("exited", "dead") else None
+
+
+def _pieces(text: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(text, Text):
+        return
+    if text.template == _PIECE.template:
+        yield str(text.values.get("key")), str(text.values.get("value"))
+        return
+    for value in text.values.values():
+        yield from _pieces(value)
 
 
 def _moment(text: object) -> float | None:
