@@ -75,5 +75,5 @@ def test_a_hostile_name_stays_a_text(text: str, tmp_path: Path) -> None:
 
 def test_chinese_letters_get_their_room(tmp_path: Path) -> None:
     found = made(deployment.config(tmp_path, heartbeat={"locale": "zh-HK"}), deployment.calm)
-    assert texts(found["sshd.svg"])[1] == "正常 · 100 %"
+    assert texts(found["sshd.svg"])[1] == "正常 · 100%"
     assert badges._width("正常") == badges._width("ab") + 2 * (badges._WIDE - badges._NARROW)

@@ -94,6 +94,7 @@ def test_a_good_day_says_so_and_nothing_more(tmp_path: Path) -> None:
 def test_the_page_speaks_chinese_in_local_time(tmp_path: Path) -> None:
     made = page(deployment.config(tmp_path, heartbeat={"locale": "zh-HK"}), deployment.trouble)
     assert '<html lang="zh-HK"' in made
+    assert re.search(r">\d+(\.\d+)?%<", made) and not re.search(r"\d %", re.sub(r"disk / .*? free", "", made))
     assert "10 個組件中有 4 個故障" in said(made) and "時間以 Asia/Hong_Kong 顯示" in said(made)
     assert 'title="2026-11-18 19:06:40"' in made, "the moment of writing, eight hours ahead of UTC"
 

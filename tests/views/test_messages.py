@@ -289,7 +289,7 @@ def test_a_failure_of_the_process_has_the_advice_of_its_kind(kind: str) -> None:
     ("locale", "lines"),
     [
         ("en", ("web3 still sees it fail: boom", "web4 could not look: no route", "docker on web1: restarted shop")),
-        ("zh-HK", ("web3 仍檢查到故障：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
+        ("zh-HK", ("web3 仍偵測到故障：boom", "web4 未能檢查：no route", "docker（web1）：restarted shop")),
     ],
 )
 def test_an_end_says_who_does_not_agree_and_which_host_healed_it(locale: str, lines: tuple[str, ...]) -> None:

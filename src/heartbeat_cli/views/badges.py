@@ -13,7 +13,7 @@ from heartbeat_cli.config.types import Config
 from heartbeat_cli.domain.reporting.board import Board, Known
 from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_rows import counted, groups
-from heartbeat_cli.views.voice import Voice, percent
+from heartbeat_cli.views.voice import Voice
 
 ALL = "_all.svg"  # no component's id begins with a dash below
 DAYS = 30
@@ -58,7 +58,7 @@ def _known(board: Board, component: str) -> Known:
 def _badge(name: str, state: str, level: str, known: Known, voice: Voice) -> str:
     left, right = voice.clean(name, _NAME), voice.clean(state, _NAME)
     if known.share is not None:
-        right += f" · {percent(known.share)}"
+        right += f" · {voice.percent(known.share)}"
     written = voice.word("as_of", at=voice.moment(voice.now).full)
     tip = f"{left}: {right} ({voice.word('last_days', days=DAYS)}), {written}"
     a, b = _width(left), _width(right)

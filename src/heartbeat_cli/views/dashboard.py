@@ -18,7 +18,7 @@ from heartbeat_cli.views import voice as voices
 from heartbeat_cli.views.dashboard_incidents import incidents, wanted
 from heartbeat_cli.views.dashboard_observers import observers
 from heartbeat_cli.views.dashboard_rows import Group, counted, groups
-from heartbeat_cli.views.voice import Moment, Voice, percent
+from heartbeat_cli.views.voice import Moment, Voice
 
 _LEAST_REFRESH = 10.0
 _LEAST_STALE = 180.0
@@ -102,13 +102,13 @@ def _tiles(board: Board, rows: Sequence[Group], voice: Voice) -> list[tuple[str,
         (voice.word("tile_healthy"), f"{well} / {len(shown)}", ""),
         (
             voice.word("tile_available"),
-            percent(day.share),
-            voice.word("in_days", share=percent(days.share), **in_days) if first < number - 1 else "",
+            voice.percent(day.share),
+            voice.word("in_days", share=voice.percent(days.share), **in_days) if first < number - 1 else "",
         ),
         (
             voice.word("tile_watched"),
-            percent(day.coverage),
-            voice.word("in_days", share=percent(days.coverage), **in_days) if first < number - 1 else "",
+            voice.percent(day.coverage),
+            voice.word("in_days", share=voice.percent(days.coverage), **in_days) if first < number - 1 else "",
         ),
         (
             voice.word("tile_pass"),
@@ -146,11 +146,11 @@ def _figure(curve: Curve, one: Component, voice: Voice) -> dict[str, Any]:
     warn, critical = (getattr(one.settings, f"{what}_{word}", None) for word in ("warn", "critical"))
     now, line = _newest(curve), charts.area(curve.values)
     level = "bad" if critical and now >= critical else "warn" if warn and now >= warn else "ok"
-    between = voice.word("between", low=f"{line.low:.0f} %", high=f"{line.high:.0f} %")
+    between = voice.word("between", low=voice.level(line.low), high=voice.level(line.high))
     return {
         "name": voice.word(what),
         "mount": voice.clean(curve.mount, 60),
-        "now": f"{now:.0f} %",
+        "now": voice.level(now),
         "between": between,
         "level": level,
         "line": line,

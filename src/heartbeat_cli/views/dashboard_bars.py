@@ -10,7 +10,7 @@ from typing import Any
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.reporting.board import Board, Known, Seen
 from heartbeat_cli.views import charts
-from heartbeat_cli.views.voice import Voice, percent
+from heartbeat_cli.views.voice import Voice
 
 LEVELS = ("ok", "warn", "bad", "dim", "gap", "none")
 _BLIP = 0.1  # share of an hour's looks below which trouble is a blip
@@ -56,7 +56,7 @@ def of_days(known: Sequence[Known], midnights: Sequence[float], voice: Voice) ->
 
     def text(number: int) -> str:
         one, at = known[number], voice.day(midnights[number])
-        return voice.word("one_day", at=at, share=percent(one.share), down=voice.span(one.down))
+        return voice.word("one_day", at=at, share=voice.percent(one.share), down=voice.span(one.down))
 
     return _bar(levels, known, "days_label", text, voice)
 
@@ -68,8 +68,8 @@ def _bar(levels: Sequence[str], known: Sequence[Known], label: str, text: Callab
     whole = Known()
     for one in known:
         whole = whole.plus(one)
-    share, bad, warn = percent(whole.share), levels.count("bad"), levels.count("warn")
-    said = voice.word(label, share=share, watched=percent(whole.coverage), bad=bad, warn=warn, cells=len(known))
+    share, bad, warn = voice.percent(whole.share), levels.count("bad"), levels.count("warn")
+    said = voice.word(label, share=share, watched=voice.percent(whole.coverage), bad=bad, warn=warn, cells=len(known))
     return Bar(width, paths, marks, share, said, whole)
 
 

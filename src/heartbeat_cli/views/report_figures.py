@@ -3,11 +3,13 @@ host's day, delivery, and when nobody looked. What there is nothing to say about
 
 from collections.abc import Iterable
 
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.checking.coverage import Degraded, Gap
 from heartbeat_cli.domain.checking.gauge import METRICS, Gauge
+from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.views.report_incidents import forecasts, names
 from heartbeat_cli.views.report_parts import Fact, Part
-from heartbeat_cli.views.report_voice import Speech, percent
+from heartbeat_cli.views.report_voice import Speech
 
 _UNSENT = ("printed", "handed_over", "waiting", "failed")  # states of a notification
 _SHOWN = 3  # of a list of worst ones
@@ -37,11 +39,11 @@ def figures(speech: Speech, *, brief: bool = False) -> Part:
 
 def _availability(speech: Speech, brief: bool) -> Fact:
     summary = speech.summary
-    said = [percent(summary.whole.availability_percent)]
+    said = [speech.percent(summary.whole.availability_percent)]
     missed = sorted((one.left, id_) for id_, one in summary.budgets.items() if one.left < 0)
     level = ""
     if (budget := summary.budget) is not None:
-        target = f"{budget.target_percent:g} %"
+        target = translated(plain.percent(budget.target_percent), speech.locale)
         if budget.left < 0:
             spans = {"used": speech.exact(budget.used), "allowed": speech.exact(budget.allowed)}
             said.append(speech.word("target_missed", target=target, **spans))
@@ -56,7 +58,7 @@ def _availability(speech: Speech, brief: bool) -> Fact:
             spans = {"left": speech.exact(budget.left), "allowed": speech.exact(budget.allowed)}
             said.append(speech.word("target_left", target=target, **spans))
     if summary.coverage_percent is not None:
-        said.append(speech.word("watched", share=percent(summary.coverage_percent)))
+        said.append(speech.word("watched", share=speech.percent(summary.coverage_percent)))
     lines = [speech.phrases(said)]
     if missed:
         level = level or "warn"
@@ -75,7 +77,7 @@ def _compared(speech: Speech) -> str:
     }:
         return ""
     found = [
-        speech.word(one.name, value=percent(one.availability_percent))
+        speech.word(one.name, value=speech.percent(one.availability_percent))
         for one in speech.summary.comparisons
         if one.availability_percent is not None
     ]
@@ -85,7 +87,9 @@ def _compared(speech: Speech) -> str:
 def _looks(speech: Speech) -> Fact:
     whole = speech.summary.whole
     average = speech.took(whole.average_response_time)
-    said = speech.word("looks", count=f"{whole.heartbeats:,}", share=percent(whole.healthy_percent), average=average)
+    said = speech.word(
+        "looks", count=f"{whole.heartbeats:,}", share=speech.percent(whole.healthy_percent), average=average
+    )
     return Fact(speech.word("heartbeats"), (said,))
 
 
@@ -110,7 +114,7 @@ def _recovery(speech: Speech) -> list[Fact]:
     one = speech.summary.recovery
     said = []
     if one.carried_out:
-        share = percent(one.success_percent)
+        share = speech.percent(one.success_percent)
         said.append(speech.word("recovered", verified=one.verified, carried=one.carried_out, share=share))
     if one.stopped:
         said.append(speech.word("stopped", count=one.stopped))

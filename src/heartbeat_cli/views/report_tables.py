@@ -6,7 +6,7 @@ from heartbeat_cli.domain.reporting.summary import Tally
 from heartbeat_cli.domain.reporting.trends import Comparison
 from heartbeat_cli.views.report_incidents import outcome_word
 from heartbeat_cli.views.report_parts import Item, Part, Table
-from heartbeat_cli.views.report_voice import Speech, percent
+from heartbeat_cli.views.report_voice import Speech
 
 SHOWN = 50  # attempts and alerts listed one by one; more are counted
 _SHARES = (0.5, 0.95, 0.99)
@@ -41,9 +41,9 @@ def _cells(one: Tally, speech: Speech) -> tuple[str, ...]:
     return (
         f"{one.heartbeats:,}",
         *(f"{count:,}" for count in one.counts),
-        percent(one.healthy_percent),
-        percent(one.availability_percent),
-        percent(one.coverage_percent),
+        speech.percent(one.healthy_percent),
+        speech.percent(one.availability_percent),
+        speech.percent(one.coverage_percent),
         speech.exact(one.down_us / 1e6),
         left,
         speech.took(one.average_response_time),
@@ -71,7 +71,7 @@ def brief_components(speech: Speech) -> Part:
 
 def _brief_cells(one: Tally, speech: Speech) -> tuple[str, ...]:
     counts = tuple(f"{count:,}" for count in one.counts)
-    available = percent(one.availability_percent)
+    available = speech.percent(one.availability_percent)
     return f"{one.heartbeats:,}", *counts, available, speech.took(one.response_time(0.95))
 
 
@@ -95,8 +95,8 @@ def _compared(one: Comparison, speech: Speech) -> tuple[str, ...]:
         speech.word(f"span_{one.name}"),
         f"{one.heartbeats:,}",
         f"{one.incidents:,}",
-        percent(one.healthy_percent),
-        percent(one.availability_percent),
+        speech.percent(one.healthy_percent),
+        speech.percent(one.availability_percent),
         speech.took(one.average_response_time),
         speech.took(one.p95),
     )

@@ -6,6 +6,7 @@ What others said goes through `clean` or `said`: redacted, one printable line, b
 from collections.abc import Iterable
 from typing import Any
 
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.component import Severity
 from heartbeat_cli.domain.incident import Attempt, Incident
 from heartbeat_cli.domain.plain import duration, one_line
@@ -108,10 +109,14 @@ class Speech(Record):
             pattern += " %Z"
         return wording.local_time(at, self.summary.timezone, pattern)
 
+    def percent(self, value: float | None) -> str:
+        """A share in percent as shown."""
+        return translated(percent(value), self.locale)
+
     def level(self, metric: str, value: float) -> str:
         """A figure of a host: percent, or bytes a second."""
         if metric.endswith("_percent"):
-            return f"{value:.0f} %"
+            return translated(plain.percent(round(value)), self.locale)
         from heartbeat_cli.domain.plain import size
 
         return self.word("per_second", size=size(value))
@@ -123,5 +128,5 @@ def percent(value: float | None) -> str:
         return "-"
     text = f"{value:.2f}"
     if text == "100.00":
-        return "100 %" if value >= 100 else "99.99 %"
-    return f"{text} %"
+        text = "100" if value >= 100 else "99.99"
+    return Text("{n} %", n=text)

@@ -16,7 +16,7 @@ from heartbeat_cli.domain.component import Component
 from heartbeat_cli.domain.reporting.status_page import DAYS, Facts
 from heartbeat_cli.views import dashboard_bars, templates
 from heartbeat_cli.views.status_words import counted, word
-from heartbeat_cli.views.voice import Moment, Voice, percent
+from heartbeat_cli.views.voice import Moment, Voice
 from heartbeat_cli.views.wording import local_time
 
 LEVELS = {"operational": "ok", "degraded": "warn", "down": "bad", "maintenance": "info", "not_observed": "dim"}
@@ -84,7 +84,7 @@ def _components(tree: Tree, facts: Facts, components: Mapping[str, Component], v
         share = one["availability_percent"]
         text = word("no_availability", voice.locale)
         if share is not None:
-            text = word("availability", voice.locale, share=percent(share / 100))
+            text = word("availability", voice.locale, share=voice.percent(share / 100))
         rows.append(
             {
                 "id": one["id"],

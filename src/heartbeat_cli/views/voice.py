@@ -3,9 +3,11 @@
 from typing import Any
 
 from heartbeat_cli.config.types import Config
+from heartbeat_cli.domain import plain
 from heartbeat_cli.domain.category import Failure
 from heartbeat_cli.domain.plain import bounded, duration, one_line
 from heartbeat_cli.domain.record import Record
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.i18n import catalogs
 from heartbeat_cli.i18n.catalogs import translated
 from heartbeat_cli.redact import redact
@@ -88,6 +90,14 @@ class Voice(Record):
             return "-"
         return f"{seconds * 1000:.0f} {self.named('unit', 'ms')}" if seconds < 1 else self.span(seconds)
 
+    def percent(self, share: float | None) -> str:
+        """A share (0 to 1) in percent, never rounded up."""
+        return translated(percent(share), self.locale)
+
+    def level(self, value: float) -> str:
+        """A figure of a host in percent, rounded."""
+        return translated(plain.percent(round(value)), self.locale)
+
     def moment(self, at: float) -> Moment:
         ago = max(0.0, self.now - at)
         pattern = "%H:%M" if ago < 20 * 3600 else "%m-%d %H:%M"
@@ -114,4 +124,4 @@ def percent(share: float | None) -> str:
     if share is None:
         return "-"
     text = f"{int(share * 10_000 + 1e-6) / 100:.2f}"
-    return "100 %" if text == "100.00" else f"{text} %"
+    return Text("{n} %", n="100" if text == "100.00" else text)
