@@ -1,6 +1,8 @@
 import pytest
 
 from heartbeat_cli.domain import plain
+from heartbeat_cli.domain.plain import system_words
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.redact import redact
 
 
@@ -51,3 +53,14 @@ def test_a_whole_number_is_ascii_digits(text: str, number: int | None) -> None:
 @pytest.mark.parametrize(("text", "port"), [("1", 1), ("65535", 65_535), ("65536", None), ("0", None), ("²", None)])
 def test_a_port(text: str, port: int | None) -> None:
     assert plain.port(text) == port
+
+
+@pytest.mark.parametrize("said", ["[Errno 111] Connection refused", "Connection refused", Text("connection refused")])
+def test_what_the_system_said_has_words_in_every_language_and_no_number(said: str) -> None:
+    found = system_words(said)
+    assert isinstance(found, Text) and found.template == "connection refused" and "Errno" not in found
+
+
+def test_what_no_catalog_has_stays_as_it_is() -> None:
+    assert system_words("[Errno 5] Input/output error") == "Input/output error"
+    assert system_words("[Errno 5]") == "[Errno 5]" and system_words("odd] thing") == "odd] thing"

@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_cli.domain import foreign_json
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container_past import NOTED, Event, events
-from heartbeat_cli.domain.plain import bounded, one_line
+from heartbeat_cli.domain.plain import bounded, one_line, system_words
 from heartbeat_cli.domain.recovery.outcome import Outcome
 from heartbeat_cli.domain.text import Text
 
@@ -71,7 +71,7 @@ class Client:
             answer.raise_for_status()
             return events([foreign_json.parse(line) for line in answer.content.splitlines() if line.strip()], id_)
         except (requests.RequestException, OSError, ValueError, RecursionError) as error:
-            raise NoLog(one_line(str(error), 120)) from None
+            raise NoLog(system_words(one_line(str(error), 120))) from None
 
 
 @contextmanager

@@ -63,7 +63,11 @@ _SYSTEM_WORDS: dict[str, Text] = {
 
 
 def system_words(text: str) -> str:
-    """What the system said of an error: a Text where catalogs have it, in whatever case."""
+    """What the system said of an error, without its number: a Text where catalogs have it, in whatever case."""
+    if isinstance(text, Text):
+        return text
+    number, _, words = text.partition("] ")
+    text = words if number.startswith("[Errno ") and words else text
     known = _SYSTEM_WORDS.get(text.lower())
     return text if known is None else Text.known(text, known.template, {})
 

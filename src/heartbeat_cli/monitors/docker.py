@@ -30,7 +30,7 @@ from heartbeat_cli.domain.checking.result import CheckContext, Metric, Reading
 from heartbeat_cli.domain.kinds import docker_host
 from heartbeat_cli.domain.kinds.container import Verdict, health_log, judge, started_at, summary
 from heartbeat_cli.domain.kinds.docker_host import AUTO, find
-from heartbeat_cli.domain.plain import one_line
+from heartbeat_cli.domain.plain import one_line, system_words
 from heartbeat_cli.domain.record import Record
 from heartbeat_cli.domain.text import Text
 from heartbeat_cli.errors import Unobservable
@@ -209,7 +209,7 @@ def _fault_words(fault: Fault) -> str:
         return docker_host.FORBIDDEN.with_values(text=one_line(fault.text))
     if fault.kind == "timeout":
         return docker_host.IN_TIME.with_values(text=one_line(fault.text))
-    return Text("Docker cannot be reached: {text}", text=one_line(fault.text))
+    return Text("Docker cannot be reached: {text}", text=system_words(one_line(fault.text)))
 
 
 def _json(response: Response) -> Mapping[str, Any]:

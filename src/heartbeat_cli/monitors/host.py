@@ -114,7 +114,7 @@ def probe(settings: Settings, context: CheckContext) -> Reading:
         snapshot, table = _counters()
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise Unobservable(
-            Text("cannot read this host's counters: {error}", error=plain.one_line(str(error)))
+            Text("cannot read this host's counters: {error}", error=plain.system_words(plain.one_line(str(error))))
         ) from None
     past = rates.recall(context.memory)
     since = rates.between(past, snapshot) if past else None

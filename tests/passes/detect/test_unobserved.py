@@ -9,6 +9,7 @@ import pytest
 
 from heartbeat_cli.domain.alerting.alert import Alert
 from heartbeat_cli.domain.checking.result import Reading
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.check.check import Checked, save
 from heartbeat_cli.store.history.passes import Pass
 from heartbeat_cli.store.outbox import alerts
@@ -23,7 +24,7 @@ from tests.parts.scene import START, Scene
 from tests.parts.stores import opened
 
 GOOD, BAD = Reading("healthy", 0.1), Reading("error", None, "no route")
-DAEMON = "Docker cannot be reached: [Errno 111] Connection refused"
+DAEMON = Text("Docker cannot be reached: {text}", text=Text("connection refused"))
 UNSEEN = Reading("unknown", None, DAEMON)
 BOXES: dict[str, Any] = {name: {"kind": "docker", "container": f"box-{name}"} for name in "abc"}
 DB = {"kind": "database", "dsn": "postgresql://nobody@127.0.0.1:1/x"}

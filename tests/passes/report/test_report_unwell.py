@@ -12,12 +12,13 @@ import pytest
 from heartbeat_cli.commands.report import rendered
 from heartbeat_cli.domain.checking.result import Reading
 from heartbeat_cli.domain.reporting.summary import Summary
+from heartbeat_cli.domain.text import Text
 from heartbeat_cli.passes.report import report
 from heartbeat_cli.store.sql.database import Database
 from tests.parts.scene import START, Scene
 
 GOOD, BAD = Reading("healthy", 0.1), Reading("error", None, "no route")
-UNSEEN = Reading("unknown", None, "Docker cannot be reached: [Errno 111] Connection refused")
+UNSEEN = Reading("unknown", None, Text("Docker cannot be reached: {text}", text=Text("connection refused")))
 TCP = {"kind": "tcp", "host": "127.0.0.1", "port": 1}
 FORMS, LOCALES = ("text", "markdown", "html"), ("en", "zh-HK")
 WELL = ("All well", "一切正常", "nothing needs a person", "無需人手處理")
